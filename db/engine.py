@@ -1,0 +1,59 @@
+"""Engines: one way to open SQLite and MySQL, with the durability and locking the outbox relies on."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+
+READ = {"alpes_read": True}
+"""Execution options of a connection that only reads: on SQLite it takes no write lock."""
+
+BUSY_TIMEOUT_S = 10.0
+
+
+def connect(url: str, pool_size: int = 5) -> Engine:
+    """An engine for `sqlite:///path` or `mysql+pymysql://…`; nothing is connected yet.
+
+    Raises ValueError for another kind of URL.
+    """
+    kind = make_url(url).get_backend_name()
+    if kind == "sqlite":
+        return _sqlite(url, pool_size)
+    if kind == "mysql":
+        return create_engine(
+            url,
+            isolation_level="READ COMMITTED",
+            pool_size=pool_size,
+            max_overflow=pool_size * 3,
+            pool_timeout=5,
+            pool_pre_ping=True,
+            pool_recycle=1800,
+            connect_args={"connect_timeout": 3, "read_timeout": 30, "write_timeout": 30, "charset": "utf8mb4"},
+        )
+    raise ValueError(f"the database URL must be sqlite:/// or mysql+pymysql://, not {kind}")
+
+
+def _sqlite(url: str, pool_size: int) -> Engine:
+    engine = create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=pool_size * 3,
+        connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: sqlite3.Connection, _record: Any) -> None:
+        connection.isolation_level = None  # transactions begin where `begin` below says, not where sqlite3 guesses
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")  # a commit survives the loss of power, as MySQL's does
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        reading = connection.get_execution_options().get("alpes_read")
+        # A write takes its lock at once: a deferred one that reads first fails instead of waiting.
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+    return engine

@@ -1,0 +1,232 @@
+"""The read side: frozen rows for the page, the API, the command line, the notebooks and the tests.
+
+Every function takes a connection opened with `db.engine.READ`; lists come newest first and are bounded by `limit`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, Select, func, select
+
+from db.currencies import IsoCurrencies
+from db.tables import commission, dead_letter, hop_time, notification, outbox_event, processed_message
+from domain.money import plain
+
+
+@dataclass(frozen=True, slots=True)
+class CommissionRow:
+    id: str
+    conversion_id: str
+    affiliate_id: str
+    campaign_id: str
+    gross_amount: Decimal
+    rate: Decimal
+    amount: Decimal
+    currency: str
+    status: str
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    seq: int
+    id: str
+    aggregate_id: str
+    aggregate_version: int
+    type: str
+    version: int
+    payload: dict[str, Any]
+    correlation_id: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationRow:
+    seq: int
+    event_id: str
+    commission_id: str
+    aggregate_version: int
+    type: str
+    payload: dict[str, Any]
+    correlation_id: str
+    consumer: str
+    occurred_at: datetime
+    notified_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterRow:
+    seq: int
+    topic: str
+    message_id: str
+    message_key: str | None
+    payload: bytes
+    properties: dict[str, str]
+    event_id: str | None
+    correlation_id: str | None
+    reason: str
+    detail: str
+    attempts: int
+    dead_lettered_at: datetime
+    requeued_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Deliveries:
+    """Committed deliveries by outcome."""
+
+    applied: int = 0
+    duplicate: int = 0
+    skipped: int = 0
+    dead_lettered: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.applied + self.duplicate + self.skipped + self.dead_lettered
+
+
+def commission_by_conversion(connection: Connection, conversion_id: str) -> CommissionRow | None:
+    row = connection.execute(select(commission).where(commission.c.conversion_id == conversion_id)).mappings().first()
+    return None if row is None else _commission(row)
+
+
+def commission_by_id(connection: Connection, commission_id: str) -> CommissionRow | None:
+    row = connection.execute(select(commission).where(commission.c.id == commission_id)).mappings().first()
+    return None if row is None else _commission(row)
+
+
+def recent_commissions(connection: Connection, limit: int = 50, status: str | None = None) -> list[CommissionRow]:
+    query = select(commission).order_by(commission.c.updated_at.desc(), commission.c.id.desc()).limit(limit)
+    if status is not None:
+        query = query.where(commission.c.status == status)
+    return [_commission(row) for row in connection.execute(query).mappings()]
+
+
+def recent_outbox(connection: Connection, limit: int = 50, before_seq: int | None = None) -> list[OutboxRow]:
+    query = select(*(outbox_event.c[name] for name in OutboxRow.__slots__)).order_by(outbox_event.c.seq.desc())
+    if before_seq is not None:
+        query = query.where(outbox_event.c.seq < before_seq)
+    return [OutboxRow(**row) for row in connection.execute(query.limit(limit)).mappings()]
+
+
+def recent_notifications(
+    connection: Connection, limit: int = 50, before_seq: int | None = None
+) -> list[NotificationRow]:
+    query = select(notification).order_by(notification.c.seq.desc())
+    if before_seq is not None:
+        query = query.where(notification.c.seq < before_seq)
+    return [NotificationRow(**row) for row in connection.execute(query.limit(limit)).mappings()]
+
+
+def notifications_after(connection: Connection, seq: int, limit: int = 1000) -> list[NotificationRow]:
+    """Oldest first."""
+    query = select(notification).where(notification.c.seq > seq).order_by(notification.c.seq).limit(limit)
+    return [NotificationRow(**row) for row in connection.execute(query).mappings()]
+
+
+def notifications_at(connection: Connection, seqs: list[int]) -> list[NotificationRow]:
+    query = select(notification).where(notification.c.seq.in_(seqs)).order_by(notification.c.seq)
+    return [NotificationRow(**row) for row in connection.execute(query).mappings()]
+
+
+def notification_head(connection: Connection) -> int:
+    """Highest `seq`, 0 when there is none."""
+    return connection.scalar(select(func.max(notification.c.seq))) or 0
+
+
+def outbox_head(connection: Connection) -> int:
+    """Highest `seq`, 0 when the outbox is empty."""
+    return connection.scalar(select(func.max(outbox_event.c.seq))) or 0
+
+
+def outbox_ids(connection: Connection, correlation_id: str | None = None) -> set[str]:
+    return _ids(connection, select(outbox_event.c.id), outbox_event.c.correlation_id, correlation_id)
+
+
+def notification_ids(connection: Connection, correlation_id: str | None = None) -> set[str]:
+    return _ids(connection, select(notification.c.event_id), notification.c.correlation_id, correlation_id)
+
+
+def dead_letter_ids(connection: Connection, correlation_id: str | None = None) -> set[str]:
+    """Event ids that were dead-lettered at least once, requeued ones included."""
+    query = select(dead_letter.c.event_id).where(dead_letter.c.event_id.is_not(None))
+    return _ids(connection, query, dead_letter.c.correlation_id, correlation_id)
+
+
+def count_outbox(connection: Connection) -> int:
+    return connection.scalar(select(func.count()).select_from(outbox_event)) or 0
+
+
+def count_notifications(connection: Connection) -> int:
+    return connection.scalar(select(func.count()).select_from(notification)) or 0
+
+
+def deliveries(connection: Connection, correlation_id: str | None = None) -> Deliveries:
+    query = select(processed_message.c.outcome, func.count()).group_by(processed_message.c.outcome)
+    if correlation_id is not None:
+        query = query.where(processed_message.c.correlation_id == correlation_id)
+    return Deliveries(**{outcome: count for outcome, count in connection.execute(query)})
+
+
+def persisted_out_of_order(connection: Connection, correlation_id: str | None = None) -> list[str]:
+    """Ids of the events persisted after a later one of the same commission (those that were dead-lettered excepted)."""
+    previous = func.max(notification.c.aggregate_version).over(
+        partition_by=notification.c.commission_id, order_by=notification.c.seq, rows=(None, -1)
+    )
+    base = select(notification.c.event_id, notification.c.aggregate_version, previous.label("previous"))
+    if correlation_id is not None:
+        base = base.where(notification.c.correlation_id == correlation_id)
+    inner = base.where(
+        notification.c.event_id.not_in(select(dead_letter.c.event_id).where(dead_letter.c.event_id.is_not(None)))
+    ).subquery()
+    return list(connection.scalars(select(inner.c.event_id).where(inner.c.previous > inner.c.aggregate_version)))
+
+
+def dead_letters(connection: Connection, limit: int = 50, waiting_only: bool = False) -> list[DeadLetterRow]:
+    query = select(dead_letter).order_by(dead_letter.c.seq.desc()).limit(limit)
+    if waiting_only:
+        query = query.where(dead_letter.c.requeued_at.is_(None))
+    return [DeadLetterRow(**row) for row in connection.execute(query).mappings()]
+
+
+def hop_times(connection: Connection, event_ids: list[str]) -> dict[str, dict[str, int]]:
+    """For each event id, {hop: microseconds since the epoch}, `occurred` among them."""
+    found: dict[str, dict[str, int]] = {}
+    if not event_ids:
+        return found
+    occurred = select(outbox_event.c.id, outbox_event.c.occurred_at).where(outbox_event.c.id.in_(event_ids))
+    for event_id, at in connection.execute(occurred):
+        found[event_id] = {"occurred": epoch_us(at)}
+    measured = select(hop_time.c.event_id, hop_time.c.hop, hop_time.c.at_us).where(hop_time.c.event_id.in_(event_ids))
+    for event_id, hop, at_us in connection.execute(measured):
+        found.setdefault(event_id, {})[hop] = at_us
+    return found
+
+
+def epoch_us(at: datetime) -> int:
+    """Microseconds since the epoch of a naive UTC time."""
+    delta = at - datetime(1970, 1, 1)
+    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
+
+
+def _commission(row: RowMapping) -> CommissionRow:
+    values = dict(row)
+    # DECIMAL columns add zeros: 12.0500 USD is 12.05 again, a rate of 0.100000 is 0.1.
+    currency = IsoCurrencies().get(values["currency"])
+    if currency is not None:
+        for name in ("gross_amount", "amount"):
+            values[name] = values[name].quantize(currency.quantum)
+    values["rate"] = plain(values["rate"])
+    return CommissionRow(**values)
+
+
+def _ids(connection: Connection, query: Select[Any], column: Any, correlation_id: str | None) -> set[str]:
+    if correlation_id is not None:
+        query = query.where(column == correlation_id)
+    return set(connection.scalars(query))

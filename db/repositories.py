@@ -1,0 +1,89 @@
+"""The commissions of one transaction."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from db.tables import commission as table
+from domain.commission import Commission, Status
+from domain.errors import ConcurrentChange, DuplicateConversion
+from domain.money import Currency, Money
+from domain.ports import Currencies
+
+
+class SqlCommissions:
+    def __init__(self, connection: Connection, currencies: Currencies) -> None:
+        self._connection = connection
+        self._currencies = currencies
+        self.seen: list[Commission] = []
+        """Added or saved here: the unit of work takes their events from it."""
+
+    def add(self, commission: Commission) -> None:
+        try:
+            self._connection.execute(insert(table).values(_columns(commission)))
+        except IntegrityError as error:
+            existing = self._existing(commission.conversion_id)
+            if existing is None:
+                raise
+            raise DuplicateConversion(commission.conversion_id, existing) from error
+        self.seen.append(commission)
+
+    def get(self, commission_id: str) -> Commission | None:
+        row = self._connection.execute(select(table).where(table.c.id == commission_id)).mappings().first()
+        return None if row is None else self._commission(row)
+
+    def save(self, commission: Commission) -> None:
+        changed = self._connection.execute(
+            update(table)
+            .where(table.c.id == commission.id, table.c.version == commission.version - len(commission.events))
+            .values(_columns(commission))
+        )
+        if changed.rowcount != 1:
+            raise ConcurrentChange(commission.id)
+        self.seen.append(commission)
+
+    def _existing(self, conversion_id: str) -> str | None:
+        return self._connection.scalar(select(table.c.id).where(table.c.conversion_id == conversion_id))
+
+    def _commission(self, row: RowMapping) -> Commission:
+        currency = self._currencies.get(row["currency"])
+        if currency is None:
+            raise LookupError(f"commission {row['id']} is in {row['currency']}, which is no ISO 4217 currency")
+        return Commission(
+            id=row["id"],
+            conversion_id=row["conversion_id"],
+            affiliate_id=row["affiliate_id"],
+            campaign_id=row["campaign_id"],
+            gross=_money(row["gross_amount"], currency),
+            rate=row["rate"],
+            amount=_money(row["amount"], currency),
+            status=Status(row["status"]),
+            version=row["version"],
+            created_at=row["created_at"],
+            updated_at=row["updated_at"],
+        )
+
+
+def _money(amount: Decimal, currency: Currency) -> Money:
+    # DECIMAL(19, 4) gives 12.0500 back; the amount was in whole minor units when it was written.
+    return Money(amount.quantize(currency.quantum), currency)
+
+
+def _columns(commission: Commission) -> dict[str, object]:
+    return {
+        "id": commission.id,
+        "conversion_id": commission.conversion_id,
+        "affiliate_id": commission.affiliate_id,
+        "campaign_id": commission.campaign_id,
+        "gross_amount": commission.gross.amount,
+        "rate": commission.rate,
+        "amount": commission.amount.amount,
+        "currency": commission.gross.currency.code,
+        "status": commission.status.value,
+        "version": commission.version,
+        "created_at": commission.created_at,
+        "updated_at": commission.updated_at,
+    }

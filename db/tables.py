@@ -1,0 +1,176 @@
+"""The tables, once for SQLite and MySQL. Times are naive UTC with microseconds; ids are compared byte by byte."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Numeric,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects import mysql
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeEngine
+
+metadata = MetaData()
+
+
+class Exact(TypeDecorator[Decimal]):
+    """A Decimal kept exactly: DECIMAL on MySQL, text on SQLite, whose NUMERIC is a binary float."""
+
+    impl = Numeric
+    cache_ok = True
+
+    def __init__(self, precision: int, scale: int) -> None:
+        super().__init__(precision, scale)
+        self.precision, self.scale = precision, scale
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(String(self.precision + 2))
+        return dialect.type_descriptor(Numeric(self.precision, self.scale))
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Any:
+        return f"{value:f}" if value is not None and dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
+        return None if value is None else Decimal(value)
+
+
+def big_key(name: str) -> Column[int]:
+    # SQLite auto-increments only a column declared exactly INTEGER PRIMARY KEY.
+    return Column(name, BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
+
+
+def instant(name: str, nullable: bool = False) -> Column[datetime]:
+    return Column(name, DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql"), nullable=nullable)
+
+
+def table(name: str, *columns: Any, **options: Any) -> Table:
+    return Table(
+        name,
+        metadata,
+        *columns,
+        # Byte-wise comparison: SQLite's, and the one under which two different conversion ids are different.
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        **options,
+    )
+
+
+commission = table(
+    "commission",
+    Column("id", String(36), primary_key=True),
+    Column("conversion_id", String(64), nullable=False, unique=True),
+    Column("affiliate_id", String(64), nullable=False),
+    Column("campaign_id", String(64), nullable=False),
+    Column("gross_amount", Exact(19, 4), nullable=False),
+    Column("rate", Exact(9, 6), nullable=False),
+    Column("amount", Exact(19, 4), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("version", Integer, nullable=False),
+    instant("created_at"),
+    instant("updated_at"),
+    Index("commission_by_update", "updated_at", "id"),
+)
+
+outbox_event = table(
+    "outbox_event",
+    big_key("seq"),  # the key is the order of commits, so that a snapshot reads the rows in order
+    Column("id", String(36), nullable=False, unique=True),
+    Column("aggregate_type", String(32), nullable=False),
+    Column("aggregate_id", String(36), nullable=False),
+    Column("aggregate_version", Integer, nullable=False),
+    Column("type", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("payload", JSON, nullable=False),
+    Column("correlation_id", String(64), nullable=False),
+    Column("traceparent", String(64), nullable=True),
+    instant("occurred_at"),
+    UniqueConstraint("aggregate_id", "aggregate_version", name="outbox_event_once"),
+    Index("outbox_event_by_correlation", "correlation_id", "seq"),
+    sqlite_autoincrement=True,  # a pruned seq is never given again
+)
+
+notification = table(
+    "notification",
+    big_key("seq"),  # order of persistence
+    Column("event_id", String(36), nullable=False, unique=True),
+    Column("commission_id", String(36), nullable=False),
+    Column("aggregate_version", Integer, nullable=False),
+    Column("type", String(64), nullable=False),
+    Column("payload", JSON, nullable=False),
+    Column("correlation_id", String(64), nullable=False),
+    Column("consumer", String(64), nullable=False),
+    instant("occurred_at"),
+    instant("notified_at"),
+    Index("notification_by_commission", "commission_id", "seq"),
+    Index("notification_by_correlation", "correlation_id", "seq"),
+    sqlite_autoincrement=True,
+)
+
+processed_message = table(
+    "processed_message",
+    big_key("seq"),
+    Column("event_id", String(36), nullable=True),  # none when the message is not a known event
+    Column("topic", String(255), nullable=False),
+    Column("message_id", String(64), nullable=False),
+    Column("redelivery_count", Integer, nullable=False),
+    Column("outcome", String(16), nullable=False),  # applied | duplicate | skipped | dead_lettered
+    Column("correlation_id", String(64), nullable=True),
+    Column("consumer", String(64), nullable=False),
+    instant("received_at"),
+    Index("processed_message_by_event", "event_id"),
+    Index("processed_message_by_outcome", "outcome", "correlation_id"),
+    sqlite_autoincrement=True,
+)
+
+hop_time = table(
+    "hop_time",
+    Column("event_id", String(36), primary_key=True),
+    Column("hop", String(16), primary_key=True),
+    Column("at_us", BigInteger, nullable=False),  # microseconds since the epoch
+    Column("clock", String(16), nullable=False),  # whose clock, and so which resolution: see db.hops
+)
+
+dead_letter = table(
+    "dead_letter",
+    big_key("seq"),
+    Column("topic", String(255), nullable=False),
+    Column("message_id", String(64), nullable=False),
+    Column("message_key", String(512), nullable=True),
+    Column("payload", LargeBinary().with_variant(mysql.LONGBLOB(), "mysql"), nullable=False),
+    Column("properties", JSON, nullable=False),
+    Column("event_id", String(36), nullable=True),
+    Column("correlation_id", String(64), nullable=True),
+    Column("reason", String(32), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    instant("dead_lettered_at"),
+    instant("requeued_at", nullable=True),
+    UniqueConstraint("topic", "message_id", name="dead_letter_once"),
+    sqlite_autoincrement=True,
+)
+
+relay_checkpoint = table(
+    "relay_checkpoint",
+    Column("name", String(32), primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    instant("updated_at"),
+)

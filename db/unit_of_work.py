@@ -1,0 +1,75 @@
+"""One transaction for the state and its outbox rows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import Connection, Engine, insert
+
+from db import outbox
+from db.errors import translate, translated
+from db.repositories import SqlCommissions
+from db.tables import outbox_event
+from domain.ports import Currencies, NewId
+
+OnCommit = Callable[[tuple[str, ...], int], None]
+"""Called after a commit that wrote events: their ids, and when it returned in microseconds since the epoch."""
+
+
+class SqlUnitOfWork:
+    """Raises db.errors.DatabaseUnavailable where the database fails; what it had done is then rolled back."""
+
+    commissions: SqlCommissions
+
+    def __init__(self, engine: Engine, currencies: Currencies, new_id: NewId, on_commit: OnCommit) -> None:
+        self._engine = engine
+        self._currencies = currencies
+        self._new_id = new_id
+        self._on_commit = on_commit
+        self._connection: Connection | None = None
+
+    def __enter__(self) -> Self:
+        with translated():
+            self._connection = self._engine.connect()
+            try:
+                self._connection.begin()
+            except BaseException:
+                self._close()
+                raise
+        self.commissions = SqlCommissions(self._connection, self._currencies)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()  # closing a connection rolls back what was not committed
+        unavailable = None if error is None else translate(error)
+        if unavailable is not None:
+            raise unavailable from error
+
+    def commit(self, correlation_id: str, traceparent: str | None) -> tuple[str, ...]:
+        assert self._connection is not None
+        rows = [
+            outbox.row(event, self._new_id(), correlation_id, traceparent)
+            for commission in self.commissions.seen
+            for event in commission.events
+        ]
+        with translated():
+            if rows:
+                self._connection.execute(insert(outbox_event), rows)
+            self._connection.commit()
+        committed_us = time.time_ns() // 1000
+        for commission in self.commissions.seen:
+            commission.events.clear()
+        event_ids = tuple(str(row["id"]) for row in rows)
+        if event_ids:
+            self._on_commit(event_ids, committed_us)
+        return event_ids
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None

@@ -1,0 +1,68 @@
+"""Money: an exact decimal amount in a currency, always in whole minor units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
+
+from domain.errors import InvalidField
+
+MAX_AMOUNT = Decimal("999999999999999")
+"""Fifteen integer digits: fits the DECIMAL(19, 4) columns whatever the currency."""
+
+
+@dataclass(frozen=True, slots=True)
+class Currency:
+    code: str
+    """ISO 4217 alphabetic code."""
+    minor_units: int
+    """Decimal places of the smallest unit: 2 for USD, 0 for JPY, 3 for KWD."""
+
+    @property
+    def quantum(self) -> Decimal:
+        return Decimal(1).scaleb(-self.minor_units)
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    amount: Decimal
+    currency: Currency
+
+    def times(self, rate: Decimal) -> Money:
+        """The product, rounded half-up to the currency's minor unit."""
+        with localcontext() as context:
+            context.prec = 40
+            product = (self.amount * rate).quantize(self.currency.quantum, rounding=ROUND_HALF_UP)
+        return Money(product, self.currency)
+
+    def __str__(self) -> str:
+        return f"{self.amount:f}"
+
+
+def parse_gross(value: Decimal | str | int, currency: Currency, field: str = "grossAmount") -> Money:
+    """The positive amount of a conversion.
+
+    Raises InvalidField when it is not a number, not positive, over MAX_AMOUNT, or finer than the currency's minor unit:
+    rounding what somebody else states would change it.
+    """
+    try:
+        amount = Decimal(value)
+    except (InvalidOperation, ValueError):
+        raise InvalidField(field, "must be a decimal number") from None
+    if not amount.is_finite():
+        raise InvalidField(field, "must be a finite number")
+    if amount <= 0:
+        raise InvalidField(field, "must be greater than zero")
+    if amount > MAX_AMOUNT:
+        raise InvalidField(field, f"must be at most {MAX_AMOUNT}")
+    with localcontext() as context:
+        context.prec = 60
+        exact = amount.quantize(currency.quantum)
+    if exact != amount:
+        raise InvalidField(field, f"{currency.code} has {currency.minor_units} decimal places, not more")
+    return Money(exact, currency)
+
+
+def plain(value: Decimal) -> Decimal:
+    """The same number without trailing zeros and not in exponent form: 0.10 is 0.1."""
+    return Decimal(f"{value.normalize():f}")
