@@ -1,10 +1,19 @@
-"""The outbox: an event as the row that is inserted with the state it tells of."""
+"""The outbox: an event as the row that is inserted with the state it tells of, and as the feed the relay reads."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
+from sqlalchemy import Engine, Text, func, insert, select, type_coerce, update
+
+from db.engine import READ
+from db.errors import translated
+from db.tables import outbox_event, relay_checkpoint
 from domain.events import AGGREGATE_TYPE, Event
+from domain.outbox import OutboxRecord
+
+RELAY = "relay"
 
 
 def row(event: Event, event_id: str, correlation_id: str, traceparent: str | None) -> dict[str, Any]:
@@ -21,3 +30,44 @@ def row(event: Event, event_id: str, correlation_id: str, traceparent: str | Non
         "traceparent": traceparent,
         "occurred_at": event.occurred_at,
     }
+
+
+class OutboxFeed:
+    """The outbox in the order of its commits, and how far the relay has brought it. SQLite only.
+
+    SQLite has one writer at a time, so `seq` order is commit order and no lower `seq` can appear later. On MySQL that
+    does not hold: there the binlog is the order, and Debezium reads it.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        columns = [
+            type_coerce(column, Text) if column.name == "payload" else column
+            for column in (outbox_event.c[name] for name in OutboxRecord.__slots__)
+        ]
+        self._after = select(*columns).order_by(outbox_event.c.seq)
+
+    def after(self, seq: int, limit: int) -> list[OutboxRecord]:
+        """At most `limit` records beyond `seq`, in order. Raises DatabaseUnavailable."""
+        query = self._after.where(outbox_event.c.seq > seq).limit(limit)
+        with translated(), self._engine.connect().execution_options(**READ) as connection:
+            return [OutboxRecord(*found) for found in connection.execute(query)]
+
+    def head(self) -> int:
+        with translated(), self._engine.connect().execution_options(**READ) as connection:
+            return connection.scalar(select(func.max(outbox_event.c.seq))) or 0
+
+    def load_checkpoint(self) -> int:
+        """Highest `seq` up to which everything is acknowledged by the broker; 0 at first."""
+        query = select(relay_checkpoint.c.seq).where(relay_checkpoint.c.name == RELAY)
+        with translated(), self._engine.connect().execution_options(**READ) as connection:
+            return connection.scalar(query) or 0
+
+    def save_checkpoint(self, seq: int) -> None:
+        values = {"seq": seq, "updated_at": datetime.now(UTC).replace(tzinfo=None)}
+        with translated(), self._engine.begin() as connection:
+            changed = connection.execute(
+                update(relay_checkpoint).where(relay_checkpoint.c.name == RELAY).values(**values)
+            )
+            if not changed.rowcount:
+                connection.execute(insert(relay_checkpoint).values(name=RELAY, **values))

@@ -140,6 +140,10 @@ def notification_head(connection: Connection) -> int:
     return connection.scalar(select(func.max(notification.c.seq))) or 0
 
 
+def notification_seqs(connection: Connection) -> set[int]:
+    return set(connection.scalars(select(notification.c.seq)))
+
+
 def outbox_head(connection: Connection) -> int:
     """Highest `seq`, 0 when the outbox is empty."""
     return connection.scalar(select(func.max(outbox_event.c.seq))) or 0

@@ -1,0 +1,274 @@
+"""The broker's client: consumers and producers that are back as soon as the broker is.
+
+The C++ client alone doubles its wait up to a minute while the broker is down, and Python cannot set that. So here a
+plain TCP look decides: the port answers and the client still has no connection → a new client at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import pulsar
+
+from settings import Settings
+
+log = logging.getLogger(__name__)
+
+RETRY_S = 0.1
+GRACE_S = 0.3
+"""How long the client may take to reconnect by itself once the port answers."""
+
+
+class BrokerUnavailable(Exception):
+    """The broker cannot be reached now, or refused; `str(error)` says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A delivery, with what is needed to acknowledge it."""
+
+    topic: str
+    message_id: str
+    key: str | None
+    value: bytes
+    properties: Mapping[str, str]
+    publish_us: int
+    event_us: int
+    redelivery_count: int
+    received_us: int
+    handle: Any = None
+    """The client's own message."""
+
+
+class Broker:
+    """Where the broker is and how to log in; connects only when asked to."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._url = settings.pulsar_url
+        self._token = settings.pulsar_token.get_secret_value()
+        self._ca = settings.pulsar_tls_ca
+        parts = urlsplit(self._url)
+        self._address = (parts.hostname or "127.0.0.1", parts.port or 6650)
+
+    def client(self) -> pulsar.Client:
+        """A client; it connects at its first use."""
+        return pulsar.Client(
+            self._url,
+            authentication=pulsar.AuthenticationToken(self._token) if self._token else None,
+            operation_timeout_seconds=5,
+            connection_timeout_ms=2000,
+            tls_trust_certs_file_path=str(self._ca) if self._ca else None,
+            tls_validate_hostname=True,
+            logger=_client_log(),
+        )
+
+    def reachable(self, timeout_s: float = 0.3) -> bool:
+        """Whether the broker's port takes connections."""
+        with contextlib.suppress(OSError), socket.create_connection(self._address, timeout_s):
+            return True
+        return False
+
+
+class _Link:
+    """A client with one consumer or producer on it, replaced when it has lost the broker and the broker is back."""
+
+    def __init__(self, broker: Broker, name: str) -> None:
+        self._broker = broker
+        self._name = name
+        self._client: pulsar.Client | None = None
+        self._end: Any = None
+        self._looked_at = 0.0
+        self._back_since: float | None = None
+        self.generation = 0
+        """Rises with each new client: what was received or sent through an older one is void."""
+
+    def _open(self, client: pulsar.Client) -> Any:
+        raise NotImplementedError
+
+    def ensure(self) -> bool:
+        """Open or re-open if needed; whether there is a usable end now. Never blocks for long."""
+        if self._end is None:
+            return self._reopen()
+        now = time.monotonic()
+        if now - self._looked_at < RETRY_S:
+            return True
+        self._looked_at = now
+        if self._end.is_connected():
+            self._back_since = None
+        elif not self._broker.reachable():
+            self._back_since = None
+        elif self._back_since is None:
+            self._back_since = now
+        elif now - self._back_since > GRACE_S:
+            self.drop()
+            return self._reopen()
+        return True
+
+    def drop(self) -> None:
+        """Forget the client, without waiting for the broker."""
+        client, self._client, self._end, self._back_since = self._client, None, None, None
+        if client is not None:
+            threading.Thread(target=_shutdown, args=(client,), daemon=True).start()
+
+    def close(self) -> None:
+        if self._client is not None:
+            if self._broker.reachable():
+                _shutdown(self._client)
+            else:
+                self.drop()
+            self._client = self._end = None
+
+    def _reopen(self) -> bool:
+        if not self._broker.reachable():
+            return False
+        client = self._broker.client()
+        try:
+            self._end = self._open(client)
+        except pulsar.PulsarException as error:
+            log.warning("%s: the broker does not let us in yet: %s", self._name, error)
+            _shutdown(client)
+            return False
+        self._client = client
+        self._back_since = None
+        self.generation += 1
+        log.info("%s: connected", self._name)
+        return True
+
+
+class Subscription(_Link):
+    """A durable subscription's consumer. Messages come oldest first and stay the broker's until acknowledged."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        topics: Sequence[str],
+        name: str,
+        *,
+        consumer_type: pulsar.ConsumerType = pulsar.ConsumerType.Exclusive,
+        consumer_name: str | None = None,
+        queue_size: int = 1000,
+    ) -> None:
+        super().__init__(broker, name)
+        self._topics = list(topics)
+        self._type = consumer_type
+        self._consumer_name = consumer_name
+        self._queue_size = queue_size
+
+    def receive(self, limit: int, timeout_s: float) -> list[Received]:
+        """What is there now, at most `limit`; waits up to `timeout_s` for the first one. Empty while there is none."""
+        if not self.ensure():
+            time.sleep(min(timeout_s, RETRY_S))
+            return []
+        batch: list[Received] = []
+        wait_ms = int(timeout_s * 1000)
+        try:
+            while len(batch) < limit:
+                batch.append(_received(self._end.receive(timeout_millis=0 if batch else wait_ms)))
+        except pulsar.Timeout:
+            pass
+        except pulsar.PulsarException as error:
+            log.warning("%s: lost the broker: %s", self._name, error)
+            self.drop()
+        return batch
+
+    def acknowledge(self, batch: Sequence[Received]) -> None:
+        """Tell the broker these are done. A lost acknowledgement means a redelivery, which the inbox absorbs."""
+        for message in batch:
+            try:
+                self._end.acknowledge(message.handle)
+            except (pulsar.PulsarException, AttributeError) as error:
+                log.info("%s: not acknowledged, it will come again: %s", self._name, error)
+                return
+
+    def unsubscribe(self) -> None:
+        """Remove the subscription from the broker, with its cursor."""
+        if self._end is not None:
+            self._end.unsubscribe()
+
+    def _open(self, client: pulsar.Client) -> Any:
+        return client.subscribe(
+            self._topics if len(self._topics) > 1 else self._topics[0],
+            self._name,
+            consumer_type=self._type,
+            consumer_name=self._consumer_name,
+            initial_position=pulsar.InitialPosition.Earliest,
+            receiver_queue_size=self._queue_size,
+            negative_ack_redelivery_delay_ms=1000,
+        )
+
+
+class Publisher(_Link):
+    """A producer of one topic. Sends in order: it never gives up on a message while the connection may return."""
+
+    def __init__(self, broker: Broker, topic: str) -> None:
+        super().__init__(broker, topic)
+        self._topic = topic
+
+    def send_async(
+        self, value: bytes, key: str | None, properties: Mapping[str, str], done: Callable[[bool], None]
+    ) -> None:
+        """`done(acknowledged)` is called once, from the client's thread. Raises BrokerUnavailable when not connected."""
+        if self._end is None:
+            raise BrokerUnavailable(f"no connection to the broker for {self._topic}")
+        try:
+            self._end.send_async(
+                value,
+                lambda result, _id: done(result == pulsar.Result.Ok),
+                partition_key=key,
+                properties=dict(properties),
+            )
+        except pulsar.PulsarException as error:
+            raise BrokerUnavailable(str(error)) from error
+
+    def send(self, value: bytes, key: str | None = None, properties: Mapping[str, str] | None = None) -> str:
+        """Publish and wait for the broker's acknowledgement; the message id. Raises BrokerUnavailable."""
+        if not self.ensure():
+            raise BrokerUnavailable("the broker does not answer; is it running? `./alpes status` tells")
+        try:
+            return str(self._end.send(value, partition_key=key, properties=dict(properties or {})))
+        except pulsar.PulsarException as error:
+            self.drop()
+            raise BrokerUnavailable(f"the broker did not take the message: {error}") from error
+
+    def _open(self, client: pulsar.Client) -> Any:
+        return client.create_producer(
+            self._topic,
+            batching_enabled=False,  # a batch waits; one message at a time is on its way at once
+            send_timeout_millis=0,  # a timed-out message would be overtaken by its successors
+            max_pending_messages=2000,
+            block_if_queue_full=True,
+        )
+
+
+def _received(message: Any) -> Received:
+    return Received(
+        topic=message.topic_name(),
+        message_id=str(message.message_id()),
+        key=message.partition_key() or None,
+        value=message.data(),
+        properties=message.properties(),
+        publish_us=message.publish_timestamp() * 1000,
+        event_us=message.event_timestamp() * 1000,
+        redelivery_count=message.redelivery_count(),
+        received_us=time.time_ns() // 1000,
+        handle=message,
+    )
+
+
+def _shutdown(client: pulsar.Client) -> None:
+    with contextlib.suppress(pulsar.PulsarException):
+        client.shutdown()
+
+
+def _client_log() -> logging.Logger:
+    logger = logging.getLogger("pulsar")
+    logger.setLevel(logging.CRITICAL)  # the client repeats each failed reconnection; the links above say it once
+    return logger

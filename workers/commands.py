@@ -1,0 +1,152 @@
+"""The optional consumer of commands: JSON on topic `commands` to the same handlers the API uses.
+
+A command may come twice. The domain makes that harmless: a conversion calculated already is refused as a duplicate, an
+approval changes nothing; both are acknowledged. What can never succeed goes to the dead-letter topic.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+from decimal import Decimal
+from typing import Any
+
+import pulsar
+
+from application import Application
+from connectors.broker import Broker, BrokerUnavailable, Publisher, Received, Subscription
+from db.engine import connect
+from db.errors import DatabaseUnavailable
+from domain.commands import ApproveCommission, CalculateCommission, Command
+from domain.errors import DuplicateConversion, Refusal
+from settings import Settings
+from workers.inbox import Inbox
+from workers.outcome import Ack, DeadLetter, Outcome, Retry
+from workers.process import run
+
+log = logging.getLogger(__name__)
+
+SUBSCRIPTION = "commands"
+_FIELDS = {
+    "calculate": ("conversionId", "affiliateId", "campaignId", "grossAmount", "currency"),
+    "approve": ("commissionId",),
+}
+_OPTIONAL = ("correlationId", "traceparent")
+
+
+class Malformed(ValueError):
+    """The message is not a command; `str(error)` says why."""
+
+
+def parse(value: bytes) -> Command:
+    """The command of a message, contract docs/contracts/commands.schema.json. Raises Malformed."""
+    try:
+        body = json.loads(value, parse_float=Decimal, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise Malformed(f"not JSON: {error}") from None
+    if not isinstance(body, dict) or body.get("command") not in _FIELDS:
+        raise Malformed('needs "command": "calculate" or "approve"')
+    needed = _FIELDS[body["command"]]
+    unknown = set(body) - {"command", *needed, *_OPTIONAL}
+    if unknown:
+        raise Malformed(f"unknown fields: {', '.join(sorted(unknown))}")
+    for name in (*needed, *_OPTIONAL):
+        _typed(name, body, name in needed)
+    shared = {"correlation_id": body.get("correlationId"), "traceparent": body.get("traceparent")}
+    if body["command"] == "approve":
+        return ApproveCommission(body["commissionId"], **shared)
+    return CalculateCommission(
+        conversion_id=body["conversionId"],
+        affiliate_id=body["affiliateId"],
+        campaign_id=body["campaignId"],
+        gross_amount=body["grossAmount"],
+        currency=body["currency"],
+        **shared,
+    )
+
+
+def _typed(name: str, body: dict[str, Any], needed: bool) -> None:
+    value = body.get(name)
+    if value is None:
+        if needed:
+            raise Malformed(f"{name} is required")
+        return
+    kinds = (str, int, Decimal) if name == "grossAmount" else (str,)
+    if not isinstance(value, kinds) or isinstance(value, bool):
+        raise Malformed(f"{name} has the wrong type")
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def handle(application: Application, message: Received) -> Outcome:
+    try:
+        application.send(parse(message.value))
+    except Malformed as error:
+        return DeadLetter("malformed_command", str(error))
+    except DuplicateConversion as error:
+        log.info("came again, changes nothing: %s", error)
+        return Ack("duplicate")
+    except Refusal as error:
+        return DeadLetter("refused", str(error))
+    except DatabaseUnavailable as error:
+        return Retry(str(error))
+    return Ack("applied")
+
+
+def main(settings: Settings, stop: threading.Event) -> None:
+    broker = Broker(settings)
+    consumer = os.environ.get("ALPES_PART", "commands")
+    subscription = Subscription(
+        broker,
+        [settings.topics.commands],
+        SUBSCRIPTION,
+        consumer_type=pulsar.ConsumerType.Shared,
+        consumer_name=consumer,
+        queue_size=100,
+    )
+    dead_letters = Publisher(broker, settings.topics.dead_letter)
+    engine = connect(settings.worker_url)
+    inbox = Inbox(engine, consumer)
+    application = Application(settings, pool_size=1)
+    try:
+        while not stop.is_set():
+            for message in subscription.receive(50, 0.5):
+                if _settle(message, application, inbox, dead_letters, stop):
+                    subscription.acknowledge([message])
+    finally:
+        subscription.close()
+        dead_letters.close()
+        application.close()
+        engine.dispose()
+
+
+def _settle(
+    message: Received, application: Application, inbox: Inbox, dead_letters: Publisher, stop: threading.Event
+) -> bool:
+    """Handle until there is an answer; whether the message is done with."""
+    while not stop.is_set():
+        outcome = handle(application, message)
+        try:
+            match outcome:
+                case Ack():
+                    return True
+                case DeadLetter(reason, detail):
+                    log.warning("dead-lettered command %s: %s: %s", message.message_id, reason, detail)
+                    properties = {"alpes-reason": reason, "alpes-detail": detail[:500], "alpes-topic": message.topic}
+                    dead_letters.send(message.value, message.key, properties)
+                    inbox.bury(message, None, reason, detail, 1)
+                    return True
+                case Retry(detail):
+                    log.warning("waiting to handle a command: %s", detail)
+        except (BrokerUnavailable, DatabaseUnavailable) as error:
+            log.warning("waiting: %s", error)
+        stop.wait(0.2)
+    return False
+
+
+if __name__ == "__main__":
+    run("commands", main)

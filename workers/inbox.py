@@ -1,0 +1,134 @@
+"""The worker's side of the database: notification and inbox rows in one transaction, each effect once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection, Engine, insert, select, update
+
+from connectors.broker import Received
+from db.errors import translated
+from db.tables import dead_letter, notification, processed_message
+from domain.outbox import OutboxRecord
+
+_EPOCH = datetime(1970, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """A delivery whose event is to be notified of."""
+
+    message: Received
+    record: OutboxRecord
+    captured_us: int
+
+
+class Inbox:
+    """All methods raise db.errors.DatabaseUnavailable when the database is away: nothing was then written."""
+
+    def __init__(self, engine: Engine, consumer: str) -> None:
+        self._engine = engine
+        self._consumer = consumer
+
+    def apply(self, effects: Sequence[Effect], skipped: Sequence[Received]) -> set[str]:
+        """Write the notifications that are new, and an inbox row for every delivery, in one transaction.
+
+        Returns the ids of the events that were new. Raises sqlalchemy.exc.IntegrityError when another worker wrote one
+        of them at the same moment, and DataError when a row does not fit; nothing was then written.
+        """
+        with translated(), self._engine.begin() as connection:
+            new = self._new(connection, effects)
+            if new:
+                connection.execute(insert(notification), [self._notification(effect) for effect in new.values()])
+            applied = {id(effect) for effect in new.values()}
+            rows = [
+                self._processed(effect.message, "applied" if id(effect) in applied else "duplicate", effect.record)
+                for effect in effects
+            ]
+            rows += [self._processed(message, "skipped", None) for message in skipped]
+            if rows:
+                connection.execute(insert(processed_message), rows)
+        return set(new)
+
+    def bury(
+        self, message: Received, record: OutboxRecord | None, reason: str, detail: str, attempts: int
+    ) -> None:
+        """Record a dead letter, once, with its inbox row."""
+        with translated(), self._engine.begin() as connection:
+            known = connection.scalar(
+                select(dead_letter.c.seq).where(
+                    dead_letter.c.topic == message.topic, dead_letter.c.message_id == message.message_id
+                )
+            )
+            if known is None:
+                connection.execute(insert(dead_letter).values(_dead(message, record, reason, detail, attempts)))
+            connection.execute(insert(processed_message), [self._processed(message, "dead_lettered", record)])
+
+    def _new(self, connection: Connection, effects: Sequence[Effect]) -> dict[str, Effect]:
+        """First delivery of each event that has no notification yet, in order."""
+        ids = {effect.record.id for effect in effects}
+        known = set(
+            connection.scalars(select(notification.c.event_id).where(notification.c.event_id.in_(ids))) if ids else ()
+        )
+        new: dict[str, Effect] = {}
+        for effect in effects:
+            if effect.record.id not in known:
+                new.setdefault(effect.record.id, effect)
+        return new
+
+    def _notification(self, effect: Effect) -> dict[str, object]:
+        record = effect.record
+        return {
+            "event_id": record.id,
+            "commission_id": record.aggregate_id,
+            "aggregate_version": record.aggregate_version,
+            "type": record.type,
+            "payload": json.loads(record.payload),
+            "correlation_id": record.correlation_id,
+            "consumer": self._consumer,
+            "occurred_at": record.occurred_at,
+            "notified_at": _now(),
+        }
+
+    def _processed(self, message: Received, outcome: str, record: OutboxRecord | None) -> dict[str, object]:
+        return {
+            "event_id": record.id if record else None,
+            "topic": message.topic,
+            "message_id": message.message_id,
+            "redelivery_count": message.redelivery_count,
+            "outcome": outcome,
+            "correlation_id": record.correlation_id if record else None,
+            "consumer": self._consumer,
+            "received_at": _EPOCH + timedelta(microseconds=message.received_us),
+        }
+
+
+def requeued(engine: Engine, seq: int) -> None:
+    """Note that the dead letter `seq` was sent again."""
+    with translated(), engine.begin() as connection:
+        connection.execute(update(dead_letter).where(dead_letter.c.seq == seq).values(requeued_at=_now()))
+
+
+def _dead(
+    message: Received, record: OutboxRecord | None, reason: str, detail: str, attempts: int
+) -> dict[str, object]:
+    return {
+        "topic": message.topic,
+        "message_id": message.message_id,
+        "message_key": (message.key or "")[:512] or None,
+        "payload": message.value,
+        "properties": dict(message.properties),
+        "event_id": record.id if record else None,
+        "correlation_id": record.correlation_id if record else None,
+        "reason": reason,
+        "detail": detail[:2000],
+        "attempts": attempts,
+        "dead_lettered_at": _now(),
+    }
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)

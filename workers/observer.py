@@ -1,0 +1,98 @@
+"""The observer: sees every message of the instance's topics through durable subscriptions of its own, and records it.
+
+Its subscriptions are made before any load, so what it counts as published is everything that was.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+import time
+
+from connectors import envelope
+from connectors.broker import Broker, Received, Subscription
+from connectors.envelope import Inserted, Skipped, Unreadable
+from settings import Settings, Topics
+from workers.observer_store import Observed, ObserverStore
+from workers.process import run
+
+log = logging.getLogger(__name__)
+
+SUBSCRIPTION = "alpes-observer"
+BATCH = 1000
+LINGER_S = 0.03
+"""How long more messages are awaited before a batch is written: one write to disk for many."""
+
+
+def observe(message: Received, topics: Topics) -> Observed:
+    """The record of a message, with what its envelope tells where it has one."""
+    event_id = aggregate_id = correlation_id = op = None
+    seq = captured_us = None
+    if message.topic == topics.commands:
+        kind = "command"
+    else:
+        decoded = envelope.decode(message.value)
+        kind = envelope.describe(decoded)
+        match decoded:
+            case Inserted(record=record):
+                event_id, aggregate_id, seq = record.id, record.aggregate_id, record.seq
+                correlation_id, op, captured_us = record.correlation_id, decoded.op, decoded.captured_us
+            case Skipped() | Unreadable():
+                aggregate_id = envelope.decode_key(message.key or "")
+    return Observed(
+        topic=message.topic,
+        message_id=message.message_id,
+        key=message.key,
+        aggregate_id=aggregate_id,
+        event_id=event_id,
+        seq=seq,
+        type=kind,
+        correlation_id=correlation_id,
+        op=op,
+        captured_us=captured_us,
+        publish_us=message.publish_us,
+        event_us=message.event_us,
+        observed_us=message.received_us,
+        properties=dict(message.properties),
+        value=message.value,
+    )
+
+
+def main(settings: Settings, stop: threading.Event) -> None:
+    topics = settings.topics
+    store = ObserverStore(settings.observer_store, write=True)
+    subscription = Subscription(Broker(settings), topics.observed(), SUBSCRIPTION, queue_size=2000)
+    request = settings.run / "observer.clear"
+    try:
+        while not stop.is_set():
+            if request.exists():
+                store.clear()
+                request.unlink()
+            batch = subscription.receive(BATCH, 0.5)
+            if not batch:
+                continue
+            if len(batch) < BATCH:
+                time.sleep(LINGER_S)
+                batch += subscription.receive(BATCH, 0)
+            if _write(store, [observe(message, topics) for message in batch], topics.events, stop):
+                subscription.acknowledge(batch)
+    finally:
+        subscription.close()
+        store.close()
+
+
+def _write(store: ObserverStore, batch: list[Observed], live_topic: str, stop: threading.Event) -> bool:
+    """Whether it was written: a store that cannot be written (disk full) is tried again until the process stops."""
+    while not stop.is_set():
+        try:
+            store.record(batch, live_topic)
+            return True
+        except sqlite3.OperationalError as error:
+            log.error("the observer cannot write its store, published counts stand still: %s", error)
+            stop.wait(1)
+    return False
+
+
+if __name__ == "__main__":
+    run("observer", main)

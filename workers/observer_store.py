@@ -1,0 +1,197 @@
+"""What the observer saw, in a SQLite file of its own: watching never loads the database that is watched.
+
+One process writes it; the page, the API and the command line read it. Message bodies are kept for the newest `KEEP`
+deliveries of each topic; the ids of distinct events published are kept for all, for that is what is reconciled.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+KEEP = 20_000
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS message (
+    n INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, message_id TEXT NOT NULL, key TEXT, aggregate_id TEXT,
+    event_id TEXT, seq INTEGER, type TEXT NOT NULL, correlation_id TEXT, op TEXT, captured_us INTEGER,
+    publish_us INTEGER NOT NULL, event_us INTEGER NOT NULL, observed_us INTEGER NOT NULL, properties TEXT NOT NULL,
+    value BLOB NOT NULL, UNIQUE (topic, message_id));
+CREATE INDEX IF NOT EXISTS message_by_topic ON message (topic, n);
+CREATE INDEX IF NOT EXISTS message_by_event ON message (event_id);
+CREATE TABLE IF NOT EXISTS published (
+    event_id TEXT PRIMARY KEY, seq INTEGER NOT NULL, correlation_id TEXT NOT NULL, times INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS published_by_correlation ON published (correlation_id);
+CREATE TABLE IF NOT EXISTS topic (name TEXT PRIMARY KEY, messages INTEGER NOT NULL, last_publish_us INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS total (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+INSERT OR IGNORE INTO total VALUES ('distinct', 0), ('watermark', 0), ('version', 0);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """One message as the observer received it. Times are microseconds since the epoch."""
+
+    topic: str
+    message_id: str
+    key: str | None
+    aggregate_id: str | None
+    event_id: str | None
+    seq: int | None
+    type: str
+    correlation_id: str | None
+    op: str | None
+    captured_us: int | None
+    publish_us: int
+    event_us: int
+    observed_us: int
+    properties: dict[str, str]
+    value: bytes
+    n: int = 0
+    """Order of observation, given by the store."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicCount:
+    name: str
+    messages: int
+    last_publish_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    distinct: int
+    """Distinct event ids seen on the live topic."""
+    watermark: int
+    """Highest outbox `seq` seen on the live topic."""
+    version: int
+    """Rises with every batch: unchanged, and nothing new is to be read."""
+
+
+class ObserverStore:
+    """Opening for reading raises sqlite3.OperationalError while there is no store yet."""
+
+    def __init__(self, path: Path, *, write: bool = False) -> None:
+        if write:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=10)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.executescript(_SCHEMA)
+        else:
+            self._db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5, check_same_thread=False)
+        self._db.row_factory = sqlite3.Row
+        self._writes = 0
+
+    def close(self) -> None:
+        self._db.close()
+
+    def record(self, batch: Sequence[Observed], live_topic: str) -> None:
+        """Add messages; those recorded already (redelivered) change nothing. Raises sqlite3.OperationalError."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            for message in batch:
+                if self._insert(message):
+                    self._count(message, live_topic)
+            self._db.execute("UPDATE total SET value = value + 1 WHERE name = 'version'")
+            self._db.execute("COMMIT")
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._writes += len(batch)
+        if self._writes > KEEP // 10:
+            self._writes = 0
+            self._trim()
+
+    def clear(self) -> None:
+        """Forget everything, when the database it is compared with was emptied."""
+        self._db.executescript(
+            "BEGIN IMMEDIATE; DELETE FROM message; DELETE FROM published; DELETE FROM topic;"
+            "UPDATE total SET value = 0 WHERE name <> 'version';"
+            "UPDATE total SET value = value + 1 WHERE name = 'version'; COMMIT;"
+        )
+
+    def totals(self) -> Totals:
+        return Totals(**{row["name"]: row["value"] for row in self._db.execute("SELECT name, value FROM total")})
+
+    def topics(self) -> list[TopicCount]:
+        return [TopicCount(*row) for row in self._db.execute("SELECT name, messages, last_publish_us FROM topic")]
+
+    def published_ids(self, correlation_id: str | None = None) -> dict[str, int]:
+        """Event id → how many messages carried it, on the live topic."""
+        query, values = "SELECT event_id, times FROM published", ()
+        if correlation_id is not None:
+            query, values = f"{query} WHERE correlation_id = ?", (correlation_id,)  # type: ignore[assignment]
+        return {row[0]: row[1] for row in self._db.execute(query, values)}
+
+    def feed(
+        self,
+        topic: str | None = None,
+        *,
+        limit: int = 50,
+        after: int = 0,
+        before: int | None = None,
+        type: str | None = None,
+        search: str | None = None,
+    ) -> list[Observed]:
+        """Newest first; `search` matches an event, aggregate or correlation id exactly."""
+        where, values = ["n > ?"], [after]  # type: ignore[list-item]
+        for column, value in (("topic", topic), ("type", type)):
+            if value is not None:
+                where.append(f"{column} = ?")
+                values.append(value)  # type: ignore[arg-type]
+        if before is not None:
+            where.append("n < ?")
+            values.append(before)
+        if search:
+            where.append("? IN (event_id, aggregate_id, correlation_id, key)")
+            values.append(search)  # type: ignore[arg-type]
+        query = f"SELECT * FROM message WHERE {' AND '.join(where)} ORDER BY n DESC LIMIT ?"
+        return [_observed(row) for row in self._db.execute(query, (*values, limit))]
+
+    def messages_of(self, event_id: str) -> list[Observed]:
+        """Every kept message that carried the event, oldest first, on any topic."""
+        rows = self._db.execute("SELECT * FROM message WHERE event_id = ? ORDER BY n", (event_id,))
+        return [_observed(row) for row in rows]
+
+    def _insert(self, message: Observed) -> bool:
+        names = [name for name in Observed.__slots__ if name != "n"]
+        values = [
+            json.dumps(message.properties) if name == "properties" else getattr(message, name) for name in names
+        ]
+        statement = f"INSERT OR IGNORE INTO message ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+        return self._db.execute(statement, values).rowcount == 1
+
+    def _count(self, message: Observed, live_topic: str) -> None:
+        self._db.execute(
+            "INSERT INTO topic VALUES (?, 1, ?) ON CONFLICT (name) DO UPDATE"
+            " SET messages = messages + 1, last_publish_us = excluded.last_publish_us",
+            (message.topic, message.publish_us),
+        )
+        if message.event_id is None or message.op is None or message.topic != live_topic:
+            return
+        self._db.execute(
+            "INSERT INTO published VALUES (?, ?, ?, 1) ON CONFLICT (event_id) DO UPDATE SET times = times + 1",
+            (message.event_id, message.seq, message.correlation_id),
+        )
+        times = self._db.execute("SELECT times FROM published WHERE event_id = ?", (message.event_id,)).fetchone()[0]
+        if times == 1:
+            self._db.execute("UPDATE total SET value = value + 1 WHERE name = 'distinct'")
+        self._db.execute("UPDATE total SET value = max(value, ?) WHERE name = 'watermark'", (message.seq,))
+
+    def _trim(self) -> None:
+        for (topic,) in self._db.execute("SELECT name FROM topic").fetchall():
+            self._db.execute(
+                "DELETE FROM message WHERE topic = ? AND n <="
+                " (SELECT n FROM message WHERE topic = ? ORDER BY n DESC LIMIT 1 OFFSET ?)",
+                (topic, topic, KEEP),
+            )
+
+
+def _observed(row: sqlite3.Row) -> Observed:
+    values = dict(row)
+    values["properties"] = json.loads(values["properties"])
+    return Observed(**values)

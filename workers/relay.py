@@ -1,0 +1,64 @@
+"""The relay's process: outbox feed → live topic, woken by commits. Embedded stack only."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import select
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+from application.wake import listen
+from connectors.broker import Broker, Publisher
+from connectors.relay import Relay
+from db.engine import connect
+from db.outbox import OutboxFeed
+from settings import Settings
+from workers.process import run
+
+
+def main(settings: Settings, stop: threading.Event) -> None:
+    settings.run.mkdir(parents=True, exist_ok=True)
+    lock = _alone(settings.run / "relay.lock", stop)
+    publisher = Publisher(Broker(settings), settings.topics.events)
+    engine = connect(settings.database_url)
+    try:
+        Relay(OutboxFeed(engine), publisher, _bell(settings)).run(stop)
+    finally:
+        publisher.close()
+        engine.dispose()
+        lock.close()
+
+
+def _alone(path: Path, stop: threading.Event) -> IO[str]:
+    """The lock that one relay a host holds; waits for it, because two at once would break the order of events."""
+    lock = path.open("w")
+    said = False
+    while not stop.is_set():
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return lock
+        if not said:
+            logging.getLogger(__name__).warning("another relay holds %s; waiting for it to end", path)
+            said = True
+        stop.wait(0.2)
+    return lock
+
+
+def _bell(settings: Settings) -> Callable[[float], None]:
+    bell = listen(settings.wake_socket)
+
+    def wait(seconds: float) -> None:
+        if select.select([bell], [], [], seconds)[0]:
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    bell.recv(16)
+
+    return wait
+
+
+if __name__ == "__main__":
+    run("relay", main)
