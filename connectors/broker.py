@@ -112,6 +112,10 @@ class _Link:
             return self._reopen()
         return True
 
+    @property
+    def connected(self) -> bool:
+        return self._end is not None and bool(self._end.is_connected())
+
     def drop(self) -> None:
         """Forget the client, without waiting for the broker."""
         client, self._client, self._end, self._back_since = self._client, None, None, None

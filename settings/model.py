@@ -72,6 +72,7 @@ class Settings(BaseSettings):
 
     nar: str = Field(PINNED_NAR, description="version of pulsar-io-debezium-mysql the source runs (4.0.8 or 3.1.2)")
     workers: int = Field(1, ge=1, le=16, description="notification workers sharing the Key_Shared subscription")
+    without: tuple[str, ...] = Field((), description="parts not to start")
     default_rate: Decimal = Field(Decimal("0.10"), description="commission rate of a campaign without its own")
     campaign_rates: dict[str, Decimal] = Field(default_factory=dict)
     control_token: SecretStr = SecretStr("")

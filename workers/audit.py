@@ -19,6 +19,7 @@ from db.engine import READ, connect
 from db.errors import DatabaseUnavailable, translated
 from settings import Settings
 from workers import audit_file
+from workers.heartbeat import Heartbeat
 from workers.process import run
 
 log = logging.getLogger(__name__)
@@ -111,13 +112,16 @@ class AuditProjection:
 
 def main(settings: Settings, stop: threading.Event) -> None:
     engine = connect(settings.worker_url)
+    heart = Heartbeat(settings, "audit")
     projection = AuditProjection(engine, settings.audit_file)
     try:
         while not stop.is_set():
             try:
                 projection.step()
+                heart.beat(True)
             except DatabaseUnavailable as error:
                 log.warning("waiting for the database: %s", error)
+                heart.beat(False)
                 stop.wait(0.5)
             except OSError as error:
                 log.error("the audit file cannot be written: %s", error)

@@ -22,6 +22,7 @@ from db.errors import DatabaseUnavailable
 from domain.commands import ApproveCommission, CalculateCommission, Command
 from domain.errors import DuplicateConversion, Refusal
 from settings import Settings
+from workers.heartbeat import Heartbeat
 from workers.inbox import Inbox
 from workers.outcome import Ack, DeadLetter, Outcome, Retry
 from workers.process import run
@@ -112,8 +113,10 @@ def main(settings: Settings, stop: threading.Event) -> None:
     engine = connect(settings.worker_url)
     inbox = Inbox(engine, consumer)
     application = Application(settings, pool_size=1)
+    heart = Heartbeat(settings, consumer)
     try:
         while not stop.is_set():
+            heart.beat(subscription.connected)
             for message in subscription.receive(50, 0.5):
                 if _settle(message, application, inbox, dead_letters, stop):
                     subscription.acknowledge([message])

@@ -27,6 +27,7 @@ from db.errors import DatabaseUnavailable
 from db.hops import HopRecorder, Passed
 from domain.outbox import KNOWN_EVENTS, OutboxRecord
 from settings import Settings
+from workers.heartbeat import Heartbeat
 from workers.inbox import Effect, Inbox
 from workers.outcome import Ack, DeadLetter, Outcome, Retry
 from workers.process import run
@@ -75,6 +76,7 @@ class NotificationsWorker:
         measure: Measure,
         stop: threading.Event,
         check: Callable[[OutboxRecord], None] = lambda record: None,
+        beat: Callable[[], None] = lambda: None,
     ) -> None:
         """`check(record)` runs before the effect; whatever it raises makes the delivery fail and be tried again."""
         self._inbox = inbox
@@ -83,12 +85,14 @@ class NotificationsWorker:
         self._measure = measure
         self._stop = stop
         self._check = check
+        self._beat = beat
         self._held: dict[str, _Held] = {}
         self._generation = 0
 
     def run(self) -> None:
         while not self._stop.is_set():
             self.step(0.5)
+            self._beat()
 
     def step(self, timeout_s: float) -> None:
         """One batch and the held deliveries that are due."""
@@ -185,6 +189,7 @@ class NotificationsWorker:
                 return self._inbox.apply(effects, skipped)
             except DatabaseUnavailable as error:
                 log.warning("waiting for the database: %s", error)
+                self._beat()
                 self._stop.wait(DATABASE_AGAIN_S)
             except IntegrityError:
                 races += 1
@@ -310,8 +315,17 @@ def main(settings: Settings, stop: threading.Event) -> None:
     )
     dead_letters = Publisher(broker, topics.dead_letter)
     hops = HopRecorder(engine)
+    heart = Heartbeat(settings, consumer)
+    worker = NotificationsWorker(
+        Inbox(engine, consumer),
+        subscription,
+        dead_letters,
+        hops,
+        stop,
+        beat=lambda: heart.beat(subscription.connected),
+    )
     try:
-        NotificationsWorker(Inbox(engine, consumer), subscription, dead_letters, hops, stop).run()
+        worker.run()
     finally:
         subscription.close()
         dead_letters.close()

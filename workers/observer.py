@@ -14,6 +14,7 @@ from connectors import envelope
 from connectors.broker import Broker, Received, Subscription
 from connectors.envelope import Inserted, Skipped, Unreadable
 from settings import Settings, Topics
+from workers.heartbeat import Heartbeat
 from workers.observer_store import Observed, ObserverStore
 from workers.process import run
 
@@ -63,6 +64,7 @@ def main(settings: Settings, stop: threading.Event) -> None:
     topics = settings.topics
     store = ObserverStore(settings.observer_store, write=True)
     subscription = Subscription(Broker(settings), topics.observed(), SUBSCRIPTION, queue_size=2000)
+    heart = Heartbeat(settings, "observer")
     request = settings.run / "observer.clear"
     try:
         while not stop.is_set():
@@ -70,6 +72,7 @@ def main(settings: Settings, stop: threading.Event) -> None:
                 store.clear()
                 request.unlink()
             batch = subscription.receive(BATCH, 0.5)
+            heart.beat(subscription.connected)
             if not batch:
                 continue
             if len(batch) < BATCH:

@@ -17,6 +17,7 @@ from connectors.relay import Relay
 from db.engine import connect
 from db.outbox import OutboxFeed
 from settings import Settings
+from workers.heartbeat import Heartbeat
 from workers.process import run
 
 
@@ -26,7 +27,7 @@ def main(settings: Settings, stop: threading.Event) -> None:
     publisher = Publisher(Broker(settings), settings.topics.events)
     engine = connect(settings.database_url)
     try:
-        Relay(OutboxFeed(engine), publisher, _bell(settings)).run(stop)
+        Relay(OutboxFeed(engine), publisher, _bell(settings, publisher)).run(stop)
     finally:
         publisher.close()
         engine.dispose()
@@ -48,10 +49,12 @@ def _alone(path: Path, stop: threading.Event) -> IO[str]:
     return lock
 
 
-def _bell(settings: Settings) -> Callable[[float], None]:
+def _bell(settings: Settings, publisher: Publisher) -> Callable[[float], None]:
     bell = listen(settings.wake_socket)
+    heart = Heartbeat(settings, "relay")
 
     def wait(seconds: float) -> None:
+        heart.beat(publisher.connected)
         if select.select([bell], [], [], seconds)[0]:
             with contextlib.suppress(BlockingIOError):
                 while True:

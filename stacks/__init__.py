@@ -1,0 +1,1 @@
+"""Starting, watching, breaking and stopping the parts of an instance: embedded, native."""

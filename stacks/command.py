@@ -1,0 +1,26 @@
+"""How a part is run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    argv: tuple[str, ...]
+    cwd: Path
+    env: Mapping[str, str] = field(default_factory=dict)
+    """On top of what every part is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One supervised process."""
+
+    name: str
+    command: Command
+    priority: int = 500
+    """Lower starts first and stops last."""
+    stop_wait_s: int = 8

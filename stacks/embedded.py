@@ -1,0 +1,51 @@
+"""The embedded stack's own parts: `pulsar-lite` and a SQLite file; nothing to install."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import stat
+from importlib.metadata import version
+from pathlib import Path
+
+from settings import Settings
+from stacks.command import Command, Part
+
+
+class BrokerMissing(Exception):
+    """There is no `pulsar-lite` for this platform."""
+
+
+def prepare(settings: Settings) -> list[Part]:
+    """Write the broker's configuration; its part. Raises BrokerMissing."""
+    folder = settings.data / "pulsar-lite"
+    folder.mkdir(parents=True, exist_ok=True)
+    config = folder / "pulsar-lite.toml"
+    config.write_text(
+        f'addr = "{settings.bind}:{settings.broker_port}"\n'
+        f'db_path = "{folder / "store"}"\n'
+        'default_partitions = 0\nlog_level = "warn"\n'
+        # Its metrics would listen on every address, on a port of their own.
+        "[metrics]\nenabled = false\n",
+        encoding="utf-8",
+    )
+    return [Part("broker", Command((str(_binary()), "--config", str(config)), folder), priority=100)]
+
+
+def versions() -> dict[str, str]:
+    import sqlite3
+
+    return {"database": f"SQLite {sqlite3.sqlite_version}", "capture": "relay", "broker": f"pulsar-lite {version('pulsar-lite')}"}
+
+
+def _binary() -> Path:
+    found = importlib.util.find_spec("pulsar_lite")
+    if found is None or found.origin is None:
+        raise BrokerMissing(
+            "pulsar-lite has no build for this platform (Linux x86-64 and macOS arm64 have one);"
+            " use `./alpes up --stack native` or `--stack compose`"
+        )
+    binary = Path(found.origin).parent / "bin" / "pulsar-lite"
+    if not os.access(binary, os.X_OK):
+        binary.chmod(binary.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)  # the wheel lacks the bit
+    return binary

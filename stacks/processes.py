@@ -1,0 +1,85 @@
+"""The processes of an instance, found by what the supervisor gave them: `ALPES_HOME` and `ALPES_PART`."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+
+import psutil
+
+from settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class PortHolder:
+    port: int
+    pid: int | None
+    what: str
+
+
+def orphans(settings: Settings) -> list[psutil.Process]:
+    """Every process of this instance's parts, whoever is their parent now."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            env = process.environ()
+            if env.get("ALPES_PART") and env.get("ALPES_HOME") == str(settings.home):
+                found.append(process)
+    return found
+
+
+def end(processes: list[psutil.Process], wait_s: float = 5.0) -> None:
+    """Ask them to stop, then make them."""
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            process.terminate()
+    _, alive = psutil.wait_procs(processes, timeout=wait_s)
+    for process in alive:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(alive, timeout=2)
+
+
+def memory_bytes(pid: int) -> int:
+    """Proportional set size where the system tells it (Linux), else the unshared part; 0 for a process that is gone."""
+    try:
+        info = psutil.Process(pid).memory_full_info()
+    except (psutil.Error, OSError):
+        return 0
+    return int(getattr(info, "pss", 0) or info.uss)
+
+
+def holder(port: int, bind: str) -> PortHolder | None:
+    """Who listens on a port; None when it is free."""
+    import socket
+
+    with contextlib.closing(socket.socket()) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((bind, port))
+            return None
+        except OSError:
+            pass
+    with contextlib.suppress(psutil.Error, OSError):
+        for connection in psutil.net_connections("tcp"):
+            if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port:
+                return PortHolder(port, connection.pid, _what(connection.pid))
+    return PortHolder(port, None, "another process")
+
+
+def _what(pid: int | None) -> str:
+    if pid is None:
+        return "another user's process"
+    try:
+        return " ".join(psutil.Process(pid).cmdline())[:100] or f"process {pid}"
+    except psutil.Error:
+        return f"process {pid}"
+
+
+def free_port() -> int:
+    """A port nobody listens on now."""
+    import socket
+
+    with contextlib.closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,47 @@
+"""The parts written in Python; the same on every stack."""
+
+from __future__ import annotations
+
+import sys
+
+from settings import Settings
+from settings.model import REPOSITORY
+from stacks.command import Command, Part
+
+RESTARTABLE_WORKERS = ("observer", "audit", "commands", "watcher")
+
+
+def worker_names(settings: Settings) -> list[str]:
+    """`notifications`, or `notifications-1` … when several share the subscription."""
+    if settings.workers == 1:
+        return ["notifications"]
+    return [f"notifications-{number}" for number in range(1, settings.workers + 1)]
+
+
+def python_parts(settings: Settings) -> list[Part]:
+    modules = {name: "workers.notifications" for name in worker_names(settings)}
+    modules |= {"observer": "workers.observer", "audit": "workers.audit", "commands": "workers.commands"}
+    modules |= {"watcher": "stacks.watcher", "api": "api"}
+    if settings.stack == "embedded":
+        modules["relay"] = "workers.relay"
+    parts = [Part(name, _module(module)) for name, module in modules.items()]
+    parts.append(Part("dashboard", _dashboard(settings)))
+    return [part for part in parts if part.name not in settings.without]
+
+
+def _module(module: str) -> Command:
+    return Command((sys.executable, "-m", module), REPOSITORY)
+
+
+def _dashboard(settings: Settings) -> Command:
+    options = {
+        "server.address": settings.bind,
+        "server.port": str(settings.dashboard_port),
+        "server.headless": "true",
+        "server.fileWatcherType": "none",
+        "browser.gatherUsageStats": "false",
+        "client.toolbarMode": "minimal",
+    }
+    arguments = [f"--{name}={value}" for name, value in options.items()]
+    script = REPOSITORY / "dashboard" / "app.py"
+    return Command((sys.executable, "-m", "streamlit", "run", str(script), *arguments), REPOSITORY)

@@ -1,0 +1,211 @@
+"""`supervisord`: its configuration, its start, and its XML-RPC over a socket only this user can open."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import xmlrpc.client
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from supervisor.xmlrpc import SupervisorTransport
+
+from application.wake import socket_address
+from settings import Settings
+from settings.model import REPOSITORY
+from stacks.command import Part
+
+GATE = Path(__file__).with_name("gate.py")
+
+
+class PartUnknown(Exception):
+    """The instance has no such part, or it is not running."""
+
+
+class NotRunning(Exception):
+    """No supervisor answers for this instance."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartState:
+    name: str
+    state: str
+    """supervisord's word: RUNNING, STARTING, BACKOFF, STOPPED, EXITED, FATAL."""
+    pid: int
+    started_at: int
+    spawn_error: str
+
+
+class Supervisor:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._address = socket_address(settings.run / "supervisor.sock")
+
+    def start(self) -> int:
+        """Start supervisord with the configuration written before, detached from this terminal; its pid."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(self._config)],
+            cwd=REPOSITORY,
+            env={name: value for name, value in os.environ.items() if name != "ALPES_PART"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=(self._settings.logs / "supervisord.err").open("w"),
+            start_new_session=True,
+        )
+        return process.pid
+
+    def running(self) -> bool:
+        try:
+            return bool(self._rpc().getState()["statecode"] == 1)
+        except (OSError, xmlrpc.client.Error):
+            return False
+
+    def pid_of_itself(self) -> int:
+        """0 when it has none."""
+        try:
+            return int((self._settings.run / "supervisord.pid").read_text())
+        except (OSError, ValueError):
+            return 0
+
+    def states(self) -> list[PartState]:
+        """Every part. Raises NotRunning."""
+        return [
+            PartState(row["name"], row["statename"], row["pid"], row["start"], row["spawnerr"])
+            for row in self._call("getAllProcessInfo")
+        ]
+
+    def pid(self, part: str) -> int:
+        """The part's process id, 0 while it has none. Raises PartUnknown or NotRunning."""
+        for state in self.states():
+            if state.name == part:
+                return state.pid
+        raise PartUnknown(f"no part {part!r}; there are {', '.join(sorted(row.name for row in self.states()))}")
+
+    def stop_part(self, part: str) -> None:
+        try:
+            self._call("stopProcess", part, True)
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode != 70:  # 70: it is not running
+                raise PartUnknown(f"{part}: {fault.faultString}") from fault
+
+    def start_part(self, part: str) -> None:
+        try:
+            self._call("startProcess", part, False)
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode != 60:  # 60: it is running already
+                raise PartUnknown(f"{part}: {fault.faultString}") from fault
+
+    def shutdown(self) -> None:
+        self._call("shutdown")
+
+    def write_config(self, parts: Sequence[Part]) -> None:
+        settings = self._settings
+        for folder in (settings.run, settings.logs, settings.data):
+            folder.mkdir(parents=True, exist_ok=True)
+        sections = [_SUPERVISORD.format(socket=self._address, run=settings.run, logs=settings.logs)]
+        sections += [self._section(part) for part in parts]
+        self._config.write_text("\n".join(sections), encoding="utf-8")
+
+    @property
+    def _config(self) -> Path:
+        return self._settings.run / "supervisord.conf"
+
+    def _section(self, part: Part) -> str:
+        lease = self._settings.run / "leases" / f"{part.name}.json"
+        argv = [sys.executable, "-I", "-S", str(GATE), str(lease), "--", *part.command.argv]
+        env = {
+            "ALPES_HOME": str(self._settings.home),
+            "ALPES_PART": part.name,
+            "PYTHONPATH": str(REPOSITORY),
+            "PYTHONUNBUFFERED": "1",
+            **part.command.env,
+        }
+        return _PROGRAM.format(
+            name=part.name,
+            command=" ".join(_quoted(word) for word in argv),
+            directory=_escaped(str(part.command.cwd)),
+            environment=",".join(f'{name}="{_escaped(value)}"' for name, value in env.items()),
+            priority=part.priority,
+            stop_wait=part.stop_wait_s,
+            log=_escaped(str(self._settings.logs / f"{part.name}.log")),
+        )
+
+    def _call(self, method: str, *arguments: Any) -> Any:
+        try:
+            return getattr(self._rpc(), method)(*arguments)
+        except OSError as error:
+            raise NotRunning("nothing is running here; `./alpes up` starts it") from error
+
+    def _rpc(self) -> Any:
+        transport = SupervisorTransport(None, None, f"unix://{self._address}")
+        return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+
+
+def wait_gone(pid: int, deadline_s: float) -> bool:
+    """Whether the process ended in time."""
+    deadline = time.monotonic() + deadline_s
+    while time.monotonic() < deadline:
+        try:
+            if os.waitpid(pid, os.WNOHANG)[0] == pid:
+                return True
+        except ChildProcessError:
+            if not Path(f"/proc/{pid}").exists() and not _alive(pid):
+                return True
+        time.sleep(0.05)
+    return False
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _quoted(word: str) -> str:
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{_escaped(escaped)}"'
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%%")
+
+
+_SUPERVISORD = """[unix_http_server]
+file={socket}
+chmod=0700
+[supervisord]
+logfile={logs}/supervisord.log
+logfile_maxbytes=5MB
+logfile_backups=1
+pidfile={run}/supervisord.pid
+childlogdir={logs}
+minfds=1024
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+"""
+
+_PROGRAM = """[program:{name}]
+command={command}
+directory={directory}
+environment={environment}
+priority={priority}
+autostart=true
+autorestart=true
+startsecs=1
+startretries=1000000
+stopwaitsecs={stop_wait}
+stopasgroup=false
+killasgroup=true
+redirect_stderr=true
+stdout_logfile={log}
+stdout_logfile_maxbytes=10MB
+stdout_logfile_backups=1
+"""
