@@ -1,0 +1,136 @@
+"""How each part is, judged by whether it answers and how far it is behind; never by a status word alone."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import sqlite3
+import time
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy import Engine
+
+from connectors.broker import Broker
+from db import queries
+from db.engine import READ
+from db.errors import DatabaseUnavailable, translated
+from settings import Settings
+from stacks import faults
+from stacks.python_parts import worker_names
+from workers.heartbeat import sign
+from workers.observer_store import ObserverStore, Totals
+
+STALE_S = 5.0
+"""A worker without a sign of life for this long is not well."""
+
+Light = Literal["ok", "behind", "down"]
+
+
+@dataclass(frozen=True, slots=True)
+class PartHealth:
+    part: str
+    light: Light
+    detail: str
+    """For a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How far each stage is. None where it could not be read now."""
+
+    outbox_head: int | None
+    captured: int | None
+    """Highest outbox `seq` the observer saw published."""
+    published: int | None
+    notified: int | None
+
+    @property
+    def capture_behind(self) -> int:
+        """Outbox rows not seen in the broker yet."""
+        return max(0, (self.outbox_head or 0) - (self.captured or 0))
+
+
+def lag(settings: Settings, engine: Engine) -> Lag:
+    head = notified = None
+    with contextlib.suppress(DatabaseUnavailable):
+        with translated(), engine.connect().execution_options(**READ) as connection:
+            head, notified = queries.outbox_head(connection), queries.notification_head(connection)
+    seen = observed(settings)
+    return Lag(head, seen.watermark if seen else None, seen.distinct if seen else None, notified)
+
+
+def observed(settings: Settings) -> Totals | None:
+    """The observer's totals; None while there is no store."""
+    try:
+        store = ObserverStore(settings.observer_store)
+    except sqlite3.OperationalError:
+        return None
+    try:
+        return store.totals()
+    except (sqlite3.OperationalError, TypeError):
+        return None
+    finally:
+        store.close()
+
+
+def check(settings: Settings, engine: Engine) -> list[PartHealth]:
+    """Every part of the instance, in the order of an event's way."""
+    held = faults.active(settings)
+    found = [_database(engine), *_capture(settings, engine), _broker(settings)]
+    for part in (*worker_names(settings), "observer", "audit", "commands", "watcher"):
+        found.append(_worker(settings, part))
+    found.append(_port("api", settings.bind, settings.api_port))
+    if "dashboard" not in settings.without:
+        found.append(_port("dashboard", settings.bind, settings.dashboard_port))
+    return [_with_lease(health, held) for health in found if health.part not in settings.without]
+
+
+def _with_lease(health: PartHealth, held: dict[str, faults.Lease]) -> PartHealth:
+    lease = held.get(health.part)
+    if lease is None:
+        return health
+    left = max(0.0, lease.expires_at - time.time())
+    return PartHealth(health.part, "down", f"held down by a {lease.fault} for {left:.0f} s more")
+
+
+def _database(engine: Engine) -> PartHealth:
+    try:
+        with translated(), engine.connect().execution_options(**READ) as connection:
+            queries.outbox_head(connection)
+    except DatabaseUnavailable as error:
+        return PartHealth("database", "down", str(error))
+    return PartHealth("database", "ok", "answers")
+
+
+def _capture(settings: Settings, engine: Engine) -> list[PartHealth]:
+    if settings.stack == "embedded":
+        return [_worker(settings, "relay", lag(settings, engine).capture_behind)]
+    from stacks.native import source_health
+
+    return [source_health(settings, lag(settings, engine).capture_behind)]
+
+
+def _broker(settings: Settings) -> PartHealth:
+    if Broker(settings).reachable():
+        return PartHealth("broker", "ok", f"answers at {settings.pulsar_url}")
+    return PartHealth("broker", "down", f"nothing answers at {settings.pulsar_url}")
+
+
+def _worker(settings: Settings, part: str, behind: int = 0) -> PartHealth:
+    last = sign(settings, part)
+    if last is None:
+        return PartHealth(part, "down", "has not started yet")
+    if last.age_s > STALE_S:
+        return PartHealth(part, "down", f"no sign of life for {last.age_s:.0f} s")
+    if not last.connected:
+        return PartHealth(part, "behind", "waits for what it depends on")
+    if behind:
+        return PartHealth(part, "behind", f"{behind} behind")
+    return PartHealth(part, "ok", "at work")
+
+
+def _port(part: str, host: str, port: int) -> PartHealth:
+    with contextlib.suppress(OSError), socket.create_connection((host, port), 0.3):
+        return PartHealth(part, "ok", f"answers at http://{host}:{port}")
+    return PartHealth(part, "down", f"nothing answers at http://{host}:{port}")

@@ -1,0 +1,218 @@
+"""One instance's life: resolve its settings, prepare, start, wait until every part is well, stop."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from db.engine import connect
+from db.migrate import upgrade
+from settings import Settings, load
+from settings.model import REPOSITORY
+from stacks import embedded, health, processes
+from stacks.command import Part
+from stacks.python_parts import python_parts
+from stacks.supervisor import NotRunning, Supervisor, wait_gone
+
+Say = Callable[[str], None]
+
+
+class StartFailed(Exception):
+    """The instance could not be started; `str(error)` says what to do."""
+
+
+class AlreadyRunning(Exception):
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(f"the {settings.stack} stack is running already, from {settings.home}")
+        self.settings = settings
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    settings: Settings
+    seconds: float
+    """From the call to every part well, downloads excepted."""
+    supervisor_pid: int
+
+
+def default_home(stack: str) -> Path:
+    return Path(os.environ.get("ALPES_HOME") or REPOSITORY / ".alpes" / stack)
+
+
+def find(stack: str | None = None, home: Path | None = None) -> Settings:
+    """The instance meant: the named one, else the one that runs, else the embedded one."""
+    if home is not None or os.environ.get("ALPES_HOME"):
+        return load(home=home or Path(os.environ["ALPES_HOME"]))
+    if stack is not None:
+        return load(home=default_home(stack), stack=stack)
+    running = [settings for settings in map(_of, ("embedded", "native", "compose")) if Supervisor(settings).running()]
+    return running[0] if running else _of("embedded")
+
+
+def _of(stack: str) -> Settings:
+    return load(home=default_home(stack), stack=stack)
+
+
+def resolve(stack: str, home: Path, **changes: Any) -> Settings:
+    """Settings with their URLs, passwords and token made up where they are missing; saved in the home."""
+    settings = load(home=home, stack=stack, **changes)
+    values: dict[str, Any] = {"pulsar_url": f"pulsar://{settings.bind}:{settings.broker_port}"}
+    if not settings.control_token.get_secret_value():
+        values["control_token"] = secrets.token_urlsafe(24)
+    if stack == "embedded":
+        values["database_url"] = f"sqlite:///{settings.data / 'alpes.db'}"
+    else:
+        from stacks import native
+
+        values |= native.urls(settings)
+    settings = load(home=home, stack=stack, **{**changes, **values})
+    try:
+        settings.save()
+    except OSError as error:
+        raise StartFailed(f"{home} cannot be written: {error}. Name another folder: ALPES_HOME=/path ./alpes …") from error
+    return settings
+
+
+def up(stack: str, home: Path, say: Say, deadline_s: float = 120, **changes: Any) -> Started:
+    """Start an instance and wait until it is whole. Raises StartFailed or AlreadyRunning."""
+    home = home.resolve()
+    existing = load(home=home, stack=stack)
+    if Supervisor(existing).running():
+        raise AlreadyRunning(existing)
+    settings = resolve(stack, home, **changes)
+    for folder in (settings.run, settings.logs, settings.data):
+        folder.mkdir(parents=True, exist_ok=True)
+    processes.end(processes.orphans(settings))
+    _forget_last_run(settings)
+    _require_free_ports(settings)
+    parts = _prepare(settings, say)
+    began = time.monotonic()
+    supervisor = Supervisor(settings)
+    supervisor.write_config(parts)
+    pid = supervisor.start()
+    try:
+        if stack == "native":
+            from stacks import native
+
+            native.provision(settings, say)
+        _wait_whole(settings, say, deadline_s)
+    except BaseException:
+        down(settings, lambda _: None)
+        raise
+    _link_audit_file(settings)
+    return Started(settings, time.monotonic() - began, pid)
+
+
+def down(settings: Settings, say: Say) -> bool:
+    """Stop every process of the instance; False when there was none."""
+    (settings.run / "stopping").parent.mkdir(parents=True, exist_ok=True)
+    (settings.run / "stopping").touch()
+    supervisor = Supervisor(settings)
+    pid = supervisor.pid_of_itself()
+    was = False
+    with contextlib.suppress(NotRunning):
+        supervisor.shutdown()
+        was = True
+        say("stopping the parts")
+        wait_gone(pid, 30)
+    left = processes.orphans(settings)
+    if left:
+        say(f"ending {len(left)} processes that were left")
+        processes.end(left)
+    return was or bool(left)
+
+
+def remove(settings: Settings) -> None:
+    """Delete everything of a stopped instance."""
+    shutil.rmtree(settings.home, ignore_errors=True)
+
+
+def versions(settings: Settings) -> dict[str, str]:
+    """The real parts: database, capture, broker."""
+    if settings.stack == "embedded":
+        return embedded.versions()
+    from stacks import native
+
+    return native.versions(settings)
+
+
+def _prepare(settings: Settings, say: Say) -> list[Part]:
+    try:
+        if settings.stack == "embedded":
+            own = embedded.prepare(settings)
+            engine = connect(settings.admin_url)
+            upgrade(engine)
+            engine.dispose()
+        else:
+            from stacks import native
+
+            own = native.prepare(settings, say)
+    except embedded.BrokerMissing as error:
+        raise StartFailed(str(error)) from error
+    return own + python_parts(settings)
+
+
+def _require_free_ports(settings: Settings) -> None:
+    wanted = {"api_port": settings.api_port, "broker_port": settings.broker_port}
+    if "dashboard" not in settings.without:
+        wanted["dashboard_port"] = settings.dashboard_port
+    if settings.stack == "native":
+        wanted |= {name: getattr(settings, name) for name in ("admin_port", "functions_port", "mysql_port")}
+    taken = []
+    for name, port in wanted.items():
+        found = processes.holder(port, settings.bind)
+        if found is not None:
+            pid = f", pid {found.pid}" if found.pid else ""
+            taken.append(f"port {port} ({name}) is held by {found.what}{pid}; set another: ALPES_{name.upper()}=…")
+    if taken:
+        raise StartFailed("\n".join(taken))
+
+
+def _wait_whole(settings: Settings, say: Say, deadline_s: float) -> None:
+    """Until every part is well; says what it waits for when that changes."""
+    engine = connect(settings.worker_url, pool_size=1)
+    deadline = time.monotonic() + deadline_s
+    said: set[str] = set()
+    supervisor = Supervisor(settings)
+    try:
+        while True:
+            waiting = [row for row in health.check(settings, engine) if row.light != "ok"]
+            if not waiting:
+                return
+            well = {row.part for row in health.check(settings, engine) if row.light == "ok"}
+            for part in sorted(well - said):
+                say(f"{part} is ready")
+            said |= well
+            if time.monotonic() > deadline:
+                lines = "\n".join(f"  {row.part}: {row.detail} (log: {settings.logs / row.part}.log)" for row in waiting)
+                raise StartFailed(f"not everything is up after {deadline_s:.0f} s:\n{lines}")
+            if not supervisor.pid_of_itself() and time.monotonic() > deadline - deadline_s + 10:
+                raise StartFailed(f"the supervisor did not start; {settings.logs / 'supervisord.err'} says why")
+            time.sleep(0.05)
+    finally:
+        engine.dispose()
+
+
+def _forget_last_run(settings: Settings) -> None:
+    (settings.run / "stopping").unlink(missing_ok=True)
+    (settings.run / "supervisord.pid").unlink(missing_ok=True)
+    shutil.rmtree(settings.run / "heartbeat", ignore_errors=True)
+    shutil.rmtree(settings.run / "leases", ignore_errors=True)
+
+
+def _link_audit_file(settings: Settings) -> None:
+    """`data/events.jsonl` of the repository shows the audit file of the instance that was started from its own home."""
+    if REPOSITORY not in settings.home.parents:
+        return
+    link = REPOSITORY / "data" / "events.jsonl"
+    with contextlib.suppress(OSError):
+        link.parent.mkdir(exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(os.path.relpath(settings.audit_file, link.parent))

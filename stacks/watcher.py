@@ -1,0 +1,106 @@
+"""The watcher: sees to it that the instance is whole again without a hand.
+
+It heals what a supervisor cannot: the supervisor itself when it was killed, a worker that hangs, and a source that says
+it runs and stands still. Faults on purpose are respected: their leases say until when.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+
+from db.engine import connect
+from settings import Settings
+from settings.model import REPOSITORY
+from stacks import faults
+from stacks.python_parts import worker_names
+from stacks.supervisor import NotRunning, PartUnknown, Supervisor
+from workers.heartbeat import Heartbeat, sign
+from workers.process import run
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 0.5
+HANGS_S = 30.0
+
+
+def main(settings: Settings, stop: threading.Event) -> None:
+    engine = connect(settings.worker_url, pool_size=1)
+    heart = Heartbeat(settings, "watcher")
+    source = None
+    if settings.stack == "native":
+        from stacks.native.healer import SourceHealer
+
+        source = SourceHealer(settings, engine)
+    try:
+        while not stop.wait(LOOK_EVERY_S):
+            heart.beat(True)
+            if not supervised(settings):
+                log.error("the supervisor is gone; starting it again")
+                revive(settings)
+                return
+            _restart_hanging(settings)
+            if source is not None:
+                source.step()
+    finally:
+        engine.dispose()
+
+
+def supervised(settings: Settings) -> bool:
+    """Whether the supervisor is alive, or stopping on purpose."""
+    if (settings.run / "stopping").exists():
+        return True
+    pid = Supervisor(settings).pid_of_itself()
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return pid != 0 and not _zombie(pid)
+
+
+def _zombie(pid: int) -> bool:
+    import psutil
+
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return True
+
+
+def revive(settings: Settings) -> None:
+    """Start the supervisor again from a process of its own: the parts that were left, this one too, are ended first."""
+    env = {name: value for name, value in os.environ.items() if name != "ALPES_PART"}
+    subprocess.Popen(
+        [sys.executable, "-m", "stacks.revive"],
+        cwd=REPOSITORY,
+        env={**env, "ALPES_HOME": str(settings.home), "PYTHONPATH": str(REPOSITORY)},
+        stdin=subprocess.DEVNULL,
+        stdout=(settings.logs / "revive.log").open("a"),
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
+def _restart_hanging(settings: Settings) -> None:
+    held = faults.active(settings)
+    for part in (*worker_names(settings), "relay", "observer", "audit", "commands"):
+        last = sign(settings, part)
+        if last is None or last.age_s < HANGS_S or part in held or part in settings.without:
+            continue
+        try:
+            supervisor = Supervisor(settings)
+            if supervisor.pid(part) == last.pid:
+                log.error("%s gave no sign of life for %.0f s; restarting it", part, last.age_s)
+                supervisor.stop_part(part)
+                supervisor.start_part(part)
+        except (PartUnknown, NotRunning) as error:
+            log.warning("%s", error)
+
+
+if __name__ == "__main__":
+    run("watcher", main)
