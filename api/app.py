@@ -1,0 +1,105 @@
+"""The endpoints. Commands and reads go through `application`; this file only translates."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Header, HTTPException, Path, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
+from starlette.concurrency import run_in_threadpool
+
+from api import problems
+from api.body import json_body
+from api.models import ID_PATTERN, ApproveBody, CalculateBody, CommandAnswer, CommissionAnswer
+from application import Application
+from db import queries
+from domain.commands import ApproveCommission, CalculateCommission, Command
+
+_TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+REFUSALS = problems.documented(400, 409, 413, 415, 422, 503)
+
+
+def create_app(application: Application) -> FastAPI:
+    """The ASGI application on an open `Application`, which it closes at its end."""
+
+    @asynccontextmanager
+    async def life(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await run_in_threadpool(application.close)
+
+    app = FastAPI(title="Alpes Commissions", version="1", lifespan=life)
+    problems.install(app)
+
+    async def send(command: Command) -> CommandAnswer:
+        return CommandAnswer.of(await run_in_threadpool(application.send, command))
+
+    @app.post(
+        "/commissions/calculate", status_code=201, responses=REFUSALS, openapi_extra=_takes(CalculateBody), tags=["commands"]
+    )
+    async def calculate(body: Annotated[CalculateBody, Depends(_body(CalculateBody))], trace: Trace = None) -> CommandAnswer:
+        """Calculate the commission of a conversion: the commission and its outbox row, in one transaction."""
+        return await send(
+            CalculateCommission(
+                body.conversionId, body.affiliateId, body.campaignId, body.grossAmount, body.currency, None, _trace(trace)
+            )
+        )
+
+    @app.post(
+        "/commissions/approve",
+        responses=REFUSALS | problems.documented(404),
+        openapi_extra=_takes(ApproveBody),
+        tags=["commands"],
+    )
+    async def approve(body: Annotated[ApproveBody, Depends(_body(ApproveBody))], trace: Trace = None) -> CommandAnswer:
+        """Approve a commission; approving again answers `changed: false` and writes nothing."""
+        return await send(ApproveCommission(body.commissionId, None, _trace(trace)))
+
+    @app.get("/commissions/by-conversion/{id}", responses=problems.documented(404, 422, 503), tags=["queries"])
+    def by_conversion(id: Annotated[str, Path(min_length=1, max_length=64, pattern=ID_PATTERN)]) -> CommissionAnswer:
+        """The commission of a conversion, read straight from the database."""
+        with application.reading() as connection:
+            row = queries.commission_by_conversion(connection, id)
+        if row is None:
+            raise HTTPException(404, f"no commission for conversion {id}")
+        return CommissionAnswer.of(row)
+
+    @app.get("/health", tags=["operations"])
+    def health() -> dict[str, str]:
+        """The process is up."""
+        return {"status": "ok"}
+
+    @app.get("/ready", responses=problems.documented(503), tags=["operations"])
+    def ready() -> dict[str, str]:
+        """The database answers."""
+        with application.reading() as connection:
+            queries.outbox_head(connection)
+        return {"status": "ready"}
+
+    return app
+
+
+Trace = Annotated[str | None, Header(alias="traceparent")]
+
+
+def _trace(value: str | None) -> str | None:
+    # W3C: a malformed traceparent is ignored, the request is not refused for it.
+    return value if value and _TRACEPARENT.fullmatch(value) else None
+
+
+def _body(model: type[BaseModel]) -> Any:
+    async def parse(request: Request) -> BaseModel:
+        body = await json_body(request)
+        try:
+            return model.model_validate(body)
+        except ValidationError as error:
+            raise RequestValidationError(error.errors(include_input=False, include_url=False, include_context=False)) from None
+
+    return parse
+
+
+def _takes(model: type[BaseModel]) -> dict[str, Any]:
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": model.model_json_schema()}}}}

@@ -1,0 +1,99 @@
+"""Problem details (RFC 9457) for everything that is not a success."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from db.errors import DatabaseUnavailable
+from domain.errors import ConcurrentChange, DuplicateConversion, InvalidField, Refusal, UnknownCommission
+
+log = logging.getLogger(__name__)
+
+TITLES = {
+    400: "The request cannot be read",
+    404: "Not found",
+    405: "Method not allowed",
+    409: "Conflict",
+    413: "The request is too large",
+    415: "Only application/json is understood",
+    422: "A field does not hold what it must",
+    500: "Something went wrong here",
+    503: "The database is not available",
+}
+
+
+class FieldError(BaseModel):
+    field: str
+    reason: str
+
+
+class Problem(BaseModel):
+    """RFC 9457, with the fields at fault and, for a duplicate, the commission there is."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldError] | None = None
+    commissionId: str | None = None
+
+
+def response(status: int, detail: str, headers: dict[str, str] | None = None, **members: Any) -> JSONResponse:
+    problem = Problem(title=TITLES.get(status, "Refused"), status=status, detail=detail, **members)
+    return JSONResponse(
+        problem.model_dump(exclude_none=True), status, headers=headers, media_type="application/problem+json"
+    )
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of an operation for OpenAPI."""
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": TITLES[status], "model": Problem, "content": content} for status in statuses}
+
+
+def install(app: FastAPI) -> None:
+    """Answer every kind of failure with a problem; none shows a stack trace."""
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+        errors = [_field_error(item) for item in error.errors()]
+        return response(422, "; ".join(f"{item.field}: {item.reason}" for item in errors)[:1000], errors=errors)
+
+    @app.exception_handler(HTTPException)
+    def http(_request: Request, error: HTTPException) -> JSONResponse:
+        return response(error.status_code, str(error.detail), dict(error.headers or {}))
+
+    @app.exception_handler(Refusal)
+    def refused(_request: Request, error: Refusal) -> JSONResponse:
+        match error:
+            case InvalidField():
+                return response(422, str(error), errors=[FieldError(field=error.field, reason=error.reason)])
+            case DuplicateConversion():
+                return response(409, str(error), commissionId=error.commission_id)
+            case UnknownCommission():
+                return response(404, str(error))
+            case ConcurrentChange():
+                return response(409, str(error))
+            case _:
+                return response(422, str(error))
+
+    @app.exception_handler(DatabaseUnavailable)
+    def unavailable(_request: Request, error: DatabaseUnavailable) -> JSONResponse:
+        return response(503, str(error), {"Retry-After": "1"})
+
+    @app.exception_handler(Exception)
+    def unexpected(request: Request, error: Exception) -> JSONResponse:
+        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        return response(500, "the log of the API has the details")
+
+
+def _field_error(item: Any) -> FieldError:
+    where = [str(part) for part in item["loc"] if part not in ("body", "query", "path", "header")]
+    return FieldError(field=".".join(where)[:100] or "body", reason=str(item["msg"])[:300])

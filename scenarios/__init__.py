@@ -1,0 +1,1 @@
+"""What the instance is judged by: counts from independent sources."""

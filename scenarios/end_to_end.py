@@ -1,0 +1,115 @@
+"""The original description's script: calculate → approve → query → two events, two notifications, two audit lines."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import httpx
+
+from application import Application
+from db import queries
+from db.hops import HOPS
+from scenarios.waiting import until
+from settings import Settings
+from stacks import instance
+from stacks.processes import free_port
+from stacks.supervisor import Supervisor
+from workers import audit_file
+from workers.observer_store import ObserverStore
+
+
+@dataclass(frozen=True, slots=True)
+class EndToEnd:
+    ok: bool
+    stack: str
+    commission_id: str
+    events: int
+    notifications: int
+    audit_lines: int
+    hops_ms: dict[str, float]
+    """Milliseconds from each hop to the next, the last event's; `end_to_end` from handler to notification."""
+    versions: dict[str, str]
+
+
+@contextmanager
+def running(stack: str, home: Path | None = None, say: instance.Say = lambda _: None, **changes: Any) -> Iterator[Settings]:
+    """The instance that runs in its home, or a private one on free ports in a temporary home, removed afterwards."""
+    existing = instance.find(stack, home)
+    if not changes and Supervisor(existing).running():
+        yield existing
+        return
+    with TemporaryDirectory(prefix="alpes-", ignore_cleanup_errors=True) as folder:
+        names = ["api_port", "broker_port", "dashboard_port", "admin_port", "functions_port", "mysql_port"]
+        ports = {name: free_port() for name in names}
+        changes.setdefault("without", ("dashboard",))
+        started = instance.up(stack, Path(folder), say, **{**ports, **changes})
+        try:
+            yield started.settings
+        finally:
+            instance.down(started.settings, say)
+
+
+def run(settings: Settings, deadline_s: float = 30) -> EndToEnd:
+    """Through the HTTP API, on fresh ids. Raises TookTooLong, or httpx.HTTPError when the API refuses."""
+    conversion_id = str(uuid.uuid4())
+    with httpx.Client(base_url=f"http://{settings.bind}:{settings.api_port}", timeout=10) as http:
+        body = {"affiliateId": "aff-1", "campaignId": "cmp-1", "grossAmount": 120.5, "currency": "USD"}
+        calculated = http.post("/commissions/calculate", json={"conversionId": conversion_id, **body})
+        commission_id = str(calculated.raise_for_status().json()["commissionId"])
+        approved = http.post("/commissions/approve", json={"commissionId": commission_id}).raise_for_status()
+        found = http.get(f"/commissions/by-conversion/{conversion_id}").raise_for_status().json()
+    event_ids = [*calculated.json()["eventIds"], *approved.json()["eventIds"]]
+    with Application(settings, pool_size=1) as application:
+        until(lambda: _all_there(application, settings, event_ids), deadline_s, "two events notified and audited")
+        published, notified, audited = _seen(application, settings, event_ids)
+        with application.reading() as connection:
+            hops = queries.hop_times(connection, event_ids)[event_ids[-1]]
+    return EndToEnd(
+        ok=found["status"] == "APPROVED" and (published, notified, audited) == (2, 2, 2),
+        stack=settings.stack,
+        commission_id=commission_id,
+        events=published,
+        notifications=notified,
+        audit_lines=audited,
+        hops_ms=between(hops),
+        versions=instance.versions(settings),
+    )
+
+
+def between(hops: dict[str, int]) -> dict[str, float]:
+    """{`from→to`: milliseconds} for the hops measured, as they were, negative ones too, and `end_to_end`."""
+    found = {
+        f"{first}→{second}": (hops[second] - hops[first]) / 1000
+        for first, second in zip(HOPS, HOPS[1:], strict=False)
+        if first in hops and second in hops
+    }
+    if "persisted" in hops and "occurred" in hops:
+        found["end_to_end"] = (hops["persisted"] - hops["occurred"]) / 1000
+    return found
+
+
+def _seen(application: Application, settings: Settings, event_ids: list[str]) -> tuple[int, int, int]:
+    wanted = set(event_ids)
+    store = ObserverStore(settings.observer_store)
+    try:
+        published = sum(1 for event_id in wanted if store.messages_of(event_id))
+    finally:
+        store.close()
+    with application.reading() as connection:
+        notified = len(wanted & queries.notification_ids(connection))
+    audited = sum(1 for event_id in audit_file.event_ids(settings.audit_file) if event_id in wanted)
+    return published, notified, audited
+
+
+def _all_there(application: Application, settings: Settings, event_ids: list[str]) -> bool:
+    if _seen(application, settings, event_ids) != (2, 2, 2):
+        return False
+    with application.reading() as connection:
+        hops = queries.hop_times(connection, event_ids)
+    return all(set(HOPS) <= set(hops.get(event_id, {})) for event_id in event_ids)
