@@ -11,6 +11,8 @@ from typing import Literal
 
 from sqlalchemy import Engine
 
+from connectors import source
+from connectors.admin import Admin, AdminRefused, AdminUnavailable
 from connectors.broker import Broker
 from db import queries
 from db.engine import READ
@@ -106,9 +108,22 @@ def _database(engine: Engine) -> PartHealth:
 def _capture(settings: Settings, engine: Engine) -> list[PartHealth]:
     if settings.stack == "embedded":
         return [_worker(settings, "relay", lag(settings, engine).capture_behind)]
-    from stacks.native import source_health
+    return [_source(settings, lag(settings, engine).capture_behind)]
 
-    return [source_health(settings, lag(settings, engine).capture_behind)]
+
+def _source(settings: Settings, behind: int) -> PartHealth:
+    try:
+        with Admin(settings, timeout_s=2) as admin:
+            status = source.status(admin)
+    except (AdminUnavailable, AdminRefused) as error:
+        return PartHealth("source", "down", str(error))
+    if status is None:
+        return PartHealth("source", "down", "there is no source; `./alpes source create` makes it")
+    if not status.running:
+        return PartHealth("source", "down", f"does not run: {status.error or 'stopped'}")
+    if behind:
+        return PartHealth("source", "behind", f"{behind} behind")
+    return PartHealth("source", "ok", "runs and has read the whole outbox")
 
 
 def _broker(settings: Settings) -> PartHealth:

@@ -12,12 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from db.binlog import BinlogUnfit
 from db.engine import connect
 from db.migrate import upgrade
 from settings import Settings, load
 from settings.model import REPOSITORY
-from stacks import embedded, health, processes
+from stacks import embedded, health, native, processes
 from stacks.command import Part
+from stacks.native.artifacts import FetchFailed
+from stacks.native.mysql import MysqlUnusable
+from stacks.native.provision import ProvisionFailed, provision
 from stacks.python_parts import python_parts
 from stacks.supervisor import NotRunning, Supervisor, wait_gone
 
@@ -69,8 +73,6 @@ def resolve(stack: str, home: Path, **changes: Any) -> Settings:
     if stack == "embedded":
         values["database_url"] = f"sqlite:///{settings.data / 'alpes.db'}"
     else:
-        from stacks import native
-
         values |= native.urls(settings)
     settings = load(home=home, stack=stack, **{**changes, **values})
     try:
@@ -99,10 +101,11 @@ def up(stack: str, home: Path, say: Say, deadline_s: float = 120, **changes: Any
     pid = supervisor.start()
     try:
         if stack == "native":
-            from stacks import native
-
-            native.provision(settings, say)
+            provision(settings, say)
         _wait_whole(settings, say, deadline_s)
+    except (ProvisionFailed, BinlogUnfit) as error:
+        down(settings, lambda _: None)
+        raise StartFailed(str(error)) from error
     except BaseException:
         down(settings, lambda _: None)
         raise
@@ -138,8 +141,6 @@ def versions(settings: Settings) -> dict[str, str]:
     """The real parts: database, capture, broker."""
     if settings.stack == "embedded":
         return embedded.versions()
-    from stacks import native
-
     return native.versions(settings)
 
 
@@ -151,12 +152,18 @@ def _prepare(settings: Settings, say: Say) -> list[Part]:
             upgrade(engine)
             engine.dispose()
         else:
-            from stacks import native
-
-            own = native.prepare(settings, say)
+            own = _prepare_native(settings, say)
     except embedded.BrokerMissing as error:
         raise StartFailed(str(error)) from error
     return own + python_parts(settings)
+
+
+def _prepare_native(settings: Settings, say: Say) -> list[Part]:
+    try:
+        native.download(settings, lambda done, total, what: None)
+        return native.prepare(settings, say)
+    except (FetchFailed, MysqlUnusable, native.UnknownNar) as error:
+        raise StartFailed(str(error)) from error
 
 
 def _require_free_ports(settings: Settings) -> None:
@@ -183,13 +190,14 @@ def _wait_whole(settings: Settings, say: Say, deadline_s: float) -> None:
     supervisor = Supervisor(settings)
     try:
         while True:
-            waiting = [row for row in health.check(settings, engine) if row.light != "ok"]
-            if not waiting:
-                return
-            well = {row.part for row in health.check(settings, engine) if row.light == "ok"}
+            rows = health.check(settings, engine)
+            waiting = [row for row in rows if row.light != "ok"]
+            well = {row.part for row in rows if row.light == "ok"}
             for part in sorted(well - said):
                 say(f"{part} is ready")
             said |= well
+            if not waiting:
+                return
             if time.monotonic() > deadline:
                 lines = "\n".join(f"  {row.part}: {row.detail} (log: {settings.logs / row.part}.log)" for row in waiting)
                 raise StartFailed(f"not everything is up after {deadline_s:.0f} s:\n{lines}")

@@ -16,6 +16,7 @@ from db.engine import connect
 from settings import Settings
 from settings.model import REPOSITORY
 from stacks import faults
+from stacks.native.healer import SourceHealer
 from stacks.python_parts import worker_names
 from stacks.supervisor import NotRunning, PartUnknown, Supervisor
 from workers.heartbeat import Heartbeat, sign
@@ -30,11 +31,7 @@ HANGS_S = 30.0
 def main(settings: Settings, stop: threading.Event) -> None:
     engine = connect(settings.worker_url, pool_size=1)
     heart = Heartbeat(settings, "watcher")
-    source = None
-    if settings.stack == "native":
-        from stacks.native.healer import SourceHealer
-
-        source = SourceHealer(settings, engine)
+    source = SourceHealer(settings, engine) if settings.stack == "native" else None
     try:
         while not stop.wait(LOOK_EVERY_S):
             heart.beat(True)

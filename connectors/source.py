@@ -1,0 +1,72 @@
+"""The Debezium source `mysql-outbox-commissions`: its configuration, rendered from the committed template."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from connectors.admin import Admin, AdminRefused, SourceStatus
+from settings import SOURCE_NAME, Settings
+from settings.model import SEED_NAR
+
+TEMPLATE = Path(__file__).parent / "pulsar" / "debezium-mysql-outbox.json"
+
+# The seed's connector sleeps a second on an empty poll and waits to fill a batch: with batches of one it is quick, at the
+# price of about a tenth of the throughput.
+_SEED_CHANGES = {"max.batch.size": "1", "poll.interval.ms": "5000"}
+
+
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """Where the broker finds the connector: a builtin's name, or a path on its machine."""
+
+    url: str
+
+
+def render(settings: Settings, archive: Archive) -> dict[str, Any]:
+    """The source's configuration with its password. Only strings in `configs` reach Debezium: all values are."""
+    text = Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
+        archive=archive.url,
+        hostname=settings.debezium_host,
+        port=settings.debezium_port or settings.mysql_port,
+        user=settings.debezium_user,
+        password=json.dumps(settings.debezium_password.get_secret_value())[1:-1],
+        broker_url=settings.pulsar_url,
+    )
+    config: dict[str, Any] = json.loads(text)
+    config["topicName"] = settings.topics.routed
+    if settings.nar == SEED_NAR:
+        config["configs"] |= _SEED_CHANGES
+    return config
+
+
+def ensure(admin: Admin, config: dict[str, Any]) -> str:
+    """Create the source, or update it where its configuration differs; what was done: created, updated or kept."""
+    if not admin.source_exists(SOURCE_NAME):
+        admin.create_source(config)
+        return "created"
+    existing = admin.source_config(SOURCE_NAME)
+    if existing.get("configs") == config["configs"] and existing.get("topicName") == config["topicName"]:
+        return "kept"
+    try:
+        admin.update_source(config)
+    except AdminRefused as error:
+        if "does not contain changes" not in error.reason:
+            raise
+        return "kept"
+    return "updated"
+
+
+def status(admin: Admin) -> SourceStatus | None:
+    """None where there is no such source. Raises AdminUnavailable or AdminRefused."""
+    try:
+        return admin.source_status(SOURCE_NAME)
+    except AdminRefused as error:
+        if error.status == 404:
+            return None
+        raise

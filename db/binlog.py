@@ -1,0 +1,49 @@
+"""What MySQL must be set to so that Debezium can read its binlog: the original description's table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, text
+
+
+class BinlogUnfit(Exception):
+    """The server's binlog cannot be captured from; `str(error)` names the settings and how to set them."""
+
+
+@dataclass(frozen=True, slots=True)
+class BinlogSetting:
+    name: str
+    value: str
+    wanted: str
+    ok: bool
+
+
+def settings(connection: Connection) -> list[BinlogSetting]:
+    """The four settings, as they are and as they must be."""
+    names = ("log_bin", "binlog_format", "binlog_row_image", "server_id")
+    rows = connection.execute(text(f"SHOW GLOBAL VARIABLES WHERE Variable_name IN {names}"))
+    found = {str(name): str(value) for name, value in rows}
+    return [
+        _judged("log_bin", found, "ON"),
+        _judged("binlog_format", found, "ROW"),
+        _judged("binlog_row_image", found, "FULL"),
+        BinlogSetting("server_id", found.get("server_id", ""), "above 0", found.get("server_id", "0") != "0"),
+    ]
+
+
+def require(connection: Connection) -> None:
+    """Raises BinlogUnfit."""
+    wrong = [row for row in settings(connection) if not row.ok]
+    if wrong:
+        found = ", ".join(f"{row.name} is {row.value or 'not set'} and must be {row.wanted}" for row in wrong)
+        raise BinlogUnfit(
+            f"Debezium cannot read this server's binlog: {found}."
+            " Set them in my.cnf below [mysqld] (log_bin=mysql-bin, binlog_format=ROW, binlog_row_image=FULL, server_id=1)"
+            " and restart MySQL"
+        )
+
+
+def _judged(name: str, found: dict[str, str], wanted: str) -> BinlogSetting:
+    value = found.get(name, "")
+    return BinlogSetting(name, value, wanted, value.upper() == wanted)

@@ -1,0 +1,27 @@
+"""MySQL: what the application's and the worker's user may write, table by table. Reading is granted by `init.sql`.
+
+Neither may change or delete an outbox row, and only the worker writes notifications.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Engine, text
+
+from db.errors import translated
+
+GRANTS = (
+    "GRANT INSERT, UPDATE ON alpes.commission TO 'alpes'@'%'",
+    "GRANT INSERT ON alpes.outbox_event TO 'alpes'@'%'",
+    "GRANT INSERT ON alpes.hop_time TO 'alpes'@'%'",
+    "GRANT INSERT ON alpes.notification TO 'alpes_worker'@'%'",
+    "GRANT INSERT ON alpes.processed_message TO 'alpes_worker'@'%'",
+    "GRANT INSERT ON alpes.hop_time TO 'alpes_worker'@'%'",
+    "GRANT INSERT, UPDATE ON alpes.dead_letter TO 'alpes_worker'@'%'",
+)
+
+
+def grant(engine: Engine) -> None:
+    """Apply the grants, as the admin user, once the tables are there. Raises DatabaseUnavailable."""
+    with translated(), engine.begin() as connection:
+        for statement in GRANTS:
+            connection.execute(text(statement))

@@ -1,0 +1,15 @@
+CREATE DATABASE IF NOT EXISTS alpes CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+ALTER USER 'root'@'localhost' IDENTIFIED BY '${root_password}';
+CREATE USER IF NOT EXISTS 'alpes_admin'@'%' IDENTIFIED BY '${admin_password}';
+ALTER USER 'alpes_admin'@'%' IDENTIFIED BY '${admin_password}';
+GRANT ALL ON alpes.* TO 'alpes_admin'@'%' WITH GRANT OPTION;
+CREATE USER IF NOT EXISTS 'alpes'@'%' IDENTIFIED BY '${application_password}';
+ALTER USER 'alpes'@'%' IDENTIFIED BY '${application_password}';
+GRANT SELECT ON alpes.* TO 'alpes'@'%';
+CREATE USER IF NOT EXISTS 'alpes_worker'@'%' IDENTIFIED BY '${worker_password}';
+ALTER USER 'alpes_worker'@'%' IDENTIFIED BY '${worker_password}';
+GRANT SELECT ON alpes.* TO 'alpes_worker'@'%';
+CREATE USER IF NOT EXISTS 'debezium'@'%' IDENTIFIED BY '${debezium_password}';
+ALTER USER 'debezium'@'%' IDENTIFIED BY '${debezium_password}';
+GRANT SELECT, RELOAD, SHOW DATABASES, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO 'debezium'@'%';
+FLUSH PRIVILEGES;

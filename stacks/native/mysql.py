@@ -1,0 +1,173 @@
+"""`mysqld` of this instance: the one on the PATH where it is 8.0, else the downloaded 8.0.15."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from functools import cache as once
+from pathlib import Path
+from string import Template
+
+from application.wake import socket_address
+from settings.model import REPOSITORY
+from stacks.command import Command
+from stacks.native import libraries
+from stacks.native.artifacts import cache, locked
+
+INIT_SQL = REPOSITORY / "db" / "init.sql"
+
+
+class MysqlUnusable(Exception):
+    """`mysqld` cannot be run here; `str(error)` says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mysqld:
+    binary: Path
+    version: str
+    share: Path | None
+    """Folder of its messages; None for one that the system installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passwords:
+    root: str
+    admin: str
+    application: str
+    worker: str
+    debezium: str
+
+
+@once
+def on_path() -> Mysqld | None:
+    """The system's `mysqld`, if it is one that Debezium 1.9.7 can read: 8.0, and not MariaDB."""
+    for place in (shutil.which("mysqld"), "/usr/sbin/mysqld"):
+        if place is None or not os.access(place, os.X_OK):
+            continue
+        text = subprocess.run([place, "--version"], capture_output=True, text=True, check=False).stdout
+        found = re.search(r"Ver (8\.0\.\d+)", text)
+        if found and "MariaDB" not in text:
+            return Mysqld(Path(place), found.group(1), None)
+    return None
+
+
+def needs_download() -> bool:
+    return on_path() is None
+
+
+def obtain() -> Mysqld:
+    """The server's program, unpacked from the downloaded archive where that is needed. Raises MysqlUnusable."""
+    system = on_path()
+    if system is not None:
+        return system
+    if sys.platform != "linux" or os.uname().machine != "x86_64":
+        raise MysqlUnusable(
+            "MySQL is downloaded for Linux x86-64 only; install MySQL 8.0 so that `mysqld` is on the PATH"
+            " (8.4 and later cannot be read by Debezium 1.9), or use the embedded or compose stack"
+        )
+    absent = [library for library in libraries.check() if not library.found]
+    if absent:
+        names = ", ".join(library.name for library in absent)
+        fix = "; ".join(library.fix for library in absent)
+        raise MysqlUnusable(f"mysqld needs {names}, which this system lacks. Install: {fix}")
+    folder = cache() / "mysql-8.0.15"
+    if not (folder / "bin" / "mysqld").exists():
+        _unpack(folder)
+    return Mysqld(folder / "bin" / "mysqld", "8.0.15", folder / "share")
+
+
+def initialize(mysqld: Mysqld, data: Path) -> None:
+    """Make a new data directory; one that is there is left alone. Raises MysqlUnusable."""
+    if (data / "mysql.ibd").exists():
+        return
+    shutil.rmtree(data, ignore_errors=True)  # an initialization that was interrupted
+    data.parent.mkdir(parents=True, exist_ok=True)
+    building = data.with_name(data.name + ".new")
+    shutil.rmtree(building, ignore_errors=True)
+    done = subprocess.run(
+        [str(mysqld.binary), "--no-defaults", "--initialize-insecure", f"--datadir={building}", *_common(mysqld)],
+        env=os.environ | environment(mysqld),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise MysqlUnusable(f"mysqld could not make its data directory {data}: {_errors(done.stderr)}")
+    building.rename(data)
+
+
+def command(mysqld: Mysqld, *, data: Path, run: Path, port: int, bind: str, passwords: Passwords) -> Command:
+    """How the server is run; users and passwords are set by its init file at each start."""
+    init_file = run / "mysql-init.sql"
+    descriptor = os.open(init_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        file.write(_init_sql(passwords))
+    options = [
+        "--no-defaults",
+        f"--datadir={data}",
+        f"--port={port}",
+        f"--bind-address={bind}",
+        f"--socket={socket_address(run / 'mysql.sock')}",
+        f"--pid-file={run / 'mysqld.pid'}",
+        f"--init-file={init_file}",
+        "--server-id=1",
+        "--log-bin=mysql-bin",
+        "--binlog-format=ROW",
+        "--binlog-row-image=FULL",
+        "--binlog-expire-logs-seconds=259200",
+        "--mysqlx=0",
+        "--default-authentication-plugin=mysql_native_password",
+        "--default-time-zone=+00:00",
+        "--skip-name-resolve",
+        # For one laptop and a few connections: a third of the memory that the defaults take.
+        "--performance-schema=OFF",
+        "--innodb-buffer-pool-size=64M",
+        "--max-connections=150",
+        "--table-open-cache=200",
+        *_common(mysqld),
+    ]
+    return Command((str(mysqld.binary), *options), run, environment(mysqld))
+
+
+def environment(mysqld: Mysqld) -> dict[str, str]:
+    return {} if mysqld.share is None else {"LD_LIBRARY_PATH": str(libraries.folder())}
+
+
+def _common(mysqld: Mysqld) -> list[str]:
+    options = ["--lower-case-table-names=0"]
+    if mysqld.share is not None:
+        options += [f"--lc-messages-dir={mysqld.share}", f"--basedir={mysqld.share.parent}"]
+    if os.geteuid() == 0:
+        options.append("--user=root")
+    return options
+
+
+def _init_sql(passwords: Passwords) -> str:
+    values = {f"{name}_password": getattr(passwords, name) for name in Passwords.__slots__}
+    for name, value in values.items():
+        if not re.fullmatch(r"[A-Za-z0-9_.~-]+", value):
+            raise MysqlUnusable(f"{name} may hold only letters, digits and . _ ~ -")
+    return Template(INIT_SQL.read_text(encoding="utf-8")).substitute(values)
+
+
+def _unpack(folder: Path) -> None:
+    (artifact,) = locked(["mysql"])
+    with tempfile.TemporaryDirectory(dir=cache(), prefix="unpacking-") as temporary:
+        with zipfile.ZipFile(artifact.path) as jar:
+            inner = jar.extract("mysql-Linux-amd64.tar.gz", temporary)
+        with tarfile.open(inner) as archive:
+            archive.extractall(Path(temporary) / "mysql", filter="data")
+        shutil.rmtree(folder, ignore_errors=True)
+        (Path(temporary) / "mysql").rename(folder)
+
+
+def _errors(log: str) -> str:
+    lines = [line for line in log.splitlines() if "[ERROR]" in line] or log.splitlines()
+    return " ".join(lines[-3:])[:600]

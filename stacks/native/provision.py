@@ -1,0 +1,116 @@
+"""From processes that run to a stack that works: schema, grants, topics, source."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from sqlalchemy import Engine
+
+from connectors import source
+from connectors.admin import Admin, AdminRefused, AdminUnavailable
+from db import binlog, grants
+from db.engine import READ, connect
+from db.errors import DatabaseUnavailable, translated
+from db.migrate import upgrade
+from settings import Settings
+from stacks.native import intent, pulsar
+
+Say = Callable[[str], None]
+ANSWERS_WITHIN_S = 90.0
+
+
+class ProvisionFailed(Exception):
+    """A part did not come up, or refused what it was asked; `str(error)` names it and its log."""
+
+
+def provision(settings: Settings, say: Say) -> None:
+    """Raises ProvisionFailed or db.binlog.BinlogUnfit. Each step leaves alone what is there already."""
+    with ThreadPoolExecutor(2) as pool:
+        # MySQL is ready seconds before the broker: the schema is made meanwhile.
+        database = pool.submit(provision_database, settings, say)
+        broker = pool.submit(provision_broker, settings, say)
+        database.result()
+        broker.result()
+    create_source(settings, say)
+
+
+def provision_database(settings: Settings, say: Say) -> None:
+    engine = connect(settings.admin_url, pool_size=1)
+    try:
+        _await(lambda: _answers(engine), "MySQL", settings.logs / "database.log")
+        with engine.connect().execution_options(**READ) as connection:
+            binlog.require(connection)
+        upgrade(engine)
+        grants.grant(engine)
+        say("MySQL answers, its binlog fits, the schema is up to date")
+    finally:
+        engine.dispose()
+
+
+def provision_broker(settings: Settings, say: Say) -> None:
+    with Admin(settings, timeout_s=5) as admin:
+        # The namespace appears some seconds after the REST answers; a source created before it is refused.
+        _await(admin.namespace_exists, "Pulsar", settings.logs / "broker.log")
+        admin.keep_messages()
+        admin.accept_any_schema()
+        topics = settings.topics
+        for topic in (*topics.observed(), topics.routed, topics.offsets, topics.schema_history):
+            admin.create_topic(topic)
+        _await(admin.functions_ready, "Pulsar's functions worker", settings.logs / "broker.log")
+    say("Pulsar answers")
+
+
+def create_source(settings: Settings, say: Say) -> None:
+    """Create or update the source, unless its user stopped or deleted it."""
+    if intent.read(settings) != "run":
+        say(f"the source stays {intent.read(settings)}, as it was left")
+        return
+    config = source.render(settings, source.Archive(pulsar.archive(settings)))
+    _keep(settings, config)
+    with Admin(settings, timeout_s=30) as admin:
+        _await(lambda: _created(admin, config), "the Debezium source", settings.logs / "source.log")
+    say("the Debezium source is there")
+
+
+def _created(admin: Admin, config: dict[str, object]) -> bool:
+    try:
+        source.ensure(admin, config)
+    except AdminRefused as error:
+        # Shortly after its start the functions worker has no leader yet, or does not know the namespace.
+        if error.status in (404, 500, 503) or "does not exist" in error.reason or "leader" in error.reason.lower():
+            return False
+        raise ProvisionFailed(str(error)) from error
+    return True
+
+
+def _keep(settings: Settings, config: dict[str, object]) -> None:
+    """The rendered configuration beside the instance, password and all: readable by its owner only."""
+    path = settings.run / "debezium-mysql-outbox.json"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        json.dump(config, file, indent=2)
+
+
+def _answers(engine: Engine) -> bool:
+    try:
+        with translated(), engine.connect().execution_options(**READ):
+            return True
+    except DatabaseUnavailable:
+        return False
+
+
+def _await(condition: Callable[[], bool], what: str, log: object) -> None:
+    deadline = time.monotonic() + ANSWERS_WITHIN_S
+    last = ""
+    while time.monotonic() < deadline:
+        try:
+            if condition():
+                return
+        except (AdminUnavailable, AdminRefused) as error:
+            last = f" ({error})"
+        time.sleep(0.1)
+    raise ProvisionFailed(f"{what} is not ready after {ANSWERS_WITHIN_S:.0f} s{last}; its log: {log}")
