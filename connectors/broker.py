@@ -120,15 +120,16 @@ class _Link:
         """Forget the client, without waiting for the broker."""
         client, self._client, self._end, self._back_since = self._client, None, None, None
         if client is not None:
-            threading.Thread(target=_shutdown, args=(client,), daemon=True).start()
+            _abandon(client)
 
     def close(self) -> None:
-        if self._client is not None:
-            if self._broker.reachable():
-                _shutdown(self._client)
-            else:
-                self.drop()
+        """Part from the broker politely: waiting acknowledgements go out, the next consumer need not wait for ours."""
+        if self._client is not None and self._broker.reachable():
+            with contextlib.suppress(pulsar.PulsarException):
+                self._client.close()
             self._client = self._end = None
+        else:
+            self.drop()
 
     def _reopen(self) -> bool:
         if not self._broker.reachable():
@@ -138,7 +139,7 @@ class _Link:
             self._end = self._open(client)
         except pulsar.PulsarException as error:
             log.warning("%s: the broker does not let us in yet: %s", self._name, error)
-            _shutdown(client)
+            _abandon(client)
             return False
         self._client = client
         self._back_since = None
@@ -267,9 +268,14 @@ def _received(message: Any) -> Received:
     )
 
 
-def _shutdown(client: pulsar.Client) -> None:
-    with contextlib.suppress(pulsar.PulsarException):
-        client.shutdown()
+def _abandon(client: pulsar.Client) -> None:
+    """In the background: `shutdown` takes 5.5 s once the broker has answered it (measured, pulsar-client 3.13)."""
+
+    def shutdown() -> None:
+        with contextlib.suppress(pulsar.PulsarException):
+            client.shutdown()
+
+    threading.Thread(target=shutdown, daemon=True).start()
 
 
 def _client_log() -> logging.Logger:

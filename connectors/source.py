@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -21,17 +20,16 @@ _SEED_CHANGES = {"max.batch.size": "1", "poll.interval.ms": "5000"}
 
 
 
-@dataclass(frozen=True, slots=True)
-class Archive:
-    """Where the broker finds the connector: a builtin's name, or a path on its machine."""
-
-    url: str
+BUILTIN = "builtin://debezium-mysql"
 
 
-def render(settings: Settings, archive: Archive) -> dict[str, Any]:
-    """The source's configuration with its password. Only strings in `configs` reach Debezium: all values are."""
+def render(settings: Settings, archive: str = BUILTIN) -> dict[str, Any]:
+    """The source's configuration, its password in it; `archive` is where the broker finds the connector.
+
+    Only strings in `configs` reach Debezium, so every value is one.
+    """
     text = Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
-        archive=archive.url,
+        archive=archive,
         hostname=settings.debezium_host,
         port=settings.debezium_port or settings.mysql_port,
         user=settings.debezium_user,

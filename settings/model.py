@@ -36,9 +36,13 @@ class Topics:
     offsets: str
     schema_history: str
 
+    def carrying_events(self) -> tuple[str, ...]:
+        """The live topic first. The other one is read too: after a change of the connector it is drained, then silent."""
+        return (self.events, self.raw if self.events == self.routed else self.routed)
+
     def observed(self) -> tuple[str, ...]:
-        """Topics the observer records: live events, dead letters, requeued events and commands."""
-        return (self.events, self.dead_letter, self.retry, self.commands)
+        """Topics the observer records: events, dead letters, requeued events and commands."""
+        return (*self.carrying_events(), self.dead_letter, self.retry, self.commands)
 
 
 class Settings(BaseSettings):

@@ -121,9 +121,10 @@ def down(settings: Settings, say: Say) -> bool:
     pid = supervisor.pid_of_itself()
     was = False
     with contextlib.suppress(NotRunning):
-        supervisor.shutdown()
+        if supervisor.running():
+            say("stopping the parts")
+        supervisor.shutdown(last=("database", "broker"), deadline_s=15)
         was = True
-        say("stopping the parts")
         wait_gone(pid, 30)
     left = processes.orphans(settings)
     if left:

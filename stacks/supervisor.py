@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -99,8 +100,21 @@ class Supervisor:
             if fault.faultCode != 60:  # 60: it is running already
                 raise PartUnknown(f"{part}: {fault.faultString}") from fault
 
-    def shutdown(self) -> None:
-        self._call("shutdown")
+    def shutdown(self, last: Sequence[str], deadline_s: float) -> None:
+        """Stop every part, `last` (database and broker) after the others, and supervisord itself. Raises NotRunning.
+
+        All of a kind at once: supervisord's own shutdown would stop them one after the other.
+        """
+        names = [state.name for state in self.states()]
+        for kind in ([name for name in names if name not in last], [name for name in names if name in last]):
+            for name in kind:
+                with contextlib.suppress(xmlrpc.client.Fault):
+                    self._call("stopProcess", name, False)
+            deadline = time.monotonic() + deadline_s
+            while any(state.pid for state in self.states() if state.name in kind) and time.monotonic() < deadline:
+                time.sleep(0.05)
+        with contextlib.suppress(xmlrpc.client.Fault):  # it is shutting down already
+            self._call("shutdown")
 
     def write_config(self, parts: Sequence[Part]) -> None:
         settings = self._settings

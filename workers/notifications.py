@@ -308,7 +308,7 @@ def main(settings: Settings, stop: threading.Event) -> None:
     topics = settings.topics
     subscription = Subscription(
         broker,
-        [topics.events, topics.retry],
+        [*topics.carrying_events(), topics.retry],
         settings.subscription,
         consumer_type=pulsar.ConsumerType.KeyShared,
         consumer_name=consumer,

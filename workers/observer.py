@@ -9,6 +9,7 @@ import logging
 import sqlite3
 import threading
 import time
+from collections.abc import Collection
 
 from connectors import envelope
 from connectors.broker import Broker, Received, Subscription
@@ -78,18 +79,18 @@ def main(settings: Settings, stop: threading.Event) -> None:
             if len(batch) < BATCH:
                 time.sleep(LINGER_S)
                 batch += subscription.receive(BATCH, 0)
-            if _write(store, [observe(message, topics) for message in batch], topics.events, stop):
+            if _write(store, [observe(message, topics) for message in batch], topics.carrying_events(), stop):
                 subscription.acknowledge(batch)
     finally:
         subscription.close()
         store.close()
 
 
-def _write(store: ObserverStore, batch: list[Observed], live_topic: str, stop: threading.Event) -> bool:
+def _write(store: ObserverStore, batch: list[Observed], event_topics: Collection[str], stop: threading.Event) -> bool:
     """Whether it was written: a store that cannot be written (disk full) is tried again until the process stops."""
     while not stop.is_set():
         try:
-            store.record(batch, live_topic)
+            store.record(batch, event_topics)
             return True
         except sqlite3.OperationalError as error:
             log.error("the observer cannot write its store, published counts stand still: %s", error)

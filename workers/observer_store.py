@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,9 +64,9 @@ class TopicCount:
 @dataclass(frozen=True, slots=True)
 class Totals:
     distinct: int
-    """Distinct event ids seen on the live topic."""
+    """Distinct event ids seen on the topics that carry events."""
     watermark: int
-    """Highest outbox `seq` seen on the live topic."""
+    """Highest outbox `seq` seen there."""
     version: int
     """Rises with every batch: unchanged, and nothing new is to be read."""
 
@@ -89,13 +89,13 @@ class ObserverStore:
     def close(self) -> None:
         self._db.close()
 
-    def record(self, batch: Sequence[Observed], live_topic: str) -> None:
+    def record(self, batch: Sequence[Observed], event_topics: Collection[str]) -> None:
         """Add messages; those recorded already (redelivered) change nothing. Raises sqlite3.OperationalError."""
         self._db.execute("BEGIN IMMEDIATE")
         try:
             for message in batch:
                 if self._insert(message):
-                    self._count(message, live_topic)
+                    self._count(message, event_topics)
             self._db.execute("UPDATE total SET value = value + 1 WHERE name = 'version'")
             self._db.execute("COMMIT")
         except BaseException:
@@ -121,7 +121,7 @@ class ObserverStore:
         return [TopicCount(*row) for row in self._db.execute("SELECT name, messages, last_publish_us FROM topic")]
 
     def published_ids(self, correlation_id: str | None = None) -> dict[str, int]:
-        """Event id → how many messages carried it, on the live topic."""
+        """Event id → how many messages carried it, dead letters and requeued ones not counted."""
         query, values = "SELECT event_id, times FROM published", ()
         if correlation_id is not None:
             query, values = f"{query} WHERE correlation_id = ?", (correlation_id,)  # type: ignore[assignment]
@@ -165,13 +165,13 @@ class ObserverStore:
         statement = f"INSERT OR IGNORE INTO message ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
         return self._db.execute(statement, values).rowcount == 1
 
-    def _count(self, message: Observed, live_topic: str) -> None:
+    def _count(self, message: Observed, event_topics: Collection[str]) -> None:
         self._db.execute(
             "INSERT INTO topic VALUES (?, 1, ?) ON CONFLICT (name) DO UPDATE"
             " SET messages = messages + 1, last_publish_us = excluded.last_publish_us",
             (message.topic, message.publish_us),
         )
-        if message.event_id is None or message.op is None or message.topic != live_topic:
+        if message.event_id is None or message.op is None or message.topic not in event_topics:
             return
         self._db.execute(
             "INSERT INTO published VALUES (?, ?, ?, 1) ON CONFLICT (event_id) DO UPDATE SET times = times + 1",

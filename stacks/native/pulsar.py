@@ -8,7 +8,6 @@ from pathlib import Path
 from string import Template
 
 from settings import Settings
-from settings.model import PINNED_NAR, SEED_NAR
 from stacks.command import Command
 from stacks.native.artifacts import locked
 
@@ -33,7 +32,7 @@ def command(settings: Settings, java: Path) -> Command:
     for name in ("standalone.conf", "functions_worker.yml", "log4j2.xml"):
         text = Template((CONFIGURATION / name).read_text(encoding="utf-8")).safe_substitute(values)
         (folder / name).write_text(text, encoding="utf-8")
-    _link_connectors(folder)
+    _link_connector(folder, settings.nar)
     (folder / "functions").mkdir(exist_ok=True)
     classpath = ":".join(str(artifact.path) for artifact in locked(["pulsar"]))
     # In the environment: the command line would be longer than some systems' limit for one argument.
@@ -41,26 +40,13 @@ def command(settings: Settings, java: Path) -> Command:
     return Command((str(java), *_jvm(folder, classpath), *_program(folder)), folder, env)
 
 
-def archive(settings: Settings) -> str:
-    """The URL under which the broker finds the connector that the settings name."""
-    if settings.nar == PINNED_NAR:
-        return "builtin://debezium-mysql"
-    return f"file://{settings.data / 'pulsar' / 'nars' / nar_file(settings.nar)}"
-
-
-def nar_file(version: str) -> str:
-    return f"pulsar-io-debezium-mysql-{version}.nar"
-
-
-def _link_connectors(folder: Path) -> None:
-    # Two connectors in one directory would share the builtin name `debezium-mysql`: the seed's stands beside it.
-    for directory, version in (("connectors", PINNED_NAR), ("nars", SEED_NAR)):
-        target = folder / directory
-        shutil.rmtree(target, ignore_errors=True)
-        target.mkdir()
-        for artifact in locked([f"nar-{version}"]):
-            if artifact.path.exists():
-                os.symlink(artifact.path, target / nar_file(version))
+def _link_connector(folder: Path, version: str) -> None:
+    # One alone: both versions call themselves `debezium-mysql`. The jar of the registry is the NAR.
+    target = folder / "connectors"
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir()
+    (artifact,) = locked([f"nar-{version}"])
+    os.symlink(artifact.path, target / f"pulsar-io-debezium-mysql-{version}.nar")
 
 
 def _jvm(folder: Path, classpath: str) -> list[str]:
