@@ -167,8 +167,18 @@ def count_outbox(connection: Connection) -> int:
     return connection.scalar(select(func.count()).select_from(outbox_event)) or 0
 
 
-def count_notifications(connection: Connection) -> int:
-    return connection.scalar(select(func.count()).select_from(notification)) or 0
+def count_notifications(connection: Connection, correlation_id: str | None = None) -> int:
+    query = select(func.count()).select_from(notification)
+    if correlation_id is not None:
+        query = query.where(notification.c.correlation_id == correlation_id)
+    return connection.scalar(query) or 0
+
+
+def last_notified_us(connection: Connection, correlation_id: str) -> int:
+    """When the newest notification of a correlation id was persisted, microseconds since the epoch; 0 without one."""
+    query = select(func.max(notification.c.notified_at)).where(notification.c.correlation_id == correlation_id)
+    found = connection.scalar(query)
+    return 0 if found is None else epoch_us(found)
 
 
 def deliveries(connection: Connection, correlation_id: str | None = None) -> Deliveries:
@@ -176,6 +186,16 @@ def deliveries(connection: Connection, correlation_id: str | None = None) -> Del
     if correlation_id is not None:
         query = query.where(processed_message.c.correlation_id == correlation_id)
     return Deliveries(**{outcome: count for outcome, count in connection.execute(query)})
+
+
+def deliveries_of_consumer(connection: Connection, consumer: str) -> Deliveries:
+    query = select(processed_message.c.outcome, func.count()).where(processed_message.c.consumer == consumer)
+    return Deliveries(**{outcome: count for outcome, count in connection.execute(query.group_by(processed_message.c.outcome))})
+
+
+def distinct_events_of_consumer(connection: Connection, consumer: str) -> int:
+    query = select(func.count(processed_message.c.event_id.distinct())).where(processed_message.c.consumer == consumer)
+    return connection.scalar(query) or 0
 
 
 def persisted_out_of_order(connection: Connection, correlation_id: str | None = None) -> list[str]:

@@ -19,7 +19,7 @@ from settings import Settings, load
 from settings.model import REPOSITORY
 from stacks import embedded, health, native, processes
 from stacks.command import Part
-from stacks.native.artifacts import FetchFailed
+from stacks.native.artifacts import FetchFailed, Progress, quiet
 from stacks.native.mysql import MysqlUnusable
 from stacks.native.provision import ProvisionFailed, provision
 from stacks.python_parts import python_parts
@@ -82,8 +82,10 @@ def resolve(stack: str, home: Path, **changes: Any) -> Settings:
     return settings
 
 
-def up(stack: str, home: Path, say: Say, deadline_s: float = 120, **changes: Any) -> Started:
-    """Start an instance and wait until it is whole. Raises StartFailed or AlreadyRunning."""
+def up(
+    stack: str, home: Path, say: Say, deadline_s: float = 120, progress: Progress = quiet, **changes: Any
+) -> Started:
+    """Start an instance and wait until it is whole; `changes` are settings. Raises StartFailed or AlreadyRunning."""
     home = home.resolve()
     existing = load(home=home, stack=stack)
     if Supervisor(existing).running():
@@ -94,7 +96,7 @@ def up(stack: str, home: Path, say: Say, deadline_s: float = 120, **changes: Any
     processes.end(processes.orphans(settings))
     _forget_last_run(settings)
     _require_free_ports(settings)
-    parts = _prepare(settings, say)
+    parts = _prepare(settings, say, progress)
     began = time.monotonic()
     supervisor = Supervisor(settings)
     supervisor.write_config(parts)
@@ -102,7 +104,7 @@ def up(stack: str, home: Path, say: Say, deadline_s: float = 120, **changes: Any
     try:
         if stack == "native":
             provision(settings, say)
-        _wait_whole(settings, say, deadline_s)
+        wait_whole(settings, say, deadline_s)
     except (ProvisionFailed, BinlogUnfit) as error:
         down(settings, lambda _: None)
         raise StartFailed(str(error)) from error
@@ -138,6 +140,12 @@ def remove(settings: Settings) -> None:
     shutil.rmtree(settings.home, ignore_errors=True)
 
 
+def remove_data(settings: Settings) -> None:
+    """Delete the data of a stopped instance; its ports and passwords stay."""
+    for folder in (settings.data, settings.run):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def versions(settings: Settings) -> dict[str, str]:
     """The real parts: database, capture, broker."""
     if settings.stack == "embedded":
@@ -145,7 +153,7 @@ def versions(settings: Settings) -> dict[str, str]:
     return native.versions(settings)
 
 
-def _prepare(settings: Settings, say: Say) -> list[Part]:
+def _prepare(settings: Settings, say: Say, progress: Progress) -> list[Part]:
     try:
         if settings.stack == "embedded":
             own = embedded.prepare(settings)
@@ -153,15 +161,15 @@ def _prepare(settings: Settings, say: Say) -> list[Part]:
             upgrade(engine)
             engine.dispose()
         else:
-            own = _prepare_native(settings, say)
+            own = _prepare_native(settings, say, progress)
     except embedded.BrokerMissing as error:
         raise StartFailed(str(error)) from error
     return own + python_parts(settings)
 
 
-def _prepare_native(settings: Settings, say: Say) -> list[Part]:
+def _prepare_native(settings: Settings, say: Say, progress: Progress) -> list[Part]:
     try:
-        native.download(settings, lambda done, total, what: None)
+        native.download(settings, progress)
         return native.prepare(settings, say)
     except (FetchFailed, MysqlUnusable, native.UnknownNar) as error:
         raise StartFailed(str(error)) from error
@@ -183,8 +191,8 @@ def _require_free_ports(settings: Settings) -> None:
         raise StartFailed("\n".join(taken))
 
 
-def _wait_whole(settings: Settings, say: Say, deadline_s: float) -> None:
-    """Until every part is well; says what it waits for when that changes."""
+def wait_whole(settings: Settings, say: Say, deadline_s: float) -> None:
+    """Return once every part is well, saying which ones are. Raises StartFailed."""
     engine = connect(settings.worker_url, pool_size=1)
     deadline = time.monotonic() + deadline_s
     said: set[str] = set()

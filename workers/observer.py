@@ -66,12 +66,8 @@ def main(settings: Settings, stop: threading.Event) -> None:
     store = ObserverStore(settings.observer_store, write=True)
     subscription = Subscription(Broker(settings), topics.observed(), SUBSCRIPTION, queue_size=2000)
     heart = Heartbeat(settings, "observer")
-    request = settings.run / "observer.clear"
     try:
         while not stop.is_set():
-            if request.exists():
-                store.clear()
-                request.unlink()
             batch = subscription.receive(BATCH, 0.5)
             heart.beat(subscription.connected)
             if not batch:

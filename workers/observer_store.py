@@ -106,14 +106,6 @@ class ObserverStore:
             self._writes = 0
             self._trim()
 
-    def clear(self) -> None:
-        """Forget everything, when the database it is compared with was emptied."""
-        self._db.executescript(
-            "BEGIN IMMEDIATE; DELETE FROM message; DELETE FROM published; DELETE FROM topic;"
-            "UPDATE total SET value = 0 WHERE name <> 'version';"
-            "UPDATE total SET value = value + 1 WHERE name = 'version'; COMMIT;"
-        )
-
     def totals(self) -> Totals:
         return Totals(**{row["name"]: row["value"] for row in self._db.execute("SELECT name, value FROM total")})
 

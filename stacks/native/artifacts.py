@@ -25,6 +25,10 @@ Progress = Callable[[int, int, str], None]
 """`progress(bytes done, bytes in all, what)`."""
 
 
+def quiet(done: int, total: int, what: str) -> None:
+    """No progress shown."""
+
+
 class FetchFailed(Exception):
     """A file could not be had, or is not what the lock says; `str(error)` tells what to do."""
 
@@ -68,7 +72,7 @@ def missing(artifacts: Iterable[Artifact]) -> list[Artifact]:
     return [artifact for artifact in artifacts if not verified.holds(artifact)]
 
 
-def ensure(artifacts: list[Artifact], progress: Progress = lambda done, total, what: None) -> None:
+def ensure(artifacts: list[Artifact], progress: Progress = quiet) -> None:
     """Fetch what is missing. Raises FetchFailed; what was fetched until then stays."""
     absent = missing(artifacts)
     if not absent:

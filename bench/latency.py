@@ -1,0 +1,76 @@
+"""How long an event takes from its command to its notification, hop by hop."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from application import Application
+from bench.statistics import percentiles
+from db import queries
+from db.hops import HOPS
+from domain.commands import CalculateCommission
+from scenarios.end_to_end import between
+from scenarios.waiting import until
+from settings import Settings
+
+WARM_UP = 30
+APART_S = 0.02
+"""Between two commands: slow enough that none waits for the one before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    stack: str
+    n: int
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    hops_ms: dict[str, dict[str, float]]
+    """{`from→to`: {p50, p95, p99}}; the clocks of capture and publishing have 1 ms resolution."""
+    versions: dict[str, str]
+
+
+def latency(settings: Settings, n: int, versions: dict[str, str], progress: Callable[[int], None] = lambda done: None) -> Latency:
+    """Send `n` commands after a warm-up and read the hop times the parts wrote.
+
+    Raises TookTooLong when an event does not arrive within 30 s after the last command.
+    """
+    correlation_id = str(uuid.uuid4())
+    pause = threading.Event()
+    event_ids: list[str] = []
+    with Application(settings, pool_size=2) as application:
+        for number in range(WARM_UP + n):
+            command = CalculateCommission(str(uuid.uuid4()), "aff-bench", "cmp-bench", "120.50", "USD", correlation_id)
+            event_ids += application.send(command).event_ids
+            progress(number + 1 - WARM_UP)
+            pause.wait(APART_S)
+        measured = event_ids[WARM_UP:]
+        until(lambda: _complete(application, measured), 30, "every event notified and its hop times written", 0.2)
+        hops = _hops(application, measured)
+    ways = [between(hops[event_id]) for event_id in measured]
+    whole = percentiles([way.pop("end_to_end") for way in ways])
+    return Latency(
+        settings.stack,
+        n,
+        whole["p50"],
+        whole["p95"],
+        whole["p99"],
+        {hop: percentiles([way[hop] for way in ways]) for hop in ways[0]},
+        versions,
+    )
+
+
+def _complete(application: Application, event_ids: Sequence[str]) -> bool:
+    hops = _hops(application, event_ids)
+    return all(len(hops.get(event_id, {})) == len(HOPS) for event_id in event_ids)
+
+
+def _hops(application: Application, event_ids: Sequence[str]) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    with application.reading() as connection:
+        for start in range(0, len(event_ids), 500):
+            found |= queries.hop_times(connection, list(event_ids[start : start + 500]))
+    return found

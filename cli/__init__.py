@@ -1,0 +1,1 @@
+"""`./alpes …`: every verb, for people as tables and for programs as JSON."""

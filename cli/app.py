@@ -1,0 +1,91 @@
+"""The command line's entry: its verbs, and the failures it tells in words."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+
+import httpx
+import typer
+from pydantic import ValidationError
+
+from cli import commissions, lifecycle, measuring, operations, watching
+from cli.output import Failed, err, print_json
+from connectors.admin import AdminRefused, AdminUnavailable
+from connectors.broker import BrokerUnavailable
+from db.errors import DatabaseUnavailable
+from domain.errors import Refusal
+from scenarios.waiting import TookTooLong
+from stacks.instance import AlreadyRunning, StartFailed
+from stacks.native.artifacts import FetchFailed
+from stacks.supervisor import NotRunning, PartUnknown
+
+app = typer.Typer(
+    name="alpes",
+    help=(
+        "A transactional outbox you can watch: a command, its transaction, the captured event, Apache Pulsar, the"
+        " notification. Start with `./alpes up` and open the page it names."
+    ),
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in (lifecycle, commissions, watching, operations, measuring):
+    module.register(app)
+
+KNOWN = (
+    AdminRefused,
+    AdminUnavailable,
+    BrokerUnavailable,
+    DatabaseUnavailable,
+    Failed,
+    FetchFailed,
+    NotRunning,
+    PartUnknown,
+    Refusal,
+    StartFailed,
+    TookTooLong,
+)
+
+
+def main() -> None:
+    """Exit code 0 on success only, 1 when it failed, 2 when it was called wrongly, 130 after Ctrl-C."""
+    try:
+        app(prog_name="./alpes", standalone_mode=False)
+    except typer.Exit as stop:
+        sys.exit(stop.exit_code)
+    except typer.Abort:
+        sys.exit(130)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except AlreadyRunning as error:
+        settings = error.settings
+        _fail(f"{error}\n  page  http://{settings.bind}:{settings.dashboard_port}\n  stop  ./alpes down --stack {settings.stack}")
+    except KNOWN as error:
+        _fail(str(error))
+    except ValidationError as error:
+        lines = [f"  ALPES_{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors() if item["loc"]]
+        _fail("a setting does not fit:\n" + "\n".join(lines), code=2)
+    except sqlite3.OperationalError as error:
+        _fail(f"nothing has been observed yet ({error}); `./alpes up` starts the observer")
+    except httpx.HTTPError as error:
+        _fail(f"the API did not answer: {error}; `./alpes status` tells how the parts are")
+    except _usage_error() as error:
+        error.show()  # type: ignore[attr-defined]
+        sys.exit(2)
+
+
+def _usage_error() -> type[Exception]:
+    import click
+
+    return click.ClickException
+
+
+def _fail(text: str, code: int = 1) -> None:
+    if "--json" in sys.argv:
+        print_json({"ok": False, "error": text})
+    else:
+        err.print(f"alpes: {text}", style="red", markup=False)
+    sys.exit(code)

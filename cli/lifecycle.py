@@ -1,0 +1,204 @@
+"""up, down, status, doctor, logs, kill, clean, test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections import deque
+
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from cli import foreground
+from cli.doctor import doctor
+from cli.output import AsJson, Failed, StackName, err, out, print_json, say, table
+from settings import Settings
+from settings.model import REPOSITORY
+from stacks import faults, instance, status as state
+from stacks.native.artifacts import cache
+
+
+STACKS = ("embedded", "native")
+
+
+def register(app: typer.Typer) -> None:
+    for command in (up, down, status, doctor, logs, kill, clean):
+        app.command()(command)
+    app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(test)
+
+
+def up(
+    stack: Annotated[str, typer.Option(help="embedded (default, nothing to install) or native (real MySQL, Debezium, Pulsar).")] = "embedded",
+    detach: Annotated[bool, typer.Option("-d", "--detach", help="Return once everything is up; `./alpes down` stops it.")] = False,
+    nar: Annotated[str | None, typer.Option(help="Connector version of the native stack: 4.0.8 or 3.1.2.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, max=16, help="Notification workers on the one subscription.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Start everything and wait until every part is well. Ctrl-C stops all of it.
+
+    Every port and URL is a setting: ALPES_DASHBOARD_PORT=9000 ./alpes up
+    """
+    if stack not in STACKS:
+        raise Failed(f"there is no stack {stack!r}; there are {', '.join(STACKS)}")
+    changes: dict[str, Any] = {name: value for name, value in {"nar": nar, "workers": workers}.items() if value}
+    with foreground.interruptible(), _Download() as download:
+        started = instance.up(stack, instance.default_home(stack), say, progress=download, **changes)
+    settings = started.settings
+    if json:
+        print_json({"ok": True, "stack": stack, "seconds": round(started.seconds, 2), **state.addresses(settings)})
+    else:
+        _announce(settings, started.seconds)
+    if detach:
+        return
+    if not json:
+        out.print("Ctrl-C stops everything.", style="dim")
+    foreground.wait(settings, say)
+
+
+def down(stack: StackName = None, json: AsJson = False) -> None:
+    """Stop every process of an instance. Its data stays; `./alpes clean` removes it."""
+    settings = instance.find(stack)
+    was = instance.down(settings, say)
+    if json:
+        print_json({"ok": True, "stack": settings.stack, "was_running": was})
+    else:
+        out.print(f"the {settings.stack} stack is stopped" if was else f"the {settings.stack} stack was not running")
+
+
+def status(stack: StackName = None, json: AsJson = False) -> None:
+    """How every part is: judged by whether it answers and how far it is behind. Memory is the proportional set size."""
+    settings = instance.find(stack)
+    found = state.status(settings)
+    if json:
+        print_json(found)
+    else:
+        versions = " · ".join(found.versions.values())
+        out.print(f"[bold]{settings.stack.upper()}[/] — {versions}   {'' if found.running else '[red]not running[/]'}")
+        rows = [
+            (_dot(part.light), part.name, part.detail, part.pid or "", f"{part.memory_mb:.0f} MB" if part.pid else "")
+            for part in found.parts
+        ]
+        table(("", "part", "how it is", "pid", "memory"), rows)
+        out.print(f"memory {found.memory_mb:.0f} MB in all   home {settings.home}")
+        for name, address in found.addresses.items():
+            out.print(f"  {name:<9} {address}", markup=False)
+    if not found.ok:
+        raise typer.Exit(1)
+
+
+def logs(
+    part: Annotated[str | None, typer.Argument(help="Part: broker, relay, notifications, api, source …")] = None,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on printing what is added.")] = False,
+    lines: Annotated[int, typer.Option("-n", "--lines", min=0, help="How many of the last lines.")] = 50,
+    stack: StackName = None,
+) -> None:
+    """Print a part's log; without a name, list the logs there are."""
+    folder = instance.find(stack).logs
+    names = sorted(path.stem for path in folder.glob("*.log"))
+    if part is None:
+        table(("part", "log"), [(name, folder / f"{name}.log") for name in names])
+        return
+    path = folder / f"{part}.log"
+    if not path.exists():
+        raise Failed(f"no log of {part!r} in {folder}; there are: {', '.join(names) or 'none yet'}")
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for line in deque(file, maxlen=lines):
+            print(line, end="")
+        while follow:
+            line = file.readline()
+            if line:
+                print(line, end="", flush=True)
+            elif path.stat().st_size < file.tell():
+                file.seek(0)  # it was rotated
+            else:
+                time.sleep(0.2)
+
+
+def kill(
+    part: Annotated[str, typer.Argument(help="Part to kill, as `./alpes status` names it.")],
+    hold: Annotated[float, typer.Option(min=0, max=faults.LONGEST_S, help="Keep it down for so many seconds.")] = 0.0,
+    stack: StackName = None,
+    json: AsJson = False,
+) -> None:
+    """SIGKILL a part. It is started again by itself, after the time it is held down."""
+    lease = faults.kill(instance.find(stack), part, hold)
+    if json:
+        print_json({"ok": True, **{name: getattr(lease, name) for name in lease.__slots__}})
+    else:
+        out.print(f"{part} was killed" + (f" and stays down for {hold:g} s" if hold else "; it is being started again"))
+
+
+def clean(
+    stack: StackName = None,
+    downloads: Annotated[bool, typer.Option(help="Remove the cache of downloaded parts as well.")] = False,
+    yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")] = False,
+) -> None:
+    """Stop an instance and delete everything it wrote."""
+    settings = instance.find(stack)
+    what = f"all data of the {settings.stack} stack in {settings.home}" + (f" and {cache()}" if downloads else "")
+    if not yes and not typer.confirm(f"Delete {what}?"):
+        raise typer.Exit(1)
+    instance.down(settings, say)
+    instance.remove(settings)
+    link = REPOSITORY / "data" / "events.jsonl"
+    if link.is_symlink() and not link.exists():
+        link.unlink()
+    if downloads:
+        shutil.rmtree(cache(), ignore_errors=True)
+    out.print(f"deleted {what}")
+
+
+def test(
+    context: typer.Context,
+    require: Annotated[list[str] | None, typer.Option(help="native or browser: fail instead of skipping what needs it.")] = None,
+) -> None:
+    """Run every test; further arguments go to pytest. What needs a missing system part is skipped, with the fix."""
+    arguments = [word for name in require or [] for word in ("--require", name)]
+    env = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run([sys.executable, "-m", "pytest", *arguments, *context.args], cwd=REPOSITORY, env=env, check=False)
+    raise typer.Exit(done.returncode)
+
+
+def _announce(settings: Settings, seconds: float) -> None:
+    found = instance.versions(settings)
+    out.print(f"[bold green]up[/] in {seconds:.1f} s: {settings.stack.upper()} — {' · '.join(found.values())}")
+    for name, address in state.addresses(settings).items():
+        out.print(f"  {name:<9} {address}", markup=False)
+
+
+def _dot(light: str) -> str:
+    return {"ok": "[green]●[/]", "behind": "[yellow]●[/]"}.get(light, "[red]●[/]")
+
+
+class _Download:
+    """A progress bar that appears with the first byte to fetch."""
+
+    def __init__(self) -> None:
+        self._bar: Progress | None = None
+        self._task: Any = None
+
+    def __enter__(self) -> _Download:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def __call__(self, done: int, total: int, what: str) -> None:
+        if not err.is_terminal:
+            if what == "starting":
+                say(f"downloading {total / 1e6:.0f} MB, once; into {cache()}")
+            return
+        if self._bar is None:
+            columns = (TextColumn("downloading, once"), BarColumn(), DownloadColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+            self._bar = Progress(*columns, console=err, transient=True)
+            self._bar.start()
+            self._task = self._bar.add_task("", total=total)
+        self._bar.update(self._task, completed=done, description=what)
+
+

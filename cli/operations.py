@@ -1,0 +1,129 @@
+"""source, replay, reset."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.lifecycle import logs
+from cli.output import AsJson, Failed, StackName, out, print_json, say, table
+from scenarios import replay as replaying
+from stacks import instance, source_control
+from stacks import reset as resetting
+from stacks.supervisor import Supervisor
+
+source_app = typer.Typer(help="The Debezium source of the native stack.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    source_app.command("status")(status)
+    for action in source_control.ACTIONS:
+        source_app.command(action, help=_HELP[action])(_command(action))
+    source_app.command("logs")(source_logs)
+    app.add_typer(source_app, name="source")
+    for command in (replay, reset):
+        app.command()(command)
+
+
+_HELP = {
+    "restart": "Restart its instance; it goes on from its stored offsets.",
+    "stop": "Stop it; the watcher leaves it stopped until `start`.",
+    "start": "Start it after a stop.",
+    "create": "Create it, or update it to the committed configuration.",
+    "delete": "Delete it; its offsets stay, so that one created again goes on there.",
+}
+
+
+def _command(action: source_control.Action):  # type: ignore[no-untyped-def]
+    def run(stack: StackName = None, json: AsJson = False) -> None:
+        settings = instance.find(stack)
+        try:
+            source_control.act(settings, action)
+        except source_control.NoSource as error:
+            raise Failed(str(error)) from None
+        if json:
+            print_json({"ok": True, "action": action})
+        else:
+            out.print(f"source: {action} done")
+
+    return run
+
+
+def status(stack: StackName = None, json: AsJson = False) -> None:
+    """Whether it runs, and how far it is behind the outbox. Fails when it is down."""
+    try:
+        found = source_control.report(instance.find(stack))
+    except source_control.NoSource as error:
+        raise Failed(str(error)) from None
+    if json:
+        print_json(found)
+    else:
+        table(("", ""), [(name, getattr(found, name)) for name in found.__slots__])
+    if not found.running:
+        raise typer.Exit(1)
+
+
+def source_logs(
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on printing what is added.")] = False,
+    lines: Annotated[int, typer.Option("-n", "--lines", min=0, help="How many of the last lines.")] = 50,
+    stack: StackName = None,
+) -> None:
+    """What the source's own threads log inside the broker."""
+    logs("source", follow, lines, stack)
+
+
+def replay(
+    preview: Annotated[bool, typer.Option("--preview", help="Only say how much would be read.")] = False,
+    stack: StackName = None,
+    json: AsJson = False,
+) -> None:
+    """Read every event again from the beginning, on a fresh subscription: the inbox must absorb all of them."""
+    settings = instance.find(stack)
+    expected = replaying.preview(settings)
+    if preview:
+        if json:
+            print_json(expected)
+        else:
+            out.print(f"{expected.events} events in {expected.messages} messages would be read again")
+        return
+    say(f"reading {expected.events} events again")
+    found = replaying.replay(settings)
+    if json:
+        print_json({"ok": found.ok, **{name: getattr(found, name) for name in found.__slots__}})
+    else:
+        out.print(
+            f"{found.deliveries} deliveries of {found.distinct_events} events in {found.seconds} s:"
+            f" {found.duplicates_absorbed} duplicates absorbed, {found.new_notifications} new notifications"
+        )
+    if not found.ok:
+        raise typer.Exit(1)
+
+
+def reset(
+    everything: Annotated[bool, typer.Option("--all", help="Stop the stack, delete all its data, start it again.")] = False,
+    yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")] = False,
+    stack: StackName = None,
+    json: AsJson = False,
+) -> None:
+    """Empty tables, topics, the observer's store and the audit file, in step, of a running stack."""
+    settings = instance.find(stack)
+    if not yes and not typer.confirm(f"Delete all commissions and events of the {settings.stack} stack?"):
+        raise typer.Exit(1)
+    if everything:
+        was = Supervisor(settings).running()
+        instance.down(settings, say)
+        instance.remove_data(settings)
+        if was:
+            kept = {name: getattr(settings, name) for name in ("nar", "workers", "without")}
+            instance.up(settings.stack, settings.home, say, **kept)
+        removed: dict[str, int] = {}
+    else:
+        try:
+            removed = resetting.reset(settings, say)
+        except resetting.NotDrained as error:
+            raise Failed(str(error)) from None
+    if json:
+        print_json({"ok": True, "removed": removed})
+    else:
+        out.print("everything is empty again" if everything else f"removed {sum(removed.values())} rows; everything is empty again")
