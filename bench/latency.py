@@ -17,7 +17,7 @@ from scenarios.waiting import until
 from settings import Settings
 
 WARM_UP = 30
-APART_S = 0.02
+APART_S = 0.01
 """Between two commands: slow enough that none waits for the one before it."""
 
 

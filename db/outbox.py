@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Engine, Text, func, insert, select, type_coerce, update
+from sqlalchemy import Engine, Text, bindparam, func, insert, select, type_coerce, update
 
 from db.engine import READ
 from db.errors import translated
@@ -45,13 +45,13 @@ class OutboxFeed:
             type_coerce(column, Text) if column.name == "payload" else column
             for column in (outbox_event.c[name] for name in OutboxRecord.__slots__)
         ]
-        self._after = select(*columns).order_by(outbox_event.c.seq)
+        beyond = outbox_event.c.seq > bindparam("seq")
+        self._after = select(*columns).where(beyond).order_by(outbox_event.c.seq).limit(bindparam("most"))
 
     def after(self, seq: int, limit: int) -> list[OutboxRecord]:
         """At most `limit` records beyond `seq`, in order. Raises DatabaseUnavailable."""
-        query = self._after.where(outbox_event.c.seq > seq).limit(limit)
         with translated(), self._engine.connect().execution_options(**READ) as connection:
-            return [OutboxRecord(*found) for found in connection.execute(query)]
+            return [OutboxRecord(*found) for found in connection.execute(self._after, {"seq": seq, "most": limit})]
 
     def head(self) -> int:
         with translated(), self._engine.connect().execution_options(**READ) as connection:

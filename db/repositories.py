@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from db.tables import commission as table
@@ -12,6 +12,12 @@ from domain.commission import Commission, Status
 from domain.errors import ConcurrentChange, DuplicateConversion
 from domain.money import Currency, Money
 from domain.ports import Currencies
+
+
+# Built once: putting a statement together costs more than SQLite takes to run it.
+_INSERT = insert(table)
+_BY_ID = select(table).where(table.c.id == bindparam("commission_id"))
+_UPDATE = update(table).where(table.c.id == bindparam("saved_id"), table.c.version == bindparam("read_version"))
 
 
 class SqlCommissions:
@@ -23,7 +29,7 @@ class SqlCommissions:
 
     def add(self, commission: Commission) -> None:
         try:
-            self._connection.execute(insert(table).values(_columns(commission)))
+            self._connection.execute(_INSERT, _columns(commission))
         except IntegrityError as error:
             existing = self._existing(commission.conversion_id)
             if existing is None:
@@ -32,15 +38,12 @@ class SqlCommissions:
         self.seen.append(commission)
 
     def get(self, commission_id: str) -> Commission | None:
-        row = self._connection.execute(select(table).where(table.c.id == commission_id)).mappings().first()
+        row = self._connection.execute(_BY_ID, {"commission_id": commission_id}).mappings().first()
         return None if row is None else self._commission(row)
 
     def save(self, commission: Commission) -> None:
-        changed = self._connection.execute(
-            update(table)
-            .where(table.c.id == commission.id, table.c.version == commission.version - len(commission.events))
-            .values(_columns(commission))
-        )
+        read_version = commission.version - len(commission.events)
+        changed = self._connection.execute(_UPDATE, {**_columns(commission), "read_version": read_version, "saved_id": commission.id})
         if changed.rowcount != 1:
             raise ConcurrentChange(commission.id)
         self.seen.append(commission)

@@ -15,6 +15,8 @@ from db.repositories import SqlCommissions
 from db.tables import outbox_event
 from domain.ports import Currencies, NewId
 
+_INSERT = insert(outbox_event)
+
 OnCommit = Callable[[tuple[str, ...], int], None]
 """Called after a commit that wrote events: their ids, and when it returned in microseconds since the epoch."""
 
@@ -59,7 +61,7 @@ class SqlUnitOfWork:
         ]
         with translated():
             if rows:
-                self._connection.execute(insert(outbox_event), rows)
+                self._connection.execute(_INSERT, rows)
             self._connection.commit()
         committed_us = time.time_ns() // 1000
         for commission in self.commissions.seen:

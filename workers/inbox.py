@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, insert, select, update
 
 from connectors.broker import Received
 from db.errors import translated
@@ -15,6 +15,11 @@ from db.tables import dead_letter, notification, processed_message
 from domain.outbox import OutboxRecord
 
 _EPOCH = datetime(1970, 1, 1)
+
+# Built once: putting a statement together costs more than SQLite takes to run it.
+_KNOWN = select(notification.c.event_id).where(notification.c.event_id.in_(bindparam("ids", expanding=True)))
+_NOTIFY = insert(notification)
+_PROCESSED = insert(processed_message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,7 @@ class Inbox:
         with translated(), self._engine.begin() as connection:
             new = self._new(connection, effects)
             if new:
-                connection.execute(insert(notification), [self._notification(effect) for effect in new.values()])
+                connection.execute(_NOTIFY, [self._notification(effect) for effect in new.values()])
             applied = {id(effect) for effect in new.values()}
             rows = [
                 self._processed(effect.message, "applied" if id(effect) in applied else "duplicate", effect.record)
@@ -50,7 +55,7 @@ class Inbox:
             ]
             rows += [self._processed(message, "skipped", None) for message in skipped]
             if rows:
-                connection.execute(insert(processed_message), rows)
+                connection.execute(_PROCESSED, rows)
         return set(new)
 
     def bury(
@@ -65,13 +70,13 @@ class Inbox:
             )
             if known is None:
                 connection.execute(insert(dead_letter).values(_dead(message, record, reason, detail, attempts)))
-            connection.execute(insert(processed_message), [self._processed(message, "dead_lettered", record)])
+            connection.execute(_PROCESSED, [self._processed(message, "dead_lettered", record)])
 
     def _new(self, connection: Connection, effects: Sequence[Effect]) -> dict[str, Effect]:
         """First delivery of each event that has no notification yet, in order."""
         ids = {effect.record.id for effect in effects}
         known = set(
-            connection.scalars(select(notification.c.event_id).where(notification.c.event_id.in_(ids))) if ids else ()
+            connection.scalars(_KNOWN, {"ids": list(ids)}) if ids else ()
         )
         new: dict[str, Effect] = {}
         for effect in effects:

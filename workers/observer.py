@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 SUBSCRIPTION = "alpes-observer"
 BATCH = 1000
-LINGER_S = 0.03
+LINGER_S = 0.1
 """How long more messages are awaited before a batch is written: one write to disk for many."""
 
 
