@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DisconnectionError
 
 READ = {"alpes_read": True}
 """Execution options of a connection that only reads: on SQLite it takes no write lock."""
 
 BUSY_TIMEOUT_S = 10.0
+PING_AFTER_S = 0.5
 
 
 def connect(url: str, pool_size: int = 5) -> Engine:
@@ -22,17 +25,36 @@ def connect(url: str, pool_size: int = 5) -> Engine:
     if kind == "sqlite":
         return _sqlite(url, pool_size)
     if kind == "mysql":
-        return create_engine(
+        engine = create_engine(
             url,
             isolation_level="READ COMMITTED",
             pool_size=pool_size,
             max_overflow=pool_size * 3,
             pool_timeout=5,
-            pool_pre_ping=True,
             pool_recycle=1800,
+            pool_reset_on_return=None,  # a Connection that closes rolls back by itself; again would be a round trip more
             connect_args={"connect_timeout": 3, "read_timeout": 30, "write_timeout": 30, "charset": "utf8mb4"},
         )
+        _ping_after_a_pause(engine)
+        return engine
     raise ValueError(f"the database URL must be sqlite:/// or mysql+pymysql://, not {kind}")
+
+
+def _ping_after_a_pause(engine: Engine) -> None:
+    """As `pool_pre_ping`, but only for a connection that was idle: under load the ping is a round trip for nothing."""
+
+    @event.listens_for(engine, "checkin")
+    def used(_connection: Any, record: Any) -> None:
+        record.info["used"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def look(connection: Any, record: Any, _proxy: Any) -> None:
+        if time.monotonic() - record.info.get("used", time.monotonic()) < PING_AFTER_S:
+            return
+        try:
+            connection.ping(reconnect=False)
+        except Exception as error:
+            raise DisconnectionError from error  # the pool discards it and every older one, and hands out a new one
 
 
 def _sqlite(url: str, pool_size: int) -> Engine:

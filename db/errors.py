@@ -46,6 +46,8 @@ def _sentence(error: DBAPIError) -> str:
         return "the database file cannot be opened; `./alpes up` creates it"
     if "no such table" in text or "1146" in text:
         return "the database has no tables yet; `./alpes up` creates them"
+    if any(code in text for code in ("1044", "1045", "1142")):
+        return f"the database refuses this user: {text.splitlines()[0][:200]}"
     if "readonly" in text or "1290" in text:
         return "the database is read-only; nothing was written"
     return f"the database does not answer ({text.splitlines()[0][:200] if text else type(error).__name__})"

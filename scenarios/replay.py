@@ -64,7 +64,8 @@ def replay(settings: Settings, deadline_s: float = 300) -> Replayed:
     topics = settings.topics.carrying_events()
     inlet = _Counting(broker, topics, name, consumer_type=pulsar.ConsumerType.Exclusive)
     dead_letters = Publisher(broker, settings.topics.dead_letter)
-    worker = NotificationsWorker(Inbox(engine, name), inlet, dead_letters, _Unmeasured(), threading.Event())
+    inbox = Inbox(engine, name)
+    worker = NotificationsWorker(inbox, inlet, dead_letters, _Unmeasured(), threading.Event())
     began = quiet_since = time.monotonic()
     try:
         while time.monotonic() - quiet_since < QUIET_S and time.monotonic() - began < deadline_s:
@@ -79,6 +80,7 @@ def replay(settings: Settings, deadline_s: float = 300) -> Replayed:
     finally:
         inlet.close()
         dead_letters.close()
+        inbox.close()
         engine.dispose()
     return Replayed(
         expected, inlet.deliveries, distinct, outcome.applied, outcome.duplicate, round(time.monotonic() - began, 2)

@@ -124,6 +124,7 @@ def main(settings: Settings, stop: threading.Event) -> None:
         subscription.close()
         dead_letters.close()
         application.close()
+        inbox.close()
         engine.dispose()
 
 

@@ -315,9 +315,10 @@ def main(settings: Settings, stop: threading.Event) -> None:
     )
     dead_letters = Publisher(broker, topics.dead_letter)
     hops = HopRecorder(engine)
+    inbox = Inbox(engine, consumer)
     heart = Heartbeat(settings, consumer)
     worker = NotificationsWorker(
-        Inbox(engine, consumer),
+        inbox,
         subscription,
         dead_letters,
         hops,
@@ -330,6 +331,7 @@ def main(settings: Settings, stop: threading.Event) -> None:
         subscription.close()
         dead_letters.close()
         hops.close()
+        inbox.close()
         engine.dispose()
 
 
