@@ -16,7 +16,7 @@ from scenarios.end_to_end import between
 from scenarios.waiting import until
 from settings import Settings
 
-WARM_UP = 30
+WARM_UP = 100
 APART_S = 0.01
 """Between two commands: slow enough that none waits for the one before it."""
 

@@ -44,6 +44,12 @@ def require(connection: Connection) -> None:
         )
 
 
+def captured(connection: Connection) -> bool:
+    """Whether a replica reads the binlog now, as Debezium does once its snapshot is done. Needs the PROCESS privilege."""
+    query = "SELECT COUNT(*) FROM information_schema.processlist WHERE command LIKE 'Binlog Dump%'"
+    return bool(connection.scalar(text(query)))
+
+
 def _judged(name: str, found: dict[str, str], wanted: str) -> BinlogSetting:
     value = found.get(name, "")
     return BinlogSetting(name, value, wanted, value.upper() == wanted)

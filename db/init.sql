@@ -3,6 +3,7 @@ ALTER USER 'root'@'localhost' IDENTIFIED BY '${root_password}';
 CREATE USER IF NOT EXISTS 'alpes_admin'@'%' IDENTIFIED BY '${admin_password}';
 ALTER USER 'alpes_admin'@'%' IDENTIFIED BY '${admin_password}';
 GRANT ALL ON alpes.* TO 'alpes_admin'@'%' WITH GRANT OPTION;
+GRANT PROCESS ON *.* TO 'alpes_admin'@'%';
 CREATE USER IF NOT EXISTS 'alpes'@'%' IDENTIFIED BY '${application_password}';
 ALTER USER 'alpes'@'%' IDENTIFIED BY '${application_password}';
 GRANT SELECT ON alpes.* TO 'alpes'@'%';

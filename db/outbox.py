@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Engine, Text, bindparam, func, insert, select, type_coerce, update
+from sqlalchemy import Connection, Engine, Text, bindparam, func, insert, select, type_coerce, update
 
 from db.engine import READ
 from db.errors import translated
@@ -41,6 +41,7 @@ class OutboxFeed:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._reader: Connection | None = None
         columns = [
             type_coerce(column, Text) if column.name == "payload" else column
             for column in (outbox_event.c[name] for name in OutboxRecord.__slots__)
@@ -50,8 +51,19 @@ class OutboxFeed:
 
     def after(self, seq: int, limit: int) -> list[OutboxRecord]:
         """At most `limit` records beyond `seq`, in order. Raises DatabaseUnavailable."""
-        with translated(), self._engine.connect().execution_options(**READ) as connection:
-            return [OutboxRecord(*found) for found in connection.execute(self._after, {"seq": seq, "most": limit})]
+        with translated():
+            # One connection for good: this is asked after every commit, and opening it anew would be most of the cost.
+            if self._reader is None:
+                self._reader = self._engine.connect().execution_options(**READ)
+            try:
+                return [OutboxRecord(*found) for found in self._reader.execute(self._after, {"seq": seq, "most": limit})]
+            finally:
+                self._reader.rollback()
+
+    def close(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
 
     def head(self) -> int:
         with translated(), self._engine.connect().execution_options(**READ) as connection:

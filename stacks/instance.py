@@ -21,7 +21,7 @@ from stacks import embedded, health, native, processes
 from stacks.command import Part
 from stacks.native.artifacts import FetchFailed, Progress, quiet
 from stacks.native.mysql import MysqlUnusable
-from stacks.native.provision import ProvisionFailed, provision
+from stacks.native.provision import ProvisionFailed, provision, provisioned_marker
 from stacks.python_parts import python_parts
 from stacks.supervisor import NotRunning, Supervisor, wait_gone
 
@@ -53,7 +53,8 @@ def default_home(stack: str) -> Path:
 def find(stack: str | None = None, home: Path | None = None) -> Settings:
     """The instance meant: the named one, else the one that runs, else the embedded one."""
     if home is not None or os.environ.get("ALPES_HOME"):
-        return load(home=home or Path(os.environ["ALPES_HOME"]))
+        named = {} if stack is None else {"stack": stack}
+        return load(home=home or Path(os.environ["ALPES_HOME"]), **named)
     if stack is not None:
         return load(home=default_home(stack), stack=stack)
     running = [settings for settings in map(_of, ("embedded", "native", "compose")) if Supervisor(settings).running()]
@@ -220,6 +221,7 @@ def wait_whole(settings: Settings, say: Say, deadline_s: float) -> None:
 def _forget_last_run(settings: Settings) -> None:
     (settings.run / "stopping").unlink(missing_ok=True)
     (settings.run / "supervisord.pid").unlink(missing_ok=True)
+    provisioned_marker(settings).unlink(missing_ok=True)
     shutil.rmtree(settings.run / "heartbeat", ignore_errors=True)
     shutil.rmtree(settings.run / "leases", ignore_errors=True)
 

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from sqlalchemy import Engine
 
@@ -21,6 +22,8 @@ from stacks.native import intent
 
 Say = Callable[[str], None]
 ANSWERS_WITHIN_S = 90.0
+PASSING = ("does not exist", "out of date", "leader", "Leader")
+"""In a refusal of the functions worker: ask again."""
 
 
 class ProvisionFailed(Exception):
@@ -36,6 +39,12 @@ def provision(settings: Settings, say: Say) -> None:
         database.result()
         broker.result()
     create_source(settings, say)
+    provisioned_marker(settings).touch()
+
+
+def provisioned_marker(settings: Settings) -> Path:
+    """Until this file is there, the watcher leaves the source alone: it is just being made."""
+    return settings.run / "provisioned"
 
 
 def provision_database(settings: Settings, say: Say) -> None:
@@ -76,7 +85,18 @@ def create_source(settings: Settings, say: Say) -> None:
         left = settings.topics.carrying_events()[1]
         _await(lambda: _drained(admin, left, settings.subscription), f"what is left on {left}", settings.logs)
         _await(lambda: _created(admin, config), "the Debezium source", settings.logs / "source.log")
-    say("the Debezium source is there")
+    engine = connect(settings.admin_url, pool_size=1)
+    try:
+        # Running is not reading: first it takes a snapshot of what the outbox holds.
+        _await(lambda: _captures(engine), "the Debezium source", settings.logs / "source.log")
+    finally:
+        engine.dispose()
+    say("the Debezium source reads the binlog")
+
+
+def _captures(engine: Engine) -> bool:
+    with translated(), engine.connect().execution_options(**READ) as connection:
+        return binlog.captured(connection)
 
 
 def _drained(admin: Admin, topic: str, subscription: str) -> bool:
@@ -89,7 +109,7 @@ def _created(admin: Admin, config: dict[str, object]) -> bool:
         source.ensure(admin, config)
     except AdminRefused as error:
         # Shortly after its start the functions worker has no leader yet, or does not know the namespace.
-        if error.status in (404, 500, 503) or "does not exist" in error.reason or "leader" in error.reason.lower():
+        if error.status in (404, 500, 503) or any(word in error.reason for word in PASSING):
             return False
         raise ProvisionFailed(str(error)) from error
     return True
@@ -118,7 +138,7 @@ def _await(condition: Callable[[], bool], what: str, log: object) -> None:
         try:
             if condition():
                 return
-        except (AdminUnavailable, AdminRefused) as error:
+        except (AdminUnavailable, AdminRefused, DatabaseUnavailable) as error:
             last = f" ({error})"
         time.sleep(0.1)
     raise ProvisionFailed(f"{what} is not ready after {ANSWERS_WITHIN_S:.0f} s{last}; its log: {log}")

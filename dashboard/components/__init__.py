@@ -1,0 +1,1 @@
+"""Pieces of pages: each takes a view model and draws it."""

@@ -1,0 +1,1 @@
+"""What the pages show, as frozen values; imports no Streamlit."""
