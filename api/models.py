@@ -30,7 +30,7 @@ Amount = Annotated[
         {
             "anyOf": [
                 {"type": "number", "exclusiveMinimum": 0, "maximum": 999999999999999},
-                {"type": "string", "pattern": r"^[0-9]{1,15}(\.[0-9]{1,4})?$"},
+                {"type": "string", "pattern": r"^(?!0+(\.0+)?$)[0-9]{1,15}(\.[0-9]{1,4})?$"},
             ],
             "description": "Positive, at most 15 integer digits and as many decimals as the currency has.",
         }

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from application import Application
-from bench.statistics import percentiles
+from scenarios.statistics import percentiles
 from db import queries
 from db.hops import HOPS
 from domain.commands import CalculateCommission

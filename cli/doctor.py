@@ -89,7 +89,7 @@ def _native(settings: Settings) -> list[Finding]:
             Finding(row.name, row.found, "found" if row.found else "missing (mysqld needs it)", row.fix, "native")
             for row in libraries.check()
         ]
-    absent = missing(native.artifacts(settings))
+    absent = missing(native.needed(settings))
     size = sum(artifact.size for artifact in absent)
     ready = java.present() and not absent
     detail = f"in {cache()}" if ready else f"{size / 1e6:.0f} MB are downloaded at the first start"

@@ -38,10 +38,15 @@ class EndToEnd:
 
 
 @contextmanager
-def running(stack: str, home: Path | None = None, say: instance.Say = lambda _: None, **changes: Any) -> Iterator[Settings]:
-    """The instance that runs in its home, or a private one on free ports in a temporary home, removed afterwards."""
-    existing = instance.find(stack, home)
-    if not changes and Supervisor(existing).running():
+def running(
+    stack: str, say: instance.Say = lambda _: None, private: bool = False, **changes: Any
+) -> Iterator[Settings]:
+    """The instance that runs, or a private one on free ports in a temporary home, removed afterwards.
+
+    One that runs is not taken when a `private` one is wanted, or one with `changes` of settings.
+    """
+    existing = instance.find(stack)
+    if not private and not changes and Supervisor(existing).running():
         yield existing
         return
     with TemporaryDirectory(prefix="alpes-", ignore_cleanup_errors=True) as folder:

@@ -47,7 +47,7 @@ def parse(value: bytes) -> Command:
         body = json.loads(value, parse_float=Decimal, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise Malformed(f"not JSON: {error}") from None
-    if not isinstance(body, dict) or body.get("command") not in _FIELDS:
+    if not isinstance(body, dict) or not isinstance(body.get("command"), str) or body["command"] not in _FIELDS:
         raise Malformed('needs "command": "calculate" or "approve"')
     needed = _FIELDS[body["command"]]
     unknown = set(body) - {"command", *needed, *_OPTIONAL}

@@ -26,10 +26,12 @@ def main(settings: Settings, stop: threading.Event) -> None:
     lock = _alone(settings.run / "relay.lock", stop)
     publisher = Publisher(Broker(settings), settings.topics.events)
     engine = connect(settings.database_url)
+    feed = OutboxFeed(engine)
     try:
-        Relay(OutboxFeed(engine), publisher, _bell(settings, publisher)).run(stop)
+        Relay(feed, publisher, _bell(settings, publisher)).run(stop)
     finally:
         publisher.close()
+        feed.close()
         engine.dispose()
         lock.close()
 

@@ -30,6 +30,7 @@ def _calculate() -> None:
         left, right = st.columns(2)
         left.text_input("Affiliate", "aff-1", key="affiliate")
         right.text_input("Campaign", "cmp-1", key="campaign", help="Decides the commission rate.")
+        left, right = st.columns(2)
         left.text_input("Gross amount", "120.50", key="gross")
         right.text_input("Currency", "USD", key="currency", help="ISO 4217 code.")
         st.form_submit_button("Calculate", type="primary", on_click=_send)

@@ -14,10 +14,9 @@ COLOURS = {"ok": "green", "behind": "orange", "down": "red"}
 def show() -> None:
     settings = resources.settings()
     versions = " · ".join(resources.versions().values())
-    st.markdown(
-        f"## Alpes Commissions &nbsp; :blue-badge[{settings.stack.upper()}] &nbsp;<small>{versions}</small>",
-        unsafe_allow_html=True,
-    )
+    st.html("<style>.stMainBlockContainer { padding: 2.5rem 2rem 2rem; } .stMetric { padding: 0; }</style>")
+    st.title("Alpes Commissions", anchor=False)
+    st.markdown(f":blue-badge[**{settings.stack.upper()}**] {versions}")
     _lights()
 
 

@@ -32,7 +32,7 @@ def chart(live: Live) -> None:
         label = {"text": f"{name} {value:.1f} ms", "font": {"size": 11}}
         figure.add_hline(y=value, line_dash="dot", line_color="#888", annotation=label, annotation_position="top left")
     figure.update_layout(
-        height=230,
+        height=200,
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
         yaxis={"title": "ms", "rangemode": "tozero"},
         legend={"orientation": "h", "y": 1.15, "x": 1, "xanchor": "right"},
@@ -50,7 +50,8 @@ def strip(counts: Counts) -> None:
         ("Notified", counts.notified, "Rows of `notification`, each event once."),
         ("In flight", counts.in_flight, "Committed and not yet notified."),
         ("Watermark", counts.watermark, "Highest outbox `seq` seen on Pulsar."),
-        ("Duplicates absorbed", counts.duplicates, "Deliveries that came again and changed nothing."),
+        ("Duplicates", counts.duplicates, "Deliveries that came again and changed nothing."),
     )
-    for column, (label, value, help_text) in zip(st.columns(len(cells)), cells, strict=True):
-        column.metric(label, "—" if value is None else f"{value:,}", help=help_text)
+    for start in (0, 3):
+        for column, (label, value, help_text) in zip(st.columns(3), cells[start : start + 3], strict=True):
+            column.metric(label, "—" if value is None else f"{value:,}", help=help_text)

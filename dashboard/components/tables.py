@@ -9,8 +9,8 @@ import streamlit as st
 
 from dashboard.view_models.live import Live, is_new, short
 
-HEIGHT = 212
-MARK = st.column_config.TextColumn("", width=20)
+HEIGHT = 176
+MARK = st.column_config.TextColumn("", width=24)
 
 
 def database(live: Live) -> None:
@@ -21,16 +21,16 @@ def database(live: Live) -> None:
     now = datetime.now(UTC).replace(tzinfo=None)
     st.caption("`commission`")
     rows = [
-        (_mark(is_new(row.updated_at, now)), row.id[:8], row.status, f"{row.amount} {row.currency}", row.version, _time(row.updated_at))
+        (_mark(is_new(row.updated_at, now)), _time(row.updated_at), row.id[:8], row.status, f"{row.amount} {row.currency}", row.version)
         for row in live.commissions
     ]
-    _table(rows, ["", "id", "status", "amount", "v", "updated"], "No commission yet: calculate one on the left.")
+    _table(rows, ["", "updated", "id", "status", "amount", "version"], "No commission yet: calculate one on the left.")
     st.caption("`outbox_event`")
     rows = [
-        (_mark(is_new(row.occurred_at, now)), row.seq, row.type, row.aggregate_id[:8], row.aggregate_version, _time(row.occurred_at))
+        (_mark(is_new(row.occurred_at, now)), _time(row.occurred_at), row.seq, row.type, row.aggregate_id[:8])
         for row in live.outbox
     ]
-    _table(rows, ["", "seq", "type", "commission", "v", "occurred"], "The outbox is empty.")
+    _table(rows, ["", "occurred", "seq", "type", "commission"], "The outbox is empty.")
 
 
 def feed(live: Live) -> None:
@@ -43,8 +43,8 @@ def feed(live: Live) -> None:
     for message in live.feed:
         published = datetime.fromtimestamp(message.publish_us / 1e6, UTC).replace(tzinfo=None)
         key = (message.aggregate_id or message.key or "")[:8]
-        rows.append((_mark(is_new(published, now)), message.type, key, short(message.topic), message.message_id, _time(published)))
-    _table(rows, ["", "type", "key", "topic", "message id", "published"], "Nothing was published yet.", height=2 * HEIGHT + 40)
+        rows.append((_mark(is_new(published, now)), _time(published), message.type, key, short(message.topic), message.message_id))
+    _table(rows, ["", "published", "type", "key", "topic", "message id"], "Nothing was published yet.", height=2 * HEIGHT + 10)
     if live.feed:
         with st.expander("Newest message, as it is on the topic"):
             st.json(live.feed[0].value.decode("utf-8", "replace"), expanded=1)
@@ -59,7 +59,7 @@ def _table(rows: list[tuple[object, ...]], columns: list[str], empty: str, heigh
 
 
 def _mark(new: bool) -> str:
-    return "🟢" if new else ""
+    return "●" if new else ""
 
 
 def _time(at: datetime) -> str:

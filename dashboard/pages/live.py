@@ -27,5 +27,8 @@ def _state() -> None:
         tables.database(found)
     with feed:
         tables.feed(found)
-    latency.chart(found)
-    latency.strip(found.counts)
+    chart, strip = st.columns([1.6, 1], gap="medium")
+    with chart:
+        latency.chart(found)
+    with strip:
+        latency.strip(found.counts)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from application import Application
-from bench.statistics import percentiles
+from scenarios.statistics import percentiles
 from db import queries
 from db.errors import DatabaseUnavailable
 from db.queries import CommissionRow, OutboxRow

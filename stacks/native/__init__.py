@@ -36,7 +36,7 @@ def urls(settings: Settings) -> dict[str, object]:
     return values
 
 
-def artifacts(settings: Settings) -> list[Artifact]:
+def needed(settings: Settings) -> list[Artifact]:
     """What this instance needs downloaded. Raises UnknownNar."""
     if settings.nar not in (PINNED_NAR, SEED_NAR):
         raise UnknownNar(f"there is no connector {settings.nar}; there are {PINNED_NAR} and {SEED_NAR}")
@@ -46,14 +46,14 @@ def artifacts(settings: Settings) -> list[Artifact]:
 
 def download(settings: Settings, progress: Progress) -> None:
     """Everything that is not in the cache yet. Raises FetchFailed or UnknownNar."""
-    wanted = artifacts(settings)
+    wanted = needed(settings)
     java.ensure()
     ensure(wanted, progress)
 
 
 def warm(settings: Settings) -> bool:
     """Whether it can start without a network."""
-    return java.present() and not missing(artifacts(settings))
+    return java.present() and not missing(needed(settings))
 
 
 def prepare(settings: Settings, say: Say) -> list[Part]:

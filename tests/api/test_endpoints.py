@@ -1,0 +1,153 @@
+"""The seed's three endpoints, and every bad input refused by name with nothing written."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from api.app import create_app
+from application import Application
+from db import queries
+from db.engine import connect
+from db.migrate import upgrade
+from settings import Settings
+
+GOOD = {"conversionId": "conv-1", "affiliateId": "aff-1", "campaignId": "cmp-1", "grossAmount": 120.5, "currency": "USD"}
+CALCULATE = "/commissions/calculate"
+
+
+@pytest.fixture
+def application(tmp_path: Path) -> Application:
+    settings = Settings(home=tmp_path, database_url=f"sqlite:///{tmp_path / 'a.db'}")
+    engine = connect(settings.database_url)
+    upgrade(engine)
+    engine.dispose()
+    return Application(settings)
+
+
+@pytest.fixture
+def http(application: Application) -> Iterator[TestClient]:
+    with TestClient(create_app(application), raise_server_exceptions=False) as client:
+        yield client
+
+
+def rows(application: Application) -> tuple[int, int]:
+    with application.reading() as connection:
+        return len(queries.recent_commissions(connection)), queries.count_outbox(connection)
+
+
+def test_calculate_approve_query(http: TestClient, application: Application) -> None:
+    calculated = http.post(CALCULATE, json=GOOD)
+    assert calculated.status_code == 201
+    body = calculated.json()
+    assert (body["status"], body["amount"], body["currency"], body["changed"]) == ("CALCULATED", "12.05", "USD", True)
+    approved = http.post("/commissions/approve", json={"commissionId": body["commissionId"]})
+    assert (approved.status_code, approved.json()["status"], approved.json()["changed"]) == (200, "APPROVED", True)
+    again = http.post("/commissions/approve", json={"commissionId": body["commissionId"]})
+    assert (again.status_code, again.json()["changed"], again.json()["eventIds"]) == (200, False, [])
+    found = http.get("/commissions/by-conversion/conv-1").json()
+    assert (found["commissionId"], found["status"], found["grossAmount"]) == (body["commissionId"], "APPROVED", "120.50")
+    assert rows(application) == (1, 2)
+
+
+def test_the_same_conversion_again_is_a_conflict_that_names_the_commission(http: TestClient, application: Application) -> None:
+    first = http.post(CALCULATE, json=GOOD).json()["commissionId"]
+    refused = http.post(CALCULATE, json=GOOD)
+    assert (refused.status_code, refused.json()["commissionId"]) == (409, first)
+    assert rows(application) == (1, 1)
+
+
+BAD_FIELDS: list[tuple[dict[str, Any], str]] = [
+    ({"grossAmount": -1}, "grossAmount"),
+    ({"grossAmount": 0}, "grossAmount"),
+    ({"grossAmount": "abc"}, "grossAmount"),
+    ({"grossAmount": "NaN"}, "grossAmount"),
+    ({"grossAmount": True}, "grossAmount"),
+    ({"grossAmount": None}, "grossAmount"),
+    ({"grossAmount": 10**29}, "grossAmount"),
+    ({"grossAmount": "1" * 30}, "grossAmount"),
+    ({"grossAmount": 1.001}, "grossAmount"),
+    ({"grossAmount": [1]}, "grossAmount"),
+    ({"currency": "XQX"}, "currency"),
+    ({"currency": "usd"}, "currency"),
+    ({"currency": 840}, "currency"),
+    ({"conversionId": ""}, "conversionId"),
+    ({"conversionId": None}, "conversionId"),
+    ({"conversionId": 7}, "conversionId"),
+    ({"conversionId": "x" * 65}, "conversionId"),
+    ({"affiliateId": "a b"}, "affiliateId"),
+    ({"campaignId": "\u0000"}, "campaignId"),
+    ({"surprise": 1}, "surprise"),
+]
+
+
+@pytest.mark.parametrize(("changes", "field"), BAD_FIELDS)
+def test_a_bad_field_is_named(http: TestClient, application: Application, changes: dict[str, Any], field: str) -> None:
+    refused = http.post(CALCULATE, json={**GOOD, **changes})
+    assert refused.status_code == 422, refused.text
+    assert refused.headers["content-type"] == "application/problem+json"
+    assert field in [error["field"] for error in refused.json()["errors"]]
+    assert rows(application) == (0, 0)
+
+
+@pytest.mark.parametrize("field", list(GOOD))
+def test_a_missing_field_is_named(http: TestClient, application: Application, field: str) -> None:
+    refused = http.post(CALCULATE, json={name: value for name, value in GOOD.items() if name != field})
+    assert (refused.status_code, [error["field"] for error in refused.json()["errors"]]) == (422, [field])
+    assert rows(application) == (0, 0)
+
+
+JSON = "application/json"
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "status"),
+    [
+        (b"{", JSON, 400),
+        (b"", JSON, 400),
+        (b'{"grossAmount": NaN}', JSON, 400),
+        (b'{"conversionId": "\xff"}', JSON, 400),
+        (b"[" * 50_000, JSON, 400),
+        (b"[]", JSON, 422),
+        (b'"text"', JSON, 422),
+        (json.dumps({**GOOD, "affiliateId": "x" * 1_000_000}).encode(), JSON, 413),
+        (json.dumps(GOOD).encode(), "text/plain", 415),
+        (json.dumps(GOOD).encode(), "application/x-www-form-urlencoded", 415),
+    ],
+    ids=["torn", "empty", "NaN", "not UTF-8", "deep", "list", "text", "1 MB", "plain", "form"],
+)
+def test_a_body_that_cannot_be_read_is_a_problem(
+    http: TestClient, application: Application, content: bytes, kind: str, status: int
+) -> None:
+    refused = http.post(CALCULATE, content=content, headers={"Content-Type": kind})
+    assert refused.status_code == status, refused.text
+    assert refused.headers["content-type"] == "application/problem+json"
+    assert rows(application) == (0, 0)
+
+
+def test_unknown_commissions_and_conversions_are_not_found(http: TestClient) -> None:
+    assert http.post("/commissions/approve", json={"commissionId": "nobody"}).status_code == 404
+    assert http.get("/commissions/by-conversion/nobody").status_code == 404
+    assert http.get("/nowhere").headers["content-type"] == "application/problem+json"
+    assert http.get(CALCULATE).status_code == 405
+
+
+def test_without_a_database_it_is_said_in_words(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, database_url=f"sqlite:///{tmp_path / 'none' / 'a.db'}")
+    with TestClient(create_app(Application(settings)), raise_server_exceptions=False) as http:
+        refused = http.post(CALCULATE, json=GOOD)
+        assert refused.status_code == 503
+        assert "./alpes up" in refused.json()["detail"]
+        assert not re.search("Traceback|sqlalchemy", refused.text)
+        assert http.get("/health").status_code == 200
+        assert http.get("/ready").status_code == 503
+
+
+def test_a_traceparent_that_is_malformed_is_ignored(http: TestClient) -> None:
+    assert http.post(CALCULATE, json=GOOD, headers={"traceparent": "x" * 500}).status_code == 201

@@ -1,0 +1,89 @@
+"""Names resolve here, layers hold, and the repository speaks of itself alone."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from settings.model import REPOSITORY
+
+PACKAGES = (
+    "api application bench cli connectors dashboard db domain scenarios settings stacks workers".split()
+)
+
+
+def committed() -> list[Path]:
+    listing = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"], cwd=REPOSITORY, capture_output=True, check=True
+    )
+    return [REPOSITORY / name for name in listing.stdout.decode().split("\0") if name and (REPOSITORY / name).is_file()]
+
+
+@pytest.mark.parametrize("first", ["", "dashboard"])
+def test_every_package_name_resolves_to_this_repository(first: str) -> None:
+    """`streamlit run` puts its script's folder first; the page's entry puts the repository before it."""
+    lines = [f"import sys; sys.path.insert(0, {str(REPOSITORY / first)!r})"]
+    if first:
+        lines.append(f"sys.path.insert(0, {str(REPOSITORY)!r})")
+    lines += [f"import {name}; print({name}.__file__)" for name in PACKAGES]
+    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], cwd="/", capture_output=True, text=True, check=True)
+    assert [Path(line).parent for line in done.stdout.split()] == [REPOSITORY / name for name in PACKAGES]
+
+
+def test_the_domain_imports_the_standard_library_only() -> None:
+    for path in (REPOSITORY / "domain").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            for name in names:
+                top = name.partition(".")[0]
+                assert top == "domain" or top in sys.stdlib_module_names, f"{path.name} imports {name}"
+
+
+def test_the_layers_hold() -> None:
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("lint-imports"))], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
+FORBIDDEN = [
+    "pypi" + ".org",
+    "python" + "hosted",
+    "maven" + ".org",
+    "maven" + ".apache",
+    "/simp" + "le/",
+    "/ma" + "ven2",
+    "../sha" + "red",
+    "/wo" + "rk/",
+    "/ro" + "ot/",
+]
+
+
+def test_no_registry_and_no_path_of_a_machine_is_committed() -> None:
+    found = []
+    for path in committed():
+        if path.suffix in (".png", ".ico"):
+            continue
+        text = path.read_text(encoding="utf-8")
+        found += [f"{path.relative_to(REPOSITORY)}: {word}" for word in FORBIDDEN if word in text]
+    assert found == []
+
+
+def test_no_test_sleeps_a_fixed_time() -> None:
+    for path in (REPOSITORY / "tests").rglob("*.py"):
+        assert not re.search(r"\btime\.sle" + r"ep\(", path.read_text()), path
+
+
+def test_every_requirement_is_pinned_with_a_hash() -> None:
+    for path in (REPOSITORY / "requirements").glob("*.txt"):
+        entries = re.split(r"\n(?=\S)", path.read_text().strip())
+        for entry in entries:
+            assert re.match(r"[A-Za-z0-9_.\[\]-]+==\S+", entry), entry
+            assert "--hash=sha256:" in entry, entry

@@ -1,0 +1,64 @@
+"""SIGKILL of any one process under load: nothing lost, effects once, and the system whole again without a hand."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from scenarios.waiting import until
+from settings import Settings
+from stacks import faults
+from stacks.supervisor import Supervisor
+from tests.e2e.load import Load
+
+EVERYWHERE = ("broker", "notifications", "observer", "audit", "commands", "watcher", "api")
+
+
+@pytest.mark.parametrize("part", [*EVERYWHERE, "relay"])
+def test_any_part_of_the_embedded_stack_may_be_killed(embedded: Settings, part: str) -> None:
+    survives(embedded, part)
+
+
+@pytest.mark.native
+@pytest.mark.parametrize("part", [*EVERYWHERE, "database"])
+def test_any_part_of_the_native_stack_may_be_killed(native_stack: Settings, part: str) -> None:
+    survives(native_stack, part)
+
+
+def survives(settings: Settings, part: str) -> None:
+    supervisor = Supervisor(settings)
+    with Load(settings) as load:
+        before = supervisor.pid(part)
+        faults.kill(settings, part)
+        until(lambda: supervisor.pid(part) not in (0, before), 30, f"{part} started again")
+        load.grows(50)
+        found = load.finish()
+        assert load.lost() == set()
+        assert found.committed == found.published == found.notified == found.audited >= 70
+        assert (found.doubled, found.out_of_order) == ((), ())
+
+
+def test_a_part_under_a_lease_stays_down_and_comes_back(embedded: Settings) -> None:
+    supervisor = Supervisor(embedded)
+    with Load(embedded) as load:
+        faults.kill(embedded, "broker", hold_s=60)
+        load.grows(50)  # commands go on while the broker is away
+        assert "broker" in faults.active(embedded)
+        faults.release(embedded, "broker")
+        found = load.finish()
+        assert supervisor.pid("broker")
+        assert (load.failed, load.lost()) == (0, set())
+        assert found.committed == found.notified == found.audited
+
+
+def test_the_killed_supervisor_comes_back(stack: Settings) -> None:
+    supervisor = Supervisor(stack)
+    with Load(stack) as load:
+        before = supervisor.pid_of_itself()
+        os.kill(before, signal.SIGKILL)
+        until(lambda: supervisor.pid_of_itself() not in (0, before) and supervisor.running(), 60, "a new supervisor")
+        found = load.finish(120)
+        assert load.lost() == set()
+        assert found.committed == found.published == found.notified == found.audited >= 20

@@ -1,0 +1,164 @@
+"""Stand-ins for what the domain and the workers need of the world."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from types import TracebackType
+from typing import Self
+
+from connectors.broker import BrokerUnavailable, Received
+from db.hops import Passed
+from domain.commission import Commission
+from domain.errors import ConcurrentChange, DuplicateConversion
+from domain.events import Event
+from domain.handlers import Surroundings
+from domain.money import Currency
+
+NOON = datetime(2026, 1, 2, 12, 0, 0, 123456)  # noqa: DTZ001
+CURRENCIES = {"USD": Currency("USD", 2), "JPY": Currency("JPY", 0), "KWD": Currency("KWD", 3)}
+
+
+class FixedRates:
+    def of(self, campaign_id: str) -> Decimal:
+        return Decimal("0.25") if campaign_id == "cmp-quarter" else Decimal("0.10")
+
+
+class SomeCurrencies:
+    def get(self, code: str) -> Currency | None:
+        return CURRENCIES.get(code)
+
+
+def surroundings() -> Surroundings:
+    seconds, numbers = itertools.count(), itertools.count(1)
+    return Surroundings(
+        clock=lambda: NOON + timedelta(seconds=next(seconds)),
+        new_id=lambda: f"id-{next(numbers)}",
+        currencies=SomeCurrencies(),
+        rates=FixedRates(),
+    )
+
+
+@dataclass
+class Store:
+    """What a transaction left behind."""
+
+    commissions: dict[str, Commission] = field(default_factory=dict)
+    outbox: list[Event] = field(default_factory=list)
+
+
+class MemoryUnitOfWork:
+    """Changes reach the store at commit, or never."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.commissions = MemoryCommissions(store)
+
+    def __enter__(self) -> Self:
+        self.commissions = MemoryCommissions(self.store)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def commit(self, correlation_id: str, traceparent: str | None) -> tuple[str, ...]:
+        ids = []
+        for commission in self.commissions.seen:
+            for event in commission.events:
+                self.store.outbox.append(event)
+                ids.append(f"event-{len(self.store.outbox)}")
+            commission.events.clear()
+            self.store.commissions[commission.id] = copy.deepcopy(commission)
+        return tuple(ids)
+
+
+class MemoryCommissions:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.seen: list[Commission] = []
+
+    def add(self, commission: Commission) -> None:
+        for known in self._store.commissions.values():
+            if known.conversion_id == commission.conversion_id:
+                raise DuplicateConversion(commission.conversion_id, known.id)
+        self.seen.append(commission)
+
+    def get(self, commission_id: str) -> Commission | None:
+        return copy.deepcopy(self._store.commissions.get(commission_id))
+
+    def save(self, commission: Commission) -> None:
+        if self._store.commissions[commission.id].version != commission.version - len(commission.events):
+            raise ConcurrentChange(commission.id)
+        self.seen.append(commission)
+
+
+class ListInlet:
+    """Deliveries from a list; what is acknowledged is noted."""
+
+    generation = 1
+
+    def __init__(self, *batches: list[Received]) -> None:
+        self.batches = list(batches)
+        self.acknowledged: list[str] = []
+
+    def receive(self, limit: int, timeout_s: float) -> list[Received]:
+        return self.batches.pop(0) if self.batches else []
+
+    def acknowledge(self, batch: Sequence[Received]) -> None:
+        self.acknowledged += [message.message_id for message in batch]
+
+
+class ListOutlet:
+    def __init__(self, failures: int = 0) -> None:
+        self.sent: list[tuple[bytes, str | None, dict[str, str]]] = []
+        self.failures = failures
+
+    def send(self, value: bytes, key: str | None = None, properties: Mapping[str, str] | None = None) -> str:
+        if self.failures:
+            self.failures -= 1
+            raise BrokerUnavailable("not now")
+        self.sent.append((value, key, dict(properties or {})))
+        return f"({len(self.sent)},0)"
+
+
+class Measurements:
+    def __init__(self) -> None:
+        self.passed: list[Passed] = []
+
+    def add(self, passed: Passed) -> None:
+        self.passed.append(passed)
+
+
+class FakePublisher:
+    """A producer whose acknowledgements the test gives."""
+
+    def __init__(self) -> None:
+        self.generation = 1
+        self.connected = True
+        self.sent: list[tuple[bytes, str | None]] = []
+        self.pending: list[Callable[[bool], None]] = []
+
+    def ensure(self) -> bool:
+        return self.connected
+
+    def drop(self) -> None:
+        self.generation += 1
+        self.pending.clear()
+
+    def send_async(
+        self, value: bytes, key: str | None, properties: Mapping[str, str], done: Callable[[bool], None]
+    ) -> None:
+        self.sent.append((value, key))
+        self.pending.append(done)
+
+    def acknowledge(self, count: int | None = None, ok: bool = True) -> None:
+        taken = self.pending[:count]
+        del self.pending[:count]
+        for done in taken:
+            done(ok)

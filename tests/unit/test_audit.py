@@ -1,0 +1,122 @@
+"""The audit file equals the notifications, whatever happened to it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, delete
+
+from db.engine import connect
+from db.migrate import upgrade
+from db.tables import notification
+from tests.builders import delivery, record
+from tests.fakes import ListInlet, ListOutlet, Measurements
+from workers import audit_file
+from workers.audit import AuditProjection
+from workers.inbox import Inbox
+from workers.notifications import NotificationsWorker
+
+
+class Audited:
+    def __init__(self, folder: Path) -> None:
+        self.engine: Engine = connect(f"sqlite:///{folder / 'a.db'}")
+        upgrade(self.engine)
+        self.path = folder / "events.jsonl"
+        self.projection = AuditProjection(self.engine, self.path)
+        self.expected: list[str] = []
+        self._number = 0
+
+    def notify(self, count: int) -> None:
+        events = [record(self._number + index) for index in range(1, count + 1)]
+        batch = [delivery(event, event.seq) for event in events]
+        self._number += count
+        inbox = Inbox(self.engine, "test")
+        NotificationsWorker(inbox, ListInlet(batch), ListOutlet(), Measurements(), threading.Event()).step(0)
+        inbox.close()
+        self.expected += [event.id for event in events]
+
+    def lines(self) -> list[str]:
+        return audit_file.event_ids(self.path)
+
+
+@pytest.fixture
+def audited(tmp_path: Path) -> Iterator[Audited]:
+    made = Audited(tmp_path)
+    made.notify(3)
+    made.projection.step()
+    assert made.lines() == made.expected
+    yield made
+    made.engine.dispose()
+
+
+def test_only_what_is_new_is_appended(audited: Audited) -> None:
+    before = audited.path.read_bytes()
+    audited.notify(2)
+    assert audited.projection.step() == 2
+    assert audited.path.read_bytes().startswith(before)
+    assert audited.lines() == audited.expected
+    assert audited.projection.step() == 0
+
+
+@pytest.mark.parametrize("cut", [1, 40])
+def test_a_torn_last_line_is_repaired(audited: Audited, cut: int) -> None:
+    audited.path.write_bytes(audited.path.read_bytes()[:-cut])
+    audited.notify(1)
+    AuditProjection(audited.engine, audited.path).step()
+    assert audited.lines() == audited.expected
+    assert audited.path.read_bytes().endswith(b"\n")
+
+
+def test_a_deleted_file_is_written_anew_while_running(audited: Audited) -> None:
+    audited.path.unlink()
+    audited.projection.step()
+    assert audited.lines() == audited.expected
+
+
+def test_a_truncated_file_is_filled_again_while_running(audited: Audited) -> None:
+    audited.path.write_bytes(b"")
+    audited.projection.step()
+    assert audited.lines() == audited.expected
+
+
+def test_a_line_missing_in_the_middle_is_added(audited: Audited) -> None:
+    first, _, last = audited.path.read_bytes().splitlines(keepends=True)
+    audited.path.write_bytes(first + last)
+    audited.projection.step()
+    assert sorted(audited.lines()) == sorted(audited.expected)
+
+
+@pytest.mark.parametrize("foreign", [b"garbage\n", b'{"seq":999,"eventId":"x","correlationId":"y"}\n'])
+def test_a_foreign_line_is_not_kept(audited: Audited, foreign: bytes) -> None:
+    audited.path.write_bytes(foreign + audited.path.read_bytes())
+    audited.projection.step()
+    assert audited.lines() == audited.expected
+
+
+def test_a_doubled_line_is_not_kept(audited: Audited) -> None:
+    audited.path.write_bytes(audited.path.read_bytes() * 2)
+    audited.projection.step()
+    assert audited.lines() == audited.expected
+
+
+def test_emptied_tables_empty_the_file(audited: Audited) -> None:
+    with audited.engine.begin() as connection:
+        connection.execute(delete(notification))
+    audited.projection.step()
+    assert audited.lines() == []
+
+
+def test_a_notification_committed_late_below_the_head_is_added(audited: Audited) -> None:
+    with audited.engine.begin() as connection:
+        row = connection.execute(notification.select().where(notification.c.seq == 2)).mappings().one()
+        connection.execute(delete(notification).where(notification.c.seq == 2))
+    fresh = AuditProjection(audited.engine, audited.path)
+    fresh.step()
+    assert len(audited.lines()) == 2
+    with audited.engine.begin() as connection:
+        connection.execute(notification.insert().values(**row))
+    fresh.step()
+    assert sorted(audited.lines()) == sorted(audited.expected)

@@ -1,0 +1,133 @@
+"""The envelope: what the relay writes is what Debezium writes, and nothing that arrives makes decoding raise."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors import envelope
+from connectors.envelope import Inserted, Skipped, Unreadable
+from settings.model import REPOSITORY
+from tests.builders import record
+
+CONTRACTS = REPOSITORY / "docs" / "contracts"
+GOLDEN = sorted((CONTRACTS / "golden").glob("*.json"))
+texts = st.text(min_size=1, max_size=36)
+
+
+def schema(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((CONTRACTS / f"{name}.schema.json").read_text())
+    return found
+
+
+@given(texts, texts, st.integers(1, 2**40), st.none() | texts)
+def test_what_is_encoded_is_decoded(id: str, aggregate: str, seq: int, traceparent: str | None) -> None:
+    original = record(seq, aggregate, id=id, traceparent=traceparent)
+    key, value = envelope.encode(original, 1_700_000_000_123)
+    assert envelope.decode(value) == Inserted(original, "c", 1_700_000_000_123_000)
+    assert envelope.decode_key(key) == aggregate
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+def test_the_relays_message_equals_debeziums_field_by_field(path: Path) -> None:
+    for message in json.loads(path.read_text()):
+        captured = json.loads(message["value"])
+        decoded = envelope.decode(message["value"].encode())
+        assert isinstance(decoded, Inserted)
+        key, value = envelope.encode(decoded.record, captured["ts_ms"])
+        ours = json.loads(value)
+        assert key == message["key"]
+        assert {**ours, "source": None} == {**captured, "source": None}
+        assert list(ours) == list(captured)
+        assert [(name, type(field)) for name, field in ours["after"].items()] == [
+            (name, type(field)) for name, field in captured["after"].items()
+        ]
+        same = ("name", "db", "table", "snapshot", "query", "gtid", "sequence", "row")
+        assert {name: ours["source"][name] for name in same} == {name: captured["source"][name] for name in same}
+        assert list(ours["source"]) == list(captured["source"])
+
+
+def test_there_is_a_golden_message_of_each_connector() -> None:
+    assert [path.stem for path in GOLDEN] == ["debezium-nar-3.1.2", "debezium-nar-4.0.8"]
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+def test_golden_messages_and_the_relays_keep_the_contract(path: Path) -> None:
+    import base64
+
+    for message in json.loads(path.read_text()):
+        captured = json.loads(message["value"])
+        jsonschema.validate(captured, schema("envelope"))
+        jsonschema.validate(json.loads(base64.b64decode(message["key"])), schema("key"))
+        jsonschema.validate(json.loads(captured["after"]["payload"]), schema(_payload(captured["after"]["type"])))
+    jsonschema.validate(json.loads(envelope.encode(record(), 1)[1]), schema("envelope"))
+
+
+def _payload(type: str) -> str:
+    return {"CommissionCalculated": "commission-calculated.v1", "CommissionApproved": "commission-approved.v1"}[type]
+
+
+@pytest.mark.parametrize(("value", "op"), [(b"", "tombstone"), (b"null", "tombstone")])
+def test_a_tombstone_is_skipped(value: bytes, op: str) -> None:
+    assert envelope.decode(value) == Skipped(op)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("op", ["u", "d", "t"])
+def test_updates_deletes_and_truncates_are_skipped(op: str) -> None:
+    assert envelope.decode(changed(op=op)) == Skipped(op)  # type: ignore[arg-type]
+
+
+def test_a_snapshot_row_counts_as_inserted() -> None:
+    found = envelope.decode(changed(op="r"))
+    assert isinstance(found, Inserted)
+    assert found.op == "r"
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (b"garbage", "not_an_envelope"),
+        (b"\xff\xfe", "not_an_envelope"),
+        (b"[" * 100_000, "not_an_envelope"),
+        (b"7", "not_an_envelope"),
+        (b"{}", "not_an_envelope"),
+        (b'{"op":"c","source":{"table":"commission"}}', "another_table"),
+        (b'{"op":"x","source":{"table":"outbox_event"}}', "not_an_envelope"),
+        (b'{"op":"c","source":{"table":"outbox_event"}}', "bad_row"),
+        (b'{"op":"c","source":{"table":"outbox_event"},"after":{"seq":1}}', "bad_row"),
+    ],
+)
+def test_what_is_no_envelope_is_told_with_its_reason(value: bytes, reason: str) -> None:
+    found = envelope.decode(value)
+    assert isinstance(found, Unreadable)
+    assert found.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("seq", "1"), ("seq", True), ("id", 7), ("id", "x" * 65), ("occurred_at", 10**30), ("payload", {})]
+)
+def test_a_row_of_the_wrong_shape_is_unreadable(field: str, value: object) -> None:
+    envelope_of = json.loads(changed())
+    envelope_of["after"][field] = value
+    assert isinstance(envelope.decode(json.dumps(envelope_of).encode()), Unreadable)
+
+
+@given(st.binary(max_size=200) | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(lambda x: json.dumps(x).encode()))
+def test_decoding_never_raises(value: bytes) -> None:
+    assert envelope.describe(envelope.decode(value))
+
+
+@pytest.mark.parametrize("key", ["", "not base64", "e30=", "W10=", "bnVsbA==", "eyJhZ2dyZWdhdGVfaWQiOjF9"])
+def test_a_foreign_key_names_no_aggregate(key: str) -> None:
+    assert envelope.decode_key(key) is None
+
+
+def changed(**changes: object) -> bytes:
+    found = json.loads(envelope.encode(record(), 1)[1])
+    return json.dumps({**found, **changes}).encode()

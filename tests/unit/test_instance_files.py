@@ -1,0 +1,117 @@
+"""Settings, leases, the gate and the source's configuration: what stands in files."""
+
+from __future__ import annotations
+
+import json
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from connectors import source
+from settings import Settings, load
+from stacks import faults, health
+from stacks.native import artifacts
+from stacks.supervisor import GATE
+
+
+def test_arguments_beat_the_environment_which_beats_the_instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    load(home=tmp_path, api_port=7001, mysql_port=7002, broker_port=7003).save()
+    monkeypatch.setenv("ALPES_MYSQL_PORT", "8002")
+    monkeypatch.setenv("ALPES_BROKER_PORT", "8003")
+    found = load(home=tmp_path, broker_port=9003)
+    assert (found.api_port, found.mysql_port, found.broker_port, found.dashboard_port) == (7001, 8002, 9003, 8501)
+
+
+def test_secrets_are_kept_for_the_owner_alone_and_not_shown(tmp_path: Path) -> None:
+    load(home=tmp_path, control_token=SecretStr("hush")).save()
+    assert stat.S_IMODE((tmp_path / "instance.json").stat().st_mode) == 0o600
+    found = load(home=tmp_path)
+    assert found.control_token.get_secret_value() == "hush"
+    assert "hush" not in repr(found)
+
+
+def test_a_setting_that_does_not_fit_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALPES_WORKERS", "many")
+    with pytest.raises(ValidationError, match="workers"):
+        load()
+
+
+def test_the_seeds_connector_is_read_from_the_raw_topic() -> None:
+    assert Settings(stack="native", nar="3.1.2").topics.events.endswith("/alpes-mysql.alpes.outbox_event")
+    assert Settings(stack="native", nar="4.0.8").topics.events.endswith("/outbox-events")
+
+
+def test_a_lease_holds_until_it_expires_or_is_released(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    faults.grant(settings, "broker", "kill", 60)
+    faults.grant(settings, "relay", "kill", 0)
+    assert set(faults.active(settings)) == {"broker"}
+    faults.release(settings, "broker")
+    assert faults.active(settings) == {}
+
+
+def test_a_damaged_lease_holds_nothing(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    path = faults.lease_file(settings, "broker")
+    path.parent.mkdir(parents=True)
+    path.write_text("{")
+    assert faults.active(settings) == {}
+
+
+def gate(lease: Path) -> subprocess.Popen[str]:
+    argv = [sys.executable, "-I", "-S", str(GATE), str(lease), "--", sys.executable, "-c", "print('through')"]
+    return subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+
+
+def test_the_gate_lets_through_without_a_lease(tmp_path: Path) -> None:
+    assert gate(tmp_path / "none.json").communicate(timeout=20)[0] == "through\n"
+
+
+def test_the_gate_waits_until_the_lease_is_gone(tmp_path: Path) -> None:
+    lease = tmp_path / "lease.json"
+    lease.write_text(json.dumps({"expires_at": time.time() + 600}))
+    process = gate(lease)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(timeout=0.5)
+    lease.unlink()
+    assert process.communicate(timeout=20)[0] == "through\n"
+
+
+def test_every_value_of_the_sources_configuration_is_text_and_the_password_is_in_it_alone() -> None:
+    settings = Settings(stack="native", debezium_password=SecretStr('with "quotes"'), pulsar_url="pulsar://127.0.0.1:1")
+    rendered = source.render(settings)
+    assert all(isinstance(value, str) for value in rendered["configs"].values())
+    assert rendered["configs"]["database.password"] == 'with "quotes"'
+    assert "${password}" in source.TEMPLATE.read_text()
+    assert rendered["configs"]["database.history"] == "org.apache.pulsar.io.debezium.PulsarDatabaseHistory"
+
+
+def test_every_artifact_is_locked_with_its_hash() -> None:
+    locked = artifacts.locked(["pulsar", "nar-4.0.8", "nar-3.1.2", "mysql"])
+    assert len(locked) == 330
+    assert len({artifact.coordinate for artifact in locked}) == 330
+    assert all(len(artifact.sha256) == 64 and artifact.size > 0 for artifact in locked)
+
+
+def test_a_file_that_is_not_what_the_lock_says_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALPES_CACHE", str(tmp_path))
+    (artifact,) = artifacts.locked(["mysql"])
+    forged = tmp_path / "forged.jar"
+    forged.write_bytes(b"something else")
+    monkeypatch.setattr(artifacts, "resolve", lambda coordinate, folder: forged)
+    with pytest.raises(artifacts.FetchFailed, match="the lock says"):
+        artifacts.ensure([artifact])
+    assert artifacts.missing([artifact]) == [artifact]
+    artifact.path.parent.mkdir(parents=True, exist_ok=True)
+    artifact.path.write_bytes(b"put there by hand")
+    assert artifacts.missing([artifact]) == [artifact]
+
+
+def test_lag_is_what_the_outbox_is_ahead_of_what_was_seen() -> None:
+    assert health.Lag(10, 7, 7, 7).capture_behind == 3
+    assert health.Lag(None, 7, 7, None).capture_behind == 0

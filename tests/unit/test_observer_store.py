@@ -1,0 +1,88 @@
+"""What the observer counts: each message once, each event once, however often it is delivered."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from settings import Settings
+from tests.builders import delivery, record
+from workers import observer_store
+from workers.observer import observe
+from workers.observer_store import ObserverStore
+
+TOPICS = Settings().topics
+LIVE = TOPICS.carrying_events()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[ObserverStore]:
+    made = ObserverStore(tmp_path / "observer.db", write=True)
+    yield made
+    made.close()
+
+
+def test_a_redelivered_message_is_counted_once(store: ObserverStore) -> None:
+    seen = observe(delivery(record(5), 1, TOPICS.events), TOPICS)
+    store.record([seen], LIVE)
+    store.record([seen], LIVE)
+    assert (store.totals().distinct, store.totals().watermark) == (1, 5)
+    assert [count.messages for count in store.topics()] == [1]
+
+
+def test_an_event_published_twice_is_one_event_in_two_messages(store: ObserverStore) -> None:
+    event = record(1)
+    store.record([observe(delivery(event, number, TOPICS.events), TOPICS) for number in (1, 2)], LIVE)
+    assert store.totals().distinct == 1
+    assert store.published_ids() == {event.id: 2}
+    assert len(store.messages_of(event.id)) == 2
+
+
+def test_dead_letters_and_requeued_events_do_not_count_as_published(store: ObserverStore) -> None:
+    store.record([observe(delivery(record(1), 1, topic), TOPICS) for topic in (TOPICS.dead_letter, TOPICS.retry)], LIVE)
+    assert store.totals().distinct == 0
+    assert store.published_ids() == {}
+
+
+def test_the_feed_is_newest_first_and_can_be_searched(store: ObserverStore) -> None:
+    events = [record(seq, f"agg-{seq}") for seq in (1, 2, 3)]
+    store.record([observe(delivery(event, event.seq, TOPICS.events), TOPICS) for event in events], LIVE)
+    assert [row.seq for row in store.feed()] == [3, 2, 1]
+    assert [row.seq for row in store.feed(search="agg-2")] == [2]
+    assert [row.seq for row in store.feed(TOPICS.events, limit=1)] == [3]
+    assert store.feed(TOPICS.commands) == []
+    newest = store.feed(limit=1)[0].n
+    assert store.feed(after=newest) == []
+    assert [row.seq for row in store.feed(before=newest)] == [2, 1]
+
+
+def test_bodies_are_bounded_and_counts_are_not(store: ObserverStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(observer_store, "KEEP", 10)
+    for number in range(30):
+        store.record([observe(delivery(record(number + 1), number, TOPICS.events), TOPICS)], LIVE)
+    assert len(store.feed(limit=100)) <= 12
+    assert store.totals().distinct == 30
+    assert len(store.published_ids()) == 30
+
+
+def test_what_cannot_be_read_is_shown_all_the_same(store: ObserverStore) -> None:
+    store.record([observe(delivery(b"\xff garbage", 1, TOPICS.events), TOPICS)], LIVE)
+    (row,) = store.feed()
+    assert (row.type, row.value, row.event_id) == ("not_an_envelope", b"\xff garbage", None)
+
+
+def test_a_reader_needs_a_store(tmp_path: Path) -> None:
+    import sqlite3
+
+    with pytest.raises(sqlite3.OperationalError):
+        ObserverStore(tmp_path / "none.db")
+
+
+def test_observed_is_what_the_store_gives_back(store: ObserverStore) -> None:
+    seen = observe(delivery(record(1), 1, TOPICS.events), TOPICS)
+    store.record([seen], LIVE)
+    (row,) = store.feed()
+    assert dataclasses.replace(row, n=0) == seen
