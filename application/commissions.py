@@ -55,6 +55,8 @@ class Application:
     def close(self) -> None:
         self._hops.close()
         self.engine.dispose()
+        if self._wake is not None:
+            self._wake.close()
 
     def __enter__(self) -> Self:
         return self

@@ -22,6 +22,9 @@ class Wake:
         with contextlib.suppress(OSError):
             self._socket.sendto(b"!", self._address)
 
+    def close(self) -> None:
+        self._socket.close()
+
 
 def listen(path: Path) -> socket.socket:
     """The relay's end, non-blocking. Raises OSError when the folder cannot be written."""

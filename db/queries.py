@@ -193,11 +193,6 @@ def deliveries_of_consumer(connection: Connection, consumer: str) -> Deliveries:
     return Deliveries(**{outcome: count for outcome, count in connection.execute(query.group_by(processed_message.c.outcome))})
 
 
-def distinct_events_of_consumer(connection: Connection, consumer: str) -> int:
-    query = select(func.count(processed_message.c.event_id.distinct())).where(processed_message.c.consumer == consumer)
-    return connection.scalar(query) or 0
-
-
 def persisted_out_of_order(connection: Connection, correlation_id: str | None = None) -> list[str]:
     """Ids of the events persisted after a later one of the same commission (those that were dead-lettered excepted)."""
     previous = func.max(notification.c.aggregate_version).over(

@@ -48,20 +48,23 @@ class Supervisor:
 
     def start(self) -> int:
         """Start supervisord with the configuration written before, detached from this terminal; its pid."""
-        process = subprocess.Popen(
-            [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(self._config)],
-            cwd=REPOSITORY,
-            env={name: value for name, value in os.environ.items() if name != "ALPES_PART"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=(self._settings.logs / "supervisord.err").open("w"),
-            start_new_session=True,
-        )
+        with (self._settings.logs / "supervisord.err").open("w") as errors:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(self._config)],
+                cwd=REPOSITORY,
+                env={name: value for name, value in os.environ.items() if name != "ALPES_PART"},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                start_new_session=True,
+            )
+        process.returncode = 0  # it is meant to outlive us: Popen need not warn of it
         return process.pid
 
     def running(self) -> bool:
         try:
-            return bool(self._rpc().getState()["statecode"] == 1)
+            with self._rpc() as rpc:
+                return bool(rpc.supervisor.getState()["statecode"] == 1)
         except (OSError, xmlrpc.client.Error):
             return False
 
@@ -150,13 +153,14 @@ class Supervisor:
 
     def _call(self, method: str, *arguments: Any) -> Any:
         try:
-            return getattr(self._rpc(), method)(*arguments)
+            with self._rpc() as rpc:
+                return getattr(rpc.supervisor, method)(*arguments)
         except OSError as error:
             raise NotRunning("nothing is running here; `./alpes up` starts it") from error
 
-    def _rpc(self) -> Any:
+    def _rpc(self) -> xmlrpc.client.ServerProxy:
         transport = SupervisorTransport(None, None, f"unix://{self._address}")
-        return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+        return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
 
 
 def wait_gone(pid: int, deadline_s: float) -> bool:
