@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import socket
 import threading
 import time
@@ -23,6 +24,7 @@ from settings import Settings
 log = logging.getLogger(__name__)
 
 RETRY_S = 0.1
+SPARE_TOPIC = "persistent://public/default/spare"
 GRACE_S = 0.3
 """How long the client may take to reconnect by itself once the port answers."""
 
@@ -160,8 +162,11 @@ class Subscription(_Link):
         consumer_type: pulsar.ConsumerType = pulsar.ConsumerType.Exclusive,
         consumer_name: str | None = None,
         queue_size: int = 1000,
+        numbers_from: int = 0,
     ) -> None:
+        """`numbers_from`: see `_skip_numbers`."""
         super().__init__(broker, name)
+        self._numbers_from = numbers_from
         self._topics = list(topics)
         self._type = consumer_type
         self._consumer_name = consumer_name
@@ -198,7 +203,19 @@ class Subscription(_Link):
         if self._end is not None:
             self._end.unsubscribe()
 
+    def _skip_numbers(self, client: pulsar.Client) -> None:
+        """Use up the client's first consumer numbers.
+
+        `pulsar-lite` 0.2.0 tells the consumers of a Key_Shared subscription apart by the number that their client gave
+        them, which is unique on one connection only: a second process's consumer 0 is refused. So each has its own range.
+        """
+        for _ in range(self._numbers_from):
+            spare = client.subscribe(SPARE_TOPIC, f"spare-{os.getpid()}", consumer_type=pulsar.ConsumerType.Shared)
+            spare.unsubscribe()
+            spare.close()
+
     def _open(self, client: pulsar.Client) -> Any:
+        self._skip_numbers(client)
         return client.subscribe(
             self._topics if len(self._topics) > 1 else self._topics[0],
             self._name,

@@ -301,6 +301,12 @@ def _unknown(record: OutboxRecord) -> DeadLetter | None:
     return None
 
 
+def _numbers_from(settings: Settings, consumer: str) -> int:
+    """A range of consumer numbers for each worker, where the broker needs that: one a topic, one for all, some spare."""
+    number = consumer.rpartition("-")[2]
+    return 8 * (int(number) - 1) if settings.stack == "embedded" and number.isdigit() else 0
+
+
 def main(settings: Settings, stop: threading.Event) -> None:
     broker = Broker(settings)
     engine = connect(settings.worker_url)
@@ -312,6 +318,7 @@ def main(settings: Settings, stop: threading.Event) -> None:
         settings.subscription,
         consumer_type=pulsar.ConsumerType.KeyShared,
         consumer_name=consumer,
+        numbers_from=_numbers_from(settings, consumer),
     )
     dead_letters = Publisher(broker, topics.dead_letter)
     hops = HopRecorder(engine)
