@@ -17,7 +17,12 @@ def main() -> None:
     settings = load()
     app = create_app(Application(settings, pool_size=10))
     uvicorn.run(
-        app, host=settings.bind, port=settings.api_port, log_level="warning", access_log=False, timeout_graceful_shutdown=5
+        app,
+        host=settings.bind,
+        port=settings.api_port,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=5,
     )
 
 

@@ -38,13 +38,25 @@ def create_app(application: Application) -> FastAPI:
         return CommandAnswer.of(await run_in_threadpool(application.send, command))
 
     @app.post(
-        "/commissions/calculate", status_code=201, responses=REFUSALS, openapi_extra=_takes(CalculateBody), tags=["commands"]
+        "/commissions/calculate",
+        status_code=201,
+        responses=REFUSALS,
+        openapi_extra=_takes(CalculateBody),
+        tags=["commands"],
     )
-    async def calculate(body: Annotated[CalculateBody, Depends(_body(CalculateBody))], trace: Trace = None) -> CommandAnswer:
+    async def calculate(
+        body: Annotated[CalculateBody, Depends(_body(CalculateBody))], trace: Trace = None
+    ) -> CommandAnswer:
         """Calculate the commission of a conversion: the commission and its outbox row, in one transaction."""
         return await send(
             CalculateCommission(
-                body.conversionId, body.affiliateId, body.campaignId, body.grossAmount, body.currency, None, _trace(trace)
+                body.conversionId,
+                body.affiliateId,
+                body.campaignId,
+                body.grossAmount,
+                body.currency,
+                None,
+                _trace(trace),
             )
         )
 
@@ -96,7 +108,9 @@ def _body(model: type[BaseModel]) -> Any:
         try:
             return model.model_validate(body)
         except ValidationError as error:
-            raise RequestValidationError(error.errors(include_input=False, include_url=False, include_context=False)) from None
+            raise RequestValidationError(
+                error.errors(include_input=False, include_url=False, include_context=False)
+            ) from None
 
     return parse
 

@@ -6,7 +6,6 @@ Only a hint. It may be lost, and rows may be written by other means: the relay l
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 from pathlib import Path
 
@@ -30,7 +29,7 @@ def listen(path: Path) -> socket.socket:
     """The relay's end, non-blocking. Raises OSError when the folder cannot be written."""
     address = socket_address(path)
     with contextlib.suppress(FileNotFoundError):
-        os.unlink(address)
+        Path(address).unlink()
     bell = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     bell.setblocking(False)
     bell.bind(address)

@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from application import Application
-from scenarios.statistics import percentiles
 from db import queries
 from db.hops import HOPS
 from domain.commands import CalculateCommission
 from scenarios.end_to_end import between
+from scenarios.statistics import percentiles
 from scenarios.waiting import until
 from settings import Settings
 
@@ -33,7 +33,9 @@ class Latency:
     versions: dict[str, str]
 
 
-def latency(settings: Settings, n: int, versions: dict[str, str], progress: Callable[[int], None] = lambda done: None) -> Latency:
+def latency(
+    settings: Settings, n: int, versions: dict[str, str], progress: Callable[[int], None] = lambda done: None
+) -> Latency:
     """Send `n` commands after a warm-up and read the hop times the parts wrote.
 
     Raises TookTooLong when an event does not arrive within 30 s after the last command.

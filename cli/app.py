@@ -62,7 +62,9 @@ def main() -> None:
         sys.exit(130)
     except AlreadyRunning as error:
         settings = error.settings
-        _fail(f"{error}\n  page  http://{settings.bind}:{settings.dashboard_port}\n  stop  ./alpes down --stack {settings.stack}")
+        _fail(
+            f"{error}\n  page  http://{settings.bind}:{settings.dashboard_port}\n  stop  ./alpes down --stack {settings.stack}"
+        )
     except KNOWN as error:
         _fail(str(error))
     except ValidationError as error:

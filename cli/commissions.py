@@ -71,7 +71,9 @@ def _show(result: CommissionResult, json: bool) -> None:
         print_json(result)
         return
     out.print(f"commission {result.commission_id}", markup=False)
-    out.print(f"  {result.status}, {result.amount} {result.currency} at {result.rate}, version {result.version}", markup=False)
+    out.print(
+        f"  {result.status}, {result.amount} {result.currency} at {result.rate}, version {result.version}", markup=False
+    )
     if result.changed:
         out.print(f"  with outbox row {', '.join(result.event_ids)} in the same transaction", markup=False)
     else:

@@ -49,7 +49,9 @@ def doctor(stack: StackName = None, json: AsJson = False) -> None:
             if not row.ok and row.fix:
                 out.print(f"fix {row.what}: {row.fix}", markup=False)
         if table_of_binlog:
-            lines = [("[green]✓[/]" if row.ok else "[red]✗[/]", row.name, row.value, row.wanted) for row in table_of_binlog]
+            lines = [
+                ("[green]✓[/]" if row.ok else "[red]✗[/]", row.name, row.value, row.wanted) for row in table_of_binlog
+            ]
             table(("", "variable", "value", "must be"), lines, title="\nMySQL's binlog")
     if not ok:
         raise typer.Exit(1)
@@ -63,7 +65,11 @@ def _general(settings: Settings) -> list[Finding]:
         Finding("disk", free > 1_000_000_000, f"{free / 1e9:.1f} GB free", f"free some space for {settings.home}"),
     ]
     if not Supervisor(settings).running():
-        ports = {"api_port": settings.api_port, "dashboard_port": settings.dashboard_port, "broker_port": settings.broker_port}
+        ports = {
+            "api_port": settings.api_port,
+            "dashboard_port": settings.dashboard_port,
+            "broker_port": settings.broker_port,
+        }
         for name, port in ports.items():
             holder = processes.holder(port, settings.bind)
             detail = "free" if holder is None else f"held by {holder.what} (pid {holder.pid or 'unknown'})"
@@ -81,7 +87,15 @@ def _embedded() -> list[Finding]:
 def _native(settings: Settings) -> list[Finding]:
     here = platform.system() == "Linux" and platform.machine() == "x86_64"
     system = mysql.on_path()
-    found = [Finding("platform", here or system is not None, f"{platform.system()} {platform.machine()}", "put a mysqld 8.0 on the PATH", "native")]
+    found = [
+        Finding(
+            "platform",
+            here or system is not None,
+            f"{platform.system()} {platform.machine()}",
+            "put a mysqld 8.0 on the PATH",
+            "native",
+        )
+    ]
     if system is not None:
         found.append(Finding("mysqld", True, f"{system.version} at {system.binary}", "", "native"))
     else:

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections import deque
-
 from typing import Annotated, Any
 
 import typer
@@ -19,9 +18,9 @@ from cli.doctor import doctor
 from cli.output import AsJson, Failed, StackName, err, out, print_json, say, table
 from settings import Settings
 from settings.model import REPOSITORY
-from stacks import faults, instance, status as state
+from stacks import faults, instance
+from stacks import status as state
 from stacks.native.artifacts import cache
-
 
 STACKS = ("embedded", "native")
 
@@ -33,10 +32,16 @@ def register(app: typer.Typer) -> None:
 
 
 def up(
-    stack: Annotated[str, typer.Option(help="embedded (default, nothing to install) or native (real MySQL, Debezium, Pulsar).")] = "embedded",
-    detach: Annotated[bool, typer.Option("-d", "--detach", help="Return once everything is up; `./alpes down` stops it.")] = False,
+    stack: Annotated[
+        str, typer.Option(help="embedded (default, nothing to install) or native (real MySQL, Debezium, Pulsar).")
+    ] = "embedded",
+    detach: Annotated[
+        bool, typer.Option("-d", "--detach", help="Return once everything is up; `./alpes down` stops it.")
+    ] = False,
     nar: Annotated[str | None, typer.Option(help="Connector version of the native stack: 4.0.8 or 3.1.2.")] = None,
-    workers: Annotated[int | None, typer.Option(min=1, max=16, help="Notification workers on the one subscription.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=16, help="Notification workers on the one subscription.")
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Start everything and wait until every part is well. Ctrl-C stops all of it.
@@ -155,12 +160,16 @@ def clean(
 
 def test(
     context: typer.Context,
-    require: Annotated[list[str] | None, typer.Option(help="native or browser: fail instead of skipping what needs it.")] = None,
+    require: Annotated[
+        list[str] | None, typer.Option(help="native or browser: fail instead of skipping what needs it.")
+    ] = None,
 ) -> None:
     """Run every test; further arguments go to pytest. What needs a missing system part is skipped, with the fix."""
     arguments = [word for name in require or [] for word in ("--require", name)]
     env = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    done = subprocess.run([sys.executable, "-m", "pytest", *arguments, *context.args], cwd=REPOSITORY, env=env, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *arguments, *context.args], cwd=REPOSITORY, env=env, check=False
+    )
     raise typer.Exit(done.returncode)
 
 
@@ -195,10 +204,14 @@ class _Download:
                 say(f"downloading {total / 1e6:.0f} MB, once; into {cache()}")
             return
         if self._bar is None:
-            columns = (TextColumn("downloading, once"), BarColumn(), DownloadColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+            columns = (
+                TextColumn("downloading, once"),
+                BarColumn(),
+                DownloadColumn(),
+                TimeRemainingColumn(),
+                TextColumn("{task.description}"),
+            )
             self._bar = Progress(*columns, console=err, transient=True)
             self._bar.start()
             self._task = self._bar.add_task("", total=total)
         self._bar.update(self._task, completed=done, description=what)
-
-

@@ -18,7 +18,9 @@ from scenarios import end_to_end
 from settings import Settings
 from stacks import instance
 
-bench_app = typer.Typer(help="Measure the running parts (a private stack is started when none runs).", no_args_is_help=True)
+bench_app = typer.Typer(
+    help="Measure the running parts (a private stack is started when none runs).", no_args_is_help=True
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -39,7 +41,9 @@ def e2e(
     if json:
         print_json(found)
     else:
-        out.print(f"{'[green]ok[/]' if found.ok else '[red]not ok[/]'}: {found.stack}, commission {found.commission_id}")
+        out.print(
+            f"{'[green]ok[/]' if found.ok else '[red]not ok[/]'}: {found.stack}, commission {found.commission_id}"
+        )
         out.print(f"{found.events} events, {found.notifications} notifications, {found.audit_lines} audit lines")
         table(("hop", "ms"), found.hops_ms.items())
     if not found.ok:

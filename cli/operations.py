@@ -101,7 +101,9 @@ def replay(
 
 
 def reset(
-    everything: Annotated[bool, typer.Option("--all", help="Stop the stack, delete all its data, start it again.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Stop the stack, delete all its data, start it again.")
+    ] = False,
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")] = False,
     stack: StackName = None,
     json: AsJson = False,
@@ -126,4 +128,8 @@ def reset(
     if json:
         print_json({"ok": True, "removed": removed})
     else:
-        out.print("everything is empty again" if everything else f"removed {sum(removed.values())} rows; everything is empty again")
+        out.print(
+            "everything is empty again"
+            if everything
+            else f"removed {sum(removed.values())} rows; everything is empty again"
+        )

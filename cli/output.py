@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, is_dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
@@ -48,7 +48,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | No
 
 def clock(epoch_us: int) -> str:
     """Local time of day with milliseconds."""
-    return datetime.fromtimestamp(epoch_us / 1e6).strftime("%H:%M:%S.%f")[:-3]
+    return datetime.fromtimestamp(epoch_us / 1e6, UTC).astimezone().strftime("%H:%M:%S.%f")[:-3]
 
 
 def _plain(value: Any) -> Any:

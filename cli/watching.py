@@ -13,10 +13,13 @@ from cli.output import AsJson, Failed, StackName, clock, out, print_json, say, t
 from db import queries
 from scenarios import reconciliation
 from stacks import dead_letters as letters
-from stacks import instance, topics as topic_reports
+from stacks import instance
+from stacks import topics as topic_reports
 from workers.observer_store import Observed, ObserverStore
 
-dead_letter_app = typer.Typer(help="Messages that could not be processed: list them, send them again.", no_args_is_help=True)
+dead_letter_app = typer.Typer(
+    help="Messages that could not be processed: list them, send them again.", no_args_is_help=True
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -104,7 +107,14 @@ def list_dead_letters(stack: StackName = None, json: AsJson = False) -> None:
         print_json(found)
         return
     rows = [
-        (row.seq, row.dead_lettered_at.strftime("%H:%M:%S"), row.reason, row.detail[:80], row.event_id, "yes" if row.requeued_at else "")
+        (
+            row.seq,
+            row.dead_lettered_at.strftime("%H:%M:%S"),
+            row.reason,
+            row.detail[:80],
+            row.event_id,
+            "yes" if row.requeued_at else "",
+        )
         for row in found
     ]
     table(("seq", "at (UTC)", "reason", "detail", "event", "requeued"), rows)
@@ -123,7 +133,9 @@ def requeue(
     wanted = list(seqs or [])
     if all:
         with Application(settings, pool_size=1) as application, application.reading() as connection:
-            wanted = [row.seq for row in reversed(queries.dead_letters(connection, limit=100_000)) if not row.requeued_at]
+            wanted = [
+                row.seq for row in reversed(queries.dead_letters(connection, limit=100_000)) if not row.requeued_at
+            ]
     if not wanted and not all:
         raise Failed("say which: numbers from `./alpes dead-letters list`, or --all")
     try:
@@ -145,4 +157,7 @@ def _print(messages: list[Observed], json: bool) -> None:
         else:
             short = message.topic.rpartition("/")[2]
             of = f"{message.aggregate_id or message.key or ''}"
-            print(f"{clock(message.publish_us)}  {short:<28} {message.type:<22} {of:<36}  {message.message_id}", flush=True)
+            print(
+                f"{clock(message.publish_us)}  {short:<28} {message.type:<22} {of:<36}  {message.message_id}",
+                flush=True,
+            )

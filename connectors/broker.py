@@ -103,9 +103,7 @@ class _Link:
         if now - self._looked_at < RETRY_S:
             return True
         self._looked_at = now
-        if self._end.is_connected():
-            self._back_since = None
-        elif not self._broker.reachable():
+        if self._end.is_connected() or not self._broker.reachable():
             self._back_since = None
         elif self._back_since is None:
             self._back_since = now

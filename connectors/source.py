@@ -18,8 +18,6 @@ TEMPLATE = Path(__file__).parent / "pulsar" / "debezium-mysql-outbox.json"
 _SEED_CHANGES = {"max.batch.size": "1", "poll.interval.ms": "5000"}
 
 
-
-
 BUILTIN = "builtin://debezium-mysql"
 
 

@@ -71,9 +71,7 @@ class HopRecorder:
         batch: list[dict[str, object]] = []
         while len(batch) < BATCH and not self._waiting.empty():
             passed = self._waiting.get()
-            batch.append(
-                {"event_id": passed.event_id, "hop": passed.hop, "at_us": passed.at_us, "clock": passed.clock}
-            )
+            batch.append({"event_id": passed.event_id, "hop": passed.hop, "at_us": passed.at_us, "clock": passed.clock})
         return batch
 
 

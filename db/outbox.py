@@ -56,7 +56,9 @@ class OutboxFeed:
             if self._reader is None:
                 self._reader = self._engine.connect().execution_options(**READ)
             try:
-                return [OutboxRecord(*found) for found in self._reader.execute(self._after, {"seq": seq, "most": limit})]
+                return [
+                    OutboxRecord(*found) for found in self._reader.execute(self._after, {"seq": seq, "most": limit})
+                ]
             finally:
                 self._reader.rollback()
 

@@ -185,12 +185,12 @@ def deliveries(connection: Connection, correlation_id: str | None = None) -> Del
     query = select(processed_message.c.outcome, func.count()).group_by(processed_message.c.outcome)
     if correlation_id is not None:
         query = query.where(processed_message.c.correlation_id == correlation_id)
-    return Deliveries(**{outcome: count for outcome, count in connection.execute(query)})
+    return _deliveries(connection, query)
 
 
 def deliveries_of_consumer(connection: Connection, consumer: str) -> Deliveries:
     query = select(processed_message.c.outcome, func.count()).where(processed_message.c.consumer == consumer)
-    return Deliveries(**{outcome: count for outcome, count in connection.execute(query.group_by(processed_message.c.outcome))})
+    return _deliveries(connection, query.group_by(processed_message.c.outcome))
 
 
 def persisted_out_of_order(connection: Connection, correlation_id: str | None = None) -> list[str]:
@@ -232,6 +232,11 @@ def epoch_us(at: datetime) -> int:
     """Microseconds since the epoch of a naive UTC time."""
     delta = at - datetime(1970, 1, 1)
     return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
+
+
+def _deliveries(connection: Connection, query: Select[Any]) -> Deliveries:
+    counts: dict[str, int] = {str(row[0]): int(row[1]) for row in connection.execute(query)}
+    return Deliveries(**counts)
 
 
 def _commission(row: RowMapping) -> CommissionRow:

@@ -13,7 +13,6 @@ from domain.errors import ConcurrentChange, DuplicateConversion
 from domain.money import Currency, Money
 from domain.ports import Currencies
 
-
 # Built once: putting a statement together costs more than SQLite takes to run it.
 _INSERT = insert(table)
 _BY_ID = select(table).where(table.c.id == bindparam("commission_id"))
@@ -43,7 +42,9 @@ class SqlCommissions:
 
     def save(self, commission: Commission) -> None:
         read_version = commission.version - len(commission.events)
-        changed = self._connection.execute(_UPDATE, {**_columns(commission), "read_version": read_version, "saved_id": commission.id})
+        changed = self._connection.execute(
+            _UPDATE, {**_columns(commission), "read_version": read_version, "saved_id": commission.id}
+        )
         if changed.rowcount != 1:
             raise ConcurrentChange(commission.id)
         self.seen.append(commission)

@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
 
 from domain.errors import InvalidField
 
-MAX_AMOUNT = Decimal("999999999999999")
+MAX_AMOUNT = Decimal(999999999999999)
 """Fifteen integer digits: fits the DECIMAL(19, 4) columns whatever the currency."""
 
 

@@ -48,7 +48,8 @@ class Commissions(Protocol):
 class UnitOfWork(Protocol):
     """One transaction: leaving it without `commit` undoes everything."""
 
-    commissions: Commissions
+    @property
+    def commissions(self) -> Commissions: ...
 
     def __enter__(self) -> Self: ...
 

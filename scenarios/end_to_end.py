@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -91,7 +92,7 @@ def between(hops: dict[str, int]) -> dict[str, float]:
     """{`from→to`: milliseconds} for the hops measured, as they were, negative ones too, and `end_to_end`."""
     found = {
         f"{first}→{second}": (hops[second] - hops[first]) / 1000
-        for first, second in zip(HOPS, HOPS[1:], strict=False)
+        for first, second in pairwise(HOPS)
         if first in hops and second in hops
     }
     if "persisted" in hops and "occurred" in hops:

@@ -86,7 +86,12 @@ def replay(settings: Settings, deadline_s: float = 300) -> Replayed:
         inbox.close()
         engine.dispose()
     return Replayed(
-        expected, inlet.deliveries, len(inlet.event_ids), outcome.applied, outcome.duplicate, round(time.monotonic() - began, 2)
+        expected,
+        inlet.deliveries,
+        len(inlet.event_ids),
+        outcome.applied,
+        outcome.duplicate,
+        round(time.monotonic() - began, 2),
     )
 
 

@@ -35,7 +35,11 @@ def prepare(settings: Settings) -> list[Part]:
 def versions() -> dict[str, str]:
     import sqlite3
 
-    return {"database": f"SQLite {sqlite3.sqlite_version}", "capture": "relay", "broker": f"pulsar-lite {version('pulsar-lite')}"}
+    return {
+        "database": f"SQLite {sqlite3.sqlite_version}",
+        "capture": "relay",
+        "broker": f"pulsar-lite {version('pulsar-lite')}",
+    }
 
 
 def _binary() -> Path:

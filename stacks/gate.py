@@ -12,7 +12,7 @@ import time
 LOOK_EVERY_S = 0.05
 
 
-def held_until(path):  # type: ignore[no-untyped-def]
+def held_until(path: str) -> float:
     """When the lease runs out, in seconds since the epoch; 0 without one."""
     try:
         with open(path, encoding="utf-8") as file:

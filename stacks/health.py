@@ -55,9 +55,12 @@ class Lag:
 
 def lag(settings: Settings, engine: Engine) -> Lag:
     head = notified = None
-    with contextlib.suppress(DatabaseUnavailable):
-        with translated(), engine.connect().execution_options(**READ) as connection:
-            head, notified = queries.outbox_head(connection), queries.notification_head(connection)
+    with (
+        contextlib.suppress(DatabaseUnavailable),
+        translated(),
+        engine.connect().execution_options(**READ) as connection,
+    ):
+        head, notified = queries.outbox_head(connection), queries.notification_head(connection)
     seen = observed(settings)
     return Lag(head, seen.watermark if seen else None, seen.distinct if seen else None, notified)
 
@@ -80,8 +83,8 @@ def check(settings: Settings, engine: Engine) -> list[PartHealth]:
     """Every part of the instance, in the order of an event's way."""
     held = faults.active(settings)
     found = [_database(engine), *_capture(settings, engine), _broker(settings)]
-    for part in (*worker_names(settings), "observer", "audit", "commands", "watcher"):
-        found.append(_worker(settings, part))
+    parts = (*worker_names(settings), "observer", "audit", "commands", "watcher")
+    found += [_worker(settings, part) for part in parts]
     found.append(_port("api", settings.bind, settings.api_port))
     if "dashboard" not in settings.without:
         found.append(_port("dashboard", settings.bind, settings.dashboard_port))

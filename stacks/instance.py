@@ -79,7 +79,9 @@ def resolve(stack: str, home: Path, **changes: Any) -> Settings:
     try:
         settings.save()
     except OSError as error:
-        raise StartFailed(f"{home} cannot be written: {error}. Name another folder: ALPES_HOME=/path ./alpes …") from error
+        raise StartFailed(
+            f"{home} cannot be written: {error}. Name another folder: ALPES_HOME=/path ./alpes …"
+        ) from error
     return settings
 
 
@@ -209,7 +211,9 @@ def wait_whole(settings: Settings, say: Say, deadline_s: float) -> None:
             if not waiting:
                 return
             if time.monotonic() > deadline:
-                lines = "\n".join(f"  {row.part}: {row.detail} (log: {settings.logs / row.part}.log)" for row in waiting)
+                lines = "\n".join(
+                    f"  {row.part}: {row.detail} (log: {settings.logs / row.part}.log)" for row in waiting
+                )
                 raise StartFailed(f"not everything is up after {deadline_s:.0f} s:\n{lines}")
             if not supervisor.pid_of_itself() and time.monotonic() > deadline - deadline_s + 10:
                 raise StartFailed(f"the supervisor did not start; {settings.logs / 'supervisord.err'} says why")

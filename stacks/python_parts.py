@@ -19,7 +19,7 @@ def worker_names(settings: Settings) -> list[str]:
 
 
 def python_parts(settings: Settings) -> list[Part]:
-    modules = {name: "workers.notifications" for name in worker_names(settings)}
+    modules = dict.fromkeys(worker_names(settings), "workers.notifications")
     modules |= {"observer": "workers.observer", "audit": "workers.audit", "commands": "workers.commands"}
     modules |= {"watcher": "stacks.watcher", "api": "api"}
     if settings.stack == "embedded":

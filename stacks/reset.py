@@ -11,12 +11,11 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection, Engine, text
 
-from connectors import source
 from connectors.admin import Admin
 from db.engine import READ, connect
 from db.errors import translated
 from db.tables import metadata
-from settings import Settings
+from settings import SOURCE_NAME, Settings
 from stacks import health, instance
 from stacks.native import provision
 from stacks.supervisor import Supervisor
@@ -51,7 +50,7 @@ def reset(settings: Settings, say: Say) -> dict[str, int]:
         stop(["watcher", *WRITERS])
         _drained(settings, engine)
         stop([name for name in names if name.startswith("notifications") or name in ("relay", "observer", "audit")])
-        removed = _empty(settings, engine, supervisor, stop, say)
+        removed = _empty(settings, engine, stop, say)
     finally:
         engine.dispose()
         for name in reversed(stopped):
@@ -85,9 +84,7 @@ def _unnotified(connection: Connection) -> int:
         return connection.scalar(text(query)) or 0
 
 
-def _empty(
-    settings: Settings, engine: Engine, supervisor: Supervisor, stop: Callable[[list[str]], None], say: Say
-) -> dict[str, int]:
+def _empty(settings: Settings, engine: Engine, stop: Callable[[list[str]], None], say: Say) -> dict[str, int]:
     say("emptying tables and topics")
     removed = empty_tables(engine)
     if settings.stack == "embedded":
@@ -95,12 +92,12 @@ def _empty(
         shutil.rmtree(settings.data / "pulsar-lite" / "store", ignore_errors=True)
     else:
         with Admin(settings, timeout_s=30) as admin:
-            admin.source(source.SOURCE_NAME, "stop")
+            admin.source(SOURCE_NAME, "stop")
             for topic in settings.topics.observed():
                 admin.delete_topic(topic)
         provision.provision_broker(settings, lambda _: None)
         with Admin(settings, timeout_s=30) as admin:
-            admin.source(source.SOURCE_NAME, "start")
+            admin.source(SOURCE_NAME, "start")
     for path in settings.data.glob("observer.db*"):
         path.unlink(missing_ok=True)
     settings.audit_file.unlink(missing_ok=True)

@@ -18,15 +18,14 @@ log = logging.getLogger("revive")
 def main() -> None:
     logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     settings = load()
-    with (settings.run / "revive.lock").open("w") as lock:
-        with contextlib.suppress(BlockingIOError):
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if supervised(settings):
-                return
-            left = processes.orphans(settings)
-            log.info("ending %d parts that lost their supervisor", len(left))
-            processes.end(left, wait_s=3)
-            log.info("supervisor started again, pid %d", Supervisor(settings).start())
+    with (settings.run / "revive.lock").open("w") as lock, contextlib.suppress(BlockingIOError):
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if supervised(settings):
+            return
+        left = processes.orphans(settings)
+        log.info("ending %d parts that lost their supervisor", len(left))
+        processes.end(left, wait_s=3)
+        log.info("supervisor started again, pid %d", Supervisor(settings).start())
 
 
 if __name__ == "__main__":

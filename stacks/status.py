@@ -43,9 +43,7 @@ def status(settings: Settings) -> Status:
     try:
         states = {state.name: state for state in supervisor.states()}
     except NotRunning:
-        return Status(
-            False, settings.stack, False, str(settings.home), [], 0.0, None, instance.versions(settings), {}
-        )
+        return Status(False, settings.stack, False, str(settings.home), [], 0.0, None, instance.versions(settings), {})
     engine = connect(settings.worker_url, pool_size=1)
     try:
         judged = health.check(settings, engine)

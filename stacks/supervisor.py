@@ -158,7 +158,7 @@ class Supervisor:
         except OSError as error:
             raise NotRunning("nothing is running here; `./alpes up` starts it") from error
 
-    def _rpc(self) -> xmlrpc.client.ServerProxy:
+    def _rpc(self) -> Any:
         transport = SupervisorTransport(None, None, f"unix://{self._address}")
         return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
 

@@ -40,7 +40,13 @@ def topics(settings: Settings) -> list[TopicReport]:
         counts = {count.name: count.messages for count in store.topics()}
     finally:
         store.close()
-    names = {settings.topics.events, settings.topics.commands, settings.topics.dead_letter, settings.topics.retry, *counts}
+    names = {
+        settings.topics.events,
+        settings.topics.commands,
+        settings.topics.dead_letter,
+        settings.topics.retry,
+        *counts,
+    }
     return [
         TopicReport(name, name == settings.topics.events, counts.get(name, 0), None, source="observer")
         for name in sorted(names)

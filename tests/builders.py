@@ -11,7 +11,7 @@ from connectors import envelope
 from connectors.broker import Received
 from domain.outbox import OutboxRecord
 
-AT = datetime(2026, 1, 2, 12, 0, 0, 123456)  # noqa: DTZ001
+AT = datetime(2026, 1, 2, 12, 0, 0, 123456)
 
 
 def record(seq: int = 1, aggregate_id: str | None = None, version: int = 1, **changes: Any) -> OutboxRecord:

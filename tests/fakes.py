@@ -19,7 +19,7 @@ from domain.events import Event
 from domain.handlers import Surroundings
 from domain.money import Currency
 
-NOON = datetime(2026, 1, 2, 12, 0, 0, 123456)  # noqa: DTZ001
+NOON = datetime(2026, 1, 2, 12, 0, 0, 123456)
 CURRENCIES = {"USD": Currency("USD", 2), "JPY": Currency("JPY", 0), "KWD": Currency("KWD", 3)}
 
 

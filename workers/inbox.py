@@ -70,9 +70,7 @@ class Inbox:
             self._record(connection, effects, new, skipped)
         return set(new)
 
-    def bury(
-        self, message: Received, record: OutboxRecord | None, reason: str, detail: str, attempts: int
-    ) -> None:
+    def bury(self, message: Received, record: OutboxRecord | None, reason: str, detail: str, attempts: int) -> None:
         """Record a dead letter, once, with its inbox row."""
         with self._transaction() as connection:
             known = connection.scalar(
@@ -157,9 +155,7 @@ def requeued(engine: Engine, seq: int) -> None:
         connection.execute(update(dead_letter).where(dead_letter.c.seq == seq).values(requeued_at=_now()))
 
 
-def _dead(
-    message: Received, record: OutboxRecord | None, reason: str, detail: str, attempts: int
-) -> dict[str, object]:
+def _dead(message: Received, record: OutboxRecord | None, reason: str, detail: str, attempts: int) -> dict[str, object]:
     return {
         "topic": message.topic,
         "message_id": message.message_id,

@@ -130,7 +130,7 @@ class ObserverStore:
         search: str | None = None,
     ) -> list[Observed]:
         """Newest first; `search` matches an event, aggregate or correlation id exactly."""
-        where, values = ["n > ?"], [after]  # type: ignore[list-item]
+        where, values = ["n > ?"], [after]
         for column, value in (("topic", topic), ("type", type)):
             if value is not None:
                 where.append(f"{column} = ?")
@@ -151,9 +151,7 @@ class ObserverStore:
 
     def _insert(self, message: Observed) -> bool:
         names = [name for name in Observed.__slots__ if name != "n"]
-        values = [
-            json.dumps(message.properties) if name == "properties" else getattr(message, name) for name in names
-        ]
+        values = [json.dumps(message.properties) if name == "properties" else getattr(message, name) for name in names]
         statement = f"INSERT OR IGNORE INTO message ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
         return self._db.execute(statement, values).rowcount == 1
 

@@ -13,9 +13,7 @@ from settings import Settings, load
 
 def run(name: str, main: Callable[[Settings, threading.Event], None]) -> None:
     """Run `main(settings, stop)` until SIGTERM or SIGINT sets `stop`; what it is doing is finished first."""
-    logging.basicConfig(
-        stream=sys.stdout, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

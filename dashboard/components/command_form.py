@@ -71,6 +71,8 @@ def _answer(answer: Answer) -> None:
         result = answer.result
         written = "nothing: the work was done already"
         if result.changed:
-            written = f"the commission (version {result.version}) and outbox row `{result.event_ids[0]}`, in one transaction"
+            written = (
+                f"the commission (version {result.version}) and outbox row `{result.event_ids[0]}`, in one transaction"
+            )
         amount = f"{result.amount} {result.currency} at rate {result.rate}"
         st.success(f"**{result.status}** {amount}  \nCommission `{result.commission_id}`  \nWritten: {written}")

@@ -11,7 +11,9 @@ COLOURS = {"CommissionCalculated": "#4c78d8", "CommissionApproved": "#2a9d6f"}
 
 
 def chart(live: Live) -> None:
-    st.subheader("4 · End-to-end latency", anchor=False, help="From the handler to the notification's commit, in milliseconds.")
+    st.subheader(
+        "4 · End-to-end latency", anchor=False, help="From the handler to the notification's commit, in milliseconds."
+    )
     if not live.points:
         st.info("No event has arrived yet. Issue a command and watch its time appear here.", icon="ℹ️")
         return
@@ -43,7 +45,9 @@ def chart(live: Live) -> None:
 
 def strip(counts: Counts) -> None:
     """Committed = published = notified, each from a source of its own."""
-    st.subheader("5 · Nothing lost, nothing doubled", anchor=False, help="Counts of distinct events from independent sources.")
+    st.subheader(
+        "5 · Nothing lost, nothing doubled", anchor=False, help="Counts of distinct events from independent sources."
+    )
     cells = (
         ("Committed", counts.committed, "Rows of `outbox_event` in the database."),
         ("Published", counts.published, "Distinct events the observer saw on Pulsar."),

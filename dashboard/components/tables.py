@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pandas as pd
@@ -21,16 +22,23 @@ def database(live: Live) -> None:
     now = datetime.now(UTC).replace(tzinfo=None)
     st.caption("`commission`")
     rows = [
-        (_mark(is_new(row.updated_at, now)), _time(row.updated_at), row.id[:8], row.status, f"{row.amount} {row.currency}", row.version)
+        (
+            _mark(is_new(row.updated_at, now)),
+            _time(row.updated_at),
+            row.id[:8],
+            row.status,
+            f"{row.amount} {row.currency}",
+            row.version,
+        )
         for row in live.commissions
     ]
     _table(rows, ["", "updated", "id", "status", "amount", "version"], "No commission yet: calculate one on the left.")
     st.caption("`outbox_event`")
-    rows = [
+    events = [
         (_mark(is_new(row.occurred_at, now)), _time(row.occurred_at), row.seq, row.type, row.aggregate_id[:8])
         for row in live.outbox
     ]
-    _table(rows, ["", "occurred", "seq", "type", "commission"], "The outbox is empty.")
+    _table(events, ["", "occurred", "seq", "type", "commission"], "The outbox is empty.")
 
 
 def feed(live: Live) -> None:
@@ -43,14 +51,28 @@ def feed(live: Live) -> None:
     for message in live.feed:
         published = datetime.fromtimestamp(message.publish_us / 1e6, UTC).replace(tzinfo=None)
         key = (message.aggregate_id or message.key or "")[:8]
-        rows.append((_mark(is_new(published, now)), _time(published), message.type, key, short(message.topic), message.message_id))
-    _table(rows, ["", "published", "type", "key", "topic", "message id"], "Nothing was published yet.", height=2 * HEIGHT + 10)
+        rows.append(
+            (
+                _mark(is_new(published, now)),
+                _time(published),
+                message.type,
+                key,
+                short(message.topic),
+                message.message_id,
+            )
+        )
+    _table(
+        rows,
+        ["", "published", "type", "key", "topic", "message id"],
+        "Nothing was published yet.",
+        height=2 * HEIGHT + 10,
+    )
     if live.feed:
         with st.expander("Newest message, as it is on the topic"):
             st.json(live.feed[0].value.decode("utf-8", "replace"), expanded=1)
 
 
-def _table(rows: list[tuple[object, ...]], columns: list[str], empty: str, height: int = HEIGHT) -> None:
+def _table(rows: Sequence[tuple[object, ...]], columns: list[str], empty: str, height: int = HEIGHT) -> None:
     if not rows:
         st.info(empty, icon="ℹ️")
         return

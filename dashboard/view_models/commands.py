@@ -20,7 +20,9 @@ class Answer:
     outage: str | None = None
 
 
-def calculate(application: Application, conversion: str, affiliate: str, campaign: str, gross: str, currency: str) -> Answer:
+def calculate(
+    application: Application, conversion: str, affiliate: str, campaign: str, gross: str, currency: str
+) -> Answer:
     return _send(
         application,
         CalculateCommission(conversion.strip(), affiliate.strip(), campaign.strip(), gross.strip(), currency.strip()),

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from application import Application
-from scenarios.statistics import percentiles
 from db import queries
 from db.errors import DatabaseUnavailable
 from db.queries import CommissionRow, OutboxRow
+from scenarios.statistics import percentiles
 from settings import Settings
 from workers.observer_store import Observed, ObserverStore, Totals
 

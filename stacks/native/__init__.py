@@ -65,7 +65,12 @@ def prepare(settings: Settings, say: Say) -> list[Part]:
         say("making MySQL's data directory")
     mysql.initialize(mysqld, data)
     database = mysql.command(
-        mysqld, data=data, run=settings.run, port=settings.mysql_port, bind=settings.bind, passwords=_passwords(settings)
+        mysqld,
+        data=data,
+        run=settings.run,
+        port=settings.mysql_port,
+        bind=settings.bind,
+        passwords=_passwords(settings),
     )
     return [
         Part("database", database, priority=100, stop_wait_s=20),
@@ -101,5 +106,3 @@ def _passwords(settings: Settings) -> mysql.Passwords:
         worker=password(settings.database_worker_url),
         debezium=settings.debezium_password.get_secret_value(),
     )
-
-

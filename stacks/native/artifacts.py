@@ -85,7 +85,9 @@ def ensure(artifacts: list[Artifact], progress: Progress = quiet) -> None:
         raise FetchFailed(f"the cache {folder} cannot be written: {error}. Name another: ALPES_CACHE=/path") from error
     free = shutil.disk_usage(folder).free
     if free < 2 * total:
-        raise FetchFailed(f"{total / 1e6:.0f} MB are to be fetched and {folder} has {free / 1e6:.0f} MB left; free some space")
+        raise FetchFailed(
+            f"{total / 1e6:.0f} MB are to be fetched and {folder} has {free / 1e6:.0f} MB left; free some space"
+        )
     progress(0, total, "starting")
     with ThreadPoolExecutor(AT_ONCE) as pool:
         jobs = {pool.submit(_fetch, artifact): artifact for artifact in absent}
@@ -129,7 +131,7 @@ def _fetch(artifact: Artifact) -> None:
                 " Try again; if it stays so, somebody changed what the registry serves"
             )
         artifact.path.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(file, artifact.path)
+        file.replace(artifact.path)
         _Verified().add(artifact)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 from string import Template
@@ -46,7 +45,7 @@ def _link_connector(folder: Path, version: str) -> None:
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir()
     (artifact,) = locked([f"nar-{version}"])
-    os.symlink(artifact.path, target / f"pulsar-io-debezium-mysql-{version}.nar")
+    (target / f"pulsar-io-debezium-mysql-{version}.nar").symlink_to(artifact.path)
 
 
 def _jvm(folder: Path, classpath: str) -> list[str]:

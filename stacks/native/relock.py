@@ -22,7 +22,9 @@ def entry(line: str) -> str:
 
 if __name__ == "__main__":
     lines = [line for line in sys.stdin.read().splitlines() if line and not line.startswith("#")]
-    print("# group coordinate bytes sha256; of group `pulsar` the order is the class path's. Made by stacks.native.relock.")
+    print(
+        "# group coordinate bytes sha256; of group `pulsar` the order is the class path's. Made by stacks.native.relock."
+    )
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for result in pool.map(entry, lines):
             print(result)

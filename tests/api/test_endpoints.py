@@ -18,7 +18,13 @@ from db.engine import connect
 from db.migrate import upgrade
 from settings import Settings
 
-GOOD = {"conversionId": "conv-1", "affiliateId": "aff-1", "campaignId": "cmp-1", "grossAmount": 120.5, "currency": "USD"}
+GOOD = {
+    "conversionId": "conv-1",
+    "affiliateId": "aff-1",
+    "campaignId": "cmp-1",
+    "grossAmount": 120.5,
+    "currency": "USD",
+}
 CALCULATE = "/commissions/calculate"
 
 
@@ -52,11 +58,17 @@ def test_calculate_approve_query(http: TestClient, application: Application) -> 
     again = http.post("/commissions/approve", json={"commissionId": body["commissionId"]})
     assert (again.status_code, again.json()["changed"], again.json()["eventIds"]) == (200, False, [])
     found = http.get("/commissions/by-conversion/conv-1").json()
-    assert (found["commissionId"], found["status"], found["grossAmount"]) == (body["commissionId"], "APPROVED", "120.50")
+    assert (found["commissionId"], found["status"], found["grossAmount"]) == (
+        body["commissionId"],
+        "APPROVED",
+        "120.50",
+    )
     assert rows(application) == (1, 2)
 
 
-def test_the_same_conversion_again_is_a_conflict_that_names_the_commission(http: TestClient, application: Application) -> None:
+def test_the_same_conversion_again_is_a_conflict_that_names_the_commission(
+    http: TestClient, application: Application
+) -> None:
     first = http.post(CALCULATE, json=GOOD).json()["commissionId"]
     refused = http.post(CALCULATE, json=GOOD)
     assert (refused.status_code, refused.json()["commissionId"]) == (409, first)

@@ -12,14 +12,28 @@ import pytest
 
 from settings.model import REPOSITORY
 
-PACKAGES = (
-    "api application bench cli connectors dashboard db domain scenarios settings stacks workers".split()
-)
+PACKAGES = [
+    "api",
+    "application",
+    "bench",
+    "cli",
+    "connectors",
+    "dashboard",
+    "db",
+    "domain",
+    "scenarios",
+    "settings",
+    "stacks",
+    "workers",
+]
 
 
 def committed() -> list[Path]:
     listing = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"], cwd=REPOSITORY, capture_output=True, check=True
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        check=True,
     )
     return [REPOSITORY / name for name in listing.stdout.decode().split("\0") if name and (REPOSITORY / name).is_file()]
 
@@ -48,7 +62,11 @@ def test_the_domain_imports_the_standard_library_only() -> None:
 
 def test_the_layers_hold() -> None:
     done = subprocess.run(
-        [str(Path(sys.executable).with_name("lint-imports"))], cwd=REPOSITORY, capture_output=True, text=True, check=False
+        [str(Path(sys.executable).with_name("lint-imports"))],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout
 

@@ -18,7 +18,7 @@ from settings import Settings
 from settings.model import REPOSITORY
 from workers.observer_store import Observed, ObserverStore
 
-EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001
+EPOCH = datetime(1970, 1, 1)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from db.migrate import upgrade
 from db.tables import metadata, notification
 from domain.commands import ApproveCommission, CalculateCommission
 from domain.errors import DuplicateConversion
+from domain.ports import UnitOfWork
 from settings import Settings
 from tests.builders import AT, delivery, record
 from workers.inbox import Effect, Inbox
@@ -47,7 +48,11 @@ def test_state_and_outbox_row_are_written_together(application: Application) -> 
         commission = queries.commission_by_conversion(connection, "conv-1")
         (row,) = queries.recent_outbox(connection)
     assert commission is not None
-    assert (commission.id, row.aggregate_id, row.id) == (result.commission_id, result.commission_id, result.event_ids[0])
+    assert (commission.id, row.aggregate_id, row.id) == (
+        result.commission_id,
+        result.commission_id,
+        result.event_ids[0],
+    )
     assert row.payload["amount"] == "12.05"
     assert commission.created_at == row.occurred_at
     assert commission.created_at.microsecond % 1000 != 0 or commission.updated_at.microsecond % 1000 == 0
@@ -58,12 +63,14 @@ def test_a_failure_between_state_and_outbox_leaves_neither(application: Applicat
     with application.reading() as connection:
         taken = queries.recent_outbox(connection)[0].id
     application._mediator._new_unit_of_work = _always(taken, application)
-    with pytest.raises(Exception, match="(?i)unique|duplicate"):
+    with pytest.raises(Exception, match=r"(?i)unique|duplicate"):
         application.send(calculate("conv-2"))
     assert counts(application) == (1, 1)
 
 
-def _always(event_id: str, application: Application) -> Callable[[], object]:  # the outbox row's id is taken: it fails
+def _always(
+    event_id: str, application: Application
+) -> Callable[[], UnitOfWork]:  # the outbox row's id is taken: it fails
     from db.currencies import IsoCurrencies
     from db.unit_of_work import SqlUnitOfWork
 
@@ -102,7 +109,12 @@ def test_concurrent_approvals_write_one_event(application: Application) -> None:
 
 @pytest.mark.parametrize(
     ("gross", "currency", "amount"),
-    [("999999999999999", "USD", "99999999999999.90"), ("0.05", "USD", "0.01"), ("15", "JPY", "2"), ("1.005", "KWD", "0.101")],
+    [
+        ("999999999999999", "USD", "99999999999999.90"),
+        ("0.05", "USD", "0.01"),
+        ("15", "JPY", "2"),
+        ("1.005", "KWD", "0.101"),
+    ],
 )
 def test_amounts_are_exact(application: Application, gross: str, currency: str, amount: str) -> None:
     application.send(calculate("conv-1", gross, currency))
@@ -128,7 +140,9 @@ def test_the_inbox_makes_each_effect_once_and_counts_every_delivery(engine: Engi
     one, two = record(1), record(2)
     inbox = Inbox(engine, "test")
     assert inbox.apply([Effect(delivery(one, 1), one, 0), Effect(delivery(one, 2), one, 0)], []) == {one.id}
-    assert inbox.apply([Effect(delivery(one, 3), one, 0), Effect(delivery(two, 4), two, 0)], [delivery(b"", 5)]) == {two.id}
+    assert inbox.apply([Effect(delivery(one, 3), one, 0), Effect(delivery(two, 4), two, 0)], [delivery(b"", 5)]) == {
+        two.id
+    }
     inbox.bury(delivery(b"x", 6), None, "not_an_envelope", "why", 1)
     inbox.bury(delivery(b"x", 6), None, "not_an_envelope", "why", 1)
     inbox.close()

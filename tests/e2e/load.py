@@ -50,7 +50,10 @@ class Load:
         self._thread.join()
         engine = connect(self._settings.worker_url)
         until(
-            lambda: all(row.light == "ok" for row in health.check(self._settings, engine)), deadline_s, "every part well again", 0.2
+            lambda: all(row.light == "ok" for row in health.check(self._settings, engine)),
+            deadline_s,
+            "every part well again",
+            0.2,
         )
         engine.dispose()
         until(lambda: self._reconciled().complete, deadline_s, "all sources agree", 0.3)

@@ -37,7 +37,10 @@ def test_bad_messages_are_dead_lettered_and_good_ones_go_on(stack: Settings) -> 
     marker = uuid.uuid4().hex
     unknown = record(1, correlation_id=marker, type="CommissionPaid")
     publisher = Publisher(Broker(stack), stack.topics.events)
-    bad = [f"garbage {marker}".encode(), json.dumps({"op": "c", "source": {"table": "commission"}, "m": marker}).encode()]
+    bad = [
+        f"garbage {marker}".encode(),
+        json.dumps({"op": "c", "source": {"table": "commission"}, "m": marker}).encode(),
+    ]
     try:
         for value in (*bad, envelope.encode(unknown, 1)[1]):
             publisher.send(value)
@@ -61,13 +64,15 @@ def test_bad_messages_are_dead_lettered_and_good_ones_go_on(stack: Settings) -> 
 def test_a_dead_letter_can_be_sent_again(embedded: Settings) -> None:
     broken = record(1, correlation_id=uuid.uuid4().hex, type="CommissionPaid")
     publisher = Publisher(Broker(embedded), embedded.topics.events)
-    publisher.send(*reversed(envelope.encode(broken, 1)))
+    publisher.send(envelope.encode(broken, 1)[1])
     publisher.close()
     with Application(embedded, pool_size=1) as application:
 
         def letters() -> list[queries.DeadLetterRow]:
             with application.reading() as connection:
-                return [row for row in queries.dead_letters(connection, 500) if row.payload.find(broken.id.encode()) >= 0]
+                return [
+                    row for row in queries.dead_letters(connection, 500) if row.payload.find(broken.id.encode()) >= 0
+                ]
 
         until(lambda: len(letters()) == 1, 20, "dead-lettered")
         dead_letters.requeue(embedded, [letters()[0].seq])

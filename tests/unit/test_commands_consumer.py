@@ -46,7 +46,9 @@ def encoded(**changes: Any) -> bytes:
 
 
 def test_a_number_is_read_exactly() -> None:
-    found = parse(b'{"command":"calculate","conversionId":"c","affiliateId":"a","campaignId":"k","grossAmount":0.1,"currency":"USD"}')
+    found = parse(
+        b'{"command":"calculate","conversionId":"c","affiliateId":"a","campaignId":"k","grossAmount":0.1,"currency":"USD"}'
+    )
     assert isinstance(found, CalculateCommission)
     assert found.gross_amount == Decimal("0.1")
 

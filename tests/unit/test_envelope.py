@@ -110,7 +110,8 @@ def test_what_is_no_envelope_is_told_with_its_reason(value: bytes, reason: str) 
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("seq", "1"), ("seq", True), ("id", 7), ("id", "x" * 65), ("occurred_at", 10**30), ("payload", {})]
+    ("field", "value"),
+    [("seq", "1"), ("seq", True), ("id", 7), ("id", "x" * 65), ("occurred_at", 10**30), ("payload", {})],
 )
 def test_a_row_of_the_wrong_shape_is_unreadable(field: str, value: object) -> None:
     envelope_of = json.loads(changed())
@@ -118,7 +119,10 @@ def test_a_row_of_the_wrong_shape_is_unreadable(field: str, value: object) -> No
     assert isinstance(envelope.decode(json.dumps(envelope_of).encode()), Unreadable)
 
 
-@given(st.binary(max_size=200) | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(lambda x: json.dumps(x).encode()))
+@given(
+    st.binary(max_size=200)
+    | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(lambda x: json.dumps(x).encode())
+)
 def test_decoding_never_raises(value: bytes) -> None:
     assert envelope.describe(envelope.decode(value))
 

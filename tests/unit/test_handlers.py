@@ -31,7 +31,12 @@ def mediator(store: Store) -> Mediator:
 
 def test_calculating_writes_the_commission_and_its_event(mediator: Mediator, store: Store) -> None:
     result = mediator.send(commission())
-    assert (result.status, result.amount, result.rate, result.version) == ("CALCULATED", Decimal("12.05"), Decimal("0.10"), 1)
+    assert (result.status, result.amount, result.rate, result.version) == (
+        "CALCULATED",
+        Decimal("12.05"),
+        Decimal("0.10"),
+        1,
+    )
     assert list(store.commissions) == [result.commission_id]
     (event,) = store.outbox
     assert isinstance(event, CommissionCalculated)

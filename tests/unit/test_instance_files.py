@@ -19,7 +19,9 @@ from stacks.native import artifacts
 from stacks.supervisor import GATE
 
 
-def test_arguments_beat_the_environment_which_beats_the_instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_arguments_beat_the_environment_which_beats_the_instance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     load(home=tmp_path, api_port=7001, mysql_port=7002, broker_port=7003).save()
     monkeypatch.setenv("ALPES_MYSQL_PORT", "8002")
     monkeypatch.setenv("ALPES_BROKER_PORT", "8003")

@@ -34,7 +34,9 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 class Run:
     """A worker on a list of batches, and what it left."""
 
-    def __init__(self, engine: Engine, *batches: list[Received], check: Callable[[OutboxRecord], None] | None = None) -> None:
+    def __init__(
+        self, engine: Engine, *batches: list[Received], check: Callable[[OutboxRecord], None] | None = None
+    ) -> None:
         self.engine, self.inlet, self.outlet, self.measured = engine, ListInlet(*batches), ListOutlet(), Measurements()
         self.inbox = Inbox(engine, "test")
         self.worker = NotificationsWorker(
