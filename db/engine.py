@@ -40,6 +40,14 @@ def connect(url: str, pool_size: int = 5) -> Engine:
     raise ValueError(f"the database URL must be sqlite:/// or mysql+pymysql://, not {kind}")
 
 
+def discard(connection: Connection) -> None:
+    """Close it, whatever state it is in. On a lost one even the rollback fails: that must not hide the first error."""
+    try:
+        connection.close()
+    except Exception:
+        connection.invalidate()
+
+
 def _ping_after_a_pause(engine: Engine) -> None:
     """As `pool_pre_ping`, but only for a connection that was idle: under load the ping is a round trip for nothing."""
 

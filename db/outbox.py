@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Text, bindparam, func, insert, select, type_coerce, update
 
-from db.engine import READ
+from db.engine import READ, discard
 from db.errors import translated
 from db.tables import outbox_event, relay_checkpoint
 from domain.events import AGGREGATE_TYPE, Event
@@ -56,15 +56,16 @@ class OutboxFeed:
             if self._reader is None:
                 self._reader = self._engine.connect().execution_options(**READ)
             try:
-                return [
-                    OutboxRecord(*found) for found in self._reader.execute(self._after, {"seq": seq, "most": limit})
-                ]
-            finally:
+                found = self._reader.execute(self._after, {"seq": seq, "most": limit}).all()
                 self._reader.rollback()
+            except BaseException:
+                self.close()
+                raise
+            return [OutboxRecord(*row) for row in found]
 
     def close(self) -> None:
         if self._reader is not None:
-            self._reader.close()
+            discard(self._reader)
             self._reader = None
 
     def head(self) -> int:

@@ -10,6 +10,7 @@ from typing import Self
 from sqlalchemy import Connection, Engine, insert
 
 from db import outbox
+from db.engine import discard
 from db.errors import translate, translated
 from db.repositories import SqlCommissions
 from db.tables import outbox_event
@@ -73,5 +74,5 @@ class SqlUnitOfWork:
 
     def _close(self) -> None:
         if self._connection is not None:
-            self._connection.close()
+            discard(self._connection)
             self._connection = None

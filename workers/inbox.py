@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from connectors.broker import Received
+from db.engine import discard
 from db.errors import translated
 from db.tables import dead_letter, notification, processed_message
 from domain.outbox import OutboxRecord
@@ -46,7 +47,7 @@ class Inbox:
 
     def close(self) -> None:
         if self._connection is not None:
-            self._connection.close()
+            discard(self._connection)
             self._connection = None
 
     def apply(self, effects: Sequence[Effect], skipped: Sequence[Received]) -> set[str]:
@@ -110,13 +111,14 @@ class Inbox:
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
         with translated():
-            if self._connection is None or self._connection.closed or self._connection.invalidated:
+            if self._connection is None:
                 self._connection = self._engine.connect()
             try:
                 yield self._connection
                 self._connection.commit()
             except BaseException:
-                self._connection.close()
+                discard(self._connection)
+                self._connection = None
                 raise
 
     def _notifications(self, effects: dict[str, Effect]) -> list[dict[str, object]]:

@@ -18,11 +18,11 @@ from workers.heartbeat import sign
 
 log = logging.getLogger(__name__)
 
-PATIENCE_S = 4.0
+PATIENCE_S = 10.0
 """Failed, or behind without progress, for this long while database and broker answer: it does not come back by itself."""
-PAUSES_S = (10.0, 20.0, 40.0, 65.0)
-"""After a restart, before the next one. It may need a minute: Debezium waits that long for an instance before it that did
-not end cleanly, and restarting it again would only begin that wait anew."""
+STARTS_WITHIN_S = 75.0
+"""A source made or restarted in a broker that ran one before needs a minute (measured): Debezium 1.9.7 leaves a metrics
+bean behind and waits twelve times five seconds for it to go. Restarting it meanwhile would begin that wait anew."""
 LOOK_EVERY_S = 1.0
 
 
@@ -34,7 +34,6 @@ class SourceHealer:
         self._since: float | None = None
         self._again_at = 0.0
         self._look_at = 0.0
-        self._restarts = 0
 
     def step(self) -> None:
         """Look, at most once a second, and heal. Never raises for a part that is away: it waits for it."""
@@ -57,6 +56,7 @@ class SourceHealer:
         return (
             provision.provisioned_marker(self._settings).exists()
             and intent.read(self._settings) == "run"
+            and time.time() - intent.said_at(self._settings) > STARTS_WITHIN_S
             and not held
             and Broker(self._settings).reachable()
         )
@@ -69,7 +69,7 @@ class SourceHealer:
         status = source.status(admin)
         problem = self._problem(status, lag)
         if problem is None:
-            self._since, self._restarts = None, 0
+            self._since = None
         elif self._since is None:
             self._since = now
         elif now - self._since > PATIENCE_S:
@@ -94,5 +94,4 @@ class SourceHealer:
         else:
             admin.source(SOURCE_NAME, "restart")
         self._since = None
-        self._again_at = now + PAUSES_S[min(self._restarts, len(PAUSES_S) - 1)]
-        self._restarts += 1
+        self._again_at = now + STARTS_WITHIN_S

@@ -17,6 +17,14 @@ def read(settings: Settings) -> Intent:
     return "stopped" if text == "stopped" else "deleted" if text == "deleted" else "run"
 
 
+def said_at(settings: Settings) -> float:
+    """When it was said last, seconds since the epoch; 0 when never."""
+    try:
+        return (settings.run / "source.intent").stat().st_mtime
+    except OSError:
+        return 0.0
+
+
 def write(settings: Settings, intent: Intent) -> None:
     settings.run.mkdir(parents=True, exist_ok=True)
     (settings.run / "source.intent").write_text(intent, encoding="utf-8")

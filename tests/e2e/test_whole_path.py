@@ -109,7 +109,7 @@ def test_a_replay_is_absorbed(stack: Settings) -> None:
     found = replay.replay(stack)
     assert found.ok
     assert found.new_notifications == 0
-    assert found.duplicates_absorbed >= found.expected >= 2
+    assert found.distinct_events >= found.expected >= 2
 
 
 def test_several_workers_keep_each_commissions_order() -> None:
@@ -138,22 +138,25 @@ def test_reset_empties_every_source_in_step() -> None:
 
 
 @pytest.mark.native
-def test_the_source_goes_on_where_it_was_after_restart_stop_and_delete(native_stack: Settings) -> None:
+def test_the_source_goes_on_where_it_was_after_restart_and_delete(native_stack: Settings) -> None:
     with Application(native_stack, pool_size=1) as application:
         correlation = str(uuid.uuid4())
 
         def send() -> None:
             application.send(CalculateCommission(str(uuid.uuid4()), "aff-1", "cmp-1", "1.00", "USD", correlation))
 
-        for actions in (("restart",), ("stop", "start"), ("delete", "create")):
+        for actions in (("restart",), ("delete", "create")):
             for action in actions:
                 source_control.act(native_stack, action)  # type: ignore[arg-type]
                 send()
             until(
-                lambda: reconcile(application, native_stack, correlation).complete, 60, f"captured after {actions}", 0.2
+                lambda: reconcile(application, native_stack, correlation).complete,
+                150,
+                f"captured after {actions}",
+                0.2,
             )
         found = reconcile(application, native_stack, correlation)
-        assert found.committed == found.notified == 5
+        assert found.committed == found.notified == 3
 
 
 @pytest.mark.native
@@ -164,7 +167,7 @@ def test_a_stopped_source_stays_stopped_until_it_is_started(native_stack: Settin
         assert source_control.report(native_stack).intent == "stopped"
     finally:
         source_control.act(native_stack, "start")
-    until(lambda: source_control.report(native_stack).running, 30, "running again")
+    assert end_to_end.run(native_stack, deadline_s=150).ok
 
 
 @pytest.mark.native
@@ -174,4 +177,4 @@ def test_a_source_deleted_behind_our_back_is_made_again(native_stack: Settings) 
 
     with Admin(native_stack) as admin:
         admin.delete_source(SOURCE_NAME)
-    assert end_to_end.run(native_stack, deadline_s=90).ok
+    assert end_to_end.run(native_stack, deadline_s=150).ok
