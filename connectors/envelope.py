@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
@@ -20,6 +21,7 @@ SERVER_NAME = "alpes-mysql"
 
 Reason = Literal["not_an_envelope", "another_table", "bad_row"]
 _EPOCH = datetime(1970, 1, 1)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _NEEDED = ("seq", "id", "aggregate_type", "aggregate_id", "aggregate_version", "type", "version", "payload")
 
 
@@ -119,7 +121,7 @@ def decode_key(key: str) -> str | None:
     """The aggregate id that a message key names; None for a key of another form."""
     try:
         decoded = json.loads(base64.b64decode(key, validate=True))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     found = decoded.get("aggregate_id") if isinstance(decoded, dict) else None
     return found if isinstance(found, str) else None
@@ -147,28 +149,28 @@ def _inserted(envelope: dict[str, Any], op: Literal["c", "r"]) -> Decoded:
         return Unreadable("bad_row", f"`after` lacks {', '.join(missing)}")
     try:
         record = OutboxRecord(
-            seq=_integer(after, "seq"),
-            id=_text(after, "id"),
+            seq=_integer(after, "seq", most=2**63 - 1),
+            id=_text(after, "id", longest=36),
             aggregate_type=_text(after, "aggregate_type"),
-            aggregate_id=_text(after, "aggregate_id"),
+            aggregate_id=_text(after, "aggregate_id", longest=36),
             aggregate_version=_integer(after, "aggregate_version"),
             type=_text(after, "type"),
             version=_integer(after, "version"),
             payload=_text(after, "payload", longest=1_000_000),
             correlation_id=_text(after, "correlation_id"),
             traceparent=_text(after, "traceparent") if after.get("traceparent") is not None else None,
-            occurred_at=_EPOCH + timedelta(microseconds=_integer(after, "occurred_at")),
+            occurred_at=_EPOCH + timedelta(microseconds=_integer(after, "occurred_at", most=2**63 - 1)),
         )
-        captured_us = _integer(envelope, "ts_ms") * 1000
+        captured_us = _integer(envelope, "ts_ms", most=2**53) * 1000
     except (TypeError, OverflowError) as error:
         return Unreadable("bad_row", str(error))
     return Inserted(record, op, captured_us)
 
 
-def _integer(row: dict[str, Any], name: str) -> int:
+def _integer(row: dict[str, Any], name: str, most: int = 2**31 - 1) -> int:
     value = row.get(name)
-    if type(value) is not int:
-        raise TypeError(f"{name} must be an integer, not {value!r:.60}")
+    if type(value) is not int or not -most - 1 <= value <= most:
+        raise TypeError(f"{name} must be an integer of at most {most}, not {value!r:.60}")
     return value
 
 
@@ -176,6 +178,8 @@ def _text(row: dict[str, Any], name: str, longest: int = 64) -> str:
     value = row[name]
     if not isinstance(value, str) or len(value) > longest:
         raise TypeError(f"{name} must be a text of at most {longest} characters, not {value!r:.60}")
+    if not value.isascii() and _SURROGATE.search(value):
+        raise TypeError(f"{name} holds half a surrogate pair, which is no character: {value!a:.60}")
     return value
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
 
@@ -9,6 +10,10 @@ from domain.errors import InvalidField
 
 MAX_AMOUNT = Decimal(999999999999999)
 """Fifteen integer digits: fits the DECIMAL(19, 4) columns whatever the currency."""
+
+
+_SPELLING = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+"""A plain decimal number; `Decimal` alone also takes 1_000, +5, other scripts' digits and surrounding blanks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,8 @@ def parse_gross(value: Decimal | str | int, currency: Currency, field: str = "gr
     Raises InvalidField when it is not a number, not positive, over MAX_AMOUNT, or finer than the currency's minor unit:
     rounding what somebody else states would change it.
     """
+    if isinstance(value, str) and not _SPELLING.fullmatch(value):
+        raise InvalidField(field, "must be a decimal number such as 120.50")
     try:
         amount = Decimal(value)
     except (InvalidOperation, ValueError):

@@ -1,0 +1,79 @@
+"""The aggregate by itself: CALCULATED, then APPROVED, each change one version and one event."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+from domain.commission import Commission, Status
+from domain.events import CommissionApproved, CommissionCalculated
+from domain.money import Currency, Money
+from tests.fakes import NOON
+
+LATER = NOON + timedelta(hours=1)
+
+
+def calculated(gross: str = "120.50", rate: str = "0.10") -> Commission:
+    return Commission.calculate(
+        commission_id="com-1",
+        conversion_id="conv-1",
+        affiliate_id="aff-1",
+        campaign_id="cmp-1",
+        gross=Money(Decimal(gross), Currency("USD", 2)),
+        rate=Decimal(rate),
+        now=NOON,
+    )
+
+
+def test_a_calculated_commission_is_version_one_and_says_everything_in_its_event() -> None:
+    commission = calculated()
+    assert (commission.status, commission.version) == (Status.CALCULATED, 1)
+    assert commission.created_at == commission.updated_at == NOON
+    assert commission.events == [
+        CommissionCalculated(
+            commission_id="com-1",
+            aggregate_version=1,
+            occurred_at=NOON,
+            conversion_id="conv-1",
+            affiliate_id="aff-1",
+            campaign_id="cmp-1",
+            gross_amount=Decimal("120.50"),
+            rate=Decimal("0.10"),
+            amount=Decimal("12.05"),
+            currency="USD",
+        )
+    ]
+
+
+def test_an_approval_is_the_next_version_and_its_event_carries_it() -> None:
+    commission = calculated()
+    assert commission.approve(LATER) is True
+    assert (commission.status, commission.version) == (Status.APPROVED, 2)
+    assert (commission.created_at, commission.updated_at) == (NOON, LATER)
+    assert commission.events[1:] == [
+        CommissionApproved(
+            commission_id="com-1",
+            aggregate_version=2,
+            occurred_at=LATER,
+            conversion_id="conv-1",
+            amount=Decimal("12.05"),
+            currency="USD",
+        )
+    ]
+
+
+def test_approving_again_leaves_version_time_and_events_as_they_were() -> None:
+    commission = calculated()
+    commission.approve(LATER)
+    before = list(commission.events)
+    assert commission.approve(LATER + timedelta(hours=1)) is False
+    assert (commission.version, commission.updated_at, commission.events) == (2, LATER, before)
+
+
+def test_a_rate_of_nothing_makes_a_commission_of_nothing() -> None:
+    assert str(calculated(rate="0").amount) == "0.00"
+
+
+def test_event_names_on_the_wire_are_fixed() -> None:
+    assert (CommissionCalculated.type, CommissionCalculated.version) == ("CommissionCalculated", 1)
+    assert (CommissionApproved.type, CommissionApproved.version) == ("CommissionApproved", 1)
