@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import stat
 from importlib.metadata import version
 from pathlib import Path
 
 from settings import Settings
 from stacks.command import Command, Part
+
+
+STORE = "store"
+"""What the names of the broker's folder and file of metadata begin with."""
 
 
 class BrokerMissing(Exception):
@@ -23,13 +28,22 @@ def prepare(settings: Settings) -> list[Part]:
     config = folder / "pulsar-lite.toml"
     config.write_text(
         f'addr = "{settings.bind}:{settings.broker_port}"\n'
-        f'db_path = "{folder / "store"}"\n'
+        f'db_path = "{folder / STORE}"\n'
         'default_partitions = 0\nlog_level = "warn"\n'
         # Its metrics would listen on every address, on a port of their own.
         "[metrics]\nenabled = false\n",
         encoding="utf-8",
     )
     return [Part("broker", Command((str(_binary()), "--config", str(config)), folder), priority=100)]
+
+
+def remove_store(settings: Settings) -> None:
+    """Delete the topics of a broker that is stopped."""
+    for path in (settings.data / "pulsar-lite").glob(f"{STORE}.*"):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def versions() -> dict[str, str]:

@@ -5,7 +5,6 @@ Emptying the tables alone would not do: what the broker delivers again later wou
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable
 
@@ -16,7 +15,7 @@ from db.engine import READ, connect
 from db.errors import translated
 from db.tables import metadata
 from settings import SOURCE_NAME, Settings
-from stacks import health, instance
+from stacks import embedded, health, instance
 from stacks.native import provision
 from stacks.supervisor import Supervisor
 
@@ -89,7 +88,7 @@ def _empty(settings: Settings, engine: Engine, stop: Callable[[list[str]], None]
     removed = empty_tables(engine)
     if settings.stack == "embedded":
         stop(["broker"])
-        shutil.rmtree(settings.data / "pulsar-lite" / "store", ignore_errors=True)
+        embedded.remove_store(settings)
     else:
         with Admin(settings, timeout_s=30) as admin:
             admin.source(SOURCE_NAME, "stop")

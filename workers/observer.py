@@ -64,7 +64,7 @@ def observe(message: Received, topics: Topics) -> Observed:
 def main(settings: Settings, stop: threading.Event) -> None:
     topics = settings.topics
     store = ObserverStore(settings.observer_store, write=True)
-    subscription = Subscription(Broker(settings), topics.observed(), SUBSCRIPTION, queue_size=2000)
+    subscription = Subscription(Broker(settings), topics.observed(), SUBSCRIPTION, queue_size=200)
     heart = Heartbeat(settings, "observer")
     try:
         while not stop.is_set():
