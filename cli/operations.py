@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 
 _HELP = {
-    "restart": "Restart its instance; it goes on from its stored offsets, after about a minute (Debezium 1.9 waits that long).",
+    "restart": "Restart its instance; it goes on from its stored offsets, within a few seconds.",
     "stop": "Stop it; the watcher leaves it stopped until `start`.",
     "start": "Start it after a stop.",
     "create": "Create it, or update it to the committed configuration.",

@@ -40,7 +40,7 @@ def needed(settings: Settings) -> list[Artifact]:
     """What this instance needs downloaded. Raises UnknownNar."""
     if settings.nar not in (PINNED_NAR, SEED_NAR):
         raise UnknownNar(f"there is no connector {settings.nar}; there are {PINNED_NAR} and {SEED_NAR}")
-    groups = ["pulsar", f"nar-{settings.nar}"]
+    groups = ["pulsar", "byteman", f"nar-{settings.nar}"]
     return locked(groups + (["mysql"] if mysql.needs_download() else []))
 
 

@@ -20,9 +20,8 @@ log = logging.getLogger(__name__)
 
 PATIENCE_S = 10.0
 """Failed, or behind without progress, for this long while database and broker answer: it does not come back by itself."""
-STARTS_WITHIN_S = 75.0
-"""A source made or restarted in a broker that ran one before needs a minute (measured): Debezium 1.9.7 leaves a metrics
-bean behind and waits twelve times five seconds for it to go. Restarting it meanwhile would begin that wait anew."""
+STARTS_WITHIN_S = 15.0
+"""A source that was made or restarted reads within a few seconds; on a busy machine it may take some more."""
 LOOK_EVERY_S = 1.0
 
 

@@ -28,7 +28,7 @@ def command(settings: Settings, java: Path) -> Command:
         "admin_url": settings.pulsar_admin_url,
         "source_log": settings.logs / "source.log",
     }
-    for name in ("standalone.conf", "functions_worker.yml", "log4j2.xml"):
+    for name in ("standalone.conf", "functions_worker.yml", "log4j2.xml", "source.btm"):
         text = Template((CONFIGURATION / name).read_text(encoding="utf-8")).safe_substitute(values)
         (folder / name).write_text(text, encoding="utf-8")
     _link_connector(folder, settings.nar)
@@ -68,7 +68,9 @@ def _jvm(folder: Path, classpath: str) -> list[str]:
     memory += ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
     opens = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED]
     opens += ["--add-opens=java.management/sun.management=ALL-UNNAMED", "--enable-native-access=ALL-UNNAMED"]
-    return memory + opens + [f"-D{name}={value}" for name, value in options.items()]
+    (byteman,) = locked(["byteman"])
+    agent = f"-javaagent:{byteman.path}=script:{folder / 'source.btm'}"
+    return [*memory, *opens, agent, *(f"-D{name}={value}" for name, value in options.items())]
 
 
 def _program(folder: Path) -> list[str]:
