@@ -207,6 +207,14 @@ def persisted_out_of_order(connection: Connection, correlation_id: str | None = 
     return list(connection.scalars(select(inner.c.event_id).where(inner.c.previous > inner.c.aggregate_version)))
 
 
+def doubled_notifications(connection: Connection, correlation_id: str | None = None) -> list[str]:
+    """Event ids notified of more than once. The schema forbids it; a proof does not rely on that."""
+    query = select(notification.c.event_id).group_by(notification.c.event_id).having(func.count() > 1)
+    if correlation_id is not None:
+        query = query.where(notification.c.correlation_id == correlation_id)
+    return list(connection.scalars(query))
+
+
 def dead_letters(connection: Connection, limit: int = 50, waiting_only: bool = False) -> list[DeadLetterRow]:
     query = select(dead_letter).order_by(dead_letter.c.seq.desc()).limit(limit)
     if waiting_only:

@@ -19,6 +19,7 @@ from typing import Protocol, assert_never
 import pulsar
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from application import crash_points
 from connectors import envelope
 from connectors.broker import Broker, BrokerUnavailable, Publisher, Received, Subscription
 from connectors.envelope import Inserted, Skipped, Unreadable
@@ -29,6 +30,7 @@ from domain.outbox import KNOWN_EVENTS, OutboxRecord
 from settings import Settings
 from workers.heartbeat import Heartbeat
 from workers.inbox import Effect, Inbox
+from workers.injected import Injected
 from workers.outcome import Ack, DeadLetter, Outcome, Retry
 from workers.process import run
 
@@ -77,8 +79,12 @@ class NotificationsWorker:
         stop: threading.Event,
         check: Callable[[OutboxRecord], None] = lambda record: None,
         beat: Callable[[], None] = lambda: None,
+        reached: Callable[[str], None] = lambda point: None,
     ) -> None:
-        """`check(record)` runs before the effect; whatever it raises makes the delivery fail and be tried again."""
+        """`check(record)` runs before the effect; whatever it raises makes the delivery fail and be tried again.
+
+        `reached("notifications.committed")` is called between a commit and its acknowledgements.
+        """
         self._inbox = inbox
         self._inlet = inlet
         self._dead_letters = dead_letters
@@ -86,6 +92,7 @@ class NotificationsWorker:
         self._stop = stop
         self._check = check
         self._beat = beat
+        self._reached = reached
         self._held: dict[str, _Held] = {}
         self._generation = 0
 
@@ -199,6 +206,8 @@ class NotificationsWorker:
 
     def _done(self, effects: list[Effect], skipped: list[Received], new: set[str]) -> None:
         persisted_us = time.time_ns() // 1000
+        if effects:
+            self._reached("notifications.committed")
         self._inlet.acknowledge([effect.message for effect in effects] + skipped)
         for effect in effects:
             if effect.record.id in new:
@@ -330,6 +339,8 @@ def main(settings: Settings, stop: threading.Event) -> None:
         dead_letters,
         hops,
         stop,
+        check=Injected(settings, consumer).check,
+        reached=crash_points.of_this_process(settings).reached,
         beat=lambda: heart.beat(subscription.connected),
     )
     try:

@@ -119,6 +119,14 @@ class ObserverStore:
             query, values = f"{query} WHERE correlation_id = ?", (correlation_id,)  # type: ignore[assignment]
         return {row[0]: row[1] for row in self._db.execute(query, values)}
 
+    def published_on(self, topic: str, correlation_id: str) -> dict[str, int]:
+        """Event id → how many of the kept messages of one topic carried it."""
+        query = (
+            "SELECT event_id, COUNT(*) FROM message WHERE topic = ? AND correlation_id = ?"
+            " AND event_id IS NOT NULL GROUP BY event_id"
+        )
+        return {row[0]: row[1] for row in self._db.execute(query, (topic, correlation_id))}
+
     def feed(
         self,
         topic: str | None = None,
