@@ -119,6 +119,14 @@ class ObserverStore:
             query, values = f"{query} WHERE correlation_id = ?", (correlation_id,)  # type: ignore[assignment]
         return {row[0]: row[1] for row in self._db.execute(query, values)}
 
+    def published_before(self, correlation_id: str, before_us: int) -> set[str]:
+        """Event ids of a correlation id first published before a time, among the kept messages."""
+        query = (
+            "SELECT event_id FROM message WHERE correlation_id = ? AND op IS NOT NULL GROUP BY event_id"
+            " HAVING min(publish_us) < ?"
+        )
+        return {row[0] for row in self._db.execute(query, (correlation_id, before_us))}
+
     def published_on(self, topic: str, correlation_id: str) -> dict[str, int]:
         """Event id → how many of the kept messages of one topic carried it."""
         query = (
