@@ -15,7 +15,7 @@ from db import queries
 from db.errors import DatabaseUnavailable
 from scenarios.model import Check, Counts, FaultWindow, Verdict
 from scenarios.reconciliation import Reconciliation, reconcile
-from scenarios.trial import Trial
+from scenarios.trial import Standstill, Trial
 from scenarios.waiting import TookTooLong
 
 QUIET_S = 1.0
@@ -26,8 +26,12 @@ NAMED_AT_MOST = 20
 def settle(trial: Trial, deadline_s: float) -> Reconciliation:
     """Wait until the sources agree, or until the deadline; what they say then."""
 
+    standstill = Standstill(trial)
+
     def agree() -> bool:
         try:
+            if standstill.reached():
+                raise TookTooLong("the sources differ, and nothing moves any more")
             with trial.application.reading() as connection:
                 committed = len(queries.outbox_ids(connection, trial.run_id))
                 settled = queries.notification_ids(connection, trial.run_id)
@@ -91,7 +95,7 @@ def verdict(confirmations: Sequence[Check], checks: Sequence[Check]) -> tuple[Ve
     unconfirmed = [check.name for check in confirmations if not check.ok]
     if unconfirmed or not confirmations:
         return "INCONCLUSIVE", f"not confirmed: {'; '.join(unconfirmed) or 'that anything was put to the test'}"
-    return "PASS", f"{len(checks)} invariants held while {confirmations[0].name}"
+    return "PASS", f"all {len(checks)} invariants held, and the fault was real"
 
 
 def recovery(trial: Trial) -> list[FaultWindow]:

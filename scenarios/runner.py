@@ -28,6 +28,7 @@ from stacks.supervisor import NotRunning, Supervisor
 __all__ = ["AnotherRuns", "NotOnThisStack", "NotRunning", "UnknownRun", "follow", "run", "start", "stop"]
 
 STARTS_WITHIN_S = 30.0
+ENDS_WITHIN_S = 60.0
 LOOK_EVERY_S = 0.05
 LAST = ("verdict", "stopped")
 
@@ -154,13 +155,11 @@ def _begun(settings: Settings, run_id: str, process: subprocess.Popen[bytes]) ->
 
 
 def _result(settings: Settings, run_id: str) -> Result | None:
-    """The result is written right after the last word of the timeline."""
-    deadline = time.monotonic() + 40
-    while (found := journal.result(settings, run_id)) is None and time.monotonic() < deadline:
-        if not running(settings, run_id):
-            return journal.result(settings, run_id)
+    """Once its process has ended: it writes the result after the last word of the timeline, and frees the lock last."""
+    deadline = time.monotonic() + ENDS_WITHIN_S
+    while running(settings, run_id) and time.monotonic() < deadline:
         time.sleep(0.02)
-    return found
+    return journal.result(settings, run_id)
 
 
 def _pid(settings: Settings, run_id: str) -> int:

@@ -31,8 +31,32 @@ PER_SECOND = 30
 """Pairs of commands, so 60 events a second: a load that no stack notices."""
 
 
+PATIENCE_S = {"embedded": 6.0, "native": 20.0}
+"""How long nothing may move before what is missing counts as lost."""
+
+
 class Stopped(Exception):
     """The run was asked to stop before its verdict."""
+
+
+class Standstill:
+    """Nothing of the run moved for a while though no part is down: what is missing now will not come."""
+
+    def __init__(self, trial: Trial) -> None:
+        self._trial = trial
+        self._patience_s = PATIENCE_S["embedded" if trial.settings.stack == "embedded" else "native"]
+        self._seen: object = None
+        self._since = time.monotonic()
+
+    def reached(self) -> bool:
+        trial = self._trial
+        seen = (len(trial.committed()), sum(trial.published().values()), trial.deliveries())
+        if seen != self._seen or (self._late() and trial.ill()):
+            self._seen, self._since = seen, time.monotonic()
+        return self._late()
+
+    def _late(self) -> bool:
+        return time.monotonic() - self._since > self._patience_s
 
 
 class Trial:
@@ -100,25 +124,30 @@ class Trial:
 
     def whole(self, deadline_s: float = 60) -> None:
         """Until every part is well again. Raises TookTooLong naming those that are not."""
-        ill: list[str] = []
-
-        def well() -> bool:
-            ill[:] = [
-                f"{row.part} ({row.detail})"
-                for row in health.check(self.settings, self.application.engine)
-                if row.light == "down"
-            ]
-            return not ill
-
         try:
-            self.wait(well, deadline_s, "every part well again")
+            self.wait(lambda: not self.ill(), deadline_s, "every part well again", 0.1)
         except TookTooLong:
-            raise TookTooLong(f"not well again after {deadline_s:g} s: {', '.join(ill)}") from None
+            raise TookTooLong(f"not well again after {deadline_s:g} s: {', '.join(self.ill())}") from None
         self.say("recovered", "every part is well")
+
+    def ill(self) -> list[str]:
+        """The parts that are down now, with what is known of them."""
+        rows = health.check(self.settings, self.application.engine)
+        return [f"{row.part} ({row.detail})" for row in rows if row.light == "down"]
 
     def arrived(self, event_ids: set[str], deadline_s: float = 30) -> None:
         """Until these events are notified of. Raises TookTooLong."""
-        self.wait(lambda: event_ids <= self.notified(), deadline_s, f"{len(event_ids)} events notified of", 0.1)
+        standstill = Standstill(self)
+
+        def there() -> bool:
+            missing = len(event_ids - self.notified())
+            if missing and standstill.reached():
+                raise TookTooLong(
+                    f"{missing} of {len(event_ids)} events were not notified of, and nothing moves any more"
+                )
+            return not missing
+
+        self.wait(there, deadline_s, f"{len(event_ids)} events notified of", 0.1)
 
     # What it sends.
 
