@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from api import problems
+from api import control, problems
 from api.body import json_body
 from api.models import ID_PATTERN, ApproveBody, CalculateBody, CommandAnswer, CommissionAnswer
 from application import Application
@@ -95,6 +95,9 @@ def create_app(application: Application) -> FastAPI:
             queries.outbox_head(connection)
         return {"status": "ready"}
 
+    control_router = control.router(application)
+    if control_router is not None:
+        app.include_router(control_router)
     return app
 
 

@@ -53,9 +53,8 @@ KNOWN = (
 def main() -> None:
     """Exit code 0 on success only, 1 when it failed, 2 when it was called wrongly, 130 after Ctrl-C."""
     try:
-        app(prog_name="./alpes", standalone_mode=False)
-    except typer.Exit as stop:
-        sys.exit(stop.exit_code)
+        # Called so, it returns the code of a `typer.Exit` instead of raising it.
+        sys.exit(app(prog_name="./alpes", standalone_mode=False))
     except typer.Abort:
         sys.exit(130)
     except KeyboardInterrupt:

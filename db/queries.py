@@ -208,6 +208,19 @@ def last_notified_us(connection: Connection, correlation_id: str, occurred_befor
     return 0 if found is None else epoch_us(found)
 
 
+def first_notified_after_us(connection: Connection, correlation_id: str, occurred_after_us: int) -> int:
+    """When the first event that occurred after a time was notified of, microseconds since the epoch; 0 without one."""
+    query = (
+        select(notification.c.notified_at)
+        .where(notification.c.correlation_id == correlation_id)
+        .where(notification.c.occurred_at > EPOCH + timedelta(microseconds=occurred_after_us))
+        .order_by(notification.c.occurred_at)
+        .limit(1)
+    )
+    found = connection.scalar(query)
+    return 0 if found is None else epoch_us(found)
+
+
 def deliveries(connection: Connection, correlation_id: str | None = None) -> Deliveries:
     query = select(processed_message.c.outcome, func.count()).group_by(processed_message.c.outcome)
     if correlation_id is not None:

@@ -103,7 +103,10 @@ def recovery(trial: Trial) -> list[FaultWindow]:
     measured = []
     with trial.application.reading() as connection:
         for window in trial.windows:
-            last = queries.last_notified_us(connection, trial.run_id, occurred_before_us=int(window.ended_at * 1e6))
+            end_us = int(window.ended_at * 1e6)
+            waiting = queries.last_notified_us(connection, trial.run_id, occurred_before_us=end_us)
+            following = queries.first_notified_after_us(connection, trial.run_id, end_us)
+            last = max(waiting, following)
             recovered = max(0.0, last / 1e6 - window.ended_at) if last else None
             measured.append(replace(window, recovery_s=None if recovered is None else round(recovered, 3)))
     return measured

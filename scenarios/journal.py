@@ -51,14 +51,22 @@ def folder(settings: Settings, run_id: str) -> Path:
 
 
 @contextmanager
-def alone(settings: Settings) -> Iterator[None]:
-    """Hold the instance's scenario lock. Raises AnotherRuns."""
+def alone(settings: Settings, patience_s: float = 0.0) -> Iterator[None]:
+    """Hold the instance's scenario lock. Raises AnotherRuns.
+
+    The patience is for those who only look whether it is held, and hold it for that moment.
+    """
     settings.run.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + patience_s
     with (settings.run / "scenario.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise AnotherRuns("another scenario runs now; wait for its verdict, or stop it") from None
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise AnotherRuns("another scenario runs now; wait for its verdict, or stop it") from None
+                time.sleep(0.01)
         yield
 
 

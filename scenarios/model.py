@@ -63,7 +63,7 @@ class FaultWindow:
     noticed_s: float | None = None
     """From the injection until the system itself noticed; None where it did not."""
     recovery_s: float | None = None
-    """From the fault's end until the last event committed before that end was notified of; 0 when none was waiting."""
+    """From the fault's end until every event committed by then, and the first one after it, was notified of."""
 
 
 @dataclass(frozen=True, slots=True)

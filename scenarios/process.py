@@ -33,7 +33,7 @@ def main(run_id: str, name: str, seed: int, minutes: float) -> int:
     log = journal.Journal(settings, engine, run_id)
     scenario = find(name, minutes)
     try:
-        with journal.alone(settings):
+        with journal.alone(settings, patience_s=1.0):
             log.begin(name, settings.stack, seed)
             result = _run(settings, scenario, run_id, seed, log)
             log.end("stopped" if result is None else "finished", result)

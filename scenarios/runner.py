@@ -118,6 +118,11 @@ def run(
     return found
 
 
+def check_id(run_id: str) -> None:
+    """Raises ValueError for what is no run id, and so might name another file."""
+    uuid.UUID(run_id)
+
+
 def stop(settings: Settings, run_id: str) -> None:
     """Ask a run to restore the system and end; nothing happens where it has ended."""
     pid = _pid(settings, run_id)
