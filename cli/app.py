@@ -73,15 +73,9 @@ def main() -> None:
         _fail(f"nothing has been observed yet ({error}); `./alpes up` starts the observer")
     except httpx.HTTPError as error:
         _fail(f"the API did not answer: {error}; `./alpes status` tells how the parts are")
-    except _usage_error() as error:
+    except typer.TyperException as error:
         error.show()  # type: ignore[attr-defined]
         sys.exit(2)
-
-
-def _usage_error() -> type[Exception]:
-    import click
-
-    return click.ClickException
 
 
 def _fail(text: str, code: int = 1) -> None:
