@@ -1,1 +1,26 @@
-"""One module a page."""
+"""The pages. A new one is a module with a `PAGE`, and its line in `all_pages`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PageSpec:
+    path: str
+    """In the URL."""
+    title: str
+    """Marked for translation with `N_`."""
+    show: Callable[[], None]
+
+
+def all_pages() -> tuple[PageSpec, ...]:
+    """In the order of the navigation; the first is home."""
+    from dashboard.pages import latency, live, trace
+
+    return (
+        live.PAGE,
+        trace.PAGE,
+        latency.PAGE,
+    )

@@ -1,0 +1,162 @@
+"""Figures. Each is made once for a version of its data and shared; what the reader zoomed to is kept (`uirevision`)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import plotly.graph_objects as go
+
+from dashboard.i18n import _, milliseconds
+from dashboard.view_models import words
+from dashboard.view_models.faults import FaultWindow
+from dashboard.view_models.latencies import Point, Rate, rolling
+
+COLOURS = {"CommissionCalculated": "#4c8bf5", "CommissionApproved": "#1fa97a"}
+LINES = {"p50": ("#7a8699", "solid", 0.5), "p95": ("#c77700", "dash", 0.95)}
+CONFIG = {
+    "displaylogo": False,
+    "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
+    "toImageButtonOptions": {"format": "png", "scale": 2},
+}
+
+
+def end_to_end(points: Sequence[Point], windows: Sequence[FaultWindow], zone: str | None) -> go.Figure:
+    """Each event a point, the percentiles of the last fifty, and when something was broken on purpose."""
+    figure = go.Figure()
+    at = [_at(point.at_us / 1e6, zone) for point in points]
+    values = [point.ms for point in points]
+    for kind in sorted({point.type for point in points}):
+        these = [place for place, point in enumerate(points) if point.type == kind]
+        figure.add_scatter(
+            x=[at[place] for place in these],
+            y=[values[place] for place in these],
+            text=[points[place].commission_id for place in these],
+            mode="markers",
+            name=kind.removeprefix("Commission"),
+            marker={"color": COLOURS.get(kind, "#888"), "size": 5, "opacity": 0.75},
+            hovertemplate="%{y:.2f} ms<br>%{x|%H:%M:%S.%L}<br>%{text}<extra></extra>",
+        )
+    for name, (colour, dash, rank) in LINES.items():
+        line = rolling(values, rank)
+        label = f"{name} {milliseconds(line[-1])}" if line else name
+        figure.add_scatter(
+            x=at, y=line, mode="lines", name=label, line={"color": colour, "dash": dash, "width": 1.6}, hoverinfo="skip"
+        )
+    shade(figure, windows, zone, min((point.at_us / 1e6 for point in points), default=time.time()))
+    _lay_out(figure, "latency")
+    figure.update_yaxes(type="log", title="ms", dtick=1, tickformat="~g", minor={"ticks": ""})
+    return figure
+
+
+def shade(figure: go.Figure, windows: Sequence[FaultWindow], zone: str | None, since: float) -> None:
+    for window in windows:
+        end = window.ended_at or time.time()
+        if end < since:
+            continue
+        label = f"{window.fault} {words.part(window.part)}"
+        figure.add_vrect(
+            x0=_at(window.started_at, zone),
+            x1=_at(max(end, window.started_at + 0.2), zone),
+            fillcolor="#e5484d",
+            opacity=0.16,
+            line_width=0,
+            annotation={"text": label, "font": {"size": 10, "color": "#d13438"}},
+            annotation_position="top left",
+        )
+
+
+def histogram(values: Sequence[float]) -> go.Figure:
+    """How many events took how long."""
+    figure = go.Figure(
+        go.Histogram(
+            x=list(values), nbinsx=60, marker={"color": "#4c8bf5"}, hovertemplate="%{x} ms: %{y}<extra></extra>"
+        )
+    )
+    _lay_out(figure, "histogram")
+    figure.update_layout(bargap=0.05, showlegend=False)
+    figure.update_xaxes(title="ms")
+    figure.update_yaxes(title=_("events"))
+    return figure
+
+
+def ecdf(values: Sequence[float]) -> go.Figure:
+    """Which share of the events took at most so long."""
+    ordered = sorted(values)
+    share = [(place + 1) / len(ordered) for place in range(len(ordered))]
+    step = max(1, len(ordered) // 2000)
+    kept = sorted({*range(0, len(ordered), step), len(ordered) - 1} if ordered else set())
+    figure = go.Figure(
+        go.Scatter(
+            x=[ordered[place] for place in kept],
+            y=[share[place] for place in kept],
+            mode="lines",
+            line={"shape": "hv", "color": "#4c8bf5"},
+            hovertemplate="%{y:.1%} ≤ %{x:.2f} ms<extra></extra>",
+        )
+    )
+    _lay_out(figure, "ecdf")
+    figure.update_layout(showlegend=False)
+    figure.update_xaxes(title="ms", type="log", dtick=1, tickformat="~g")
+    figure.update_yaxes(title=_("share of events"), tickformat=".0%", range=[0, 1.02])
+    return figure
+
+
+def rates(found: Sequence[Rate], windows: Sequence[FaultWindow], zone: str | None) -> go.Figure:
+    figure = go.Figure()
+    at = [_at(rate.at, zone) for rate in found]
+    figure.add_scatter(
+        x=at, y=[rate.produced for rate in found], name=_("committed / s"), mode="lines", line={"color": "#4c8bf5"}
+    )
+    figure.add_scatter(
+        x=at,
+        y=[rate.consumed for rate in found],
+        name=_("notified / s"),
+        mode="lines",
+        line={"color": "#1fa97a", "dash": "dash"},
+    )
+    shade(figure, windows, zone, found[0].at if found else time.time())
+    _lay_out(figure, "rates")
+    figure.update_yaxes(title=_("events / s"), rangemode="tozero")
+    return figure
+
+
+def backlog(found: Sequence[Rate], windows: Sequence[FaultWindow], zone: str | None) -> go.Figure:
+    figure = go.Figure()
+    at = [_at(rate.at, zone) for rate in found]
+    figure.add_scatter(
+        x=at,
+        y=[rate.backlog for rate in found],
+        mode="lines",
+        fill="tozeroy",
+        line={"color": "#c77700"},
+        name=_("backlog"),
+    )
+    shade(figure, windows, zone, found[0].at if found else time.time())
+    _lay_out(figure, "backlog")
+    figure.update_layout(showlegend=False)
+    figure.update_yaxes(title=_("events"), rangemode="tozero")
+    return figure
+
+
+def config(name: str) -> dict[str, Any]:
+    """The button that saves a PNG names the file."""
+    return CONFIG | {"toImageButtonOptions": {"format": "png", "scale": 2, "filename": f"alpes-{name}"}}
+
+
+def _lay_out(figure: go.Figure, revision: str) -> None:
+    figure.update_layout(
+        margin={"l": 4, "r": 4, "t": 8, "b": 4},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right", "font": {"size": 11}},
+        uirevision=revision,
+        hovermode="closest",
+    )
+
+
+def _at(seconds: float, zone: str | None) -> datetime:
+    """Naive, in the reader's zone: plotly draws a time as it is written."""
+    at = datetime.fromtimestamp(seconds, UTC)
+    return at.astimezone(ZoneInfo(zone) if zone else None).replace(tzinfo=None)
