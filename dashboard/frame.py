@@ -13,14 +13,14 @@ from dashboard import i18n, resources
 from dashboard.components import lights, live_html
 from dashboard.guard import guarded
 from dashboard.i18n import _
-from dashboard.pages import all_pages
+from dashboard.screens import all_pages
 
 ASSETS = Path(__file__).parent / "assets"
 
 
 def run() -> None:
     st.set_page_config(page_title="Alpes · Outbox", page_icon=str(ASSETS / "icon.svg"), layout="wide")
-    i18n.use(lambda: st.session_state.get("language", "en"))
+    i18n.use(lambda: (st.session_state.get("language", "en"), st.context.locale))
     _choose_language()
     st.html(ASSETS / "frame.css")
     st.html(ASSETS / "live.css")

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from babel import Locale
+from babel import Locale, UnknownLocaleError
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
@@ -20,18 +20,24 @@ LOCALE = Path(__file__).parent / "locale"
 LANGUAGES = {"en": "English", "es": "Español"}
 DOMAIN = "dashboard"
 
-_resolve: Callable[[], str] = lambda: "en"  # noqa: E731 — replaced by the frame
+_resolve: Callable[[], tuple[str, str | None]] = lambda: ("en", None)  # noqa: E731 — replaced by the frame
 
 
-def use(resolve: Callable[[], str]) -> None:
-    """Say how the language of whoever is asking is found."""
+def use(resolve: Callable[[], tuple[str, str | None]]) -> None:
+    """Say how the language of whoever is asking is found, and the browser's locale."""
     global _resolve
     _resolve = resolve
 
 
 def language() -> str:
-    found = _resolve()
+    found = _resolve()[0]
     return found if found in LANGUAGES else "en"
+
+
+def culture() -> str:
+    """How numbers are written: as the browser's locale has it where it is of the language chosen (`es_CO`, `en_GB`)."""
+    code, browser = language(), _resolve()[1]
+    return _known(code, browser or code)
 
 
 def chosen(browser: str | None, query: str | None) -> str:
@@ -64,9 +70,12 @@ def _texts(code: str) -> dict[str, str]:
 
 
 @cache
-def _locale(code: str) -> Locale:
-    # Spanish as it is written in the Americas groups four digits too, as English does.
-    return Locale.parse({"en": "en_US", "es": "es_419"}[code])
+def _known(code: str, browser: str) -> str:
+    try:
+        found = Locale.parse(browser.replace("-", "_"))
+    except (ValueError, UnknownLocaleError):
+        return code
+    return str(found) if found.language == code else code
 
 
 def number(value: float | None, digits: int = 0) -> str:
@@ -74,16 +83,18 @@ def number(value: float | None, digits: int = 0) -> str:
     if value is None:
         return "—"
     pattern = "#,##0" + ("." + "0" * digits if digits else "")
-    return str(format_decimal(value, format=pattern, locale=_locale(language())))
+    return str(format_decimal(value, format=pattern, locale=culture()))
 
 
 def milliseconds(value: float | None) -> str:
-    """Three significant digits and the unit; seconds from ten thousand on."""
+    """About three significant digits and the unit; seconds from ten thousand on."""
     if value is None:
         return "—"
     if abs(value) >= 10_000:
         return f"{number(value / 1000, 1)} s"
-    return f"{number(value, 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2)} ms"
+    size = abs(value)
+    digits = 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 0.01 or not size else 3
+    return f"{number(value, digits)} ms"
 
 
 def clock(at: datetime, zone: str | None = None) -> str:

@@ -17,6 +17,7 @@ from dashboard.view_models.latencies import Point, Rate, rolling
 
 COLOURS = {"CommissionCalculated": "#4c8bf5", "CommissionApproved": "#1fa97a"}
 LINES = {"p50": ("#7a8699", "solid", 0.5), "p95": ("#c77700", "dash", 0.95)}
+TIMED = ("latency", "rates", "backlog")
 CONFIG = {
     "displaylogo": False,
     "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
@@ -100,7 +101,7 @@ def ecdf(values: Sequence[float]) -> go.Figure:
     )
     _lay_out(figure, "ecdf")
     figure.update_layout(showlegend=False)
-    figure.update_xaxes(title="ms", type="log", dtick=1, tickformat="~g")
+    figure.update_xaxes(title="ms", type="log", tickformat="~g")
     figure.update_yaxes(title=_("share of events"), tickformat=".0%", range=[0, 1.02])
     return figure
 
@@ -138,7 +139,7 @@ def backlog(found: Sequence[Rate], windows: Sequence[FaultWindow], zone: str | N
     shade(figure, windows, zone, found[0].at if found else time.time())
     _lay_out(figure, "backlog")
     figure.update_layout(showlegend=False)
-    figure.update_yaxes(title=_("events"), rangemode="tozero")
+    figure.update_yaxes(title=_("events"), rangemode="tozero", minallowed=0)
     return figure
 
 
@@ -154,6 +155,8 @@ def _lay_out(figure: go.Figure, revision: str) -> None:
         uirevision=revision,
         hovermode="closest",
     )
+    if revision in TIMED:
+        figure.update_xaxes(tickformat="%H:%M:%S")  # no names of months: plotly knows them in English only
 
 
 def _at(seconds: float, zone: str | None) -> datetime:

@@ -62,7 +62,8 @@ def _chip(part: PartHealth) -> Html:
     sign, colour = SIGNS[part.light]
     detail = words.sentence(part.detail)
     more = f" · {detail}" if part.light == "behind" and len(detail) < 24 else ""
-    more = f" · {_('down')}" if part.light == "down" else more
+    if part.light == "down":
+        more = " · " + _("down")
     hint = f"{words.part_hint(part.part)}\n{detail}"
     body = join([tag("span", f"{sign} ", class_=colour), words.part(part.part) + more])
     return tag("span", body, class_=f"chip {part.light}", title=hint)

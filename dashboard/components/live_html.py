@@ -40,7 +40,7 @@ def show(html: str, key: str) -> str | None:
 def once(what: str, version: object, draw: Callable[[], str]) -> str:
     """The HTML of this version, drawn by the first page that asks and shared by all others."""
     kept = resources.rendered()
-    key = (what, i18n.language(), zone())
+    key = (what, i18n.language(), i18n.culture(), zone())
     found = kept.get(key)
     if found is None or found[0] != version:
         found = (version, draw())
@@ -62,7 +62,7 @@ def figure(what: str, version: object, draw: Callable[[], Any]) -> Any:
     import json
 
     kept = resources.figures()
-    key = (what, i18n.language(), zone())
+    key = (what, i18n.language(), i18n.culture(), zone())
     found = kept.get(key)
     if found is None or found[0] != version:
         found = (version, json.loads(draw().to_json()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dashboard.components.markup import Html, table, tag
+from dashboard.components.waterfall import hop_label
 from dashboard.i18n import _, milliseconds, number
 from dashboard.view_models.latencies import END_TO_END, Quantiles
 
@@ -40,4 +41,4 @@ def _name(name: str) -> Html:
         "published→received": _("the broker, to the worker"),
         "received→persisted": _("the notification's transaction"),
     }.get(name, "")
-    return tag("span", name.replace("→", " → "), title=meaning)
+    return tag("span", hop_label(name), title=meaning)

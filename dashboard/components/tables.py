@@ -86,6 +86,25 @@ def _outbox(state: DatabaseState, watermark: int | None, zone: str | None) -> Ht
     return join([table(head, body, "outbox_event"), "" if body else empty(_("The outbox is empty."))])
 
 
+def newest(rows: Sequence[OutboxRow], zone: str | None) -> Html:
+    """Outbox rows as ways into their traces."""
+    head = (("seq", ""), (_("type"), ""), (_("event"), ""), (_("commission"), ""), (_("occurred"), ""))
+    body = [
+        (
+            str(row.seq),
+            (
+                row.seq,
+                row.type,
+                trace_link(row.id, row.id),
+                trace_link(row.aggregate_id),
+                tag("span", clock(row.occurred_at, zone), class_="mono"),
+            ),
+        )
+        for row in rows
+    ]
+    return table(head, body)
+
+
 def _captured(row: OutboxRow, hops: Mapping[str, int], watermark: int | None) -> Html:
     if "captured" in hops and "committed" in hops:
         between = (hops["captured"] - hops["committed"]) / 1000
@@ -131,8 +150,8 @@ def message(found: Observed, deliveries: int, zone: str | None) -> Html:
     pairs: list[tuple[str, object]] = [
         (_("message"), tag("span", where, class_="mono")),
         (_("key"), tag("span", found.key or "—", class_="mono clip", title=f"{found.key}\n{found.aggregate_id or ''}")),
-        (_("publish time"), f"{instant(found.publish_us, zone)} · {_('event time')} {event_time}"),
-        (_("properties"), f"{properties} · {_('deliveries')} {number(deliveries)}"),
+        (_("publish time"), " ".join((instant(found.publish_us, zone), "·", _("event time"), event_time))),
+        (_("properties"), " ".join((properties, "·", _("deliveries"), number(deliveries)))),
     ]
     if found.event_id:
         pairs.insert(0, (_("event"), trace_link(found.event_id, f"{found.event_id} →")))

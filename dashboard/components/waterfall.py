@@ -50,6 +50,12 @@ def hop_name(hop: str) -> str:
     }.get(hop, hop)
 
 
+def hop_label(name: str) -> str:
+    """Of `from→to`."""
+    first, _arrow, second = name.partition("→")
+    return f"{hop_name(first)} → {hop_name(second)}"
+
+
 def things(trace: Trace, zone: str | None) -> list[tuple[str, str, Html]]:
     """For each hop: its name, what it is, and the thing itself."""
     event = trace.event

@@ -7,12 +7,12 @@ from concurrent.futures import TimeoutError as TookTooLong
 import streamlit as st
 
 from dashboard import i18n, resources
-from dashboard.components import live_html, waterfall
+from dashboard.components import live_html, tables, waterfall
 from dashboard.components.card import card
 from dashboard.components.markup import empty, notice
 from dashboard.guard import guarded
-from dashboard.i18n import N_, _, clock, milliseconds, number
-from dashboard.pages import PageSpec
+from dashboard.i18n import N_, _, milliseconds, number
+from dashboard.screens import PageSpec
 from dashboard.view_models import how, tracing, words
 from dashboard.view_models.commands import within
 from dashboard.view_models.tracing import Found, Trace
@@ -33,7 +33,7 @@ def show() -> None:
     except TookTooLong:
         found = Found(problem=_("no answer in time"))
     if found.problem:
-        live_html.show(notice(f"{_('The database is down')}: {words.sentence(found.problem)}"), "trace_down")
+        live_html.show(notice(_("The database is down") + f": {words.sentence(found.problem)}"), "trace_down")
         st.button(_("Look again"))
         return
     if not found.events:
@@ -66,20 +66,15 @@ def _search() -> str:
 
 
 def _newest() -> None:
-    rows = resources.refresher().database.outbox[:10]
+    rows = resources.refresher().database.outbox
     if not rows:
         live_html.show(
             empty(_("Nothing to trace yet. Issue a command on the Live page, then follow its event here.")),
             "trace_empty",
         )
         return
-    st.markdown(_("Paste an id above, or follow one of the newest events:"))
-    for row in rows:
-        label = f"{clock(row.occurred_at, live_html.zone())} · {row.type} · {row.id}"
-        if st.button(label, key=f"newest-{row.id}", type="tertiary"):
-            from dashboard import frame
-
-            frame.open_trace(row.id)
+    with card("newest", _("The newest events"), _("Paste an id above, or follow one of these.")):
+        live_html.show(tables.newest(rows, live_html.zone()), "trace_newest")
 
 
 def _choose(found: Found) -> OutboxRow:
@@ -106,7 +101,7 @@ def _trace(event: OutboxRow) -> None:
         trace = within(lambda: tracing.read(resources.application(), resources.settings(), event), READ_WITHIN_S)
     except (DatabaseUnavailable, TookTooLong) as error:
         sentence = words.sentence(str(error)) or _("no answer in time")
-        live_html.show(notice(f"{_('The database is down')}: {sentence}"), "trace_down")
+        live_html.show(notice(_("The database is down") + f": {sentence}"), "trace_down")
         return
     title = _("{type} · from command to notification {ms}").format(type=event.type, ms=milliseconds(trace.total_ms))
     if trace.total_ms is None:

@@ -1,4 +1,8 @@
-"""The pages. A new one is a module with a `PAGE`, and its line in `all_pages`."""
+"""The pages. A new one is a module with a `PAGE`, and its line in `all_pages`.
+
+The folder may not be called `pages`: beside its entry, Streamlit runs the files of a folder of that name as scripts of
+their own whenever someone comes to one of them first, before the entry has said what the pages are.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ class PageSpec:
 
 def all_pages() -> tuple[PageSpec, ...]:
     """In the order of the navigation; the first is home."""
-    from dashboard.pages import latency, live, trace
+    from dashboard.screens import latency, live, trace
 
     return (
         live.PAGE,

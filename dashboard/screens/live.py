@@ -14,7 +14,7 @@ from dashboard.components.card import card
 from dashboard.components.markup import empty, join, notice
 from dashboard.guard import guarded
 from dashboard.i18n import N_, _
-from dashboard.pages import PageSpec
+from dashboard.screens import PageSpec
 from dashboard.view_models import how, latencies
 from dashboard.view_models.reconciling import counts
 

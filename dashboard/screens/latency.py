@@ -13,9 +13,10 @@ from dashboard import resources
 from dashboard.components import charts, live_html, percentile_table
 from dashboard.components.card import card
 from dashboard.components.markup import empty
+from dashboard.components.waterfall import hop_label
 from dashboard.guard import guarded
 from dashboard.i18n import N_, _, number
-from dashboard.pages import PageSpec
+from dashboard.screens import PageSpec
 from dashboard.view_models import how, latencies
 from dashboard.view_models.database_reader import KEEP
 from dashboard.view_models.latencies import END_TO_END, HOP_NAMES
@@ -69,22 +70,24 @@ def show() -> None:
 
 def _choices() -> tuple[str, str]:
     names = {
-        "1m": _("1 minute"),
-        "5m": _("5 minutes"),
-        "15m": _("15 minutes"),
-        "1h": _("1 hour"),
-        "n1000": _("last {n} events").format(n=number(1000)),
-        "all": _("all kept ({n} at most)").format(n=number(KEEP)),
+        "1m": "1 min",
+        "5m": "5 min",
+        "15m": "15 min",
+        "1h": "1 h",
+        "n1000": _("last {n}").format(n=number(1000)),
+        "all": _("all"),
     }
-    hops = {END_TO_END: _("command to notification"), **{name: name.replace("→", " → ") for name in HOP_NAMES}}
-    left, right, export = st.columns([1.6, 1.2, 0.8], vertical_alignment="bottom")
+    hops = {END_TO_END: _("command to notification"), **{name: hop_label(name) for name in HOP_NAMES}}
+    left, right, export = st.columns([1.5, 1.2, 0.8], vertical_alignment="bottom")
     window = left.segmented_control(
         _("Window"),
         list(names),
         format_func=names.__getitem__,
         default="all",
         key="latency_window",
-        help=_("Events notified in this time, among those this page keeps in memory."),
+        help=_("Events notified in this time, among the last {n} that this page's server keeps in memory.").format(
+            n=number(KEEP)
+        ),
     )
     hop = right.selectbox(
         _("Hop"),
@@ -118,7 +121,7 @@ def _tick(slots: Slots, window: str, hop: str) -> None:
     found = latencies.rates(samples, WINDOWS[window][0], time.time())
     windows, zone = refresher.fault_history.windows(), live_html.zone()
     version = (len(found), found[-1].at if found else 0, refresher.fault_history.version, window)
-    for name, slot in (("rates", slots.rates), ("backlog", slots.backlog)):
+    for name, slot, height in (("rates", slots.rates, 252), ("backlog", slots.backlog, 330)):
         with slot:
             if len(found) < 2:
                 live_html.show(
@@ -126,7 +129,7 @@ def _tick(slots: Slots, window: str, hop: str) -> None:
                 )
                 continue
             draw = partial(getattr(charts, name), found, windows, zone)
-            _plot(name, live_html.figure(name, version, draw), 240)
+            _plot(name, live_html.figure(name, version, draw), height)
 
 
 def _percentiles(slots: Slots, window: str, hop: str) -> None:
@@ -147,7 +150,7 @@ def _percentiles(slots: Slots, window: str, hop: str) -> None:
                 live_html.show(empty(_("Nothing measured in this window.")), f"{name}_empty")
                 continue
             draw = partial(getattr(charts, name), values)
-            _plot(name, live_html.figure(name, version, draw), 260)
+            _plot(name, live_html.figure(name, version, draw), 330)
 
 
 def _measured(events: list[Timed]) -> int:
