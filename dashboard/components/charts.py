@@ -10,47 +10,17 @@ from zoneinfo import ZoneInfo
 
 import plotly.graph_objects as go
 
-from dashboard.i18n import _, milliseconds
+from dashboard.i18n import _
 from dashboard.view_models import words
 from dashboard.view_models.faults import FaultWindow
-from dashboard.view_models.latencies import Point, Rate, rolling
+from dashboard.view_models.latencies import Rate
 
-COLOURS = {"CommissionCalculated": "#4c8bf5", "CommissionApproved": "#1fa97a"}
-LINES = {"p50": ("#7a8699", "solid", 0.5), "p95": ("#c77700", "dash", 0.95)}
-TIMED = ("latency", "rates", "backlog")
+TIMED = ("rates", "backlog")
 CONFIG = {
     "displaylogo": False,
     "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
     "toImageButtonOptions": {"format": "png", "scale": 2},
 }
-
-
-def end_to_end(points: Sequence[Point], windows: Sequence[FaultWindow], zone: str | None) -> go.Figure:
-    """Each event a point, the percentiles of the last fifty, and when something was broken on purpose."""
-    figure = go.Figure()
-    at = [_at(point.at_us / 1e6, zone) for point in points]
-    values = [point.ms for point in points]
-    for kind in sorted({point.type for point in points}):
-        these = [place for place, point in enumerate(points) if point.type == kind]
-        figure.add_scatter(
-            x=[at[place] for place in these],
-            y=[values[place] for place in these],
-            text=[points[place].commission_id for place in these],
-            mode="markers",
-            name=kind.removeprefix("Commission"),
-            marker={"color": COLOURS.get(kind, "#888"), "size": 5, "opacity": 0.75},
-            hovertemplate="%{y:.2f} ms<br>%{x|%H:%M:%S.%L}<br>%{text}<extra></extra>",
-        )
-    for name, (colour, dash, rank) in LINES.items():
-        line = rolling(values, rank)
-        label = f"{name} {milliseconds(line[-1])}" if line else name
-        figure.add_scatter(
-            x=at, y=line, mode="lines", name=label, line={"color": colour, "dash": dash, "width": 1.6}, hoverinfo="skip"
-        )
-    shade(figure, windows, zone, min((point.at_us / 1e6 for point in points), default=time.time()))
-    _lay_out(figure, "latency")
-    figure.update_yaxes(type="log", title="ms", dtick=1, tickformat="~g", minor={"ticks": ""})
-    return figure
 
 
 def shade(figure: go.Figure, windows: Sequence[FaultWindow], zone: str | None, since: float) -> None:

@@ -11,7 +11,7 @@ from dashboard.view_models.snapshot import HealthState
 from stacks.health import PartHealth
 
 MAIN = ("database", "relay", "source", "broker", "notifications")
-"""On an event's way: always shown. The others only when they are not well."""
+"""On an event's way: always shown. The others only when they are down."""
 SIGNS = {"ok": ("●", "ok"), "behind": ("▲", "warn"), "down": ("✕", "bad")}
 
 
@@ -26,13 +26,15 @@ def badge(stack: str, health: HealthState) -> Html:
 def lights(health: HealthState) -> Html:
     if not health.version:
         return tag("span", _("looking at the parts…"), class_="soft")
-    shown = [part for part in health.parts if part.part.partition("-")[0] in MAIN or part.light != "ok"]
+    shown = [part for part in health.parts if part.part.partition("-")[0] in MAIN or part.light == "down"]
     others = [part for part in health.parts if part not in shown]
     chips = [_chip(part) for part in shown]
     if others:
         title = "\n".join(f"{words.part(part.part)}: {words.sentence(part.detail)}" for part in others)
-        good = join([tag("span", "● ", class_="ok"), _("{n} more").format(n=len(others))])
-        chips.append(tag("span", good, class_="chip", title=title))
+        light = "ok" if all(part.light == "ok" for part in others) else "behind"
+        sign, colour = SIGNS[light]
+        body = join([tag("span", f"{sign} ", class_=colour), _("{n} more").format(n=len(others))])
+        chips.append(tag("span", body, class_=f"chip {light}", title=title))
     return join(chips)
 
 

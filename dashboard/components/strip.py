@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from dashboard.components.markup import Html, join, tag, trace_link
 from dashboard.i18n import _, number
+from dashboard.view_models import words
 from dashboard.view_models.reconciling import STAYS_S, Counts, Judgement, Missing
 
 
-def strip(counts: Counts, judgement: Judgement, missing: Missing | None) -> Html:
-    return join([_verdict(counts, judgement), _rows(counts, judgement), _ids(missing) if missing else ""])
+def strip(counts: Counts, judgement: Judgement, missing: Missing | None, down: tuple[str, ...] = ()) -> Html:
+    """`down`: names of the parts that are away, which may be why."""
+    return join([_verdict(counts, judgement, down), _rows(counts, judgement), _ids(missing) if missing else ""])
 
 
-def _verdict(counts: Counts, judgement: Judgement) -> Html:
+def _verdict(counts: Counts, judgement: Judgement, down: tuple[str, ...]) -> Html:
     sentence, colour = {
         "equal": (_("✓ Equal: nothing lost, nothing doubled"), "ok"),
         "in_flight": (_("▲ {n} on their way").format(n=number(counts.in_flight)), "warn"),
         "differs": (_("✕ They differ for more than {n} s").format(n=number(STAYS_S)), "bad"),
         "unknown": (_("? A source cannot be read now"), "warn"),
     }[judgement]
+    if judgement == "differs" and down:
+        sentence = _("✕ {n} wait for more than {s} s: {part} is down").format(
+            n=number(counts.in_flight), s=number(STAYS_S), part=", ".join(words.part(part) for part in down)
+        )
     if judgement == "equal" and not counts.committed:
         sentence, colour = _("Nothing committed yet: all sources are empty"), "soft"
     return tag("div", sentence, class_=f"verdict {colour}", role="status")

@@ -22,7 +22,10 @@ from dashboard.view_models.database_reader import KEEP
 from dashboard.view_models.latencies import END_TO_END, HOP_NAMES
 from dashboard.view_models.snapshot import Timed
 
-REFRESH_S = 2.0
+LOOK_S = 1.0
+REDRAW_S = 3.0
+SOME = 5
+"""Samples there must be before the rates are worth a chart."""
 WINDOWS: dict[str, tuple[float | None, int | None]] = {
     "1m": (60, None),
     "5m": (300, None),
@@ -65,7 +68,8 @@ def show() -> None:
         )
     with right:
         backlog = card("backlog", _("Backlog"), _("Events committed and not yet notified."))
-    _tick(Slots(body, histogram, ecdf, rates, backlog), window, hop)
+    _draw(Slots(body, histogram, ecdf, rates, backlog), window, hop)
+    _redraw_when_changed()
 
 
 def _choices() -> tuple[str, str]:
@@ -111,25 +115,40 @@ def _choices() -> tuple[str, str]:
     return window or "all", hop
 
 
-@st.fragment(run_every=REFRESH_S)
-@guarded
-def _tick(slots: Slots, window: str, hop: str) -> None:
+def _draw(slots: Slots, window: str, hop: str) -> None:
     refresher = resources.refresher()
-    refresher.look()
+    st.session_state["latency_drawn"] = (_now(), time.monotonic())
     _percentiles(slots, window, hop)
-    samples = refresher.samples()
-    found = latencies.rates(samples, WINDOWS[window][0], time.time())
+    found = latencies.rates(refresher.samples(), WINDOWS[window][0], time.time())
     windows, zone = refresher.fault_history.windows(), live_html.zone()
     version = (len(found), found[-1].at if found else 0, refresher.fault_history.version, window)
     for name, slot, height in (("rates", slots.rates, 252), ("backlog", slots.backlog, 330)):
         with slot:
-            if len(found) < 2:
+            if len(found) < SOME - 1:
                 live_html.show(
                     empty(_("Counting since this page's server started; a moment, please.")), f"{name}_empty"
                 )
                 continue
             draw = partial(getattr(charts, name), found, windows, zone)
             _plot(name, live_html.figure(name, version, draw), height)
+
+
+@st.fragment(run_every=LOOK_S)
+@guarded
+def _redraw_when_changed() -> None:
+    """A plotly figure costs tens of milliseconds to send: an idle page sends none."""
+    resources.refresher().look()
+    drawn, at = st.session_state["latency_drawn"]
+    if _now() != drawn and time.monotonic() - at >= REDRAW_S:
+        st.rerun()
+
+
+def _now() -> tuple[object, ...]:
+    """What the page shows depends on this; the passing of time alone redraws nothing."""
+    refresher = resources.refresher()
+    database = refresher.database
+    counts = (database.committed, database.notified, len(refresher.samples()) < SOME)
+    return (*counts, _measured(list(database.timed[-500:])), refresher.fault_history.version)
 
 
 def _percentiles(slots: Slots, window: str, hop: str) -> None:

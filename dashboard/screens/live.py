@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import resources
-from dashboard.components import charts, command_form, feed_controls, flow, live_html, strip, tables
+from dashboard.components import command_form, feed_controls, flow, live_html, scatter, strip, tables
 from dashboard.components.card import card
 from dashboard.components.markup import empty, join, notice
 from dashboard.guard import guarded
@@ -133,9 +134,9 @@ def _strip() -> None:
         ids.want()
         refresher.doubt()
     shown = ids.found if judgement == "differs" else None
-    live_html.show(
-        live_html.once("strip", (found, judgement, shown), lambda: strip.strip(found, judgement, shown)), "strip"
-    )
+    down = tuple(part.part for part in refresher.health.down())
+    draw = partial(strip.strip, found, judgement, shown, down)
+    live_html.show(live_html.once("strip", (found, judgement, shown, down), draw), "strip")
 
 
 def _latency(zone: str | None) -> None:
@@ -151,13 +152,7 @@ def _latency(zone: str | None) -> None:
     windows = refresher.fault_history.windows()
     open_now = int(time.time()) if any(window.ended_at is None for window in windows) else 0
     version = (refresher.database.version, refresher.fault_history.version, open_now)
-    st.plotly_chart(
-        live_html.figure("latency", version, lambda: charts.end_to_end(points, windows, zone)),
-        width="stretch",
-        height=214,
-        key="latency",
-        config=charts.config("latency"),
-    )
+    live_html.show(live_html.once("latency", version, lambda: scatter.chart(points, windows, zone)), "latency")
 
 
 PAGE = PageSpec("live", N_("Live"), show)

@@ -16,6 +16,7 @@ from settings import Settings
 from stacks.faults import Lease
 
 KEEP = 100
+MISSED_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,9 @@ class FaultHistory:
             known = {(window.part, window.started_at) for window in self._windows}
             for lease in leases.values():
                 if (lease.part, lease.started_at) not in known:
-                    self._windows.append(FaultWindow(lease.part, lease.fault, lease.started_at, None))
+                    # One that ran out long before it is first seen: how long the part was away after is not known.
+                    over = lease.expires_at if lease.expires_at < now - MISSED_S else None
+                    self._windows.append(FaultWindow(lease.part, lease.fault, lease.started_at, over))
                     self.version += 1
             for place, window in enumerate(self._windows):
                 last = leases.get(window.part)
