@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
 import time
 import uuid
@@ -13,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import psutil
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from application import Application
 from bench.filling import fill
@@ -162,32 +164,30 @@ def _delays(page: Any, application: Application, commissions: dict[str, str]) ->
 
 
 class _Ticks:
-    """Times from a request for a rerun to its end, as the browser saw them on the websocket."""
+    """How long the server takes for a refresh: from its first message of one to its last, as the browser got them."""
 
     def __init__(self, page: Any) -> None:
         self._found: list[float] = []
-        self._asked: list[float] = []
+        self._began: float | None = None
         session = page.context.new_cdp_session(page)
         session.send("Network.enable")
-        session.on("Network.webSocketFrameSent", lambda event: self._asked.append(event["timestamp"]))
         session.on("Network.webSocketFrameReceived", self._received)
 
     def begin(self) -> None:
         self._found.clear()
-        self._asked.clear()
 
     def end(self) -> list[float]:
         return list(self._found)
 
     def _received(self, event: Any) -> None:
-        import base64
-
-        from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-
         message = ForwardMsg()
         message.ParseFromString(base64.b64decode(event["response"]["payloadData"]))
-        if message.WhichOneof("type") == "script_finished" and self._asked:
-            self._found.append((event["timestamp"] - self._asked.pop(0)) * 1000)
+        kind = message.WhichOneof("type")
+        if kind == "new_session":
+            self._began = event["timestamp"]
+        elif kind == "script_finished" and self._began is not None:
+            self._found.append((event["timestamp"] - self._began) * 1000)
+            self._began = None
 
 
 @contextmanager

@@ -7,11 +7,15 @@ export default function ({ data, parentElement, setTriggerValue, setStateValue }
     root.className = "alpes-live";
     parentElement.appendChild(root);
   }
-  if (root.shown !== data.html) {
-    const wanted = document.createElement("template");
-    wanted.innerHTML = data.html;
-    morph(root, wanted.content, root.shown !== undefined);
-    root.shown = data.html;
+  if (root.mark !== data.mark) {
+    if (data.html === null) {
+      setTriggerValue("lost", data.mark);
+    } else {
+      const wanted = document.createElement("template");
+      wanted.innerHTML = data.html;
+      morph(root, wanted.content, root.mark !== undefined);
+      root.mark = data.mark;
+    }
   }
   root.onclick = (event) => {
     const go = event.target.closest("[data-go]");

@@ -27,8 +27,22 @@ def _component() -> Any:
 
 
 def show(html: str, key: str) -> str | None:
-    """Draw it; the `data-pick` value that was clicked last. A click on a `data-go` link opens that trace."""
-    made = _component()(data={"html": html}, key=f"live-{key}", on_go_change=_nothing, on_picked_change=_nothing)
+    """Draw it; the `data-pick` value that was clicked last. A click on a `data-go` link opens that trace.
+
+    What this session was sent already is not sent again: only its mark. A page that lost it meanwhile asks for it.
+    """
+    name, mark = f"live-{key}", str(hash(html))
+    sent = st.session_state.setdefault("live_sent", {})
+    lost = getattr(st.session_state.get(name), "lost", None)
+    body = None if sent.get(name) == mark and not lost else html
+    sent[name] = mark
+    made = _component()(
+        data={"mark": mark, "html": body},
+        key=name,
+        on_go_change=_nothing,
+        on_picked_change=_nothing,
+        on_lost_change=_nothing,
+    )
     if made.go:
         from dashboard import frame
 

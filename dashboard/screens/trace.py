@@ -131,10 +131,12 @@ def _look_again(event: OutboxRow) -> None:
 
 
 def _things(trace: Trace) -> None:
-    columns = st.columns(3)
-    for place, (title, meaning, html) in enumerate(waterfall.things(trace, live_html.zone())):
-        with columns[place % 3], card(f"thing-{place}", title, meaning):
-            live_html.show(html, f"thing-{place}-{trace.event.id}-{i18n.language()}")
+    things = waterfall.things(trace, live_html.zone())
+    for row in (0, 3):
+        for place, column in enumerate(st.columns(3), start=row):
+            title, meaning, html = things[place]
+            with column, card(f"thing-{place}", title, meaning):
+                live_html.show(html, f"thing-{place}-{trace.event.id}-{i18n.language()}")
 
 
 PAGE = PageSpec("trace", N_("Trace"), show)
