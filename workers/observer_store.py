@@ -135,6 +135,15 @@ class ObserverStore:
         )
         return {row[0]: row[1] for row in self._db.execute(query, (topic, correlation_id))}
 
+    def published_among(self, event_ids: Sequence[str]) -> set[str]:
+        """Those of the ids that some message carried."""
+        found: set[str] = set()
+        for start in range(0, len(event_ids), 500):
+            some = event_ids[start : start + 500]
+            query = f"SELECT event_id FROM published WHERE event_id IN ({','.join('?' * len(some))})"
+            found |= {row[0] for row in self._db.execute(query, tuple(some))}
+        return found
+
     def feed(
         self,
         topic: str | None = None,
