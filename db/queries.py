@@ -179,6 +179,18 @@ def notification_ids(connection: Connection, correlation_id: str | None = None) 
     return _ids(connection, select(notification.c.event_id), notification.c.correlation_id, correlation_id)
 
 
+def unsettled(connection: Connection, event_ids: Sequence[str]) -> set[str]:
+    """Those of these committed events that are neither notified of nor dead-lettered."""
+    found: set[str] = set()
+    for start in range(0, len(event_ids), 500):
+        chunk = list(event_ids[start : start + 500])
+        committed = set(connection.scalars(select(outbox_event.c.id).where(outbox_event.c.id.in_(chunk))))
+        notified = set(connection.scalars(select(notification.c.event_id).where(notification.c.event_id.in_(chunk))))
+        dead = set(connection.scalars(select(dead_letter.c.event_id).where(dead_letter.c.event_id.in_(chunk))))
+        found |= committed - notified - dead
+    return found
+
+
 def dead_letter_ids(connection: Connection, correlation_id: str | None = None) -> set[str]:
     """Event ids that were dead-lettered at least once, requeued ones included."""
     query = select(dead_letter.c.event_id).where(dead_letter.c.event_id.is_not(None))

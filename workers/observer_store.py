@@ -6,6 +6,7 @@ deliveries of each topic; the ids of distinct events published are kept for all,
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 from collections.abc import Collection, Sequence
@@ -204,6 +205,16 @@ class ObserverStore:
                 " (SELECT n FROM message WHERE topic = ? ORDER BY n DESC LIMIT 1 OFFSET ?)",
                 (topic, topic, KEEP),
             )
+
+
+def recently_published(path: Path, limit: int) -> list[str]:
+    """Event ids of the newest messages that brought one; none while the store cannot be read."""
+    query = "SELECT DISTINCT event_id FROM (SELECT event_id, op FROM message ORDER BY n DESC LIMIT ?) WHERE op = 'c'"
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=1)) as store:
+            return [row[0] for row in store.execute(query, (limit,)) if row[0] is not None]
+    except sqlite3.OperationalError:
+        return []
 
 
 def _observed(row: sqlite3.Row) -> Observed:
