@@ -16,9 +16,9 @@ from db.engine import READ, connect
 from db.errors import DatabaseUnavailable, translated
 from settings import Settings
 from stacks import instance, native, processes
+from stacks.controls import control
 from stacks.native import java, libraries, mysql
 from stacks.native.artifacts import cache, missing
-from stacks.supervisor import Supervisor
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def _general(settings: Settings) -> list[Finding]:
         Finding("Python", sys.version_info >= (3, 11), version, "install Python 3.11 or newer"),
         Finding("disk", free > 1_000_000_000, f"{free / 1e9:.1f} GB free", f"free some space for {settings.home}"),
     ]
-    if not Supervisor(settings).running():
+    if not control(settings).running():
         ports = {
             "api_port": settings.api_port,
             "dashboard_port": settings.dashboard_port,

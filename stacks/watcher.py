@@ -31,15 +31,16 @@ HANGS_S = 30.0
 def main(settings: Settings, stop: threading.Event) -> None:
     engine = connect(settings.worker_url, pool_size=1)
     heart = Heartbeat(settings, "watcher")
-    source = SourceHealer(settings, engine) if settings.stack == "native" else None
+    source = SourceHealer(settings, engine) if settings.stack in ("native", "compose") else None
     try:
         while not stop.wait(LOOK_EVERY_S):
             heart.beat(True)
-            if not supervised(settings):
-                log.error("the supervisor is gone; starting it again")
-                revive(settings)
-                return
-            _restart_hanging(settings)
+            if settings.stack != "compose":  # there Docker restarts what ends; only the source is ours to heal
+                if not supervised(settings):
+                    log.error("the supervisor is gone; starting it again")
+                    revive(settings)
+                    return
+                _restart_hanging(settings)
             if source is not None:
                 source.step()
     finally:
