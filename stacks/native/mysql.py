@@ -98,7 +98,7 @@ def initialize(mysqld: Mysqld, data: Path) -> None:
     building = data.with_name(data.name + ".new")
     shutil.rmtree(building, ignore_errors=True)
     done = subprocess.run(
-        [str(mysqld.binary), "--no-defaults", "--initialize-insecure", f"--datadir={building}", *_common(mysqld)],
+        [str(mysqld.binary), "--no-defaults", "--initialize-insecure", f"--datadir={building}", *located(mysqld)],
         env=os.environ | environment(mysqld),
         capture_output=True,
         text=True,
@@ -124,7 +124,7 @@ def command(mysqld: Mysqld, *, data: Path, run: Path, port: int, bind: str, pass
         f"--pid-file={run / 'mysqld.pid'}",
         f"--init-file={init_file}",
         *SERVER,
-        *_common(mysqld),
+        *located(mysqld),
     ]
     return Command((str(mysqld.binary), *options), run, environment(mysqld))
 
@@ -133,7 +133,8 @@ def environment(mysqld: Mysqld) -> dict[str, str]:
     return {} if mysqld.share is None else {"LD_LIBRARY_PATH": str(libraries.folder())}
 
 
-def _common(mysqld: Mysqld) -> list[str]:
+def located(mysqld: Mysqld) -> list[str]:
+    """Options that lead a server to its own files, and let root run one."""
     options = ["--lower-case-table-names=0"]
     if mysqld.share is not None:
         options += [f"--lc-messages-dir={mysqld.share}", f"--basedir={mysqld.share.parent}"]

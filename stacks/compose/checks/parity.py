@@ -128,6 +128,8 @@ def broker_configuration() -> Check:
         different = {key for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key)}
         wrong += [f"{name}: {key}" for key in sorted(different - own)]
         wrong += [f"{name}: a value is left open" for key in ours if "${" in ours[key]]
+        template = _keys((pulsar.CONFIGURATION / name).read_text(encoding="utf-8"))
+        wrong += [f"{name}: {key} was lost" for key in sorted(template.keys() - ours.keys())]
     if "advertisedAddress" in _keys(pulsar.configuration("standalone.conf", broker_files.VALUES)):
         wrong.append("advertisedAddress and advertisedListeners exclude each other")
     return judged("the broker's configuration is the native one's", wrong, "but for addresses and writable folders")
