@@ -20,7 +20,7 @@ PRODUCTION = REPOSITORY / "compose.prod.yml"
 SAMPLE = {"ALPES_SECRETS": "/secrets"}
 """Values for what has no default."""
 
-_VARIABLE = re.compile(r"\$\$|\$\{(?P<name>\w+)(?:(?P<kind>:-|:\?)(?P<rest>[^}]*))?\}")
+VARIABLES = re.compile(r"\$\$|\$\{(?P<name>\w+)(?:(?P<kind>:-|:\?)(?P<rest>[^}]*))?\}")
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def read(path: Path) -> Any:
 
 def interpolated(value: Any, variables: Mapping[str, str]) -> Any:
     if isinstance(value, str):
-        return _VARIABLE.sub(lambda match: _value(match, variables), value)
+        return VARIABLES.sub(lambda match: _value(match, variables), value)
     if isinstance(value, dict):
         return {key: interpolated(item, variables) for key, item in value.items()}
     if isinstance(value, list):

@@ -161,7 +161,10 @@ def test_the_seeds_sources_create_uploads_its_connector(composed: Composed) -> N
         assert http.delete(url).is_success
         with (connectors / broker_files.nar_name("3.1.2")).open("rb") as archive:
             config["archive"] = archive.name
-            part = {"sourceConfig": (None, json.dumps(config), "application/json"), "data": (None, archive)}
+            part = {
+                "sourceConfig": (None, json.dumps(config), "application/json"),
+                "data": (Path(archive.name).name, archive),
+            }
             answer = http.post(url, files=part)  # type: ignore[arg-type]
         assert answer.is_success, answer.text
         until(lambda: _running(http, url), 60, "the source runs", every_s=0.5)

@@ -16,14 +16,16 @@ PUBLIC = {"api", "dashboard"}
 
 def secrets_from_files() -> Check:
     tree = model.production()
-    wrong = [f"{name} is from {values}" for name, values in tree["secrets"].items() if set(values) != {"file"}]
+    folder = model.SAMPLE["ALPES_SECRETS"]
+    wrong = [
+        f"{name} is from {values}" for name, values in tree["secrets"].items() if values != {"file": f"{folder}/{name}"}
+    ]
     used = {name for values in tree["services"].values() for name in values.get("secrets", [])}
     wrong += [f"{name} is given to nobody" for name in sorted(set(tree["secrets"]) - used)]
     wrong += [f"{name} is not defined" for name in sorted(used - set(tree["secrets"]))]
     fields = {f"alpes_{name}" for name in Settings.model_fields} | {"mysql_root_password"}
     wrong += [f"{name} is no setting" for name in sorted(set(tree["secrets"]) - fields)]
     try:
-        model.production({"ALPES_SECRETS": ""})
         model.interpolated(model.read(model.PRODUCTION), {})
         wrong.append("the folder of secrets has a default")
     except KeyError:
