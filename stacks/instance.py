@@ -191,7 +191,7 @@ def versions(settings: Settings) -> dict[str, str]:
     """The real parts: database, capture, broker."""
     if settings.stack == "embedded":
         return embedded.versions()
-    if settings.stack == "compose":
+    if settings.stack != "native":
         return outside.versions(settings)
     return native.versions(settings)
 

@@ -26,16 +26,18 @@ log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 0.5
 HANGS_S = 30.0
+SUPERVISED = ("embedded", "native")
+"""Elsewhere Docker, or whoever runs the parts, restarts what ends; only the source is ours to heal."""
 
 
 def main(settings: Settings, stop: threading.Event) -> None:
     engine = connect(settings.worker_url, pool_size=1)
     heart = Heartbeat(settings, "watcher")
-    source = SourceHealer(settings, engine) if settings.stack in ("native", "compose") else None
+    source = SourceHealer(settings, engine) if settings.stack != "embedded" else None
     try:
         while not stop.wait(LOOK_EVERY_S):
             heart.beat(True)
-            if settings.stack != "compose":  # there Docker restarts what ends; only the source is ours to heal
+            if settings.stack in SUPERVISED:
                 if not supervised(settings):
                     log.error("the supervisor is gone; starting it again")
                     revive(settings)

@@ -15,6 +15,8 @@ FILE = REPOSITORY / "docker-compose.yml"
 PROJECT = "alpes"
 """As `name:` in the file says: what `docker compose` typed in the repository uses."""
 UNPRIVILEGED = 1000
+OLDEST_COMPOSE = (2, 24)
+"""`!reset` and `!override` in compose.prod.yml; the demo alone needs less."""
 
 NO_DOCKER = (
     "there is no `docker` on the PATH. Install Docker Engine or Docker Desktop with Compose 2.24 or newer; without Docker"
