@@ -141,7 +141,7 @@ def _told(said: str, arguments: tuple[str, ...]) -> str:
     if "Cannot connect to the Docker daemon" in said or ("permission denied" in said and "docker.sock" in said):
         return NO_DAEMON
     # A `docker` without the plugin takes `--file` for its own flag, or `compose` for an unknown command.
-    if "is not a docker command" in said or "unknown command: docker compose" in said or "unknown flag: --file" in said:
+    if "is not a docker command" in said or "unknown command: docker compose" in said or "unknown flag: --" in said:
         return NO_COMPOSE
     verb = " ".join(word for word in arguments if not word.startswith("-"))[:80]
     return f"docker refused ({verb}): {said.strip()[-600:] or 'it said nothing'}"
