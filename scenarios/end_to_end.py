@@ -59,6 +59,7 @@ def running(
             yield started.settings
         finally:
             instance.down(started.settings, say)
+            instance.remove(started.settings)  # of the compose stack the volumes too
 
 
 def run(settings: Settings, deadline_s: float = 30) -> EndToEnd:
