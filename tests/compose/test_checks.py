@@ -40,6 +40,7 @@ def test_every_check_passes_on_the_committed_files() -> None:
         (rules.unprivileged, "cap_drop: [ALL]", "cap_drop: [CHOWN]"),
         (rules.read_only, "read_only: true", "read_only: false"),
         (rules.published_here_only, "${ALPES_BIND:-127.0.0.1}:${ALPES_MYSQL_PORT", "${ALPES_BIND:-0.0.0.0}:${ALPES_MYSQL_PORT"),
+        (rules.data_in_volumes, "      - pulsar-packages:/pulsar/packages-storage\n", ""),
         (rules.data_in_volumes, "mysql-data:/var/lib/mysql", "/srv:/var/lib/mysql"),
         (parity.versions, "image: mysql:8.0.44", "image: mysql:8.4.0"),
         (parity.versions, "alpes-pulsar:4.2.4", "alpes-pulsar:4.0.7"),

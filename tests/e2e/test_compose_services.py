@@ -174,6 +174,18 @@ def test_the_seeds_sources_create_uploads_its_connector(composed: Composed) -> N
     assert after.ok
 
 
+def test_the_broker_writes_into_volumes_only(composed: Composed) -> None:
+    """Its root file system is read-only there. Runs last: an upload writes too."""
+    home = composed.folder / "pulsar"
+    targets = [str(entry).split(":")[1] for entry in model.demo()["services"]["pulsar"]["volumes"]]
+    mounted = {target.removeprefix("/pulsar/") for target in targets}
+    made = {path.name for path in home.iterdir()}
+    assert {"data", "packages-storage"} <= made
+    assert made - mounted == {"alpes", "connectors", "nars"}
+    names = {broker_files.nar_name("3.1.2"), broker_files.CONFIG_NAME}
+    assert {path.name for path in (home / "connectors").iterdir()} == names
+
+
 def _running(http: httpx.Client, url: str) -> bool:
     answer = http.get(f"{url}/status")
     return answer.is_success and any(row["status"]["running"] for row in answer.json()["instances"])

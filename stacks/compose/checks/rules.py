@@ -113,7 +113,8 @@ def data_in_volumes() -> Check:
     tree = model.demo()
     named = set(tree["volumes"])
     wrong = [f"volume {name} has settings of its own" for name, values in tree["volumes"].items() if values]
-    needed = {("mysql", "/var/lib/mysql"), ("pulsar", "/pulsar/data"), ("pulsar", "/pulsar/logs")}
+    needed = {("mysql", "/var/lib/mysql")}
+    needed |= {("pulsar", f"/pulsar/{name}") for name in ("data", "logs", "packages-storage", "scratch")}
     for name, values in tree["services"].items():
         for entry in values.get("volumes", []):
             origin, target = str(entry).split(":")[:2]
