@@ -148,7 +148,8 @@ def down(settings: Settings, say: Say) -> bool:
     if was:
         say("stopping the parts")
     if isinstance(parts, Docker):
-        with contextlib.suppress(DockerUnavailable):  # without Docker nothing of it runs
+        # What does not run may not be there to be removed, nor Docker itself; what runs must be stopped.
+        with contextlib.nullcontext() if was else contextlib.suppress(DockerUnavailable):
             parts.shutdown()
     else:
         was = _stop_supervised(Supervisor(settings)) or was
