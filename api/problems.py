@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 TITLES = {
     400: "The request cannot be read",
+    401: "A token is needed",
     404: "Not found",
     405: "Method not allowed",
     409: "Conflict",

@@ -42,6 +42,8 @@ class Window:
 
 
 def lease_file(settings: Settings, part: str, fault: Fault = "kill") -> Path:
+    if not part.replace("-", "").isalnum():
+        raise ValueError(f"{part!r} is no part")
     return settings.run / "leases" / f"{part}.{fault}.json"
 
 

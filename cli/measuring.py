@@ -13,7 +13,7 @@ from rich.progress import Progress
 from bench.latency import latency
 from bench.throughput import throughput
 from cli import foreground
-from cli.output import AsJson, StackName, err, out, print_json, say, table
+from cli.output import AsJson, Failed, StackName, err, out, print_json, say, table
 from scenarios import end_to_end
 from settings import Settings
 from stacks import instance
@@ -27,6 +27,7 @@ def register(app: typer.Typer) -> None:
     app.command()(e2e)
     bench_app.command("latency")(bench_latency)
     bench_app.command("throughput")(bench_throughput)
+    bench_app.command("dashboard")(bench_dashboard)
     app.add_typer(bench_app, name="bench")
 
 
@@ -81,6 +82,24 @@ def bench_throughput(
         table(("", ""), [(name.replace("_", " "), getattr(found, name)) for name in found.__slots__])
     if found.lost or found.out_of_order:
         raise typer.Exit(1)
+
+
+def bench_dashboard(
+    rows: Annotated[int, typer.Option(min=1000, max=10_000_000, help="Finished events in the database.")] = 1_000_000,
+    json: AsJson = False,
+) -> None:
+    """What the page costs with so many events: on a private embedded stack, seen from a real browser."""
+    from bench import dashboard
+
+    try:
+        with foreground.interruptible():
+            found = dashboard.dashboard(rows, say)
+    except dashboard.NoBrowser as error:
+        raise Failed(str(error)) from error
+    if json:
+        print_json(found)
+    else:
+        table(("", ""), [(name.replace("_", " "), getattr(found, name)) for name in found.__slots__])
 
 
 @contextmanager

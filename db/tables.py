@@ -88,6 +88,7 @@ commission = table(
     instant("created_at"),
     instant("updated_at"),
     Index("commission_by_update", "updated_at", "id"),
+    Index("commission_by_status", "status", "updated_at", "id"),
 )
 
 outbox_event = table(
@@ -165,6 +166,7 @@ dead_letter = table(
     instant("dead_lettered_at"),
     instant("requeued_at", nullable=True),
     UniqueConstraint("topic", "message_id", name="dead_letter_once"),
+    Index("dead_letter_by_event", "event_id"),
     sqlite_autoincrement=True,
 )
 

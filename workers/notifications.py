@@ -316,6 +316,15 @@ def _numbers_from(settings: Settings, consumer: str) -> int:
     return 8 * (int(number) - 1) if settings.stack == "embedded" and number.isdigit() else 0
 
 
+def _consumer_type(settings: Settings) -> pulsar.ConsumerType:
+    """Key_Shared, so that several workers keep each commission's order.
+
+    `pulsar-lite` 0.2.0 may hold back what a killed Key_Shared consumer had; where one worker is alone on it, it is alone.
+    """
+    alone = settings.stack == "embedded" and settings.workers == 1
+    return pulsar.ConsumerType.Exclusive if alone else pulsar.ConsumerType.KeyShared
+
+
 def main(settings: Settings, stop: threading.Event) -> None:
     broker = Broker(settings)
     engine = connect(settings.worker_url)
@@ -325,7 +334,7 @@ def main(settings: Settings, stop: threading.Event) -> None:
         broker,
         [*topics.carrying_events(), topics.retry],
         settings.subscription,
-        consumer_type=pulsar.ConsumerType.KeyShared,
+        consumer_type=_consumer_type(settings),
         consumer_name=consumer,
         numbers_from=_numbers_from(settings, consumer),
     )
@@ -343,6 +352,7 @@ def main(settings: Settings, stop: threading.Event) -> None:
         reached=crash_points.of_this_process(settings).reached,
         beat=lambda: heart.beat(subscription.connected),
     )
+    heart.beat(False)  # alive, and not let in yet
     try:
         worker.run()
     finally:
