@@ -9,16 +9,17 @@ import httpx
 import typer
 from pydantic import ValidationError
 
-from cli import commissions, lifecycle, measuring, operations, scenarios, watching
+from cli import commissions, compose, lifecycle, measuring, operations, parts, scenarios, watching
 from cli.output import Failed, err, print_json
 from connectors.admin import AdminRefused, AdminUnavailable
 from connectors.broker import BrokerUnavailable
 from db.errors import DatabaseUnavailable
 from domain.errors import Refusal
 from scenarios.waiting import TookTooLong
+from stacks.compose.cli import DockerUnavailable
+from stacks.control import NotRunning, PartUnknown
 from stacks.instance import AlreadyRunning, StartFailed
 from stacks.native.artifacts import FetchFailed
-from stacks.supervisor import NotRunning, PartUnknown
 
 app = typer.Typer(
     name="alpes",
@@ -32,7 +33,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (lifecycle, commissions, watching, operations, scenarios, measuring):
+for module in (lifecycle, commissions, watching, operations, scenarios, measuring, parts, compose):
     module.register(app)
 
 KNOWN = (
@@ -40,6 +41,7 @@ KNOWN = (
     AdminUnavailable,
     BrokerUnavailable,
     DatabaseUnavailable,
+    DockerUnavailable,
     Failed,
     FetchFailed,
     NotRunning,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import shutil
 import sys
 from dataclasses import dataclass
@@ -16,9 +17,10 @@ from db.engine import READ, connect
 from db.errors import DatabaseUnavailable, translated
 from settings import Settings
 from stacks import instance, native, processes
+from stacks.compose import cli as docker
+from stacks.controls import control
 from stacks.native import java, libraries, mysql
 from stacks.native.artifacts import cache, missing
-from stacks.supervisor import Supervisor
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ def doctor(stack: StackName = None, json: AsJson = False) -> None:
     Fails when the stack meant (embedded unless named) could not start.
     """
     settings = instance.find(stack)
-    findings = [*_general(settings), *_embedded(), *_native(settings)]
+    findings = [*_general(settings), *_embedded(), *_native(settings), *_compose(settings)]
     table_of_binlog = _binlog(settings)
     wanted = ("all stacks", settings.stack)
     ok = all(row.ok for row in findings if row.needed_by in wanted) and all(row.ok for row in table_of_binlog)
@@ -64,7 +66,7 @@ def _general(settings: Settings) -> list[Finding]:
         Finding("Python", sys.version_info >= (3, 11), version, "install Python 3.11 or newer"),
         Finding("disk", free > 1_000_000_000, f"{free / 1e9:.1f} GB free", f"free some space for {settings.home}"),
     ]
-    if not Supervisor(settings).running():
+    if not control(settings).running():
         ports = {
             "api_port": settings.api_port,
             "dashboard_port": settings.dashboard_port,
@@ -110,6 +112,18 @@ def _native(settings: Settings) -> list[Finding]:
     # A cold cache is no fault: `up` fills it.
     found.append(Finding("downloads", True, detail, "", "native"))
     return found
+
+
+def _compose(settings: Settings) -> list[Finding]:
+    try:
+        version = docker.run(settings, "compose", "version", "--short").strip()
+        docker.run(settings, "info", "--format", "{{.ServerVersion}}")
+    except docker.DockerUnavailable as error:
+        return [Finding("Docker", False, "not usable", str(error), "compose")]
+    found = re.match(r"v?(\d+)\.(\d+)", version)
+    new = found is not None and (int(found[1]), int(found[2])) >= docker.OLDEST_COMPOSE
+    fix = "upgrade the plugin docker-compose-plugin, or Docker Desktop"
+    return [Finding("Docker Compose", new, version, fix, "compose")]
 
 
 def _binlog(settings: Settings) -> list[binlog.BinlogSetting]:

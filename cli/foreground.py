@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from settings import Settings
 from stacks import instance
-from stacks.supervisor import Supervisor
+from stacks.controls import control
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 GONE_S = 20.0
@@ -33,10 +33,12 @@ def wait(settings: Settings, say: instance.Say) -> None:
     stop = threading.Event()
     for number in SIGNALS:
         signal.signal(number, lambda *_: stop.set())
-    supervisor = Supervisor(settings)
+    parts = control(settings)
+    # Asking Docker costs a process each time.
+    every_s = 3.0 if settings.stack == "compose" else 0.5
     seen = time.monotonic()
-    while not stop.wait(0.5):
-        if supervisor.running():
+    while not stop.wait(every_s):
+        if parts.running():
             seen = time.monotonic()
         elif (settings.run / "stopping").exists() or time.monotonic() - seen > GONE_S:
             say("the stack was stopped")

@@ -6,8 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
-from collections import deque
 from typing import Annotated, Any
 
 import typer
@@ -20,9 +18,10 @@ from settings import Settings
 from settings.model import REPOSITORY
 from stacks import faults, instance
 from stacks import status as state
+from stacks.controls import control
 from stacks.native.artifacts import cache
 
-STACKS = ("embedded", "native")
+STACKS = ("embedded", "native", "compose")
 
 
 def register(app: typer.Typer) -> None:
@@ -33,12 +32,15 @@ def register(app: typer.Typer) -> None:
 
 def up(
     stack: Annotated[
-        str, typer.Option(help="embedded (default, nothing to install) or native (real MySQL, Debezium, Pulsar).")
+        str,
+        typer.Option(
+            help="embedded (default, nothing to install), native (real MySQL, Debezium, Pulsar) or compose (Docker)."
+        ),
     ] = "embedded",
     detach: Annotated[
         bool, typer.Option("-d", "--detach", help="Return once everything is up; `./alpes down` stops it.")
     ] = False,
-    nar: Annotated[str | None, typer.Option(help="Connector version of the native stack: 4.0.8 or 3.1.2.")] = None,
+    nar: Annotated[str | None, typer.Option(help="Connector version of native and compose: 4.0.8 or 3.1.2.")] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, max=16, help="Notification workers on the one subscription.")
     ] = None,
@@ -50,6 +52,8 @@ def up(
     """
     if stack not in STACKS:
         raise Failed(f"there is no stack {stack!r}; there are {', '.join(STACKS)}")
+    if stack == "compose" and workers not in (None, 1):
+        raise Failed("the compose stack has one notifications worker; --stack embedded and native take --workers")
     changes: dict[str, Any] = {name: value for name, value in {"nar": nar, "workers": workers}.items() if value}
     with foreground.interruptible(), _Download() as download:
         started = instance.up(stack, instance.default_home(stack), say, progress=download, **changes)
@@ -103,25 +107,13 @@ def logs(
     stack: StackName = None,
 ) -> None:
     """Print a part's log; without a name, list the logs there are."""
-    folder = instance.find(stack).logs
-    names = sorted(path.stem for path in folder.glob("*.log"))
+    parts = control(instance.find(stack))
     if part is None:
-        table(("part", "log"), [(name, folder / f"{name}.log") for name in names])
+        for name in parts.log_names():
+            out.print(name, markup=False)
         return
-    path = folder / f"{part}.log"
-    if not path.exists():
-        raise Failed(f"no log of {part!r} in {folder}; there are: {', '.join(names) or 'none yet'}")
-    with path.open(encoding="utf-8", errors="replace") as file:
-        for line in deque(file, maxlen=lines):
-            print(line, end="")
-        while follow:
-            line = file.readline()
-            if line:
-                print(line, end="", flush=True)
-            elif path.stat().st_size < file.tell():
-                file.seek(0)  # it was rotated
-            else:
-                time.sleep(0.2)
+    for line in parts.log(part, lines, follow):
+        print(line, end="", flush=follow)
 
 
 def kill(

@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
 
 
 def e2e(
-    stack: Annotated[str, typer.Option(help="embedded or native.")] = "embedded",
+    stack: Annotated[str, typer.Option(help="embedded, native or compose.")] = "embedded",
     nar: Annotated[str | None, typer.Option(help="Connector version of the native stack: 4.0.8 or 3.1.2.")] = None,
     json: AsJson = False,
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,13 +12,14 @@ from cli.output import AsJson, Failed, StackName, out, print_json, say, table
 from scenarios import replay as replaying
 from stacks import instance, source_control
 from stacks import reset as resetting
-from stacks.supervisor import Supervisor
+from stacks.controls import control
 
 source_app = typer.Typer(help="The Debezium source of the native stack.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
     source_app.command("status")(status)
+    source_app.command("render")(render)
     for action in source_control.ACTIONS:
         source_app.command(action, help=_HELP[action])(_command(action))
     source_app.command("logs")(source_logs)
@@ -30,7 +32,7 @@ _HELP = {
     "restart": "Restart its instance; it goes on from its stored offsets, within a few seconds.",
     "stop": "Stop it; the watcher leaves it stopped until `start`.",
     "start": "Start it after a stop.",
-    "create": "Create it, or update it to the committed configuration.",
+    "create": "Wait for the broker, make its topics, create the source or update it to the committed configuration.",
     "delete": "Delete it; its offsets stay, so that one created again goes on there.",
 }
 
@@ -62,6 +64,20 @@ def status(stack: StackName = None, json: AsJson = False) -> None:
         table(("", ""), [(name, getattr(found, name)) for name in found.__slots__])
     if not found.running:
         raise typer.Exit(1)
+
+
+def render(
+    output: Annotated[Path, typer.Argument(help="File to write; it will hold the source's password, mode 0640.")],
+    stack: StackName = None,
+) -> None:
+    """Write the source's configuration as `pulsar-admin sources create --source-config-file` takes it."""
+    try:
+        source_control.render(instance.find(stack), output)
+    except source_control.NoSource as error:
+        raise Failed(str(error)) from None
+    except OSError as error:
+        raise Failed(f"{output} cannot be written: {error}") from None
+    say(f"wrote {output}")
 
 
 def source_logs(
@@ -113,7 +129,7 @@ def reset(
     if not yes and not typer.confirm(f"Delete all commissions and events of the {settings.stack} stack?"):
         raise typer.Exit(1)
     if everything:
-        was = Supervisor(settings).running()
+        was = control(settings).running()
         instance.down(settings, say)
         instance.remove_data(settings)
         if was:

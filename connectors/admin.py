@@ -145,8 +145,11 @@ class Admin:
         self._call("DELETE", self._source(name))
 
     def _send_source(self, method: str, config: dict[str, Any]) -> None:
-        # One multipart field of JSON: a builtin archive is named in it, nothing is uploaded.
+        # One multipart field of JSON: a builtin archive is named in it, nothing is uploaded. A file of the broker's own
+        # is named in a second field.
         part = {"sourceConfig": (None, json.dumps(config), "application/json")}
+        if str(config["archive"]).startswith("file://"):
+            part["url"] = (None, config["archive"], "text/plain")
         self._call(method, self._source(config["name"]), files=part, timeout=60)
 
     def _source(self, name: str) -> str:

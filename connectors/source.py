@@ -21,18 +21,18 @@ _SEED_CHANGES = {"max.batch.size": "1", "poll.interval.ms": "5000"}
 BUILTIN = "builtin://debezium-mysql"
 
 
-def render(settings: Settings, archive: str = BUILTIN) -> dict[str, Any]:
-    """The source's configuration, its password in it; `archive` is where the broker finds the connector.
+def render(settings: Settings) -> dict[str, Any]:
+    """The source's configuration, its password in it.
 
     Only strings in `configs` reach Debezium, so every value is one.
     """
     text = Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
-        archive=archive,
+        archive=settings.source_archive or BUILTIN,
         hostname=settings.debezium_host,
         port=settings.debezium_port or settings.mysql_port,
         user=settings.debezium_user,
         password=json.dumps(settings.debezium_password.get_secret_value())[1:-1],
-        broker_url=settings.pulsar_url,
+        broker_url=settings.debezium_broker_url or settings.pulsar_url,
     )
     config: dict[str, Any] = json.loads(text)
     config["topicName"] = settings.topics.routed

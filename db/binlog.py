@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
@@ -20,11 +21,13 @@ class BinlogSetting:
 
 
 def settings(connection: Connection) -> list[BinlogSetting]:
-    """The four settings, as they are and as they must be."""
+    """The server's version and its four settings, as they are and as they must be."""
     names = ("log_bin", "binlog_format", "binlog_row_image", "server_id")
     rows = connection.execute(text(f"SHOW GLOBAL VARIABLES WHERE Variable_name IN {names}"))
     found = {str(name): str(value) for name, value in rows}
+    version = str(connection.scalar(text("SELECT VERSION()")))
     return [
+        BinlogSetting("version", version, "8.0 to 8.3", readable(version)),
         _judged("log_bin", found, "ON"),
         _judged("binlog_format", found, "ROW"),
         _judged("binlog_row_image", found, "FULL"),
@@ -39,9 +42,16 @@ def require(connection: Connection) -> None:
         found = ", ".join(f"{row.name} is {row.value or 'not set'} and must be {row.wanted}" for row in wrong)
         raise BinlogUnfit(
             f"Debezium cannot read this server's binlog: {found}."
-            " Set them in my.cnf below [mysqld] (log_bin=mysql-bin, binlog_format=ROW, binlog_row_image=FULL, server_id=1)"
+            " A server of another version must be replaced by MySQL 8.0."
+            " Set the others in my.cnf below [mysqld] (log_bin=mysql-bin, binlog_format=ROW, binlog_row_image=FULL, server_id=1)"
             " and restart MySQL"
         )
+
+
+def readable(version: str) -> bool:
+    """Whether Debezium 1.9 can read a server of this version: `SHOW MASTER STATUS`, which it asks, is gone since 8.4."""
+    numbers = re.match(r"(\d+)\.(\d+)", version)
+    return numbers is not None and (8, 0) <= (int(numbers[1]), int(numbers[2])) < (8, 4) and "MariaDB" not in version
 
 
 def captured(connection: Connection) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from scenarios.model import EVERYWHERE, Scenario
 from scenarios.trial import Trial
 from stacks import lost_offsets
-from stacks.supervisor import Supervisor
+from stacks.controls import control
 
 CALM_S = (1.0, 4.0)
 DOWN_S = (0.0, 4.0)
@@ -61,8 +61,8 @@ def _injections(trial: Trial) -> dict[str, Callable[[float], None]]:
 
     def crash(_: float) -> None:
         trial.crash(trial.worker, "notifications.committed")
-        supervisor = Supervisor(trial.settings)
-        trial.wait(lambda: supervisor.pid(trial.worker) != 0, 20, "the worker is back")
+        parts = control(trial.settings)
+        trial.wait(lambda: parts.pid(trial.worker) != 0, 20, "the worker is back")
 
     def restart(_: float) -> None:
         with trial.restarted(trial.capture_part):

@@ -19,8 +19,8 @@ from db.hops import HOPS
 from scenarios.waiting import until
 from settings import Settings
 from stacks import instance
+from stacks.controls import control
 from stacks.processes import free_port
-from stacks.supervisor import Supervisor
 from workers import audit_file
 from workers.observer_store import ObserverStore
 
@@ -47,7 +47,7 @@ def running(
     One that runs is not taken when a `private` one is wanted, or one with `changes` of settings.
     """
     existing = instance.find(stack)
-    if not private and not changes and Supervisor(existing).running():
+    if not private and not changes and control(existing).running():
         yield existing
         return
     with TemporaryDirectory(prefix="alpes-", ignore_cleanup_errors=True) as folder:
@@ -59,6 +59,7 @@ def running(
             yield started.settings
         finally:
             instance.down(started.settings, say)
+            instance.remove(started.settings)  # of the compose stack the volumes too
 
 
 def run(settings: Settings, deadline_s: float = 30) -> EndToEnd:

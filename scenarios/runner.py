@@ -23,7 +23,8 @@ from scenarios.journal import AnotherRuns, UnknownRun
 from scenarios.model import Moment, Result
 from settings import Settings
 from settings.model import REPOSITORY
-from stacks.supervisor import NotRunning, Supervisor
+from stacks.control import NotRunning
+from stacks.controls import control
 
 __all__ = ["AnotherRuns", "NotOnThisStack", "NotRunning", "UnknownRun", "follow", "run", "start", "stop"]
 
@@ -52,7 +53,7 @@ def start(settings: Settings, name: str, seed: int | None = None, minutes: float
         raise NotOnThisStack(
             f"{name} runs on {', '.join(scenario.stacks)}: the {settings.stack} stack lacks what it breaks"
         )
-    if not Supervisor(settings).running():
+    if not control(settings).running():
         raise NotRunning("nothing is running here; `./alpes up` starts it")
     if journal.busy(settings):
         raise AnotherRuns("another scenario runs now; wait for its verdict, or stop it")

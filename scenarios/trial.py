@@ -23,8 +23,9 @@ from scenarios.model import Check, FaultWindow, Sample
 from scenarios.waiting import TookTooLong, until
 from settings import Settings
 from stacks import faults, health, source_control
+from stacks.control import NotRunning, PartUnknown
+from stacks.controls import control
 from stacks.python_parts import worker_names
-from stacks.supervisor import NotRunning, PartUnknown, Supervisor
 from workers.observer_store import ObserverStore
 
 PER_SECOND = 30
@@ -191,8 +192,8 @@ class Trial:
     @contextmanager
     def killed(self, part: str, hold_s: float = 0.0) -> Iterator[None]:
         """SIGKILL a part and keep it down for `hold_s`; leaving waits for the end of that time."""
-        supervisor = Supervisor(self.settings)
-        pid = supervisor.pid(part)
+        parts = control(self.settings)
+        pid = parts.pid(part)
         self._undo.callback(faults.release, self.settings, part)
         lease = faults.kill(self.settings, part, hold_s)
         self.say("fault", f"SIGKILL of {part}, pid {pid}, down for {hold_s:g} s", part=part, pid=pid)
@@ -233,7 +234,7 @@ class Trial:
     def crash(self, part: str, point: str, provoke: Callable[[], None] = lambda: None, deadline_s: float = 15) -> float:
         """Arm a crash point, `provoke` it, and prove that the process died there; when, in seconds since the epoch."""
         token = self.settings.control_token.get_secret_value()
-        pid = Supervisor(self.settings).pid(part)
+        pid = control(self.settings).pid(part)
         self._undo.callback(crash_points.disarm, self.settings, part, point)
         crash_points.arm(self.settings, part, point, token)
         self.say("fault", f"{part} dies where {crash_points.POINTS[point]}", part=part, point=point)
@@ -242,7 +243,8 @@ class Trial:
             f"{part} reached that point", lambda: crash_points.hit(self.settings, part, point) is not None, deadline_s
         )
         hit = crash_points.hit(self.settings, part, point)
-        dead = hit.pid if hit is not None else pid
+        # In a container the process counts from one: there Docker's own number is the one to look for.
+        dead = hit.pid if hit is not None and self.settings.stack != "compose" else pid
         self.confirm(f"process {dead} of {part} is dead", lambda: not psutil.pid_exists(dead))
         at = time.time() if hit is None else hit.at
         self._fault_ended(part, f"crash at {point}", at, at, self._noticed(part, dead, at))
@@ -321,11 +323,11 @@ class Trial:
         self._undo.close()
 
     def _noticed(self, part: str, pid: int, since: float) -> float | None:
-        supervisor = Supervisor(self.settings)
+        parts = control(self.settings)
 
         def seen() -> bool:
             try:
-                return supervisor.pid(part) != pid
+                return parts.pid(part) != pid
             except (NotRunning, PartUnknown):
                 return False
 

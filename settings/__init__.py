@@ -1,4 +1,4 @@
-"""Settings of one instance: defaults < the instance's own file < `ALPES_*` environment variables < arguments.
+"""Settings of one instance: defaults < its own file < files in `ALPES_SECRETS_DIR` < `ALPES_*` variables < arguments.
 
 Lowest layer beside `domain`: imports nothing of this project, connects to nothing, and is built explicitly by each
 process's entry point (`load()`), never at import.

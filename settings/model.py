@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
 
 Stack = Literal["embedded", "native", "compose", "external"]
 
@@ -55,6 +55,7 @@ class Settings(BaseSettings):
 
     bind: str = Field("127.0.0.1", description="address every part listens on")
     api_port: int = 5001
+    api_host: str = Field("", description="where others reach the API; empty: bind")
     dashboard_port: int = 8501
     broker_port: int = 6650
     admin_port: int = Field(8080, description="Pulsar's admin REST (native)")
@@ -64,10 +65,13 @@ class Settings(BaseSettings):
     database_url: str = Field("", description="SQLAlchemy URL of the application's user")
     database_worker_url: str = Field("", description="of the worker's user; empty: the application's")
     database_admin_url: str = Field("", description="of the user that migrates and resets; empty: the application's")
+    database_root_url: str = Field("", description="of a user that makes the others; only `migrate` uses it")
     debezium_user: str = "debezium"
     debezium_password: SecretStr = SecretStr("")
     debezium_host: str = Field("127.0.0.1", description="where the source reaches the database")
     debezium_port: int = Field(0, description="0: the database's own")
+    debezium_broker_url: str = Field("", description="where the source reaches the broker; empty: pulsar_url")
+    source_archive: str = Field("", description="file:// URL of the connector at the broker; empty: the builtin one")
 
     pulsar_url: str = Field("", description="pulsar:// or pulsar+ssl:// service URL")
     pulsar_admin_url: str = Field("", description="http(s):// admin REST; empty where the broker has none")
@@ -152,7 +156,11 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, _InstanceFile(settings_cls, init_settings)
+        found = [init_settings, env_settings]
+        folder = os.environ.get("ALPES_SECRETS_DIR")
+        if folder:  # one file a setting, as Docker and Kubernetes mount secrets: `alpes_database_url`
+            found.append(SecretsSettingsSource(settings_cls, secrets_dir=folder))
+        return *found, _InstanceFile(settings_cls, init_settings)
 
     def save(self) -> None:
         """Write the instance's file, secrets included, readable by its owner alone.

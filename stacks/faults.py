@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from pathlib import Path
 
 from application import leases
 from application.leases import LONGEST_S, Lease
 from settings import Settings
-from stacks.supervisor import PartUnknown, Supervisor
+from stacks.control import PartUnknown
+from stacks.controls import control
 
 __all__ = ["LONGEST_S", "Lease", "active", "fail", "kill", "lease_file", "release", "restart", "slow"]
 
@@ -23,11 +22,11 @@ def kill(settings: Settings, part: str, hold_s: float = 0.0) -> Lease:
 
     Raises PartUnknown when the instance has no such running part, ValueError for a time out of range.
     """
-    pid = Supervisor(settings).pid(part)
-    if not pid:
+    parts = control(settings)
+    if not parts.pid(part):
         raise PartUnknown(f"{part} is not running")
     lease = leases.grant(settings, part, "kill", hold_s)
-    os.kill(pid, signal.SIGKILL)
+    parts.kill(part)
     return lease
 
 
@@ -48,9 +47,9 @@ def fail(settings: Settings, part: str, commission_id: str, hold_s: float) -> Le
 
 def restart(settings: Settings, part: str) -> None:
     """Stop a part politely and start it again. Raises PartUnknown or NotRunning."""
-    supervisor = Supervisor(settings)
-    supervisor.stop_part(part)
-    supervisor.start_part(part)
+    parts = control(settings)
+    parts.stop_part(part)
+    parts.start_part(part)
 
 
 def active(settings: Settings) -> dict[str, Lease]:

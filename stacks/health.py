@@ -85,7 +85,7 @@ def check(settings: Settings, engine: Engine) -> list[PartHealth]:
     found = [_database(engine), *_capture(settings, engine), _broker(settings)]
     parts = (*worker_names(settings), "observer", "audit", "commands", "watcher")
     found += [_worker(settings, part) for part in parts]
-    found.append(_port("api", settings.bind, settings.api_port))
+    found.append(_port("api", settings.api_host or settings.bind, settings.api_port))
     if "dashboard" not in settings.without:
         found.append(_port("dashboard", settings.bind, settings.dashboard_port))
     return [_with_lease(health, held) for health in found if health.part not in settings.without]

@@ -19,11 +19,16 @@ from settings import Settings, load
 from settings.model import REPOSITORY
 from stacks import embedded, health, native, processes
 from stacks.command import Part
+from stacks.compose import outside
+from stacks.compose.cli import DockerUnavailable
+from stacks.compose.docker import Docker
+from stacks.control import NotRunning
+from stacks.controls import control
 from stacks.native.artifacts import FetchFailed, Progress, quiet
 from stacks.native.mysql import MysqlUnusable
 from stacks.native.provision import ProvisionFailed, provision, provisioned_marker
 from stacks.python_parts import python_parts
-from stacks.supervisor import NotRunning, Supervisor, wait_gone
+from stacks.supervisor import Supervisor, wait_gone
 
 Say = Callable[[str], None]
 
@@ -44,6 +49,7 @@ class Started:
     seconds: float
     """From the call to every part well, downloads excepted."""
     supervisor_pid: int
+    """0 where Docker runs the parts."""
 
 
 def default_home(stack: str) -> Path:
@@ -57,8 +63,8 @@ def find(stack: str | None = None, home: Path | None = None) -> Settings:
         return load(home=home or Path(os.environ["ALPES_HOME"]), **named)
     if stack is not None:
         return load(home=default_home(stack), stack=stack)
-    running = [settings for settings in map(_of, ("embedded", "native", "compose")) if Supervisor(settings).running()]
-    return running[0] if running else _of("embedded")
+    known = (settings for settings in map(_of, ("embedded", "native", "compose")) if settings.instance_file.exists())
+    return next((settings for settings in known if control(settings).running()), None) or _of("embedded")
 
 
 def _of(stack: str) -> Settings:
@@ -73,8 +79,10 @@ def resolve(stack: str, home: Path, **changes: Any) -> Settings:
         values["control_token"] = secrets.token_urlsafe(24)
     if stack == "embedded":
         values["database_url"] = f"sqlite:///{settings.data / 'alpes.db'}"
-    else:
+    elif stack == "native":
         values |= native.urls(settings)
+    else:
+        values |= outside.urls(load(home=home, stack=stack, **{**changes, **values}))
     settings = load(home=home, stack=stack, **{**changes, **values})
     try:
         settings.save()
@@ -91,24 +99,23 @@ def up(
     """Start an instance and wait until it is whole; `changes` are settings. Raises StartFailed or AlreadyRunning."""
     home = home.resolve()
     existing = load(home=home, stack=stack)
-    if Supervisor(existing).running():
+    if control(existing).running():
         raise AlreadyRunning(existing)
-    settings = resolve(stack, home, **changes)
+    try:
+        settings = resolve(stack, home, **changes)
+    except DockerUnavailable as error:
+        raise StartFailed(str(error)) from error
     for folder in (settings.run, settings.logs, settings.data):
         folder.mkdir(parents=True, exist_ok=True)
     processes.end(processes.orphans(settings))
     _forget_last_run(settings)
     _require_free_ports(settings)
-    parts = _prepare(settings, say, progress)
+    parts = [] if stack == "compose" else _prepare(settings, say, progress)
     began = time.monotonic()
-    supervisor = Supervisor(settings)
-    supervisor.write_config(parts)
-    pid = supervisor.start()
     try:
-        if stack == "native":
-            provision(settings, say)
+        pid = _start(settings, parts, say, deadline_s)
         wait_whole(settings, say, deadline_s)
-    except (ProvisionFailed, BinlogUnfit) as error:
+    except (ProvisionFailed, BinlogUnfit, DockerUnavailable) as error:
         down(settings, lambda _: None)
         raise StartFailed(str(error)) from error
     except BaseException:
@@ -118,19 +125,34 @@ def up(
     return Started(settings, time.monotonic() - began, pid)
 
 
+def _start(settings: Settings, parts: list[Part], say: Say, deadline_s: float) -> int:
+    if settings.stack == "compose":
+        outside.prepare(settings)
+        say("building and starting the containers; the first time takes minutes")
+        Docker(settings).start(deadline_s)
+        return 0
+    supervisor = Supervisor(settings)
+    supervisor.write_config(parts)
+    pid = supervisor.start()
+    if settings.stack == "native":
+        provision(settings, say)
+    return pid
+
+
 def down(settings: Settings, say: Say) -> bool:
     """Stop every process of the instance; False when there was none."""
     (settings.run / "stopping").parent.mkdir(parents=True, exist_ok=True)
     (settings.run / "stopping").touch()
-    supervisor = Supervisor(settings)
-    pid = supervisor.pid_of_itself()
-    was = False
-    with contextlib.suppress(NotRunning):
-        if supervisor.running():
-            say("stopping the parts")
-        supervisor.shutdown(last=("database", "broker"), deadline_s=15)
-        was = True
-        wait_gone(pid, 30)
+    parts = control(settings)
+    was = parts.running()
+    if was:
+        say("stopping the parts")
+    if isinstance(parts, Docker):
+        # What does not run may not be there to be removed, nor Docker itself; what runs must be stopped.
+        with contextlib.nullcontext() if was else contextlib.suppress(DockerUnavailable):
+            parts.shutdown()
+    else:
+        was = _stop_supervised(Supervisor(settings)) or was
     left = processes.orphans(settings)
     if left:
         say(f"ending {len(left)} processes that were left")
@@ -138,21 +160,40 @@ def down(settings: Settings, say: Say) -> bool:
     return was or bool(left)
 
 
+def _stop_supervised(supervisor: Supervisor) -> bool:
+    pid = supervisor.pid_of_itself()
+    with contextlib.suppress(NotRunning):
+        supervisor.shutdown(last=("database", "broker"), deadline_s=15)
+        wait_gone(pid, 30)
+        return True
+    return False
+
+
 def remove(settings: Settings) -> None:
     """Delete everything of a stopped instance."""
+    _remove_volumes(settings)
     shutil.rmtree(settings.home, ignore_errors=True)
 
 
 def remove_data(settings: Settings) -> None:
     """Delete the data of a stopped instance; its ports and passwords stay."""
+    _remove_volumes(settings)
     for folder in (settings.data, settings.run):
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_volumes(settings: Settings) -> None:
+    if settings.stack == "compose":
+        with contextlib.suppress(DockerUnavailable):
+            Docker(settings).remove_data()
 
 
 def versions(settings: Settings) -> dict[str, str]:
     """The real parts: database, capture, broker."""
     if settings.stack == "embedded":
         return embedded.versions()
+    if settings.stack != "native":
+        return outside.versions(settings)
     return native.versions(settings)
 
 
@@ -182,6 +223,8 @@ def _require_free_ports(settings: Settings) -> None:
     wanted = {"api_port": settings.api_port, "broker_port": settings.broker_port}
     if "dashboard" not in settings.without:
         wanted["dashboard_port"] = settings.dashboard_port
+    if settings.stack == "compose":
+        wanted |= {name: getattr(settings, name) for name in ("admin_port", "mysql_port")}
     if settings.stack == "native":
         wanted |= {name: getattr(settings, name) for name in ("admin_port", "functions_port", "mysql_port")}
     taken = []
@@ -199,7 +242,7 @@ def wait_whole(settings: Settings, say: Say, deadline_s: float) -> None:
     engine = connect(settings.worker_url, pool_size=1)
     deadline = time.monotonic() + deadline_s
     said: set[str] = set()
-    supervisor = Supervisor(settings)
+    supervised = settings.stack != "compose"
     try:
         while True:
             rows = health.check(settings, engine)
@@ -211,11 +254,13 @@ def wait_whole(settings: Settings, say: Say, deadline_s: float) -> None:
             if not waiting:
                 return
             if time.monotonic() > deadline:
-                lines = "\n".join(
-                    f"  {row.part}: {row.detail} (log: {settings.logs / row.part}.log)" for row in waiting
-                )
+                lines = "\n".join(f"  {row.part}: {row.detail} (./alpes logs {row.part})" for row in waiting)
                 raise StartFailed(f"not everything is up after {deadline_s:.0f} s:\n{lines}")
-            if not supervisor.pid_of_itself() and time.monotonic() > deadline - deadline_s + 10:
+            if (
+                supervised
+                and not Supervisor(settings).pid_of_itself()
+                and time.monotonic() > deadline - deadline_s + 10
+            ):
                 raise StartFailed(f"the supervisor did not start; {settings.logs / 'supervisord.err'} says why")
             time.sleep(0.05)
     finally:

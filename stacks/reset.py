@@ -16,8 +16,8 @@ from db.errors import translated
 from db.tables import metadata
 from settings import SOURCE_NAME, Settings
 from stacks import embedded, health, instance
+from stacks.controls import control
 from stacks.native import provision
-from stacks.supervisor import Supervisor
 
 Say = Callable[[str], None]
 WRITERS = ("api", "commands", "dashboard")
@@ -33,14 +33,14 @@ def reset(settings: Settings, say: Say) -> dict[str, int]:
 
     Raises NotDrained, NotRunning, DatabaseUnavailable or AdminUnavailable.
     """
-    supervisor = Supervisor(settings)
-    names = [state.name for state in supervisor.states()]
+    parts = control(settings)
+    names = [state.name for state in parts.states()]
     stopped: list[str] = []
 
     def stop(wanted: list[str]) -> None:
         for name in wanted:
             if name in names:
-                supervisor.stop_part(name)
+                parts.stop_part(name)
                 stopped.append(name)
 
     engine = connect(settings.admin_url, pool_size=1)
@@ -53,7 +53,7 @@ def reset(settings: Settings, say: Say) -> dict[str, int]:
     finally:
         engine.dispose()
         for name in reversed(stopped):
-            supervisor.start_part(name)
+            parts.start_part(name)
     instance.wait_whole(settings, lambda _: None, 60)
     return removed
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from connectors import source
@@ -62,12 +63,24 @@ def report(settings: Settings) -> SourceReport:
     )
 
 
+def render(settings: Settings, path: Path) -> None:
+    """Write the source's configuration, its password in it, for `pulsar-admin sources create --source-config-file`.
+
+    The file's group may read it: in the compose stack the broker runs as another user of the same group. Raises OSError.
+    """
+    _require(settings)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    provision.write_secret(path, source.render(settings), 0o640)
+
+
 def act(settings: Settings, action: Action) -> None:
     """Raises NoSource, AdminUnavailable, AdminRefused or ProvisionFailed."""
     _require(settings)
     if action == "create":
         intent.write(settings, "run")
+        provision.provision_broker(settings, lambda _: None)
         provision.create_source(settings, lambda _: None)
+        provision.provisioned_marker(settings).touch()
         return
     with Admin(settings, timeout_s=30) as admin:
         if source.status(admin) is None:

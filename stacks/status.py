@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from db.engine import connect
 from settings import Settings
 from stacks import health, instance, processes
+from stacks.control import Control, NotRunning, PartState
+from stacks.controls import control
 from stacks.health import Lag
-from stacks.supervisor import NotRunning, PartState, Supervisor
+from stacks.supervisor import Supervisor
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,7 @@ class PartStatus:
     """supervisord's word for the process; empty for a part that is none (the source, a SQLite file)."""
     pid: int
     memory_mb: float
-    """Proportional set size, of child processes too."""
+    """Proportional set size, of child processes too; of a container what Docker counts. 0 where nothing was measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +41,9 @@ class Status:
 
 def status(settings: Settings) -> Status:
     """Never raises for a part that is away: it is told as down."""
-    supervisor = Supervisor(settings)
+    parts_control = control(settings)
     try:
-        states = {state.name: state for state in supervisor.states()}
+        states = {state.name: state for state in parts_control.states()}
     except NotRunning:
         return Status(False, settings.stack, False, str(settings.home), [], 0.0, None, instance.versions(settings), {})
     engine = connect(settings.worker_url, pool_size=1)
@@ -50,10 +52,10 @@ def status(settings: Settings) -> Status:
         lag = health.lag(settings, engine)
     finally:
         engine.dispose()
-    parts = [_part(row.part, row.light, row.detail, states.pop(row.part, None)) for row in judged]
-    parts += [_part(name, "ok" if state.pid else "down", "", state) for name, state in sorted(states.items())]
-    pid = supervisor.pid_of_itself()
-    parts.append(PartStatus("supervisord", "ok", "runs the parts", "RUNNING", pid, _memory_mb(pid)))
+    memory = parts_control.memory_mb()
+    parts = [_part(row.part, row.light, row.detail, states.pop(row.part, None), memory) for row in judged]
+    parts += [_part(name, "ok" if state.pid else "down", "", state, memory) for name, state in sorted(states.items())]
+    parts += _supervisor(parts_control)
     return Status(
         ok=all(part.light == "ok" for part in parts),
         stack=settings.stack,
@@ -74,16 +76,21 @@ def addresses(settings: Settings) -> dict[str, str]:
     found["broker"] = settings.pulsar_url
     if settings.pulsar_admin_url:
         found["admin"] = settings.pulsar_admin_url
-    if settings.stack == "native":
+    if settings.stack in ("native", "compose"):
         found["mysql"] = f"{settings.bind}:{settings.mysql_port}/alpes"
     return found
 
 
-def _part(name: str, light: str, detail: str, state: PartState | None) -> PartStatus:
+def _part(name: str, light: str, detail: str, state: PartState | None, memory: dict[str, float]) -> PartStatus:
     if state is None:
         return PartStatus(name, light, detail, "", 0, 0.0)
-    return PartStatus(name, light, detail or state.spawn_error, state.state, state.pid, _memory_mb(state.pid))
+    return PartStatus(name, light, detail or state.spawn_error, state.state, state.pid, memory.get(name, 0.0))
 
 
-def _memory_mb(pid: int) -> float:
-    return round(processes.memory_bytes(pid) / 1e6, 1) if pid else 0.0
+def _supervisor(parts: Control) -> list[PartStatus]:
+    """supervisord itself; under Docker nothing of ours runs the parts."""
+    if not isinstance(parts, Supervisor):
+        return []
+    pid = parts.pid_of_itself()
+    memory = round(processes.memory_bytes(pid) / 1e6, 1) if pid else 0.0
+    return [PartStatus("supervisord", "ok", "runs the parts", "RUNNING", pid, memory)]

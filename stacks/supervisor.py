@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
 import xmlrpc.client
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,27 +20,13 @@ from application.leases import lease_file
 from application.wake import socket_address
 from settings import Settings
 from settings.model import REPOSITORY
+from stacks import processes
 from stacks.command import Part
+from stacks.control import NotRunning, PartState, PartUnknown
+
+__all__ = ["GATE", "NotRunning", "PartState", "PartUnknown", "Supervisor", "part_environment", "wait_gone"]
 
 GATE = Path(__file__).with_name("gate.py")
-
-
-class PartUnknown(Exception):
-    """The instance has no such part, or it is not running."""
-
-
-class NotRunning(Exception):
-    """No supervisor answers for this instance."""
-
-
-@dataclass(frozen=True, slots=True)
-class PartState:
-    name: str
-    state: str
-    """supervisord's word: RUNNING, STARTING, BACKOFF, STOPPED, EXITED, FATAL."""
-    pid: int
-    started_at: int
-    spawn_error: str
 
 
 class Supervisor:
@@ -104,6 +91,35 @@ class Supervisor:
             if fault.faultCode != 60:  # 60: it is running already
                 raise PartUnknown(f"{part}: {fault.faultString}") from fault
 
+    def kill(self, part: str) -> None:
+        pid = self.pid(part)
+        if not pid:
+            raise PartUnknown(f"{part} is not running")
+        os.kill(pid, signal.SIGKILL)
+
+    def memory_mb(self) -> dict[str, float]:
+        """Proportional set size, of child processes too."""
+        return {state.name: _megabytes(state.pid) for state in self.states() if state.pid}
+
+    def log_names(self) -> list[str]:
+        return sorted(path.stem for path in self._settings.logs.glob("*.log"))
+
+    def log(self, part: str, lines: int, follow: bool) -> Iterator[str]:
+        path = self._settings.logs / f"{part}.log"
+        if not path.exists():
+            names = ", ".join(self.log_names()) or "none yet"
+            raise PartUnknown(f"no log of {part!r} in {self._settings.logs}; there are: {names}")
+        with path.open(encoding="utf-8", errors="replace") as file:
+            yield from deque(file, maxlen=lines)
+            while follow:
+                line = file.readline()
+                if line:
+                    yield line
+                elif path.stat().st_size < file.tell():
+                    file.seek(0)  # it was rotated
+                else:
+                    time.sleep(0.2)
+
     def shutdown(self, last: Sequence[str], deadline_s: float) -> None:
         """Stop every part, `last` (database and broker) after the others, and supervisord itself. Raises NotRunning.
 
@@ -135,13 +151,7 @@ class Supervisor:
     def _section(self, part: Part) -> str:
         lease = lease_file(self._settings, part.name)
         argv = [sys.executable, "-I", "-S", str(GATE), str(lease), "--", *part.command.argv]
-        env = {
-            "ALPES_HOME": str(self._settings.home),
-            "ALPES_PART": part.name,
-            "PYTHONPATH": str(REPOSITORY),
-            "PYTHONUNBUFFERED": "1",
-            **part.command.env,
-        }
+        env = part_environment(self._settings, part)
         return _PROGRAM.format(
             name=part.name,
             command=" ".join(_quoted(word) for word in argv),
@@ -162,6 +172,17 @@ class Supervisor:
     def _rpc(self) -> Any:
         transport = SupervisorTransport(None, None, f"unix://{self._address}")
         return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
+
+
+def part_environment(settings: Settings, part: Part) -> dict[str, str]:
+    """What every part is given of the environment, and its own."""
+    return {
+        "ALPES_HOME": str(settings.home),
+        "ALPES_PART": part.name,
+        "PYTHONPATH": str(REPOSITORY),
+        "PYTHONUNBUFFERED": "1",
+        **part.command.env,
+    }
 
 
 def wait_gone(pid: int, deadline_s: float) -> bool:
@@ -186,6 +207,10 @@ def _alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def _megabytes(pid: int) -> float:
+    return round(processes.memory_bytes(pid) / 1e6, 1)
 
 
 def _quoted(word: str) -> str:

@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 0.5
 HANGS_S = 30.0
+SUPERVISED = ("embedded", "native")
+"""Elsewhere Docker, or whoever runs the parts, restarts what ends; only the source is ours to heal."""
 
 
 def main(settings: Settings, stop: threading.Event) -> None:
@@ -38,11 +40,12 @@ def main(settings: Settings, stop: threading.Event) -> None:
     try:
         while not stop.wait(LOOK_EVERY_S):
             heart.beat(True)
-            if not supervised(settings):
-                log.error("the supervisor is gone; starting it again")
-                revive(settings)
-                return
-            _restart_hanging(settings)
+            if settings.stack in SUPERVISED:
+                if not supervised(settings):
+                    log.error("the supervisor is gone; starting it again")
+                    revive(settings)
+                    return
+                _restart_hanging(settings)
             if healer is not None:
                 healer.step()
     finally:
@@ -51,7 +54,7 @@ def main(settings: Settings, stop: threading.Event) -> None:
 
 def _healer(settings: Settings, engine: Engine) -> SourceHealer | BrokerHealer | None:
     match settings.stack:
-        case "native":
+        case "native" | "compose" | "external":
             return SourceHealer(settings, engine)
         case "embedded":
             return BrokerHealer(settings, engine)

@@ -6,7 +6,7 @@ import os
 
 from scenarios.model import Scenario
 from scenarios.trial import Trial
-from stacks.supervisor import Supervisor
+from stacks.controls import control
 from workers import audit_file
 
 WITHIN_S = 10.0
@@ -27,8 +27,8 @@ def experiment(trial: Trial) -> None:
             trial.wait(lambda ids=known: _holds(trial, ids), WITHIN_S, f"the file that {what} is whole again")  # type: ignore[misc]
             trial.say("recovered", "it holds every notification again")
         trial.crash("audit", "audit.half_appended")
-        supervisor = Supervisor(trial.settings)
-        trial.wait(lambda: supervisor.pid("audit") != 0, 20, "the audit process is back")
+        parts = control(trial.settings)
+        trial.wait(lambda: parts.pid("audit") != 0, 20, "the audit process is back")
         load.grows(30)
     trial.arrived(trial.acknowledged)
     trial.wait(lambda: _holds(trial, trial.acknowledged), WITHIN_S, "the audit file holds every event")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from scenarios.model import Scenario
 from scenarios.trial import Trial
 from stacks import source_control
-from stacks.supervisor import Supervisor
+from stacks.controls import control
 from workers.observer_store import ObserverStore
 
 SAFE_S = 2.0
@@ -34,9 +34,9 @@ def experiment(trial: Trial) -> None:
 def _restarted(trial: Trial) -> Callable[[], bool]:
     """Whether it is not the instance of now any more: another process, or one that counts its records from zero."""
     if trial.settings.stack == "embedded":
-        supervisor = Supervisor(trial.settings)
-        pid = supervisor.pid(trial.capture_part)
-        return lambda: supervisor.pid(trial.capture_part) not in (0, pid)
+        parts = control(trial.settings)
+        pid = parts.pid(trial.capture_part)
+        return lambda: parts.pid(trial.capture_part) not in (0, pid)
     received = source_control.report(trial.settings).received
 
     def counts_anew() -> bool:

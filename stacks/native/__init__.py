@@ -8,6 +8,7 @@ from collections.abc import Callable
 from sqlalchemy import make_url
 
 from connectors.admin import Admin, AdminRefused, AdminUnavailable
+from db import users
 from settings import Settings
 from settings.model import PINNED_NAR, SEED_NAR
 from stacks.command import Part
@@ -94,15 +95,12 @@ def versions(settings: Settings) -> dict[str, str]:
     }
 
 
-def _passwords(settings: Settings) -> mysql.Passwords:
-    def password(url: str) -> str:
-        return make_url(url).password or ""
-
-    return mysql.Passwords(
+def _passwords(settings: Settings) -> users.Passwords:
+    return users.passwords(
+        settings.database_admin_url,
+        settings.database_url,
+        settings.database_worker_url,
+        settings.debezium_password.get_secret_value(),
         # Nobody logs in as root afterwards; it gets what the admin user has, so that one file knows every password.
-        root=password(settings.database_admin_url),
-        admin=password(settings.database_admin_url),
-        application=password(settings.database_url),
-        worker=password(settings.database_worker_url),
-        debezium=settings.debezium_password.get_secret_value(),
+        root=make_url(settings.database_admin_url).password or "",
     )

@@ -66,6 +66,12 @@ def locked(groups: Iterable[str], lock: Path = LOCK) -> list[Artifact]:
     return entries
 
 
+def groups(lock: Path = LOCK) -> list[str]:
+    """The groups of the lock, in its order."""
+    lines = lock.read_text(encoding="utf-8").splitlines()
+    return list(dict.fromkeys(line.split()[0] for line in lines if line and not line.startswith("#")))
+
+
 def missing(artifacts: Iterable[Artifact]) -> list[Artifact]:
     """Those that are not in the cache as they were verified."""
     verified = _Verified()

@@ -13,15 +13,30 @@ import zipfile
 from dataclasses import dataclass
 from functools import cache as once
 from pathlib import Path
-from string import Template
 
 from application.wake import socket_address
-from settings.model import REPOSITORY
+from db.users import Passwords, PasswordUnfit, script
 from stacks.command import Command
 from stacks.native import libraries
 from stacks.native.artifacts import cache, locked
 
-INIT_SQL = REPOSITORY / "db" / "init.sql"
+SERVER = (
+    "--server-id=1",
+    "--log-bin=mysql-bin",
+    "--binlog-format=ROW",
+    "--binlog-row-image=FULL",
+    "--binlog-expire-logs-seconds=259200",
+    "--mysqlx=0",
+    "--default-authentication-plugin=mysql_native_password",
+    "--default-time-zone=+00:00",
+    "--skip-name-resolve",
+    # For one laptop and a few connections: a third of the memory that the defaults take.
+    "--performance-schema=OFF",
+    "--innodb-buffer-pool-size=64M",
+    "--max-connections=150",
+    "--table-open-cache=200",
+)
+"""What a server of ours is set to, whoever runs it: the compose stack's has the same."""
 
 
 class MysqlUnusable(Exception):
@@ -34,15 +49,6 @@ class Mysqld:
     version: str
     share: Path | None
     """Folder of its messages; None for one that the system installed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Passwords:
-    root: str
-    admin: str
-    application: str
-    worker: str
-    debezium: str
 
 
 @once
@@ -92,7 +98,7 @@ def initialize(mysqld: Mysqld, data: Path) -> None:
     building = data.with_name(data.name + ".new")
     shutil.rmtree(building, ignore_errors=True)
     done = subprocess.run(
-        [str(mysqld.binary), "--no-defaults", "--initialize-insecure", f"--datadir={building}", *_common(mysqld)],
+        [str(mysqld.binary), "--no-defaults", "--initialize-insecure", f"--datadir={building}", *located(mysqld)],
         env=os.environ | environment(mysqld),
         capture_output=True,
         text=True,
@@ -117,21 +123,8 @@ def command(mysqld: Mysqld, *, data: Path, run: Path, port: int, bind: str, pass
         f"--socket={socket_address(run / 'mysql.sock')}",
         f"--pid-file={run / 'mysqld.pid'}",
         f"--init-file={init_file}",
-        "--server-id=1",
-        "--log-bin=mysql-bin",
-        "--binlog-format=ROW",
-        "--binlog-row-image=FULL",
-        "--binlog-expire-logs-seconds=259200",
-        "--mysqlx=0",
-        "--default-authentication-plugin=mysql_native_password",
-        "--default-time-zone=+00:00",
-        "--skip-name-resolve",
-        # For one laptop and a few connections: a third of the memory that the defaults take.
-        "--performance-schema=OFF",
-        "--innodb-buffer-pool-size=64M",
-        "--max-connections=150",
-        "--table-open-cache=200",
-        *_common(mysqld),
+        *SERVER,
+        *located(mysqld),
     ]
     return Command((str(mysqld.binary), *options), run, environment(mysqld))
 
@@ -140,7 +133,8 @@ def environment(mysqld: Mysqld) -> dict[str, str]:
     return {} if mysqld.share is None else {"LD_LIBRARY_PATH": str(libraries.folder())}
 
 
-def _common(mysqld: Mysqld) -> list[str]:
+def located(mysqld: Mysqld) -> list[str]:
+    """Options that lead a server to its own files, and let root run one."""
     options = ["--lower-case-table-names=0"]
     if mysqld.share is not None:
         options += [f"--lc-messages-dir={mysqld.share}", f"--basedir={mysqld.share.parent}"]
@@ -150,11 +144,10 @@ def _common(mysqld: Mysqld) -> list[str]:
 
 
 def _init_sql(passwords: Passwords) -> str:
-    values = {f"{name}_password": getattr(passwords, name) for name in Passwords.__slots__}
-    for name, value in values.items():
-        if not re.fullmatch(r"[A-Za-z0-9_.~-]+", value):
-            raise MysqlUnusable(f"{name} may hold only letters, digits and . _ ~ -")
-    return Template(INIT_SQL.read_text(encoding="utf-8")).substitute(values)
+    try:
+        return script(passwords)
+    except PasswordUnfit as error:
+        raise MysqlUnusable(str(error)) from error
 
 
 def _unpack(folder: Path) -> None:

@@ -50,7 +50,7 @@ def provisioned_marker(settings: Settings) -> Path:
 def provision_database(settings: Settings, say: Say) -> None:
     engine = connect(settings.admin_url, pool_size=1)
     try:
-        _await(lambda: _answers(engine), "MySQL", settings.logs / "database.log")
+        await_answer(engine, "MySQL", settings.logs / "database.log")
         with engine.connect().execution_options(**READ) as connection:
             binlog.require(connection)
         upgrade(engine)
@@ -116,11 +116,23 @@ def _created(admin: Admin, config: dict[str, object]) -> bool:
 
 
 def _keep(settings: Settings, config: dict[str, object]) -> None:
-    """The rendered configuration beside the instance, password and all: readable by its owner only."""
-    path = settings.run / "debezium-mysql-outbox.json"
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    """The rendered configuration beside the instance, password and all."""
+    settings.run.mkdir(parents=True, exist_ok=True)
+    write_secret(settings.run / "debezium-mysql-outbox.json", config)
+
+
+def write_secret(path: Path, config: dict[str, object], mode: int = 0o600) -> None:
+    """Write what holds a password; never readable by others, from the first byte on."""
+    path.unlink(missing_ok=True)  # one that is there keeps its mode
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with open(descriptor, "w", encoding="utf-8") as file:
         json.dump(config, file, indent=2)
+        file.write("\n")
+
+
+def await_answer(engine: Engine, what: str, log: object = "the server's own log") -> None:
+    """Return once the database answers. Raises ProvisionFailed after a minute and a half."""
+    _await(lambda: _answers(engine), what, log)
 
 
 def _answers(engine: Engine) -> bool:

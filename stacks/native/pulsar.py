@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from string import Template
 
@@ -13,6 +14,10 @@ from stacks.native.artifacts import locked
 CONFIGURATION = Path(__file__).parent / "pulsar_conf"
 OPENED = ("java.io", "java.util.zip", "java.nio", "jdk.internal.misc", "sun.net", "jdk.internal.platform")
 VERSION = "4.2.4"
+MEMORY = ("-Xms256m", "-Xmx768m", "-XX:MaxDirectMemorySize=512m")
+# Of a laptop's few cores the optimizing compiler would take one for minutes: without it the first thousand events are
+# a third quicker and the tail is half as long, for some throughput nobody reaches here.
+SMALL_MACHINE = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 
 
 def command(settings: Settings, java: Path) -> Command:
@@ -21,6 +26,10 @@ def command(settings: Settings, java: Path) -> Command:
     folder.mkdir(parents=True, exist_ok=True)
     values = {
         "bind": settings.bind,
+        "advertised": settings.bind,
+        "addresses": f"advertisedAddress={settings.bind}",
+        "scratch": ".",
+        "archives": "[]",
         "broker_port": settings.broker_port,
         "admin_port": settings.admin_port,
         "functions_port": settings.functions_port,
@@ -29,14 +38,18 @@ def command(settings: Settings, java: Path) -> Command:
         "source_log": settings.logs / "source.log",
     }
     for name in ("standalone.conf", "functions_worker.yml", "log4j2.xml", "source.btm"):
-        text = Template((CONFIGURATION / name).read_text(encoding="utf-8")).safe_substitute(values)
-        (folder / name).write_text(text, encoding="utf-8")
+        (folder / name).write_text(configuration(name, values), encoding="utf-8")
     _link_connector(folder, settings.nar)
     (folder / "functions").mkdir(exist_ok=True)
     classpath = ":".join(str(artifact.path) for artifact in locked(["pulsar"]))
     # In the environment: the command line would be longer than some systems' limit for one argument.
     env = {"CLASSPATH": classpath}
     return Command((str(java), *_jvm(folder, classpath), *_program(folder)), folder, env)
+
+
+def configuration(name: str, values: Mapping[str, object]) -> str:
+    """One of the broker's files with its values put in; the compose stack's broker has the same ones."""
+    return Template((CONFIGURATION / name).read_text(encoding="utf-8")).safe_substitute(values)
 
 
 def _link_connector(folder: Path, version: str) -> None:
@@ -62,10 +75,7 @@ def _jvm(folder: Path, classpath: str) -> list[str]:
         "log4j2.isThreadContextMapInheritable": "true",
         "java.io.tmpdir": str(_temporary(folder)),
     }
-    memory = ["-Xms256m", "-Xmx768m", "-XX:MaxDirectMemorySize=512m", "-XX:+ExitOnOutOfMemoryError"]
-    # Of a laptop's few cores the optimizing compiler would take one for minutes: without it the first thousand events are
-    # a third quicker and the tail is half as long, for some throughput nobody reaches here.
-    memory += ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
+    memory = [*MEMORY, *SMALL_MACHINE, "-XX:+ExitOnOutOfMemoryError"]
     opens = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED]
     opens += ["--add-opens=java.management/sun.management=ALL-UNNAMED", "--enable-native-access=ALL-UNNAMED"]
     (byteman,) = locked(["byteman"])

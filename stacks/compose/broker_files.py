@@ -1,0 +1,80 @@
+"""`python -m stacks.compose.broker_files FOLDER`: what the broker's image is given.
+
+The connectors, and the native stack's configuration with a container's values.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from string import Template
+
+from settings.model import PINNED_NAR, SEED_NAR
+from stacks.native import pulsar
+from stacks.native.artifacts import locked
+
+HOME = "/pulsar"
+START = Path(__file__).with_name("start.sh")
+CONFIG_NAME = "debezium-mysql-outbox.json"
+VALUES: dict[str, object] = {
+    "bind": "0.0.0.0",  # noqa: S104 - inside its own container
+    "advertised": "pulsar",
+    "broker_port": 6650,
+    "admin_port": 8080,
+    "functions_port": 6750,
+    "broker_url": "pulsar://localhost:6650",
+    "admin_url": "http://localhost:8080",
+    # Clients outside reach 6651, and are answered with the address that is published there. The bookie has a name of
+    # its own: by its address it would not know its data again in a new container.
+    "addresses": (
+        "advertisedListeners=internal:pulsar://pulsar:6650,external:pulsar://127.0.0.1:6650\n"
+        "internalListenerName=internal\n"
+        "bindAddresses=external:pulsar://0.0.0.0:6651\n"
+        "bookieId=standalone"
+    ),
+    "scratch": f"{HOME}/scratch",
+    # Connectors beside the connectors directory may be named by URL, and no others.
+    "archives": f'["file://{HOME}/nars/.*"]',
+}
+
+
+def nar_name(version: str) -> str:
+    return f"pulsar-io-debezium-mysql-{version}.nar"
+
+
+def start_script() -> str:
+    values = {"jvm_memory": " ".join(pulsar.MEMORY), "jvm_small_machine": " ".join(pulsar.SMALL_MACHINE)}
+    return Template(START.read_text(encoding="utf-8")).safe_substitute(values)
+
+
+def write(folder: Path) -> None:
+    """Everything below `/pulsar` that the image adds. The artifacts must be in the cache."""
+    for name in ("connectors", "nars", "alpes", "source", "scratch", "scratch/functions"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    for name in ("source", "scratch", "scratch/functions"):
+        (folder / name).chmod(0o770)  # volumes, which the group writes to
+    for name in ("standalone.conf", "functions_worker.yml", "source.btm"):
+        (folder / "alpes" / name).write_text(pulsar.configuration(name, VALUES), encoding="utf-8")
+    (folder / "alpes" / "start.sh").write_text(start_script(), encoding="utf-8")
+    _copy("byteman", folder / "alpes" / "byteman.jar")
+    _copy(f"nar-{SEED_NAR}", folder / "connectors" / nar_name(SEED_NAR))
+    _copy(f"nar-{PINNED_NAR}", folder / "nars" / nar_name(PINNED_NAR))
+    # One place for every version, so that a source names its own by version alone.
+    _link(folder / "nars" / nar_name(SEED_NAR), f"../connectors/{nar_name(SEED_NAR)}")
+    # Rendered by the one-shot `source`, for it holds a password.
+    _link(folder / "connectors" / CONFIG_NAME, f"../source/{CONFIG_NAME}")
+
+
+def _copy(group: str, target: Path) -> None:
+    (artifact,) = locked([group])
+    shutil.copyfile(artifact.path, target)
+
+
+def _link(path: Path, target: str) -> None:
+    path.unlink(missing_ok=True)
+    path.symlink_to(target)
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))

@@ -1,0 +1,178 @@
+"""What compose pins and sets, compared with what the native stack runs and tests."""
+
+from __future__ import annotations
+
+import re
+
+from sqlalchemy import make_url
+
+from db.users import INIT_SQL
+from settings import Settings
+from settings.model import PINNED_NAR
+from stacks.compose import broker_files, model
+from stacks.compose.checks.check import Check, judged
+from stacks.compose.docker import service
+from stacks.native import USERS, mysql, pulsar
+from stacks.native.artifacts import groups
+from stacks.python_parts import python_parts
+
+OWN_TO_CONTAINERS = {
+    "standalone.conf": {
+        "advertisedAddress",
+        "advertisedListeners",
+        "internalListenerName",
+        "bindAddresses",
+        "bindAddress",
+        "bookieId",
+    },
+    "functions_worker.yml": {
+        "workerHostname",
+        "pulsarServiceUrl",
+        "pulsarWebServiceUrl",
+        "downloadDirectory",
+        "narExtractionDirectory",
+        "functionsDirectory",
+        "additionalEnabledConnectorUrlPatterns",
+    },
+}
+"""Keys of the broker's configuration in which the two stacks differ on purpose."""
+
+
+def versions() -> Check:
+    services = model.demo()["services"]
+    wrong = []
+    if not re.fullmatch(r"mysql:8\.0\.\d+", services["mysql"]["image"]):
+        wrong.append(f"MySQL is {services['mysql']['image']}; Debezium 1.9 reads 8.0 and not 8.4")
+    if services["pulsar"]["image"].rpartition(":")[2] != pulsar.VERSION:
+        wrong.append(f"the broker's image is {services['pulsar']['image']}, native runs {pulsar.VERSION}")
+    nar = services["api"]["environment"]["ALPES_NAR"]
+    if nar != PINNED_NAR or f"nar-{nar}" not in groups():
+        wrong.append(f"the connector is {nar}, native runs {PINNED_NAR}")
+    return judged("versions are the native stack's", wrong, f"MySQL 8.0, Pulsar {pulsar.VERSION}, connector {nar}")
+
+
+def mysql_options() -> Check:
+    found = model.demo()["services"]["mysql"]["command"]
+    wrong = [f"{option} is missing" for option in mysql.SERVER if option not in found]
+    wrong += [f"{option} is compose's alone" for option in found if option not in mysql.SERVER]
+    return judged("MySQL is set as the native one is", wrong, f"{len(found)} options, binlog ROW and FULL among them")
+
+
+def mysql_users() -> Check:
+    wanted = {**USERS, "database_root_url": "root"}
+    made = set(re.findall(r"CREATE USER IF NOT EXISTS '(\w+)'", INIT_SQL.read_text(encoding="utf-8")))
+    wrong = []
+    for name, values in model.demo()["services"].items():
+        for field, user in wanted.items():
+            url = values.get("environment", {}).get(f"ALPES_{field.upper()}")
+            if url and (make_url(url).username, make_url(url).host, make_url(url).port) != (user, "mysql", 3306):
+                wrong.append(f"{name}: {field} is of {make_url(url).username} at {make_url(url).host}")
+    wrong += [f"{user} is made by no statement" for user in USERS.values() if user not in made]
+    return judged("each service logs in as its own user", wrong, ", ".join(sorted(made)))
+
+
+def ports() -> Check:
+    published = {
+        str(port).split(":")[1]: (name, str(port).split(":")[2])
+        for name, values in model.demo()["services"].items()
+        for port in values.get("ports", [])
+    }
+    settings = Settings.model_fields
+    wanted = {
+        "api_port": ("api", "5000"),
+        "dashboard_port": ("dashboard", "8501"),
+        "broker_port": ("pulsar", "6651"),
+        "admin_port": ("pulsar", "8080"),
+        "mysql_port": ("mysql", "3306"),
+    }
+    wrong = [
+        f"{name} is published as {published.get(str(settings[name].default))}"
+        for name, where in wanted.items()
+        if published.get(str(settings[name].default)) != where
+    ]
+    return judged("ports are the settings' defaults", wrong, ", ".join(sorted(published)))
+
+
+def topics() -> Check:
+    """Every service derives the topics from the same settings; none may have others."""
+    names = ("ALPES_PULSAR_NAMESPACE", "ALPES_SUBSCRIPTION", "ALPES_NAR")
+    services = model.demo()["services"]
+    different = {
+        name: {
+            values["environment"].get(name) for values in services.values() if "ALPES_STACK" in values["environment"]
+        }
+        for name in names
+    }
+    wrong = [
+        f"{name} differs between services: {sorted(map(str, found))}"
+        for name, found in different.items()
+        if len(found) > 1
+    ]
+    native, compose = Settings(stack="native", nar=PINNED_NAR).topics, Settings(stack="compose", nar=PINNED_NAR).topics
+    if native != compose:
+        wrong.append("the two stacks name their topics differently")
+    return judged("topics are the native stack's", wrong, ", ".join(compose.observed()))
+
+
+def broker_configuration() -> Check:
+    native = {
+        **broker_files.VALUES,
+        "bind": "127.0.0.1",
+        "addresses": "advertisedAddress=127.0.0.1",
+        "scratch": ".",
+        "archives": "[]",
+    }
+    wrong = []
+    for name, own in OWN_TO_CONTAINERS.items():
+        ours, theirs = (_keys(pulsar.configuration(name, values)) for values in (broker_files.VALUES, native))
+        different = {key for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key)}
+        wrong += [f"{name}: {key}" for key in sorted(different - own)]
+        wrong += [f"{name}: a value is left open" for key in ours if "${" in ours[key]]
+        template = _keys((pulsar.CONFIGURATION / name).read_text(encoding="utf-8"))
+        wrong += [f"{name}: {key} was lost" for key in sorted(template.keys() - ours.keys())]
+    if "advertisedAddress" in _keys(pulsar.configuration("standalone.conf", broker_files.VALUES)):
+        wrong.append("advertisedAddress and advertisedListeners exclude each other")
+    return judged("the broker's configuration is the native one's", wrong, "but for addresses and writable folders")
+
+
+def broker_memory() -> Check:
+    script = broker_files.start_script()
+    wrong = [f"{flag} is missing" for flag in (*pulsar.MEMORY, *pulsar.SMALL_MACHINE) if flag not in script]
+    wrong += [
+        f"{word} is missing" for word in ("-javaagent:", "source.btm", "--no-stream-storage") if word not in script
+    ]
+    wrong += ["a value is left open"] if "${" in script else []
+    return judged(
+        "the broker's JVM is run as the native one is", wrong, "memory, collector, the rule for a restarted source"
+    )
+
+
+def settings_known() -> Check:
+    known = {f"ALPES_{name.upper()}" for name in Settings.model_fields} | {"ALPES_SECRETS_DIR", "ALPES_LISTENERS"}
+    wrong = sorted(
+        f"{name}: {variable}"
+        for tree in (model.demo(), model.production())
+        for name, values in tree["services"].items()
+        for variable in values.get("environment", {})
+        if variable.startswith("ALPES_") and variable not in known
+    )
+    return judged("every ALPES_ variable is a setting", wrong, f"of {len(known)} known ones")
+
+
+def commands() -> Check:
+    parts = {part.name for part in python_parts(Settings(stack="compose"))}
+    wrong = [f"{part} has no service" for part in sorted(parts)]
+    for name, values in model.demo()["services"].items():
+        words = values.get("command", [])
+        if words[:1] == ["part"]:
+            checked = values["healthcheck"]["test"][-1]
+            if words[1] not in parts or service(words[1]) != name or checked != words[1]:
+                wrong.append(f"{name} runs {words[1]} and looks at {checked}")
+            else:
+                wrong.remove(f"{words[1]} has no service")
+    return judged("services run the launcher's verbs, each its own part", wrong, ", ".join(sorted(parts)))
+
+
+def _keys(text: str) -> dict[str, str]:
+    pairs = (re.match(r"(\w+)\s*[=:]\s*(.*)", line) for line in text.splitlines())
+    return {pair[1]: pair[2] for pair in pairs if pair}

@@ -1,0 +1,75 @@
+"""compose.prod.yml laid over the demo: no password but from a file, and each file only where it is needed."""
+
+from __future__ import annotations
+
+import re
+
+from settings import Settings
+from stacks.compose import model
+from stacks.compose.checks.check import Check, judged
+
+PASSWORD = re.compile(r"(PASSWORD|TOKEN|SECRET)$")
+IN_URL = re.compile(r"//[^/@\s]*:[^/@\s]+@")
+OPEN = {"ALPES_SECRETS_DIR"}
+PUBLIC = {"api", "dashboard"}
+
+
+def secrets_from_files() -> Check:
+    tree = model.production()
+    folder = model.SAMPLE["ALPES_SECRETS"]
+    wrong = [
+        f"{name} is from {values}" for name, values in tree["secrets"].items() if values != {"file": f"{folder}/{name}"}
+    ]
+    used = {name for values in tree["services"].values() for name in values.get("secrets", [])}
+    wrong += [f"{name} is given to nobody" for name in sorted(set(tree["secrets"]) - used)]
+    wrong += [f"{name} is not defined" for name in sorted(used - set(tree["secrets"]))]
+    fields = {f"alpes_{name}" for name in Settings.model_fields} | {"mysql_root_password"}
+    wrong += [f"{name} is no setting" for name in sorted(set(tree["secrets"]) - fields)]
+    try:
+        model.interpolated(model.read(model.PRODUCTION), {})
+        wrong.append("the folder of secrets has a default")
+    except KeyError:
+        pass
+    return judged("every secret is a file", wrong, ", ".join(sorted(tree["secrets"])))
+
+
+def no_password() -> Check:
+    wrong = []
+    for name, values in model.production()["services"].items():
+        for variable, value in values.get("environment", {}).items():
+            if variable in OPEN or variable.endswith("_FILE"):
+                continue
+            if PASSWORD.search(variable) or IN_URL.search(str(value)):
+                wrong.append(f"{name}: {variable}")
+        words = f"{values.get('command')} {values.get('entrypoint')} {values.get('healthcheck')}"
+        if re.search(r"password=|--password|'-p\w|IDENTIFIED", words, re.IGNORECASE):
+            wrong.append(f"{name}: its command")
+    return judged("no password stands in an environment or a command", wrong, "in production")
+
+
+def secrets_where_needed() -> Check:
+    """What a service is given in the demo's environment it reads from a file here, and nothing more."""
+    demo, tree = model.demo()["services"], model.production()["services"]
+    wrong = []
+    for name, values in demo.items():
+        had = {
+            variable.lower()
+            for variable, value in values.get("environment", {}).items()
+            if (PASSWORD.search(variable) or IN_URL.search(str(value))) and variable != "ALPES_CONTROL_TOKEN"
+        }
+        found = set(tree[name].get("secrets", []))
+        if had != found:
+            wrong.append(f"{name} needs {sorted(had)} and has {sorted(found)}")
+        reads = tree[name].get("environment", {}).get("ALPES_SECRETS_DIR") == "/run/secrets"
+        if name != "mysql" and found and not reads:
+            wrong.append(f"{name} does not look into /run/secrets")
+    return judged("each service has its own secrets and no other's", wrong, "by the demo's environments")
+
+
+def nothing_else_published() -> Check:
+    wrong = [
+        f"{name} publishes {values['ports']}"
+        for name, values in model.production()["services"].items()
+        if values.get("ports") and name not in PUBLIC
+    ]
+    return judged("only API and page are published", wrong, "no database, no broker")

@@ -1,0 +1,130 @@
+"""What holds for every service, whatever it runs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+from typing import Any
+
+from stacks.compose import model
+from stacks.compose.checks.check import Check, judged
+from stacks.compose.docker import ONE_SHOTS, service
+from stacks.python_parts import RESTARTABLE_WORKERS
+
+STORES = ("mysql", "pulsar")
+PARTS = ("notifications", "api", "dashboard", *RESTARTABLE_WORKERS)
+PINNED = re.compile(r"[\w./-]+:\d+\.\d+\.\d+[\w.-]*(@sha256:[0-9a-f]{64})?")
+
+
+def services() -> Check:
+    wanted = {*STORES, *ONE_SHOTS, *map(service, PARTS)}
+    found = set(model.demo()["services"])
+    wrong = [f"{name} is missing" for name in sorted(wanted - found)]
+    wrong += [f"{name} is not known" for name in sorted(found - wanted)]
+    return judged("every part has its service", wrong, ", ".join(sorted(found)))
+
+
+def pinned_images() -> Check:
+    wrong = [
+        f"{name} runs {values.get('image', 'no named image')}"
+        for name, values in model.demo()["services"].items()
+        if not PINNED.fullmatch(values.get("image", ""))
+    ]
+    return judged("every image is pinned by its full version", wrong, "no `latest`, no version cut short")
+
+
+def health_checks() -> Check:
+    wrong = []
+    for name, values in model.demo()["services"].items():
+        health = values.get("healthcheck") or {}
+        if name in ONE_SHOTS:
+            if health != {"disable": True}:
+                wrong.append(f"{name} ends by itself and has a health check")
+        elif not health.get("test") or not {"interval", "timeout", "retries", "start_period"} <= set(health):
+            wrong.append(f"{name} has no whole health check")
+    return judged(
+        "every service that stays has a health check", wrong, "test, interval, timeout, retries, start_period"
+    )
+
+
+def dependencies() -> Check:
+    wrong = []
+    services = model.demo()["services"]
+    for name, values in services.items():
+        needs = values.get("depends_on", {})
+        if name not in STORES and not needs:
+            wrong.append(f"{name} waits for nothing")
+        for other, how in needs.items():
+            wanted = "service_completed_successfully" if other in ONE_SHOTS else "service_healthy"
+            if other not in services or how.get("condition") != wanted:
+                wrong.append(f"{name} must wait for {other}: {wanted}")
+    if "migrate" not in services["source"]["depends_on"]:
+        wrong.append("the source does not wait for the migration")
+    return judged(
+        "every service waits by a condition", wrong, "healthy, or completed for the one-shots; migrate before source"
+    )
+
+
+def no_sleeping() -> Check:
+    wrong = [
+        f"{name} sleeps"
+        for name, values in model.demo()["services"].items()
+        if re.search(r"\bsleep\b", f"{values.get('command')} {values.get('entrypoint')} {values.get('healthcheck')}")
+    ]
+    return judged("nothing sleeps", wrong, "no `sleep` in a command or a health check")
+
+
+def unprivileged() -> Check:
+    wrong = []
+    for name, values in model.demo()["services"].items():
+        user = str(values.get("user", "")).partition(":")[0]
+        if not user.isdigit() or user == "0":
+            wrong.append(f"{name} runs as {user or 'the image says'}")
+        if values.get("cap_drop") != ["ALL"] or values.get("cap_add") or values.get("privileged"):
+            wrong.append(f"{name} keeps capabilities")
+        if "no-new-privileges:true" not in values.get("security_opt", []):
+            wrong.append(f"{name} may gain privileges")
+        if name not in ONE_SHOTS and values.get("restart") != "unless-stopped":
+            wrong.append(f"{name} does not come back")
+    return judged("nothing runs as root or may become it", wrong, "numeric user, cap_drop ALL, no-new-privileges")
+
+
+def read_only() -> Check:
+    wrong = []
+    for name, values in model.demo()["services"].items():
+        if values.get("read_only") is not True:
+            wrong.append(f"{name} can write to its root")
+        if not any(_target(entry) == "/tmp" for entry in values.get("tmpfs", [])):  # noqa: S108
+            wrong.append(f"{name} has no /tmp")
+    return judged("every root file system is read-only", wrong, "with /tmp in memory")
+
+
+def published_here_only() -> Check:
+    wrong = [
+        f"{name} publishes {port}"
+        for name, values in model.demo()["services"].items()
+        for port in values.get("ports", [])
+        if not str(port).startswith("127.0.0.1:")
+    ]
+    return judged("ports are published on this machine only", wrong, "127.0.0.1, unless ALPES_BIND says otherwise")
+
+
+def data_in_volumes() -> Check:
+    tree = model.demo()
+    named = set(tree["volumes"])
+    wrong = [f"volume {name} has settings of its own" for name, values in tree["volumes"].items() if values]
+    needed = {("mysql", "/var/lib/mysql")}
+    needed |= {("pulsar", f"/pulsar/{name}") for name in ("data", "logs", "packages-storage", "scratch")}
+    for name, values in tree["services"].items():
+        for entry in values.get("volumes", []):
+            origin, target = str(entry).split(":")[:2]
+            if origin not in named and origin != "./data":
+                wrong.append(f"{name} mounts {origin}")
+            if origin in named:
+                needed.discard((name, target))
+    wrong += [f"{name} keeps {target} in no volume" for name, target in sorted(needed)]
+    return judged("data is in named volumes and ./data", wrong, "`down -v` and `rm -rf data/*` leave nothing")
+
+
+def _target(entry: Any) -> str:
+    return str(PurePosixPath(str(entry).partition(":")[0]))

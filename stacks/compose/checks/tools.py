@@ -1,0 +1,42 @@
+"""The compose specification's own schema, and hadolint."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from settings.model import REPOSITORY
+from stacks.compose import model
+from stacks.compose.checks.check import Check
+
+
+def schema_of_the_demo() -> Check:
+    return _schema("docker-compose.yml fits the compose specification", model.demo())
+
+
+def schema_of_production() -> Check:
+    return _schema("compose.prod.yml over it fits the compose specification", model.production())
+
+
+def linted_dockerfile() -> Check:
+    done = _run([str(Path(sys.executable).with_name("hadolint")), "--format", "tty", str(REPOSITORY / "Dockerfile")])
+    return Check("hadolint finds nothing in the Dockerfile", done.returncode == 0, done.stdout.strip() or "no finding")
+
+
+def _schema(name: str, tree: dict[str, Any]) -> Check:
+    # The merged tree, not the file: `!reset` is Compose's own tag, and no other reader knows it.
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "compose.json"
+        path.write_text(json.dumps(tree), encoding="utf-8")
+        words = ["-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(path)]
+        done = _run([sys.executable, *words])
+    said = (done.stdout + done.stderr).replace(str(path), "it").strip()
+    return Check(name, done.returncode == 0, said[-600:] or "validated")
+
+
+def _run(words: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(words, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)

@@ -1,0 +1,147 @@
+"""The `docker` command, run for one instance: which project, which files, which values; and its failures in words."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+
+from settings import Settings
+from settings.model import REPOSITORY
+
+FILE = REPOSITORY / "docker-compose.yml"
+PROJECT = "alpes"
+"""As `name:` in the file says: what `docker compose` typed in the repository uses."""
+UNPRIVILEGED = 1000
+OLDEST_COMPOSE = (2, 24)
+"""`!reset` and `!override` in compose.prod.yml; the demo alone needs less."""
+
+NO_DOCKER = (
+    "there is no `docker` on the PATH. Install Docker Engine or Docker Desktop with Compose 2.24 or newer; without Docker"
+    " the same parts run with `./alpes up --stack native`. Inside a container the parts cannot be controlled: do it from"
+    " the host"
+)
+NO_COMPOSE = (
+    "this `docker` has no `compose`: install the plugin (Debian/Ubuntu: sudo apt-get install docker-compose-plugin, from"
+    " Docker's own repository), or use `./alpes up --stack native`"
+)
+NO_DAEMON = (
+    "Docker's daemon does not answer: start it (sudo systemctl start docker, or open Docker Desktop), and see that this"
+    " user may use it (`docker info`); or use `./alpes up --stack native`"
+)
+
+
+class DockerUnavailable(Exception):
+    """Docker is missing, does not answer or refused; `str(error)` says what to do."""
+
+
+def project(settings: Settings) -> str:
+    """The demo's own name for the repository's instance, another for every other home."""
+    if settings.home.resolve() == (REPOSITORY / ".alpes" / "compose").resolve():
+        return PROJECT
+    return f"{PROJECT}-{hashlib.sha256(str(settings.home.resolve()).encode()).hexdigest()[:8]}"
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The values that the compose file takes from outside, for this instance."""
+    return {
+        "ALPES_BIND": settings.bind,
+        "ALPES_API_PORT": str(settings.api_port),
+        "ALPES_DASHBOARD_PORT": str(settings.dashboard_port),
+        "ALPES_BROKER_PORT": str(settings.broker_port),
+        "ALPES_ADMIN_PORT": str(settings.admin_port),
+        "ALPES_MYSQL_PORT": str(settings.mysql_port),
+        "ALPES_NAR": settings.nar,
+        "ALPES_CONTROL_TOKEN": settings.control_token.get_secret_value(),
+        "ALPES_DATA_DIR": str(settings.data),
+        "ALPES_RUN_DIR": str(settings.run),
+        "ALPES_UID": str(owner()),
+    }
+
+
+def owner() -> int:
+    """Whom the containers run as, so that what they write below the home is this user's; never root."""
+    return os.getuid() or UNPRIVILEGED
+
+
+def compose(settings: Settings, *arguments: str, show: bool = False) -> str:
+    """Run `docker compose …` for the instance; its output. With `show` it goes to this process's standard error.
+
+    Raises DockerUnavailable.
+    """
+    return run(settings, *_words(settings), *arguments, show=show)
+
+
+def run(settings: Settings, *arguments: str, show: bool = False) -> str:
+    """Run `docker …`; its output. Raises DockerUnavailable."""
+    done = subprocess.run(
+        [_docker(), *arguments],
+        cwd=REPOSITORY,
+        env=os.environ | environment(settings),
+        stdin=subprocess.DEVNULL,
+        stdout=2 if show else subprocess.PIPE,
+        stderr=None if show else subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        # What was shown cannot be read again: a plain question tells whether Docker itself is well.
+        said = done.stderr if not show else _complaint(settings)
+        raise DockerUnavailable(_told(said, arguments))
+    return done.stdout or ""
+
+
+def lines(settings: Settings, *arguments: str) -> Iterator[str]:
+    """The lines that `docker compose …` prints, as they come. Raises DockerUnavailable."""
+    process = subprocess.Popen(
+        [_docker(), *_words(settings), *arguments],
+        cwd=REPOSITORY,
+        env=os.environ | environment(settings),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    try:
+        yield from process.stdout
+        if process.wait() != 0:
+            raise DockerUnavailable(_told(process.stderr.read(), arguments))
+    finally:
+        process.terminate()
+        process.wait()
+        process.stdout.close()
+        process.stderr.close()
+
+
+def _words(settings: Settings) -> tuple[str, ...]:
+    return ("compose", "--file", str(FILE), "--project-name", project(settings))
+
+
+def _docker() -> str:
+    found = shutil.which("docker")
+    if found is None:
+        raise DockerUnavailable(NO_DOCKER)
+    return found
+
+
+def _complaint(settings: Settings) -> str:
+    asked = [[_docker(), "info"], [_docker(), *_words(settings), "version"]]
+    for words in asked:
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            return done.stderr
+    return "the lines above say why"
+
+
+def _told(said: str, arguments: tuple[str, ...]) -> str:
+    if "Cannot connect to the Docker daemon" in said or ("permission denied" in said and "docker.sock" in said):
+        return NO_DAEMON
+    # A `docker` without the plugin takes `--file` for its own flag, or `compose` for an unknown command.
+    if "is not a docker command" in said or "unknown command: docker compose" in said or "unknown flag: --" in said:
+        return NO_COMPOSE
+    verb = " ".join(word for word in arguments if not word.startswith("-"))[:80]
+    return f"docker refused ({verb}): {said.strip()[-600:] or 'it said nothing'}"

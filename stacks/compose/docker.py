@@ -1,0 +1,188 @@
+"""The parts of the compose stack under Docker, as `stacks.control.Control`.
+
+A container that was killed through Docker counts as stopped on purpose: no restart policy brings it back. So each kill
+leaves a small process of this machine behind that starts it again once its lease has run out (`stacks.compose.restorer`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from settings import SOURCE_NAME, Settings
+from settings.model import REPOSITORY
+from stacks.compose import cli
+from stacks.compose.cli import DockerUnavailable
+from stacks.control import NotRunning, PartState, PartUnknown
+
+SERVICES = {"broker": "pulsar", "database": "mysql", "notifications": "notificaciones"}
+"""Parts whose service has another name: the original description's."""
+PARTS = {service: part for part, service in SERVICES.items()}
+ONE_SHOTS = ("migrate", "source")
+SOURCE_LOG = f"logs/functions/public/default/{SOURCE_NAME}/{SOURCE_NAME}-0.log"
+"""Where the broker's image writes it, below its working directory."""
+
+_STATES = {"running": "RUNNING", "restarting": "BACKOFF", "created": "STOPPED", "paused": "STOPPED", "dead": "FATAL"}
+_UNITS = {"B": 1e-6, "KiB": 1024e-6, "MiB": 1.048576, "GiB": 1073.741824, "kB": 1e-3, "MB": 1.0, "GB": 1e3}
+
+
+def service(part: str) -> str:
+    return SERVICES.get(part, part)
+
+
+class Docker:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def start(self, deadline_s: float) -> None:
+        """Build what is not built, start everything and wait for the health checks. Raises DockerUnavailable."""
+        words = ("up", "--detach", "--build", "--remove-orphans", "--wait", "--wait-timeout", f"{deadline_s:.0f}")
+        cli.compose(self._settings, *words, show=True)
+
+    def shutdown(self) -> None:
+        """Stop and remove the containers; the volumes stay. Raises DockerUnavailable."""
+        cli.compose(self._settings, "down", "--remove-orphans", show=True)
+
+    def remove_data(self) -> None:
+        """Remove the volumes of a stopped instance, its images too. Raises DockerUnavailable."""
+        cli.compose(self._settings, "down", "--remove-orphans", "--volumes", show=True)
+
+    def environments(self) -> dict[str, dict[str, str]]:
+        """The environment of each service with its values put in, as Docker reads the file: {service: {name: value}}.
+
+        Raises DockerUnavailable.
+        """
+        model = json.loads(cli.compose(self._settings, "config", "--format", "json"))
+        return {name: values.get("environment") or {} for name, values in model["services"].items()}
+
+    def running(self) -> bool:
+        try:
+            return bool(cli.compose(self._settings, "ps", "--quiet", "--status", "running").strip())
+        except DockerUnavailable:
+            return False
+
+    def states(self) -> list[PartState]:
+        found = self._containers()
+        if not any(row["State"] in ("running", "restarting", "paused") for row in found):
+            raise NotRunning("nothing is running here; `./alpes up --stack compose` starts it")
+        details = self._inspect([row["ID"] for row in found])
+        states = [_state(row, details.get(row["ID"], {})) for row in found]
+        # A one-shot that did its work is no part of what runs.
+        return [state for state in states if not (state.name in ONE_SHOTS and state.state == "EXITED")]
+
+    def pid(self, part: str) -> int:
+        return self._known(part).pid
+
+    def stop_part(self, part: str) -> None:
+        self._known(part)
+        cli.compose(self._settings, "stop", service(part))
+
+    def start_part(self, part: str) -> None:
+        self._known(part)
+        # `start`, not `up`: up would look at the one-shots again.
+        cli.compose(self._settings, "start", service(part))
+
+    def kill(self, part: str) -> None:
+        if not self._known(part).pid:
+            raise PartUnknown(f"{part} is not running")
+        cli.compose(self._settings, "kill", "--signal", "SIGKILL", service(part))
+        self._restore_later(part)
+
+    def memory_mb(self) -> dict[str, float]:
+        names = {row["ID"]: _part(row["Service"]) for row in self._containers() if row["State"] == "running"}
+        if not names:
+            return {}
+        found: dict[str, float] = {}
+        for line in cli.run(self._settings, "stats", "--no-stream", "--format", "{{json .}}", *names).splitlines():
+            row = json.loads(line)
+            part = next((part for key, part in names.items() if key.startswith(row["ID"])), None)
+            used = _megabytes(row["MemUsage"].partition("/")[0])
+            if part is not None and used is not None:
+                found[part] = used
+        return found
+
+    def log_names(self) -> list[str]:
+        services = cli.compose(self._settings, "config", "--services").split()
+        return sorted({_part(name) for name in services} | {"source"})
+
+    def log(self, part: str, lines: int, follow: bool) -> Iterator[str]:
+        if part not in self.log_names():
+            raise PartUnknown(f"no log of {part!r}; there are: {', '.join(self.log_names())}")
+        following = ("--follow",) if follow else ()
+        if part == "source":
+            tail = ("exec", "-T", "pulsar", "tail", "-n", str(lines), *(("-F",) if follow else ()), SOURCE_LOG)
+            return cli.lines(self._settings, *tail)
+        words = ("logs", "--no-color", "--no-log-prefix", "--tail", str(lines), *following, service(part))
+        return cli.lines(self._settings, *words)
+
+    def _known(self, part: str) -> PartState:
+        states = self.states()
+        for state in states:
+            if state.name == part:
+                return state
+        raise PartUnknown(f"no part {part!r}; there are {', '.join(sorted(state.name for state in states))}")
+
+    def _containers(self) -> list[dict[str, Any]]:
+        text = cli.compose(self._settings, "ps", "--all", "--no-trunc", "--format", "json").strip()
+        if text.startswith("["):  # Compose before 2.21
+            found: list[dict[str, Any]] = json.loads(text)
+            return found
+        return [json.loads(line) for line in text.splitlines() if line]
+
+    def _inspect(self, ids: list[str]) -> dict[str, dict[str, Any]]:
+        text = cli.run(self._settings, "inspect", "--format", '{"ID":{{json .Id}},"State":{{json .State}}}', *ids)
+        rows = [json.loads(line) for line in text.splitlines() if line]
+        return {row["ID"]: row["State"] for row in rows}
+
+    def _restore_later(self, part: str) -> None:
+        env = os.environ | {
+            "ALPES_HOME": str(self._settings.home),
+            "ALPES_PART": f"restorer-{part}",
+            "PYTHONPATH": str(REPOSITORY),
+        }
+        self._settings.logs.mkdir(parents=True, exist_ok=True)
+        with (self._settings.logs / "restorer.log").open("a") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "stacks.compose.restorer", part],
+                cwd=REPOSITORY,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        process.returncode = 0  # it is meant to outlive us: Popen need not warn of it
+
+
+def _part(name: str) -> str:
+    return PARTS.get(name, name)
+
+
+def _state(row: dict[str, Any], state: dict[str, Any]) -> PartState:
+    word = _STATES.get(row["State"], "EXITED" if not row.get("ExitCode") else "FATAL")
+    error = str(state.get("Error") or "")
+    if row["State"] == "exited" and row.get("ExitCode"):
+        error = error or f"exited with code {row['ExitCode']}"
+    return PartState(_part(row["Service"]), word, int(state.get("Pid") or 0), _epoch(state.get("StartedAt")), error)
+
+
+def _epoch(text: str | None) -> int:
+    """Docker's time has nanoseconds, which Python does not read."""
+    with contextlib.suppress(ValueError, TypeError):
+        return int(datetime.fromisoformat(str(text)[:19] + "+00:00").timestamp())
+    return 0
+
+
+def _megabytes(text: str) -> float | None:
+    """`12.3MiB` → 12.9; None for what Docker could not measure (`--`)."""
+    number = text.strip().rstrip("KMGTikB")
+    try:
+        return round(float(number) * _UNITS[text.strip()[len(number) :]], 1)
+    except (ValueError, KeyError):
+        return None

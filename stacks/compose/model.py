@@ -1,0 +1,112 @@
+"""The compose files as Compose would see them: anchors, variables with their defaults, and one file laid over another.
+
+Only what these files use; Docker's own reading of them is `docker compose config`, which the running stack goes by.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from settings.model import REPOSITORY
+
+DEMO = REPOSITORY / "docker-compose.yml"
+PRODUCTION = REPOSITORY / "compose.prod.yml"
+SAMPLE = {"ALPES_SECRETS": "/secrets"}
+"""Values for what has no default."""
+
+VARIABLES = re.compile(r"\$\$|\$\{(?P<name>\w+)(?:(?P<kind>:-|:\?)(?P<rest>[^}]*))?\}")
+
+
+@dataclass(frozen=True)
+class _Reset:
+    """`!reset`: what stood there is gone."""
+
+
+@dataclass(frozen=True)
+class _Override:
+    """`!override`: what stood there is replaced whole."""
+
+    value: Any
+
+
+class _Loader(yaml.SafeLoader):
+    pass
+
+
+def _override(loader: _Loader, node: yaml.Node) -> _Override:
+    if isinstance(node, yaml.SequenceNode):
+        return _Override(loader.construct_sequence(node, deep=True))
+    if isinstance(node, yaml.MappingNode):
+        return _Override(loader.construct_mapping(node, deep=True))
+    return _Override(loader.construct_object(node, deep=True))
+
+
+_Loader.add_constructor("!reset", lambda loader, node: _Reset())
+_Loader.add_constructor("!override", _override)
+
+
+def demo(variables: Mapping[str, str] | None = None, path: Path = DEMO) -> dict[str, Any]:
+    """`docker-compose.yml` with its variables put in, by their defaults where none is given.
+
+    Raises yaml.YAMLError, or KeyError for a variable that must be given.
+    """
+    found: dict[str, Any] = interpolated(read(path), variables or {})
+    return found
+
+
+def production(
+    variables: Mapping[str, str] | None = None, base: Path = DEMO, over: Path = PRODUCTION
+) -> dict[str, Any]:
+    """`compose.prod.yml` laid over the demo. Raises as `demo` does."""
+    values = {**SAMPLE, **(variables or {})}
+    found: dict[str, Any] = merged(interpolated(read(base), values), interpolated(read(over), values))
+    return found
+
+
+def read(path: Path) -> Any:
+    """The file's tree, `!reset` and `!override` kept for `merged`. Raises yaml.YAMLError."""
+    return yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader with two tags more
+
+
+def interpolated(value: Any, variables: Mapping[str, str]) -> Any:
+    if isinstance(value, str):
+        return VARIABLES.sub(lambda match: _value(match, variables), value)
+    if isinstance(value, dict):
+        return {key: interpolated(item, variables) for key, item in value.items()}
+    if isinstance(value, list):
+        return [interpolated(item, variables) for item in value]
+    if isinstance(value, _Override):
+        return _Override(interpolated(value.value, variables))
+    return value
+
+
+def merged(base: Any, over: Any) -> Any:
+    """As Compose lays files over each other: maps by key, lists one after the other, the rest replaced."""
+    if isinstance(over, _Override):
+        return over.value
+    if isinstance(base, dict) and isinstance(over, dict):
+        found = {key: item for key, item in base.items() if not isinstance(over.get(key), _Reset)}
+        for key, item in over.items():
+            if not isinstance(item, _Reset):
+                found[key] = merged(found.get(key), item)
+        return found
+    if isinstance(base, list) and isinstance(over, list):
+        return base + over
+    return over
+
+
+def _value(match: re.Match[str], variables: Mapping[str, str]) -> str:
+    name = match["name"]
+    if name is None:
+        return "$"
+    if variables.get(name):
+        return variables[name]
+    if match["kind"] == ":?":
+        raise KeyError(f"{name} must be given: {match['rest']}")
+    return match["rest"] or ""

@@ -1,0 +1,77 @@
+"""The compose stack as this machine sees it: the URLs of its published ports, with the passwords of its file."""
+
+from __future__ import annotations
+
+import os
+
+from sqlalchemy import Engine, make_url, text
+
+from connectors.admin import Admin, AdminRefused, AdminUnavailable
+from db.engine import READ, connect
+from db.errors import DatabaseUnavailable, translated
+from settings import Settings
+from stacks.compose import cli
+from stacks.compose.docker import Docker
+
+TAKEN_FROM = {
+    "database_url": ("api", "ALPES_DATABASE_URL"),
+    "database_worker_url": ("notificaciones", "ALPES_DATABASE_WORKER_URL"),
+    "database_admin_url": ("migrate", "ALPES_DATABASE_ADMIN_URL"),
+}
+"""Setting → the service and the variable that hold it in `docker-compose.yml`."""
+
+
+def urls(settings: Settings) -> dict[str, object]:
+    """Settings that lead from outside to what runs inside. Raises DockerUnavailable."""
+    services = Docker(settings).environments()
+    values: dict[str, object] = {"pulsar_admin_url": f"http://{settings.bind}:{settings.admin_port}"}
+    for field, (service, name) in TAKEN_FROM.items():
+        inside = make_url(services[service][name])
+        outside = inside.set(host=settings.bind, port=settings.mysql_port)
+        values[field] = outside.render_as_string(hide_password=False)
+    source = services["source"]
+    return values | {
+        "debezium_password": source["ALPES_DEBEZIUM_PASSWORD"],
+        "debezium_host": source["ALPES_DEBEZIUM_HOST"],
+        "debezium_port": int(source["ALPES_DEBEZIUM_PORT"]),
+        "debezium_broker_url": source["ALPES_DEBEZIUM_BROKER_URL"],
+        "source_archive": source["ALPES_SOURCE_ARCHIVE"],
+    }
+
+
+def prepare(settings: Settings) -> None:
+    """The folders that the containers write to belong to whom the containers run as, not to Docker."""
+    for folder in (settings.data, settings.run, settings.logs):
+        folder.mkdir(parents=True, exist_ok=True)
+        if folder != settings.logs and os.getuid() != cli.owner():
+            os.chown(folder, cli.owner(), 0)
+
+
+def versions(settings: Settings) -> dict[str, str]:
+    """As the parts themselves say; what does not answer is named without a version."""
+    return {
+        "database": f"MySQL {_database(settings)}".strip(),
+        "capture": f"Debezium (NAR {settings.nar})",
+        "broker": f"Pulsar {_broker(settings)}".strip(),
+    }
+
+
+def _database(settings: Settings) -> str:
+    if not settings.database_url:
+        return ""
+    engine: Engine = connect(settings.database_url, pool_size=1)
+    try:
+        with translated(), engine.connect().execution_options(**READ) as connection:
+            return str(connection.scalar(text("SELECT VERSION()")))
+    except DatabaseUnavailable:
+        return ""
+    finally:
+        engine.dispose()
+
+
+def _broker(settings: Settings) -> str:
+    try:
+        with Admin(settings, timeout_s=2) as admin:
+            return admin.version()
+    except (AdminUnavailable, AdminRefused):
+        return ""

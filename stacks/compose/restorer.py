@@ -1,0 +1,43 @@
+"""`python -m stacks.compose.restorer PART`: start a killed container again once no lease holds it down."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+
+from settings import Settings, load
+from stacks import faults
+from stacks.compose.cli import DockerUnavailable
+from stacks.compose.docker import Docker
+from stacks.control import NotRunning, PartUnknown
+
+log = logging.getLogger("restorer")
+
+LOOK_EVERY_S = 0.2
+TRIES = 30
+"""One a second: Docker may be busy with the container it just lost."""
+
+
+def restore(settings: Settings, part: str, docker: Docker | None = None) -> bool:
+    """Wait for the lease's end, then start the part; False when that did not succeed."""
+    docker = docker or Docker(settings)
+    while part in faults.active(settings):
+        time.sleep(LOOK_EVERY_S)
+    for _ in range(TRIES):
+        try:
+            docker.start_part(part)
+            log.info("%s is started again", part)
+            return True
+        except (NotRunning, PartUnknown) as error:
+            log.info("%s is not started again: %s", part, error)  # the stack was stopped meanwhile
+            return False
+        except DockerUnavailable as error:
+            log.warning("%s: %s", part, error)
+            time.sleep(1)
+    return False
+
+
+if __name__ == "__main__":
+    logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    sys.exit(0 if restore(load(), sys.argv[1]) else 1)

@@ -1,0 +1,146 @@
+"""The checks of the Docker files: all pass on the committed files, and each one finds what it is there to find."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from settings.model import REPOSITORY
+from stacks.compose import broker_files, model
+from stacks.compose.checks import CHECKS, Check, dockerfile, parity, production, rules, run, seed, tools
+from stacks.compose.checks.check import guarded
+from stacks.native import pulsar
+
+DEMO = (model.DEMO).read_text(encoding="utf-8")
+OVER = (model.PRODUCTION).read_text(encoding="utf-8")
+DOCKERFILE = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8")
+
+
+def test_every_check_passes_on_the_committed_files() -> None:
+    assert [row for row in run() if not row.ok] == []
+    assert len({row.name for row in run()}) == len(CHECKS)
+
+
+@pytest.mark.parametrize(
+    ("check", "old", "new"),
+    [
+        (tools.schema_of_the_demo, "interval: 2s", "intervall: 2s"),
+        (rules.services, "  observer:\n", "  watching:\n"),
+        (rules.pinned_images, "image: mysql:8.0.44", "image: mysql:latest"),
+        (rules.pinned_images, "image: mysql:8.0.44", "image: mysql:8.0"),
+        (rules.health_checks, "      start_period: 90s\n", ""),
+        (rules.health_checks, 'test: ["CMD", "mysqladmin"', 'tests: ["CMD", "mysqladmin"'),
+        (rules.dependencies, "mysql: { condition: service_healthy }", "mysql: { condition: service_started }"),
+        (rules.dependencies, "api: { condition: service_healthy }", "api: {}"),
+        (rules.no_sleeping, "./alpes source render", "sleep 5; ./alpes source render"),
+        (rules.unprivileged, 'user: "999:999"', 'user: "0:0"'),
+        (rules.unprivileged, 'user: "10000:0"\n', "\n"),
+        (rules.unprivileged, "cap_drop: [ALL]", "cap_drop: [CHOWN]"),
+        (rules.read_only, "read_only: true", "read_only: false"),
+        (rules.published_here_only, "${ALPES_BIND:-127.0.0.1}:${ALPES_MYSQL_PORT", "${ALPES_BIND:-0.0.0.0}:${ALPES_MYSQL_PORT"),
+        (rules.data_in_volumes, "      - pulsar-packages:/pulsar/packages-storage\n", ""),
+        (rules.data_in_volumes, "mysql-data:/var/lib/mysql", "/srv:/var/lib/mysql"),
+        (parity.versions, "image: mysql:8.0.44", "image: mysql:8.4.0"),
+        (parity.versions, "alpes-pulsar:4.2.4", "alpes-pulsar:4.0.7"),
+        (parity.versions, "${ALPES_NAR:-4.0.8}", "${ALPES_NAR:-4.2.4}"),
+        (parity.mysql_options, "--binlog-row-image=FULL", "--binlog-row-image=MINIMAL"),
+        (parity.mysql_options, "      - --skip-name-resolve\n", ""),
+        (parity.mysql_users, "alpes_worker:alpes_worker@mysql", "root:debezium@mysql"),
+        (parity.ports, "ALPES_API_PORT:-5001", "ALPES_API_PORT:-5002"),
+        (parity.settings_known, "ALPES_API_HOST: api", "ALPES_API_HSOT: api"),
+        (parity.commands, "command: [part, audit]", "command: [part, observer]"),
+        (seed.containers_by_name, "name: alpes\n", "name: mysql-demo\n"),
+        (seed.containers_by_name, "    hostname: pulsar\n", "    hostname: pulsar\n    container_name: pulsar\n"),
+        (seed.paths, "pulsar-scratch:/pulsar/scratch", "pulsar-scratch:/pulsar/connectors"),
+        (seed.paths, "pulsar-logs:/pulsar/logs", "pulsar-logs:/logs"),
+        (seed.source_configuration, "ALPES_DEBEZIUM_HOST: mysql", "ALPES_DEBEZIUM_HOST: localhost"),
+        (seed.published_api, "ALPES_API_PORT:-5001}:5000", "ALPES_API_PORT:-5001}:5001"),
+        (dockerfile.stages, "target: pulsar", "target: broker"),
+    ],
+)  # fmt: skip
+def test_a_fault_in_the_demo_is_found(
+    check: Callable[[], Check], old: str, new: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _pretend(tmp_path, monkeypatch, demo=_changed(DEMO, old, new))
+    assert not guarded(check).ok
+
+
+@pytest.mark.parametrize(
+    ("check", "old", "new"),
+    [
+        (production.no_password, "      MYSQL_ROOT_PASSWORD: !reset null\n", ""),
+        (production.no_password, "      ALPES_DATABASE_ROOT_URL: !reset null\n", ""),
+        (production.no_password, "      ALPES_CONTROL_TOKEN: !reset null\n", ""),
+        (production.secrets_from_files, '${ALPES_SECRETS:?name the folder of secrets}/mysql', "./secrets/mysql"),
+        (production.secrets_from_files, ":?name the folder of secrets}", ":-./secrets}"),
+        (production.secrets_from_files, "alpes_debezium_password", "alpes_debezium_pasword"),
+        (production.secrets_where_needed, "      - alpes_database_root_url\n", ""),
+        (production.secrets_where_needed, "ALPES_SECRETS_DIR: /run/secrets", "ALPES_SECRETS_DIR: /secrets"),
+        (production.nothing_else_published, "    ports: !reset []\n", ""),
+    ],
+)  # fmt: skip
+def test_a_fault_in_production_is_found(
+    check: Callable[[], Check], old: str, new: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _pretend(tmp_path, monkeypatch, over=_changed(OVER, old, new))
+    assert not guarded(check).ok
+
+
+@pytest.mark.parametrize(
+    ("check", "old", "new"),
+    [
+        (tools.linted_dockerfile, "python:3.12.11-slim-bookworm", "python"),
+        (dockerfile.stages, "python:3.12.11-slim-bookworm", "python:3.12"),
+        (dockerfile.stages, "apachepulsar/pulsar:4.2.4", "apachepulsar/pulsar:4.2.0"),
+        (dockerfile.stages, "USER 1000:0\n", ""),
+        (dockerfile.connectors, "nar-3.1.2 ", ""),
+        (dockerfile.connectors, "./alpes download", "curl -O"),
+        (dockerfile.packages, "--require-hashes", ""),
+    ],
+)
+def test_a_fault_in_the_dockerfile_is_found(
+    check: Callable[[], Check], old: str, new: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Dockerfile").write_text(_changed(DOCKERFILE, old, new))
+    for module in (tools, dockerfile):
+        monkeypatch.setattr(module, "REPOSITORY", tmp_path)
+    assert not guarded(check).ok
+
+
+def test_the_brokers_configuration_may_not_drift(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = pulsar.configuration
+
+    def drifted(name: str, values: Mapping[str, object]) -> str:
+        text = real(name, values)
+        return text.replace("managedLedgerDefaultEnsembleSize=1", "") if values is broker_files.VALUES else text
+
+    monkeypatch.setattr(pulsar, "configuration", drifted)
+    assert "managedLedgerDefaultEnsembleSize" in parity.broker_configuration().detail
+
+
+def test_files_are_laid_over_each_other_as_compose_does(tmp_path: Path) -> None:
+    base, over = tmp_path / "base.yml", tmp_path / "over.yml"
+    base.write_text(
+        'services: {a: {image: "x:${V:-1}", ports: ["1:1"], command: [a], environment: {A: "1", B: "$$2"}}}'
+    )
+    over.write_text(
+        "services: {a: {ports: !reset [], command: !override [b], environment: {A: !reset null, C: three}}}"
+    )
+    found = model.production({"V": "2"}, base, over)
+    assert found == {"services": {"a": {"image": "x:2", "command": ["b"], "environment": {"B": "$2", "C": "three"}}}}
+
+
+def _pretend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, demo: str = DEMO, over: str = OVER) -> None:
+    (tmp_path / "demo.yml").write_text(demo)
+    (tmp_path / "over.yml").write_text(over)
+    paths = (tmp_path / "demo.yml", tmp_path / "over.yml")
+    monkeypatch.setattr(model.demo, "__defaults__", (None, paths[0]))
+    monkeypatch.setattr(model.production, "__defaults__", (None, *paths))
+    monkeypatch.setattr(model, "PRODUCTION", paths[1])
+
+
+def _changed(text: str, old: str, new: str) -> str:
+    assert old in text, f"{old!r} is not there to be changed"
+    return text.replace(old, new)

@@ -1,0 +1,102 @@
+"""A `docker` that starts plain processes for containers and notes how it was called; its state is a file.
+
+It answers what the installed code asks, in the shapes that Docker documents: no proof that Docker answers so.
+"""
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+STATE = Path(os.environ["FAKE_DOCKER"])
+SERVICES = ("pulsar", "notificaciones")
+Containers = dict[str, int]
+"""Service → process id, 0 while it is stopped."""
+SLEEPER = "import signal; print('at work', flush=True); signal.pause()"
+
+
+def main(words: list[str]) -> str:
+    with STATE.with_suffix(".lock").open("w") as lock:  # the restorer calls while a test does
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        state = json.loads(STATE.read_text()) if STATE.exists() else {"calls": [], "containers": {}}
+        state["calls"].append(words)
+        try:
+            return answer(words, state["containers"])
+        finally:
+            STATE.write_text(json.dumps(state))
+
+
+def answer(words: list[str], containers: Containers) -> str:
+    if words[0] == "compose":
+        assert words[1] == "--file", words
+        assert words[3] == "--project-name", words
+        return compose(words[5:], containers)
+    if words[0] == "inspect":
+        rows = [{"ID": f"{name}-id", "State": {"Pid": pid}} for name, pid in containers.items()]
+        return "\n".join(json.dumps(row) for row in rows if row["ID"] in words)
+    if words[0] == "stats":
+        return "\n".join(json.dumps({"ID": f"{name}-id", "MemUsage": "12.5MiB / 1GiB"}) for name in containers)
+    raise SystemExit(f"docker: unknown command: {words}")
+
+
+def compose(words: list[str], containers: Containers) -> str:
+    verb, service = words[0], words[-1]
+    if verb == "up":
+        for name in SERVICES:
+            start(containers, name)
+    elif verb == "start":
+        start(containers, service)
+    elif verb == "stop":
+        end(containers, service, signal.SIGTERM)
+    elif verb == "kill":
+        assert words[1:3] == ["--signal", "SIGKILL"], words
+        end(containers, service, signal.SIGKILL)
+    elif verb == "down":
+        for name in list(containers):
+            end(containers, name, signal.SIGTERM)
+        containers.clear()
+    elif verb == "ps":
+        return ps(words, containers)
+    elif verb == "config":
+        return "\n".join((*SERVICES, "migrate")) if "--services" in words else os.environ["FAKE_CONFIG"]
+    elif verb == "logs":
+        return "\n".join([f"line {number}" for number in range(10)][-int(words[words.index("--tail") + 1]) :])
+    else:
+        raise SystemExit(f"unknown docker command: compose {verb}")
+    return ""
+
+
+def ps(words: list[str], containers: Containers) -> str:
+    if "--quiet" in words:
+        return "\n".join(f"{name}-id" for name, pid in containers.items() if pid)
+    rows = [
+        {"ID": f"{name}-id", "Service": name, "State": "running" if pid else "exited", "ExitCode": 0 if pid else 137}
+        for name, pid in containers.items()
+    ]
+    if containers:
+        rows.append({"ID": "migrate-id", "Service": "migrate", "State": "exited", "ExitCode": 0})
+    return "\n".join(map(json.dumps, rows))
+
+
+def start(containers: Containers, name: str) -> None:
+    if not containers.get(name):
+        process = subprocess.Popen(
+            [sys.executable, "-c", SLEEPER],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        containers[name] = process.pid
+
+
+def end(containers: Containers, name: str, number: int) -> None:
+    if containers.get(name):
+        os.kill(containers[name], number)
+    containers[name] = 0
+
+
+if __name__ == "__main__":
+    print(main(sys.argv[1:]))

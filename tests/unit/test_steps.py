@@ -1,0 +1,135 @@
+"""part, migrate, download, source render and the containers' health check: what `up` does, step by step."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import inspect
+
+from db import users
+from db.engine import connect
+from scenarios.waiting import until
+from settings import Settings, load
+from settings.model import REPOSITORY
+from stacks import healthcheck, migration, source_control
+from workers.heartbeat import Heartbeat, sign
+
+
+def alpes(*words: str, **env: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), **env}
+    words = (sys.executable, "-m", "cli", *words)
+    return subprocess.run(words, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_migrate_makes_the_schema_and_again_changes_nothing(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'alpes.db'}"
+    for _ in range(2):
+        done = alpes("migrate", "--json", ALPES_HOME=str(tmp_path), ALPES_DATABASE_URL=url)
+        assert (done.returncode, json.loads(done.stdout)["ok"]) == (0, True)
+    engine = connect(url)
+    assert {"commission", "outbox_event", "notification"} <= set(inspect(engine).get_table_names())
+    engine.dispose()
+
+
+def test_migrate_without_a_database_says_what_to_set(tmp_path: Path) -> None:
+    with pytest.raises(migration.NoDatabase, match="ALPES_DATABASE_ADMIN_URL"):
+        migration.migrate(Settings(home=tmp_path), print)
+
+
+def test_a_part_runs_in_the_foreground_and_stops_on_a_signal(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'alpes.db'}"
+    env = {"ALPES_HOME": str(tmp_path), "ALPES_DATABASE_URL": url, "PYTHONPATH": str(REPOSITORY)}
+    assert alpes("migrate", **env).returncode == 0
+    running = subprocess.Popen(
+        [sys.executable, "-m", "cli", "part", "audit"],
+        cwd=REPOSITORY,
+        env=os.environ | env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    settings = load(home=tmp_path)
+    until(lambda: healthcheck.problem(settings, "audit") is None, 30, "the audit worker is well")
+    found = sign(settings, "audit")
+    assert found is not None
+    assert found.pid == running.pid  # it became the part: signals reach it, no process stands between
+    running.send_signal(signal.SIGTERM)
+    output, _ = running.communicate(timeout=20)
+    assert running.returncode == 0
+    assert "stopped" in output
+
+
+def test_an_unknown_part_names_those_there_are(tmp_path: Path) -> None:
+    done = alpes("part", "nothing", ALPES_HOME=str(tmp_path))
+    assert done.returncode == 1
+    assert "notifications" in done.stderr
+
+
+def test_download_refuses_what_is_not_locked(tmp_path: Path) -> None:
+    done = alpes("download", "nar-9.9.9", ALPES_HOME=str(tmp_path))
+    assert done.returncode == 1
+    assert "nar-3.1.2" in done.stderr
+
+
+@pytest.mark.parametrize(("connected", "says"), [(True, None), (False, "it waits for what it depends on")])
+def test_a_worker_is_well_while_it_beats_and_is_connected(connected: bool, says: str | None, tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    assert healthcheck.problem(settings, "observer") == "it has given no sign of life yet"
+    Heartbeat(settings, "observer").beat(connected)
+    assert healthcheck.problem(settings, "observer") == says
+    os.utime(settings.run / "heartbeat" / "observer", (0, 0))
+    assert "no sign of life for" in (healthcheck.problem(settings, "observer") or "")
+
+
+def test_an_api_that_does_not_answer_is_not_well(tmp_path: Path) -> None:
+    assert "does not answer" in (healthcheck.problem(Settings(home=tmp_path, api_port=1), "api") or "")
+
+
+def test_the_rendered_source_is_for_its_group_only(tmp_path: Path) -> None:
+    path = tmp_path / "made" / "source.json"
+    archive = "file:///pulsar/nars/pulsar-io-debezium-mysql-4.0.8.nar"
+    settings = Settings(
+        stack="compose",
+        home=tmp_path,
+        debezium_password='pass"word',
+        debezium_broker_url="pulsar://localhost:6650",
+        source_archive=archive,
+    )
+    source_control.render(settings, path)
+    source_control.render(settings, path)
+    found = json.loads(path.read_text())
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert found["archive"] == archive
+    assert found["configs"]["database.password"] == 'pass"word'
+    assert found["configs"]["database.history.pulsar.service.url"] == "pulsar://localhost:6650"
+
+
+def test_secrets_come_from_files_below_what_the_environment_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    (secrets / "alpes_database_url").write_text("mysql+pymysql://alpes:from-file@mysql:3306/alpes\n")
+    (secrets / "alpes_debezium_password").write_text("kept-in-a-file\n")
+    monkeypatch.setenv("ALPES_SECRETS_DIR", str(secrets))
+    found = load(home=tmp_path)
+    assert found.database_url == "mysql+pymysql://alpes:from-file@mysql:3306/alpes"
+    assert found.debezium_password.get_secret_value() == "kept-in-a-file"
+    assert "kept-in-a-file" not in repr(found)
+    monkeypatch.setenv("ALPES_DATABASE_URL", "sqlite:///here.db")
+    assert load(home=tmp_path).database_url == "sqlite:///here.db"
+    Settings(home=tmp_path, database_url="sqlite:///saved.db").save()
+    monkeypatch.delenv("ALPES_DATABASE_URL")
+    assert "from-file" in load(home=tmp_path).database_url  # a file of now comes before what an earlier start saved
+
+
+@pytest.mark.parametrize("password", ["", "it's", "a;b", 'quo"te', "back\\slash"])
+def test_a_password_that_could_end_its_string_is_refused(password: str) -> None:
+    with pytest.raises(users.PasswordUnfit, match="worker_password"):
+        users.script(users.Passwords("r", "a", "b", password, "d"))
