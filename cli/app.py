@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from cli import commissions, lifecycle, measuring, operations, watching
 from cli.output import Failed, err, print_json
-from connectors.admin import AdminRefused, AdminUnavailable
+from connectors.admin import AdminRefused, AdminUnavailable, PartitionsDiffer
 from connectors.broker import BrokerUnavailable
 from db.errors import DatabaseUnavailable
 from domain.errors import Refusal
@@ -44,6 +44,7 @@ KNOWN = (
     FetchFailed,
     NotRunning,
     PartUnknown,
+    PartitionsDiffer,
     Refusal,
     StartFailed,
     TookTooLong,

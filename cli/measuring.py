@@ -13,7 +13,7 @@ from rich.progress import Progress
 from bench.latency import latency
 from bench.throughput import throughput
 from cli import foreground
-from cli.output import AsJson, StackName, err, out, print_json, say, table
+from cli.output import AsJson, Failed, StackName, err, out, print_json, say, table
 from scenarios import end_to_end
 from settings import Settings
 from stacks import instance
@@ -33,10 +33,13 @@ def register(app: typer.Typer) -> None:
 def e2e(
     stack: Annotated[str, typer.Option(help="embedded or native.")] = "embedded",
     nar: Annotated[str | None, typer.Option(help="Connector version of the native stack: 4.0.8 or 3.1.2.")] = None,
+    secure: Annotated[
+        bool, typer.Option("--secure", help="native: over TLS, with tokens and roles; private unless such a one runs.")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Calculate → approve → query → two events → two notifications → two audit lines, on fresh ids, and check each."""
-    with foreground.interruptible(), _running(stack, nar) as settings:
+    with foreground.interruptible(), _running(stack, nar, secure) as settings:
         found = end_to_end.run(settings)
     if json:
         print_json(found)
@@ -83,10 +86,18 @@ def bench_throughput(
         raise typer.Exit(1)
 
 
+def require_native(stack: str) -> None:
+    if stack != "native":
+        raise Failed(f"--secure is for the native stack; the {stack} one has no broker that knows roles")
+
+
 @contextmanager
-def _running(stack: str | None, nar: str | None) -> Iterator[Settings]:
+def _running(stack: str | None, nar: str | None, secure: bool = False) -> Iterator[Settings]:
     found = instance.find(stack)
     changes: dict[str, Any] = {"nar": nar} if nar and nar != found.nar else {}
+    if secure:
+        require_native(found.stack)
+        changes |= {} if found.secure else {"secure": True}
     with end_to_end.running(found.stack, say=say, **changes) as settings:
         yield settings
 

@@ -51,7 +51,8 @@ def running(
         yield existing
         return
     with TemporaryDirectory(prefix="alpes-", ignore_cleanup_errors=True) as folder:
-        names = ["api_port", "broker_port", "dashboard_port", "admin_port", "functions_port", "mysql_port"]
+        names = ["api_port", "broker_port", "dashboard_port", "admin_port", "plain_admin_port", "functions_port"]
+        names.append("mysql_port")
         ports = {name: free_port() for name in names}
         changes.setdefault("without", ("dashboard",))
         started = instance.up(stack, Path(folder), say, **{**ports, **changes})

@@ -12,7 +12,6 @@ from pathlib import Path
 from settings import Settings
 from stacks.command import Command, Part
 
-
 STORE = "store"
 """What the names of the broker's folder and file of metadata begin with."""
 

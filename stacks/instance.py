@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from connectors.admin import PartitionsDiffer
 from db.binlog import BinlogUnfit
 from db.engine import connect
 from db.migrate import upgrade
 from settings import Settings, load
 from settings.model import REPOSITORY
-from stacks import embedded, health, native, processes
+from stacks import embedded, external, health, native, processes
 from stacks.command import Part
 from stacks.native.artifacts import FetchFailed, Progress, quiet
 from stacks.native.mysql import MysqlUnusable
@@ -57,7 +58,11 @@ def find(stack: str | None = None, home: Path | None = None) -> Settings:
         return load(home=home or Path(os.environ["ALPES_HOME"]), **named)
     if stack is not None:
         return load(home=default_home(stack), stack=stack)
-    running = [settings for settings in map(_of, ("embedded", "native", "compose")) if Supervisor(settings).running()]
+    running = [
+        settings
+        for settings in map(_of, ("embedded", "native", "compose", "external"))
+        if Supervisor(settings).running()
+    ]
     return running[0] if running else _of("embedded")
 
 
@@ -68,16 +73,23 @@ def _of(stack: str) -> Settings:
 def resolve(stack: str, home: Path, **changes: Any) -> Settings:
     """Settings with their URLs, passwords and token made up where they are missing; saved in the home."""
     settings = load(home=home, stack=stack, **changes)
-    values: dict[str, Any] = {"pulsar_url": f"pulsar://{settings.bind}:{settings.broker_port}"}
+    values: dict[str, Any] = {}
+    if stack == "embedded" and settings.partitions:
+        raise StartFailed("pulsar-lite has no partitioned topics; --partitions is for the native and external stacks")
     if not settings.control_token.get_secret_value():
         values["control_token"] = secrets.token_urlsafe(24)
     if stack == "embedded":
         values["database_url"] = f"sqlite:///{settings.data / 'alpes.db'}"
-    else:
-        values |= native.urls(settings)
-    settings = load(home=home, stack=stack, **{**changes, **values})
+        values["pulsar_url"] = f"pulsar://{settings.bind}:{settings.broker_port}"
     try:
+        if stack == "external":
+            external.require(settings)
+        elif stack == "native":
+            values |= native.urls(settings)
+        settings = load(home=home, stack=stack, **{**changes, **values})
         settings.save()
+    except (external.ExternalUnfit, native.NotLoopback) as error:
+        raise StartFailed(str(error)) from error
     except OSError as error:
         raise StartFailed(
             f"{home} cannot be written: {error}. Name another folder: ALPES_HOME=/path ./alpes …"
@@ -107,8 +119,10 @@ def up(
     try:
         if stack == "native":
             provision(settings, say)
+        elif stack == "external":
+            external.provisioned(settings, say)
         wait_whole(settings, say, deadline_s)
-    except (ProvisionFailed, BinlogUnfit) as error:
+    except (ProvisionFailed, BinlogUnfit, PartitionsDiffer, external.ExternalUnfit) as error:
         down(settings, lambda _: None)
         raise StartFailed(str(error)) from error
     except BaseException:
@@ -153,7 +167,7 @@ def versions(settings: Settings) -> dict[str, str]:
     """The real parts: database, capture, broker."""
     if settings.stack == "embedded":
         return embedded.versions()
-    return native.versions(settings)
+    return external.versions(settings) if settings.stack == "external" else native.versions(settings)
 
 
 def _prepare(settings: Settings, say: Say, progress: Progress) -> list[Part]:
@@ -163,6 +177,8 @@ def _prepare(settings: Settings, say: Say, progress: Progress) -> list[Part]:
             engine = connect(settings.admin_url)
             upgrade(engine)
             engine.dispose()
+        elif settings.stack == "external":
+            own = []
         else:
             own = _prepare_native(settings, say, progress)
     except embedded.BrokerMissing as error:
@@ -179,11 +195,14 @@ def _prepare_native(settings: Settings, say: Say, progress: Progress) -> list[Pa
 
 
 def _require_free_ports(settings: Settings) -> None:
-    wanted = {"api_port": settings.api_port, "broker_port": settings.broker_port}
+    wanted = {"api_port": settings.api_port}
+    if settings.demo:
+        wanted["broker_port"] = settings.broker_port
     if "dashboard" not in settings.without:
         wanted["dashboard_port"] = settings.dashboard_port
     if settings.stack == "native":
-        wanted |= {name: getattr(settings, name) for name in ("admin_port", "functions_port", "mysql_port")}
+        names = ["admin_port", "functions_port", "mysql_port"] + ["plain_admin_port"] * settings.secure
+        wanted |= {name: getattr(settings, name) for name in names}
     taken = []
     for name, port in wanted.items():
         found = processes.holder(port, settings.bind)

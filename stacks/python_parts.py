@@ -24,13 +24,21 @@ def python_parts(settings: Settings) -> list[Part]:
     modules |= {"watcher": "stacks.watcher", "api": "api"}
     if settings.stack == "embedded":
         modules["relay"] = "workers.relay"
-    parts = [Part(name, _module(module)) for name, module in modules.items()]
+    parts = [Part(name, _module(module, _token(settings, name))) for name, module in modules.items()]
     parts.append(Part("dashboard", _dashboard(settings)))
     return [part for part in parts if part.name not in settings.without]
 
 
-def _module(module: str) -> Command:
-    return Command((sys.executable, "-m", module), REPOSITORY)
+def _module(module: str, env: dict[str, str]) -> Command:
+    return Command((sys.executable, "-m", module), REPOSITORY, env)
+
+
+def _token(settings: Settings, part: str) -> dict[str, str]:
+    """A part's own token where there is a folder with one for each component; else the instance's."""
+    if settings.pulsar_tokens is None:
+        return {}
+    file = settings.pulsar_tokens / f"{part.rstrip('0123456789').rstrip('-')}.jwt"
+    return {"ALPES_PULSAR_TOKEN_FILE": str(file)} if file.exists() else {}
 
 
 def _dashboard(settings: Settings) -> Command:

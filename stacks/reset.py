@@ -14,7 +14,7 @@ from connectors.admin import Admin
 from db.engine import READ, connect
 from db.errors import translated
 from db.tables import metadata
-from settings import SOURCE_NAME, Settings
+from settings import Settings
 from stacks import embedded, health, instance
 from stacks.native import provision
 from stacks.supervisor import Supervisor
@@ -91,12 +91,12 @@ def _empty(settings: Settings, engine: Engine, stop: Callable[[list[str]], None]
         embedded.remove_store(settings)
     else:
         with Admin(settings, timeout_s=30) as admin:
-            admin.source(SOURCE_NAME, "stop")
+            admin.source(settings.source_name, "stop")
             for topic in settings.topics.observed():
                 admin.delete_topic(topic)
         provision.provision_broker(settings, lambda _: None)
         with Admin(settings, timeout_s=30) as admin:
-            admin.source(SOURCE_NAME, "start")
+            admin.source(settings.source_name, "start")
     for path in settings.data.glob("observer.db*"):
         path.unlink(missing_ok=True)
     settings.audit_file.unlink(missing_ok=True)

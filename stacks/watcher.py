@@ -31,7 +31,7 @@ HANGS_S = 30.0
 def main(settings: Settings, stop: threading.Event) -> None:
     engine = connect(settings.worker_url, pool_size=1)
     heart = Heartbeat(settings, "watcher")
-    source = SourceHealer(settings, engine) if settings.stack == "native" else None
+    source = SourceHealer(settings, engine) if settings.stack != "embedded" and settings.pulsar_admin_url else None
     try:
         while not stop.wait(LOOK_EVERY_S):
             heart.beat(True)

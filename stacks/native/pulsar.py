@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from string import Template
 
 from settings import Settings
 from stacks.command import Command
+from stacks.native import secure
 from stacks.native.artifacts import locked
 
 CONFIGURATION = Path(__file__).parent / "pulsar_conf"
@@ -31,12 +33,24 @@ def command(settings: Settings, java: Path) -> Command:
     for name in ("standalone.conf", "functions_worker.yml", "log4j2.xml", "source.btm"):
         text = Template((CONFIGURATION / name).read_text(encoding="utf-8")).safe_substitute(values)
         (folder / name).write_text(text, encoding="utf-8")
+    if settings.secure:
+        _secure(settings, folder)
     _link_connector(folder, settings.nar)
     (folder / "functions").mkdir(exist_ok=True)
     classpath = ":".join(str(artifact.path) for artifact in locked(["pulsar"]))
     # In the environment: the command line would be longer than some systems' limit for one argument.
     env = {"CLASSPATH": classpath}
     return Command((str(java), *_jvm(folder, classpath), *_program(folder)), folder, env)
+
+
+def _secure(settings: Settings, folder: Path) -> None:
+    conf = folder / "standalone.conf"
+    changes = secure.broker_conf(settings)
+    lines = [line for line in conf.read_text(encoding="utf-8").splitlines() if line.partition("=")[0] not in changes]
+    lines += [f"{name}={value}" for name, value in changes.items()]
+    conf.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with (folder / "functions_worker.yml").open("a", encoding="utf-8") as file:
+        file.writelines(f"{name}: {json.dumps(value)}\n" for name, value in secure.functions_conf(settings).items())
 
 
 def _link_connector(folder: Path, version: str) -> None:
