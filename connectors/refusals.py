@@ -25,7 +25,52 @@ def told(settings: Settings, error: Exception, what: str) -> str:
             return f"the role of this token may not be used {what}; grant it to the role, or use another role's token"
         case _:
             untrusted = tls_problem(settings, settings.pulsar_url, "PULSAR_TLS")
+            if untrusted is None and isinstance(error, pulsar.Timeout):
+                untrusted = _greeted(settings)
             return untrusted or f"Pulsar refused {what}: {error}"
+
+
+def _unknown_token(settings: Settings) -> str:
+    if settings.token():
+        return f"{settings.pulsar_url} does not accept this token; set ALPES_PULSAR_TOKEN_FILE to one it issued"
+    return f"{settings.pulsar_url} takes nobody without a token; set ALPES_PULSAR_TOKEN_FILE"
+
+
+def _greeted(settings: Settings) -> str | None:
+    """What is wrong with how the broker answers a greeting; None when it lets us in.
+
+    The client (3.13) tries again after such a refusal until its time is over, and tells only of that. So the first
+    message of Pulsar's protocol (PulsarApi.proto: CommandConnect) is sent here once, and the answer looked at.
+    """
+    parts = urlsplit(settings.pulsar_url)
+    host = parts.hostname or "127.0.0.1"
+    token = settings.token().encode()
+    connect = _field(1, b"alpes") + (_field(3, token) + _field(5, b"token") if token else b"") + b"\x20\x13"
+    command = b"\x08\x02" + _field(2, connect)
+    try:
+        with socket.create_connection((host, parts.port or 6650), 2) as raw:
+            encrypted = parts.scheme == "pulsar+ssl"
+            line = context_of(settings).wrap_socket(raw, server_hostname=host) if encrypted else raw
+            line.settimeout(2)
+            line.sendall((len(command) + 4).to_bytes(4, "big") + len(command).to_bytes(4, "big") + command)
+            answer = line.recv(4096)
+    except OSError:
+        answer = b""
+    if answer[8:10] == b"\x08\x03":
+        return None
+    if answer[8:10] == b"\x08\x0e":
+        return _unknown_token(settings)
+    return f"{settings.pulsar_url} does not answer as Pulsar does; a port that speaks TLS is addressed as pulsar+ssl://"
+
+
+def _field(number: int, value: bytes) -> bytes:
+    """A length-delimited protobuf field."""
+    length = bytearray()
+    left = len(value)
+    while left > 0x7F:
+        length.append(left & 0x7F | 0x80)
+        left >>= 7
+    return bytes([number << 3 | 2]) + bytes(length) + bytes([left]) + value
 
 
 def tls_problem(settings: Settings, url: str, setting: str) -> str | None:
