@@ -14,13 +14,14 @@ from starlette.concurrency import run_in_threadpool
 
 from api import problems
 from api.body import json_body
+from api.guard import Guard
 from api.models import ID_PATTERN, ApproveBody, CalculateBody, CommandAnswer, CommissionAnswer
 from application import Application
 from db import queries
 from domain.commands import ApproveCommission, CalculateCommission, Command
 
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-REFUSALS = problems.documented(400, 409, 413, 415, 422, 503)
+REFUSALS = problems.documented(400, 401, 403, 409, 413, 415, 422, 429, 503)
 
 
 def create_app(application: Application) -> FastAPI:
@@ -33,6 +34,7 @@ def create_app(application: Application) -> FastAPI:
 
     app = FastAPI(title="Alpes Commissions", version="1", lifespan=life)
     problems.install(app)
+    app.add_middleware(Guard, settings=application.settings)
 
     async def send(command: Command) -> CommandAnswer:
         return CommandAnswer.of(await run_in_threadpool(application.send, command))
@@ -70,7 +72,9 @@ def create_app(application: Application) -> FastAPI:
         """Approve a commission; approving again answers `changed: false` and writes nothing."""
         return await send(ApproveCommission(body.commissionId, None, _trace(trace)))
 
-    @app.get("/commissions/by-conversion/{id}", responses=problems.documented(404, 422, 503), tags=["queries"])
+    @app.get(
+        "/commissions/by-conversion/{id}", responses=problems.documented(401, 404, 422, 429, 503), tags=["queries"]
+    )
     def by_conversion(id: Annotated[str, Path(min_length=1, max_length=64, pattern=ID_PATTERN)]) -> CommissionAnswer:
         """The commission of a conversion, read straight from the database."""
         with application.reading() as connection:

@@ -65,7 +65,9 @@ def running(
 def run(settings: Settings, deadline_s: float = 30) -> EndToEnd:
     """Through the HTTP API, on fresh ids. Raises TookTooLong, or httpx.HTTPError when the API refuses."""
     conversion_id = str(uuid.uuid4())
-    with httpx.Client(base_url=f"http://{settings.bind}:{settings.api_port}", timeout=10) as http:
+    token = settings.api_token.get_secret_value()
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    with httpx.Client(base_url=f"http://{settings.bind}:{settings.api_port}", headers=headers, timeout=10) as http:
         body = {"affiliateId": "aff-1", "campaignId": "cmp-1", "grossAmount": 120.5, "currency": "USD"}
         calculated = http.post("/commissions/calculate", json={"conversionId": conversion_id, **body})
         commission_id = str(calculated.raise_for_status().json()["commissionId"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -20,6 +21,7 @@ SOURCE_NAME = "mysql-outbox-commissions"
 ROUTED_TOPIC_NAME = "outbox-events"
 RAW_TOPIC_NAME = "alpes-mysql.alpes.outbox_event"
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+RATE = r"[1-9][0-9]{0,6}/(second|minute|hour)"
 PINNED_NAR = "4.0.8"
 SEED_NAR = "3.1.2"
 
@@ -107,6 +109,19 @@ class Settings(BaseSettings):
     campaign_rates: dict[str, Decimal] = Field(default_factory=dict)
     control_token: SecretStr = SecretStr("")
 
+    api_token: SecretStr = Field(SecretStr(""), description="with it the API takes requests that bear it only")
+    api_rate_limit: str = Field("", description="of one address, such as 100/second; empty: none")
+    read_only: bool = Field(False, description="for public showing: the API takes no commands, the page has no forms")
+    oidc_metadata_url: str = Field("", description="…/.well-known/openid-configuration; with it the page has a login")
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr = SecretStr("")
+    oidc_redirect_uri: str = Field("", description="empty: the page's own address with /oauth2callback")
+    oidc_cookie_secret: SecretStr = Field(SecretStr(""), description="signs the login's cookie; made up when empty")
+    oidc_emails: tuple[str, ...] = Field((), description="who may log in; empty: whoever the provider knows")
+    log_format: Literal["text", "json"] = "text"
+    otlp_endpoint: str = Field("", description="OTLP/HTTP collector, such as http://127.0.0.1:4318; empty: no traces")
+    traces_file: Path | None = Field(None, description="spans as JSON lines beside or instead of a collector")
+
     @property
     def topics(self) -> Topics:
         def full(name: str) -> str:
@@ -153,6 +168,13 @@ class Settings(BaseSettings):
         if path is not None and not path.exists():
             raise ValueError(f"there is no file {path}")
         return path
+
+    @field_validator("api_rate_limit")
+    @classmethod
+    def _a_rate(cls, rate: str) -> str:
+        if rate and not re.fullmatch(RATE, rate):
+            raise ValueError("must be like 100/second or 20/minute")
+        return rate
 
     @model_validator(mode="after")
     def _tls_in_urls(self) -> Self:

@@ -78,6 +78,8 @@ def resolve(stack: str, home: Path, **changes: Any) -> Settings:
         raise StartFailed("pulsar-lite has no partitioned topics; --partitions is for the native and external stacks")
     if not settings.control_token.get_secret_value():
         values["control_token"] = secrets.token_urlsafe(24)
+    if settings.oidc_metadata_url and not settings.oidc_cookie_secret.get_secret_value():
+        values["oidc_cookie_secret"] = secrets.token_urlsafe(32)
     if stack == "embedded":
         values["database_url"] = f"sqlite:///{settings.data / 'alpes.db'}"
         values["pulsar_url"] = f"pulsar://{settings.bind}:{settings.broker_port}"

@@ -6,6 +6,7 @@ import sys
 
 from settings import Settings
 from settings.model import REPOSITORY
+from stacks import oidc
 from stacks.command import Command, Part
 
 RESTARTABLE_WORKERS = ("observer", "audit", "commands", "watcher")
@@ -50,6 +51,8 @@ def _dashboard(settings: Settings) -> Command:
         "browser.gatherUsageStats": "false",
         "client.toolbarMode": "minimal",
     }
+    if settings.oidc_metadata_url:
+        options["secrets.files"] = str(oidc.write(settings))
     arguments = [f"--{name}={value}" for name, value in options.items()]
     script = REPOSITORY / "dashboard" / "app.py"
     return Command((sys.executable, "-m", "streamlit", "run", str(script), *arguments), REPOSITORY)

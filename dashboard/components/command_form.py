@@ -11,6 +11,9 @@ from dashboard.view_models.commands import Answer
 
 def show() -> None:
     st.subheader("1 · Issue a command", anchor=False)
+    if resources.settings().read_only:
+        st.info("This instance is shown read-only: it takes no commands.", icon="🔒")
+        return
     calculate, approve = st.tabs(["Calculate", "Approve"])
     with calculate:
         _calculate()

@@ -151,7 +151,9 @@ def test_mysql_takes_nobody_without_tls(secured: Settings) -> None:
     for url in (secured.database_url, secured.worker_url, secured.admin_url):
         at = make_url(url)
         with pytest.raises(pymysql.err.OperationalError, match=r"Access denied|insecure transport"):
-            pymysql.connect(host=at.host, port=at.port, user=at.username, password=str(at.password), ssl_disabled=True)
+            pymysql.connect(
+                host=at.host, port=at.port or 0, user=at.username, password=str(at.password), ssl_disabled=True
+            )
         plain = at.set(query={"ssl_disabled": "true"}).render_as_string(hide_password=False)
         with pytest.raises(DatabaseUnavailable, match="ALPES_DATABASE_TLS_CA"):
             answers(plain)
