@@ -7,6 +7,8 @@ import streamlit as st
 from application import Application
 from settings import Settings, load
 from stacks import instance
+from telemetry import tracing
+from telemetry.metrics import Writer
 
 
 @st.cache_resource
@@ -18,6 +20,8 @@ def settings() -> Settings:
 @st.cache_resource
 def application() -> Application:
     """One engine for every session."""
+    tracing.start(settings(), "dashboard")
+    Writer(settings(), "dashboard")  # for the life of the process
     return Application(settings(), pool_size=5)
 
 

@@ -78,6 +78,16 @@ class DeadLetterRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Backlog:
+    """Times are microseconds since the epoch, of the oldest event a stage has not reached; None: it reached all."""
+
+    head: int
+    not_captured: int
+    oldest_not_captured_us: int | None
+    oldest_not_notified_us: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Deliveries:
     """Committed deliveries by outcome."""
 
@@ -147,6 +157,27 @@ def notification_seqs(connection: Connection) -> set[int]:
 def outbox_head(connection: Connection) -> int:
     """Highest `seq`, 0 when the outbox is empty."""
     return connection.scalar(select(func.max(outbox_event.c.seq))) or 0
+
+
+LOOKED_BACK = 10_000
+"""Outbox rows below the head among which the ones not notified of are looked for: a scrape must stay short."""
+
+
+def backlog(connection: Connection, captured_seq: int) -> Backlog:
+    """How far the stages are behind, where the observer has seen the outbox up to `captured_seq`."""
+    head = outbox_head(connection)
+    beyond = outbox_event.c.seq > captured_seq
+    waiting, oldest = connection.execute(select(func.count(), func.min(outbox_event.c.occurred_at)).where(beyond)).one()
+    known = select(notification.c.event_id).where(notification.c.event_id == outbox_event.c.id).exists()
+    dead = select(dead_letter.c.event_id).where(dead_letter.c.event_id == outbox_event.c.id).exists()
+    unnotified = connection.scalar(
+        select(func.min(outbox_event.c.occurred_at)).where(outbox_event.c.seq > head - LOOKED_BACK, ~known, ~dead)
+    )
+    return Backlog(head, waiting, _us(oldest), _us(unnotified))
+
+
+def _us(at: datetime | None) -> int | None:
+    return None if at is None else epoch_us(at)
 
 
 def outbox_ids(connection: Connection, correlation_id: str | None = None) -> set[str]:

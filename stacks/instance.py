@@ -249,6 +249,7 @@ def _forget_last_run(settings: Settings) -> None:
     provisioned_marker(settings).unlink(missing_ok=True)
     shutil.rmtree(settings.run / "heartbeat", ignore_errors=True)
     shutil.rmtree(settings.run / "leases", ignore_errors=True)
+    shutil.rmtree(settings.run / "metrics", ignore_errors=True)
 
 
 def _link_audit_file(settings: Settings) -> None:

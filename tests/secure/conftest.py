@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,9 +14,11 @@ from tests.conftest import require_native
 
 
 @pytest.fixture(scope="package")
-def secured(missing: Callable[[str, str], None]) -> Iterator[Settings]:
+def secured(missing: Callable[[str, str], None], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     require_native(missing)
-    with end_to_end.running("native", private=True, secure=True, partitions=3, workers=2) as settings:
+    traces = tmp_path_factory.mktemp("traces") / "spans.jsonl"
+    changes: dict[str, Any] = {"secure": True, "partitions": 3, "workers": 2, "traces_file": traces}
+    with end_to_end.running("native", private=True, **changes) as settings:
         yield settings
 
 

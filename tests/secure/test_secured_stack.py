@@ -26,6 +26,7 @@ from stacks import instance
 from stacks.native import provision
 from stacks.processes import free_port
 from stacks.status import status
+from tests import traces
 from tests.conftest import root_url
 
 pytestmark = pytest.mark.native
@@ -59,6 +60,15 @@ def test_each_commissions_events_are_in_order_over_partitions_and_workers(secure
         parts = [f"{secured.topics.events}-partition-{number}" for number in range(3)]
         counts = [admin.topic_statistics(part)["msgInCounter"] for part in parts]
     assert min(counts) > 0
+
+
+def test_one_trace_goes_through_debezium_by_a_span_derived_from_measured_times(secured: Settings) -> None:
+    assert secured.traces_file is not None
+    trace_id, caller = uuid.uuid4().hex, uuid.uuid4().hex[:16]
+    traces.calculate(secured, str(uuid.uuid4()), f"00-{trace_id}-{caller}-01")
+    file = secured.traces_file
+    until(lambda: len(traces.spans(file, trace_id)) == 5, 20, "five spans written")
+    traces.assert_whole(traces.spans(file, trace_id), caller)
 
 
 def test_a_command_is_published_with_the_publishers_role(secured: Settings, roles: Path) -> None:
