@@ -146,6 +146,11 @@ class Admin:
         """Let a role `produce` or `consume` on one topic, its partitions included."""
         self._call("POST", f"/admin/v2/{_path(topic)}/permissions/{quote(role, safe='')}", json=actions)
 
+    def permissions(self, topic: str) -> dict[str, list[str]]:
+        """{role: what it may do}; superusers, who may everything, are not among them."""
+        found: dict[str, list[str]] = self._call("GET", f"/admin/v2/{_path(topic)}/permissions").json()
+        return found
+
     def permit_subscription(self, subscription: str, roles: list[str]) -> None:
         """Let only these roles read through a subscription of this name, on any topic of the namespace."""
         path = f"/admin/v2/namespaces/{self._namespace}/permissions/subscription/{quote(subscription, safe='')}"

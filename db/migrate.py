@@ -36,6 +36,11 @@ def newest() -> str:
     return ScriptDirectory.from_config(_config()).get_current_head() or ""
 
 
+def known(wanted: str) -> bool:
+    """Whether this program has a migration of that name, and so knows what comes after it."""
+    return any(each.revision == wanted for each in ScriptDirectory.from_config(_config()).walk_revisions())
+
+
 def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Select, func, select
 
 from db.currencies import IsoCurrencies
-from db.tables import commission, dead_letter, hop_time, notification, outbox_event, processed_message
+from db.tables import commission, dead_letter, hop_time, notification, outbox_event, processed_message, pruned_event
 from domain.money import plain
 
 
@@ -181,7 +181,10 @@ def _us(at: datetime | None) -> int | None:
 
 
 def outbox_ids(connection: Connection, correlation_id: str | None = None) -> set[str]:
-    return _ids(connection, select(outbox_event.c.id), outbox_event.c.correlation_id, correlation_id)
+    """Ids committed, pruned rows' too."""
+    standing = _ids(connection, select(outbox_event.c.id), outbox_event.c.correlation_id, correlation_id)
+    pruned = _ids(connection, select(pruned_event.c.event_id), pruned_event.c.correlation_id, correlation_id)
+    return standing | pruned
 
 
 def notification_ids(connection: Connection, correlation_id: str | None = None) -> set[str]:

@@ -28,8 +28,10 @@ class NotDrained(Exception):
     """Events were still on their way; nothing was reset."""
 
 
-def reset(settings: Settings, say: Say) -> dict[str, int]:
+def reset(settings: Settings, say: Say, fill: Callable[[Engine], None] = lambda engine: None) -> dict[str, int]:
     """Empty a running instance; {table: rows removed}. Whatever happens, its parts run again afterwards.
+
+    `fill(engine)` may put other rows in, as the admin user, before they do.
 
     Raises NotDrained, NotRunning, DatabaseUnavailable or AdminUnavailable.
     """
@@ -50,6 +52,7 @@ def reset(settings: Settings, say: Say) -> dict[str, int]:
         _drained(settings, engine)
         stop([name for name in names if name.startswith("notifications") or name in ("relay", "observer", "audit")])
         removed = _empty(settings, engine, stop, say)
+        fill(engine)
     finally:
         engine.dispose()
         for name in reversed(stopped):
