@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from api import problems
+from api import control, problems
 from api.body import json_body
 from api.guard import Guard
 from api.models import ID_PATTERN, ApproveBody, CalculateBody, CommandAnswer, CommissionAnswer
@@ -53,7 +53,9 @@ def create_app(application: Application) -> FastAPI:
         tags=["commands"],
     )
     async def calculate(
-        body: Annotated[CalculateBody, Depends(_body(CalculateBody))], trace: Trace = None
+        body: Annotated[CalculateBody, Depends(_body(CalculateBody))],
+        trace: Trace = None,
+        correlation: Correlation = None,
     ) -> CommandAnswer:
         """Calculate the commission of a conversion: the commission and its outbox row, in one transaction."""
         return await send(
@@ -63,7 +65,7 @@ def create_app(application: Application) -> FastAPI:
                 body.campaignId,
                 body.grossAmount,
                 body.currency,
-                None,
+                correlation,
                 _trace(trace),
             )
         )
@@ -74,9 +76,11 @@ def create_app(application: Application) -> FastAPI:
         openapi_extra=_takes(ApproveBody),
         tags=["commands"],
     )
-    async def approve(body: Annotated[ApproveBody, Depends(_body(ApproveBody))], trace: Trace = None) -> CommandAnswer:
+    async def approve(
+        body: Annotated[ApproveBody, Depends(_body(ApproveBody))], trace: Trace = None, correlation: Correlation = None
+    ) -> CommandAnswer:
         """Approve a commission; approving again answers `changed: false` and writes nothing."""
-        return await send(ApproveCommission(body.commissionId, None, _trace(trace)))
+        return await send(ApproveCommission(body.commissionId, correlation, _trace(trace)))
 
     @app.get(
         "/commissions/by-conversion/{id}", responses=problems.documented(401, 404, 422, 429, 503), tags=["queries"]
@@ -108,10 +112,23 @@ def create_app(application: Application) -> FastAPI:
         """Every part's counters, in Prometheus' text format."""
         return Response(exposition(application.settings, application.engine), media_type=CONTENT_TYPE_LATEST)
 
+    control_router = control.router(application)
+    if control_router is not None:
+        app.include_router(control_router)
     return app
 
 
 Trace = Annotated[str | None, Header(alias="traceparent")]
+Correlation = Annotated[
+    str | None,
+    Header(
+        alias="X-Correlation-Id",
+        min_length=1,
+        max_length=64,
+        pattern=ID_PATTERN,
+        description="Groups the events of several requests; made up when absent.",
+    ),
+]
 
 
 def _trace(value: str | None) -> str | None:

@@ -14,13 +14,14 @@ from typing import Self
 
 from sqlalchemy import Connection, Engine
 
+from application import crash_points
 from application.counting import counted
 from application.wake import Wake
 from db.currencies import IsoCurrencies
 from db.engine import READ, connect
 from db.errors import translated
 from db.hops import HopRecorder, Passed
-from db.unit_of_work import SqlUnitOfWork
+from db.unit_of_work import Reached, SqlUnitOfWork
 from domain.commands import Command, CommissionResult
 from domain.handlers import Surroundings
 from domain.mediator import Mediator
@@ -31,14 +32,20 @@ from telemetry import tracing
 class Application:
     """Commands through `send`, reads through `reading`; close it, so that the last hop times are written."""
 
-    def __init__(self, settings: Settings, pool_size: int = 5) -> None:
+    def __init__(self, settings: Settings, pool_size: int = 5, reached: Reached | None = None) -> None:
+        """`reached` is told of each point of a transaction, see `db.unit_of_work`; without it they are crash points."""
+
+        def command_reached(point: str) -> None:
+            points.reached(f"command.{point}")
+
         self.settings = settings
         self.engine: Engine = connect(settings.database_url, pool_size)
         self._hops = HopRecorder(self.engine)
         self._wake = Wake(settings.wake_socket) if settings.stack == "embedded" else None
         currencies = IsoCurrencies()
+        points = crash_points.of_this_process(settings)
         self._mediator = Mediator(
-            lambda: SqlUnitOfWork(self.engine, currencies, new_id, self._committed),
+            lambda: SqlUnitOfWork(self.engine, currencies, new_id, self._committed, reached or command_reached),
             Surroundings(utc_now, new_id, currencies, CampaignRates(settings.default_rate, settings.campaign_rates)),
         )
 

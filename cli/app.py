@@ -9,7 +9,7 @@ import httpx
 import typer
 from pydantic import ValidationError
 
-from cli import commissions, keeping, lifecycle, measuring, operations, watching
+from cli import commissions, keeping, lifecycle, measuring, operations, scenarios, watching
 from cli.output import Failed, err, print_json
 from connectors.admin import AdminRefused, AdminUnavailable, PartitionsDiffer
 from connectors.broker import BrokerUnavailable
@@ -32,7 +32,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (lifecycle, commissions, watching, operations, measuring, keeping):
+for module in (lifecycle, commissions, watching, operations, scenarios, measuring, keeping):
     module.register(app)
 
 KNOWN = (
@@ -54,9 +54,8 @@ KNOWN = (
 def main() -> None:
     """Exit code 0 on success only, 1 when it failed, 2 when it was called wrongly, 130 after Ctrl-C."""
     try:
-        app(prog_name="./alpes", standalone_mode=False)
-    except typer.Exit as stop:
-        sys.exit(stop.exit_code)
+        # Called so, it returns the code of a `typer.Exit` instead of raising it.
+        sys.exit(app(prog_name="./alpes", standalone_mode=False))
     except typer.Abort:
         sys.exit(130)
     except KeyboardInterrupt:
@@ -75,15 +74,9 @@ def main() -> None:
         _fail(f"nothing has been observed yet ({error}); `./alpes up` starts the observer")
     except httpx.HTTPError as error:
         _fail(f"the API did not answer: {error}; `./alpes status` tells how the parts are")
-    except _usage_error() as error:
+    except typer.TyperException as error:
         error.show()  # type: ignore[attr-defined]
         sys.exit(2)
-
-
-def _usage_error() -> type[Exception]:
-    import click
-
-    return click.ClickException
 
 
 def _fail(text: str, code: int = 1) -> None:

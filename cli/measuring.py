@@ -27,6 +27,7 @@ def register(app: typer.Typer) -> None:
     app.command()(e2e)
     bench_app.command("latency")(bench_latency)
     bench_app.command("throughput")(bench_throughput)
+    bench_app.command("dashboard")(bench_dashboard)
     app.add_typer(bench_app, name="bench")
 
 
@@ -89,6 +90,24 @@ def bench_throughput(
 def require_native(stack: str) -> None:
     if stack != "native":
         raise Failed(f"--secure is for the native stack; the {stack} one has no broker that knows roles")
+
+
+def bench_dashboard(
+    rows: Annotated[int, typer.Option(min=1000, max=10_000_000, help="Finished events in the database.")] = 1_000_000,
+    json: AsJson = False,
+) -> None:
+    """What the page costs with so many events: on a private embedded stack, seen from a real browser."""
+    from bench import dashboard
+
+    try:
+        with foreground.interruptible():
+            found = dashboard.dashboard(rows, say)
+    except dashboard.NoBrowser as error:
+        raise Failed(str(error)) from error
+    if json:
+        print_json(found)
+    else:
+        table(("", ""), [(name.replace("_", " "), getattr(found, name)) for name in found.__slots__])
 
 
 @contextmanager

@@ -273,9 +273,11 @@ class Subscription(_Link):
 class Publisher(_Link):
     """A producer of one topic. Sends in order: it never gives up on a message while the connection may return."""
 
-    def __init__(self, broker: Broker, topic: str) -> None:
+    def __init__(self, broker: Broker, topic: str, send_timeout_s: float = 0) -> None:
+        """`send_timeout_s`: 0 waits for ever, since a message that timed out would be overtaken by its successors."""
         super().__init__(broker, topic)
         self._topic = topic
+        self._send_timeout_ms = int(send_timeout_s * 1000)
 
     def send_async(
         self, value: bytes, key: str | None, properties: Mapping[str, str], done: Callable[[bool], None]
@@ -310,7 +312,7 @@ class Publisher(_Link):
         return client.create_producer(
             self._topic,
             batching_enabled=False,  # a batch waits; one message at a time is on its way at once
-            send_timeout_millis=0,  # a timed-out message would be overtaken by its successors
+            send_timeout_millis=self._send_timeout_ms,
             max_pending_messages=2000,
             block_if_queue_full=True,
         )

@@ -8,12 +8,6 @@ ROOT = str(Path(__file__).resolve().parent.parent)
 if sys.path[0] != ROOT:
     sys.path.insert(0, ROOT)
 
-import streamlit as st  # noqa: E402
+from dashboard import frame  # noqa: E402
 
-from dashboard import access, resources  # noqa: E402
-from dashboard.pages import live  # noqa: E402
-
-st.set_page_config(page_title="Alpes Commissions", page_icon="📤", layout="wide")
-if not access.granted(resources.settings()):
-    st.stop()
-st.navigation([st.Page(live.show, title="Live", url_path="live", default=True)], position="hidden").run()
+frame.run()

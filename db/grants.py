@@ -13,6 +13,8 @@ GRANTS = (
     "GRANT INSERT, UPDATE ON alpes.commission TO 'alpes'@'%'",
     "GRANT INSERT ON alpes.outbox_event TO 'alpes'@'%'",
     "GRANT INSERT ON alpes.hop_time TO 'alpes'@'%'",
+    "GRANT INSERT, UPDATE ON alpes.scenario_run TO 'alpes'@'%'",
+    "GRANT INSERT ON alpes.naive_commission TO 'alpes'@'%'",
     "GRANT INSERT ON alpes.notification TO 'alpes_worker'@'%'",
     "GRANT INSERT ON alpes.processed_message TO 'alpes_worker'@'%'",
     "GRANT INSERT ON alpes.hop_time TO 'alpes_worker'@'%'",

@@ -5,8 +5,9 @@ Every function takes a connection opened with `db.engine.READ`; lists come newes
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +16,8 @@ from sqlalchemy import Connection, RowMapping, Select, func, select
 from db.currencies import IsoCurrencies
 from db.tables import commission, dead_letter, hop_time, notification, outbox_event, processed_message, pruned_event
 from domain.money import plain
+
+EPOCH = datetime(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +128,25 @@ def recent_outbox(connection: Connection, limit: int = 50, before_seq: int | Non
     return [OutboxRow(**row) for row in connection.execute(query.limit(limit)).mappings()]
 
 
+def outbox_exists(connection: Connection, event_id: str) -> bool:
+    return connection.scalar(select(outbox_event.c.seq).where(outbox_event.c.id == event_id)) is not None
+
+
+def outbox_of(connection: Connection, commission_id: str) -> list[OutboxRow]:
+    """A commission's events, in order."""
+    return _outbox(connection, outbox_event.c.aggregate_id == commission_id)
+
+
+def outbox_of_correlation(connection: Connection, correlation_id: str) -> list[OutboxRow]:
+    """Every event of a correlation id, in order."""
+    return _outbox(connection, outbox_event.c.correlation_id == correlation_id)
+
+
+def _outbox(connection: Connection, where: Any) -> list[OutboxRow]:
+    query = select(*(outbox_event.c[name] for name in OutboxRow.__slots__)).where(where).order_by(outbox_event.c.seq)
+    return [OutboxRow(**row) for row in connection.execute(query).mappings()]
+
+
 def recent_notifications(
     connection: Connection, limit: int = 50, before_seq: int | None = None
 ) -> list[NotificationRow]:
@@ -191,6 +213,18 @@ def notification_ids(connection: Connection, correlation_id: str | None = None) 
     return _ids(connection, select(notification.c.event_id), notification.c.correlation_id, correlation_id)
 
 
+def unsettled(connection: Connection, event_ids: Sequence[str]) -> set[str]:
+    """Those of these committed events that are neither notified of nor dead-lettered."""
+    found: set[str] = set()
+    for start in range(0, len(event_ids), 500):
+        chunk = list(event_ids[start : start + 500])
+        committed = set(connection.scalars(select(outbox_event.c.id).where(outbox_event.c.id.in_(chunk))))
+        notified = set(connection.scalars(select(notification.c.event_id).where(notification.c.event_id.in_(chunk))))
+        dead = set(connection.scalars(select(dead_letter.c.event_id).where(dead_letter.c.event_id.in_(chunk))))
+        found |= committed - notified - dead
+    return found
+
+
 def dead_letter_ids(connection: Connection, correlation_id: str | None = None) -> set[str]:
     """Event ids that were dead-lettered at least once, requeued ones included."""
     query = select(dead_letter.c.event_id).where(dead_letter.c.event_id.is_not(None))
@@ -208,9 +242,27 @@ def count_notifications(connection: Connection, correlation_id: str | None = Non
     return connection.scalar(query) or 0
 
 
-def last_notified_us(connection: Connection, correlation_id: str) -> int:
-    """When the newest notification of a correlation id was persisted, microseconds since the epoch; 0 without one."""
+def last_notified_us(connection: Connection, correlation_id: str, occurred_before_us: int | None = None) -> int:
+    """When the newest notification of a correlation id was persisted, microseconds since the epoch; 0 without one.
+
+    Of the events that occurred before a time, where one is given.
+    """
     query = select(func.max(notification.c.notified_at)).where(notification.c.correlation_id == correlation_id)
+    if occurred_before_us is not None:
+        query = query.where(notification.c.occurred_at <= EPOCH + timedelta(microseconds=occurred_before_us))
+    found = connection.scalar(query)
+    return 0 if found is None else epoch_us(found)
+
+
+def first_notified_after_us(connection: Connection, correlation_id: str, occurred_after_us: int) -> int:
+    """When the first event that occurred after a time was notified of, microseconds since the epoch; 0 without one."""
+    query = (
+        select(notification.c.notified_at)
+        .where(notification.c.correlation_id == correlation_id)
+        .where(notification.c.occurred_at > EPOCH + timedelta(microseconds=occurred_after_us))
+        .order_by(notification.c.occurred_at)
+        .limit(1)
+    )
     found = connection.scalar(query)
     return 0 if found is None else epoch_us(found)
 
@@ -241,6 +293,34 @@ def persisted_out_of_order(connection: Connection, correlation_id: str | None = 
     return list(connection.scalars(select(inner.c.event_id).where(inner.c.previous > inner.c.aggregate_version)))
 
 
+def doubled_notifications(connection: Connection, correlation_id: str | None = None) -> list[str]:
+    """Event ids notified of more than once. The schema forbids it; a proof does not rely on that."""
+    query = select(notification.c.event_id).group_by(notification.c.event_id).having(func.count() > 1)
+    if correlation_id is not None:
+        query = query.where(notification.c.correlation_id == correlation_id)
+    return list(connection.scalars(query))
+
+
+def commissions_without_event(connection: Connection, conversion_ids: Sequence[str]) -> list[str]:
+    """Ids of the commissions of these conversions whose last change has no outbox row, 500 conversions at a time."""
+    found: list[str] = []
+    told = (outbox_event.c.aggregate_id == commission.c.id) & (outbox_event.c.aggregate_version == commission.c.version)
+    base = select(commission.c.id).outerjoin(outbox_event, told).where(outbox_event.c.id.is_(None))
+    for start in range(0, len(conversion_ids), 500):
+        chunk = list(conversion_ids[start : start + 500])
+        found += connection.scalars(base.where(commission.c.conversion_id.in_(chunk)))
+    return found
+
+
+def latencies(connection: Connection, correlation_id: str, limit: int = 5000) -> list[tuple[int, int]]:
+    """(occurred, notified) of a correlation id's newest events, microseconds since the epoch, oldest first."""
+    query = select(notification.c.occurred_at, notification.c.notified_at).where(
+        notification.c.correlation_id == correlation_id
+    )
+    rows = connection.execute(query.order_by(notification.c.seq.desc()).limit(limit)).all()
+    return [(epoch_us(occurred), epoch_us(notified)) for occurred, notified in reversed(rows)]
+
+
 def dead_letters(connection: Connection, limit: int = 50, waiting_only: bool = False) -> list[DeadLetterRow]:
     query = select(dead_letter).order_by(dead_letter.c.seq.desc()).limit(limit)
     if waiting_only:
@@ -264,7 +344,7 @@ def hop_times(connection: Connection, event_ids: list[str]) -> dict[str, dict[st
 
 def epoch_us(at: datetime) -> int:
     """Microseconds since the epoch of a naive UTC time."""
-    delta = at - datetime(1970, 1, 1)
+    delta = at - EPOCH
     return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
 
 

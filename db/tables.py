@@ -88,6 +88,7 @@ commission = table(
     instant("created_at"),
     instant("updated_at"),
     Index("commission_by_update", "updated_at", "id"),
+    Index("commission_by_status", "status", "updated_at", "id"),
 )
 
 outbox_event = table(
@@ -165,6 +166,7 @@ dead_letter = table(
     instant("dead_lettered_at"),
     instant("requeued_at", nullable=True),
     UniqueConstraint("topic", "message_id", name="dead_letter_once"),
+    Index("dead_letter_by_event", "event_id"),
     sqlite_autoincrement=True,
 )
 
@@ -173,6 +175,29 @@ relay_checkpoint = table(
     Column("name", String(32), primary_key=True),
     Column("seq", BigInteger, nullable=False),
     instant("updated_at"),
+)
+
+scenario_run = table(
+    "scenario_run",
+    Column("id", String(36), primary_key=True),  # the correlation id of its events, too
+    Column("name", String(64), nullable=False),
+    Column("stack", String(16), nullable=False),
+    Column("seed", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),  # running | finished | stopped
+    Column("verdict", String(16), nullable=True),  # PASS | FAIL | INCONCLUSIVE
+    instant("started_at"),
+    instant("finished_at", nullable=True),
+    Column("result", JSON, nullable=True),
+    Index("scenario_run_by_start", "started_at", "id"),
+)
+
+naive_commission = table(
+    "naive_commission",  # what the naive writer of the dual-write scenario committed; it has no outbox row
+    Column("event_id", String(36), primary_key=True),
+    Column("conversion_id", String(64), nullable=False),
+    Column("correlation_id", String(64), nullable=False),
+    instant("created_at"),
+    Index("naive_commission_by_correlation", "correlation_id"),
 )
 
 pruned_event = table(

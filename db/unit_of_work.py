@@ -18,6 +18,9 @@ from domain.ports import Currencies, NewId
 
 _INSERT = insert(outbox_event)
 
+Reached = Callable[[str], None]
+"""Told of `state_written`, `outbox_written` and `committed` as they are reached; what it raises ends the transaction."""
+
 OnCommit = Callable[[tuple[str, ...], int], None]
 """Called after a commit that wrote events: their ids, and when it returned in microseconds since the epoch."""
 
@@ -27,11 +30,19 @@ class SqlUnitOfWork:
 
     commissions: SqlCommissions
 
-    def __init__(self, engine: Engine, currencies: Currencies, new_id: NewId, on_commit: OnCommit) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        currencies: Currencies,
+        new_id: NewId,
+        on_commit: OnCommit,
+        reached: Reached = lambda point: None,
+    ) -> None:
         self._engine = engine
         self._currencies = currencies
         self._new_id = new_id
         self._on_commit = on_commit
+        self._reached = reached
         self._connection: Connection | None = None
 
     def __enter__(self) -> Self:
@@ -60,11 +71,14 @@ class SqlUnitOfWork:
             for commission in self.commissions.seen
             for event in commission.events
         ]
+        self._reached("state_written")
         with translated():
             if rows:
                 self._connection.execute(_INSERT, rows)
+            self._reached("outbox_written")
             self._connection.commit()
         committed_us = time.time_ns() // 1000
+        self._reached("committed")
         for commission in self.commissions.seen:
             commission.events.clear()
         event_ids = tuple(str(row["id"]) for row in rows)

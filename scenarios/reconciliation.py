@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from application import Application
@@ -28,7 +29,7 @@ class Reconciliation:
     never_committed: tuple[str, ...]
     """Published or notified, and in no outbox row."""
     doubled: tuple[str, ...]
-    """In the audit file more than once."""
+    """Notified of more than once, or in the audit file more than once."""
     out_of_order: tuple[str, ...]
 
     @property
@@ -54,13 +55,16 @@ def reconcile(application: Application, settings: Settings, correlation_id: str 
         dead = queries.dead_letter_ids(connection, correlation_id) - notified
         deliveries = queries.deliveries(connection, correlation_id)
         out_of_order = queries.persisted_out_of_order(connection, correlation_id)
+        doubled = set(queries.doubled_notifications(connection, correlation_id))
     store = ObserverStore(settings.observer_store)
     try:
         published = set(store.published_ids(correlation_id))
     finally:
         store.close()
     lines = audit_file.event_ids(settings.audit_file, correlation_id)
-    audited = set(lines)
+    counted = Counter(lines)
+    doubled |= {event_id for event_id, times in counted.items() if times > 1}
+    audited = set(counted)
     return Reconciliation(
         committed=len(committed),
         published=len(published),
@@ -73,8 +77,6 @@ def reconcile(application: Application, settings: Settings, correlation_id: str 
         not_notified=tuple(sorted(committed - notified - dead)),
         not_audited=tuple(sorted(notified - audited)),
         never_committed=tuple(sorted((published | notified) - committed)),
-        doubled=tuple(sorted(event_id for event_id in audited if lines.count(event_id) > 1))
-        if len(lines) != len(audited)
-        else (),
+        doubled=tuple(sorted(doubled)),
         out_of_order=tuple(out_of_order),
     )

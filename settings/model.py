@@ -39,14 +39,16 @@ class Topics:
     retry: str
     offsets: str
     schema_history: str
+    naive: str
+    """Where the naive writer of the dual-write scenario publishes."""
 
     def carrying_events(self) -> tuple[str, ...]:
         """The live topic first. The other one is read too: after a change of the connector it is drained, then silent."""
         return (self.events, self.raw if self.events == self.routed else self.routed)
 
     def observed(self) -> tuple[str, ...]:
-        """Topics the observer records: events, dead letters, requeued events and commands."""
-        return (*self.carrying_events(), self.dead_letter, self.retry, self.commands)
+        """Topics the observer records: events, dead letters, requeued events, commands, the naive writer's."""
+        return (*self.carrying_events(), self.dead_letter, self.retry, self.commands, self.naive)
 
 
 class Settings(BaseSettings):
@@ -104,6 +106,9 @@ class Settings(BaseSettings):
 
     nar: str = Field(PINNED_NAR, description="version of pulsar-io-debezium-mysql the source runs (4.0.8 or 3.1.2)")
     workers: int = Field(1, ge=1, le=16, description="notification workers sharing the Key_Shared subscription")
+    part_modules: dict[str, str] = Field(
+        default_factory=dict, description="modules to run in place of a part's own: your worker against the scenarios"
+    )
     without: tuple[str, ...] = Field((), description="parts not to start")
     default_rate: Decimal = Field(Decimal("0.10"), description="commission rate of a campaign without its own")
     campaign_rates: dict[str, Decimal] = Field(default_factory=dict)
@@ -138,6 +143,7 @@ class Settings(BaseSettings):
             retry=full(f"{self.events_topic}-{self.subscription}-RETRY"),
             offsets=full(f"{self.source_name}-debezium-offset-topic"),
             schema_history=full(f"schema-changes.{self.database_name}"),
+            naive=full("naive-events"),
         )
 
     @property

@@ -248,8 +248,8 @@ def _forget_last_run(settings: Settings) -> None:
     (settings.run / "supervisord.pid").unlink(missing_ok=True)
     provisioned_marker(settings).unlink(missing_ok=True)
     shutil.rmtree(settings.run / "heartbeat", ignore_errors=True)
-    shutil.rmtree(settings.run / "leases", ignore_errors=True)
-    shutil.rmtree(settings.run / "metrics", ignore_errors=True)
+    for name in ("leases", "crash", "metrics"):
+        shutil.rmtree(settings.run / name, ignore_errors=True)
 
 
 def _link_audit_file(settings: Settings) -> None:

@@ -19,12 +19,18 @@ def worker_names(settings: Settings) -> list[str]:
     return [f"notifications-{number}" for number in range(1, settings.workers + 1)]
 
 
+def base(part: str) -> str:
+    """`notifications` for `notifications-2`."""
+    return part.rpartition("-")[0] if part[-1].isdigit() else part
+
+
 def python_parts(settings: Settings) -> list[Part]:
     modules = dict.fromkeys(worker_names(settings), "workers.notifications")
     modules |= {"observer": "workers.observer", "audit": "workers.audit", "commands": "workers.commands"}
     modules |= {"watcher": "stacks.watcher", "api": "api"}
     if settings.stack == "embedded":
         modules["relay"] = "workers.relay"
+    modules |= {name: settings.part_modules[base(name)] for name in modules if base(name) in settings.part_modules}
     parts = [Part(name, _module(module, _token(settings, name))) for name, module in modules.items()]
     parts.append(Part("dashboard", _dashboard(settings)))
     return [part for part in parts if part.name not in settings.without]

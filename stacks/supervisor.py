@@ -15,6 +15,7 @@ from typing import Any
 
 from supervisor.xmlrpc import SupervisorTransport
 
+from application.leases import lease_file
 from application.wake import socket_address
 from settings import Settings
 from settings.model import REPOSITORY
@@ -132,7 +133,7 @@ class Supervisor:
         return self._settings.run / "supervisord.conf"
 
     def _section(self, part: Part) -> str:
-        lease = self._settings.run / "leases" / f"{part.name}.json"
+        lease = lease_file(self._settings, part.name)
         argv = [sys.executable, "-I", "-S", str(GATE), str(lease), "--", *part.command.argv]
         env = {
             "ALPES_HOME": str(self._settings.home),

@@ -12,10 +12,13 @@ import subprocess
 import sys
 import threading
 
+from sqlalchemy import Engine
+
 from db.engine import connect
 from settings import Settings
 from settings.model import REPOSITORY
 from stacks import faults
+from stacks.embedded_healer import BrokerHealer
 from stacks.native.healer import SourceHealer
 from stacks.python_parts import worker_names
 from stacks.supervisor import NotRunning, PartUnknown, Supervisor
@@ -31,7 +34,7 @@ HANGS_S = 30.0
 def main(settings: Settings, stop: threading.Event) -> None:
     engine = connect(settings.worker_url, pool_size=1)
     heart = Heartbeat(settings, "watcher")
-    source = SourceHealer(settings, engine) if settings.stack != "embedded" and settings.pulsar_admin_url else None
+    healer = _healer(settings, engine)
     try:
         while not stop.wait(LOOK_EVERY_S):
             heart.beat(True)
@@ -40,10 +43,20 @@ def main(settings: Settings, stop: threading.Event) -> None:
                 revive(settings)
                 return
             _restart_hanging(settings)
-            if source is not None:
-                source.step()
+            if healer is not None:
+                healer.step()
     finally:
         engine.dispose()
+
+
+def _healer(settings: Settings, engine: Engine) -> SourceHealer | BrokerHealer | None:
+    match settings.stack:
+        case "native" | "external" if settings.pulsar_admin_url:
+            return SourceHealer(settings, engine)
+        case "embedded":
+            return BrokerHealer(settings, engine)
+        case _:
+            return None
 
 
 def supervised(settings: Settings) -> bool:

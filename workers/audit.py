@@ -9,11 +9,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import Engine
 
+from application import crash_points
 from db import queries
 from db.engine import READ, connect
 from db.errors import DatabaseUnavailable, translated
@@ -34,6 +36,7 @@ PAGE = 1000
 class AuditProjection:
     engine: Engine
     path: Path
+    half_way: Callable[[], None] = lambda: None
     _head: int = 0
     _length: int = -1
     _inode: int = -1
@@ -45,7 +48,7 @@ class AuditProjection:
             self._compare()
         added = 0
         while rows := self._news():
-            self._length = audit_file.append(self.path, rows, self._length)
+            self._length = audit_file.append(self.path, rows, self._length, self.half_way)
             self._remember()
             self._note([row.seq for row in rows])
             added += len(rows)
@@ -113,7 +116,8 @@ class AuditProjection:
 def main(settings: Settings, stop: threading.Event) -> None:
     engine = connect(settings.worker_url)
     heart = Heartbeat(settings, "audit")
-    projection = AuditProjection(engine, settings.audit_file)
+    points = crash_points.of_this_process(settings)
+    projection = AuditProjection(engine, settings.audit_file, lambda: points.reached("audit.half_appended"))
     try:
         while not stop.is_set():
             try:

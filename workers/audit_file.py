@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,7 +69,10 @@ def event_ids(path: Path, correlation_id: str | None = None) -> list[str]:
     found: list[str] = []
     try:
         with path.open("rb") as file:
+            wanted = b"" if correlation_id is None else correlation_id.encode()
             for raw in file:
+                if wanted not in raw:
+                    continue
                 try:
                     entry = json.loads(raw)
                     if correlation_id is None or entry["correlationId"] == correlation_id:
@@ -81,22 +84,29 @@ def event_ids(path: Path, correlation_id: str | None = None) -> list[str]:
     return found
 
 
-def append(path: Path, rows: Iterable[NotificationRow], at: int) -> int:
+def append(path: Path, rows: Iterable[NotificationRow], at: int, half_way: Callable[[], None] = lambda: None) -> int:
     """Write lines at byte `at`, cutting what stands beyond it, and bring them to disk; the new length.
 
-    Raises OSError, with the disk full for example.
+    `half_way` is called when the first half of the bytes is written. Raises OSError, with the disk full for example.
     """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
     try:
         os.ftruncate(descriptor, at)
         data = b"".join(line(row) for row in rows)
-        written = 0
-        while written < len(data):
-            written += os.pwrite(descriptor, data[written:], at + written)
+        half = len(data) // 2
+        _write(descriptor, data[:half], at)
+        half_way()
+        _write(descriptor, data[half:], at + half)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
     return at + len(data)
+
+
+def _write(descriptor: int, data: bytes, at: int) -> None:
+    written = 0
+    while written < len(data):
+        written += os.pwrite(descriptor, data[written:], at + written)
 
 
 def _seq(raw: bytes) -> int | None:

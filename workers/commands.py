@@ -113,6 +113,7 @@ def main(settings: Settings, stop: threading.Event) -> None:
     inbox = Inbox(engine, consumer)
     application = Application(settings, pool_size=1)
     heart = Heartbeat(settings, consumer)
+    heart.beat(False)  # alive, and not let in yet
     try:
         while not stop.is_set():
             heart.beat(subscription.connected)

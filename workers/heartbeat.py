@@ -25,7 +25,7 @@ class Heartbeat:
     def __init__(self, settings: Settings, part: str) -> None:
         self._path = _path(settings, part)
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._last: tuple[bool, float] = (False, 0.0)
+        self._last: tuple[bool | None, float] = (None, 0.0)
 
     def beat(self, connected: bool) -> None:
         """Say so, at most every `EVERY_S` unless it changed. A disk that is full must not stop the worker."""

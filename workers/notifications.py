@@ -19,6 +19,7 @@ from typing import Protocol, assert_never
 import pulsar
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from application import crash_points
 from connectors import envelope
 from connectors.broker import Broker, BrokerUnavailable, Publisher, Received, Subscription
 from connectors.envelope import Inserted, Skipped, Unreadable
@@ -29,6 +30,7 @@ from domain.outbox import KNOWN_EVENTS, OutboxRecord
 from settings import Settings
 from workers.heartbeat import Heartbeat
 from workers.inbox import Effect, Inbox
+from workers.injected import Injected
 from workers.outcome import Ack, DeadLetter, Outcome, Retry
 from workers.passage import told
 from workers.process import run
@@ -78,8 +80,12 @@ class NotificationsWorker:
         stop: threading.Event,
         check: Callable[[OutboxRecord], None] = lambda record: None,
         beat: Callable[[], None] = lambda: None,
+        reached: Callable[[str], None] = lambda point: None,
     ) -> None:
-        """`check(record)` runs before the effect; whatever it raises makes the delivery fail and be tried again."""
+        """`check(record)` runs before the effect; whatever it raises makes the delivery fail and be tried again.
+
+        `reached("notifications.committed")` is called between a commit and its acknowledgements.
+        """
         self._inbox = inbox
         self._inlet = inlet
         self._dead_letters = dead_letters
@@ -87,6 +93,7 @@ class NotificationsWorker:
         self._stop = stop
         self._check = check
         self._beat = beat
+        self._reached = reached
         self._held: dict[str, _Held] = {}
         self._generation = 0
 
@@ -200,6 +207,8 @@ class NotificationsWorker:
 
     def _done(self, effects: list[Effect], skipped: list[Received], new: set[str]) -> None:
         persisted_us = time.time_ns() // 1000
+        if effects:
+            self._reached("notifications.committed")
         self._inlet.acknowledge([effect.message for effect in effects] + skipped)
         for effect in effects:
             if effect.record.id in new:
@@ -309,6 +318,15 @@ def _numbers_from(settings: Settings, consumer: str) -> int:
     return 8 * (int(number) - 1) if settings.stack == "embedded" and number.isdigit() else 0
 
 
+def _consumer_type(settings: Settings) -> pulsar.ConsumerType:
+    """Key_Shared, so that several workers keep each commission's order.
+
+    `pulsar-lite` 0.2.0 may hold back what a killed Key_Shared consumer had; where one worker is alone on it, it is alone.
+    """
+    alone = settings.stack == "embedded" and settings.workers == 1
+    return pulsar.ConsumerType.Exclusive if alone else pulsar.ConsumerType.KeyShared
+
+
 def main(settings: Settings, stop: threading.Event) -> None:
     broker = Broker(settings)
     engine = connect(settings.worker_url)
@@ -318,7 +336,7 @@ def main(settings: Settings, stop: threading.Event) -> None:
         broker,
         [*topics.carrying_events(), topics.retry],
         settings.subscription,
-        consumer_type=pulsar.ConsumerType.KeyShared,
+        consumer_type=_consumer_type(settings),
         consumer_name=consumer,
         numbers_from=_numbers_from(settings, consumer),
     )
@@ -332,8 +350,11 @@ def main(settings: Settings, stop: threading.Event) -> None:
         dead_letters,
         hops,
         stop,
+        check=Injected(settings, consumer).check,
+        reached=crash_points.of_this_process(settings).reached,
         beat=lambda: heart.beat(subscription.connected),
     )
+    heart.beat(False)  # alive, and not let in yet
     try:
         worker.run()
     finally:

@@ -65,6 +65,7 @@ def main(settings: Settings, stop: threading.Event) -> None:
     store = ObserverStore(settings.observer_store, write=True)
     subscription = Subscription(Broker(settings), topics.observed(), settings.observer_subscription, queue_size=200)
     heart = Heartbeat(settings, "observer")
+    heart.beat(False)  # alive, and not let in yet
     try:
         while not stop.is_set():
             batch = subscription.receive(BATCH, 0.5)

@@ -6,6 +6,7 @@ deliveries of each topic; the ids of distinct events published are kept for all,
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
@@ -136,6 +137,31 @@ class ObserverStore:
         self._db.execute("UPDATE total SET value = max(value, ?) WHERE name = 'watermark'", (highest,))
         self._db.execute("COMMIT")
 
+    def published_before(self, correlation_id: str, before_us: int) -> set[str]:
+        """Event ids of a correlation id first published before a time, among the kept messages."""
+        query = (
+            "SELECT event_id FROM message WHERE correlation_id = ? AND op IS NOT NULL GROUP BY event_id"
+            " HAVING min(publish_us) < ?"
+        )
+        return {row[0] for row in self._db.execute(query, (correlation_id, before_us))}
+
+    def published_on(self, topic: str, correlation_id: str) -> dict[str, int]:
+        """Event id → how many of the kept messages of one topic carried it."""
+        query = (
+            "SELECT event_id, COUNT(*) FROM message WHERE topic = ? AND correlation_id = ?"
+            " AND event_id IS NOT NULL GROUP BY event_id"
+        )
+        return {row[0]: row[1] for row in self._db.execute(query, (topic, correlation_id))}
+
+    def published_among(self, event_ids: Sequence[str]) -> set[str]:
+        """Those of the ids that some message carried."""
+        found: set[str] = set()
+        for start in range(0, len(event_ids), 500):
+            some = event_ids[start : start + 500]
+            query = f"SELECT event_id FROM published WHERE event_id IN ({','.join('?' * len(some))})"
+            found |= {row[0] for row in self._db.execute(query, tuple(some))}
+        return found
+
     def feed(
         self,
         topic: str | None = None,
@@ -196,6 +222,16 @@ class ObserverStore:
                 " (SELECT n FROM message WHERE topic = ? ORDER BY n DESC LIMIT 1 OFFSET ?)",
                 (topic, topic, KEEP),
             )
+
+
+def recently_published(path: Path, limit: int) -> list[str]:
+    """Event ids of the newest messages that brought one; none while the store cannot be read."""
+    query = "SELECT DISTINCT event_id FROM (SELECT event_id, op FROM message ORDER BY n DESC LIMIT ?) WHERE op = 'c'"
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=1)) as store:
+            return [row[0] for row in store.execute(query, (limit,)) if row[0] is not None]
+    except sqlite3.OperationalError:
+        return []
 
 
 def _observed(row: sqlite3.Row) -> Observed:

@@ -1,81 +1,153 @@
-"""Calculate and approve, with the answer and what was written."""
+"""Calculate, approve, load: the three ways to write, each with its other forms."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from dashboard import resources
-from dashboard.view_models import commands, live
+from dashboard.components import answers, live_html
+from dashboard.components.card import show_me_how
+from dashboard.guard import guarded
+from dashboard.i18n import _, number
+from dashboard.view_models import commands, how
 from dashboard.view_models.commands import Answer
+from dashboard.view_models.load import FASTEST, MOST, AlreadyRunning
+
+FIELDS = ("conversion", "affiliate", "campaign", "gross", "currency")
 
 
 def show() -> None:
-    st.subheader("1 · Issue a command", anchor=False)
     if resources.settings().read_only:
-        st.info("This instance is shown read-only: it takes no commands.", icon="🔒")
+        st.info(_("This instance is shown read-only: it takes no commands."), icon="🔒")
         return
-    calculate, approve = st.tabs(["Calculate", "Approve"])
+    calculate, approve, load = st.tabs([_("Calculate"), _("Approve"), _("Load")])
     with calculate:
         _calculate()
     with approve:
         _approve()
-    answer = st.session_state.get("answer")
-    if answer is None:
-        st.caption("The answer, and what the transaction wrote, will appear here.")
-    else:
-        _answer(answer)
+    with load:
+        _load()
+
+
+def answer() -> None:
+    """What came of the last command; drawn anew as its event arrives."""
+    live_html.show(answers.answer(st.session_state.get("answer"), resources.refresher().database), "answer")
 
 
 def _calculate() -> None:
-    st.session_state.setdefault("conversion", commands.new_conversion())
+    state = st.session_state
+    state.setdefault("conversion", commands.new_conversion())
     with st.form("calculate", border=False):
-        st.text_input("Conversion id", key="conversion", help="Unique: the same conversion is refused the second time.")
+        st.text_input(
+            _("Conversion id"),
+            key="conversion",
+            help=_("Made up for you. Unique: the same conversion is refused the second time."),
+        )
         left, right = st.columns(2)
-        left.text_input("Affiliate", "aff-1", key="affiliate")
-        right.text_input("Campaign", "cmp-1", key="campaign", help="Decides the commission rate.")
+        left.text_input(_("Affiliate"), "aff-1", key="affiliate", help=_("Who earns the commission."))
+        right.text_input(
+            _("Campaign"), "cmp-1", key="campaign", help=_("Decides the commission rate; 10 % unless it has its own.")
+        )
         left, right = st.columns(2)
-        left.text_input("Gross amount", "120.50", key="gross")
-        right.text_input("Currency", "USD", key="currency", help="ISO 4217 code.")
-        st.form_submit_button("Calculate", type="primary", on_click=_send)
-    st.button("Same again", help="Sends the same conversion once more: it is refused.", on_click=_send, args=("again",))
+        left.text_input(
+            _("Gross amount"), "120.50", key="gross", help=_("Of the conversion, with a point before the decimals.")
+        )
+        right.text_input(_("Currency"), "USD", key="currency", help=_("ISO 4217 code."))
+        st.form_submit_button(_("Calculate"), type="primary", on_click=_send, width="stretch")
+    with st.container(horizontal=True, key="title-again"):
+        st.button(
+            _("Same again"),
+            help=_("Sends the same conversion once more: it is refused."),
+            on_click=_send_again,
+            type="tertiary",
+        )
+        show_me_how(how.calculate(resources.settings(), *(str(state.get(name, "")) for name in FIELDS)))
 
 
-def _send(which: str = "new") -> None:
+def _send() -> None:
     """A callback, so that the next conversion id stands in the form when it is drawn again."""
     state = st.session_state
-    if which == "new":
-        state.sent = tuple(state[name] for name in ("conversion", "affiliate", "campaign", "gross", "currency"))
+    state["sent"] = tuple(state[name] for name in FIELDS)
+    state["answer"] = commands.calculate(resources.application(), *state["sent"])
+    if state["answer"].result is not None:
+        state["conversion"] = commands.new_conversion()
+
+
+def _send_again() -> None:
+    state = st.session_state
     if "sent" not in state:
-        state.answer = Answer(None, refusal="send a first one before sending it again")
-        return
-    state.answer = commands.calculate(resources.application(), *state.sent)
-    if which == "new" and state.answer.result is not None:
-        state.conversion = commands.new_conversion()
+        _send()
+    state["answer"] = commands.calculate(resources.application(), *state["sent"])
 
 
 def _approve() -> None:
-    waiting = live.waiting(resources.application())
-    if not waiting:
-        st.info("No commission waits for approval. Calculate one first.", icon="ℹ️")
+    waiting = [row for row in resources.refresher().database.commissions if row.status == "CALCULATED"]
+    rows = {row.id: f"{row.id[:8]} · {row.amount} {row.currency}" for row in waiting}
+    typed = st.selectbox(
+        _("Commission"),
+        list(rows),
+        format_func=lambda one: rows.get(one, one),
+        accept_new_options=True,
+        index=0 if rows else None,
+        placeholder=_("None waits; or type an id"),
+        help=_("The newest that wait for approval; or type the id of any other."),
+    )
+    st.button(_("Approve"), type="primary", on_click=_send_approval, args=(typed,), disabled=not typed, width="stretch")
+    with st.container(horizontal=True, key="title-approve"):
+        st.button(_("Refresh the list"), type="tertiary")
+        show_me_how(how.approve(resources.settings(), typed or ""))
+
+
+def _send_approval(commission_id: str) -> None:
+    st.session_state["answer"] = commands.approve(resources.application(), commission_id)
+
+
+def _load() -> None:
+    left, right = st.columns(2)
+    total = left.number_input(
+        _("Commands"), 1, MOST, 200, 50, help=_("How many commissions are calculated, on fresh ids.")
+    )
+    rate = right.number_input(
+        _("Per second"), 1, FASTEST, 50, 10, help=_("At most so many a second; the database may be slower.")
+    )
+    st.button(_("Start the load"), type="primary", on_click=_start_load, args=(int(total), int(rate)), width="stretch")
+    with st.container(horizontal=True, key="title-load"):
+        show_me_how(how.load(resources.settings(), int(total), int(rate)))
+    _progress()
+
+
+def _start_load(total: int, rate: int) -> None:
+    try:
+        resources.load_runner().start(total, rate)
+    except AlreadyRunning:
+        st.toast(_("A load runs already; cancel it first."), icon=":material/info:")
+
+
+@st.fragment(run_every=0.5)
+@guarded
+def _progress() -> None:
+    runner = resources.load_runner()
+    now = runner.progress
+    if now.state == "idle":
+        st.caption(_("It runs outside this page: you may leave, and cancel it here."))
         return
-    labels = {row.id: f"{row.amount} {row.currency} · {row.id[:8]}…" for row in waiting}
-    chosen = st.selectbox("Commission", list(labels), format_func=labels.__getitem__)
-    if st.button("Approve", type="primary"):
-        st.session_state.answer = commands.approve(resources.application(), chosen)
-        st.rerun()
+    share = (now.sent + now.failed) / max(1, now.total)
+    names = {"running": _("running"), "done": _("done"), "cancelled": _("cancelled")}
+    text = _("{state}: {sent} of {total} in {s} s").format(
+        state=names[now.state], sent=number(now.sent), total=number(now.total), s=number(now.seconds, 1)
+    )
+    st.progress(min(1.0, share), text)
+    if now.failed:
+        st.warning(
+            _("{n} not written: {why}").format(n=number(now.failed), why=now.problem), icon=":material/power_off:"
+        )
+    with st.container(horizontal=True, key="title-progress"):
+        if now.state == "running":
+            st.button(_("Cancel"), on_click=runner.cancel)
+        if st.button(_("trace →"), type="tertiary", help=_("The events of this load.")):
+            from dashboard import frame
+
+            frame.open_trace(now.correlation_id)
 
 
-def _answer(answer: Answer) -> None:
-    if answer.outage:
-        st.error(f"Not written: {answer.outage}", icon="🔌")
-    elif answer.refusal:
-        st.warning(f"Refused, nothing was written: {answer.refusal}", icon="✋")
-    elif answer.result:
-        result = answer.result
-        written = "nothing: the work was done already"
-        if result.changed:
-            written = (
-                f"the commission (version {result.version}) and outbox row `{result.event_ids[0]}`, in one transaction"
-            )
-        amount = f"{result.amount} {result.currency} at rate {result.rate}"
-        st.success(f"**{result.status}** {amount}  \nCommission `{result.commission_id}`  \nWritten: {written}")
+__all__ = ["Answer", "answer", "show"]

@@ -1,88 +1,160 @@
-"""Database state and feed, newest first, new rows marked."""
+"""Database state and feed as tables: newest first, each row a way to its trace."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+import json
+from collections.abc import Mapping, Sequence
 
-import pandas as pd
-import streamlit as st
+from dashboard.components.markup import Html, empty, facts, join, notice, table, tag, trace_link
+from dashboard.i18n import _, clock, instant, milliseconds, number
+from dashboard.view_models import words
+from dashboard.view_models.snapshot import DatabaseState
+from dashboard.view_models.tracing import pretty
+from db.queries import CommissionRow, OutboxRow
+from workers.observer_store import Observed
 
-from dashboard.view_models.live import Live, is_new, short
-
-HEIGHT = 176
-MARK = st.column_config.TextColumn("", width=24)
-
-
-def database(live: Live) -> None:
-    st.subheader("2 · Database state", anchor=False, help="Both rows are written in one transaction, or neither.")
-    if live.database_problem:
-        st.error(f"The database is down: {live.database_problem}", icon="🔌")
-        return
-    now = datetime.now(UTC).replace(tzinfo=None)
-    st.caption("`commission`")
-    rows = [
-        (
-            _mark(is_new(row.updated_at, now)),
-            _time(row.updated_at),
-            row.id[:8],
-            row.status,
-            f"{row.amount} {row.currency}",
-            row.version,
-        )
-        for row in live.commissions
-    ]
-    _table(rows, ["", "updated", "id", "status", "amount", "version"], "No commission yet: calculate one on the left.")
-    st.caption("`outbox_event`")
-    events = [
-        (_mark(is_new(row.occurred_at, now)), _time(row.occurred_at), row.seq, row.type, row.aggregate_id[:8])
-        for row in live.outbox
-    ]
-    _table(events, ["", "occurred", "seq", "type", "commission"], "The outbox is empty.")
+SHOWN = 7
+"""Rows of each table on one screen."""
 
 
-def feed(live: Live) -> None:
-    st.subheader("3 · Live Pulsar feed", anchor=False, help="Every message on the topics, as the observer received it.")
-    if live.feed_problem:
-        st.error(live.feed_problem, icon="🔌")
-        return
-    now = datetime.now(UTC).replace(tzinfo=None)
-    rows = []
-    for message in live.feed:
-        published = datetime.fromtimestamp(message.publish_us / 1e6, UTC).replace(tzinfo=None)
-        key = (message.aggregate_id or message.key or "")[:8]
-        rows.append(
-            (
-                _mark(is_new(published, now)),
-                _time(published),
-                message.type,
-                key,
-                short(message.topic),
-                message.message_id,
+def database(state: DatabaseState, watermark: int | None, zone: str | None) -> Html:
+    if not state.version:
+        return empty(_("Reading the database…"))
+    problem = ""
+    if state.problem:
+        problem = notice(
+            join(
+                [
+                    tag("strong", _("The database is down")),
+                    ": ",
+                    words.sentence(state.problem),
+                    ". ",
+                    _("The rows below are the last that were read."),
+                ]
             )
         )
-    _table(
-        rows,
-        ["", "published", "type", "key", "topic", "message id"],
-        "Nothing was published yet.",
-        height=2 * HEIGHT + 10,
+    return join([problem, _commissions(state.commissions[:SHOWN], zone), _outbox(state, watermark, zone)])
+
+
+def _commissions(rows: Sequence[CommissionRow], zone: str | None) -> Html:
+    head = (
+        (_("commission"), _("Its id; the key of its messages on Pulsar.")),
+        (_("status"), _("CALCULATED, then APPROVED.")),
+        (_("amount"), _("Gross amount × the campaign's rate, rounded to the currency's smallest unit.")),
+        (_("version"), _("Rises with each change; two at once cannot both win (optimistic lock).")),
+        (_("updated"), ""),
     )
-    if live.feed:
-        with st.expander("Newest message, as it is on the topic"):
-            st.json(live.feed[0].value.decode("utf-8", "replace"), expanded=1)
+    body = [
+        (
+            f"{row.id}-{row.version}",
+            (
+                trace_link(row.id),
+                tag("span", row.status, class_="ok" if row.status == "APPROVED" else ""),
+                f"{number(float(row.amount), max(0, -int(row.amount.as_tuple().exponent)))} {row.currency}",
+                row.version,
+                tag("span", clock(row.updated_at, zone), class_="mono"),
+            ),
+        )
+        for row in rows
+    ]
+    return join(
+        [table(head, body, "commission"), "" if body else empty(_("No commission yet. Calculate one on the left."))]
+    )
 
 
-def _table(rows: Sequence[tuple[object, ...]], columns: list[str], empty: str, height: int = HEIGHT) -> None:
-    if not rows:
-        st.info(empty, icon="ℹ️")
-        return
-    frame = pd.DataFrame([[str(cell) for cell in row] for row in rows], columns=columns)
-    st.dataframe(frame, hide_index=True, height=height, width="stretch", row_height=28, column_config={"": MARK})
+def _outbox(state: DatabaseState, watermark: int | None, zone: str | None) -> Html:
+    head = (
+        ("seq", _("Given by the database; the order of the outbox.")),
+        (_("type"), _("What happened. The name on the wire.")),
+        (_("event"), _("Id of the event; what makes a second delivery recognizable.")),
+        (_("occurred"), ""),
+        (_("captured"), _("From the commit until capture saw the row; waiting: not seen on Pulsar yet.")),
+    )
+    body = [
+        (
+            str(row.seq),
+            (
+                row.seq,
+                row.type,
+                trace_link(row.id),
+                tag("span", clock(row.occurred_at, zone), class_="mono"),
+                _captured(row, state.hops.get(row.id, {}), watermark),
+            ),
+        )
+        for row in state.outbox[:SHOWN]
+    ]
+    return join([table(head, body, "outbox_event"), "" if body else empty(_("The outbox is empty."))])
 
 
-def _mark(new: bool) -> str:
-    return "●" if new else ""
+def newest(rows: Sequence[OutboxRow], zone: str | None) -> Html:
+    """Outbox rows as ways into their traces."""
+    head = (("seq", ""), (_("type"), ""), (_("event"), ""), (_("commission"), ""), (_("occurred"), ""))
+    body = [
+        (
+            str(row.seq),
+            (
+                row.seq,
+                row.type,
+                trace_link(row.id, row.id),
+                trace_link(row.aggregate_id),
+                tag("span", clock(row.occurred_at, zone), class_="mono"),
+            ),
+        )
+        for row in rows
+    ]
+    return table(head, body)
 
 
-def _time(at: datetime) -> str:
-    return at.replace(tzinfo=UTC).astimezone().strftime("%H:%M:%S.%f")[:-3]
+def _captured(row: OutboxRow, hops: Mapping[str, int], watermark: int | None) -> Html:
+    if "captured" in hops and "committed" in hops:
+        between = (hops["captured"] - hops["committed"]) / 1000
+        return tag("span", f"{'+' if between >= 0 else ''}{milliseconds(between)}", class_="ok")
+    if watermark is not None and row.seq <= watermark:
+        return tag("span", _("yes"), class_="ok")
+    return tag("span", _("waiting"), class_="warn")
+
+
+def feed(messages: Sequence[Observed], deliveries: Mapping[str, int], picked: int | None, zone: str | None) -> Html:
+    head = (
+        (
+            _("message id"),
+            _("(ledger, entry, partition, batch): where Pulsar keeps it. Click one to read the message."),
+        ),
+        (_("type"), ""),
+        (_("key"), _("The commission: messages with one key are delivered in order.")),
+        (_("published"), _("The producer's clock when it was sent.")),
+        (_("deliveries"), _("How often a worker committed it; from the second time on it changes nothing.")),
+    )
+    rows = []
+    for message in messages:
+        count = deliveries.get(message.event_id or "", 0)
+        shown = join([count, " ", tag("span", _("(absorbed)"), class_="warn")]) if count > 1 else (count or "·")
+        cells = (
+            tag("button", message.message_id, class_="pick mono", data_pick=str(message.n), type="button"),
+            message.type,
+            trace_link(message.aggregate_id) if message.aggregate_id else (message.key or "")[:8],
+            tag("span", instant(message.publish_us, zone), class_="mono"),
+            shown,
+        )
+        body = join(tag("td", cell) for cell in cells)
+        rows.append(tag("tr", body, data_key=str(message.n), class_="picked" if message.n == picked else None))
+    columns = join(tag("th", name, title=hint or None, scope="col") for name, hint in head)
+    return tag("div", tag("table", join([tag("thead", tag("tr", columns)), tag("tbody", join(rows))])), class_="scroll")
+
+
+def message(found: Observed, deliveries: int, zone: str | None) -> Html:
+    """One message whole: where it is, what came with it, and its JSON."""
+    properties = ", ".join(f"{name}={value}" for name, value in found.properties.items()) or "—"
+    event_time = instant(found.event_us, zone) if found.event_us else "—"
+    where = f"{found.topic.rpartition('/')[2]} · {found.message_id}"
+    pairs: list[tuple[str, object]] = [
+        (_("message"), tag("span", where, class_="mono")),
+        (_("key"), tag("span", found.key or "—", class_="mono clip", title=f"{found.key}\n{found.aggregate_id or ''}")),
+        (_("publish time"), " ".join((instant(found.publish_us, zone), "·", _("event time"), event_time))),
+        (_("properties"), " ".join((properties, "·", _("deliveries"), number(deliveries)))),
+    ]
+    if found.event_id:
+        pairs.insert(0, (_("event"), trace_link(found.event_id, f"{found.event_id} →")))
+    value = pretty(found.value)
+    shown = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+    return join([facts(pairs), tag("pre", shown, tabindex="0", aria_label=_("The message as it is on the topic"))])

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import time
 import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as TookTooLong
 from dataclasses import dataclass
+from typing import TypeVar
 
 from application import Application
 from db.errors import DatabaseUnavailable
 from domain.commands import ApproveCommission, CalculateCommission, Command, CommissionResult
 from domain.errors import Refusal
+
+ANSWER_WITHIN_S = 5.0
+"""A page does not wait longer: a database that hangs must not freeze it."""
+
+T = TypeVar("T")
+
+_senders = ThreadPoolExecutor(8, thread_name_prefix="command")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,21 +28,23 @@ class Answer:
     """Either the result, or why there is none."""
 
     result: CommissionResult | None
-    refusal: str | None = None
+    refusal: Refusal | None = None
     outage: str | None = None
+    unknown: bool = False
+    """No answer in time: whether it was written is not known yet."""
+    ms: float = 0.0
+    """From the command to the commit's return."""
 
 
 def calculate(
     application: Application, conversion: str, affiliate: str, campaign: str, gross: str, currency: str
 ) -> Answer:
-    return _send(
-        application,
-        CalculateCommission(conversion.strip(), affiliate.strip(), campaign.strip(), gross.strip(), currency.strip()),
-    )
+    values = (conversion.strip(), affiliate.strip(), campaign.strip(), gross.strip(), currency.strip())
+    return _send(application, CalculateCommission(*values))
 
 
 def approve(application: Application, commission_id: str) -> Answer:
-    return _send(application, ApproveCommission(commission_id))
+    return _send(application, ApproveCommission(commission_id.strip()))
 
 
 def new_conversion() -> str:
@@ -38,9 +52,18 @@ def new_conversion() -> str:
 
 
 def _send(application: Application, command: Command) -> Answer:
+    began = time.perf_counter()
     try:
-        return Answer(application.send(command))
+        result = within(lambda: application.send(command), ANSWER_WITHIN_S)
     except Refusal as error:
-        return Answer(None, refusal=str(error))
+        return Answer(None, refusal=error)
     except DatabaseUnavailable as error:
         return Answer(None, outage=str(error))
+    except TookTooLong:
+        return Answer(None, unknown=True)
+    return Answer(result, ms=(time.perf_counter() - began) * 1000)
+
+
+def within(work: Callable[[], T], seconds: float) -> T:
+    """Its result. Raises TimeoutError when it takes longer; it goes on in the background then."""
+    return _senders.submit(work).result(seconds)

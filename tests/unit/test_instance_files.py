@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from application import leases
 from connectors import source
 from settings import Settings, load
 from stacks import faults, health
@@ -50,8 +51,8 @@ def test_the_seeds_connector_is_read_from_the_raw_topic() -> None:
 
 def test_a_lease_holds_until_it_expires_or_is_released(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
-    faults.grant(settings, "broker", "kill", 60)
-    faults.grant(settings, "relay", "kill", 0)
+    leases.grant(settings, "broker", "kill", 60)
+    leases.grant(settings, "relay", "kill", 0)
     assert set(faults.active(settings)) == {"broker"}
     faults.release(settings, "broker")
     assert faults.active(settings) == {}

@@ -1,0 +1,93 @@
+"""Points at which a process of the instance can be made to die by SIGKILL, once, exactly there.
+
+A point is armed for one part by a file that only the holder of the control token can make; without a token there are none.
+The process that reaches it notes that it did, and is gone before its next statement.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from settings import Settings
+
+POINTS = {
+    "command.state_written": "the commission is written, its outbox row is not, nothing is committed",
+    "command.outbox_written": "the commission and its outbox row are written, nothing is committed",
+    "command.committed": "both are committed, nobody was told",
+    "notifications.committed": "the notifications are committed, the messages are not acknowledged",
+    "audit.half_appended": "half of the audit lines are written",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    pid: int
+    at: float
+    """Seconds since the epoch."""
+
+
+class CrashPoints:
+    """One part's points. Asking costs a look for a file."""
+
+    def __init__(self, settings: Settings, part: str) -> None:
+        self._settings = settings
+        self._part = part
+        self._folder = settings.run / "crash" if part and settings.control_token.get_secret_value() else None
+
+    def reached(self, point: str) -> None:
+        """Die here if this point is armed."""
+        if self._folder is None:
+            return
+        armed = self._folder / f"{self._part}.{point}"
+        if not armed.exists() or not hmac.compare_digest(armed.read_text(), _seal(self._settings, self._part, point)):
+            return
+        armed.unlink()
+        _hit_file(self._settings, self._part, point).write_text(json.dumps({"pid": os.getpid(), "at": time.time()}))
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def of_this_process(settings: Settings) -> CrashPoints:
+    """For the part that this process is; a process that is no part has none."""
+    return CrashPoints(settings, os.environ.get("ALPES_PART", ""))
+
+
+def arm(settings: Settings, part: str, point: str, token: str) -> None:
+    """Raises LookupError for an unknown point, PermissionError without the control token."""
+    if point not in POINTS:
+        raise LookupError(f"there is no crash point {point!r}; there are {', '.join(POINTS)}")
+    known = settings.control_token.get_secret_value()
+    if not known or not hmac.compare_digest(token.encode(), known.encode()):
+        raise PermissionError("arming a crash point needs the control token of the instance")
+    folder = settings.run / "crash"
+    folder.mkdir(parents=True, exist_ok=True)
+    _hit_file(settings, part, point).unlink(missing_ok=True)
+    temporary = folder / f"{part}.{point}.new"
+    temporary.write_text(_seal(settings, part, point))
+    temporary.replace(folder / f"{part}.{point}")
+
+
+def disarm(settings: Settings, part: str, point: str) -> None:
+    (settings.run / "crash" / f"{part}.{point}").unlink(missing_ok=True)
+
+
+def hit(settings: Settings, part: str, point: str) -> Hit | None:
+    """Whether the point was reached since it was armed, by which process and when."""
+    try:
+        return Hit(**json.loads(_hit_file(settings, part, point).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _seal(settings: Settings, part: str, point: str) -> str:
+    token = settings.control_token.get_secret_value().encode()
+    return hmac.new(token, f"{part}.{point}".encode(), "sha256").hexdigest()
+
+
+def _hit_file(settings: Settings, part: str, point: str) -> Path:
+    return settings.run / "crash" / f"{part}.{point}.hit"

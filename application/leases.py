@@ -1,0 +1,116 @@
+"""Faults on purpose, as leases: `(part, fault, expires_at)`, each a file, so that whoever asked for one may die.
+
+While a lease lasts it takes effect; when it has run out it is over, without anybody's doing. `stacks.faults` injects them,
+`stacks/gate.py` keeps a killed part down, `workers.injected` slows a worker or makes it fail.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from settings import Settings
+
+Fault = Literal["kill", "slow", "fail"]
+LONGEST_S = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    part: str
+    fault: Fault
+    started_at: float
+    expires_at: float
+    """Seconds since the epoch."""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """`slow`: {"delay_ms": …} for each event; `fail`: {"commission_id": …} whose events fail."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A fault as it was: from its injection to its end."""
+
+    part: str
+    fault: str
+    started_at: float
+    ended_at: float
+
+
+def lease_file(settings: Settings, part: str, fault: Fault = "kill") -> Path:
+    if not part.replace("-", "").isalnum():
+        raise ValueError(f"{part!r} is no part")
+    return settings.run / "leases" / f"{part}.{fault}.json"
+
+
+def grant(
+    settings: Settings, part: str, fault: Fault, hold_s: float, parameters: Mapping[str, Any] | None = None
+) -> Lease:
+    """Record a lease. Raises ValueError for a time out of range."""
+    if not 0 <= hold_s <= LONGEST_S:
+        raise ValueError(f"a fault may last 0 to {LONGEST_S:.0f} seconds")
+    now = time.time()
+    lease = Lease(part, fault, now, now + hold_s, dict(parameters or {}))
+    path = lease_file(settings, part, fault)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(asdict(lease)), encoding="utf-8")
+    temporary.replace(path)
+    _note(settings, lease.part, lease.fault, lease.started_at, lease.expires_at)
+    return lease
+
+
+def release(settings: Settings, part: str, fault: Fault = "kill") -> None:
+    """End a lease before its time; nothing happens where there is none."""
+    lease = read(settings, part, fault)
+    with contextlib.suppress(FileNotFoundError):
+        lease_file(settings, part, fault).unlink()
+    if lease is not None:
+        _note(settings, part, fault, lease.started_at, time.time())
+
+
+def read(settings: Settings, part: str, fault: Fault) -> Lease | None:
+    """The lease that is in force now."""
+    return _in_force(lease_file(settings, part, fault))
+
+
+def active(settings: Settings) -> list[Lease]:
+    """Every lease in force now."""
+    found = map(_in_force, sorted((settings.run / "leases").glob("*.json")))
+    return [lease for lease in found if lease is not None]
+
+
+def windows(settings: Settings, since: float = 0.0) -> list[Window]:
+    """The faults that lasted beyond `since` (seconds since the epoch), oldest first."""
+    found: dict[tuple[str, str, float], Window] = {}
+    try:
+        lines = _history(settings).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    for line in lines:
+        with contextlib.suppress(ValueError, TypeError):
+            window = Window(**json.loads(line))
+            found[window.part, window.fault, window.started_at] = window  # the last word on each holds
+    return [window for window in found.values() if window.ended_at >= since]
+
+
+def _in_force(path: Path) -> Lease | None:
+    try:
+        lease = Lease(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+    return lease if lease.expires_at > time.time() else None
+
+
+def _history(settings: Settings) -> Path:
+    return settings.data / "faults.jsonl"
+
+
+def _note(settings: Settings, part: str, fault: str, started_at: float, ended_at: float) -> None:
+    settings.data.mkdir(parents=True, exist_ok=True)
+    with _history(settings).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(asdict(Window(part, fault, started_at, ended_at))) + "\n")

@@ -1,0 +1,75 @@
+// Brings what is shown to what the server sent, changing only what differs: scroll, focus and selection stay, and a row
+// that was not there before is marked for a moment. Elements are matched by data-key where they have one.
+export default function ({ data, parentElement, setTriggerValue, setStateValue }) {
+  let root = parentElement.querySelector(":scope > .alpes-live");
+  if (!root) {
+    root = document.createElement("div");
+    root.className = "alpes-live";
+    parentElement.appendChild(root);
+  }
+  if (root.mark !== data.mark) {
+    if (data.html === null) {
+      setTriggerValue("lost", data.mark);
+    } else {
+      const wanted = document.createElement("template");
+      wanted.innerHTML = data.html;
+      morph(root, wanted.content, root.mark !== undefined);
+      root.mark = data.mark;
+    }
+  }
+  root.onclick = (event) => {
+    const go = event.target.closest("[data-go]");
+    if (go && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+      event.preventDefault();
+      setTriggerValue("go", go.dataset.go);
+    }
+    const pick = event.target.closest("[data-pick]");
+    if (pick) setStateValue("picked", pick.dataset.pick);
+  };
+}
+
+function morph(shown, wanted, mark) {
+  const keyed = new Map();
+  for (const child of shown.children) if (child.dataset.key) keyed.set(child.dataset.key, child);
+  const empty = keyed.size === 0;
+  let at = shown.firstChild;
+  for (const want of [...wanted.childNodes]) {
+    const key = want.nodeType === 1 ? want.dataset.key : undefined;
+    let have = null;
+    if (key) have = keyed.get(key) || null;
+    else if (at && !(at.dataset && at.dataset.key) && at.nodeName === want.nodeName) have = at;
+    if (!have) {
+      shown.insertBefore(want, at);
+      if (key && mark && !empty) flash(want);
+      continue;
+    }
+    if (have === at) at = at.nextSibling;
+    else shown.insertBefore(have, at);
+    if (key) keyed.delete(key);
+    update(have, want, mark);
+  }
+  while (at) {
+    const next = at.nextSibling;
+    at.remove();
+    at = next;
+  }
+}
+
+function update(have, want, mark) {
+  if (have.nodeType !== 1) {
+    if (have.nodeValue !== want.nodeValue) have.nodeValue = want.nodeValue;
+    return;
+  }
+  for (const { name, value } of [...want.attributes]) {
+    if (have.getAttribute(name) !== value) have.setAttribute(name, value);
+  }
+  for (const { name } of [...have.attributes]) {
+    if (!want.hasAttribute(name) && name !== "data-new" && name !== "open") have.removeAttribute(name);
+  }
+  morph(have, want, mark);
+}
+
+function flash(element) {
+  element.setAttribute("data-new", "");
+  setTimeout(() => element.removeAttribute("data-new"), 4000);
+}

@@ -1,0 +1,58 @@
+"""`python -m dashboard.catalogues`: brings the catalogues level with the texts in the code.
+
+New texts come in untranslated (the tests name them), those that are gone are dropped. English is its own translation.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po, write_po
+
+from dashboard.i18n import DOMAIN, LANGUAGES, LOCALE
+
+KEYWORDS = {"_": None, "N_": None}
+HERE = Path(__file__).parent
+
+
+def extracted() -> Catalog:
+    """Every text in the code that is marked for translation, with the files it stands in."""
+    found = Catalog(domain=DOMAIN, project="Alpes Commissions", charset="utf-8")
+    for name, _line, message, comments, _context in extract_from_dir(
+        HERE, method_map=[("**.py", "python")], keywords=KEYWORDS
+    ):
+        found.add(message, locations=[(name, 1)], auto_comments=comments)
+    return found
+
+
+def path(language: str) -> Path:
+    return LOCALE / language / "LC_MESSAGES" / f"{DOMAIN}.po"
+
+
+def updated(language: str, template: Catalog) -> Catalog:
+    with path(language).open("rb") as file:
+        known = {entry.id: entry.string for entry in read_po(file, locale=language) if entry.id}
+    found = Catalog(locale=language, domain=DOMAIN, project="Alpes Commissions", charset="utf-8", fuzzy=False)
+    for entry in sorted((entry for entry in template if entry.id), key=lambda entry: str(entry.id)):
+        found.add(entry.id, entry.id if language == "en" else known.get(entry.id, ""), flags=entry.flags)
+    return found
+
+
+def main() -> None:
+    template = extracted()
+    for language in LANGUAGES:
+        found = updated(language, template)
+        with path(language).open("wb") as file:
+            write_po(file, found, width=120, omit_header=False, no_location=True)
+        lines = path(language).read_text(encoding="utf-8").splitlines(keepends=True)
+        # No dates: the file changes only when a text does.
+        kept = [line for line in lines if not line.startswith(('"POT-Creation-Date', '"PO-Revision-Date'))]
+        path(language).write_text("".join(kept), encoding="utf-8")
+        missing = sum(1 for entry in found if entry.id and not entry.string)
+        print(f"{language}: {len(found)} texts, {missing} without translation")
+
+
+if __name__ == "__main__":
+    main()

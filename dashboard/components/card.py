@@ -1,0 +1,29 @@
+"""A card: a title with its meaning on hover, the other ways to do it, and room for what it holds."""
+
+from __future__ import annotations
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from dashboard.i18n import _
+from dashboard.view_models.how import Ways
+
+LANGUAGE_OF = {"SQL": "sql"}
+
+
+def card(name: str, title: str, meaning: str, ways: Ways | None = None) -> DeltaGenerator:
+    """Its body; `name` is unique on a page."""
+    box = st.container(key=f"card-{name}", border=True)
+    with box, st.container(key=f"title-{name}", horizontal=True):
+        st.header(title, anchor=False, help=meaning, width="content")
+        if ways is not None:
+            show_me_how(ways)
+    return box.container()
+
+
+def show_me_how(ways: Ways) -> None:
+    """What to type instead, ready to copy."""
+    with st.popover(_("Show me how"), type="tertiary", width="content"):
+        for tool, text in ways.items():
+            st.caption(f"**{tool}**")
+            st.code(text, language=LANGUAGE_OF.get(tool, "bash"), wrap_lines=True)

@@ -1,0 +1,135 @@
+"""Figures. Each is made once for a version of its data and shared; what the reader zoomed to is kept (`uirevision`)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import plotly.graph_objects as go
+
+from dashboard.i18n import _
+from dashboard.view_models import words
+from dashboard.view_models.faults import FaultWindow
+from dashboard.view_models.latencies import Rate
+
+TIMED = ("rates", "backlog")
+CONFIG = {
+    "displaylogo": False,
+    "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
+    "toImageButtonOptions": {"format": "png", "scale": 2},
+}
+
+
+def shade(figure: go.Figure, windows: Sequence[FaultWindow], zone: str | None, since: float) -> None:
+    for window in windows:
+        end = window.ended_at or time.time()
+        if end < since:
+            continue
+        label = f"{window.fault} {words.part(window.part)}"
+        figure.add_vrect(
+            x0=_at(window.started_at, zone),
+            x1=_at(max(end, window.started_at + 0.2), zone),
+            fillcolor="#e5484d",
+            opacity=0.16,
+            line_width=0,
+            annotation={"text": label, "font": {"size": 10, "color": "#d13438"}},
+            annotation_position="top left",
+        )
+
+
+def histogram(values: Sequence[float]) -> go.Figure:
+    """How many events took how long."""
+    figure = go.Figure(
+        go.Histogram(
+            x=list(values), nbinsx=60, marker={"color": "#4c8bf5"}, hovertemplate="%{x} ms: %{y}<extra></extra>"
+        )
+    )
+    _lay_out(figure, "histogram")
+    figure.update_layout(bargap=0.05, showlegend=False)
+    figure.update_xaxes(title="ms")
+    figure.update_yaxes(title=_("events"))
+    return figure
+
+
+def ecdf(values: Sequence[float]) -> go.Figure:
+    """Which share of the events took at most so long."""
+    ordered = sorted(values)
+    share = [(place + 1) / len(ordered) for place in range(len(ordered))]
+    step = max(1, len(ordered) // 2000)
+    kept = sorted({*range(0, len(ordered), step), len(ordered) - 1} if ordered else set())
+    figure = go.Figure(
+        go.Scatter(
+            x=[ordered[place] for place in kept],
+            y=[share[place] for place in kept],
+            mode="lines",
+            line={"shape": "hv", "color": "#4c8bf5"},
+            hovertemplate="%{y:.1%} ≤ %{x:.2f} ms<extra></extra>",
+        )
+    )
+    _lay_out(figure, "ecdf")
+    figure.update_layout(showlegend=False)
+    figure.update_xaxes(title="ms", type="log", tickformat="~g")
+    figure.update_yaxes(title=_("share of events"), tickformat=".0%", range=[0, 1.02])
+    return figure
+
+
+def rates(found: Sequence[Rate], windows: Sequence[FaultWindow], zone: str | None) -> go.Figure:
+    figure = go.Figure()
+    at = [_at(rate.at, zone) for rate in found]
+    figure.add_scatter(
+        x=at, y=[rate.produced for rate in found], name=_("committed / s"), mode="lines", line={"color": "#4c8bf5"}
+    )
+    figure.add_scatter(
+        x=at,
+        y=[rate.consumed for rate in found],
+        name=_("notified / s"),
+        mode="lines",
+        line={"color": "#1fa97a", "dash": "dash"},
+    )
+    shade(figure, windows, zone, found[0].at if found else time.time())
+    _lay_out(figure, "rates")
+    figure.update_yaxes(title=_("events / s"), rangemode="tozero")
+    return figure
+
+
+def backlog(found: Sequence[Rate], windows: Sequence[FaultWindow], zone: str | None) -> go.Figure:
+    figure = go.Figure()
+    at = [_at(rate.at, zone) for rate in found]
+    figure.add_scatter(
+        x=at,
+        y=[rate.backlog for rate in found],
+        mode="lines",
+        fill="tozeroy",
+        line={"color": "#c77700"},
+        name=_("backlog"),
+    )
+    shade(figure, windows, zone, found[0].at if found else time.time())
+    _lay_out(figure, "backlog")
+    figure.update_layout(showlegend=False)
+    figure.update_yaxes(title=_("events"), rangemode="tozero", minallowed=0)
+    return figure
+
+
+def config(name: str) -> dict[str, Any]:
+    """The button that saves a PNG names the file."""
+    return CONFIG | {"toImageButtonOptions": {"format": "png", "scale": 2, "filename": f"alpes-{name}"}}
+
+
+def _lay_out(figure: go.Figure, revision: str) -> None:
+    figure.update_layout(
+        margin={"l": 4, "r": 4, "t": 8, "b": 4},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right", "font": {"size": 11}},
+        uirevision=revision,
+        hovermode="closest",
+    )
+    if revision in TIMED:
+        figure.update_xaxes(tickformat="%H:%M:%S")  # no names of months: plotly knows them in English only
+
+
+def _at(seconds: float, zone: str | None) -> datetime:
+    """Naive, in the reader's zone: plotly draws a time as it is written."""
+    at = datetime.fromtimestamp(seconds, UTC)
+    return at.astimezone(ZoneInfo(zone) if zone else None).replace(tzinfo=None)

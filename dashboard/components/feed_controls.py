@@ -1,0 +1,67 @@
+"""Which messages the feed shows: topic, filter, pause."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+import streamlit as st
+
+from dashboard import resources
+from dashboard.i18n import _
+from dashboard.view_models.snapshot import FeedState
+from workers.observer_store import Observed
+
+KINDS = ("CommissionCalculated", "CommissionApproved", "command")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    topic: str | None = None
+    """Full name; None is every topic."""
+    kind: str | None = None
+    search: str | None = None
+    paused: bool = False
+
+
+def show() -> Wanted:
+    names = topics()
+    topic_box, search_box, pause_box = st.columns([1.3, 1.5, 0.8], vertical_alignment="center")
+    topic = topic_box.selectbox(
+        _("Topic"), list(names), format_func=lambda one: names[one], key="feed_topic", label_visibility="collapsed"
+    )
+    search = search_box.text_input(
+        _("Filter"), key="feed_search", placeholder=_("type, key or id"), label_visibility="collapsed"
+    ).strip()
+    paused = pause_box.toggle(
+        _("Pause"), key="feed_paused", help=_("The feed stands still; messages are recorded all the same.")
+    )
+    kind = next((kind for kind in KINDS if search and kind.lower() == search.lower()), None)
+    return Wanted(topic or None, kind, None if kind else search or None, paused)
+
+
+def topics() -> dict[str, str]:
+    """Full name → what it is called here; the empty one is all of them."""
+    found = resources.settings().topics
+    live = _("live")
+    names = {"": _("all topics")}
+    for name, called in ((found.routed, "outbox-events"), (found.raw, _("raw"))):
+        names[name] = f"{called} ({live})" if name == found.events else called
+    return names | {found.dead_letter: "DLQ", found.retry: "RETRY", found.commands: "commands"}
+
+
+def messages(wanted: Wanted, state: FeedState) -> tuple[Observed, ...]:
+    """Newest first; asked of the store once for each version, whoever else asks the same."""
+    if not (wanted.topic or wanted.kind or wanted.search):
+        return state.messages
+    return _asked((state.version, wanted.topic, wanted.search, wanted.kind))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _asked(key: tuple[int, str | None, str | None, str | None]) -> tuple[Observed, ...]:
+    """Of one version of the store: what is asked once is not asked again."""
+    _version, topic, search, kind = key
+    try:
+        return tuple(resources.refresher().observer.filtered(topic, search, kind))
+    except sqlite3.Error:
+        return ()

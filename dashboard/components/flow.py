@@ -1,0 +1,40 @@
+"""The row of counts: how far events have come, and how long each hop takes."""
+
+from __future__ import annotations
+
+from dashboard.components.markup import Html, join, tag
+from dashboard.i18n import _, milliseconds, number
+from dashboard.view_models import latencies
+from dashboard.view_models.reconciling import Counts
+from dashboard.view_models.snapshot import DatabaseState
+
+LAST = 200
+
+
+def flow(database: DatabaseState, counts: Counts) -> Html:
+    median = latencies.medians(database.timed[-LAST:])
+    delivered = None if counts.deliveries is None else database.deliveries.applied
+    stages = (
+        (_("committed"), counts.committed, _("Rows of outbox_event: events committed with their state.")),
+        (_("captured"), counts.watermark, _("Highest outbox seq seen on Pulsar: how far capture has read.")),
+        (_("published"), counts.published, _("Distinct events the observer saw on Pulsar.")),
+        (_("delivered"), delivered, _("Distinct events a worker received and committed.")),
+        (_("notified"), counts.notified, _("Rows of notification: each event once.")),
+    )
+    hops = ("committed→captured", "captured→published", "published→received", "received→persisted")
+    parts = []
+    for place, (name, count, hint) in enumerate(stages):
+        parts.append(
+            tag("li", join([tag("b", number(count)), tag("span", name, class_="soft")]), class_="stage", title=hint)
+        )
+        if place < len(hops):
+            parts.append(_hop(hops[place], median.get(hops[place])))
+    return tag("ul", join(parts), class_="flow")
+
+
+def _hop(name: str, median: float | None) -> Html:
+    hint = _(
+        "{hop}: median of the last {n} events. Two clocks of this host, one with a resolution of 1 ms: it may be negative."
+    )
+    shown = milliseconds(median) if median is not None else " "
+    return tag("li", tag("span", shown), class_="hop", title=hint.format(hop=name.replace("→", " → "), n=LAST))

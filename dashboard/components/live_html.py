@@ -1,0 +1,84 @@
+"""HTML that changes in place: what stays keeps its scroll, focus and selection, and nothing flickers.
+
+What is given is inserted as it is: the functions that make it escape every value they put in (`components.markup`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from dashboard import i18n, resources
+
+ASSETS = Path(__file__).parent.parent / "assets"
+
+
+@cache
+def _component() -> Any:
+    return st.components.v2.component(
+        "alpes_live",
+        js=(ASSETS / "live.js").read_text(encoding="utf-8"),
+        isolate_styles=False,
+    )
+
+
+def show(html: str, key: str) -> str | None:
+    """Draw it; the `data-pick` value that was clicked last. A click on a `data-go` link opens that trace.
+
+    What this session was sent already is not sent again: only its mark. A page that lost it meanwhile asks for it.
+    """
+    name, mark = f"live-{key}", str(hash(html))
+    sent = st.session_state.setdefault("live_sent", {})
+    lost = getattr(st.session_state.get(name), "lost", None)
+    body = None if sent.get(name) == mark and not lost else html
+    sent[name] = mark
+    made = _component()(
+        data={"mark": mark, "html": body},
+        key=name,
+        on_go_change=_nothing,
+        on_picked_change=_nothing,
+        on_lost_change=_nothing,
+    )
+    if made.go:
+        from dashboard import frame
+
+        frame.open_trace(made.go)
+    picked = made.picked
+    return str(picked) if picked else None
+
+
+def once(what: str, version: object, draw: Callable[[], str]) -> str:
+    """The HTML of this version, drawn by the first page that asks and shared by all others."""
+    kept = resources.rendered()
+    key = (what, i18n.language(), i18n.culture(), zone())
+    found = kept.get(key)
+    if found is None or found[0] != version:
+        found = (version, draw())
+        kept[key] = found
+    return found[1]
+
+
+def zone() -> str | None:
+    """The reader's time zone; None is the server's."""
+    return st.context.timezone
+
+
+def _nothing() -> None:
+    """A component tells its values only where someone listens."""
+
+
+def figure(what: str, version: object, draw: Callable[[], Any]) -> Any:
+    """As `once`, for a plotly figure: as plain values, which cost a tenth of the figure to send again."""
+    import json
+
+    kept = resources.figures()
+    key = (what, i18n.language(), i18n.culture(), zone())
+    found = kept.get(key)
+    if found is None or found[0] != version:
+        found = (version, json.loads(draw().to_json()))
+        kept[key] = found
+    return found[1]

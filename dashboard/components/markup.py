@@ -1,0 +1,68 @@
+"""Small pieces of HTML. Everything put in is escaped here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from dashboard.i18n import language
+
+
+class Html(str):
+    """Text that is HTML already."""
+
+    __slots__ = ()
+
+
+def text(value: object) -> str:
+    return value if isinstance(value, Html) else escape(str(value))
+
+
+def tag(name: str, body: object = "", **attributes: object) -> Html:
+    """`class_` and `data_key` become `class` and `data-key`; None leaves an attribute out."""
+    rendered = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(str(value))}"'
+        for key, value in attributes.items()
+        if value is not None
+    )
+    return Html(f"<{name}{rendered}>{text(body)}</{name}>")
+
+
+def join(parts: Iterable[object]) -> Html:
+    return Html("".join(text(part) for part in parts))
+
+
+def trace_link(reference: str, shown: str | None = None) -> Html:
+    """To the trace of an event, commission or correlation id; its first eight characters by default."""
+    return tag(
+        "a",
+        shown or reference[:8],
+        href=f"trace?id={escape(reference)}&lang={language()}",
+        data_go=reference,
+        title=reference,
+        class_="mono",
+    )
+
+
+def table(
+    head: Sequence[tuple[str, str]], rows: Iterable[tuple[str, Sequence[object]]], caption: str | None = None
+) -> Html:
+    """`head`: text and what it means, on hover. `rows`: key and cells; a cell may be HTML."""
+    columns = join(tag("th", name, title=hint or None, scope="col") for name, hint in head)
+    body = join(tag("tr", join(tag("td", cell) for cell in cells), data_key=key) for key, cells in rows)
+    above = tag("caption", caption) if caption else ""
+    return tag(
+        "div", tag("table", join([above, tag("thead", tag("tr", columns)), tag("tbody", body)])), class_="scroll"
+    )
+
+
+def facts(pairs: Iterable[tuple[str, object]]) -> Html:
+    return tag("dl", join(join([tag("dt", name), tag("dd", value)]) for name, value in pairs), class_="facts")
+
+
+def empty(sentence: str) -> Html:
+    return tag("p", sentence, class_="empty")
+
+
+def notice(sentence: object) -> Html:
+    return tag("div", sentence, class_="notice", role="status")

@@ -1,0 +1,44 @@
+"""Percentiles of each hop, with what the hop is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dashboard.components.markup import Html, table, tag
+from dashboard.components.waterfall import hop_label
+from dashboard.i18n import _, milliseconds, number
+from dashboard.view_models.latencies import END_TO_END, Quantiles
+
+
+def table_of(found: Mapping[str, Quantiles]) -> Html:
+    head = (
+        (
+            _("hop"),
+            _(
+                "From one point of the way to the next. Clocks of capture and producer tell 1 ms apart: a hop may be negative."
+            ),
+        ),
+        (_("events"), ""),
+        ("p50", _("Half of the events took at most so long.")),
+        ("p95", _("Of a hundred events, ninety-five took at most so long.")),
+        ("p99", _("Of a hundred events, ninety-nine took at most so long.")),
+        (_("largest"), ""),
+    )
+    rows = [
+        (name, (_name(name), number(row.n), *map(milliseconds, (row.p50, row.p95, row.p99, row.largest))))
+        for name, row in found.items()
+    ]
+    return table(head, rows)
+
+
+def _name(name: str) -> Html:
+    if name == END_TO_END:
+        return tag("strong", _("command to notification"))
+    meaning = {
+        "occurred→committed": _("the transaction"),
+        "committed→captured": _("the outbox row read by capture"),
+        "captured→published": _("the envelope made and sent"),
+        "published→received": _("the broker, to the worker"),
+        "received→persisted": _("the notification's transaction"),
+    }.get(name, "")
+    return tag("span", hop_label(name), title=meaning)

@@ -1,0 +1,143 @@
+"""The live latency chart as SVG: it is drawn twice a second for every open page, which a plotly figure is too slow for
+(60 ms to check and send again, against one; docs/decisions/0022)."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+
+from dashboard.components.markup import Html, join, tag
+from dashboard.i18n import _, instant, milliseconds, number
+from dashboard.view_models import words
+from dashboard.view_models.faults import FaultWindow
+from dashboard.view_models.latencies import Point, rolling
+
+HEIGHT = 205
+TOP, BOTTOM = 8, 184
+"""Of the plot, in pixels from above; below stand the times."""
+LINES = (("p50", 0.5), ("p95", 0.95))
+TICKS = 5
+
+
+def chart(points: Sequence[Point], windows: Sequence[FaultWindow], zone: str | None) -> Html:
+    """`points` in the order they were notified; at least one."""
+    axis = _Axes(points)
+    values = [point.ms for point in points]
+    lines = {name: rolling(values, rank) for name, rank in LINES}
+    marks = [_dot(axis, point, zone) for point in points]
+    paths = [_line(axis, points, lines[name], name) for name, _rank in LINES]
+    shaded = [_shade(axis, window) for window in windows if axis.sees(window)]
+    plane = tag(
+        "svg",
+        join(paths),
+        viewBox="0 0 1000 1000",
+        preserveAspectRatio="none",
+        y=TOP,
+        height=BOTTOM - TOP,
+        width="100%",
+    )
+    summary = _("Latency of the last {n} events: p50 {a}, p95 {b}").format(
+        n=number(len(points)), a=milliseconds(lines["p50"][-1]), b=milliseconds(lines["p95"][-1])
+    )
+    inner = join([*shaded, _grid(axis, zone), plane, *marks])
+    drawn = tag("svg", inner, class_="scatter", role="img", aria_label=summary, width="100%", height=HEIGHT)
+    return join([_legend(points, lines), tag("div", drawn, class_="plot")])
+
+
+class _Axes:
+    """From time and milliseconds (a logarithm of them) to places in the drawing."""
+
+    def __init__(self, points: Sequence[Point]) -> None:
+        times = [point.at_us for point in points]
+        self.start, self.end = min(times), max(times)
+        self.span = max(self.end - self.start, 1_000_000)
+        sizes = [max(point.ms, 0.01) for point in points]
+        self.low = math.floor(math.log10(min(sizes)))
+        self.high = max(math.ceil(math.log10(max(sizes))), self.low + 1)
+
+    def x(self, at_us: float) -> float:
+        """Percent from the left."""
+        return 6.5 + 92.5 * (at_us - self.start) / self.span
+
+    def share(self, ms: float) -> float:
+        """From the top, 0 to 1."""
+        return 1 - (math.log10(max(ms, 0.01)) - self.low) / (self.high - self.low)
+
+    def y(self, ms: float) -> float:
+        return TOP + (BOTTOM - TOP) * self.share(ms)
+
+    def sees(self, window: FaultWindow) -> bool:
+        return (
+            window.ended_at or time.time()
+        ) * 1e6 >= self.start and window.started_at * 1e6 <= self.start + self.span
+
+
+def _dot(axis: _Axes, point: Point, zone: str | None) -> Html:
+    kind = "approved" if point.type == "CommissionApproved" else "calculated"
+    title = tag("title", f"{milliseconds(point.ms)} · {point.type} · {instant(point.at_us, zone)}")
+    return tag(
+        "circle",
+        title,
+        class_=kind,
+        cx=f"{axis.x(point.at_us):.2f}%",
+        cy=f"{axis.y(point.ms):.1f}",
+        r="2.6",
+        data_key=point.event_id,
+    )
+
+
+def _line(axis: _Axes, points: Sequence[Point], values: Sequence[float], name: str) -> Html:
+    places = " ".join(
+        f"{axis.x(point.at_us) * 10:.0f},{axis.share(value) * 1000:.0f}"
+        for point, value in zip(points, values, strict=True)
+    )
+    return tag("polyline", "", points=places, class_=name)
+
+
+def _shade(axis: _Axes, window: FaultWindow) -> Html:
+    left = max(6.0, axis.x(window.started_at * 1e6))
+    right = min(100.0, axis.x((window.ended_at or time.time()) * 1e6))
+    label = f"{window.fault} {words.part(window.part)}"
+    # Beside the right edge the words stand to the left of where the window begins.
+    anchor = "end" if left > 80 else "start"
+    area = tag(
+        "rect",
+        tag("title", label),
+        x=f"{left:.2f}%",
+        y=TOP,
+        width=f"{max(right - left, 0.3):.2f}%",
+        height=BOTTOM - TOP,
+    )
+    words_ = tag("text", label, x=f"{left + (-0.5 if anchor == 'end' else 0.5):.2f}%", y=TOP + 11, text_anchor=anchor)
+    return tag("g", join([area, words_]), class_="fault")
+
+
+def _grid(axis: _Axes, zone: str | None) -> Html:
+    parts = []
+    for power in range(axis.low, axis.high + 1):
+        y = f"{axis.y(10**power):.1f}"
+        parts.append(tag("line", "", x1="0", x2="100%", y1=y, y2=y))
+        parts.append(
+            tag(
+                "text",
+                f"{number(10**power, max(0, -power))} ms" if power < 3 else f"{number(10 ** (power - 3))} s",
+                x="2",
+                y=float(y) - 3,
+            )
+        )
+    for place in range(TICKS):
+        at = axis.start + axis.span * place / (TICKS - 1)
+        anchor = "start" if place == 0 else "end" if place == TICKS - 1 else "middle"
+        parts.append(tag("text", instant(int(at), zone)[:8], x=f"{axis.x(at):.1f}%", y=BOTTOM + 16, text_anchor=anchor))
+    return tag("g", join(parts), class_="grid")
+
+
+def _legend(points: Sequence[Point], lines: dict[str, list[float]]) -> Html:
+    kinds = {point.type for point in points}
+    parts = [
+        tag("span", kind.removeprefix("Commission"), class_=f"key {kind.removeprefix('Commission').lower()}")
+        for kind in sorted(kinds)
+    ]
+    parts += [tag("span", f"{name} {milliseconds(line[-1])}", class_=f"key {name}") for name, line in lines.items()]
+    return tag("div", join(parts), class_="legend")

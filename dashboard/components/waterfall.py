@@ -1,0 +1,160 @@
+"""One event's way as bars over time, and the thing itself at each hop."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from dashboard.components.markup import Html, empty, facts, join, tag
+from dashboard.i18n import _, clock, instant, milliseconds, number
+from dashboard.view_models.tracing import Step, Trace, pretty
+
+
+def waterfall(trace: Trace) -> Html:
+    if not trace.steps:
+        return empty(_("No hop of this event was measured yet. Times are written shortly after; look again."))
+    low = min(min(step.from_ms, step.from_ms + step.ms) for step in trace.steps)
+    high = max(max(step.from_ms, step.from_ms + step.ms) for step in trace.steps)
+    span = max(high - low, 0.001)
+    return tag("div", join(_bar(step, low, span) for step in trace.steps), class_="fall")
+
+
+def _bar(step: Step, low: float, span: float) -> Html:
+    start = min(step.from_ms, step.from_ms + step.ms)
+    left, width = (start - low) / span * 100, abs(step.ms) / span * 100
+    resolution = milliseconds(step.resolution_ms)
+    hint = _("{a} → {b}: {ms}; the coarser of the two clocks tells {r} apart").format(
+        a=hop_name(step.start), b=hop_name(step.end), ms=milliseconds(step.ms), r=resolution
+    )
+    bar = tag(
+        "div",
+        "",
+        class_="bar negative" if step.ms < 0 else "bar",
+        style=f"left:min({left:.2f}%, 100% - 2px);width:{width:.2f}%",
+    )
+    label = tag("span", f"{hop_name(step.start)} → {hop_name(step.end)}", title=hint)
+    value = tag(
+        "span", f"{milliseconds(step.ms)} ± {resolution}", class_="warn mono" if step.ms < 0 else "mono", title=hint
+    )
+    return join([label, tag("div", bar, class_="track"), value])
+
+
+def hop_name(hop: str) -> str:
+    return {
+        "occurred": _("occurred"),
+        "committed": _("committed"),
+        "captured": _("captured"),
+        "published": _("published"),
+        "received": _("received"),
+        "persisted": _("persisted"),
+    }.get(hop, hop)
+
+
+def hop_label(name: str) -> str:
+    """Of `from→to`."""
+    first, _arrow, second = name.partition("→")
+    return f"{hop_name(first)} → {hop_name(second)}"
+
+
+def things(trace: Trace, zone: str | None) -> list[tuple[str, str, Html]]:
+    """For each hop: its name, what it is, and the thing itself."""
+    event = trace.event
+    message = next((found for found in trace.messages if found.op), None)
+    return [
+        (_("1 · Commission row"), _("The state the event tells of, as it is now."), _commission(trace, zone)),
+        (
+            _("2 · Outbox row"),
+            _("Written in the same transaction as the state."),
+            _rows(
+                [
+                    ("seq", event.seq),
+                    ("id", event.id),
+                    ("aggregate_id", event.aggregate_id),
+                    ("aggregate_version", event.aggregate_version),
+                    ("type", f"{event.type} v{event.version}"),
+                    ("correlation_id", event.correlation_id),
+                    ("occurred_at", clock(event.occurred_at, zone)),
+                ],
+                event.payload,
+            ),
+        ),
+        (
+            _("3 · Envelope"),
+            _("What capture made of the row: Debezium's change event, the value of the message."),
+            _pre(pretty(message.value))
+            if message
+            else empty(_("Not on Pulsar yet, or older than what the observer keeps.")),
+        ),
+        (_("4 · Messages on Pulsar"), _("Every message that carried the event, on any topic."), _messages(trace, zone)),
+        (
+            _("5 · Notification and deliveries"),
+            _("The effect, once; and each delivery that was committed."),
+            _notification(trace, zone),
+        ),
+        (
+            _("6 · Audit line"),
+            _("Its line of data/events.jsonl."),
+            _pre(json.loads(trace.audit_line)) if trace.audit_line else empty(_("Not in the audit file yet.")),
+        ),
+    ]
+
+
+def _commission(trace: Trace, zone: str | None) -> Html:
+    row = trace.commission
+    if row is None:
+        return empty(_("The commission is not there."))
+    return _rows(
+        [
+            ("id", row.id),
+            ("conversion_id", row.conversion_id),
+            ("affiliate_id", row.affiliate_id),
+            ("campaign_id", row.campaign_id),
+            ("gross_amount", f"{row.gross_amount} {row.currency}"),
+            ("rate", row.rate),
+            ("amount", f"{row.amount} {row.currency}"),
+            ("status", row.status),
+            ("version", row.version),
+            ("updated_at", clock(row.updated_at, zone)),
+        ]
+    )
+
+
+def _messages(trace: Trace, zone: str | None) -> Html:
+    if not trace.messages:
+        return empty(_("Not on Pulsar yet, or older than what the observer keeps."))
+    return join(
+        _rows(
+            [
+                (_("topic"), found.topic.rpartition("/")[2]),
+                (_("message id"), found.message_id),
+                (_("key"), found.key or "—"),
+                (_("publish time"), instant(found.publish_us, zone)),
+                (_("properties"), ", ".join(f"{name}={value}" for name, value in found.properties.items()) or "—"),
+            ]
+        )
+        for found in trace.messages
+    )
+
+
+def _notification(trace: Trace, zone: str | None) -> Html:
+    found = trace.notification
+    parts: list[object] = [empty(_("Not notified yet."))]
+    if found is not None:
+        pairs = [("seq", found.seq), ("event_id", found.event_id), ("consumer", found.consumer)]
+        parts = [_rows([*pairs, ("notified_at", clock(found.notified_at, zone))])]
+    for delivery in trace.deliveries:
+        shown = (
+            f"{delivery.outcome} · {delivery.message_id} · {delivery.consumer} · {clock(delivery.received_at, zone)}"
+        )
+        parts.append(_rows([(_("delivery {n}").format(n=number(delivery.seq)), shown)]))
+    return join(parts)
+
+
+def _rows(pairs: list[tuple[str, Any]], payload: Any = None) -> Html:
+    shown = facts((name, tag("span", value, class_="mono")) for name, value in pairs)
+    return join([shown, _pre(payload)]) if payload is not None else shown
+
+
+def _pre(value: Any) -> Html:
+    shown = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+    return tag("pre", shown, tabindex="0")

@@ -1,0 +1,90 @@
+"""What stands around every page: navigation, the stack and how its parts are, language, and what must never show: a
+traceback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NoReturn
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from dashboard import access, i18n, resources
+from dashboard.components import lights, live_html
+from dashboard.guard import guarded
+from dashboard.i18n import _
+from dashboard.screens import all_pages
+
+ASSETS = Path(__file__).parent / "assets"
+
+
+def run() -> None:
+    st.set_page_config(page_title="Alpes · Outbox", page_icon=str(ASSETS / "icon.svg"), layout="wide")
+    i18n.use(lambda: (st.session_state.get("language", "en"), st.context.locale))
+    _choose_language()
+    st.html(ASSETS / "frame.css")
+    st.html(ASSETS / "live.css")
+    st.logo(str(ASSETS / "logo.svg"), size="large")
+    if not access.granted(resources.settings()):
+        return
+    pages = [
+        st.Page(guarded(spec.show), title=_(spec.title), url_path=spec.path, default=place == 0)
+        for place, spec in enumerate(all_pages())
+    ]
+    st.session_state["pages"] = {spec.path: page for spec, page in zip(all_pages(), pages, strict=True)}
+    chosen = st.navigation(pages, position="top")
+    with st.container(key="frame", horizontal=True):
+        bar = st.container(width="content")
+        _language_switch()
+    _status(bar, st.container(key="troubles"), chosen.title)
+    chosen.run()
+
+
+def open_trace(reference: str) -> NoReturn:
+    """Go to the trace of an event, commission, conversion or correlation id."""
+    st.switch_page(st.session_state["pages"]["trace"], query_params={"id": reference, "lang": i18n.language()})
+
+
+def _choose_language() -> None:
+    query = st.query_params.get("lang")
+    state = st.session_state
+    if query in i18n.LANGUAGES:
+        state["language"] = query
+    elif "language" not in state:
+        state["language"] = i18n.chosen(st.context.locale, None)
+    if state.get("language_chosen") or query:
+        state["language_chosen"] = True
+        st.query_params["lang"] = state["language"]
+
+
+def _language_switch() -> None:
+    state = st.session_state
+    state["language_switch"] = state["language"]
+
+    def switch() -> None:
+        wanted = state["language_switch"] or state["language"]
+        state["language"], state["language_chosen"] = wanted, True
+        st.query_params["lang"] = wanted
+
+    st.segmented_control(
+        _("Language"),
+        list(i18n.LANGUAGES),
+        format_func=str.upper,
+        key="language_switch",
+        on_change=switch,
+        label_visibility="collapsed",
+    )
+
+
+@st.fragment(run_every=1.0)
+@guarded
+def _status(bar: DeltaGenerator, troubles: DeltaGenerator, title: str) -> None:
+    """Which stack, how its parts are, and on every page a sentence for what is down."""
+    refresher = resources.refresher()
+    refresher.look()
+    health = refresher.health
+    stack = resources.settings().stack
+    with bar:
+        live_html.show(live_html.once("header", (health, title), lambda: lights.header(stack, health, title)), "header")
+    with troubles:
+        live_html.show(live_html.once("troubles", health, lambda: lights.troubles(health.down())), "troubles")

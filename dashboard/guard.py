@@ -1,0 +1,32 @@
+"""What must never show on a page: a traceback."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec
+
+import streamlit as st
+
+from dashboard.i18n import _
+
+P = ParamSpec("P")
+log = logging.getLogger(__name__)
+
+
+def guarded(show: Callable[P, None]) -> Callable[P, None]:
+    """What fails says so in a sentence; the traceback goes to the log."""
+
+    @wraps(show)
+    def safe(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            show(*args, **kwargs)
+        except Exception:
+            log.exception("a page failed")
+            st.error(
+                _("This part of the page could not be drawn. Reload it; `./alpes logs dashboard` says why."),
+                icon=":material/error:",
+            )
+
+    return safe

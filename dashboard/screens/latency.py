@@ -1,0 +1,189 @@
+"""The latency page: how long each hop takes, over a window of one's choice, and whether consumers keep up."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import partial
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from dashboard import resources
+from dashboard.components import charts, live_html, percentile_table
+from dashboard.components.card import card
+from dashboard.components.markup import empty
+from dashboard.components.waterfall import hop_label
+from dashboard.guard import guarded
+from dashboard.i18n import N_, _, number
+from dashboard.screens import PageSpec
+from dashboard.view_models import how, latencies
+from dashboard.view_models.database_reader import KEEP
+from dashboard.view_models.latencies import END_TO_END, HOP_NAMES
+from dashboard.view_models.snapshot import Timed
+
+LOOK_S = 1.0
+REDRAW_S = 3.0
+SOME = 5
+"""Samples there must be before the rates are worth a chart."""
+WINDOWS: dict[str, tuple[float | None, int | None]] = {
+    "1m": (60, None),
+    "5m": (300, None),
+    "15m": (900, None),
+    "1h": (3600, None),
+    "n1000": (None, 1000),
+    "all": (None, None),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    table: DeltaGenerator
+    histogram: DeltaGenerator
+    ecdf: DeltaGenerator
+    rates: DeltaGenerator
+    backlog: DeltaGenerator
+
+
+def show() -> None:
+    window, hop = _choices()
+    left, right = st.columns([1.25, 1])
+    with left:
+        body = card(
+            "percentiles",
+            _("Percentiles by hop"),
+            _("p95: of a hundred events, ninety-five took at most so long."),
+            how.latency(),
+        )
+    with right:
+        rates = card(
+            "rates", _("Rates"), _("Producer: events committed a second. Consumer: notifications persisted a second.")
+        )
+    left, middle, right = st.columns(3)
+    with left:
+        histogram = card("histogram", _("Distribution"), _("How many events took how long."))
+    with middle:
+        ecdf = card(
+            "ecdf", "ECDF", _("Which share of the events took at most so long: read p95 where the line crosses 95 %.")
+        )
+    with right:
+        backlog = card("backlog", _("Backlog"), _("Events committed and not yet notified."))
+    _draw(Slots(body, histogram, ecdf, rates, backlog), window, hop)
+    _redraw_when_changed()
+
+
+def _choices() -> tuple[str, str]:
+    names = {
+        "1m": "1 min",
+        "5m": "5 min",
+        "15m": "15 min",
+        "1h": "1 h",
+        "n1000": _("last {n}").format(n=number(1000)),
+        "all": _("all"),
+    }
+    hops = {END_TO_END: _("command to notification"), **{name: hop_label(name) for name in HOP_NAMES}}
+    left, right, export = st.columns([1.5, 1.2, 0.8], vertical_alignment="bottom")
+    window = left.segmented_control(
+        _("Window"),
+        list(names),
+        format_func=names.__getitem__,
+        default="all",
+        key="latency_window",
+        help=_("Events notified in this time, among the last {n} that this page's server keeps in memory.").format(
+            n=number(KEEP)
+        ),
+    )
+    hop = right.selectbox(
+        _("Hop"),
+        list(hops),
+        format_func=hops.__getitem__,
+        key="latency_hop",
+        help=_("What the distribution and the ECDF are of."),
+    )
+    with export:
+        st.download_button(
+            _("Download CSV"),
+            lambda: latencies.csv(_events(window or "all")).encode(),
+            file_name="alpes-latency.csv",
+            mime="text/csv",
+            on_click="ignore",
+            help=_(
+                "One line an event: ids, the hops' times and the milliseconds between. A chart's camera button saves it as PNG."
+            ),
+            width="stretch",
+        )
+    return window or "all", hop
+
+
+def _draw(slots: Slots, window: str, hop: str) -> None:
+    refresher = resources.refresher()
+    st.session_state["latency_drawn"] = (_now(), time.monotonic())
+    _percentiles(slots, window, hop)
+    found = latencies.rates(refresher.samples(), WINDOWS[window][0], time.time())
+    windows, zone = refresher.fault_history.windows(), live_html.zone()
+    version = (len(found), found[-1].at if found else 0, refresher.fault_history.version, window)
+    for name, slot, height in (("rates", slots.rates, 252), ("backlog", slots.backlog, 330)):
+        with slot:
+            if len(found) < SOME - 1:
+                live_html.show(
+                    empty(_("Counting since this page's server started; a moment, please.")), f"{name}_empty"
+                )
+                continue
+            draw = partial(getattr(charts, name), found, windows, zone)
+            _plot(name, live_html.figure(name, version, draw), height)
+
+
+@st.fragment(run_every=LOOK_S)
+@guarded
+def _redraw_when_changed() -> None:
+    """A plotly figure costs tens of milliseconds to send: an idle page sends none."""
+    resources.refresher().look()
+    drawn, at = st.session_state["latency_drawn"]
+    if _now() != drawn and time.monotonic() - at >= REDRAW_S:
+        st.rerun()
+
+
+def _now() -> tuple[object, ...]:
+    """What the page shows depends on this; the passing of time alone redraws nothing."""
+    refresher = resources.refresher()
+    database = refresher.database
+    counts = (database.committed, database.notified, len(refresher.samples()) < SOME)
+    return (*counts, _measured(list(database.timed[-500:])), refresher.fault_history.version)
+
+
+def _percentiles(slots: Slots, window: str, hop: str) -> None:
+    events = _events(window)
+    version = (len(events), events[-1].event_id if events else "", window, hop, _measured(events))
+    with slots.table:
+        html = live_html.once("percentiles", version, lambda: percentile_table.table_of(latencies.by_hop(events)))
+        live_html.show(
+            html
+            if events
+            else empty(_("No event in this window. Choose a longer one, or issue a command on the Live page.")),
+            "percentiles",
+        )
+    values = latencies.columns(events)[hop] if events else []
+    for name, slot in (("histogram", slots.histogram), ("ecdf", slots.ecdf)):
+        with slot:
+            if not values:
+                live_html.show(empty(_("Nothing measured in this window.")), f"{name}_empty")
+                continue
+            draw = partial(getattr(charts, name), values)
+            _plot(name, live_html.figure(name, version, draw), 330)
+
+
+def _measured(events: list[Timed]) -> int:
+    """Hop times come a little after their event."""
+    return sum(len(event.hops) for event in events[-500:])
+
+
+def _events(window: str) -> list[Timed]:
+    last_s, last_n = WINDOWS[window]
+    return latencies.within(resources.refresher().database.timed, last_s, last_n, time.time())
+
+
+def _plot(name: str, figure: object, height: int) -> None:
+    st.plotly_chart(figure, width="stretch", height=height, key=f"plot-{name}", config=charts.config(name))
+
+
+PAGE = PageSpec("latency", N_("Latency"), show)

@@ -1,0 +1,158 @@
+"""The live page: the whole idea on one screen."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import partial
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from dashboard import resources
+from dashboard.components import command_form, feed_controls, flow, live_html, scatter, strip, tables
+from dashboard.components.card import card
+from dashboard.components.markup import empty, join, notice
+from dashboard.guard import guarded
+from dashboard.i18n import N_, _
+from dashboard.screens import PageSpec
+from dashboard.view_models import how, latencies
+from dashboard.view_models.reconciling import counts
+
+TICK_S = 0.5
+"""How often an open page looks at what the readers found."""
+POINTS = 300
+POINTS_S = 600
+FEED_ROWS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """Where the live parts are drawn; the form between them is left alone."""
+
+    flow: DeltaGenerator
+    answer: DeltaGenerator
+    database: DeltaGenerator
+    feed: DeltaGenerator
+    latency: DeltaGenerator
+    strip: DeltaGenerator
+
+
+def show() -> None:
+    settings = resources.settings()
+    flow_slot = st.container(key="card-flow", border=True)
+    form, database, feed = st.columns([1, 1.62, 1.62])
+    with form:
+        form_body = card(
+            "form",
+            _("Issue a command"),
+            _("A command changes one commission, and writes the event of it in the same transaction."),
+        )
+        with form_body:
+            command_form.show()
+            answer = st.container()
+    with database:
+        meaning = _("State and event are two rows written in one transaction: both are there, or neither.")
+        database_body = card("database", _("Database"), meaning, how.database(settings))
+    with feed:
+        meaning = _("Every message on the topics, as the observer received it. This page opens no consumer.")
+        feed_body = card("feed", _("Pulsar feed"), meaning, how.feed(settings, None, None))
+    chart, reconciliation = st.columns([1.62, 1])
+    with chart:
+        meaning = _(
+            "From the handler's clock to the notification's commit. Each event is a point; lines are percentiles of the last fifty; red is when something was killed on purpose. Logarithmic."
+        )
+        latency_body = card("latency", _("End-to-end latency"), meaning, how.latency())
+    with reconciliation:
+        meaning = _("Distinct events counted in four independent sources. Equal: nothing was lost or doubled.")
+        strip_body = card("reconciliation", _("Reconciliation"), meaning, how.reconcile())
+    _tick(Slots(flow_slot, answer, database_body, feed_body, latency_body, strip_body))
+
+
+@st.fragment(run_every=TICK_S)
+@guarded
+def _tick(slots: Slots) -> None:
+    """Refreshes alone. Everything is drawn once for a version of its data; what did not change is sent as it was."""
+    refresher = resources.refresher()
+    refresher.look()
+    database, feed = refresher.database, refresher.feed
+    found = counts(database, feed)
+    zone = live_html.zone()
+    both = (database, feed)
+    with slots.flow:
+        live_html.show(live_html.once("flow", both, lambda: flow.flow(database, found)), "flow")
+    with slots.answer:
+        command_form.answer()
+    with slots.database:
+        draw = lambda: tables.database(database, feed.watermark, zone)  # noqa: E731
+        live_html.show(live_html.once("database", (database, feed.watermark), draw), "database")
+    with slots.feed:
+        _feed(zone)
+    with slots.strip:
+        _strip()
+    with slots.latency:
+        _latency(zone)
+
+
+def _feed(zone: str | None) -> None:
+    wanted = feed_controls.show()
+    refresher, state = resources.refresher(), st.session_state
+    feed, deliveries = refresher.feed, refresher.database.deliveries_of
+    shown = feed_controls.messages(wanted, feed)
+    if wanted.paused:
+        shown = state.setdefault("feed_kept", shown)
+    else:
+        state.pop("feed_kept", None)
+    if feed.problem:
+        live_html.show(notice(_("The observer's store cannot be read now; the feed stands still.")), "feed_problem")
+    if not shown:
+        filtered = wanted.topic or wanted.kind or wanted.search
+        sentence = (
+            _("No message matches.")
+            if filtered
+            else _("Nothing was published yet. Issue a command and watch it arrive.")
+        )
+        live_html.show(empty(sentence), "feed_empty")
+        return
+    picked = int(state.get("feed_picked") or 0)
+    chosen = next((message for message in shown if message.n == picked), shown[0])
+    rows = tables.feed(shown[:FEED_ROWS], deliveries, picked, zone)
+    clicked = live_html.show(
+        join([rows, tables.message(chosen, deliveries.get(chosen.event_id or "", 0), zone)]), "feed"
+    )
+    if clicked and int(clicked) != picked:
+        state["feed_picked"] = int(clicked)
+        st.rerun(scope="fragment")
+
+
+def _strip() -> None:
+    refresher = resources.refresher()
+    found = counts(refresher.database, refresher.feed)
+    judgement = resources.judge().look(found, time.monotonic())
+    ids = resources.missing_ids()
+    if judgement == "differs":
+        ids.want()
+        refresher.doubt()
+    shown = ids.found if judgement == "differs" else None
+    down = tuple(part.part for part in refresher.health.down())
+    draw = partial(strip.strip, found, judgement, shown, down)
+    live_html.show(live_html.once("strip", (found, judgement, shown, down), draw), "strip")
+
+
+def _latency(zone: str | None) -> None:
+    refresher = resources.refresher()
+    points = latencies.points(refresher.database.timed[-POINTS:])
+    if points:  # of the last minutes with events
+        points = [point for point in points if point.at_us > points[-1].at_us - POINTS_S * 1_000_000]
+    if not points:
+        live_html.show(
+            empty(_("No event has arrived yet. Issue a command and its time appears here.")), "latency_empty"
+        )
+        return
+    windows = refresher.fault_history.windows()
+    open_now = int(time.time()) if any(window.ended_at is None for window in windows) else 0
+    version = (refresher.database.version, refresher.fault_history.version, open_now)
+    live_html.show(live_html.once("latency", version, lambda: scatter.chart(points, windows, zone)), "latency")
+
+
+PAGE = PageSpec("live", N_("Live"), show)

@@ -1,0 +1,112 @@
+"""Reads the database for all pages at once: what changed since the last time, and no more."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection
+
+from application import Application
+from dashboard.view_models.snapshot import DatabaseState, Timed
+from db import lookups, queries
+from db.counting import GrowingCount
+from db.errors import DatabaseUnavailable
+from db.hops import HOPS
+from db.queries import Deliveries, NotificationRow
+from db.tables import notification, outbox_event, processed_message
+
+ROWS = 20
+FIRST = 2_000
+KEEP = 20_000
+"""Events whose hop times are kept in memory (some 400 bytes each)."""
+OVERLAP = 100
+"""Notifications read again each time: on MySQL a lower `seq` may commit later."""
+CHUNK = 500
+HOPS_COME_WITHIN = timedelta(seconds=20)
+"""Hop times are written after the fact; those that do not come in this time were lost with their process."""
+LOOK_ANYWAY_S = 2.0
+
+
+class DatabaseReader:
+    """For one thread. `state` is replaced whole; other threads may read it at any time."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+        self.state = DatabaseState()
+        self._heads: lookups.Heads | None = None
+        self._looked = 0.0
+        self._feed_ids: tuple[str, ...] = ()
+        self._committed = GrowingCount(outbox_event)
+        self._notified = GrowingCount(notification)
+        self._outcomes = GrowingCount(processed_message, processed_message.c.outcome)
+        self._timed: dict[str, Timed] = {}
+        self._incomplete: dict[str, NotificationRow] = {}
+        self._last_seq = 0
+
+    def step(self, feed_ids: Sequence[str]) -> None:
+        """Bring the state up to date; a database that is away is told in it, never raised."""
+        try:
+            with self._application.reading() as connection:
+                found = lookups.heads(connection)
+                stale = time.monotonic() - self._looked > LOOK_ANYWAY_S
+                same = found == self._heads and tuple(feed_ids) == self._feed_ids and not self._incomplete
+                if same and not stale and self.state.problem is None:
+                    return
+                self._read(connection, found, tuple(feed_ids))
+        except DatabaseUnavailable as error:
+            if self.state.problem != str(error):
+                self.state = replace(self.state, version=self.state.version + 1, problem=str(error))
+
+    def doubt(self) -> None:
+        """Count everything again: the sources differ, and the sum of increments should not be why."""
+        for count in (self._committed, self._notified, self._outcomes):
+            count.recount()
+
+    def _read(self, connection: Connection, heads: lookups.Heads, feed_ids: tuple[str, ...]) -> None:
+        if self._heads is not None and heads.notification < self._heads.notification:
+            self._timed, self._last_seq = {}, 0  # the tables were emptied
+        self._time(connection)
+        outbox = tuple(queries.recent_outbox(connection, ROWS))
+        read = replace(
+            self.state,
+            problem=None,
+            commissions=tuple(queries.recent_commissions(connection, ROWS)),
+            outbox=outbox,
+            hops=queries.hop_times(connection, [row.id for row in outbox]),
+            deliveries_of=lookups.delivery_counts(connection, feed_ids),
+            committed=self._committed.read(connection).get(None, 0),
+            notified=self._notified.read(connection).get(None, 0),
+            dead_lettered=lookups.dead_lettered_for_good(connection),
+            deliveries=Deliveries(**{str(key): n for key, n in self._outcomes.read(connection).items()}),
+            timed=tuple(self._timed.values()),
+        )
+        self._heads, self._feed_ids, self._looked = heads, feed_ids, time.monotonic()
+        if read != self.state or read.version == 0:
+            self.state = replace(read, version=self.state.version + 1)
+
+    def _time(self, connection: Connection) -> None:
+        """Add the events notified since, and the hop times that came late."""
+        if self._last_seq:
+            rows = queries.notifications_after(connection, max(0, self._last_seq - OVERLAP), FIRST)
+        else:
+            rows = list(reversed(queries.recent_notifications(connection, FIRST)))
+        self._last_seq = max([self._last_seq, *(row.seq for row in rows)])
+        late = datetime.now(UTC).replace(tzinfo=None) - HOPS_COME_WITHIN
+        wanted = {event_id: row for event_id, row in self._incomplete.items() if row.notified_at > late}
+        wanted |= {row.event_id: row for row in rows if row.event_id not in self._timed}
+        self._incomplete = {}
+        ids = list(wanted)
+        for start in range(0, len(ids), CHUNK):
+            hops = queries.hop_times(connection, ids[start : start + CHUNK])
+            for row in (wanted[event_id] for event_id in ids[start : start + CHUNK]):
+                found = hops.get(row.event_id, {})
+                self._timed[row.event_id] = Timed(
+                    row.event_id, row.seq, row.type, row.commission_id, row.correlation_id, found
+                )
+                if len(found) < len(HOPS) and row.notified_at > late:
+                    self._incomplete[row.event_id] = row
+        for event_id in list(self._timed)[: max(0, len(self._timed) - KEEP)]:
+            del self._timed[event_id]

@@ -1,0 +1,90 @@
+"""Reads the observer's store and counts the audit file's lines, for all pages at once."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dashboard.view_models.snapshot import FeedState
+from settings import Settings
+from workers.observer_store import Observed, ObserverStore
+
+ROWS = 30
+CHUNK = 1 << 20
+
+
+class ObserverReader:
+    """For one thread. `state` is replaced whole."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.state = FeedState()
+        self._store: ObserverStore | None = None
+        self._inode = 0
+        self._version = -1
+        self._lines = LineCount(settings.audit_file)
+
+    def step(self) -> None:
+        """Bring the state up to date; a store that is not there is told in it, never raised."""
+        problem = None
+        read = self.state
+        try:
+            read = self._read()
+        except (sqlite3.Error, OSError, TypeError):
+            self._forget()
+            problem = "away"
+        read = replace(read, problem=problem, audited=self._lines.read())
+        if read != self.state or self.state.version == 0:
+            self.state = replace(read, version=self.state.version + 1)
+
+    def filtered(self, topic: str | None, search: str | None, kind: str | None) -> list[Observed]:
+        """The newest messages that match, read now. Raises sqlite3.Error while there is no store."""
+        store = ObserverStore(self._settings.observer_store)
+        try:
+            return store.feed(topic, limit=ROWS, type=kind, search=search)
+        finally:
+            store.close()
+
+    def _read(self) -> FeedState:
+        inode = self._settings.observer_store.stat().st_ino
+        if self._store is None or inode != self._inode:  # a reset writes a new file
+            self._forget()
+            self._store, self._inode = ObserverStore(self._settings.observer_store), inode
+        totals = self._store.totals()
+        if totals.version == self._version:
+            return self.state
+        messages = tuple(self._store.feed(limit=ROWS))
+        self._version = totals.version
+        return replace(self.state, messages=messages, published=totals.distinct, watermark=totals.watermark)
+
+    def _forget(self) -> None:
+        if self._store is not None:
+            self._store.close()
+        self._store, self._version = None, -1
+
+
+@dataclass(slots=True)
+class LineCount:
+    """Whole lines of a file that grows, counted once each."""
+
+    path: Path
+    _at: int = 0
+    _inode: int = 0
+    _lines: int = 0
+
+    def read(self) -> int | None:
+        """None while there is no file."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        if found.st_ino != self._inode or found.st_size < self._at:
+            self._at, self._lines, self._inode = 0, 0, found.st_ino
+        if found.st_size > self._at:
+            with self.path.open("rb") as file:
+                file.seek(self._at)
+                while chunk := file.read(CHUNK):
+                    self._lines += chunk.count(b"\n")
+                    self._at += len(chunk)
+        return self._lines

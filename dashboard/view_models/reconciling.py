@@ -1,0 +1,182 @@
+"""The strip that says whether anything was lost: counts from independent sources, and when a difference is too old."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from application import Application
+from dashboard.view_models.snapshot import DatabaseState, FeedState
+from db import lookups
+from db.errors import DatabaseUnavailable
+from settings import Settings
+from workers.observer_store import ObserverStore
+
+STAYS_S = 5.0
+"""An event that is not everywhere after this time is told in red."""
+NEWEST = 5_000
+"""How many of the newest ids are compared one by one on the page; `./alpes reconcile` compares all."""
+LISTED = 200
+TAIL_BYTES = 4 << 20
+
+Judgement = Literal["equal", "in_flight", "differs", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Distinct event ids of everything in this instance. None where the source cannot be read now."""
+
+    committed: int | None
+    published: int | None
+    notified: int | None
+    audited: int | None
+    dead_lettered: int = 0
+    watermark: int | None = None
+    deliveries: int | None = None
+    duplicates: int | None = None
+
+    @property
+    def in_flight(self) -> int | None:
+        if self.committed is None or self.notified is None:
+            return None
+        return max(0, self.committed - self.notified - self.dead_lettered)
+
+    def arrived(self) -> tuple[int | None, int | None, int | None]:
+        """What should equal `committed`; an event that was dead-lettered for good counts as arrived."""
+        notified = None if self.notified is None else self.notified + self.dead_lettered
+        audited = None if self.audited is None else self.audited + self.dead_lettered
+        return self.published, notified, audited
+
+
+def counts(database: DatabaseState, feed: FeedState) -> Counts:
+    away = database.problem is not None or database.version == 0
+    return Counts(
+        committed=None if away else database.committed,
+        published=None if feed.problem else feed.published,
+        notified=None if away else database.notified,
+        audited=feed.audited,
+        dead_lettered=database.dead_lettered,
+        watermark=None if feed.problem else feed.watermark,
+        deliveries=None if away else database.deliveries.total,
+        duplicates=None if away else database.deliveries.duplicate,
+    )
+
+
+class Judge:
+    """Tells what is on its way from what stays away. Give it the counts as they change; thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._past: deque[tuple[float, int]] = deque()
+        self._surplus_since: float | None = None
+
+    def look(self, found: Counts, now: float) -> Judgement:
+        """`now` in seconds of a clock that only rises."""
+        with self._lock:
+            if found.committed is None or found.notified is None:
+                return "unknown"
+            if not self._past or now - self._past[-1][0] >= 0.2:
+                self._past.append((now, found.committed))
+            while len(self._past) > 1 and self._past[1][0] <= now - STAYS_S:
+                self._past.popleft()
+            at, then = self._past[0]
+            return self._judge(found, found.committed, now, then if now - at >= STAYS_S else 0)
+
+    def _judge(self, found: Counts, committed: int, now: float, then: int) -> Judgement:
+        """`then`: how many were committed `STAYS_S` ago, 0 when that is not known yet."""
+        seen = found.arrived()
+        known = [count for count in seen if count is not None]
+        if any(count > committed for count in known):
+            self._surplus_since = self._surplus_since or now
+            return "differs" if now - self._surplus_since >= STAYS_S else "in_flight"
+        self._surplus_since = None
+        if all(count == committed for count in known):
+            return "equal" if len(known) == len(seen) else "unknown"
+        return "differs" if min(known) < min(then, committed) else "in_flight"
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Event ids by what they lack, newest first, at most `LISTED` each."""
+
+    not_published: tuple[str, ...] = ()
+    not_notified: tuple[str, ...] = ()
+    not_audited: tuple[str, ...] = ()
+    problem: str | None = None
+
+
+def missing(application: Application, settings: Settings) -> Missing:
+    """Reads thousands of rows: once in a while, in the background."""
+    try:
+        with application.reading() as connection:
+            committed = list(lookups.outbox_seqs(connection, NEWEST))
+            not_notified = lookups.not_notified(connection, LISTED)
+            notified = lookups.newest_notified(connection, NEWEST)
+    except DatabaseUnavailable as error:
+        return Missing(problem=str(error))
+    published = _published(settings, committed)
+    audited = _audited_lately(settings.audit_file)
+    return Missing(
+        tuple(event_id for event_id in committed if event_id not in published)[:LISTED],
+        tuple(not_notified),
+        tuple(event_id for event_id in notified if event_id not in audited)[:LISTED],
+    )
+
+
+def _published(settings: Settings, event_ids: list[str]) -> set[str]:
+    found: set[str] = set()
+    with contextlib.suppress(sqlite3.Error):
+        store = ObserverStore(settings.observer_store)
+        try:
+            found = store.published_among(event_ids)
+        finally:
+            store.close()
+    return found
+
+
+def _audited_lately(path: Path) -> set[str]:
+    """Event ids in the end of the audit file."""
+    found: set[str] = set()
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - TAIL_BYTES))
+        for raw in file:
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                found.add(str(json.loads(raw)["eventId"]))
+    return found
+
+
+class MissingIds:
+    """Looks for the ids while the sources differ, at most every few seconds, outside any page."""
+
+    EVERY_S = 5.0
+
+    def __init__(self, application: Application, settings: Settings) -> None:
+        self._application, self._settings = application, settings
+        self._lock = threading.Lock()
+        self._at = -self.EVERY_S
+        self._busy = False
+        self.found = Missing()
+        self.version = 0
+
+    def want(self) -> None:
+        with self._lock:
+            if self._busy or time.monotonic() - self._at < self.EVERY_S:
+                return
+            self._busy = True
+        threading.Thread(target=self._look, name="missing-ids", daemon=True).start()
+
+    def _look(self) -> None:
+        try:
+            found = missing(self._application, self._settings)
+            if found != self.found:
+                self.found = found
+                self.version += 1
+        finally:
+            self._at, self._busy = time.monotonic(), False

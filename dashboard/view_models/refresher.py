@@ -1,0 +1,123 @@
+"""One set of background readers for a server: pages look at what they found and never wait for a part.
+
+Each source has a thread of its own, so that a dead database does not hold up the feed, nor either of them a page.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from application import Application
+from dashboard.view_models import faults
+from dashboard.view_models.database_reader import DatabaseReader
+from dashboard.view_models.observer_reader import ObserverReader
+from dashboard.view_models.snapshot import DatabaseState, FeedState, HealthState, Sample
+from settings import Settings
+from stacks import health, instance
+
+log = logging.getLogger(__name__)
+
+QUICK_S = 0.2
+"""Between two looks while a page is open."""
+SLOW_S = 2.0
+"""Otherwise; health is looked at every second and every five."""
+WATCHED_S = 5.0
+VERSIONS_S = 60.0
+SAMPLES = 3600
+DOUBT_S = 30.0
+
+
+class Refresher:
+    """Started once for a server; its threads end with the process, or with `close`."""
+
+    def __init__(self, settings: Settings, application: Application) -> None:
+        self.settings = settings
+        self.application = application
+        self.observer = ObserverReader(settings)
+        self.reader = DatabaseReader(application)
+        self.fault_history = faults.FaultHistory()
+        self._health = HealthState()
+        self._versions_at = 0.0
+        self._samples: deque[Sample] = deque(maxlen=SAMPLES)
+        self._looked = time.monotonic()
+        self._doubted = time.monotonic()
+        self._stop = threading.Event()
+
+    def start(self) -> None:
+        for name, step, quick, slow in (
+            ("database", self._read_database, QUICK_S, SLOW_S),
+            ("observer", self.observer.step, QUICK_S, SLOW_S),
+            ("health", self._check, 1.0, 5.0),
+        ):
+            arguments = (step, quick, slow)
+            threading.Thread(target=self._run, args=arguments, name=f"refresh-{name}", daemon=True).start()
+
+    def close(self) -> None:
+        self._stop.set()
+
+    def look(self) -> None:
+        """A page is open: read often for the next seconds."""
+        self._looked = time.monotonic()
+
+    def doubt(self) -> None:
+        """The sources differ: count everything anew, at most every half minute."""
+        if time.monotonic() - self._doubted > DOUBT_S:
+            self._doubted = time.monotonic()
+            self.reader.doubt()
+
+    @property
+    def database(self) -> DatabaseState:
+        return self.reader.state
+
+    @property
+    def feed(self) -> FeedState:
+        return self.observer.state
+
+    @property
+    def health(self) -> HealthState:
+        return self._health
+
+    def samples(self) -> list[Sample]:
+        """Oldest first, about one a second while a page is open."""
+        return list(self._samples)
+
+    def _run(self, step: Callable[[], None], quick_s: float, slow_s: float) -> None:
+        while not self._stop.is_set():
+            try:
+                step()
+            except Exception:
+                # A reader that ends would leave every page with old numbers: tell the log, look again.
+                log.exception("a look failed; the next one follows")
+            waited = time.monotonic()
+            while not self._stop.wait(quick_s):
+                watched = time.monotonic() - self._looked < WATCHED_S
+                if watched or time.monotonic() - waited >= slow_s:
+                    break
+
+    def _read_database(self) -> None:
+        ids = tuple(message.event_id for message in self.feed.messages if message.event_id)
+        self.reader.step(ids)
+        self._sample()
+
+    def _sample(self) -> None:
+        now, state, feed = time.time(), self.database, self.feed
+        if self._samples and now - self._samples[-1].at < 1:
+            return
+        if state.problem is None and None not in (state.committed, state.notified, feed.published):
+            self._samples.append(Sample(now, state.committed or 0, feed.published or 0, state.notified or 0))
+
+    def _check(self) -> None:
+        versions = self._health.versions
+        if not versions or time.monotonic() - self._versions_at > VERSIONS_S:
+            versions, self._versions_at = instance.versions(self.settings), time.monotonic()
+        found = health.check(self.settings, self.application.engine)
+        parts = tuple(part for part in found if part.part != "dashboard")  # whoever reads this sees that it answers
+        leases = faults.leases(self.settings)
+        self.fault_history.note(leases, {part.part: part.light for part in parts}, time.time())
+        before = self._health
+        if (parts, leases, versions) != (before.parts, before.leases, before.versions) or not before.version:
+            self._health = HealthState(before.version + 1, parts, leases, versions)

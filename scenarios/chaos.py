@@ -1,0 +1,82 @@
+"""Chaos: a random schedule of faults over a steady load, the same for the same seed, judged by the same invariants."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from scenarios.model import EVERYWHERE, Scenario
+from scenarios.trial import Trial
+from stacks import lost_offsets
+from stacks.supervisor import Supervisor
+
+CALM_S = (1.0, 4.0)
+DOWN_S = (0.0, 4.0)
+
+
+def chaos(minutes: float) -> Scenario:
+    """Raises ValueError for a time out of range."""
+    if not 0 < minutes <= 24 * 60:
+        raise ValueError("chaos lasts up to a day; say how many minutes")
+    return Scenario(
+        name="chaos",
+        quality="Everything at once",
+        hypothesis="Whatever is killed, restarted or forgotten in whatever order: nothing lost, doubled or reordered.",
+        breaks=f"For {minutes:g} minutes, faults drawn from the seed hit every part under load.",
+        experiment=lambda trial: _experiment(trial, minutes * 60),
+        stacks=EVERYWHERE,
+        takes_s=int(minutes * 60) + 15,
+        in_all=False,
+        settles_s=120,
+    )
+
+
+def _experiment(trial: Trial, seconds: float) -> None:
+    injections = _injections(trial)
+    end = time.monotonic() + seconds
+    injected: dict[str, int] = {}
+    with trial.load() as load:
+        while time.monotonic() < end:
+            # Everything is drawn from the seed before anything that depends on the machine's pace.
+            name = trial.rng.choice(sorted(injections))
+            calm_s, down_s = trial.rng.uniform(*CALM_S), round(trial.rng.uniform(*DOWN_S), 1)
+            trial.pause(calm_s)
+            injections[name](down_s)
+            injected[name] = injected.get(name, 0) + 1
+            trial.whole(90)
+        load.grows(20)
+    trial.arrived(trial.acknowledged, 120)
+    trial.figures |= {"faults": injected, "commands_refused": load.unacknowledged}
+
+
+def _injections(trial: Trial) -> dict[str, Callable[[float], None]]:
+    """Name → what does it; the argument is for how long a killed part stays down, in seconds."""
+
+    def kill(part: str) -> Callable[[float], None]:
+        def act(down_s: float) -> None:
+            with trial.killed(part, down_s):
+                pass
+
+        return act
+
+    def crash(_: float) -> None:
+        trial.crash(trial.worker, "notifications.committed")
+        supervisor = Supervisor(trial.settings)
+        trial.wait(lambda: supervisor.pid(trial.worker) != 0, 20, "the worker is back")
+
+    def restart(_: float) -> None:
+        with trial.restarted(trial.capture_part):
+            trial.confirm("the capture was restarted", lambda: True)
+
+    def forget(_: float) -> None:
+        with trial.injected(trial.capture_part, "lost offsets", lambda: lost_offsets.lose(trial.settings)):
+            trial.say("fault", "the capture's offsets are lost")
+
+    parts = ["broker", trial.worker, "observer", "audit", "commands", "api"]
+    parts.append("relay" if trial.settings.stack == "embedded" else "database")
+    found = {f"kill {part}": kill(part) for part in parts}
+    return found | {
+        "crash between commit and acknowledgement": crash,
+        "restart the capture": restart,
+        "lose the offsets": forget,
+    }

@@ -1,0 +1,96 @@
+"""The evidence of a run: one HTML file that needs nothing else, made to be read by somebody who was not there."""
+
+from __future__ import annotations
+
+import json
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+
+import plotly.graph_objects as go
+from jinja2 import Environment, FileSystemLoader, select_autoescape
+from plotly.offline import get_plotlyjs
+
+from scenarios.model import Result
+
+COLOURS = {"committed": "#5b6b82", "published": "#2f6fed", "notified": "#1d9a61"}
+_PAGES = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=select_autoescape(["html"]))
+
+
+def html(result: Result) -> str:
+    """Hypothesis, verdict, counts, checks, plots with the fault shaded, timeline, versions, seed, commands to repeat it."""
+    return _PAGES.get_template("evidence.html").render(
+        result=result,
+        counts={name: getattr(result.counts, name) for name in result.counts.__slots__},
+        figures={name: json.dumps(value) for name, value in result.figures.items()},
+        at=_clock,
+        since=lambda at: f"{at - result.started_at:+.3f} s",
+        started=datetime.fromtimestamp(result.started_at, UTC).isoformat(timespec="seconds"),
+        machine=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        commands=commands(result),
+        plots=[_plot(figure) for figure in (latency(result), progress(result))],
+        plotly=get_plotlyjs(),
+    )
+
+
+def commands(result: Result) -> list[str]:
+    """What repeats the run: same scenario, same seed, same kind of stack."""
+    minutes = round(result.duration_s / 60, 1)
+    what = f"chaos --minutes {max(minutes, 0.1)}" if result.name == "chaos" else f"run {result.name}"
+    return [
+        f"./alpes up -d --stack {result.stack}",
+        f"./alpes scenario {what} --stack {result.stack} --seed {result.seed}",
+    ]
+
+
+def latency(result: Result) -> go.Figure:
+    """Each event a point: when it occurred, in seconds since the start, and the milliseconds until it was notified of."""
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[at - result.started_at for at, _ in result.points],
+        y=[ms for _, ms in result.points],
+        mode="markers",
+        marker={"size": 5, "color": COLOURS["published"], "opacity": 0.7},
+        hovertemplate="%{x:.2f} s: %{y:.1f} ms<extra></extra>",
+    )
+    figure.update_yaxes(title="ms from command to notification", type="log")
+    return _framed(figure, result)
+
+
+def progress(result: Result) -> go.Figure:
+    """Distinct events committed, published and notified over time: the gap between the lines is what is in flight."""
+    figure = go.Figure()
+    for name, colour in COLOURS.items():
+        figure.add_scatter(
+            x=[sample.at - result.started_at for sample in result.samples],
+            y=[getattr(sample, name) for sample in result.samples],
+            mode="lines",
+            name=name,
+            line={"color": colour, "width": 2},
+        )
+    figure.update_yaxes(title="distinct events")
+    return _framed(figure, result)
+
+
+def _framed(figure: go.Figure, result: Result) -> go.Figure:
+    for window in result.windows:
+        begin = window.started_at - result.started_at
+        end = max(window.ended_at - result.started_at, begin + result.duration_s / 300)
+        label = {"text": f"{window.fault} {window.part}", "font": {"size": 11}}
+        figure.add_vrect(x0=begin, x1=end, fillcolor="#e5484d", opacity=0.18, line_width=0, label=label)
+    figure.update_xaxes(title="seconds since the start")
+    figure.update_layout(
+        template="plotly_white",
+        height=320,
+        margin={"l": 60, "r": 20, "t": 30, "b": 40},
+        legend={"orientation": "h", "y": 1.12, "x": 1, "xanchor": "right"},
+    )
+    return figure
+
+
+def _plot(figure: go.Figure) -> str:
+    return str(figure.to_html(full_html=False, include_plotlyjs=False, config={"displayModeBar": False}))
+
+
+def _clock(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S.%f")[:-3]

@@ -1,0 +1,124 @@
+"""The invariants every run is judged by, and the verdict.
+
+Over the run's own correlation id, from independent sources: ids committed (database) = distinct ids published (observer) =
+distinct notifications (database) = lines of the audit file; each effect once; each commission's events in order; state and
+outbox agree; nothing that was rolled back appears.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from db import queries
+from db.errors import DatabaseUnavailable
+from scenarios.model import Check, Counts, FaultWindow, Verdict
+from scenarios.reconciliation import Reconciliation, reconcile
+from scenarios.trial import Standstill, Trial
+from scenarios.waiting import TookTooLong
+
+QUIET_S = 1.0
+"""After everything arrived it is counted once more: something might come twice."""
+NAMED_AT_MOST = 20
+
+
+def settle(trial: Trial, deadline_s: float) -> Reconciliation:
+    """Wait until the sources agree, or until the deadline; what they say then."""
+
+    standstill = Standstill(trial)
+
+    def agree() -> bool:
+        try:
+            if standstill.reached():
+                raise TookTooLong("the sources differ, and nothing moves any more")
+            with trial.application.reading() as connection:
+                committed = len(queries.outbox_ids(connection, trial.run_id))
+                settled = queries.notification_ids(connection, trial.run_id)
+                settled |= queries.dead_letter_ids(connection, trial.run_id)
+            return len(settled) >= committed and reconcile(trial.application, trial.settings, trial.run_id).complete
+        except DatabaseUnavailable:
+            return False
+
+    try:
+        trial.wait(agree, deadline_s, "committed = published = notified = audited", 0.2)
+        time.sleep(QUIET_S)
+    except TookTooLong as error:
+        trial.say("note", str(error))
+    return reconcile(trial.application, trial.settings, trial.run_id)
+
+
+def count(trial: Trial, found: Reconciliation) -> tuple[Counts, dict[str, list[str]], list[Check]]:
+    """The counts, the ids where one is not as it should be, and the invariants one by one."""
+    vanished = tuple(sorted(trial.acknowledged - trial.committed()))
+    torn = _torn(trial)
+    missing = {
+        "acknowledged and not committed": vanished,
+        "not published": found.not_published,
+        "not notified": found.not_notified,
+        "not audited": found.not_audited,
+        "effect doubled": found.doubled,
+        "out of order": found.out_of_order,
+        "never committed": found.never_committed,
+        "state without its outbox row": torn,
+    }
+    lost = {*vanished, *found.not_published, *found.not_notified, *found.not_audited}
+    counts = Counts(
+        committed=found.committed,
+        published=found.published,
+        deliveries=found.deliveries,
+        notifications=found.notified,
+        audited=found.audited,
+        lost=len(lost),
+        duplicated_effects=len(found.doubled),
+        out_of_order=len(found.out_of_order),
+        never_committed=len(found.never_committed),
+        duplicates_absorbed=found.duplicates_absorbed,
+        dead_lettered=found.dead_lettered,
+    )
+    checks = [
+        Check("nothing lost", not lost, f"{len(lost)} lost"),
+        Check("each effect exactly once", not found.doubled, f"{len(found.doubled)} doubled"),
+        Check("each commission's events in order", not found.out_of_order, f"{len(found.out_of_order)} out of order"),
+        Check("nothing appears that was not committed", not found.never_committed, f"{len(found.never_committed)}"),
+        Check("state and outbox agree", not torn, f"{len(torn)} commissions without their outbox row"),
+        Check("something was measured", found.committed > 0, f"{found.committed} events"),
+    ]
+    return counts, {name: list(ids[:NAMED_AT_MOST]) for name, ids in missing.items() if ids}, checks
+
+
+def verdict(confirmations: Sequence[Check], checks: Sequence[Check]) -> tuple[Verdict, str]:
+    """A broken invariant fails the run whatever else happened; a fault that was not confirmed proves nothing."""
+    broken = [check for check in checks if not check.ok]
+    if broken:
+        return "FAIL", "; ".join(f"{check.name}: {check.detail or 'does not hold'}" for check in broken)
+    unconfirmed = [check.name for check in confirmations if not check.ok]
+    if unconfirmed or not confirmations:
+        return "INCONCLUSIVE", f"not confirmed: {'; '.join(unconfirmed) or 'that anything was put to the test'}"
+    return "PASS", f"all {len(checks)} invariants held, and the fault was real"
+
+
+def recovery(trial: Trial) -> list[FaultWindow]:
+    """The run's fault windows with how long each took to recover from."""
+    measured = []
+    with trial.application.reading() as connection:
+        for window in trial.windows:
+            end_us = int(window.ended_at * 1e6)
+            waiting = queries.last_notified_us(connection, trial.run_id, occurred_before_us=end_us)
+            following = queries.first_notified_after_us(connection, trial.run_id, end_us)
+            last = max(waiting, following)
+            recovered = max(0.0, last / 1e6 - window.ended_at) if last else None
+            measured.append(replace(window, recovery_s=None if recovered is None else round(recovered, 3)))
+    return measured
+
+
+def _torn(trial: Trial) -> tuple[str, ...]:
+    with trial.application.reading() as connection:
+        return tuple(queries.commissions_without_event(connection, trial.conversions))
+
+
+def points(trial: Trial) -> tuple[tuple[float, float], ...]:
+    """(occurred at in seconds since the epoch, milliseconds until notified) of the run's events."""
+    with trial.application.reading() as connection:
+        found = queries.latencies(connection, trial.run_id)
+    return tuple((occurred / 1e6, round((notified - occurred) / 1000, 3)) for occurred, notified in found)

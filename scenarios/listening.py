@@ -1,0 +1,53 @@
+"""A listener of a run's own: a reader without a durable subscription, so that nothing of it stays on the broker."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+
+import pulsar
+
+from connectors import envelope
+from connectors.broker import Broker
+from connectors.envelope import Inserted
+from settings import Settings
+
+
+class Listener:
+    """Asks `visible(event id)` the moment each event of the run is received."""
+
+    def __init__(self, settings: Settings, correlation_id: str, visible: Callable[[str], bool]) -> None:
+        self.received: dict[str, bool] = {}
+        """Event id → whether its row was visible on its first receipt."""
+        self._correlation_id = correlation_id
+        self._visible = visible
+        self._stop = threading.Event()
+        self._client = Broker(settings).client()
+        self._reader = self._client.create_reader(settings.topics.events, pulsar.MessageId.latest)
+        self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
+
+    def __enter__(self) -> Listener:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        with contextlib.suppress(pulsar.PulsarException):
+            self._client.close()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                message = self._reader.read_next(timeout_millis=100)
+            except (
+                pulsar.PulsarException
+            ):  # nothing came, or the broker is away: what is missing is missed by the check
+                continue
+            match envelope.decode(message.data()):
+                case Inserted(record=record) if record.correlation_id == self._correlation_id:
+                    if record.id not in self.received:
+                        self.received[record.id] = self._visible(record.id)
+                case _:
+                    continue

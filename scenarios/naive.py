@@ -1,0 +1,108 @@
+"""What people write who have no outbox: commit, then publish. Here to be compared with, in a table and on a topic of its own.
+
+It is written as well as such code is: each message is published after the commit of its row, waits up to a second for the
+broker's acknowledgement (a client waits for the answer), and an error is logged and counted.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from datetime import UTC, datetime
+
+from sqlalchemy import insert, select
+
+from connectors import envelope
+from connectors.broker import Broker, BrokerUnavailable, Publisher
+from db.errors import translated
+from db.tables import naive_commission
+from domain.outbox import OutboxRecord
+from scenarios.trial import PER_SECOND, Trial
+from scenarios.waiting import until
+from workers.observer_store import ObserverStore
+
+SEND_TIMEOUT_S = 1.0
+SEEN_WITHIN_S = 5.0
+
+
+class NaiveLoad:
+    """Writes as many events a second as the outbox's load, until it is left."""
+
+    def __init__(self, trial: Trial) -> None:
+        self.committed = 0
+        self.errors = 0
+        self._trial = trial
+        self._publisher = Publisher(Broker(trial.settings), trial.settings.topics.naive, send_timeout_s=SEND_TIMEOUT_S)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="naive", daemon=True)
+
+    def __enter__(self) -> NaiveLoad:
+        self._trial.say("load", "a naive writer commits and then publishes, beside the outbox")
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._publisher.close()
+
+    def grows(self, by: int, deadline_s: float = 30) -> None:
+        goal = self.committed + by
+        until(lambda: self.committed >= goal, deadline_s, f"the naive writer committed {by} more", 0.02)
+
+    def _run(self) -> None:
+        while not self._stop.wait(1 / PER_SECOND):
+            event_id = self._commit()
+            self.committed += 1
+            try:
+                self._publish(event_id)
+            except BrokerUnavailable:
+                self.errors += 1  # the row is committed, the caller has its answer: nobody publishes it any more
+
+    def _commit(self) -> str:
+        event_id = str(uuid.uuid4())
+        values = {"event_id": event_id, "conversion_id": str(uuid.uuid4()), "correlation_id": self._trial.run_id}
+        with translated(), self._trial.application.engine.begin() as connection:
+            connection.execute(insert(naive_commission).values(**values, created_at=_now()))
+        return event_id
+
+    def _publish(self, event_id: str) -> None:
+        record = OutboxRecord(
+            seq=0,
+            id=event_id,
+            aggregate_type="commission",
+            aggregate_id=event_id,
+            aggregate_version=1,
+            type="CommissionCalculated",
+            version=1,
+            payload="{}",
+            correlation_id=self._trial.run_id,
+            traceparent=None,
+            occurred_at=_now(),
+        )
+        key, value = envelope.encode(record, int(time.time() * 1000))
+        self._publisher.send(value, key)
+
+
+def lost(trial: Trial) -> int:
+    """Rows that the naive writer committed and whose event the observer never saw."""
+    query = select(naive_commission.c.event_id).where(naive_commission.c.correlation_id == trial.run_id)
+    with trial.application.reading() as connection:
+        committed = set(connection.scalars(query))
+    deadline = time.monotonic() + SEEN_WITHIN_S
+    while (missing := committed - _seen(trial)) and time.monotonic() < deadline:
+        trial.pause(0.2)
+    return len(missing)
+
+
+def _seen(trial: Trial) -> set[str]:
+    store = ObserverStore(trial.settings.observer_store)
+    try:
+        return set(store.published_on(trial.settings.topics.naive, trial.run_id))
+    finally:
+        store.close()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)

@@ -1,0 +1,20 @@
+"""A relay that leaves some events out."""
+
+from __future__ import annotations
+
+from db.outbox import OutboxFeed
+from domain.outbox import OutboxRecord
+from workers import relay
+from workers.process import run
+
+EVERY = 9
+
+
+class Leaky(OutboxFeed):
+    def after(self, seq: int, limit: int) -> list[OutboxRecord]:
+        return [record for record in super().after(seq, limit) if record.seq % EVERY]
+
+
+if __name__ == "__main__":
+    relay.OutboxFeed = Leaky
+    run("relay", relay.main)

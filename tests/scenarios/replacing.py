@@ -1,0 +1,38 @@
+"""Runs another module in place of a part's own, in a stack that runs, and puts it back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from db.engine import connect
+from scenarios.waiting import until
+from settings import Settings
+from stacks import health
+from stacks.supervisor import Supervisor
+
+
+@contextmanager
+def replaced(settings: Settings, part: str, module: str) -> Iterator[None]:
+    path = settings.run / "supervisord.conf"
+    sound = path.read_text(encoding="utf-8")
+    path.write_text(sound.replace(f'"workers.{part}"', f'"{module}"'), encoding="utf-8")
+    try:
+        _take_up(settings, part)
+        yield
+    finally:
+        path.write_text(sound, encoding="utf-8")
+        _take_up(settings, part)
+
+
+def _take_up(settings: Settings, part: str) -> None:
+    supervisor = Supervisor(settings)
+    supervisor.stop_part(part)
+    supervisor._call("reloadConfig")
+    supervisor._call("removeProcessGroup", part)
+    supervisor._call("addProcessGroup", part)
+    engine = connect(settings.worker_url)
+    try:
+        until(lambda: all(row.light == "ok" for row in health.check(settings, engine)), 60, "every part well", 0.2)
+    finally:
+        engine.dispose()

@@ -1,0 +1,91 @@
+"""Every scenario passes on a sound system and fails on a broken one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from scenarios import end_to_end, runner
+from scenarios.catalogue import scenarios
+from scenarios.model import Result
+from settings import Settings
+
+EMBEDDED = [name for name, each in scenarios().items() if "embedded" in each.stacks]
+NATIVE = ["kill-broker", "restart-source", "kill-database", "kill-worker"]
+
+MUTANTS = {
+    ("relay", "relay_drops_one"): {"eventual-consistency": "lost", "backpressure": "lost", "dual-write": "lost"},
+    ("relay", "relay_swaps_two"): {"restart-source": "out_of_order", "kill-broker": "out_of_order"},
+    ("notifications", "worker_skips_inbox"): {
+        "kill-worker": "duplicated_effects",
+        "lost-offsets": "duplicated_effects",
+    },
+    ("notifications", "worker_drops_one"): {"replay": "lost"},
+    ("notifications", "worker_acknowledges_early"): {"kill-worker": "lost"},
+    ("notifications", "worker_swallows_bad_ones"): {"poison-message": "lost"},
+    ("api", "api_two_transactions"): {"atomicity": ""},
+    ("api", "api_forgets"): {"duplicate-command": ""},
+    ("audit", "audit_never_looks_back"): {"audit": "lost"},
+}
+"""(part, module in its place) → scenario → the count that must not be 0; where none is named, a check of its own fails."""
+
+NATIVE_MUTANTS = {
+    "worker_drops_one": {"kill-broker": "lost", "restart-source": "lost"},
+    "worker_acknowledges_early": {"kill-database": "lost"},
+    "worker_skips_inbox": {"kill-worker": "duplicated_effects"},
+}
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_passes_on_the_embedded_stack(embedded: Settings, name: str) -> None:
+    passes(runner.run(embedded, name, seed=1))
+
+
+@pytest.mark.native
+@pytest.mark.parametrize("name", NATIVE)
+def test_passes_on_the_native_stack(native_stack: Settings, name: str) -> None:
+    passes(runner.run(native_stack, name, seed=1))
+
+
+@pytest.fixture(scope="module", params=list(MUTANTS), ids=lambda key: key[1])
+def broken(request: pytest.FixtureRequest) -> Iterator[tuple[tuple[str, str], Settings]]:
+    part, module = request.param
+    modules = {part: f"tests.mutants.{module}"}
+    with end_to_end.running("embedded", private=True, part_modules=modules) as settings:
+        yield request.param, settings
+
+
+def test_fails_on_a_broken_system(broken: tuple[tuple[str, str], Settings]) -> None:
+    mutant, settings = broken
+    for name, count in MUTANTS[mutant].items():
+        fails(runner.run(settings, name, seed=1), count)
+
+
+@pytest.mark.native
+@pytest.mark.parametrize("module", list(NATIVE_MUTANTS))
+def test_fails_on_a_broken_native_system(native_stack: Settings, module: str) -> None:
+    from tests.scenarios.replacing import replaced
+
+    with replaced(native_stack, "notifications", f"tests.mutants.{module}"):
+        for name, count in NATIVE_MUTANTS[module].items():
+            fails(runner.run(native_stack, name, seed=1), count)
+
+
+def test_every_scenario_has_been_seen_to_fail() -> None:
+    seen = {name for each in MUTANTS.values() for name in each} | {n for e in NATIVE_MUTANTS.values() for n in e}
+    assert seen == set(scenarios())
+
+
+def passes(found: Result) -> None:
+    assert found.verdict == "PASS", found.reason
+    assert found.fault_confirmed
+    counts = found.counts
+    assert (counts.lost, counts.duplicated_effects, counts.out_of_order) == (0, 0, 0)
+    assert counts.committed == counts.published == counts.notifications == counts.audited > 0
+
+
+def fails(found: Result, count: str) -> None:
+    assert found.verdict == "FAIL", f"{found.name}: {found.reason}"
+    if count:
+        assert getattr(found.counts, count) > 0, found.reason
