@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import logging
-import sys
-
 import uvicorn
 
 from api.app import create_app
 from application import Application
 from settings import load
+from telemetry.process import telling
 
 
 def main() -> None:
-    logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     settings = load()
-    app = create_app(Application(settings, pool_size=10))
-    uvicorn.run(
-        app,
-        host=settings.bind,
-        port=settings.api_port,
-        log_level="warning",
-        access_log=False,
-        timeout_graceful_shutdown=5,
-    )
+    with telling(settings, "api"):
+        app = create_app(Application(settings, pool_size=10))
+        uvicorn.run(
+            app,
+            host=settings.bind,
+            port=settings.api_port,
+            log_config=None,  # its loggers write through ours
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=5,
+        )
 
 
 if __name__ == "__main__":

@@ -9,18 +9,24 @@ from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Header, HTTPException, Path, Request
 from fastapi.exceptions import RequestValidationError
+from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, ValidationError
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
 
 from api import control, problems
 from api.body import json_body
+from api.guard import Guard
 from api.models import ID_PATTERN, ApproveBody, CalculateBody, CommandAnswer, CommissionAnswer
+from api.telling import Telling
 from application import Application
 from db import queries
+from db.migrate import newest, revision
 from domain.commands import ApproveCommission, CalculateCommission, Command
+from stacks.metrics import exposition
 
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-REFUSALS = problems.documented(400, 409, 413, 415, 422, 503)
+REFUSALS = problems.documented(400, 401, 403, 409, 413, 415, 422, 429, 503)
 
 
 def create_app(application: Application) -> FastAPI:
@@ -33,6 +39,8 @@ def create_app(application: Application) -> FastAPI:
 
     app = FastAPI(title="Alpes Commissions", version="1", lifespan=life)
     problems.install(app)
+    app.add_middleware(Guard, settings=application.settings)
+    app.add_middleware(Telling)
 
     async def send(command: Command) -> CommandAnswer:
         return CommandAnswer.of(await run_in_threadpool(application.send, command))
@@ -74,7 +82,9 @@ def create_app(application: Application) -> FastAPI:
         """Approve a commission; approving again answers `changed: false` and writes nothing."""
         return await send(ApproveCommission(body.commissionId, correlation, _trace(trace)))
 
-    @app.get("/commissions/by-conversion/{id}", responses=problems.documented(404, 422, 503), tags=["queries"])
+    @app.get(
+        "/commissions/by-conversion/{id}", responses=problems.documented(401, 404, 422, 429, 503), tags=["queries"]
+    )
     def by_conversion(id: Annotated[str, Path(min_length=1, max_length=64, pattern=ID_PATTERN)]) -> CommissionAnswer:
         """The commission of a conversion, read straight from the database."""
         with application.reading() as connection:
@@ -90,10 +100,17 @@ def create_app(application: Application) -> FastAPI:
 
     @app.get("/ready", responses=problems.documented(503), tags=["operations"])
     def ready() -> dict[str, str]:
-        """The database answers."""
+        """Commands can be taken: the database answers, and its schema is the one this program was made for."""
         with application.reading() as connection:
-            queries.outbox_head(connection)
-        return {"status": "ready"}
+            found = revision(connection)
+        if found != newest():
+            raise HTTPException(503, f"the schema is at {found or 'nothing'}, this program needs {newest()}: migrate")
+        return {"status": "ready", "schema": found}
+
+    @app.get("/metrics", responses=problems.documented(401, 429), response_class=Response, tags=["operations"])
+    def metrics() -> Response:
+        """Every part's counters, in Prometheus' text format."""
+        return Response(exposition(application.settings, application.engine), media_type=CONTENT_TYPE_LATEST)
 
     control_router = control.router(application)
     if control_router is not None:

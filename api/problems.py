@@ -18,13 +18,15 @@ log = logging.getLogger(__name__)
 
 TITLES = {
     400: "The request cannot be read",
-    401: "A token is needed",
+    401: "The token is missing or wrong",
+    403: "Not allowed here",
     404: "Not found",
     405: "Method not allowed",
     409: "Conflict",
     413: "The request is too large",
     415: "Only application/json is understood",
     422: "A field does not hold what it must",
+    429: "Too many requests",
     500: "Something went wrong here",
     503: "The database is not available",
 }

@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from types import TracebackType
@@ -14,6 +15,7 @@ from typing import Self
 from sqlalchemy import Connection, Engine
 
 from application import crash_points
+from application.counting import counted
 from application.wake import Wake
 from db.currencies import IsoCurrencies
 from db.engine import READ, connect
@@ -24,6 +26,7 @@ from domain.commands import Command, CommissionResult
 from domain.handlers import Surroundings
 from domain.mediator import Mediator
 from settings import Settings
+from telemetry import tracing
 
 
 class Application:
@@ -51,7 +54,11 @@ class Application:
 
         Raises domain.errors.Refusal, or db.errors.DatabaseUnavailable when it was not acknowledged.
         """
-        return self._mediator.send(command)
+        with (
+            counted(command),
+            tracing.span("sql transaction", command.traceparent, {"db.operation": "commit"}) as trace,
+        ):
+            return self._mediator.send(command if trace == command.traceparent else replace(command, traceparent=trace))
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

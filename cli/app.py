@@ -9,9 +9,9 @@ import httpx
 import typer
 from pydantic import ValidationError
 
-from cli import commissions, compose, lifecycle, measuring, operations, parts, scenarios, watching
+from cli import commissions, compose, keeping, lifecycle, measuring, operations, parts, scenarios, watching
 from cli.output import Failed, err, print_json
-from connectors.admin import AdminRefused, AdminUnavailable
+from connectors.admin import AdminRefused, AdminUnavailable, PartitionsDiffer
 from connectors.broker import BrokerUnavailable
 from db.errors import DatabaseUnavailable
 from domain.errors import Refusal
@@ -33,7 +33,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (lifecycle, commissions, watching, operations, scenarios, measuring, parts, compose):
+for module in (lifecycle, commissions, watching, operations, scenarios, measuring, keeping, parts, compose):
     module.register(app)
 
 KNOWN = (
@@ -46,6 +46,7 @@ KNOWN = (
     FetchFailed,
     NotRunning,
     PartUnknown,
+    PartitionsDiffer,
     Refusal,
     StartFailed,
     TookTooLong,

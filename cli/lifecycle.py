@@ -21,7 +21,7 @@ from stacks import status as state
 from stacks.controls import control
 from stacks.native.artifacts import cache
 
-STACKS = ("embedded", "native", "compose")
+STACKS = ("embedded", "native", "compose", "external")
 
 
 def register(app: typer.Typer) -> None:
@@ -34,7 +34,8 @@ def up(
     stack: Annotated[
         str,
         typer.Option(
-            help="embedded (default, nothing to install), native (real MySQL, Debezium, Pulsar) or compose (Docker)."
+            help="embedded (default, nothing to install), native (real MySQL, Debezium, Pulsar), compose (Docker)"
+            " or external (yours)."
         ),
     ] = "embedded",
     detach: Annotated[
@@ -43,6 +44,15 @@ def up(
     nar: Annotated[str | None, typer.Option(help="Connector version of native and compose: 4.0.8 or 3.1.2.")] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, max=16, help="Notification workers on the one subscription.")
+    ] = None,
+    secure: Annotated[
+        bool | None,
+        typer.Option(
+            "--secure/--plain", help="native: TLS, tokens and roles on Pulsar, TLS on MySQL. Kept until changed."
+        ),
+    ] = None,
+    partitions: Annotated[
+        int | None, typer.Option(min=0, max=64, help="Of the topics of events and commands; order holds by commission.")
     ] = None,
     json: AsJson = False,
 ) -> None:
@@ -54,7 +64,10 @@ def up(
         raise Failed(f"there is no stack {stack!r}; there are {', '.join(STACKS)}")
     if stack == "compose" and workers not in (None, 1):
         raise Failed("the compose stack has one notifications worker; --stack embedded and native take --workers")
-    changes: dict[str, Any] = {name: value for name, value in {"nar": nar, "workers": workers}.items() if value}
+    if secure and stack != "native":
+        raise Failed(f"--secure is for the native stack; the {stack} one has no broker that knows roles")
+    given = {"nar": nar, "workers": workers, "secure": secure, "partitions": partitions}
+    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     with foreground.interruptible(), _Download() as download:
         started = instance.up(stack, instance.default_home(stack), say, progress=download, **changes)
     settings = started.settings
@@ -123,7 +136,12 @@ def kill(
     json: AsJson = False,
 ) -> None:
     """SIGKILL a part. It is started again by itself, after the time it is held down."""
-    lease = faults.kill(instance.find(stack), part, hold)
+    settings = instance.find(stack)
+    if not settings.demo:
+        raise Failed(
+            "parts are broken on purpose in a demo stack only; this one works on a database and broker of yours"
+        )
+    lease = faults.kill(settings, part, hold)
     if json:
         print_json({"ok": True, **{name: getattr(lease, name) for name in lease.__slots__}})
     else:

@@ -34,10 +34,13 @@ def register(app: typer.Typer) -> None:
 def e2e(
     stack: Annotated[str, typer.Option(help="embedded, native or compose.")] = "embedded",
     nar: Annotated[str | None, typer.Option(help="Connector version of the native stack: 4.0.8 or 3.1.2.")] = None,
+    secure: Annotated[
+        bool, typer.Option("--secure", help="native: over TLS, with tokens and roles; private unless such a one runs.")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Calculate → approve → query → two events → two notifications → two audit lines, on fresh ids, and check each."""
-    with foreground.interruptible(), _running(stack, nar) as settings:
+    with foreground.interruptible(), _running(stack, nar, secure) as settings:
         found = end_to_end.run(settings)
     if json:
         print_json(found)
@@ -84,6 +87,11 @@ def bench_throughput(
         raise typer.Exit(1)
 
 
+def require_native(stack: str) -> None:
+    if stack != "native":
+        raise Failed(f"--secure is for the native stack; the {stack} one has no broker that knows roles")
+
+
 def bench_dashboard(
     rows: Annotated[int, typer.Option(min=1000, max=10_000_000, help="Finished events in the database.")] = 1_000_000,
     json: AsJson = False,
@@ -103,9 +111,12 @@ def bench_dashboard(
 
 
 @contextmanager
-def _running(stack: str | None, nar: str | None) -> Iterator[Settings]:
+def _running(stack: str | None, nar: str | None, secure: bool = False) -> Iterator[Settings]:
     found = instance.find(stack)
     changes: dict[str, Any] = {"nar": nar} if nar and nar != found.nar else {}
+    if secure:
+        require_native(found.stack)
+        changes |= {} if found.secure else {"secure": True}
     with end_to_end.running(found.stack, say=say, **changes) as settings:
         yield settings
 

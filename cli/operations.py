@@ -126,6 +126,8 @@ def reset(
 ) -> None:
     """Empty tables, topics, the observer's store and the audit file, in step, of a running stack."""
     settings = instance.find(stack)
+    if not settings.demo:
+        raise Failed("only a demo stack is reset; this one works on a database and broker of yours")
     if not yes and not typer.confirm(f"Delete all commissions and events of the {settings.stack} stack?"):
         raise typer.Exit(1)
     if everything:
@@ -133,7 +135,7 @@ def reset(
         instance.down(settings, say)
         instance.remove_data(settings)
         if was:
-            kept = {name: getattr(settings, name) for name in ("nar", "workers", "without")}
+            kept = {name: getattr(settings, name) for name in ("nar", "workers", "without", "secure", "partitions")}
             instance.up(settings.stack, settings.home, say, **kept)
         removed: dict[str, int] = {}
     else:

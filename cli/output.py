@@ -20,7 +20,7 @@ err = Console(stderr=True, highlight=False)
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value, for programs.")]
 StackName = Annotated[
     str | None,
-    typer.Option("--stack", help="embedded, native or compose. Default: the one that runs, else embedded."),
+    typer.Option("--stack", help="embedded, native, compose or external. Default: the one that runs, else embedded."),
 ]
 
 

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import httpx
 
+from connectors.refusals import context_of, tls_problem
 from settings import Settings
 
 
@@ -17,11 +18,28 @@ class AdminUnavailable(Exception):
     """The admin REST does not answer, or the broker has none; `str(error)` says what to do."""
 
 
+class PartitionsDiffer(Exception):
+    """A topic is there with another number of partitions, which would spread its keys anew and break their order."""
+
+    def __init__(self, topic: str, found: int, wanted: int) -> None:
+        super().__init__(
+            f"{topic} has {found} partitions, not {wanted}: set ALPES_PARTITIONS={found}, or name a new topic"
+            " (ALPES_EVENTS_TOPIC, ALPES_COMMANDS_TOPIC)"
+        )
+
+
+_ADVICE = {
+    401: "; set ALPES_PULSAR_TOKEN_FILE, or ALPES_PULSAR_ADMIN_TOKEN_FILE, to a token the cluster issued",
+    403: "; the token's role lacks this right: use an administrator's by ALPES_PULSAR_ADMIN_TOKEN_FILE",
+}
+
+
 class AdminRefused(Exception):
     """The admin REST answered with an error."""
 
     def __init__(self, status: int, reason: str) -> None:
-        super().__init__(f"Pulsar's admin REST refused: {reason} (HTTP {status})")
+        advice = _ADVICE.get(status, "")
+        super().__init__(f"Pulsar's admin REST refused: {reason} (HTTP {status}){advice}")
         self.status = status
         self.reason = reason
 
@@ -44,14 +62,18 @@ class Admin:
             raise AdminUnavailable(
                 "this stack's broker has no admin REST; the native one has: ./alpes up --stack native"
             )
-        token = settings.pulsar_token.get_secret_value()
+        try:
+            token = settings.admin_token()
+        except OSError as error:
+            raise AdminUnavailable(f"the token of Pulsar's admin REST cannot be read: {error}") from error
+        self._settings = settings
         self._namespace = settings.pulsar_namespace
         self._http = httpx.Client(
             base_url=settings.pulsar_admin_url,
             timeout=timeout_s,
             trust_env=False,
             headers={"Authorization": f"Bearer {token}"} if token else {},
-            verify=str(settings.pulsar_tls_ca) if settings.pulsar_tls_ca else True,
+            verify=context_of(settings) if settings.pulsar_admin_url.startswith("https") else False,
         )
 
     def close(self) -> None:
@@ -89,24 +111,55 @@ class Admin:
         path = f"/admin/v2/namespaces/{self._namespace}/schemaCompatibilityStrategy"
         self._call("PUT", path, json="ALWAYS_COMPATIBLE")
 
-    def create_topic(self, topic: str) -> None:
-        """Raises nothing when it is there already."""
+    def create_topic(self, topic: str, partitions: int = 0) -> None:
+        """With so many partitions, 0: none. One that is there already must have as many; else PartitionsDiffer."""
         try:
-            self._call("PUT", f"/admin/v2/{_path(topic)}")
+            if partitions:
+                self._call("PUT", f"/admin/v2/{_path(topic)}/partitions", json=partitions)
+            else:
+                self._call("PUT", f"/admin/v2/{_path(topic)}")
         except AdminRefused as error:
             if error.status != 409:
                 raise
+        found = self.partitions(topic)
+        if found != partitions:
+            raise PartitionsDiffer(topic, found, partitions)
+
+    def partitions(self, topic: str) -> int:
+        """0: it is not partitioned, or not there."""
+        return int(self._call("GET", f"/admin/v2/{_path(topic)}/partitions").json()["partitions"])
 
     def topics(self) -> list[str]:
-        return sorted(self._call("GET", f"/admin/v2/persistent/{self._namespace}").json())
+        """Partitioned ones once, without their partitions."""
+        names = self._call("GET", f"/admin/v2/persistent/{self._namespace}").json()
+        partitioned = self._call("GET", f"/admin/v2/persistent/{self._namespace}/partitioned").json()
+        plain = [name for name in names if name.rpartition("-partition-")[0] not in partitioned]
+        return sorted({*plain, *partitioned})
 
     def topic_statistics(self, topic: str) -> dict[str, Any]:
-        found: dict[str, Any] = self._call("GET", f"/admin/v2/{_path(topic)}/stats").json()
+        """Of all its partitions together."""
+        kind = "partitioned-stats" if self.partitions(topic) else "stats"
+        found: dict[str, Any] = self._call("GET", f"/admin/v2/{_path(topic)}/{kind}").json()
         return found
+
+    def permit(self, topic: str, role: str, actions: list[str]) -> None:
+        """Let a role `produce` or `consume` on one topic, its partitions included."""
+        self._call("POST", f"/admin/v2/{_path(topic)}/permissions/{quote(role, safe='')}", json=actions)
+
+    def permissions(self, topic: str) -> dict[str, list[str]]:
+        """{role: what it may do}; superusers, who may everything, are not among them."""
+        found: dict[str, list[str]] = self._call("GET", f"/admin/v2/{_path(topic)}/permissions").json()
+        return found
+
+    def permit_subscription(self, subscription: str, roles: list[str]) -> None:
+        """Let only these roles read through a subscription of this name, on any topic of the namespace."""
+        path = f"/admin/v2/namespaces/{self._namespace}/permissions/subscription/{quote(subscription, safe='')}"
+        self._call("POST", path, json=roles)
 
     def delete_topic(self, topic: str) -> None:
         try:
-            self._call("DELETE", f"/admin/v2/{_path(topic)}", params={"force": "true"})
+            suffix = "/partitions" if self.partitions(topic) else ""
+            self._call("DELETE", f"/admin/v2/{_path(topic)}{suffix}", params={"force": "true"})
         except AdminRefused as error:
             if error.status != 404:
                 raise
@@ -168,7 +221,10 @@ class Admin:
         try:
             answer = self._http.request(method, path, follow_redirects=True, **options)
         except httpx.HTTPError as error:
-            raise AdminUnavailable(f"Pulsar's admin REST at {self._http.base_url} does not answer: {error}") from error
+            untrusted = tls_problem(self._settings, str(self._http.base_url), "PULSAR_TLS")
+            raise AdminUnavailable(
+                untrusted or f"Pulsar's admin REST at {self._http.base_url} does not answer: {error}"
+            ) from error
         if answer.is_error:
             raise AdminRefused(answer.status_code, _reason(answer))
         return answer

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import socket
 import threading
 import time
@@ -19,15 +20,19 @@ from urllib.parse import urlsplit
 
 import pulsar
 
+from connectors.refusals import told
 from settings import Settings
 
 log = logging.getLogger(__name__)
 
+_PARTITION = re.compile(r"-partition-\d+$")
 RETRY_S = 0.1
 SPARE_TOPIC = "persistent://public/default/spare"
 QUEUE_SIZE = 100
 """Messages that wait in the client. Enough to hide a round trip; not more, because `pulsar-lite` reads all of them again
 from its disk whenever two of its dispatchers meet: with 1,000 waiting it stood still for up to 13 s (measured)."""
+REFUSED_S = 0.2
+"""Between two attempts after a refusal."""
 GRACE_S = 0.3
 """How long the client may take to reconnect by itself once the port answers."""
 
@@ -57,23 +62,41 @@ class Broker:
     """Where the broker is and how to log in; connects only when asked to."""
 
     def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._url = settings.pulsar_url
-        self._token = settings.pulsar_token.get_secret_value()
-        self._ca = settings.pulsar_tls_ca
         parts = urlsplit(self._url)
         self._address = (parts.hostname or "127.0.0.1", parts.port or 6650)
 
     def client(self) -> pulsar.Client:
-        """A client; it connects at its first use."""
+        """A client; it connects at its first use. Raises BrokerUnavailable when its token cannot be read."""
+        settings = self._settings
+        ca, cert, key = settings.pulsar_tls_ca, settings.pulsar_tls_cert, settings.pulsar_tls_key
         return pulsar.Client(
             self._url,
-            authentication=pulsar.AuthenticationToken(self._token) if self._token else None,
+            authentication=self._authentication(),
             operation_timeout_seconds=5,
             connection_timeout_ms=2000,
-            tls_trust_certs_file_path=str(self._ca) if self._ca else None,
-            tls_validate_hostname=True,
+            tls_trust_certs_file_path=str(ca) if ca else None,
+            tls_validate_hostname=settings.pulsar_tls_hostname_check,
+            tls_certificate_file_path=str(cert) if cert else None,
+            tls_private_key_file_path=str(key) if key else None,
             logger=_client_log(),
         )
+
+    def _authentication(self) -> Any:
+        """The token where there is one, else the client certificate as the identity, else none."""
+        try:
+            token = self._settings.token()
+        except OSError as error:
+            raise BrokerUnavailable(f"the token of Pulsar cannot be read: {error}") from error
+        if token:
+            return pulsar.AuthenticationToken(token)
+        cert, key = self._settings.pulsar_tls_cert, self._settings.pulsar_tls_key
+        return pulsar.AuthenticationTLS(str(cert), str(key)) if cert and key else None
+
+    def told(self, error: Exception, what: str) -> str:
+        """A refusal in words; `what` is what was asked, such as `to read topic X`."""
+        return told(self._settings, error, what)
 
     def reachable(self, timeout_s: float = 0.3) -> bool:
         """Whether the broker's port takes connections."""
@@ -92,6 +115,9 @@ class _Link:
         self._end: Any = None
         self._looked_at = 0.0
         self._back_since: float | None = None
+        self._again_at = 0.0
+        self.refusal = ""
+        """Why the broker did not let us in the last time; empty once it did."""
         self.generation = 0
         """Rises with each new client: what was received or sent through an older one is void."""
 
@@ -135,20 +161,33 @@ class _Link:
             self.drop()
 
     def _reopen(self) -> bool:
-        if not self._broker.reachable():
+        if time.monotonic() < self._again_at or not self._broker.reachable():
             return False
-        client = self._broker.client()
+        try:
+            client = self._broker.client()
+        except BrokerUnavailable as error:
+            return self._refused(str(error))
         try:
             self._end = self._open(client)
         except pulsar.PulsarException as error:
-            log.warning("%s: the broker does not let us in yet: %s", self._name, error)
             _abandon(client)
-            return False
+            return self._refused(self._broker.told(error, self._wants()))
         self._client = client
+        self.refusal = ""
         self._back_since = None
         self.generation += 1
         log.info("%s: connected", self._name)
         return True
+
+    def _wants(self) -> str:
+        raise NotImplementedError
+
+    def _refused(self, why: str) -> bool:
+        if why != self.refusal:  # it is asked several times a second
+            log.warning("%s: the broker does not let us in yet: %s", self._name, why)
+        self.refusal = why
+        self._again_at = time.monotonic() + REFUSED_S
+        return False
 
 
 class Subscription(_Link):
@@ -215,6 +254,9 @@ class Subscription(_Link):
             spare.unsubscribe()
             spare.close()
 
+    def _wants(self) -> str:
+        return f"to read {', '.join(self._topics)} as subscription {self._name!r}"
+
     def _open(self, client: pulsar.Client) -> Any:
         self._skip_numbers(client)
         return client.subscribe(
@@ -256,12 +298,15 @@ class Publisher(_Link):
     def send(self, value: bytes, key: str | None = None, properties: Mapping[str, str] | None = None) -> str:
         """Publish and wait for the broker's acknowledgement; the message id. Raises BrokerUnavailable."""
         if not self.ensure():
-            raise BrokerUnavailable("the broker does not answer; is it running? `./alpes status` tells")
+            raise BrokerUnavailable(self.refusal or "the broker does not answer; is it running? `./alpes status` tells")
         try:
             return str(self._end.send(value, partition_key=key, properties=dict(properties or {})))
         except pulsar.PulsarException as error:
             self.drop()
             raise BrokerUnavailable(f"the broker did not take the message: {error}") from error
+
+    def _wants(self) -> str:
+        return f"to publish on {self._topic}"
 
     def _open(self, client: pulsar.Client) -> Any:
         return client.create_producer(
@@ -275,7 +320,8 @@ class Publisher(_Link):
 
 def _received(message: Any) -> Received:
     return Received(
-        topic=message.topic_name(),
+        # Of a partitioned topic each partition is a topic of its own, which only the message's id tells apart here.
+        topic=_PARTITION.sub("", message.topic_name()),
         message_id=str(message.message_id()),
         key=message.partition_key() or None,
         value=message.data(),

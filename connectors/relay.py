@@ -17,6 +17,8 @@ from typing import Protocol
 from connectors import envelope
 from connectors.broker import BrokerUnavailable, Publisher
 from domain.outbox import OutboxRecord
+from telemetry import tracing
+from telemetry.metrics import METRICS
 
 log = logging.getLogger(__name__)
 
@@ -112,8 +114,9 @@ class Relay:
         records = self._feed.after(self._sent, PAGE)
         for record in records:
             key, value = envelope.encode(record, envelope.now_ms())
-            self._publisher.send_async(value, key, {}, self._flight.sent(record.seq))
+            self._publisher.send_async(value, key, {}, _traced(record, self._flight.sent(record.seq)))
             self._sent = record.seq
+        METRICS.count("relay_sent", (), len(records))
         self._save_now_and_then()
         return len(records) == PAGE
 
@@ -135,3 +138,19 @@ class Relay:
             self._wait(0.01)
         if self._flight.checkpoint > self._saved:
             self._feed.save_checkpoint(self._flight.checkpoint)
+
+
+def _traced(record: OutboxRecord, done: Callable[[bool], None]) -> Callable[[bool], None]:
+    """From handing the event to the client until the broker's acknowledgement, as a span of the event's trace."""
+    if record.traceparent is None:
+        return done
+    span = tracing.begin("relay", record.traceparent, {"alpes.event_id": record.id}, kind="producer")
+    if span is None:
+        return done
+
+    def ended(acknowledged: bool) -> None:
+        done(acknowledged)
+        span.set_attribute("alpes.acknowledged", acknowledged)
+        span.end()
+
+    return ended

@@ -8,7 +8,7 @@ from string import Template
 from typing import Any
 
 from connectors.admin import Admin, AdminRefused, SourceStatus
-from settings import SOURCE_NAME, Settings
+from settings import Settings
 from settings.model import SEED_NAR
 
 TEMPLATE = Path(__file__).parent / "pulsar" / "debezium-mysql-outbox.json"
@@ -35,18 +35,47 @@ def render(settings: Settings) -> dict[str, Any]:
         broker_url=settings.debezium_broker_url or settings.pulsar_url,
     )
     config: dict[str, Any] = json.loads(text)
+    tenant, namespace = settings.pulsar_namespace.split("/")
+    config |= {"tenant": tenant, "namespace": namespace, "name": settings.source_name}
     config["topicName"] = settings.topics.routed
+    config["configs"] |= _names(settings) | _tls(settings)
+    if settings.pulsar_url.startswith("pulsar+ssl") or settings.token():
+        # It knows no TLS and no token; left out, the history is kept through the source's own client, which does.
+        del config["configs"]["database.history.pulsar.service.url"]
     if settings.nar == SEED_NAR:
         config["configs"] |= _SEED_CHANGES
     return config
 
 
+def _names(settings: Settings) -> dict[str, str]:
+    table = f"{settings.database_name}.outbox_event"
+    return {
+        "database.server.id": str(settings.debezium_server_id),
+        "database.server.name": settings.server_name,
+        "database.include.list": settings.database_name,
+        "table.include.list": table,
+        "message.key.columns": f"{table}:aggregate_id",
+        "database.history.pulsar.topic": settings.topics.schema_history,
+        "offset.storage.topic": settings.topics.offsets,
+        "transforms.route.replacement": settings.events_topic,
+    }
+
+
+def _tls(settings: Settings) -> dict[str, str]:
+    found: dict[str, str] = {"database.ssl.mode": settings.debezium_tls_mode}
+    if settings.debezium_tls_truststore is not None:
+        found["database.ssl.truststore"] = str(settings.debezium_tls_truststore)
+        found["database.ssl.truststore.password"] = settings.debezium_tls_truststore_password.get_secret_value()
+    return found
+
+
 def ensure(admin: Admin, config: dict[str, Any]) -> str:
     """Create the source, or update it where its configuration differs; what was done: created, updated or kept."""
-    if not admin.source_exists(SOURCE_NAME):
+    name = str(config["name"])
+    if not admin.source_exists(name):
         admin.create_source(config)
         return "created"
-    existing = admin.source_config(SOURCE_NAME)
+    existing = admin.source_config(name)
     if existing.get("configs") == config["configs"] and existing.get("topicName") == config["topicName"]:
         return "kept"
     try:
@@ -58,10 +87,10 @@ def ensure(admin: Admin, config: dict[str, Any]) -> str:
     return "updated"
 
 
-def status(admin: Admin) -> SourceStatus | None:
+def status(admin: Admin, name: str) -> SourceStatus | None:
     """None where there is no such source. Raises AdminUnavailable or AdminRefused."""
     try:
-        return admin.source_status(SOURCE_NAME)
+        return admin.source_status(name)
     except AdminRefused as error:
         if error.status == 404:
             return None

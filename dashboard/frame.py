@@ -9,7 +9,7 @@ from typing import NoReturn
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard import i18n, resources
+from dashboard import access, i18n, resources
 from dashboard.components import lights, live_html
 from dashboard.guard import guarded
 from dashboard.i18n import _
@@ -25,6 +25,8 @@ def run() -> None:
     st.html(ASSETS / "frame.css")
     st.html(ASSETS / "live.css")
     st.logo(str(ASSETS / "logo.svg"), size="large")
+    if not access.granted(resources.settings()):
+        return
     pages = [
         st.Page(guarded(spec.show), title=_(spec.title), url_path=spec.path, default=place == 0)
         for place, spec in enumerate(all_pages())

@@ -9,6 +9,8 @@ from dashboard.view_models.load import Load
 from dashboard.view_models.reconciling import Judge, MissingIds
 from dashboard.view_models.refresher import Refresher
 from settings import Settings, load
+from telemetry import tracing
+from telemetry.metrics import Writer
 
 
 @st.cache_resource(show_spinner=False)
@@ -20,6 +22,8 @@ def settings() -> Settings:
 @st.cache_resource(show_spinner=False)
 def application() -> Application:
     """One engine for every session."""
+    tracing.start(settings(), "dashboard")
+    Writer(settings(), "dashboard")  # for the life of the process
     return Application(settings(), pool_size=5)
 
 

@@ -47,7 +47,17 @@ def _sentence(error: DBAPIError) -> str:
     if "no such table" in text or "1146" in text:
         return "the database has no tables yet; `./alpes up` creates them"
     if any(code in text for code in ("1044", "1045", "1142")):
-        return f"the database refuses this user: {text.splitlines()[0][:200]}"
+        hint = "; it may take TLS connections only: ALPES_DATABASE_TLS_CA" if "1045" in text else ""
+        return f"the database refuses this user: {text.splitlines()[0][:200]}{hint}"
+    if "certificate verify failed" in text:
+        mismatch = "ostname mismatch" in text or "IP address mismatch" in text
+        what = "is made out to another host" if mismatch else "is not signed by an authority trusted here"
+        cure = (
+            "ALPES_DATABASE_TLS_HOSTNAME_CHECK=false turns the check off" if mismatch else "set ALPES_DATABASE_TLS_CA"
+        )
+        return f"the database's certificate {what}; {cure} ({text.splitlines()[0][:200]})"
+    if "3159" in text:
+        return "the database takes TLS connections only; set ALPES_DATABASE_TLS_CA"
     if "readonly" in text or "1290" in text:
         return "the database is read-only; nothing was written"
     return f"the database does not answer ({text.splitlines()[0][:200] if text else type(error).__name__})"

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, Text, bindparam, func, insert, select
 
 from db.engine import READ, discard
 from db.errors import translated
-from db.tables import outbox_event, relay_checkpoint
+from db.tables import dead_letter, notification, outbox_event, relay_checkpoint
 from domain.events import AGGREGATE_TYPE, Event
 from domain.outbox import OutboxRecord
 
@@ -86,3 +86,15 @@ class OutboxFeed:
             )
             if not changed.rowcount:
                 connection.execute(insert(relay_checkpoint).values(name=RELAY, **values))
+
+
+def send_again(connection: Connection) -> None:
+    """Draw the relay's checkpoint back to before the first event that nothing became of.
+
+    For a broker that lost its messages: what was acknowledged and not yet notified of would else never come.
+    """
+    notified = select(notification.c.event_id).where(notification.c.event_id == outbox_event.c.id).exists()
+    dead = select(dead_letter.c.event_id).where(dead_letter.c.event_id == outbox_event.c.id).exists()
+    first = connection.scalar(select(func.min(outbox_event.c.seq)).where(~notified, ~dead))
+    if first is not None:
+        connection.execute(update(relay_checkpoint).where(relay_checkpoint.c.seq >= first).values(seq=first - 1))

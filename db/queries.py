@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Select, func, select
 
 from db.currencies import IsoCurrencies
-from db.tables import commission, dead_letter, hop_time, notification, outbox_event, processed_message
+from db.tables import commission, dead_letter, hop_time, notification, outbox_event, processed_message, pruned_event
 from domain.money import plain
 
 EPOCH = datetime(1970, 1, 1)
@@ -78,6 +78,16 @@ class DeadLetterRow:
     attempts: int
     dead_lettered_at: datetime
     requeued_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Times are microseconds since the epoch, of the oldest event a stage has not reached; None: it reached all."""
+
+    head: int
+    not_captured: int
+    oldest_not_captured_us: int | None
+    oldest_not_notified_us: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +181,32 @@ def outbox_head(connection: Connection) -> int:
     return connection.scalar(select(func.max(outbox_event.c.seq))) or 0
 
 
+LOOKED_BACK = 10_000
+"""Outbox rows below the head among which the ones not notified of are looked for: a scrape must stay short."""
+
+
+def backlog(connection: Connection, captured_seq: int) -> Backlog:
+    """How far the stages are behind, where the observer has seen the outbox up to `captured_seq`."""
+    head = outbox_head(connection)
+    beyond = outbox_event.c.seq > captured_seq
+    waiting, oldest = connection.execute(select(func.count(), func.min(outbox_event.c.occurred_at)).where(beyond)).one()
+    known = select(notification.c.event_id).where(notification.c.event_id == outbox_event.c.id).exists()
+    dead = select(dead_letter.c.event_id).where(dead_letter.c.event_id == outbox_event.c.id).exists()
+    unnotified = connection.scalar(
+        select(func.min(outbox_event.c.occurred_at)).where(outbox_event.c.seq > head - LOOKED_BACK, ~known, ~dead)
+    )
+    return Backlog(head, waiting, _us(oldest), _us(unnotified))
+
+
+def _us(at: datetime | None) -> int | None:
+    return None if at is None else epoch_us(at)
+
+
 def outbox_ids(connection: Connection, correlation_id: str | None = None) -> set[str]:
-    return _ids(connection, select(outbox_event.c.id), outbox_event.c.correlation_id, correlation_id)
+    """Ids committed, pruned rows' too."""
+    standing = _ids(connection, select(outbox_event.c.id), outbox_event.c.correlation_id, correlation_id)
+    pruned = _ids(connection, select(pruned_event.c.event_id), pruned_event.c.correlation_id, correlation_id)
+    return standing | pruned
 
 
 def notification_ids(connection: Connection, correlation_id: str | None = None) -> set[str]:

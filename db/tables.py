@@ -199,3 +199,13 @@ naive_commission = table(
     instant("created_at"),
     Index("naive_commission_by_correlation", "correlation_id"),
 )
+
+pruned_event = table(
+    "pruned_event",  # what is left of an outbox row that was pruned: enough to be counted as committed
+    Column("event_id", String(36), primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("correlation_id", String(64), nullable=False),
+    instant("occurred_at"),
+    instant("pruned_at"),
+    Index("pruned_event_by_correlation", "correlation_id"),
+)

@@ -51,7 +51,8 @@ def running(
         yield existing
         return
     with TemporaryDirectory(prefix="alpes-", ignore_cleanup_errors=True) as folder:
-        names = ["api_port", "broker_port", "dashboard_port", "admin_port", "functions_port", "mysql_port"]
+        names = ["api_port", "broker_port", "dashboard_port", "admin_port", "plain_admin_port", "functions_port"]
+        names.append("mysql_port")
         ports = {name: free_port() for name in names}
         changes.setdefault("without", ("dashboard",))
         started = instance.up(stack, Path(folder), say, **{**ports, **changes})
@@ -65,7 +66,9 @@ def running(
 def run(settings: Settings, deadline_s: float = 30) -> EndToEnd:
     """Through the HTTP API, on fresh ids. Raises TookTooLong, or httpx.HTTPError when the API refuses."""
     conversion_id = str(uuid.uuid4())
-    with httpx.Client(base_url=f"http://{settings.bind}:{settings.api_port}", timeout=10) as http:
+    token = settings.api_token.get_secret_value()
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    with httpx.Client(base_url=f"http://{settings.bind}:{settings.api_port}", headers=headers, timeout=10) as http:
         body = {"affiliateId": "aff-1", "campaignId": "cmp-1", "grossAmount": 120.5, "currency": "USD"}
         calculated = http.post("/commissions/calculate", json={"conversionId": conversion_id, **body})
         commission_id = str(calculated.raise_for_status().json()["commissionId"])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
 
 Stack = Literal["embedded", "native", "compose", "external"]
@@ -18,6 +20,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 SOURCE_NAME = "mysql-outbox-commissions"
 ROUTED_TOPIC_NAME = "outbox-events"
 RAW_TOPIC_NAME = "alpes-mysql.alpes.outbox_event"
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+RATE = r"[1-9][0-9]{0,6}/(second|minute|hour)"
 PINNED_NAR = "4.0.8"
 SEED_NAR = "3.1.2"
 
@@ -76,9 +80,32 @@ class Settings(BaseSettings):
     pulsar_url: str = Field("", description="pulsar:// or pulsar+ssl:// service URL")
     pulsar_admin_url: str = Field("", description="http(s):// admin REST; empty where the broker has none")
     pulsar_token: SecretStr = SecretStr("")
-    pulsar_tls_ca: Path | None = None
-    pulsar_namespace: str = "public/default"
-    subscription: str = "notifications"
+    pulsar_token_file: Path | None = Field(None, description="read at each connection; goes before pulsar_token")
+    pulsar_tokens: Path | None = Field(None, description="folder with a token a component: notifications.jwt, …")
+    pulsar_admin_token_file: Path | None = Field(None, description="for the admin REST; empty: the client's token")
+    pulsar_tls_ca: Path | None = Field(None, description="PEM; empty: the system's authorities")
+    pulsar_tls_cert: Path | None = Field(None, description="client certificate, PEM")
+    pulsar_tls_key: Path | None = Field(None, description="its key, PEM (PKCS#8)")
+    pulsar_tls_hostname_check: bool = True
+    database_tls_ca: Path | None = Field(None, description="PEM; with it MySQL is spoken to over TLS only")
+    database_tls_cert: Path | None = None
+    database_tls_key: Path | None = None
+    database_tls_hostname_check: bool = True
+    debezium_tls_mode: Literal["disabled", "preferred", "required", "verify_ca", "verify_identity"] = "disabled"
+    debezium_tls_truststore: Path | None = Field(None, description="JKS or PKCS#12, where the source runs")
+    debezium_tls_truststore_password: SecretStr = SecretStr("")
+    secure: bool = Field(False, description="native: TLS, tokens and roles on its broker, TLS on its MySQL")
+    plain_admin_port: int = Field(8081, description="native and secure: a loopback port the functions worker needs")
+    pulsar_namespace: str = Field("public/default", pattern=r"^[\w.=-]+/[\w.=-]+$")
+    events_topic: str = Field(ROUTED_TOPIC_NAME, pattern=NAME)
+    commands_topic: str = Field("commands", pattern=NAME)
+    source_name: str = Field(SOURCE_NAME, pattern=NAME)
+    server_name: str = Field("alpes-mysql", pattern=NAME, description="Debezium's name of the database server")
+    debezium_server_id: int = Field(223344, ge=1, description="unique among the replicas of the MySQL server")
+    subscription: str = Field("notifications", pattern=NAME)
+    commands_subscription: str = Field("commands", pattern=NAME)
+    observer_subscription: str = Field("alpes-observer", pattern=NAME)
+    partitions: int = Field(0, ge=0, le=64, description="of the topics of events and commands; 0: not partitioned")
 
     nar: str = Field(PINNED_NAR, description="version of pulsar-io-debezium-mysql the source runs (4.0.8 or 3.1.2)")
     workers: int = Field(1, ge=1, le=16, description="notification workers sharing the Key_Shared subscription")
@@ -90,24 +117,91 @@ class Settings(BaseSettings):
     campaign_rates: dict[str, Decimal] = Field(default_factory=dict)
     control_token: SecretStr = SecretStr("")
 
+    api_token: SecretStr = Field(SecretStr(""), description="with it the API takes requests that bear it only")
+    api_rate_limit: str = Field("", description="of one address, such as 100/second; empty: none")
+    read_only: bool = Field(False, description="for public showing: the API takes no commands, the page has no forms")
+    oidc_metadata_url: str = Field("", description="…/.well-known/openid-configuration; with it the page has a login")
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr = SecretStr("")
+    oidc_redirect_uri: str = Field("", description="empty: the page's own address with /oauth2callback")
+    oidc_cookie_secret: SecretStr = Field(SecretStr(""), description="signs the login's cookie; made up when empty")
+    oidc_emails: tuple[str, ...] = Field((), description="who may log in; empty: whoever the provider knows")
+    log_format: Literal["text", "json"] = "text"
+    otlp_endpoint: str = Field("", description="OTLP/HTTP collector, such as http://127.0.0.1:4318; empty: no traces")
+    traces_file: Path | None = Field(None, description="spans as JSON lines beside or instead of a collector")
+
     @property
     def topics(self) -> Topics:
         def full(name: str) -> str:
             return f"persistent://{self.pulsar_namespace}/{name}"
 
-        routed, raw = full(ROUTED_TOPIC_NAME), full(RAW_TOPIC_NAME)
+        routed, raw = full(self.events_topic), full(f"{self.server_name}.{self.database_name}.outbox_event")
         return Topics(
             # 3.1.2 ignores `transforms`, so its events stay on Debezium's own topic (measured).
             events=raw if self.nar == SEED_NAR and self.stack != "embedded" else routed,
             routed=routed,
             raw=raw,
-            commands=full("commands"),
-            dead_letter=full(f"{ROUTED_TOPIC_NAME}-{self.subscription}-DLQ"),
-            retry=full(f"{ROUTED_TOPIC_NAME}-{self.subscription}-RETRY"),
-            offsets=full(f"{SOURCE_NAME}-debezium-offset-topic"),
-            schema_history=full("schema-changes.alpes"),
+            commands=full(self.commands_topic),
+            dead_letter=full(f"{self.events_topic}-{self.subscription}-DLQ"),
+            retry=full(f"{self.events_topic}-{self.subscription}-RETRY"),
+            offsets=full(f"{self.source_name}-debezium-offset-topic"),
+            schema_history=full(f"schema-changes.{self.database_name}"),
             naive=full("naive-events"),
         )
+
+    @property
+    def database_name(self) -> str:
+        """Of MySQL; the demo's own name where there is no such database."""
+        parts = urlsplit(self.database_url)
+        return (parts.scheme.startswith("mysql") and parts.path.lstrip("/")) or "alpes"
+
+    @property
+    def demo(self) -> bool:
+        """Whether its parts may be broken on purpose and its data be reset: it brought them itself."""
+        return self.stack != "external"
+
+    def token(self) -> str:
+        """The Pulsar client's token, empty without one. Raises OSError when its file cannot be read."""
+        return _token(self.pulsar_token_file, self.pulsar_token)
+
+    def admin_token(self) -> str:
+        """The admin REST's token. Raises OSError."""
+        return _token(self.pulsar_admin_token_file, SecretStr("")) or self.token()
+
+    @field_validator(
+        "pulsar_token_file", "pulsar_tokens", "pulsar_admin_token_file", "pulsar_tls_ca", "pulsar_tls_cert",
+        "pulsar_tls_key", "database_tls_ca", "database_tls_cert", "database_tls_key",
+    )  # fmt: skip
+    @classmethod
+    def _there(cls, path: Path | None) -> Path | None:
+        if path is not None and not path.exists():
+            raise ValueError(f"there is no file {path}")
+        return path
+
+    @field_validator("api_rate_limit")
+    @classmethod
+    def _a_rate(cls, rate: str) -> str:
+        if rate and not re.fullmatch(RATE, rate):
+            raise ValueError("must be like 100/second or 20/minute")
+        return rate
+
+    @model_validator(mode="after")
+    def _tls_in_urls(self) -> Self:
+        """MySQL's TLS settings become part of its URLs, so that whoever opens one opens it over TLS."""
+        if self.database_tls_ca is not None:
+            for name in ("database_url", "database_worker_url", "database_admin_url"):
+                # The model is frozen for its users; this is still its making.
+                object.__setattr__(self, name, self._with_tls(getattr(self, name)))
+        return self
+
+    def _with_tls(self, url: str) -> str:
+        parts = urlsplit(url)
+        if not parts.scheme.startswith("mysql"):
+            return url
+        given = {"ssl_ca": self.database_tls_ca, "ssl_cert": self.database_tls_cert, "ssl_key": self.database_tls_key}
+        query = dict(parse_qsl(parts.query)) | {name: str(path) for name, path in given.items() if path}
+        query["ssl_check_hostname"] = str(self.database_tls_hostname_check).lower()
+        return parts._replace(query=urlencode(query, safe="/")).geturl()
 
     @property
     def worker_url(self) -> str:
@@ -169,13 +263,19 @@ class Settings(BaseSettings):
         """
         self.home.mkdir(parents=True, exist_ok=True)
         values = self.model_dump(mode="json")
-        for name in ("control_token", "debezium_password", "pulsar_token"):
-            values[name] = getattr(self, name).get_secret_value()
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, SecretStr):
+                values[name] = value.get_secret_value()
         temporary = self.instance_file.with_suffix(".tmp")
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with open(descriptor, "w", encoding="utf-8") as file:
             json.dump(values, file, indent=2)
         temporary.replace(self.instance_file)
+
+
+def _token(file: Path | None, value: SecretStr) -> str:
+    return file.read_text(encoding="utf-8").strip() if file else value.get_secret_value()
 
 
 class _InstanceFile(PydanticBaseSettingsSource):

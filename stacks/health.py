@@ -111,13 +111,17 @@ def _database(engine: Engine) -> PartHealth:
 def _capture(settings: Settings, engine: Engine) -> list[PartHealth]:
     if settings.stack == "embedded":
         return [_worker(settings, "relay", lag(settings, engine).capture_behind)]
-    return [_source(settings, lag(settings, engine).capture_behind)]
+    behind = lag(settings, engine).capture_behind
+    if not settings.pulsar_admin_url:
+        light: Light = "behind" if behind else "ok"
+        return [PartHealth("source", light, f"{behind} behind; without an admin REST only its lag is known")]
+    return [_source(settings, behind)]
 
 
 def _source(settings: Settings, behind: int) -> PartHealth:
     try:
         with Admin(settings, timeout_s=2) as admin:
-            status = source.status(admin)
+            status = source.status(admin, settings.source_name)
     except (AdminUnavailable, AdminRefused) as error:
         return PartHealth("source", "down", str(error))
     if status is None:

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from connectors.admin import PartitionsDiffer
 from db.binlog import BinlogUnfit
 from db.engine import connect
 from db.migrate import upgrade
 from settings import Settings, load
 from settings.model import REPOSITORY
-from stacks import embedded, health, native, processes
+from stacks import embedded, external, health, native, processes
 from stacks.command import Part
 from stacks.compose import outside
 from stacks.compose.cli import DockerUnavailable
@@ -63,7 +64,8 @@ def find(stack: str | None = None, home: Path | None = None) -> Settings:
         return load(home=home or Path(os.environ["ALPES_HOME"]), **named)
     if stack is not None:
         return load(home=default_home(stack), stack=stack)
-    known = (settings for settings in map(_of, ("embedded", "native", "compose")) if settings.instance_file.exists())
+    stacks = ("embedded", "native", "compose", "external")
+    known = (settings for settings in map(_of, stacks) if settings.instance_file.exists())
     return next((settings for settings in known if control(settings).running()), None) or _of("embedded")
 
 
@@ -74,18 +76,27 @@ def _of(stack: str) -> Settings:
 def resolve(stack: str, home: Path, **changes: Any) -> Settings:
     """Settings with their URLs, passwords and token made up where they are missing; saved in the home."""
     settings = load(home=home, stack=stack, **changes)
-    values: dict[str, Any] = {"pulsar_url": f"pulsar://{settings.bind}:{settings.broker_port}"}
+    values: dict[str, Any] = {}
+    if stack == "embedded" and settings.partitions:
+        raise StartFailed("pulsar-lite has no partitioned topics; --partitions is for the native and external stacks")
     if not settings.control_token.get_secret_value():
         values["control_token"] = secrets.token_urlsafe(24)
+    if settings.oidc_metadata_url and not settings.oidc_cookie_secret.get_secret_value():
+        values["oidc_cookie_secret"] = secrets.token_urlsafe(32)
     if stack == "embedded":
         values["database_url"] = f"sqlite:///{settings.data / 'alpes.db'}"
-    elif stack == "native":
-        values |= native.urls(settings)
-    else:
-        values |= outside.urls(load(home=home, stack=stack, **{**changes, **values}))
-    settings = load(home=home, stack=stack, **{**changes, **values})
+        values["pulsar_url"] = f"pulsar://{settings.bind}:{settings.broker_port}"
     try:
+        if stack == "external":
+            external.require(settings)
+        elif stack == "native":
+            values |= native.urls(settings)
+        elif stack == "compose":
+            values |= outside.urls(load(home=home, stack=stack, **{**changes, **values}))
+        settings = load(home=home, stack=stack, **{**changes, **values})
         settings.save()
+    except (external.ExternalUnfit, native.NotLoopback) as error:
+        raise StartFailed(str(error)) from error
     except OSError as error:
         raise StartFailed(
             f"{home} cannot be written: {error}. Name another folder: ALPES_HOME=/path ./alpes …"
@@ -115,7 +126,7 @@ def up(
     try:
         pid = _start(settings, parts, say, deadline_s)
         wait_whole(settings, say, deadline_s)
-    except (ProvisionFailed, BinlogUnfit, DockerUnavailable) as error:
+    except (ProvisionFailed, BinlogUnfit, DockerUnavailable, PartitionsDiffer, external.ExternalUnfit) as error:
         down(settings, lambda _: None)
         raise StartFailed(str(error)) from error
     except BaseException:
@@ -136,6 +147,8 @@ def _start(settings: Settings, parts: list[Part], say: Say, deadline_s: float) -
     pid = supervisor.start()
     if settings.stack == "native":
         provision(settings, say)
+    elif settings.stack == "external":
+        external.provisioned(settings, say)
     return pid
 
 
@@ -192,9 +205,9 @@ def versions(settings: Settings) -> dict[str, str]:
     """The real parts: database, capture, broker."""
     if settings.stack == "embedded":
         return embedded.versions()
-    if settings.stack != "native":
+    if settings.stack == "compose":
         return outside.versions(settings)
-    return native.versions(settings)
+    return external.versions(settings) if settings.stack == "external" else native.versions(settings)
 
 
 def _prepare(settings: Settings, say: Say, progress: Progress) -> list[Part]:
@@ -204,6 +217,8 @@ def _prepare(settings: Settings, say: Say, progress: Progress) -> list[Part]:
             engine = connect(settings.admin_url)
             upgrade(engine)
             engine.dispose()
+        elif settings.stack == "external":
+            own = []
         else:
             own = _prepare_native(settings, say, progress)
     except embedded.BrokerMissing as error:
@@ -220,13 +235,16 @@ def _prepare_native(settings: Settings, say: Say, progress: Progress) -> list[Pa
 
 
 def _require_free_ports(settings: Settings) -> None:
-    wanted = {"api_port": settings.api_port, "broker_port": settings.broker_port}
+    wanted = {"api_port": settings.api_port}
+    if settings.demo:
+        wanted["broker_port"] = settings.broker_port
     if "dashboard" not in settings.without:
         wanted["dashboard_port"] = settings.dashboard_port
     if settings.stack == "compose":
         wanted |= {name: getattr(settings, name) for name in ("admin_port", "mysql_port")}
     if settings.stack == "native":
-        wanted |= {name: getattr(settings, name) for name in ("admin_port", "functions_port", "mysql_port")}
+        names = ["admin_port", "functions_port", "mysql_port"] + ["plain_admin_port"] * settings.secure
+        wanted |= {name: getattr(settings, name) for name in names}
     taken = []
     for name, port in wanted.items():
         found = processes.holder(port, settings.bind)
@@ -272,7 +290,7 @@ def _forget_last_run(settings: Settings) -> None:
     (settings.run / "supervisord.pid").unlink(missing_ok=True)
     provisioned_marker(settings).unlink(missing_ok=True)
     shutil.rmtree(settings.run / "heartbeat", ignore_errors=True)
-    for name in ("leases", "crash"):
+    for name in ("leases", "crash", "metrics"):
         shutil.rmtree(settings.run / name, ignore_errors=True)
 
 

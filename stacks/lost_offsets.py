@@ -7,7 +7,7 @@ import time
 from connectors.admin import Admin
 from db.engine import connect
 from db.outbox import OutboxFeed
-from settings import SOURCE_NAME, Settings
+from settings import Settings
 from stacks.supervisor import Supervisor
 
 GONE_WITHIN_S = 15.0
@@ -34,7 +34,7 @@ def _checkpoint(settings: Settings) -> None:
 
 def _offset_topic(settings: Settings) -> None:
     with Admin(settings, timeout_s=30) as admin:
-        admin.source(SOURCE_NAME, "stop")
+        admin.source(settings.source_name, "stop")
         try:
             # Its producer closes a moment after the source says that it is stopped.
             deadline = time.monotonic() + GONE_WITHIN_S
@@ -44,4 +44,4 @@ def _offset_topic(settings: Settings) -> None:
             admin.create_topic(settings.topics.offsets)
         finally:
             # Whatever happened: the source runs again.
-            admin.source(SOURCE_NAME, "start")
+            admin.source(settings.source_name, "start")

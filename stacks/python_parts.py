@@ -6,6 +6,7 @@ import sys
 
 from settings import Settings
 from settings.model import REPOSITORY
+from stacks import oidc
 from stacks.command import Command, Part
 
 RESTARTABLE_WORKERS = ("observer", "audit", "commands", "watcher")
@@ -30,13 +31,21 @@ def python_parts(settings: Settings) -> list[Part]:
     if settings.stack == "embedded":
         modules["relay"] = "workers.relay"
     modules |= {name: settings.part_modules[base(name)] for name in modules if base(name) in settings.part_modules}
-    parts = [Part(name, _module(module)) for name, module in modules.items()]
+    parts = [Part(name, _module(module, _token(settings, name))) for name, module in modules.items()]
     parts.append(Part("dashboard", _dashboard(settings)))
     return [part for part in parts if part.name not in settings.without]
 
 
-def _module(module: str) -> Command:
-    return Command((sys.executable, "-m", module), REPOSITORY)
+def _module(module: str, env: dict[str, str]) -> Command:
+    return Command((sys.executable, "-m", module), REPOSITORY, env)
+
+
+def _token(settings: Settings, part: str) -> dict[str, str]:
+    """A part's own token where there is a folder with one for each component; else the instance's."""
+    if settings.pulsar_tokens is None:
+        return {}
+    file = settings.pulsar_tokens / f"{part.rstrip('0123456789').rstrip('-')}.jwt"
+    return {"ALPES_PULSAR_TOKEN_FILE": str(file)} if file.exists() else {}
 
 
 def _dashboard(settings: Settings) -> Command:
@@ -48,6 +57,8 @@ def _dashboard(settings: Settings) -> Command:
         "browser.gatherUsageStats": "false",
         "client.toolbarMode": "minimal",
     }
+    if settings.oidc_metadata_url:
+        options["secrets.files"] = str(oidc.write(settings))
     arguments = [f"--{name}={value}" for name, value in options.items()]
     script = REPOSITORY / "dashboard" / "app.py"
     return Command((sys.executable, "-m", "streamlit", "run", str(script), *arguments), REPOSITORY)

@@ -14,7 +14,7 @@ from connectors.admin import Admin
 from db.engine import READ, connect
 from db.errors import translated
 from db.tables import metadata
-from settings import SOURCE_NAME, Settings
+from settings import Settings
 from stacks import embedded, health, instance
 from stacks.controls import control
 from stacks.native import provision
@@ -28,8 +28,10 @@ class NotDrained(Exception):
     """Events were still on their way; nothing was reset."""
 
 
-def reset(settings: Settings, say: Say) -> dict[str, int]:
+def reset(settings: Settings, say: Say, fill: Callable[[Engine], None] = lambda engine: None) -> dict[str, int]:
     """Empty a running instance; {table: rows removed}. Whatever happens, its parts run again afterwards.
+
+    `fill(engine)` may put other rows in, as the admin user, before they do.
 
     Raises NotDrained, NotRunning, DatabaseUnavailable or AdminUnavailable.
     """
@@ -50,6 +52,7 @@ def reset(settings: Settings, say: Say) -> dict[str, int]:
         _drained(settings, engine)
         stop([name for name in names if name.startswith("notifications") or name in ("relay", "observer", "audit")])
         removed = _empty(settings, engine, stop, say)
+        fill(engine)
     finally:
         engine.dispose()
         for name in reversed(stopped):
@@ -91,12 +94,12 @@ def _empty(settings: Settings, engine: Engine, stop: Callable[[list[str]], None]
         embedded.remove_store(settings)
     else:
         with Admin(settings, timeout_s=30) as admin:
-            admin.source(SOURCE_NAME, "stop")
+            admin.source(settings.source_name, "stop")
             for topic in settings.topics.observed():
                 admin.delete_topic(topic)
         provision.provision_broker(settings, lambda _: None)
         with Admin(settings, timeout_s=30) as admin:
-            admin.source(SOURCE_NAME, "start")
+            admin.source(settings.source_name, "start")
     for path in settings.data.glob("observer.db*"):
         path.unlink(missing_ok=True)
     settings.audit_file.unlink(missing_ok=True)

@@ -5,19 +5,19 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import logging
-import sys
 
 from settings import load
 from stacks import processes
 from stacks.supervisor import Supervisor
 from stacks.watcher import supervised
+from telemetry import logs
 
 log = logging.getLogger("revive")
 
 
 def main() -> None:
-    logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     settings = load()
+    logs.configure(settings, "revive")
     with (settings.run / "revive.lock").open("w") as lock, contextlib.suppress(BlockingIOError):
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if supervised(settings):

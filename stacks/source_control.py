@@ -9,7 +9,7 @@ from typing import Literal
 from connectors import source
 from connectors.admin import Admin
 from db.engine import connect
-from settings import SOURCE_NAME, Settings
+from settings import Settings
 from stacks import health
 from stacks.native import intent, provision
 
@@ -42,14 +42,14 @@ def report(settings: Settings) -> SourceReport:
     """Raises NoSource, AdminUnavailable or AdminRefused."""
     _require(settings)
     with Admin(settings) as admin:
-        found = source.status(admin)
+        found = source.status(admin, settings.source_name)
     engine = connect(settings.worker_url, pool_size=1)
     try:
         behind = health.lag(settings, engine).capture_behind
     finally:
         engine.dispose()
     return SourceReport(
-        name=SOURCE_NAME,
+        name=settings.source_name,
         exists=found is not None,
         running=bool(found and found.running),
         intent=intent.read(settings),
@@ -83,14 +83,14 @@ def act(settings: Settings, action: Action) -> None:
         provision.provisioned_marker(settings).touch()
         return
     with Admin(settings, timeout_s=30) as admin:
-        if source.status(admin) is None:
+        if source.status(admin, settings.source_name) is None:
             raise NoSource("there is no source; `./alpes source create` makes it")
         # Said before it is done, so that the watcher does not undo it in between.
         intent.write(settings, {"stop": "stopped", "delete": "deleted"}.get(action, "run"))  # type: ignore[arg-type]
         if action == "delete":
-            admin.delete_source(SOURCE_NAME)
+            admin.delete_source(settings.source_name)
         else:
-            admin.source(SOURCE_NAME, action)
+            admin.source(settings.source_name, action)
 
 
 def _require(settings: Settings) -> None:

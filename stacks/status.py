@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from db.engine import connect
 from settings import Settings
@@ -78,6 +79,9 @@ def addresses(settings: Settings) -> dict[str, str]:
         found["admin"] = settings.pulsar_admin_url
     if settings.stack in ("native", "compose"):
         found["mysql"] = f"{settings.bind}:{settings.mysql_port}/alpes"
+    elif settings.stack == "external":
+        parts = urlsplit(settings.database_url)
+        found["mysql"] = f"{parts.hostname}:{parts.port or 3306}{parts.path}"
     return found
 
 

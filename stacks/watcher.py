@@ -54,7 +54,7 @@ def main(settings: Settings, stop: threading.Event) -> None:
 
 def _healer(settings: Settings, engine: Engine) -> SourceHealer | BrokerHealer | None:
     match settings.stack:
-        case "native" | "compose" | "external":
+        case "native" | "compose" | "external" if settings.pulsar_admin_url:
             return SourceHealer(settings, engine)
         case "embedded":
             return BrokerHealer(settings, engine)

@@ -44,9 +44,8 @@ def embedded() -> Iterator[Settings]:
         yield settings
 
 
-@pytest.fixture(scope="session")
-def native_stack(missing: Callable[[str, str], None]) -> Iterator[Settings]:
-    """A running native stack of the tests' own, without the page."""
+def require_native(missing: Callable[[str, str], None]) -> None:
+    """Skip, or fail where it is required, when the native stack cannot be started here."""
     libraries.install(print)
     absent = [] if mysql.on_path() else [row for row in libraries.check() if not row.found]
     if absent:
@@ -55,6 +54,12 @@ def native_stack(missing: Callable[[str, str], None]) -> Iterator[Settings]:
         native.download(Settings(stack="native"), lambda done, total, what: None)
     except FetchFailed as error:
         missing("native", str(error))
+
+
+@pytest.fixture(scope="session")
+def native_stack(missing: Callable[[str, str], None]) -> Iterator[Settings]:
+    """A running native stack of the tests' own, without the page."""
+    require_native(missing)
     with end_to_end.running("native", private=True) as settings:
         yield settings
 
@@ -70,8 +75,12 @@ def stack(request: pytest.FixtureRequest) -> Settings:
 @pytest.fixture(scope="session")
 def mysql_root_url(native_stack: Settings) -> str:
     """URL of the server's root, over its socket."""
-    password = make_url(native_stack.database_admin_url).password
-    return f"mysql+pymysql://root:{password}@localhost/?unix_socket={_socket(native_stack)}"
+    return root_url(native_stack)
+
+
+def root_url(settings: Settings) -> str:
+    password = make_url(settings.database_admin_url).password
+    return f"mysql+pymysql://root:{password}@localhost/?unix_socket={_socket(settings)}"
 
 
 def _socket(settings: Settings) -> Path:

@@ -29,7 +29,6 @@ from workers.process import run
 
 log = logging.getLogger(__name__)
 
-SUBSCRIPTION = "commands"
 _FIELDS = {
     "calculate": ("conversionId", "affiliateId", "campaignId", "grossAmount", "currency"),
     "approve": ("commissionId",),
@@ -104,7 +103,7 @@ def main(settings: Settings, stop: threading.Event) -> None:
     subscription = Subscription(
         broker,
         [settings.topics.commands],
-        SUBSCRIPTION,
+        settings.commands_subscription,
         consumer_type=pulsar.ConsumerType.Shared,
         consumer_name=consumer,
         queue_size=100,

@@ -16,6 +16,7 @@ from db.engine import discard
 from db.errors import translated
 from db.tables import dead_letter, notification, processed_message
 from domain.outbox import OutboxRecord
+from telemetry.metrics import METRICS
 
 _EPOCH = datetime(1970, 1, 1)
 
@@ -69,6 +70,13 @@ class Inbox:
                 if new:
                     connection.execute(_NOTIFY, self._notifications(new))
             self._record(connection, effects, new, skipped)
+        for outcome, number in (
+            ("applied", len(new)),
+            ("duplicate", len(effects) - len(new)),
+            ("skipped", len(skipped)),
+        ):
+            if number:
+                METRICS.count("deliveries", (outcome,), number)
         return set(new)
 
     def bury(self, message: Received, record: OutboxRecord | None, reason: str, detail: str, attempts: int) -> None:
@@ -82,6 +90,8 @@ class Inbox:
             if known is None:
                 connection.execute(insert(dead_letter).values(_dead(message, record, reason, detail, attempts)))
             connection.execute(_PROCESSED, [self._processed(message, "dead_lettered", record)])
+        METRICS.count("deliveries", ("dead_lettered",))
+        METRICS.count("dead_letters", (reason,))
 
     @staticmethod
     def _unknown(connection: Connection, first: dict[str, Effect]) -> dict[str, Effect]:

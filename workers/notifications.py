@@ -32,6 +32,7 @@ from workers.heartbeat import Heartbeat
 from workers.inbox import Effect, Inbox
 from workers.injected import Injected
 from workers.outcome import Ack, DeadLetter, Outcome, Retry
+from workers.passage import told
 from workers.process import run
 
 log = logging.getLogger(__name__)
@@ -220,6 +221,7 @@ class NotificationsWorker:
         self._measure.add(Passed(event_id, "published", message.publish_us, "producer"))
         self._measure.add(Passed(event_id, "received", message.received_us, "host"))
         self._measure.add(Passed(event_id, "persisted", persisted_us, "host"))
+        told(effect, persisted_us)
 
     def _problem(self, effect: Effect) -> str | None:
         try:

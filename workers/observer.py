@@ -21,7 +21,6 @@ from workers.process import run
 
 log = logging.getLogger(__name__)
 
-SUBSCRIPTION = "alpes-observer"
 BATCH = 1000
 LINGER_S = 0.1
 """How long more messages are awaited before a batch is written: one write to disk for many."""
@@ -64,7 +63,7 @@ def observe(message: Received, topics: Topics) -> Observed:
 def main(settings: Settings, stop: threading.Event) -> None:
     topics = settings.topics
     store = ObserverStore(settings.observer_store, write=True)
-    subscription = Subscription(Broker(settings), topics.observed(), SUBSCRIPTION, queue_size=200)
+    subscription = Subscription(Broker(settings), topics.observed(), settings.observer_subscription, queue_size=200)
     heart = Heartbeat(settings, "observer")
     heart.beat(False)  # alive, and not let in yet
     try:

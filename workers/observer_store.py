@@ -9,9 +9,10 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 KEEP = 20_000
 
@@ -119,6 +120,22 @@ class ObserverStore:
         if correlation_id is not None:
             query, values = f"{query} WHERE correlation_id = ?", (correlation_id,)  # type: ignore[assignment]
         return {row[0]: row[1] for row in self._db.execute(query, values)}
+
+    def published(self) -> Iterator[dict[str, str | int]]:
+        """Every distinct event: event_id, seq, correlation_id, times."""
+        for row in self._db.execute("SELECT event_id, seq, correlation_id, times FROM published ORDER BY seq"):
+            yield dict(row)
+
+    def restore(self, published: Sequence[dict[str, Any]]) -> None:
+        """Into an empty store: what was seen before, without the messages themselves."""
+        self._db.execute("BEGIN IMMEDIATE")
+        self._db.executemany(
+            "INSERT OR IGNORE INTO published VALUES (:event_id, :seq, :correlation_id, :times)", published
+        )
+        highest = max((int(row["seq"]) for row in published), default=0)
+        self._db.execute("UPDATE total SET value = (SELECT COUNT(*) FROM published) WHERE name = 'distinct'")
+        self._db.execute("UPDATE total SET value = max(value, ?) WHERE name = 'watermark'", (highest,))
+        self._db.execute("COMMIT")
 
     def published_before(self, correlation_id: str, before_us: int) -> set[str]:
         """Event ids of a correlation id first published before a time, among the kept messages."""

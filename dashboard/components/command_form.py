@@ -17,6 +17,9 @@ FIELDS = ("conversion", "affiliate", "campaign", "gross", "currency")
 
 
 def show() -> None:
+    if resources.settings().read_only:
+        st.info(_("This instance is shown read-only: it takes no commands."), icon="🔒")
+        return
     calculate, approve, load = st.tabs([_("Calculate"), _("Approve"), _("Load")])
     with calculate:
         _calculate()

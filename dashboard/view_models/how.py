@@ -6,7 +6,7 @@ import json
 import shlex
 from collections.abc import Mapping
 
-from settings import SOURCE_NAME, Settings
+from settings import Settings
 
 Ways = Mapping[str, str]
 """Name of the tool → what to type."""
@@ -118,8 +118,8 @@ def kill(part: str, hold_s: int = 20) -> Ways:
 def source_restart(settings: Settings) -> Ways:
     return {
         "./alpes": "./alpes source restart",
-        "pulsar-admin": f"pulsar-admin sources restart --name {SOURCE_NAME}",
-        "HTTP": f"curl -X POST {settings.pulsar_admin_url}/admin/v3/sources/{settings.pulsar_namespace}/{SOURCE_NAME}/restart",
+        "pulsar-admin": f"pulsar-admin sources restart --name {settings.source_name}",
+        "HTTP": f"curl -X POST {settings.pulsar_admin_url}/admin/v3/sources/{settings.pulsar_namespace}/{settings.source_name}/restart",
     }
 
 

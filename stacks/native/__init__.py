@@ -12,8 +12,11 @@ from db import users
 from settings import Settings
 from settings.model import PINNED_NAR, SEED_NAR
 from stacks.command import Part
-from stacks.native import java, libraries, mysql, pulsar
+from stacks.native import java, libraries, mysql, pulsar, secure
 from stacks.native.artifacts import Artifact, Progress, ensure, locked, missing
+from stacks.native.secure import NotLoopback
+
+__all__ = ["NotLoopback", "UnknownNar", "download", "needed", "prepare", "urls", "versions", "warm"]
 
 Say = Callable[[str], None]
 DATABASE = "alpes"
@@ -26,8 +29,16 @@ class UnknownNar(ValueError):
 
 
 def urls(settings: Settings) -> dict[str, object]:
-    """URLs and made-up passwords; those of an earlier start are kept, with the ports of now."""
-    values: dict[str, object] = {"pulsar_admin_url": f"http://{settings.bind}:{settings.admin_port}"}
+    """URLs and made-up passwords; those of an earlier start are kept, with the ports of now.
+
+    Raises OSError or secure.NotLoopback.
+    """
+    broker, admin = ("pulsar+ssl", "https") if settings.secure else ("pulsar", "http")
+    values: dict[str, object] = {
+        "pulsar_url": f"{broker}://{settings.bind}:{settings.broker_port}",
+        "pulsar_admin_url": f"{admin}://{settings.bind}:{settings.admin_port}",
+        **secure.prepared(settings),
+    }
     for field, user in USERS.items():
         known = getattr(settings, field)
         password = make_url(known).password if known.startswith("mysql") else secrets.token_urlsafe(18)
@@ -72,6 +83,7 @@ def prepare(settings: Settings, say: Say) -> list[Part]:
         port=settings.mysql_port,
         bind=settings.bind,
         passwords=_passwords(settings),
+        tls=secure.mysql_pair(settings) if settings.secure else None,
     )
     return [
         Part("database", database, priority=100, stop_wait_s=20),

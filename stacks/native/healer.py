@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from connectors import source
 from connectors.admin import Admin, AdminRefused, AdminUnavailable, SourceStatus
 from connectors.broker import Broker
-from settings import SOURCE_NAME, Settings
+from settings import Settings
 from stacks import faults, health
 from stacks.health import Lag
 from stacks.native import intent, provision
@@ -65,7 +65,7 @@ class SourceHealer:
         if lag.outbox_head is None:
             self._since = None
             return
-        status = source.status(admin)
+        status = source.status(admin, self._settings.source_name)
         problem = self._problem(status, lag)
         if problem is None:
             self._since = None
@@ -91,6 +91,6 @@ class SourceHealer:
         if status is None:
             provision.create_source(self._settings, log.info)
         else:
-            admin.source(SOURCE_NAME, "restart")
+            admin.source(self._settings.source_name, "restart")
         self._since = None
         self._again_at = now + STARTS_WITHIN_S

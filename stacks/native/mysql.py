@@ -19,6 +19,7 @@ from db.users import Passwords, PasswordUnfit, script
 from stacks.command import Command
 from stacks.native import libraries
 from stacks.native.artifacts import cache, locked
+from stacks.native.certificates import Pair
 
 SERVER = (
     "--server-id=1",
@@ -109,12 +110,24 @@ def initialize(mysqld: Mysqld, data: Path) -> None:
     building.rename(data)
 
 
-def command(mysqld: Mysqld, *, data: Path, run: Path, port: int, bind: str, passwords: Passwords) -> Command:
-    """How the server is run; users and passwords are set by its init file at each start."""
+def command(
+    mysqld: Mysqld,
+    *,
+    data: Path,
+    run: Path,
+    port: int,
+    bind: str,
+    passwords: Passwords,
+    tls: tuple[Path, Pair] | None = None,
+) -> Command:
+    """How the server is run; users and passwords are set by its init file at each start.
+
+    `tls` are its authority and its pair: then nobody is let in without TLS.
+    """
     init_file = run / "mysql-init.sql"
     descriptor = os.open(init_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with open(descriptor, "w", encoding="utf-8") as file:
-        file.write(_init_sql(passwords))
+        file.write(_init_sql(passwords) + _require("SSL" if tls else "NONE"))
     options = [
         "--no-defaults",
         f"--datadir={data}",
@@ -124,9 +137,28 @@ def command(mysqld: Mysqld, *, data: Path, run: Path, port: int, bind: str, pass
         f"--pid-file={run / 'mysqld.pid'}",
         f"--init-file={init_file}",
         *SERVER,
+        *_tls(tls),
         *located(mysqld),
     ]
     return Command((str(mysqld.binary), *options), run, environment(mysqld))
+
+
+def _tls(tls: tuple[Path, Pair] | None) -> list[str]:
+    if tls is None:
+        return []
+    authority, pair = tls
+    return [
+        f"--ssl-ca={authority}",
+        f"--ssl-cert={pair.cert}",
+        f"--ssl-key={pair.key}",
+        "--tls-version=TLSv1.2",
+        "--require-secure-transport=ON",
+    ]
+
+
+def _require(what: str) -> str:
+    users = ("alpes_admin", "alpes", "alpes_worker", "debezium")
+    return "".join(f"ALTER USER '{user}'@'%' REQUIRE {what};\n" for user in users)
 
 
 def environment(mysqld: Mysqld) -> dict[str, str]:

@@ -18,7 +18,7 @@ from db.engine import READ, connect
 from db.errors import DatabaseUnavailable, translated
 from db.migrate import upgrade
 from settings import Settings
-from stacks.native import intent
+from stacks.native import intent, roles
 
 Say = Callable[[str], None]
 ANSWERS_WITHIN_S = 90.0
@@ -31,7 +31,7 @@ class ProvisionFailed(Exception):
 
 
 def provision(settings: Settings, say: Say) -> None:
-    """Raises ProvisionFailed or db.binlog.BinlogUnfit. Each step leaves alone what is there already."""
+    """Raises ProvisionFailed, db.binlog.BinlogUnfit or PartitionsDiffer. Each step leaves alone what is there already."""
     with ThreadPoolExecutor(2) as pool:
         # MySQL is ready seconds before the broker: the schema is made meanwhile.
         database = pool.submit(provision_database, settings, say)
@@ -68,9 +68,17 @@ def provision_broker(settings: Settings, say: Say) -> None:
         admin.accept_any_schema()
         topics = settings.topics
         for topic in (*topics.observed(), topics.routed, topics.offsets, topics.schema_history):
-            admin.create_topic(topic)
+            admin.create_topic(topic, topics_partitions(settings, topic))
+        if settings.secure:
+            roles.grant(admin, settings)
         _await(admin.functions_ready, "Pulsar's functions worker", settings.logs / "broker.log")
     say("Pulsar answers")
+
+
+def topics_partitions(settings: Settings, topic: str) -> int:
+    """Events and commands are spread over partitions; the source's own topics are read whole and in order."""
+    topics = settings.topics
+    return settings.partitions if topic in (topics.routed, topics.raw, topics.commands) else 0
 
 
 def create_source(settings: Settings, say: Say) -> None:

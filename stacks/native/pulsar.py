@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +10,7 @@ from string import Template
 
 from settings import Settings
 from stacks.command import Command
+from stacks.native import secure
 from stacks.native.artifacts import locked
 
 CONFIGURATION = Path(__file__).parent / "pulsar_conf"
@@ -39,6 +41,8 @@ def command(settings: Settings, java: Path) -> Command:
     }
     for name in ("standalone.conf", "functions_worker.yml", "log4j2.xml", "source.btm"):
         (folder / name).write_text(configuration(name, values), encoding="utf-8")
+    if settings.secure:
+        _secure(settings, folder)
     _link_connector(folder, settings.nar)
     (folder / "functions").mkdir(exist_ok=True)
     classpath = ":".join(str(artifact.path) for artifact in locked(["pulsar"]))
@@ -50,6 +54,16 @@ def command(settings: Settings, java: Path) -> Command:
 def configuration(name: str, values: Mapping[str, object]) -> str:
     """One of the broker's files with its values put in; the compose stack's broker has the same ones."""
     return Template((CONFIGURATION / name).read_text(encoding="utf-8")).safe_substitute(values)
+
+
+def _secure(settings: Settings, folder: Path) -> None:
+    conf = folder / "standalone.conf"
+    changes = secure.broker_conf(settings)
+    lines = [line for line in conf.read_text(encoding="utf-8").splitlines() if line.partition("=")[0] not in changes]
+    lines += [f"{name}={value}" for name, value in changes.items()]
+    conf.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with (folder / "functions_worker.yml").open("a", encoding="utf-8") as file:
+        file.writelines(f"{name}: {json.dumps(value)}\n" for name, value in secure.functions_conf(settings).items())
 
 
 def _link_connector(folder: Path, version: str) -> None:

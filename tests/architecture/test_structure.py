@@ -24,6 +24,7 @@ PACKAGES = [
     "scenarios",
     "settings",
     "stacks",
+    "telemetry",
     "workers",
 ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,24 @@ from db.migrate import upgrade
 @pytest.fixture(params=["sqlite", pytest.param("mysql", marks=pytest.mark.native)])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """URL of an empty, migrated database of the test's own."""
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'contract.db'}"
+    with _database(request, tmp_path) as url:
         _migrate(url)
         yield url
+
+
+@pytest.fixture(params=["sqlite", pytest.param("mysql", marks=pytest.mark.native)])
+def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """A database of the test's own without any table."""
+    with _database(request, tmp_path) as url:
+        made = connect(url)
+        yield made
+        made.dispose()
+
+
+@contextmanager
+def _database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'contract.db'}"
         return
     root = make_url(request.getfixturevalue("mysql_root_url"))
     name = f"contract_{uuid.uuid4().hex}"
@@ -28,7 +43,6 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         connection.execute(text(f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"))
     url = root.set(database=name).render_as_string(hide_password=False)
     try:
-        _migrate(url)
         yield url
     finally:
         with server.connect() as connection:

@@ -1,0 +1,81 @@
+"""Who may call, how often, and whether anything may be changed: looked at before a request reaches its endpoint."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import math
+import time
+
+from limits import RateLimitItem, parse
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api import problems
+from settings import Settings
+
+GUARDED = ("/commissions", "/metrics")
+"""Health, readiness and the description of the API stay open; the control endpoints have a token of their own."""
+CHANGING = ("POST", "PUT", "PATCH", "DELETE")
+
+
+class Guard:
+    """ASGI middleware. 401 without the token, 429 above the rate, 403 for a command to a read-only instance."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._token = settings.api_token.get_secret_value()
+        self._read_only = settings.read_only
+        self._rate = Rate(settings.api_rate_limit) if settings.api_rate_limit else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refusal = None
+        if scope["type"] == "http" and scope["path"].startswith(GUARDED):
+            refusal = self._refusal(scope)
+        await (self._app if refusal is None else refusal)(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        client = scope.get("client")
+        wait_s = self._rate.exceeded(client[0] if client else "") if self._rate else 0
+        if wait_s:
+            detail = f"more requests than {self._rate} from this address; again in {wait_s} s"
+            return problems.response(429, detail, {"Retry-After": str(wait_s)})
+        if self._token and not _same(_bearer(scope), self._token):
+            return problems.response(401, "send the token: Authorization: Bearer …", {"WWW-Authenticate": "Bearer"})
+        if self._read_only and scope["path"].startswith("/commissions") and scope["method"] in CHANGING:
+            return problems.response(403, "this instance is shown read-only; it takes no commands")
+        return None
+
+
+class Rate:
+    """So many requests of one address in a moving window, such as `100/second` or `10 per 1 minute`."""
+
+    def __init__(self, text: str) -> None:
+        """Raises ValueError for what is no rate."""
+        self._item: RateLimitItem = parse(text)
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+
+    def __str__(self) -> str:
+        return str(self._item)
+
+    def exceeded(self, address: str) -> int:
+        """0 while there is room, and the request counts; else whole seconds until there is again."""
+        if self._limiter.hit(self._item, address):
+            return 0
+        until = self._limiter.get_window_stats(self._item, address).reset_time
+        return max(1, math.ceil(until - time.time()))
+
+
+def _bearer(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"authorization" and value[:7].lower() == b"bearer ":
+            return bytes(value[7:]).decode("latin-1").strip()
+    return ""
+
+
+def _same(given: str, wanted: str) -> bool:
+    """In constant time, whatever the lengths."""
+    digests = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in (given, wanted)]
+    return hmac.compare_digest(*digests)

@@ -1,0 +1,35 @@
+"""Commands, counted by what became of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from db.errors import DatabaseUnavailable
+from domain.commands import ApproveCommission, Command
+from domain.errors import DuplicateConversion, Refusal
+from telemetry.metrics import METRICS
+
+
+@contextmanager
+def counted(command: Command) -> Iterator[None]:
+    """Outcomes: done, duplicate, refused, unavailable (nothing was acknowledged), failed."""
+    kind = "approve" if isinstance(command, ApproveCommission) else "calculate"
+    began = time.perf_counter()
+    outcome = "failed"
+    try:
+        yield
+        outcome = "done"
+    except DuplicateConversion:
+        outcome = "duplicate"
+        raise
+    except Refusal:
+        outcome = "refused"
+        raise
+    except DatabaseUnavailable:
+        outcome = "unavailable"
+        raise
+    finally:
+        METRICS.count("commands", (kind, outcome))
+        METRICS.observe("command", (kind,), time.perf_counter() - began)

@@ -1,0 +1,121 @@
+"""Every part's counters, and what database and observer say now, as one Prometheus exposition."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from sqlalchemy import Engine
+
+from db import queries
+from db.engine import READ
+from db.errors import DatabaseUnavailable, translated
+from settings import Settings
+from stacks import health
+from stacks.python_parts import worker_names
+from telemetry.metrics import BOUNDS_S, written
+from workers.heartbeat import sign
+
+COUNTERS = {
+    "commands": ("Commands by what became of them", ("command", "outcome")),
+    "deliveries": ("Committed deliveries by outcome", ("outcome",)),
+    "dead_letters": ("Dead letters by reason", ("reason",)),
+    "relay_sent": ("Events handed to the broker by the relay, those sent again too", ()),
+    "http_requests": ("Requests by route and status", ("method", "route", "status")),
+}
+DISTRIBUTIONS = {
+    "command": ("Time of a command, its commit included", ("command",)),
+    "hop": ("Time an event takes from one hop to the next", ("hop",)),
+}
+
+
+class Collector:
+    """Asked anew at each scrape; what cannot be read now is left out, and `alpes_up` says why."""
+
+    def __init__(self, settings: Settings, engine: Engine) -> None:
+        self._settings = settings
+        self._engine = engine
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._written()
+        yield from self._observed()
+        yield from self._outbox()
+        yield self._signs()
+
+    def _written(self) -> Iterator[Metric]:
+        counters = {
+            name: CounterMetricFamily(f"alpes_{name}", text, labels=("part", *labels))
+            for name, (text, labels) in COUNTERS.items()
+        }
+        spread = {
+            name: HistogramMetricFamily(f"alpes_{name}_seconds", text, labels=("part", *labels))
+            for name, (text, labels) in DISTRIBUTIONS.items()
+        }
+        for part, found in written(self._settings):
+            for name, labels, value in found["counters"]:
+                counters[str(name)].add_metric((part, *labels), value)  # type: ignore[misc, arg-type]
+            for name, labels, buckets, total in found["distributions"]:
+                spread[str(name)].add_metric((part, *labels), _cumulative(buckets), total)  # type: ignore[misc, arg-type]
+        yield from counters.values()
+        yield from spread.values()
+
+    def _observed(self) -> Iterator[Metric]:
+        seen = health.observed(self._settings)
+        if seen is not None:
+            yield GaugeMetricFamily("alpes_published_events", "Distinct events seen on the broker", seen.distinct)
+            yield GaugeMetricFamily("alpes_captured_seq", "Highest outbox seq seen on the broker", seen.watermark)
+
+    def _outbox(self) -> Iterator[Metric]:
+        reached = GaugeMetricFamily("alpes_database_up", "Whether the database answers")
+        try:
+            seen = health.observed(self._settings)
+            with translated(), self._engine.connect().execution_options(**READ) as connection:
+                found = queries.backlog(connection, seen.watermark if seen else 0)
+        except DatabaseUnavailable:
+            reached.add_metric((), 0)
+            yield reached
+            return
+        reached.add_metric((), 1)
+        yield reached
+        yield GaugeMetricFamily("alpes_outbox_depth", "Outbox rows not seen on the broker yet", found.not_captured)
+        yield GaugeMetricFamily("alpes_outbox_seq", "Highest outbox seq", found.head)
+        now_us = time.time_ns() // 1000
+        lag = GaugeMetricFamily(
+            "alpes_lag_seconds", "Age of the oldest event not there yet; 0: none", labels=("stage",)
+        )
+        for stage, oldest_us in (
+            ("capture", found.oldest_not_captured_us),
+            ("notification", found.oldest_not_notified_us),
+        ):
+            lag.add_metric((stage,), max(0.0, (now_us - oldest_us) / 1e6) if oldest_us else 0.0)
+        yield lag
+
+    def _signs(self) -> Metric:
+        up = GaugeMetricFamily("alpes_up", "1: gave a sign of life and has its connections", labels=("part",))
+        parts = [*worker_names(self._settings), "observer", "audit", "commands", "watcher"]
+        parts += ["relay"] if self._settings.stack == "embedded" else []
+        for part in parts:
+            if part not in self._settings.without:
+                last = sign(self._settings, part)
+                well = last is not None and last.connected and last.age_s < health.STALE_S
+                up.add_metric((part,), int(well))
+        return up
+
+
+def exposition(settings: Settings, engine: Engine) -> bytes:
+    """Prometheus' text format. Never raises for a part that is away."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Collector(settings, engine))
+    return generate_latest(registry)
+
+
+def _cumulative(buckets: Any) -> list[tuple[str, float]]:
+    found: list[tuple[str, float]] = []
+    total = 0
+    for bound, count in zip((*map(str, BOUNDS_S), "+Inf"), buckets, strict=True):
+        total += count
+        found.append((bound, total))
+    return found

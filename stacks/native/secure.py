@@ -1,0 +1,118 @@
+"""The secured native stack: TLS, tokens and roles on the broker, TLS on MySQL; every secret the instance's own."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+from settings import Settings
+from stacks.native import certificates, roles
+from stacks.native.certificates import Pair
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class NotLoopback(ValueError):
+    """The broker's plain port, which the functions worker needs, would be open to the network."""
+
+
+def folder(settings: Settings) -> Path:
+    """The secrets: readable by their owner alone."""
+    return settings.home / "secrets"
+
+
+def prepared(settings: Settings) -> dict[str, Any]:
+    """Make what is missing; the settings that use it. An instance that is not secure gets them cleared.
+
+    Raises OSError or NotLoopback.
+    """
+    if not settings.secure:
+        return dict.fromkeys(_PATHS) | {"debezium_tls_mode": "disabled"}
+    if settings.bind not in LOOPBACK:
+        raise NotLoopback(
+            f"the secured stack listens on 127.0.0.1 only, not on {settings.bind}: Pulsar's functions worker needs a plain"
+            " port beside the encrypted ones. For a network, point ./alpes up --stack external at a cluster"
+        )
+    place = folder(settings)
+    authority, _servers = certificates.ensure(place, ("localhost", "127.0.0.1"))
+    tokens = roles.ensure_tokens(place, settings)
+    password = settings.debezium_tls_truststore_password.get_secret_value() or secrets.token_urlsafe(18)
+    certificates.truststore(authority, place / "mysql-truststore.p12", password)
+    return {
+        "pulsar_tls_ca": authority.cert,
+        "database_tls_ca": authority.cert,
+        "pulsar_tokens": tokens,
+        "pulsar_token_file": tokens / f"{roles.ADMIN}.jwt",
+        "pulsar_admin_token_file": tokens / f"{roles.ADMIN}.jwt",
+        "debezium_tls_mode": "verify_ca",
+        "debezium_tls_truststore": place / "mysql-truststore.p12",
+        "debezium_tls_truststore_password": password,
+    }
+
+
+_PATHS = (
+    "pulsar_tls_ca",
+    "database_tls_ca",
+    "pulsar_tokens",
+    "pulsar_token_file",
+    "pulsar_admin_token_file",
+    "debezium_tls_truststore",
+)
+
+
+def broker_conf(settings: Settings) -> dict[str, str]:
+    """Lines of `standalone.conf` that take the place of its plain ports."""
+    authority, servers = certificates.ensure(folder(settings), ("localhost", "127.0.0.1"))
+    return {
+        "brokerServicePort": "",
+        "brokerServicePortTls": str(settings.broker_port),
+        # Without it the functions worker's id ends in `null` and the broker shuts down.
+        "webServicePort": str(settings.plain_admin_port),
+        "webServicePortTls": str(settings.admin_port),
+        "tlsCertificateFilePath": str(servers["broker"].cert),
+        "tlsKeyFilePath": str(servers["broker"].key),
+        "tlsTrustCertsFilePath": str(authority.cert),
+        "authenticationEnabled": "true",
+        "authenticationProviders": _PROVIDER,
+        "tokenSecretKey": f"file://{roles.key_file(folder(settings))}",
+        "authorizationEnabled": "true",
+        "superUserRoles": ",".join(roles.SUPERUSERS),
+        "brokerClientTlsEnabled": "true",
+        "brokerClientTrustCertsFilePath": str(authority.cert),
+        "brokerClientAuthenticationPlugin": _PLUGIN,
+        "brokerClientAuthenticationParameters": f"file://{_own_token(settings)}",
+    }
+
+
+def functions_conf(settings: Settings) -> dict[str, Any]:
+    """Values of `functions_worker.yml`, in JSON, which YAML contains."""
+    authority = folder(settings) / "ca.pem"
+    return {
+        "useTls": True,
+        "brokerClientTrustCertsFilePath": str(authority),
+        "tlsTrustCertsFilePath": str(authority),
+        "tlsEnableHostnameVerification": True,
+        "brokerClientAuthenticationEnabled": True,
+        "brokerClientAuthenticationPlugin": _PLUGIN,
+        "brokerClientAuthenticationParameters": f"file://{_own_token(settings)}",
+        "authenticationEnabled": True,
+        "authorizationEnabled": True,
+        "superUserRoles": list(roles.SUPERUSERS),
+        "authenticationProviders": [_PROVIDER],
+        "properties": {"tokenSecretKey": f"file://{roles.key_file(folder(settings))}"},
+    }
+
+
+def mysql_pair(settings: Settings) -> tuple[Path, Pair]:
+    """The authority's certificate, and the server's pair."""
+    authority, servers = certificates.ensure(folder(settings), ("localhost", "127.0.0.1"))
+    return authority.cert, servers["mysql"]
+
+
+def _own_token(settings: Settings) -> Path:
+    return folder(settings) / "tokens" / f"{roles.FUNCTIONS}.jwt"
+
+
+_PLUGIN = "org.apache.pulsar.client.impl.auth.AuthenticationToken"
+_PROVIDER = "org.apache.pulsar.broker.authentication.AuthenticationProviderToken"

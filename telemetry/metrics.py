@@ -1,0 +1,103 @@
+"""Counters and histograms of one process: cheap to add to, written to a file a part, served together by the API.
+
+Files rather than a port for each process: one scrape target, nothing more that listens, and a process that is killed
+leaves what it had counted. The cost on a hot path is a dictionary entry under a lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from settings import Settings
+
+EVERY_S = 1.0
+BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+"""Upper bounds of the histograms' buckets; one above them follows."""
+
+Labels = tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Distribution:
+    buckets: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS_S) + 1))
+    """Not cumulative: each value is in one."""
+    total_s: float = 0.0
+
+
+class Metrics:
+    """For all threads of a process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counters: dict[tuple[str, Labels], int] = {}
+        self._distributions: dict[tuple[str, Labels], Distribution] = {}
+
+    def count(self, name: str, labels: Labels = (), by: int = 1) -> None:
+        with self._lock:
+            self._counters[name, labels] = self._counters.get((name, labels), 0) + by
+
+    def observe(self, name: str, labels: Labels, seconds: float) -> None:
+        """A negative one (two clocks) counts in the lowest bucket."""
+        place = bisect_left(BOUNDS_S, seconds)
+        with self._lock:
+            found = self._distributions.get((name, labels))
+            if found is None:
+                found = self._distributions[name, labels] = Distribution()
+            found.buckets[place] += 1
+            found.total_s += seconds
+
+    def text(self) -> str:
+        """All of it as JSON: {"counters": [[name, labels, value]], "distributions": [[name, labels, buckets, sum]]}."""
+        with self._lock:
+            counters = [[name, labels, value] for (name, labels), value in self._counters.items()]
+            spread = [[name, labels, list(d.buckets), d.total_s] for (name, labels), d in self._distributions.items()]
+        return json.dumps({"counters": counters, "distributions": spread})
+
+
+METRICS = Metrics()
+"""This process's."""
+
+
+def folder(settings: Settings) -> Path:
+    return settings.run / "metrics"
+
+
+class Writer:
+    """Writes this process's metrics to its part's file each second, and once more when closed."""
+
+    def __init__(self, settings: Settings, part: str, metrics: Metrics = METRICS) -> None:
+        self._path = folder(settings) / f"{part}.json"
+        self._metrics = metrics
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="metrics", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join(timeout=2)
+
+    def write(self) -> None:
+        """A disk that is full must not stop the part."""
+        with contextlib.suppress(OSError):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = self._path.with_suffix(".tmp")
+            temporary.write_text(self._metrics.text(), encoding="utf-8")
+            temporary.replace(self._path)
+
+    def _run(self) -> None:
+        while not self._stop.wait(EVERY_S):
+            self.write()
+        self.write()
+
+
+def written(settings: Settings) -> Iterator[tuple[str, dict[str, list[list[object]]]]]:
+    """(part, what `Metrics.text` holds) of every part that wrote any."""
+    for path in sorted(folder(settings).glob("*.json")):
+        with contextlib.suppress(OSError, ValueError):
+            yield path.stem, json.loads(path.read_text(encoding="utf-8"))

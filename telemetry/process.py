@@ -1,0 +1,24 @@
+"""A process's telemetry, from its start to its end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from settings import Settings
+from telemetry import logs, tracing
+from telemetry.metrics import Writer
+
+
+@contextmanager
+def telling(settings: Settings, part: str) -> Iterator[None]:
+    """Logs, counters and traces of this process under its part's name (`ALPES_PART`, else `part`)."""
+    logs.configure(settings, part)
+    tracing.start(settings, part)
+    writer = Writer(settings, os.environ.get("ALPES_PART", part))
+    try:
+        yield
+    finally:
+        writer.close()
+        tracing.stop()
