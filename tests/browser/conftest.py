@@ -20,6 +20,8 @@ from tests.conftest import native_ready
 
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
 SOON_MS = 30_000
+FIRST_MS = 90_000
+"""For a page to be there at all: a browser that draws ten of them has its hands full."""
 ALLOWED = json.loads((Path(__file__).parent / "allowed.json").read_text(encoding="utf-8"))
 """What Streamlit's own page causes, each with its upstream report; `rules` are axe-core's, `console` parts of a message."""
 SIZES = {"wide": (1440, 900), "narrow": (390, 844)}
@@ -65,7 +67,7 @@ class Visit:
 
     def go(self, path: str = "") -> Page:
         self.page.goto(f"http://{self.settings.bind}:{self.settings.dashboard_port}/{path}")
-        expect(self.page.locator(".st-key-frame .chip").first).to_be_visible(timeout=SOON_MS)
+        expect(self.page.locator(".st-key-frame .chip").first).to_be_visible(timeout=FIRST_MS)
         return self.page
 
     def listen(self, message: ConsoleMessage) -> None:

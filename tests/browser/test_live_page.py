@@ -160,7 +160,7 @@ def test_every_action_shows_how_to_do_it_elsewhere(visit: Open, size: str, langu
 
 def test_what_is_being_typed_and_where_one_has_scrolled_stay(visit: Open, paged: Settings) -> None:
     page = visit().go()
-    affiliate = page.get_by_label("Affiliate")
+    affiliate = page.get_by_role("textbox", name="Affiliate")
     affiliate.fill("half a na")
     card = page.locator(".st-key-card-feed")
     expect(card.locator("pre")).to_be_visible(timeout=SOON_MS)
@@ -189,7 +189,7 @@ def test_a_new_row_is_marked_and_the_others_are_the_same_elements(visit: Open, p
 
 def test_the_page_can_be_used_by_keyboard(visit: Open) -> None:
     page = visit().go()
-    page.get_by_label("Gross amount").focus()
+    page.get_by_role("textbox", name="Gross amount").focus()
     page.keyboard.press("Control+A")
     page.keyboard.type("250.00")
     page.keyboard.press("Enter")

@@ -42,7 +42,7 @@ def test_a_search_goes_into_the_address_and_nothing_found_is_said(visit: Open, s
     seen = visit()
     page = seen.go("trace")
     expect(page.get_by_text("The newest events")).to_be_visible(timeout=SOON_MS)
-    box = page.get_by_label("Event, commission, conversion or correlation id")
+    box = page.get_by_role("textbox", name="Event, commission, conversion or correlation id")
     box.fill("nothing-has-this-id")
     box.press("Enter")
     expect(page.get_by_text("Nothing has this id")).to_be_visible(timeout=SOON_MS)
