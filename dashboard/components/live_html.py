@@ -15,6 +15,8 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from dashboard import i18n, resources
 
+TIMES, TIMES_LOST = 4, 20
+"""How often a thing is sent: at first, and to a page that missed it."""
 ASSETS = Path(__file__).parent.parent / "assets"
 
 
@@ -30,13 +32,16 @@ def _component() -> Any:
 def show(html: str, key: str) -> str | None:
     """Draw it; the `data-pick` value that was clicked last. A click on a `data-go` link opens that trace.
 
-    What this session was sent already is not sent again when a fragment refreshes: only its mark. A page that does not
-    have it (Streamlit sends the newest of two messages that wait) says so, and is sent it at the next refresh.
+    What this session was sent a few times is not sent again when a fragment refreshes: only its mark. Of messages that
+    come faster than a busy browser draws it sees the last alone; one that has not what the mark means says so.
     """
     name, mark = f"live-{key}", str(hash(html))
     sent = st.session_state.setdefault("live_sent", {})
-    body = None if sent.get(name) == mark and _refreshing() else html
-    sent[name] = mark
+    known, more = sent.get(name, ("", 0))
+    if known != mark or not _refreshing():
+        more = TIMES
+    body = html if more else None
+    sent[name] = (mark, max(0, more - 1))
     made = _component()(
         data={"mark": mark, "html": body},
         key=name,
@@ -45,7 +50,7 @@ def show(html: str, key: str) -> str | None:
         on_lost_change=_nothing,
     )
     if made.lost:
-        sent.pop(name, None)
+        sent[name] = (mark, TIMES_LOST)
     if made.go:
         from dashboard import frame
 

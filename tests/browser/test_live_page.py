@@ -159,6 +159,7 @@ def test_every_action_shows_how_to_do_it_elsewhere(visit: Open, size: str, langu
 
 
 def test_what_is_being_typed_and_where_one_has_scrolled_stay(visit: Open, paged: Settings) -> None:
+    end_to_end.run(paged)
     page = visit().go()
     affiliate = page.get_by_role("textbox", name="Affiliate")
     affiliate.fill("half a na")
@@ -173,6 +174,7 @@ def test_what_is_being_typed_and_where_one_has_scrolled_stay(visit: Open, paged:
 
 
 def test_a_new_row_is_marked_and_the_others_are_the_same_elements(visit: Open, paged: Settings) -> None:
+    end_to_end.run(paged)
     page = visit().go()
     rows = page.locator(".st-key-card-feed tbody tr")
     expect(rows.first).to_be_visible(timeout=SOON_MS)
