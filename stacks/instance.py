@@ -92,6 +92,7 @@ def resolve(stack: str, home: Path, **changes: Any) -> Settings:
         elif stack == "native":
             values |= native.urls(settings)
         elif stack == "compose":
+            values["pulsar_url"] = f"pulsar://{settings.bind}:{settings.broker_port}"
             values |= outside.urls(load(home=home, stack=stack, **{**changes, **values}))
         settings = load(home=home, stack=stack, **{**changes, **values})
         settings.save()
