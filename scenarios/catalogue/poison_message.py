@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+import uuid
 
+from sqlalchemy import insert
+
+from application.commissions import utc_now
 from connectors.broker import Broker, Publisher
 from db import queries
+from db.errors import translated
+from db.tables import outbox_event
 from scenarios.model import Scenario
 from scenarios.trial import Trial
 from stacks import dead_letters
@@ -24,10 +30,11 @@ def experiment(trial: Trial) -> None:
                 publisher.send(value)
         finally:
             publisher.close()
-        trial.say("fault", f"{len(poison)} messages that nobody can process were published")
+        _newer_producer(trial)
+        trial.say("fault", f"{len(poison) + 1} messages that nobody can process were published")
         doomed = trial.approve(failing.commission_id)
         load.grows(40)
-        wanted = {*poison, FAILS}
+        wanted = {*poison, "unknown_version", FAILS}
         trial.confirm("each is dead-lettered with its reason", lambda: _reasons(trial) == wanted, 30)
         trial.check("the worker is alive and good events go on", bool(load.event_ids & trial.notified()))
     again = [row for row in _letters(trial) if row.reason == FAILS]
@@ -40,26 +47,29 @@ def experiment(trial: Trial) -> None:
 
 
 def _poison(marker: str) -> dict[str, bytes]:
-    """Reason → message; the run's id stands in each, so that its dead letter is known."""
-    row = {
-        "seq": 1,
-        "id": f"poison-{marker[:8]}",
-        "aggregate_type": "commission",
-        "aggregate_id": "poison",
-        "aggregate_version": 1,
-        "type": "CommissionCalculated",
-        "version": 99,
-        "payload": json.dumps({"commissionId": "poison", "of": marker}),
-        "correlation_id": "poison",
-        "traceparent": None,
-        "occurred_at": 0,
-    }
-    source = {"table": "outbox_event"}
+    """Reason → message that somebody else published; the run's id stands in each, so that its dead letter is known."""
     return {
         "not_an_envelope": f"garbage of {marker}".encode(),
         "another_table": json.dumps({"op": "c", "source": {"table": "commission"}, "of": marker}).encode(),
-        "unknown_version": json.dumps({"op": "c", "source": source, "after": row, "ts_ms": 0}).encode(),
     }
+
+
+def _newer_producer(trial: Trial) -> None:
+    """Commits an event of a version nobody here understands, as a producer would that was updated first."""
+    row = {
+        "id": str(uuid.uuid4()),
+        "aggregate_type": "commission",
+        "aggregate_id": str(uuid.uuid4()),
+        "aggregate_version": 1,
+        "type": "CommissionCalculated",
+        "version": 99,
+        "payload": {"of": trial.run_id},
+        "correlation_id": f"newer-producer-{trial.run_id[:8]}",
+        "traceparent": None,
+        "occurred_at": utc_now(),
+    }
+    with translated(), trial.application.engine.begin() as connection:
+        connection.execute(insert(outbox_event).values(**row))
 
 
 def _letters(trial: Trial) -> list[queries.DeadLetterRow]:
