@@ -18,7 +18,7 @@ from connectors.admin import Admin, PartitionsDiffer
 from connectors.broker import Broker, Publisher
 from db import queries
 from domain.commands import ApproveCommission, CalculateCommission
-from scenarios import end_to_end
+from scenarios import end_to_end, runner
 from scenarios.reconciliation import reconcile
 from scenarios.waiting import until
 from settings import Settings, load
@@ -183,3 +183,9 @@ def test_the_external_stack_tells_a_refusal_in_words(secured: Settings, tmp_path
             api_port=free_port(),
             without=("dashboard",),
         )
+
+
+@pytest.mark.parametrize("name", ["kill-broker", "kill-worker"])
+def test_scenarios_run_through_the_secured_stack(secured: Settings, name: str) -> None:
+    found = runner.run(secured, name, seed=1)
+    assert (found.verdict, found.counts.lost, found.counts.duplicated_effects) == ("PASS", 0, 0), found.reason
