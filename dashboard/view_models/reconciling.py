@@ -94,7 +94,8 @@ class Judge:
         seen = found.arrived()
         known = [count for count in seen if count is not None]
         if any(count > committed for count in known):
-            self._surplus_since = self._surplus_since or now
+            if self._surplus_since is None:
+                self._surplus_since = now
             return "differs" if now - self._surplus_since >= STAYS_S else "in_flight"
         self._surplus_since = None
         if all(count == committed for count in known):
