@@ -13,7 +13,7 @@ from dashboard import i18n, resources
 from dashboard.components import lights, live_html
 from dashboard.guard import guarded
 from dashboard.i18n import _
-from dashboard.screens import all_pages
+from dashboard.screens import all_pages, guide
 
 ASSETS = Path(__file__).parent / "assets"
 
@@ -24,6 +24,7 @@ def run() -> None:
     _choose_language()
     st.html(ASSETS / "frame.css")
     st.html(ASSETS / "live.css")
+    st.html(ASSETS / "break.css")
     st.logo(str(ASSETS / "logo.svg"), size="large")
     pages = [
         st.Page(guarded(spec.show), title=_(spec.title), url_path=spec.path, default=place == 0)
@@ -31,6 +32,7 @@ def run() -> None:
     ]
     st.session_state["pages"] = {spec.path: page for spec, page in zip(all_pages(), pages, strict=True)}
     chosen = st.navigation(pages, position="top")
+    guide.note_answer()
     with st.container(key="frame", horizontal=True):
         bar = st.container(width="content")
         _language_switch()
