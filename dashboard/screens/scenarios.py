@@ -100,18 +100,16 @@ def _catalogue(found: RunsState) -> None:
     for scenario in (*scenarios().values(), find("chaos", minutes)):
         reason = runs.hindrance(scenario, settings.stack, busy, down)
         last = next((run for run in found.history if run.name == scenario.name and run.verdict), None)
-        with card(f"scn-{scenario.name}", scenario.name, _(scenario.hypothesis)):
-            chaos = scenario.name == "chaos"
-            # That another runs is said once, above the timeline, and not on every card.
-            sentence = None if reason == "busy" else scenario_card.why_not(reason, scenario)
-            st.html(
-                tag(
-                    "div", scenario_card.card(scenario, last, sentence, minutes if chaos else None), class_="alpes-live"
-                )
-            )
-            seed = _chaos_fields() if chaos else None
-            with st.container(key=f"row-{scenario.name}", horizontal=True):
-                show_me_how(how.scenario(settings, scenario.name, seed, minutes if chaos else None))
+        chaos = scenario.name == "chaos"
+        seed = st.session_state.get("chaos_seed") if chaos else None
+        ways = how.scenario(settings, scenario.name, seed, minutes if chaos else None)
+        # That another runs is said once, above the timeline, and not on every card.
+        sentence = None if reason == "busy" else scenario_card.why_not(reason, scenario)
+        html = scenario_card.card(scenario, last, sentence, minutes if chaos else None)
+        with st.container(key=f"card-scn-{scenario.name}", border=True):
+            with st.container(key=f"title-scn-{scenario.name}", horizontal=True):
+                st.header(scenario.name, anchor=False, width="content")
+                show_me_how(ways)
                 st.button(
                     _("Run"),
                     key=f"run-{scenario.name}",
@@ -122,14 +120,17 @@ def _catalogue(found: RunsState) -> None:
                     on_click=_run,
                     args=(scenario.name, seed, minutes if chaos else 1.0),
                 )
+            st.html(tag("div", html, class_="alpes-live"))
+            if chaos:
+                _chaos_fields()
 
 
-def _chaos_fields() -> int | None:
+def _chaos_fields() -> None:
     left, right = st.columns(2)
     left.number_input(
         _("Minutes"), 0.1, LONGEST_CHAOS_MIN, 1.0, 0.5, key="chaos_minutes", help=_("How long faults are injected.")
     )
-    seed = right.number_input(
+    right.number_input(
         _("Seed"),
         0,
         2**31 - 1,
@@ -138,7 +139,6 @@ def _chaos_fields() -> int | None:
         placeholder=_("made up"),
         help=_("The same seed, the same faults."),
     )
-    return None if seed is None else int(seed)
 
 
 def _run(name: str, seed: int | None, minutes: float) -> None:
