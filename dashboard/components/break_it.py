@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import resources
 from dashboard.components import incident_list, live_html
+from dashboard.components.confirm import confirm
 from dashboard.components.lights import SIGNS
 from dashboard.components.markup import Html, empty, join, notice, tag
 from dashboard.i18n import _, number
 from dashboard.view_models import how_to_break as how
 from dashboard.view_models import words
-from dashboard.view_models.how import Ways
 from stacks.faults import LONGEST_S
 from stacks.health import PartHealth
 
@@ -66,50 +67,39 @@ def _row(part: str) -> DeltaGenerator:
     with st.container(key=f"row-part-{part}", horizontal=True):
         light = st.container()
         if part != "source":
-            with st.popover(_("Kill"), key=f"kill-{part}", width="content"):
-                st.markdown(
-                    _("**Kill the {part}?** Its process gets SIGKILL: no goodbye, no flush.").format(
-                        part=words.part(part)
-                    )
-                )
-                hold = st.number_input(
-                    _("Seconds it is held down"),
-                    0.0,
-                    LONGEST_S,
-                    HOLD_S,
-                    5.0,
-                    key=f"hold-{part}",
-                    help=_("It comes back by itself when they are over, even if this page is closed."),
-                )
-                st.button(
-                    _("Kill it now"),
-                    key=f"kill-now-{part}",
-                    type="primary",
-                    on_click=resources.incidents().kill,
-                    args=(part, hold),
-                )
-                show_ways(how.kill(settings, part, hold))
-        with st.popover(_("Restart"), key=f"restart-{part}", width="content"):
-            st.markdown(
-                _("**Restart the {part}?** It is asked to end, and started again.").format(part=words.part(part))
+            confirm(
+                _("Kill"),
+                f"kill-{part}",
+                _("**Kill the {part}?** Its process gets SIGKILL: no goodbye, no flush.").format(part=words.part(part)),
+                _("Kill it now"),
+                resources.incidents().kill,
+                (part,),
+                partial(how.kill, settings),
+                partial(_hold, part),
             )
-            st.button(
-                _("Restart it now"),
-                key=f"restart-now-{part}",
-                type="primary",
-                on_click=resources.incidents().restart,
-                args=(part,),
-            )
-            show_ways(how.restart(settings, part))
+        confirm(
+            _("Restart"),
+            f"restart-{part}",
+            _("**Restart the {part}?** It is asked to end, and started again.").format(part=words.part(part)),
+            _("Restart it now"),
+            resources.incidents().restart,
+            (part,),
+            partial(how.restart, settings),
+        )
     return light
 
 
-def show_ways(ways: Ways) -> None:
-    """Inside a popover another one cannot stand: the other ways below, behind an expander."""
-    with st.expander(_("Show me how")):
-        for tool, text in ways.items():
-            st.caption(f"**{tool}**")
-            st.code(text, language="bash", wrap_lines=True)
+def _hold(part: str) -> float:
+    return st.number_input(
+        _("Seconds it is held down"),
+        0.0,
+        LONGEST_S,
+        HOLD_S,
+        5.0,
+        format="%g",
+        key=f"hold-{part}",
+        help=_("It comes back by itself when they are over, even if this page is closed."),
+    )
 
 
 def _light(part: PartHealth) -> Html:

@@ -161,7 +161,7 @@ def history(runs: Sequence[Run], shown: str | None, zone: str | None) -> Html:
     if not runs:
         return empty(_("No scenario has run here yet. Run one above; its verdict stays in the database."))
     head = (
-        (_("run"), _("Click one to see what it found.")),
+        (_("run id"), _("Click one to see what it found.")),
         (_("scenario"), ""),
         (_("started"), ""),
         (_("verdict"), _("PASS, FAIL, or INCONCLUSIVE when the fault could not be confirmed.")),

@@ -11,8 +11,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import resources
 from dashboard.components import live_html, operating
-from dashboard.components.break_it import show_ways
 from dashboard.components.card import card, show_me_how
+from dashboard.components.confirm import confirm
 from dashboard.components.markup import Html, empty, join, notice, tag
 from dashboard.guard import guarded
 from dashboard.i18n import N_, _, number
@@ -99,10 +99,15 @@ def _source() -> DeltaGenerator:
         body = st.container()
         with st.container(key="buttons-source", horizontal=True):
             for action in actions:
-                with st.popover(_label(action), key=f"source-{action}", width="content"):
-                    st.markdown(_meaning(action))
-                    st.button(_("Do it"), key=f"source-{action}-now", type="primary", on_click=_act, args=(action,))
-                    show_ways(how.source(settings, action))
+                confirm(
+                    _label(action),
+                    f"source-{action}",
+                    _meaning(action),
+                    _("Do it"),
+                    _act,
+                    (action,),
+                    partial(how.source, settings),
+                )
             st.button(
                 _("Its log"),
                 key="source-log",
@@ -214,21 +219,23 @@ def _letters() -> None:
 
 def _requeue_buttons(found: tuple[DeadLetterRow, ...], chosen: DeadLetterRow) -> None:
     waiting = [one.seq for one in found if one.requeued_at is None]
-    with st.popover(_("Requeue {n}").format(n=chosen.seq), key="requeue-one", width="content"):
-        st.markdown(
-            _(
-                "It goes through the retry topic to the worker once more. What still cannot be processed comes back here."
-            )
-        )
-        st.button(_("Send it again"), key="requeue-one-now", type="primary", on_click=_requeue, args=([chosen.seq],))
-    with st.popover(
+    confirm(
+        _("Requeue {n}").format(n=chosen.seq),
+        "requeue-one",
+        _("It goes through the retry topic to the worker once more. What still cannot be processed comes back here."),
+        _("Send it again"),
+        _requeue,
+        ([chosen.seq],),
+    )
+    confirm(
         _("Requeue all that wait ({n})").format(n=len(waiting)),
-        key="requeue-all",
+        "requeue-all",
+        _("Each goes through the retry topic to the worker once more."),
+        _("Send them again"),
+        _requeue,
+        (waiting,),
         disabled=not waiting,
-        width="content",
-    ):
-        st.markdown(_("Each goes through the retry topic to the worker once more."))
-        st.button(_("Send them again"), key="requeue-all-now", type="primary", on_click=_requeue, args=(waiting,))
+    )
 
 
 def _requeue(seqs: list[int]) -> None:

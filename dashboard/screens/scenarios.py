@@ -103,8 +103,7 @@ def _catalogue(found: RunsState) -> None:
         chaos = scenario.name == "chaos"
         seed = st.session_state.get("chaos_seed") if chaos else None
         ways = how.scenario(settings, scenario.name, seed, minutes if chaos else None)
-        # That another runs is said once, above the timeline, and not on every card.
-        sentence = None if reason == "busy" else scenario_card.why_not(reason, scenario)
+        sentence = scenario_card.why_not(reason, scenario) if reason == "other_stack" else None  # the others: on hover
         html = scenario_card.card(scenario, last, sentence, minutes if chaos else None)
         with st.container(key=f"card-scn-{scenario.name}", border=True):
             with st.container(key=f"title-scn-{scenario.name}", horizontal=True):
