@@ -32,7 +32,9 @@ def _steps(one: Incident) -> list[Html]:
         steps.append(_step("✕", "bad", _("down {s} s later").format(s=_s(one.down_at - one.at))))
     if one.back_at is not None and one.down_at is not None:
         back = _("back, and well, after {s} s").format(s=_s(one.back_at - one.down_at))
-        if one.hold_s:
+        if one.hold_s and one.back_at - one.at < one.hold_s:
+            back += " " + _("(it was let back before its {s} s were over)").format(s=number(one.hold_s))
+        elif one.hold_s:
             back += " " + _("(held down for {s} s)").format(s=number(one.hold_s))
         steps.append(_step("↺", "ok", back))
         if one.meanwhile:

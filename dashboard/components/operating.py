@@ -64,6 +64,8 @@ def parts(status: Status, problem: str | None) -> Html:
     for part in status.parts:
         sign, colour = SIGNS[part.light]
         how = words.sentence(part.detail) if part.detail else part.process.lower()
+        if part.name == "supervisord":
+            how = _("starts the parts, and starts them again")
         name = tag("strong", words.part(part.name), title=words.part_hint(part.name) or None)
         rows.append(
             (
@@ -150,7 +152,7 @@ def letter(found: DeadLetterRow) -> Html:
     ]
     if found.event_id:
         pairs.append((_("event"), trace_link(found.event_id, found.event_id)))
-    pre = tag("pre", shown[:PAYLOAD], tabindex="0", aria_label=_("The message as it is on the topic"))
+    pre = tag("pre", shown[:PAYLOAD], tabindex="0", class_="log", aria_label=_("The message as it is on the topic"))
     return join([facts(pairs), pre])
 
 

@@ -133,6 +133,8 @@ def _figure(value: Any) -> str:
         return " · ".join(f"{name} {_figure(one)}" for name, one in value.items())
     if isinstance(value, int | float) and not isinstance(value, bool):
         return number(value, 0 if isinstance(value, int) else 2)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(map(_figure, value))
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
