@@ -44,9 +44,8 @@ def embedded() -> Iterator[Settings]:
         yield settings
 
 
-@pytest.fixture(scope="session")
-def native_stack(missing: Callable[[str, str], None]) -> Iterator[Settings]:
-    """A running native stack of the tests' own, without the page."""
+def native_ready(missing: Callable[[str, str], None]) -> None:
+    """Everything the native stack needs is there, or the test is skipped with the fix."""
     libraries.install(print)
     absent = [] if mysql.on_path() else [row for row in libraries.check() if not row.found]
     if absent:
@@ -55,6 +54,12 @@ def native_stack(missing: Callable[[str, str], None]) -> Iterator[Settings]:
         native.download(Settings(stack="native"), lambda done, total, what: None)
     except FetchFailed as error:
         missing("native", str(error))
+
+
+@pytest.fixture(scope="session")
+def native_stack(missing: Callable[[str, str], None]) -> Iterator[Settings]:
+    """A running native stack of the tests' own, without the page."""
+    native_ready(missing)
     with end_to_end.running("native", private=True) as settings:
         yield settings
 

@@ -120,11 +120,18 @@ def _start_load(total: int, rate: int) -> None:
         st.toast(_("A load runs already; cancel it first."), icon=":material/info:")
 
 
-@st.fragment(run_every=0.5)
-@guarded
 def _progress() -> None:
+    """Refreshes by itself while a load runs, and not otherwise."""
+    running = resources.load_runner().progress.state == "running"
+    st.fragment(_shown_progress, run_every=0.5 if running else None)(running)
+
+
+@guarded
+def _shown_progress(was_running: bool) -> None:
     runner = resources.load_runner()
     now = runner.progress
+    if was_running and now.state != "running":
+        st.rerun()
     if now.state == "idle":
         st.caption(_("It runs outside this page: you may leave, and cancel it here."))
         return

@@ -24,20 +24,28 @@ class Wanted:
     paused: bool = False
 
 
-def show() -> Wanted:
+def show() -> None:
+    """Outside what refreshes by itself: widgets are dear to send twice a second."""
     names = topics()
     topic_box, search_box, pause_box = st.columns([1.3, 1.5, 0.8], vertical_alignment="center")
-    topic = topic_box.selectbox(
+    topic_box.selectbox(
         _("Topic"), list(names), format_func=lambda one: names[one], key="feed_topic", label_visibility="collapsed"
     )
-    search = search_box.text_input(
+    search_box.text_input(
         _("Filter"), key="feed_search", placeholder=_("type, key or id"), label_visibility="collapsed"
-    ).strip()
-    paused = pause_box.toggle(
+    )
+    pause_box.toggle(
         _("Pause"), key="feed_paused", help=_("The feed stands still; messages are recorded all the same.")
     )
+
+
+def wanted() -> Wanted:
+    """What the widgets say."""
+    state = st.session_state
+    search = str(state.get("feed_search") or "").strip()
     kind = next((kind for kind in KINDS if search and kind.lower() == search.lower()), None)
-    return Wanted(topic or None, kind, None if kind else search or None, paused)
+    topic = state.get("feed_topic") or None
+    return Wanted(topic, kind, None if kind else search or None, bool(state.get("feed_paused")))
 
 
 def topics() -> dict[str, str]:
@@ -50,11 +58,11 @@ def topics() -> dict[str, str]:
     return names | {found.dead_letter: "DLQ", found.retry: "RETRY", found.commands: "commands"}
 
 
-def messages(wanted: Wanted, state: FeedState) -> tuple[Observed, ...]:
+def messages(asked: Wanted, state: FeedState) -> tuple[Observed, ...]:
     """Newest first; asked of the store once for each version, whoever else asks the same."""
-    if not (wanted.topic or wanted.kind or wanted.search):
+    if not (asked.topic or asked.kind or asked.search):
         return state.messages
-    return _asked((state.version, wanted.topic, wanted.search, wanted.kind))
+    return _asked((state.version, asked.topic, asked.search, asked.kind))
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from dashboard import i18n, resources
 
+TIMES, TIMES_LOST = 4, 20
+"""How often a thing is sent: at first, and to a page that missed it."""
 ASSETS = Path(__file__).parent.parent / "assets"
 
 
@@ -29,13 +32,16 @@ def _component() -> Any:
 def show(html: str, key: str) -> str | None:
     """Draw it; the `data-pick` value that was clicked last. A click on a `data-go` link opens that trace.
 
-    What this session was sent already is not sent again: only its mark. A page that lost it meanwhile asks for it.
+    What this session was sent a few times is not sent again when a fragment refreshes: only its mark. Of messages that
+    come faster than a busy browser draws it sees the last alone; one that has not what the mark means says so.
     """
     name, mark = f"live-{key}", str(hash(html))
     sent = st.session_state.setdefault("live_sent", {})
-    lost = getattr(st.session_state.get(name), "lost", None)
-    body = None if sent.get(name) == mark and not lost else html
-    sent[name] = mark
+    known, more = sent.get(name, ("", 0))
+    if known != mark or not _refreshing():
+        more = TIMES
+    body = html if more else None
+    sent[name] = (mark, max(0, more - 1))
     made = _component()(
         data={"mark": mark, "html": body},
         key=name,
@@ -43,12 +49,20 @@ def show(html: str, key: str) -> str | None:
         on_picked_change=_nothing,
         on_lost_change=_nothing,
     )
+    if made.lost:
+        sent[name] = (mark, TIMES_LOST)
     if made.go:
         from dashboard import frame
 
         frame.open_trace(made.go)
     picked = made.picked
     return str(picked) if picked else None
+
+
+def _refreshing() -> bool:
+    """Whether this is a fragment's own rerun: in a run of the whole page everything may have to be drawn anew."""
+    context = get_script_run_ctx()
+    return context is not None and bool(context.fragment_ids_this_run)
 
 
 def once(what: str, version: object, draw: Callable[[], str]) -> str:

@@ -52,7 +52,10 @@ def table(
     body = join(tag("tr", join(tag("td", cell) for cell in cells), data_key=key) for key, cells in rows)
     above = tag("caption", caption) if caption else ""
     return tag(
-        "div", tag("table", join([above, tag("thead", tag("tr", columns)), tag("tbody", body)])), class_="scroll"
+        "div",
+        tag("table", join([above, tag("thead", tag("tr", columns)), tag("tbody", body)])),
+        class_="scroll",
+        tabindex="0",
     )
 
 

@@ -139,7 +139,12 @@ def feed(messages: Sequence[Observed], deliveries: Mapping[str, int], picked: in
         body = join(tag("td", cell) for cell in cells)
         rows.append(tag("tr", body, data_key=str(message.n), class_="picked" if message.n == picked else None))
     columns = join(tag("th", name, title=hint or None, scope="col") for name, hint in head)
-    return tag("div", tag("table", join([tag("thead", tag("tr", columns)), tag("tbody", join(rows))])), class_="scroll")
+    return tag(
+        "div",
+        tag("table", join([tag("thead", tag("tr", columns)), tag("tbody", join(rows))])),
+        class_="scroll",
+        tabindex="0",
+    )
 
 
 def message(found: Observed, deliveries: int, zone: str | None) -> Html:

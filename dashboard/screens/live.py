@@ -56,7 +56,11 @@ def show() -> None:
         database_body = card("database", _("Database"), meaning, how.database(settings))
     with feed:
         meaning = _("Every message on the topics, as the observer received it. This page opens no consumer.")
-        feed_body = card("feed", _("Pulsar feed"), meaning, how.feed(settings, None, None))
+        wanted = feed_controls.wanted()
+        feed_body = card("feed", _("Pulsar feed"), meaning, how.feed(settings, wanted.topic, wanted.search))
+        with feed_body:
+            feed_controls.show()
+            feed_body = st.container()
     chart, reconciliation = st.columns([1.62, 1])
     with chart:
         meaning = _(
@@ -95,7 +99,7 @@ def _tick(slots: Slots) -> None:
 
 
 def _feed(zone: str | None) -> None:
-    wanted = feed_controls.show()
+    wanted = feed_controls.wanted()
     refresher, state = resources.refresher(), st.session_state
     feed, deliveries = refresher.feed, refresher.database.deliveries_of
     shown = feed_controls.messages(wanted, feed)

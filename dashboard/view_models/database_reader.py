@@ -70,6 +70,9 @@ class DatabaseReader:
             self._timed, self._last_seq = {}, 0  # the tables were emptied
         self._time(connection)
         outbox = tuple(queries.recent_outbox(connection, ROWS))
+        if not self.state.version:  # the first count reads whole tables: the rows are shown before
+            commissions = tuple(queries.recent_commissions(connection, ROWS))
+            self.state = replace(self.state, version=1, commissions=commissions, outbox=outbox)
         read = replace(
             self.state,
             problem=None,
@@ -84,7 +87,7 @@ class DatabaseReader:
             timed=tuple(self._timed.values()),
         )
         self._heads, self._feed_ids, self._looked = heads, feed_ids, time.monotonic()
-        if read != self.state or read.version == 0:
+        if read != self.state:
             self.state = replace(read, version=self.state.version + 1)
 
     def _time(self, connection: Connection) -> None:

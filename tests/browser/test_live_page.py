@@ -1,69 +1,254 @@
-"""The page in headless Chromium, on a running stack: a command is issued and its way appears."""
+"""The live page in headless Chromium, on a running stack: a command is issued and its way appears."""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator
+import re
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
+from application import Application
 from scenarios import end_to_end
 from settings import Settings
 from stacks import faults
+from tests.browser.conftest import SIZES, SOON_MS, Open
 
 pytestmark = pytest.mark.browser
-QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
-SOON_MS = 20_000
+
+WORDS = {
+    "en-US": {
+        "calculate": "Calculate",
+        "again": "Same again",
+        "approve": "Approve",
+        "load": "Load",
+        "start": "Start the load",
+        "cancel": "Cancel",
+        "how": "Show me how",
+        "refused": "Refused, nothing was written",
+        "notified": "Notified after",
+        "equal": "nothing lost, nothing doubled",
+        "commands": "Commands",
+        "rate": "Per second",
+        "cancelled": "cancelled",
+        "filter": "type, key or id",
+        "pause": "Pause",
+        "topic": "Topic",
+        "none": "No message matches.",
+        "nav": "Trace",
+        "refresh": "Refresh the list",
+    },
+    "es-CO": {
+        "calculate": "Calcular",
+        "again": "Repetir el mismo",
+        "approve": "Aprobar",
+        "load": "Carga",
+        "start": "Iniciar la carga",
+        "cancel": "Cancelar",
+        "how": "Muéstreme cómo",
+        "refused": "Rechazado, no se escribió nada",
+        "notified": "Notificado tras",
+        "equal": "nada perdido, nada duplicado",
+        "commands": "Comandos",
+        "rate": "Por segundo",
+        "cancelled": "cancelada",
+        "filter": "tipo, clave o id",
+        "pause": "Pausa",
+        "topic": "Tópico",
+        "none": "Ningún mensaje coincide.",
+        "nav": "Traza",
+        "refresh": "Actualizar la lista",
+    },
+}
 
 
-@pytest.fixture(scope="module")
-def settings() -> Iterator[Settings]:
-    with end_to_end.running("embedded", private=True, without=()) as made:
-        yield made
+def press(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).click()
 
 
-@pytest.fixture(scope="module")
-def browser(missing: Callable[[str, str], None]) -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        missing("browser", "sudo apt-get install chromium")
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(
-            executable_path=chromium, args=[*QUIET, "--disable-component-update", "--disable-sync"]
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("language", WORDS)
+def test_a_command_is_answered_refused_the_second_time_and_approved(visit: Open, size: str, language: str) -> None:
+    say = WORDS[language]
+    seen = visit(size, language)
+    page = seen.go()
+    press(page, say["calculate"])
+    expect(page.get_by_text(say["notified"])).to_be_visible(timeout=SOON_MS)
+    press(page, say["again"])
+    expect(page.get_by_text(say["refused"])).to_be_visible(timeout=SOON_MS)
+    page.get_by_role("tab", name=say["approve"]).click()
+    press(page, say["refresh"])
+    expect(page.get_by_role("button", name=say["approve"], exact=True)).to_be_enabled(timeout=SOON_MS)
+    press(page, say["approve"])
+    expect(page.locator(".answer").get_by_text("APPROVED")).to_be_visible(timeout=SOON_MS)
+    expect(page.locator(".st-key-card-database").get_by_text("CommissionApproved").first).to_be_visible(timeout=SOON_MS)
+    expect(page.locator(".st-key-card-feed").get_by_text("CommissionApproved").first).to_be_visible(timeout=SOON_MS)
+    expect(page.get_by_text(say["equal"])).to_be_visible(timeout=SOON_MS)
+    seen.check()
+
+
+@pytest.mark.parametrize("language", WORDS)
+def test_a_load_shows_its_progress_and_is_cancelled(visit: Open, language: str) -> None:
+    say = WORDS[language]
+    seen = visit("wide", language)
+    page = seen.go()
+    page.get_by_role("tab", name=say["load"]).click()
+    page.get_by_role("spinbutton", name=say["commands"]).fill("5000")
+    page.get_by_role("spinbutton", name=say["commands"]).press("Enter")
+    press(page, say["start"])
+    press(page, say["cancel"])
+    expect(page.get_by_text(say["cancelled"])).to_be_visible(timeout=SOON_MS)
+    seen.check()
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("language", WORDS)
+def test_the_feed_is_filtered_paused_and_read(visit: Open, paged: Settings, size: str, language: str) -> None:
+    say = WORDS[language]
+    sent = end_to_end.run(paged)
+    seen = visit(size, language)
+    page = seen.go()
+    feed = page.locator(".st-key-card-feed")
+    expect(feed.locator("tbody tr").first).to_be_visible(timeout=SOON_MS)
+    filter_ = page.get_by_placeholder(say["filter"])
+    filter_.fill(sent.commission_id)
+    filter_.press("Enter")
+    expect(feed.locator("tbody tr")).to_have_count(2, timeout=SOON_MS)
+    feed.locator("button.pick").nth(1).click()
+    expect(feed.locator("tr.picked")).to_have_count(1, timeout=SOON_MS)
+    expect(feed.locator("pre")).to_contain_text(sent.commission_id)
+    filter_.fill("nothing-has-this-key")
+    filter_.press("Enter")
+    expect(feed.get_by_text(say["none"])).to_be_visible(timeout=SOON_MS)
+    filter_.fill("CommissionApproved")
+    filter_.press("Enter")
+    expect(feed.locator("tbody td:nth-child(2)").first).to_have_text("CommissionApproved", timeout=SOON_MS)
+    filter_.fill("")
+    filter_.press("Enter")
+    feed.get_by_text(say["pause"], exact=True).click()
+    expect(feed.get_by_role("switch").or_(feed.get_by_role("checkbox"))).to_be_checked(timeout=SOON_MS)
+    end_to_end.run(paged)
+    first = feed.locator("tbody tr").first.get_attribute("data-key")
+    expect(page.locator(".st-key-card-database tbody tr").first).to_be_visible()
+    assert feed.locator("tbody tr").first.get_attribute("data-key") == first
+    feed.get_by_text(say["pause"], exact=True).click()
+    expect(feed.locator("tbody tr").first).not_to_have_attribute("data-key", first or "", timeout=SOON_MS)
+    feed.get_by_role("combobox").click()
+    page.get_by_role("option", name="DLQ").click()
+    expect(feed.get_by_text(say["none"])).to_be_visible(timeout=SOON_MS)
+    seen.check()
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("language", WORDS)
+def test_every_action_shows_how_to_do_it_elsewhere(visit: Open, size: str, language: str) -> None:
+    say = WORDS[language]
+    seen = visit(size, language)
+    page = seen.go()
+    expect(page.locator(".st-key-card-database table").first).to_be_visible(timeout=SOON_MS)
+    for tab in (say["calculate"], say["approve"], say["load"]):
+        page.get_by_role("tab", name=tab).click()
+        popovers = page.get_by_role("button", name=re.compile(say["how"]))
+        for place in range(popovers.count()):
+            if not popovers.nth(place).is_visible():
+                continue
+            popovers.nth(place).click()
+            expect(page.get_by_test_id("stPopoverBody").get_by_text("./alpes").first).to_be_visible(timeout=SOON_MS)
+            page.keyboard.press("Escape")
+            expect(page.get_by_test_id("stPopoverBody")).to_be_hidden(timeout=SOON_MS)
+    seen.check()
+
+
+def test_what_is_being_typed_and_where_one_has_scrolled_stay(visit: Open, paged: Settings) -> None:
+    end_to_end.run(paged)
+    page = visit().go()
+    affiliate = page.get_by_role("textbox", name="Affiliate")
+    affiliate.fill("half a na")
+    card = page.locator(".st-key-card-feed")
+    expect(card.locator("pre")).to_be_visible(timeout=SOON_MS)
+    card.evaluate("element => { element.scrollTop = 60 }")
+    before = card.locator("tbody tr").first.get_attribute("data-key") or ""
+    end_to_end.run(paged)
+    expect(card.locator("tbody tr").first).not_to_have_attribute("data-key", before, timeout=SOON_MS)
+    assert affiliate.input_value() == "half a na"
+    assert card.evaluate("element => element.scrollTop") == 60
+
+
+def test_a_new_row_is_marked_and_the_others_are_the_same_elements(visit: Open, paged: Settings) -> None:
+    end_to_end.run(paged)
+    page = visit().go()
+    rows = page.locator(".st-key-card-feed tbody tr")
+    expect(rows.first).to_be_visible(timeout=SOON_MS)
+    rows.first.evaluate("row => { row.mine = true }")
+    with page.expect_event("console", lambda message: message.text == "marked", timeout=SOON_MS):
+        page.evaluate(
+            """() => new MutationObserver((changes) => {
+                 if (document.querySelector('.st-key-card-feed tr[data-new]')) console.log('marked');
+               }).observe(document.querySelector('.st-key-card-feed'), {subtree: true, childList: true, attributes: true})"""
         )
-        yield found
-        found.close()
+        end_to_end.run(paged)
+    assert page.evaluate("[...document.querySelectorAll('.st-key-card-feed tbody tr')].some((row) => row.mine)")
 
 
-@pytest.fixture(params=[(1440, 900), (390, 844)], ids=["wide", "narrow"])
-def page(request: pytest.FixtureRequest, browser: Browser, settings: Settings) -> Iterator[Page]:
-    width, height = request.param
-    found = browser.new_page(viewport={"width": width, "height": height})
-    found.goto(f"http://{settings.bind}:{settings.dashboard_port}")
-    expect(found.get_by_text("3 · Live Pulsar feed")).to_be_visible(timeout=SOON_MS)
-    yield found
-    found.close()
+def test_the_page_can_be_used_by_keyboard(visit: Open) -> None:
+    page = visit().go()
+    page.get_by_role("textbox", name="Gross amount").focus()
+    page.keyboard.press("Control+A")
+    page.keyboard.type("250.00")
+    page.keyboard.press("Enter")
+    expect(page.locator(".answer").get_by_text("25.00 USD")).to_be_visible(timeout=SOON_MS)
+    link = page.locator(".answer a").last
+    link.focus()
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"/trace\?id="), timeout=SOON_MS)
 
 
-def test_a_command_is_answered_refused_the_second_time_and_approved(page: Page) -> None:
-    page.get_by_role("button", name="Calculate", exact=True).click()
-    expect(page.get_by_text("Written: the commission (version 1)")).to_be_visible(timeout=SOON_MS)
-    page.get_by_role("button", name="Same again").click()
-    expect(page.get_by_text("Refused, nothing was written")).to_be_visible(timeout=SOON_MS)
-    page.get_by_role("tab", name="Approve").click()
-    page.get_by_role("button", name="Approve", exact=True).click()
-    expect(page.get_by_text("Written: the commission (version 2)")).to_be_visible(timeout=SOON_MS)
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-
-
-def test_a_part_that_is_down_is_shown_as_down(page: Page, settings: Settings) -> None:
-    faults.kill(settings, "broker", hold_s=60)
+def test_a_part_that_is_down_is_shown_as_down(visit: Open, paged: Settings) -> None:
+    seen = visit()
+    page = seen.go()
+    faults.kill(paged, "broker", hold_s=120)
     try:
-        expect(page.get_by_text("broker is down: held down by a kill")).to_be_visible(timeout=SOON_MS)
-        page.get_by_role("button", name="Calculate", exact=True).click()
-        expect(page.get_by_text("Written: the commission (version 1)")).to_be_visible(timeout=SOON_MS)
+        expect(page.get_by_text("broker is down").first).to_be_visible(timeout=SOON_MS)
+        press(page, "Calculate")
+        expect(page.get_by_text("Committed in")).to_be_visible(timeout=SOON_MS)
+        expect(page.locator(".st-key-card-reconciliation .verdict.bad")).to_be_visible(timeout=SOON_MS)
+        expect(page.get_by_text("The events that differ")).to_be_visible(timeout=SOON_MS)
+        seen.check()
     finally:
-        faults.release(settings, "broker")
-    expect(page.get_by_text("broker is down")).to_be_hidden(timeout=SOON_MS)
-    assert page.get_by_text("Traceback").count() == 0
+        faults.release(paged, "broker")
+    expect(page.get_by_text("broker is down").first).to_be_hidden(timeout=SOON_MS)
+    expect(page.get_by_text("nothing lost, nothing doubled")).to_be_visible(timeout=SOON_MS)
+    expect(page.locator(".scatter .fault").first).to_be_visible(timeout=SOON_MS)
+
+
+def test_ten_open_pages_add_no_subscription(visit: Open, paged: Settings) -> None:
+    """Nothing of the page is connected to the broker: only its host's other parts are."""
+    import psutil
+
+    from stacks.supervisor import Supervisor
+
+    for _ in range(10):
+        visit().go()
+    with Application(paged, pool_size=1):
+        pid = Supervisor(paged).pid("dashboard")
+    peers = [one.raddr for one in psutil.Process(pid).net_connections() if one.raddr and one.status == "ESTABLISHED"]
+    assert paged.broker_port not in [peer.port for peer in peers]
+
+
+@pytest.mark.native
+def test_the_page_on_the_real_parts_and_one_kill(visit: Open, native_page: Settings) -> None:
+    seen = visit(settings=native_page)
+    page = seen.go()
+    expect(page.locator(".stack")).to_contain_text(
+        re.compile("NATIVE.*MySQL 8.*Debezium 1.9.7.*Pulsar 4.2"), timeout=SOON_MS
+    )
+    press(page, "Calculate")
+    expect(page.get_by_text("Notified after")).to_be_visible(timeout=SOON_MS)
+    faults.kill(native_page, "database", hold_s=8)
+    expect(page.get_by_text("database is down").first).to_be_visible(timeout=SOON_MS)
+    press(page, "Calculate")
+    expect(page.get_by_text("Not written")).to_be_visible(timeout=SOON_MS)
+    assert page.locator(".st-key-card-database tbody tr").count() > 0, "the last that was read stays"
+    expect(page.get_by_text("database is down").first).to_be_hidden(timeout=60_000)
+    press(page, "Calculate")
+    expect(page.get_by_text("Notified after")).to_be_visible(timeout=120_000)
+    seen.check()

@@ -1,0 +1,121 @@
+"""A browser, pages in it, and what they may not show."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+
+from scenarios import end_to_end
+from settings import Settings
+from settings.model import REPOSITORY
+from tests.conftest import native_ready
+
+QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
+SOON_MS = 30_000
+FIRST_MS = 90_000
+"""For a page to be there at all: a browser that draws ten of them has its hands full."""
+ALLOWED = json.loads((Path(__file__).parent / "allowed.json").read_text(encoding="utf-8"))
+"""What Streamlit's own page causes, each with its upstream report; `rules` are axe-core's, `console` parts of a message."""
+SIZES = {"wide": (1440, 900), "narrow": (390, 844)}
+SCREENSHOTS = os.environ.get("ALPES_SCREENSHOTS")
+"""Set to anything, pictures of the pages are written to docs/screenshots."""
+
+
+@pytest.fixture(scope="session")
+def paged() -> Iterator[Settings]:
+    """A running embedded stack of the tests' own, with its page."""
+    with end_to_end.running("embedded", private=True, without=()) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def browser(missing: Callable[[str, str], None]) -> Iterator[Browser]:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        missing("browser", "sudo apt-get install chromium")
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(
+            executable_path=chromium, args=[*QUIET, "--disable-component-update", "--disable-sync"]
+        )
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def native_page(missing: Callable[[str, str], None]) -> Iterator[Settings]:
+    """A running native stack of the test's own, with its page."""
+    native_ready(missing)
+    with end_to_end.running("native", private=True, without=()) as made:
+        yield made
+
+
+@dataclass
+class Visit:
+    """A page open in a browser of its own, and what it complained of."""
+
+    page: Page
+    settings: Settings
+    complaints: list[str] = field(default_factory=list)
+
+    def go(self, path: str = "") -> Page:
+        self.page.goto(f"http://{self.settings.bind}:{self.settings.dashboard_port}/{path}")
+        expect(self.page.locator(".st-key-frame .chip").first).to_be_visible(timeout=FIRST_MS)
+        return self.page
+
+    def listen(self, message: ConsoleMessage) -> None:
+        text = f"{message.text} {message.location.get('url', '')}"
+        if message.type == "error" and not any(part in text for one in ALLOWED["console"] for part in one["contains"]):
+            self.complaints.append(text)
+
+    def check(self) -> None:
+        """No sideways scrolling, no error in the console, nothing axe-core objects to in our markup, no traceback."""
+        assert self.complaints == []
+        assert self.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        assert self.page.get_by_text("Traceback").count() == 0
+        assert self.page.get_by_test_id("stException").count() == 0
+        rules = {one["id"] for one in ALLOWED["rules"]}
+        found = Axe().run(self.page, options={"resultTypes": ["violations"]}).response["violations"]
+        assert [
+            (one["id"], [node["html"][:200] for node in one["nodes"]]) for one in found if one["id"] not in rules
+        ] == []
+
+    def picture(self, name: str) -> None:
+        if SCREENSHOTS:
+            folder = REPOSITORY / "docs" / "screenshots"
+            folder.mkdir(parents=True, exist_ok=True)
+            self.page.screenshot(path=folder / f"{name}.png")
+
+
+Open = Callable[..., Visit]
+
+
+@pytest.fixture
+def visit(browser: Browser, paged: Settings) -> Iterator[Open]:
+    """`visit(size, language, scheme)`: a new visitor; `settings` names another stack than the tests' own embedded one."""
+    contexts: list[BrowserContext] = []
+
+    def act(size: str = "wide", language: str = "en-US", scheme: str = "light", settings: Settings = paged) -> Visit:
+        width, height = SIZES[size]
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            locale=language,
+            color_scheme="dark" if scheme == "dark" else "light",
+            accept_downloads=True,
+        )
+        contexts.append(context)
+        made = Visit(context.new_page(), settings)
+        made.page.on("console", made.listen)
+        made.page.on("pageerror", lambda error: made.complaints.append(str(error)))
+        return made
+
+    yield act
+    for context in contexts:
+        context.close()
