@@ -20,7 +20,7 @@ CALCULATE = '[data-testid="stFormSubmitButton"] button'
 
 
 def press(page: Page, key: str) -> None:
-    page.locator(f".st-key-{key} button").first.click(timeout=SOON_MS)
+    page.locator(f".st-key-{key} button:visible").first.click(timeout=SOON_MS)
 
 
 def follow(page: Page, step: str) -> None:

@@ -30,7 +30,7 @@ def own() -> Iterator[Settings]:
 
 
 def press(page: Page, key: str) -> None:
-    page.locator(f".st-key-{key} button").first.click(timeout=SOON_MS)
+    page.locator(f".st-key-{key} button:visible").first.click(timeout=SOON_MS)
 
 
 @pytest.mark.parametrize("size", SIZES)

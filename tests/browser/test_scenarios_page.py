@@ -24,7 +24,7 @@ SAYS = {
 
 
 def press(page: Page, key: str) -> None:
-    page.locator(f".st-key-{key} button").first.click(timeout=SOON_MS)
+    page.locator(f".st-key-{key} button:visible").first.click(timeout=SOON_MS)
 
 
 def finished(page: Page) -> None:
