@@ -91,6 +91,8 @@ class Visit:
 
     def picture(self, name: str) -> None:
         if SCREENSHOTS:
+            self.page.mouse.move(0, 0)
+            expect(self.page.get_by_test_id("stTooltipContent")).to_have_count(0, timeout=SOON_MS)
             folder = REPOSITORY / "docs" / "screenshots"
             folder.mkdir(parents=True, exist_ok=True)
             self.page.screenshot(path=folder / f"{name}.png")
