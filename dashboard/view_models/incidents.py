@@ -8,12 +8,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import psutil
 
 from dashboard.view_models.reconciling import Counts, counts
 from dashboard.view_models.refresher import Refresher
+from db import queries
+from db.errors import DatabaseUnavailable
 from settings import Settings
 from stacks import faults, health, source_control
 from stacks.supervisor import NotRunning, PartUnknown, Supervisor
@@ -88,11 +91,9 @@ class Incidents:
         faults.release(self._settings, part)
 
     def _begin(self, part: str, action: str, hold_s: float, act: Callable[[], object]) -> None:
-        self._refresher.look()
-        before = counts(self._refresher.database, self._refresher.feed)
         with self._lock:
             self._count += 1
-            made = Incident(self._count, part, action, hold_s, time.time(), before=before)
+            made = Incident(self._count, part, action, hold_s, time.time())
             self._found[made.n] = made
             for n in sorted(self._found)[:-KEPT]:
                 del self._found[n]
@@ -101,12 +102,13 @@ class Incidents:
     def _follow(self, made: Incident, act: Callable[[], object]) -> None:
         try:
             pid = 0 if made.part == "source" else Supervisor(self._settings).pid(made.part)
+            self._note(made, before=self._counted())
             done = threading.Thread(target=self._act, args=(made, act), daemon=True)
             done.start()
             self._until(lambda: self._gone(made, pid, done), DOWN_WITHIN_S, "did not go down")
             self._note(made, down_at=time.time())
             self._until(lambda: not done.is_alive() and self._well(made.part, pid), self._patience(made), "is not back")
-            back = counts(self._refresher.database, self._refresher.feed)
+            back = self._counted()
             self._note(made, back_at=time.time(), back=back)
             self._until(lambda: self._all_there(back), ARRIVES_WITHIN_S, "events are missing")
             after = counts(self._refresher.database, self._refresher.feed)
@@ -114,6 +116,14 @@ class Incidents:
         except Exception as error:
             # Told on the page in words, whatever it was.
             self._note(made, problem=str(error) or type(error).__name__, over=True)
+
+    def _counted(self) -> Counts:
+        """With the events committed by now, not by the readers' last look: they are what has to arrive."""
+        self._refresher.look()
+        found = counts(self._refresher.database, self._refresher.feed)
+        with suppress(DatabaseUnavailable), self._refresher.application.reading() as connection:
+            found = replace(found, committed=queries.count_outbox(connection))
+        return found
 
     def _act(self, made: Incident, act: Callable[[], object]) -> None:
         try:
