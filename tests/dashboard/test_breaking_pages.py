@@ -54,8 +54,9 @@ def test_a_scenario_is_started_in_a_process_of_its_own_and_stopped(home: Setting
     until(lambda: runner.current(home) is not None, WAIT_S, "the run began")
     run_id = runner.current(home)
     assert run_id is not None
+    until(lambda: bool(resources.runs_reader().moments(run_id)), WAIT_S, "it said its first word")
     assert journal.moments(home, run_id)[0].data["seed"] == 5
-    until(lambda: (resources.runs().look().value or app) != app and _current() == run_id, WAIT_S, "the page knows")
+    until(lambda: _current() == run_id, WAIT_S, "the page knows")
     app.run()
     assert app.button(key="run-replay").disabled
     app.button(key="stop-run").click().run()
