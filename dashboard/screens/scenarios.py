@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from functools import partial
 
@@ -219,7 +218,7 @@ def _downloads(result: Result) -> None:
     )
     st.download_button(
         "JSON",
-        lambda: json.dumps(result.to_json(), indent=2).encode(),
+        reader.as_json(result),
         f"{stem}.json",
         "application/json",
         help=_("The same for a program."),

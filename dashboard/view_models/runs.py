@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ class RunsReader:
         self._history: tuple[Run, ...] = ()
         self._lock = threading.Lock()
         self._results: OrderedDict[str, Result] = OrderedDict()
+        self._json: dict[str, bytes] = {}
         self._moments: dict[str, list[Moment]] = {}
 
     def read(self) -> RunsState:
@@ -77,6 +79,14 @@ class RunsReader:
                 while len(self._results) > KEPT:
                     self._results.popitem(last=False)
         return found
+
+    def as_json(self, found: Result) -> bytes:
+        """Made once: the same bytes keep the same address in the page, so that drawing it anew ends no download."""
+        with self._lock:
+            made = self._json.get(found.run_id)
+            if made is None:
+                self._json = {found.run_id: (made := json.dumps(found.to_json(), indent=2).encode())}
+            return made
 
     def evidence(self, run_id: str) -> bytes:
         """The HTML, made now and kept beside the run's records. Raises LookupError."""

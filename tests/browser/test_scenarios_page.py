@@ -49,6 +49,9 @@ def test_a_run_is_seen_by_every_page_judged_and_taken_away(
     finished(page)
     finished(beside)
     seen.check()
+    # The history is read a moment later, and the page is drawn once more then: a download begun before would be cancelled.
+    row = page.locator(".st-key-card-history tbody tr").first
+    expect(row.locator(".PASS")).to_be_visible(timeout=SOON_MS)
     _taken_away(page, tmp_path, language)
     if size == "wide":
         seen.picture(f"scenarios-{language}")
