@@ -12,6 +12,8 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
 from dashboard.i18n import DOMAIN, LANGUAGES, LOCALE
+from dashboard.view_models.scenario_words import CHAOS
+from scenarios.catalogue import scenarios
 
 KEYWORDS = {"_": None, "N_": None}
 HERE = Path(__file__).parent
@@ -24,7 +26,14 @@ def extracted() -> Catalog:
         HERE, method_map=[("**.py", "python")], keywords=KEYWORDS
     ):
         found.add(message, locations=[(name, 1)], auto_comments=comments)
+    for message in sorted(of_scenarios()):
+        found.add(message)
     return found
+
+
+def of_scenarios() -> set[str]:
+    """What each scenario declares of itself, in English, in `scenarios/catalogue`."""
+    return {text for each in scenarios().values() for text in (each.quality, each.hypothesis, each.breaks)} | set(CHAOS)
 
 
 def path(language: str) -> Path:

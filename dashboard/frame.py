@@ -13,7 +13,7 @@ from dashboard import access, i18n, resources
 from dashboard.components import lights, live_html
 from dashboard.guard import guarded
 from dashboard.i18n import _
-from dashboard.screens import all_pages
+from dashboard.screens import all_pages, guide
 
 ASSETS = Path(__file__).parent / "assets"
 
@@ -24,6 +24,7 @@ def run() -> None:
     _choose_language()
     st.html(ASSETS / "frame.css")
     st.html(ASSETS / "live.css")
+    st.html(ASSETS / "break.css")
     st.logo(str(ASSETS / "logo.svg"), size="large")
     if not access.granted(resources.settings()):
         return
@@ -33,6 +34,7 @@ def run() -> None:
     ]
     st.session_state["pages"] = {spec.path: page for spec, page in zip(all_pages(), pages, strict=True)}
     chosen = st.navigation(pages, position="top")
+    guide.note_answer()
     with st.container(key="frame", horizontal=True):
         bar = st.container(width="content")
         _language_switch()

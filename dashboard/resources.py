@@ -5,10 +5,19 @@ from __future__ import annotations
 import streamlit as st
 
 from application import Application
+from dashboard.view_models import operations, tour
+from dashboard.view_models.actions import Actions
+from dashboard.view_models.background import Background
+from dashboard.view_models.incidents import Incidents
 from dashboard.view_models.load import Load
 from dashboard.view_models.reconciling import Judge, MissingIds
 from dashboard.view_models.refresher import Refresher
+from dashboard.view_models.runs import RunsReader, RunsState
+from db.queries import DeadLetterRow
 from settings import Settings, load
+from stacks.source_control import SourceReport
+from stacks.status import Status
+from stacks.topics import TopicReport
 from telemetry import tracing
 from telemetry.metrics import Writer
 
@@ -60,3 +69,48 @@ def rendered() -> dict[tuple[object, ...], tuple[object, str]]:
 def figures() -> dict[tuple[object, ...], tuple[object, dict[str, object]]]:
     """(what, language, zone) → (version, figure), likewise."""
     return {}
+
+
+@st.cache_resource(show_spinner=False)
+def actions() -> Actions:
+    return Actions()
+
+
+@st.cache_resource(show_spinner=False)
+def incidents() -> Incidents:
+    return Incidents(settings(), refresher())
+
+
+@st.cache_resource(show_spinner=False)
+def runs_reader() -> RunsReader:
+    return RunsReader(settings(), application())
+
+
+@st.cache_resource(show_spinner=False)
+def runs() -> Background[RunsState]:
+    return Background("runs", runs_reader().read, 0.5)
+
+
+@st.cache_resource(show_spinner=False)
+def tour_facts() -> Background[tour.TourFacts]:
+    return Background("tour", lambda: tour.read(settings(), application()), 1.0)
+
+
+@st.cache_resource(show_spinner=False)
+def status() -> Background[Status]:
+    return Background("status", lambda: operations.status(settings()), 4.0)
+
+
+@st.cache_resource(show_spinner=False)
+def topics() -> Background[tuple[TopicReport, ...]]:
+    return Background("topics", lambda: operations.topics(settings()), 2.0)
+
+
+@st.cache_resource(show_spinner=False)
+def source() -> Background[SourceReport | None]:
+    return Background("source", lambda: operations.source(settings()), 2.0)
+
+
+@st.cache_resource(show_spinner=False)
+def dead_letters() -> Background[tuple[DeadLetterRow, ...]]:
+    return Background("dead letters", lambda: operations.dead_letters(application()), 2.0)

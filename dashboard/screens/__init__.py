@@ -21,10 +21,13 @@ class PageSpec:
 
 def all_pages() -> tuple[PageSpec, ...]:
     """In the order of the navigation; the first is home."""
-    from dashboard.screens import latency, live, trace
+    from dashboard.screens import guide, latency, live, operations, scenarios, trace
 
     return (
         live.PAGE,
         trace.PAGE,
         latency.PAGE,
+        scenarios.PAGE,
+        operations.PAGE,
+        guide.PAGE,
     )

@@ -29,6 +29,7 @@ WATCHED_S = 5.0
 VERSIONS_S = 60.0
 SAMPLES = 3600
 DOUBT_S = 30.0
+HISTORY_S = 3600.0
 
 
 class Refresher:
@@ -40,6 +41,7 @@ class Refresher:
         self.observer = ObserverReader(settings)
         self.reader = DatabaseReader(application)
         self.fault_history = faults.FaultHistory()
+        self._told = faults.Told(settings)
         self._health = HealthState()
         self._versions_at = 0.0
         self._samples: deque[Sample] = deque(maxlen=SAMPLES)
@@ -117,7 +119,9 @@ class Refresher:
         found = health.check(self.settings, self.application.engine)
         parts = tuple(part for part in found if part.part != "dashboard")  # whoever reads this sees that it answers
         leases = faults.leases(self.settings)
-        self.fault_history.note(leases, {part.part: part.light for part in parts}, time.time())
+        now = time.time()
+        lights = {part.part: part.light for part in parts}
+        self.fault_history.note(leases, lights, now, self._told.read(now - HISTORY_S))
         before = self._health
         if (parts, leases, versions) != (before.parts, before.leases, before.versions) or not before.version:
             self._health = HealthState(before.version + 1, parts, leases, versions)

@@ -77,6 +77,8 @@ class Visit:
 
     def check(self) -> None:
         """No sideways scrolling, no error in the console, nothing axe-core objects to in our markup, no traceback."""
+        self.page.mouse.move(0, 0)  # a tooltip of Streamlit's stands outside every landmark
+        expect(self.page.get_by_test_id("stTooltipContent")).to_have_count(0, timeout=SOON_MS)
         assert self.complaints == []
         assert self.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         assert self.page.get_by_text("Traceback").count() == 0
@@ -89,6 +91,8 @@ class Visit:
 
     def picture(self, name: str) -> None:
         if SCREENSHOTS:
+            self.page.mouse.move(0, 0)
+            expect(self.page.get_by_test_id("stTooltipContent")).to_have_count(0, timeout=SOON_MS)
             folder = REPOSITORY / "docs" / "screenshots"
             folder.mkdir(parents=True, exist_ok=True)
             self.page.screenshot(path=folder / f"{name}.png")

@@ -1,0 +1,129 @@
+"""Each part with Kill and Restart, both confirmed before, and what happened after."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from dashboard import resources
+from dashboard.components import incident_list, live_html
+from dashboard.components.confirm import confirm
+from dashboard.components.lights import SIGNS
+from dashboard.components.markup import Html, empty, join, notice, tag
+from dashboard.i18n import _, number
+from dashboard.view_models import how_to_break as how
+from dashboard.view_models import words
+from stacks.faults import LONGEST_S
+from stacks.health import PartHealth
+
+HOLD_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    lights: Mapping[str, DeltaGenerator]
+    after: DeltaGenerator
+    parts: tuple[str, ...]
+
+
+def show(body: DeltaGenerator) -> Slots:
+    """The buttons stand still; lights and incidents are drawn by `tick`."""
+    with body:
+        wide, after = st.columns([1, 1.1])
+        with wide:
+            parts = breakable()
+            if not parts:
+                live_html.show(empty(_("looking at the parts…")), "parts_empty")
+            lights = {part: _row(part) for part in parts}
+    return Slots(lights, after.container(), parts)
+
+
+def breakable() -> tuple[str, ...]:
+    """Those that run as processes of this instance, and the source; SQLite is a file, and lives in whoever opens it."""
+    embedded = resources.settings().stack == "embedded"
+    names = (part.part for part in resources.refresher().health.parts)
+    return tuple(name for name in names if not (embedded and name == "database"))
+
+
+def tick(slots: Slots) -> None:
+    health = resources.refresher().health
+    if breakable() != slots.parts:
+        st.rerun()
+    for part in health.parts:
+        if part.part in slots.lights:
+            with slots.lights[part.part]:
+                live_html.show(_light(part), f"light-{part.part}")
+    with slots.after:
+        _held()
+        live_html.show(incident_list.incidents(resources.incidents().newest(), live_html.zone()), "incidents")
+
+
+def _row(part: str) -> DeltaGenerator:
+    settings = resources.settings()
+    with st.container(key=f"row-part-{part}", horizontal=True):
+        light = st.container()
+        if part != "source":
+            confirm(
+                _("Kill"),
+                f"kill-{part}",
+                _("**Kill the {part}?** Its process gets SIGKILL: no goodbye, no flush.").format(part=words.part(part)),
+                _("Kill it now"),
+                resources.incidents().kill,
+                (part,),
+                partial(how.kill, settings),
+                partial(_hold, part),
+            )
+        confirm(
+            _("Restart"),
+            f"restart-{part}",
+            _("**Restart the {part}?** It is asked to end, and started again.").format(part=words.part(part)),
+            _("Restart it now"),
+            resources.incidents().restart,
+            (part,),
+            partial(how.restart, settings),
+        )
+    return light
+
+
+def _hold(part: str) -> float:
+    return st.number_input(
+        _("Seconds it is held down"),
+        0.0,
+        LONGEST_S,
+        HOLD_S,
+        5.0,
+        format="%g",
+        key=f"hold-{part}",
+        help=_("It comes back by itself when they are over, even if this page is closed."),
+    )
+
+
+def _light(part: PartHealth) -> Html:
+    sign, colour = SIGNS[part.light]
+    name = tag("strong", words.part(part.part), title=words.part_hint(part.part))
+    detail = tag("span", f" {words.sentence(part.detail)}", class_="soft clip")
+    return tag("div", join([tag("span", f"{sign} ", class_=colour), name, detail]))
+
+
+def _held() -> None:
+    """Those that are held down now, each with a button that ends it."""
+    for part, lease in resources.refresher().health.leases.items():
+        down = next((one for one in resources.refresher().health.parts if one.part == part), None)
+        if down is None or not down.detail.startswith("held down"):
+            continue
+        with st.container(key=f"row-held-{part}", horizontal=True):
+            sentence = _("{part} is held down").format(part=words.part(part))
+            live_html.show(notice(sentence), f"held-{part}")
+            st.button(
+                _("Let it come back now"),
+                key=f"release-{part}",
+                on_click=resources.incidents().release,
+                args=(part,),
+                help=_("Ends the lease of {n} s before its time.").format(
+                    n=number(lease.expires_at - lease.started_at)
+                ),
+            )

@@ -1,0 +1,180 @@
+"""Tables and sentences of the operations page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from dashboard.components.lights import SIGNS
+from dashboard.components.markup import Html, empty, facts, join, notice, table, tag, trace_link
+from dashboard.i18n import _, clock, instant, number
+from dashboard.view_models import operations, words
+from db.queries import DeadLetterRow
+from stacks.health import PartHealth
+from stacks.jobs import Job
+from stacks.source_control import SourceReport
+from stacks.status import Status
+from stacks.topics import TopicReport
+
+PAYLOAD = 4000
+"""Characters of a dead letter's payload shown."""
+
+
+def source(report: SourceReport, problem: str | None) -> Html:
+    intents = {"run": _("run"), "stopped": _("stopped"), "deleted": _("deleted")}
+    how = _("runs") if report.running else _("does not run") if report.exists else _("does not exist")
+    pairs: list[tuple[str, object]] = [
+        (_("status"), tag("span", how, class_="ok" if report.running else "bad")),
+        (_("asked for"), tag("span", intents.get(report.intent, report.intent), title=_("The watcher keeps to it."))),
+        (_("behind"), _("{n} outbox rows not seen on Pulsar yet").format(n=number(report.behind))),
+        (_("received · written"), f"{number(report.received)} · {number(report.written)}"),
+        (_("restarts"), number(report.restarts)),
+        (_("topic"), tag("span", report.topic, class_="mono")),
+        (_("connector"), tag("span", f"{report.name} · {report.connector}", class_="mono")),
+    ]
+    if report.error:
+        pairs.insert(1, (_("error"), tag("span", report.error, class_="bad")))
+    return join([unread(problem), facts(pairs)])
+
+
+def relay(health: PartHealth | None, checkpoint: int | None, head: int | None) -> Html:
+    sentence = _(
+        "The embedded stack has no Debezium source. Its relay does the same work: it reads the outbox in the order of seq and publishes each row in Debezium's envelope, on the same topic."
+    )
+    pairs: list[tuple[str, object]] = []
+    if health is not None:
+        sign, colour = SIGNS[health.light]
+        pairs.append((_("status"), tag("span", f"{sign} {words.sentence(health.detail)}", class_=colour)))
+    pairs.append(
+        (_("capture watermark"), tag("span", number(checkpoint), title=_("Highest outbox seq seen on Pulsar.")))
+    )
+    pairs.append((_("outbox head"), tag("span", number(head), title=_("Highest seq the database has given."))))
+    return join([tag("p", sentence), facts(pairs)])
+
+
+def parts(status: Status, problem: str | None) -> Html:
+    head = (
+        (_("part"), ""),
+        (_("how it is"), _("Judged by whether it answers and how far it is behind, never by a status word.")),
+        (_("version"), ""),
+        ("pid", _("Id of its process.")),
+        (_("memory"), _("Proportional set size: shared pages count in part.")),
+    )
+    rows = []
+    for part in status.parts:
+        sign, colour = SIGNS[part.light]
+        how = words.sentence(part.detail) if part.detail else part.process.lower()
+        if part.name == "supervisord":
+            how = _("starts the parts, and starts them again")
+        name = tag("strong", words.part(part.name), title=words.part_hint(part.name) or None)
+        rows.append(
+            (
+                part.name,
+                (
+                    join([tag("span", f"{sign} ", class_=colour), name]),
+                    tag("span", how, class_="soft clip", title=how),
+                    _version(part.name, status),
+                    tag("span", part.pid or "—", class_="mono"),
+                    f"{number(part.memory_mb)} MB" if part.pid else "—",
+                ),
+            )
+        )
+    total = _("{n} MB in all · {home}").format(n=number(status.memory_mb), home=status.home)
+    return join([unread(problem), table(head, rows), tag("p", total, class_="soft")])
+
+
+def _version(part: str, status: Status) -> str:
+    """Database, capture and broker have one of their own; what is written here runs from this repository."""
+    base = part.partition("-")[0]
+    name = {"source": "capture", "relay": "capture"}.get(base, base)
+    return status.versions.get(name, "")
+
+
+def topics(found: Sequence[TopicReport], problem: str | None, waiting: int | None) -> Html:
+    head = (
+        (_("topic"), _("Where messages are kept. Bold: where capture publishes.")),
+        (_("messages"), _("Published since the topic was made.")),
+        (_("producers"), _("Connected now.")),
+        (_("subscription"), _("Its place in the topic is kept by the broker (its cursor).")),
+        (_("backlog"), _("Messages it has not acknowledged.")),
+        (_("consumers"), _("Connected now.")),
+    )
+    rows = []
+    for topic in found:
+        name = topic.name.rpartition("/")[2]
+        shown = tag("strong" if topic.live else "span", name, title=topic.name)
+        first = (shown, number(topic.messages), number(topic.producers))
+        for place, each in enumerate(topic.subscriptions or [None]):
+            lead = first if place == 0 else ("", "", "")
+            rest: tuple[object, ...] = ("—", "—", "—")
+            if each is not None:
+                backlog = tag("span", number(each.backlog), class_="warn" if each.backlog else None)
+                rest = (tag("span", each.name, title=each.type), backlog, number(each.consumers))
+            rows.append((f"{topic.name}-{place}", (*lead, *rest)))
+    note: object = ""
+    if found and found[0].source == "observer":
+        sentence = _(
+            "pulsar-lite has no admin REST: messages are those the observer saw, and it tells no backlog. Committed and not notified yet: {n}."
+        )
+        note = tag("p", sentence.format(n=number(waiting)), class_="soft")
+    return join([unread(problem), table(head, rows) if rows else empty(_("There is no topic yet.")), note])
+
+
+def letters(found: Sequence[DeadLetterRow], picked: int | None, zone: str | None) -> Html:
+    head = (
+        ("seq", _("Click one to read it.")),
+        (_("reason"), _("Why it cannot be processed.")),
+        (_("topic"), ""),
+        (_("attempts"), _("How often the worker tried before it set the message aside.")),
+        (_("set aside"), ""),
+        (_("sent again"), ""),
+    )
+    columns = join(tag("th", name, title=hint or None, scope="col") for name, hint in head)
+    rows = []
+    for letter in found:
+        pick = tag("button", letter.seq, class_="pick mono", data_pick=str(letter.seq), type="button")
+        again = clock(letter.requeued_at, zone)[:8] if letter.requeued_at else tag("span", _("no"), class_="warn")
+        at = clock(letter.dead_lettered_at, zone)[:8]
+        cells = (pick, letter.reason, letter.topic.rpartition("/")[2], letter.attempts, at, again)
+        body = join(tag("td", cell) for cell in cells)
+        rows.append(tag("tr", body, data_key=str(letter.seq), class_="picked" if letter.seq == picked else None))
+    return tag("div", tag("table", join([tag("thead", tag("tr", columns)), tag("tbody", join(rows))])), class_="scroll")
+
+
+def letter(found: DeadLetterRow) -> Html:
+    value = operations.payload(found)
+    shown = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+    pairs: list[tuple[str, object]] = [
+        (_("reason"), f"{found.reason} · {found.detail}"),
+        (_("message"), tag("span", f"{found.topic} · {found.message_id}", class_="mono")),
+        (_("key"), tag("span", found.message_key or "—", class_="mono")),
+        (_("properties"), ", ".join(f"{name}={value}" for name, value in found.properties.items()) or "—"),
+    ]
+    if found.event_id:
+        pairs.append((_("event"), trace_link(found.event_id, found.event_id)))
+    pre = tag("pre", shown[:PAYLOAD], tabindex="0", class_="log", aria_label=_("The message as it is on the topic"))
+    return join([facts(pairs), pre])
+
+
+def job(found: Job, zone: str | None) -> Html:
+    """How a reset goes, or went."""
+    name = _("Reset of everything") if found.name == "reset-all" else _("Reset of the tables")
+    if found.running:
+        sentence = _("{name} is under way. It stops this page's server too; the page comes back by itself.")
+        return tag("div", sentence.format(name=name), class_="answer refused", role="status")
+    at = instant(int((found.ended_at or found.started_at) * 1e6), zone)[:8]
+    last = found.output.strip().splitlines()[-1:] or [""]
+    if found.code == 0:
+        sentence = _("{name} ended at {at}, after {s} s: everything is empty again, and every part runs.")
+        took = number((found.ended_at or found.started_at) - found.started_at, 1)
+        return tag("div", sentence.format(name=name, at=at, s=took), class_="answer", role="status")
+    sentence = _("{name} failed at {at}: {why}").format(name=name, at=at, why=last[0] or _("its process was ended"))
+    return tag("div", sentence, class_="answer outage", role="status")
+
+
+def unread(problem: str | None) -> Html:
+    """What could not be read now, above what was read last."""
+    if not problem:
+        return Html("")
+    strong = tag("strong", _("It cannot be read now; below is what was read last"))
+    return notice(join([strong, f": {words.sentence(problem)}"]))

@@ -1,0 +1,186 @@
+"""A run: its timeline as it grows, and what it found."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+import plotly.io
+
+from dashboard.components.markup import Html, empty, facts, join, tag
+from dashboard.components.scenario_card import verdict
+from dashboard.i18n import _, clock, instant, number
+from dashboard.view_models import scenario_words, words
+from scenarios import evidence
+from scenarios.journal import Run
+from scenarios.model import Check, Moment, Result
+
+MARKS = {
+    "fault": ("✕", "bad"),
+    "confirmed": ("✓", "ok"),
+    "unconfirmed": ("?", "warn"),
+    "fault_end": ("↺", ""),
+    "recovered": ("✓", "ok"),
+    "verdict": ("■", ""),
+    "stopped": ("■", "warn"),
+    "started": ("▶", ""),
+}
+SHOWN = 60
+
+
+def timeline(moments: Sequence[Moment], zone: str | None, newest_first: bool) -> Html:
+    """Each entry with its time of day and the seconds since the start."""
+    if not moments:
+        return empty(_("Its process is starting…"))
+    began = moments[0].at
+    shown = list(moments)[-SHOWN:]
+    rows = [_moment(place, moment, began, zone) for place, moment in enumerate(shown, start=len(moments) - len(shown))]
+    if newest_first:
+        rows.reverse()
+    return tag("ol", join(rows), class_="timeline")
+
+
+def _moment(place: int, moment: Moment, began: float, zone: str | None) -> Html:
+    sign, colour = MARKS.get(moment.kind, ("·", "soft"))
+    if moment.kind == "check" and moment.data.get("ok") is False:
+        sign, colour = "✕", "bad"
+    at = tag(
+        "time", f"+{number(moment.at - began, 2)} s", class_="mono soft", title=instant(int(moment.at * 1e6), zone)
+    )
+    text = scenario_words.told(moment.text)
+    # What a scenario says in a sentence that no catalogue has stays English, and says so to whoever reads it aloud.
+    language = "en" if text == moment.text and len(text) > 40 else None
+    body = join([at, tag("span", sign, class_=f"sign {colour}"), tag("span", text, lang=language)])
+    return tag("li", body, data_key=f"m{place}", class_=moment.kind)
+
+
+def verdict_head(result: Result, zone: str | None) -> Html:
+    seconds = _("{n} s in all").format(n=number(result.duration_s, 1))
+    recovery = _recovery(result)
+    lines = [
+        tag(
+            "p", join([verdict(result.verdict), " ", scenario_words.reason(result.reason), "."]), class_="verdict-line"
+        ),
+        tag(
+            "p", join([recovery, " · ", seconds, " · ", instant(int(result.started_at * 1e6), zone)[:8]]), class_="soft"
+        ),
+    ]
+    return tag("div", join(lines))
+
+
+def _recovery(result: Result) -> Html:
+    if result.recovery_s is None:
+        return tag("span", _("nothing to recover from"))
+    hint = _("From the fault's end until every event committed by then, and the first one after it, was notified.")
+    text = _("recovered {s} s after the fault's end").format(s=number(result.recovery_s, 2))
+    if result.noticed_s is not None:
+        text += " · " + _("noticed after {s} s").format(s=number(result.noticed_s, 2))
+    return tag("span", text, title=hint)
+
+
+def counts(result: Result) -> Html:
+    cells = []
+    for name in result.counts.__slots__:
+        value = getattr(result.counts, name)
+        label, hint = scenario_words.count(name)
+        shade = ("ok" if value == 0 else "bad") if name in scenario_words.MUST_BE_ZERO else ""
+        body = join([tag("b", number(value), class_=shade or None), tag("span", label, class_="soft")])
+        cells.append(tag("div", body, title=hint))
+    return tag("div", join(cells), class_="counts")
+
+
+def checks(result: Result) -> Html:
+    real = _checks(_("Was the fault real?"), result.confirmations)
+    held = _checks(_("Invariants"), result.checks)
+    return join([tag("div", join([real, held]), class_="two"), _ids(result), _figures(result.figures)])
+
+
+def _checks(title: str, found: Sequence[Check]) -> Html:
+    rows = [
+        tag(
+            "li",
+            join(
+                [
+                    tag("span", "✓ " if check.ok else "✕ ", class_="ok" if check.ok else "bad"),
+                    scenario_words.told(check.name),
+                    tag("span", f" {scenario_words.told(check.detail)}" if check.detail else "", class_="soft"),
+                ]
+            ),
+        )
+        for check in found
+    ]
+    return tag("section", join([tag("h3", title), tag("ul", join(rows), class_="checks")]))
+
+
+def _ids(result: Result) -> Html:
+    return join(
+        tag("p", join([tag("strong", name), ": ", tag("span", ", ".join(ids), class_="mono")]), class_="bad")
+        for name, ids in result.ids.items()
+    )
+
+
+def _figures(figures: Mapping[str, Any]) -> Html:
+    if not figures:
+        return Html("")
+    pairs = [(scenario_words.figure(name), _figure(value)) for name, value in figures.items()]
+    return join([tag("h3", _("Measured beside")), facts(pairs)])
+
+
+def _figure(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return " · ".join(f"{name} {_figure(one)}" for name, one in value.items())
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return number(value, 0 if isinstance(value, int) else 2)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(map(_figure, value))
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def figures(result: Result) -> tuple[go.Figure, go.Figure]:
+    """The evidence's plots in the reader's language and the page's colours, the fault windows shaded."""
+    latency, progress = evidence.latency(result), evidence.progress(result)
+    latency.update_yaxes(title=_("ms from command to notification"))
+    progress.update_yaxes(title=_("distinct events"))
+    names = {"committed": _("committed"), "published": _("published"), "notified": _("notified")}
+    progress.for_each_trace(lambda trace: trace.update(name=names.get(trace.name, trace.name)))
+    for figure in (latency, progress):
+        figure.update_xaxes(title=_("seconds since the start"))
+        figure.update_layout(
+            template=plotly.io.templates[plotly.io.templates.default or "plotly"],
+            height=260,
+            margin={"l": 4, "r": 4, "t": 24, "b": 4},
+        )
+        for shape, window in zip(figure.layout.shapes, result.windows, strict=True):
+            shape.label.text = f"{scenario_words.fault(window.fault)} · {words.part(window.part)}"
+            shape.label.textposition = "top left"
+            shape.label.font.color = "#d13438"
+    return latency, progress
+
+
+def history(runs: Sequence[Run], shown: str | None, zone: str | None) -> Html:
+    if not runs:
+        return empty(_("No scenario has run here yet. Run one above; its verdict stays in the database."))
+    head = (
+        (_("run id"), _("Click one to see what it found.")),
+        (_("scenario"), ""),
+        (_("started"), ""),
+        (_("verdict"), _("PASS, FAIL, or INCONCLUSIVE when the fault could not be confirmed.")),
+        (_("seed"), _("The same seed sends the same commands.")),
+        (_("stack"), ""),
+    )
+    columns = join(tag("th", name, title=hint or None, scope="col") for name, hint in head)
+    body = join(_run(run, shown, zone) for run in runs)
+    return tag("div", tag("table", join([tag("thead", tag("tr", columns)), tag("tbody", body)])), class_="scroll")
+
+
+def _run(run: Run, shown: str | None, zone: str | None) -> Html:
+    took = ""
+    if run.finished_at is not None:
+        took = f" · {number((run.finished_at - run.started_at).total_seconds(), 1)} s"
+    how = verdict(run.verdict) if run.verdict else tag("span", scenario_words.state(run.state), class_="soft")
+    pick = tag("button", run.id[:8], class_="pick mono", data_pick=run.id, type="button", title=run.id)
+    at = tag("span", clock(run.started_at, zone)[:8] + took, class_="mono", title=f"{run.started_at:%Y-%m-%d}")
+    cells = join(tag("td", cell) for cell in (pick, run.name, at, how, tag("span", run.seed, class_="mono"), run.stack))
+    return tag("tr", cells, data_key=run.id, class_="picked" if run.id == shown else None)

@@ -1,0 +1,48 @@
+"""A scenario's card: what it believes, what it will break, where it runs and how its last run went."""
+
+from __future__ import annotations
+
+from dashboard.components.markup import Html, join, tag
+from dashboard.i18n import _, number
+from dashboard.view_models import scenario_words
+from scenarios.journal import Run
+from scenarios.model import Scenario
+
+
+def card(scenario: Scenario, last: Run | None, why_not: str | None, minutes: float | None = None) -> Html:
+    breaks = _(scenario.breaks)
+    if minutes is not None:
+        breaks = _("For {minutes} minutes, faults drawn from the seed hit every part under load.")
+        breaks = breaks.format(minutes=f"{minutes:g}")
+    takes = _("about {n} s").format(n=number(scenario.takes_s))
+    stacks = " · ".join(scenario.stacks)
+    foot = [
+        tag("span", takes, title=_("How long a run takes, about.")),
+        tag("span", stacks, title=_("The stacks that have what it breaks.")),
+    ]
+    if last is not None and last.verdict:
+        foot.append(verdict(last.verdict))
+    parts = [
+        tag("p", _(scenario.quality), class_="quality", title=_("The quality in the architect's words.")),
+        tag("p", _(scenario.hypothesis), class_="hypothesis", title=_("What the run supports or refutes.")),
+        tag("p", join([tag("span", "✕ ", class_="bad"), breaks]), class_="soft", title=_("What it will break.")),
+        tag("p", join(foot), class_="foot"),
+    ]
+    if why_not:
+        parts.append(tag("p", why_not, class_="warn why"))
+    return tag("div", join(parts), class_="scenario")
+
+
+def verdict(name: str) -> Html:
+    return tag("span", name, class_=f"verdict-chip {name}", title=scenario_words.verdict_hint(name))
+
+
+def why_not(reason: str | None, scenario: Scenario) -> str | None:
+    """In a sentence; None when it can run."""
+    return {
+        "other_stack": _("Needs the {stacks} stack: this one lacks what it breaks.").format(
+            stacks=" / ".join(scenario.stacks)
+        ),
+        "busy": _("Another run is under way; two at once would judge each other's faults."),
+        "ill": _("A part is down; a run begins on a system that is well."),
+    }.get(reason or "")

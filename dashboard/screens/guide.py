@@ -1,0 +1,213 @@
+"""The guide: a tour whose steps tick themselves off when the thing really happened."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from dashboard import i18n, resources
+from dashboard.components import live_html
+from dashboard.components.card import card
+from dashboard.components.markup import Html, join, notice, tag
+from dashboard.guard import guarded
+from dashboard.i18n import N_, _, instant, number
+from dashboard.screens import PageSpec
+from dashboard.view_models import tour, words
+from domain.errors import DuplicateConversion
+
+TICK_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    title: str
+    text: str
+    page: str
+    """Where it is done."""
+
+
+def show() -> None:
+    begin()
+    steps = _steps()
+    meaning = _(
+        "Nothing here is ticked by a click: tables, messages, leases and runs tell what happened since the tour began."
+    )
+    with card("tour", _("The outbox in ten minutes"), meaning):
+        head = st.container()
+        with st.container(key="row-tour", horizontal=True):
+            st.html(tag("div", tag("p", _intro(), class_="soft"), class_="alpes-live"))
+            st.button(
+                _("Begin again"),
+                key="tour-again",
+                icon=":material/replay:",
+                on_click=_again,
+                help=_("From now on only what happens next counts."),
+            )
+    slots: dict[str, DeltaGenerator] = {}
+    for row in range(0, len(tour.STEPS), 2):
+        for column, name in zip(st.columns(2), tour.STEPS[row : row + 2], strict=False):
+            with column, st.container(key=f"card-step-{name}", border=True):
+                slots[name] = st.container()
+                page = st.session_state["pages"][steps[name].page]
+                st.page_link(
+                    page,
+                    label=_("Go to {page}").format(page=page.title),
+                    icon=":material/arrow_forward:",
+                    query_params={"lang": i18n.language()},
+                )
+    _tick(head, slots)
+
+
+def begin() -> None:
+    """The tour begins with the session; its beginning stands in the URL too, so that reloading keeps what was done."""
+    state = st.session_state
+    if "tour_since" not in state:
+        state["tour_since"] = _told() or time.time()
+        state["tour_done"] = frozenset()
+    st.query_params["since"] = f"{state['tour_since']:.0f}"
+
+
+def note_answer() -> None:
+    """A conversion the database refused because it has it leaves nothing in a table: the answer itself is the witness."""
+    answer = st.session_state.get("answer")
+    if answer is not None and isinstance(answer.refusal, DuplicateConversion):
+        st.session_state["tour_refused"] = time.time()
+
+
+@st.fragment(run_every=TICK_S)
+@guarded
+def _tick(head: DeltaGenerator, slots: dict[str, DeltaGenerator]) -> None:
+    state = st.session_state
+    look = resources.tour_facts().look(1.5)
+    since = float(state["tour_since"])
+    if look.value is not None:
+        refused = float(state.get("tour_refused", 0.0)) >= since
+        state["tour_done"] |= tour.done(look.value, since, time.time(), refused)
+    done: frozenset[str] = state["tour_done"]
+    following = tour.following(done)
+    with head:
+        live_html.show(_progress(done, since, look.problem), "tour_progress")
+    for place, (name, step) in enumerate(_steps().items(), start=1):
+        with slots[name]:
+            live_html.show(_step(place, step, name in done, name == following), f"step-{name}")
+
+
+def _step(place: int, step: Step, done: bool, following: bool) -> Html:
+    tick = tag("span", "✓" if done else f"{place}", class_="tick ok" if done else "tick")
+    how = _("done") if done else _("next") if following else ""
+    title = join([tag("b", step.title), " ", tag("span", how, class_="ok" if done else "warn")])
+    body = join([tick, tag("span", title), tag("p", step.text)])
+    return tag("div", body, class_="step done" if done else "step")
+
+
+def _progress(done: frozenset[str], since: float, problem: str | None) -> Html:
+    share = 100 * len(done) / len(tour.STEPS)
+    at = instant(int(since * 1e6), live_html.zone())[:8]
+    sentence = _("{n} of {m} steps happened since {at}").format(n=number(len(done)), m=number(len(tour.STEPS)), at=at)
+    if len(done) == len(tour.STEPS):
+        sentence += " · " + _("You killed Pulsar and saw that nothing was lost.")
+    meter = tag("div", tag("div", "", style=f"width:{share:.0f}%"), class_="meter")
+    away = notice(join([tag("strong", _("The database is down")), f": {words.sentence(problem)}"])) if problem else ""
+    return join([away, tag("strong", sentence, role="status"), meter])
+
+
+def _intro() -> str:
+    return _(
+        "A service writes its state and an event about it in one transaction: the event waits in a table, the outbox. Something else publishes it. So no event is lost and none is invented, whatever dies. See for yourself."
+    )
+
+
+def _again() -> None:
+    st.session_state["tour_since"] = time.time()
+    st.session_state["tour_done"] = frozenset()
+
+
+def _told() -> float | None:
+    """The beginning in the URL, where it makes sense."""
+    try:
+        since = float(st.query_params.get("since", ""))
+    except ValueError:
+        return None
+    return since if 0 < time.time() - since < 24 * 3600 else None
+
+
+def _steps() -> dict[str, Step]:
+    """By name, in order; two sentences each."""
+    return {
+        "command": Step(
+            _("Issue a command"),
+            _(
+                "Press Calculate. The database writes the commission and its event in one transaction: both, or neither."
+            ),
+            "live",
+        ),
+        "arrives": Step(
+            _("See its event arrive"),
+            _(
+                "The event was captured from the outbox, published to Pulsar, and a worker wrote a notification. You see it in the feed, and in the reconciliation as one more in each source."
+            ),
+            "live",
+        ),
+        "trace": Step(
+            _("Follow it hop by hop"),
+            _(
+                "Click any event to open its trace: a bar for each hop, in milliseconds, and the thing itself at each. It ticks when an event of yours was timed at every hop."
+            ),
+            "trace",
+        ),
+        "twice": Step(
+            _("Send it twice"),
+            _(
+                "Press Same again. The conversion is unique in the database, so the second command is refused and writes nothing."
+            ),
+            "live",
+        ),
+        "approve": Step(
+            _("Approve a commission"),
+            _(
+                "Take one from the list in the Approve tab. Its version rises to 2, and a second event follows the first, in order."
+            ),
+            "live",
+        ),
+        "kill": Step(
+            _("Kill the broker"),
+            _(
+                "Kill Pulsar under “Break it yourself” and hold it down for 15 seconds or more. It gets SIGKILL: no goodbye, as in a power cut."
+            ),
+            "scenarios",
+        ),
+        "goes_on": Step(
+            _("Commands go on"),
+            _(
+                "While the broker is down, go back and press Calculate a few times, or start a load. Commands succeed as before: they need the database only, and their events wait in the outbox."
+            ),
+            "live",
+        ),
+        "everything": Step(
+            _("See everything arrive"),
+            _(
+                "The broker comes back by itself and the waiting events are published. It ticks when every committed event is notified: nothing was lost."
+            ),
+            "live",
+        ),
+        "scenario": Step(
+            _("Run a scenario"),
+            _(
+                "A scenario does all this by itself and counts: try kill-broker, or dual-write to see what happens without an outbox. Its verdict comes from four independent sources."
+            ),
+            "scenarios",
+        ),
+        "evidence": Step(
+            _("Take the evidence with you"),
+            _(
+                "Under the verdict press Evidence: one HTML file with timeline, plots, counts, versions and seed. Whoever doubts it can repeat the run with the commands in it."
+            ),
+            "scenarios",
+        ),
+    }
+
+
+PAGE = PageSpec("guide", N_("Guide"), show)

@@ -1,0 +1,271 @@
+"""The scenarios page: run one, watch it, read its verdict; or break a part by hand and see what came of it."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from dashboard import resources
+from dashboard.components import break_it, live_html, run_panel, scenario_card
+from dashboard.components.card import card, show_me_how
+from dashboard.components.charts import config
+from dashboard.components.markup import empty, join, notice, tag
+from dashboard.guard import guarded
+from dashboard.i18n import N_, _, number
+from dashboard.screens import PageSpec
+from dashboard.view_models import how_to_break as how
+from dashboard.view_models import runs, words
+from dashboard.view_models.commands import within
+from dashboard.view_models.runs import RunsState
+from scenarios import runner
+from scenarios.catalogue import find, scenarios
+from scenarios.model import Result, Scenario
+
+TICK_S = 0.5
+FIRST_S = 2.0
+READ_WITHIN_S = 3.0
+KIND = "scenario"
+LONGEST_CHAOS_MIN = 60.0
+
+
+def show() -> None:
+    found = resources.runs().look(FIRST_S).value or RunsState(None, ())
+    drawn = _situation(found)
+    shown = _shown(found)
+    left, right = st.columns([1, 1.35])
+    with left:
+        meaning = _("Each breaks the running parts on purpose, counts in independent sources, and gives a verdict.")
+        with card("catalogue", _("Scenarios"), meaning):
+            _catalogue(found)
+    with right:
+        meaning = _(
+            "The run under way, or the one you picked. It has a process of its own: closing this page stops nothing."
+        )
+        body = card("run", _("The run"), meaning, how.run(resources.settings(), shown) if shown else None)
+        with body:
+            live = st.container()
+            if shown is None:
+                live_html.show(empty(_("No run yet. Press Run on a card: its timeline appears here.")), "run_empty")
+            elif found.current is None:
+                _finished(shown, found)
+    left, right = st.columns([1.35, 1])
+    with left:
+        meaning = _("Kill or restart one part yourself, and read here what came of it, as it happens.")
+        slots = break_it.show(card("break", _("Break it yourself"), meaning))
+    with right:
+        meaning = _("Every run of this instance; each was judged by the same invariants.")
+        with card("history", _("History"), meaning, how.history(resources.settings())):
+            _history(found, shown)
+    _tick(live, slots, drawn)
+
+
+def _situation(found: RunsState) -> tuple[object, ...]:
+    """What the parts of the page that stand still depend on: when it changes, all is drawn once more."""
+    down = resources.refresher().health.down()
+    action = resources.actions().last(KIND)
+    return found.current, bool(down), action, found.history[:1], found.problem
+
+
+@st.fragment(run_every=TICK_S)
+@guarded
+def _tick(live: DeltaGenerator, slots: break_it.Slots, drawn: tuple[object, ...]) -> None:
+    resources.refresher().look()
+    found = resources.runs().look().value
+    if found is not None and _situation(found) != drawn:
+        st.rerun()
+    with live:
+        _under_way(found)
+    break_it.tick(slots)
+
+
+def _shown(found: RunsState) -> str | None:
+    """The run under way; else the one that was picked, else the newest."""
+    state = st.session_state
+    if found.current:
+        state["run_shown"] = found.current
+    known = [run.id for run in found.history]
+    if state.get("run_shown") in known:
+        return str(state["run_shown"])
+    return found.current or (known[0] if known else None)
+
+
+def _catalogue(found: RunsState) -> None:
+    settings, busy = resources.settings(), found.current is not None or resources.actions().running(KIND)
+    down = tuple(part.part for part in resources.refresher().health.down())
+    minutes = float(st.session_state.get("chaos_minutes", 1.0))
+    for scenario in (*scenarios().values(), find("chaos", minutes)):
+        reason = runs.hindrance(scenario, settings.stack, busy, down)
+        last = next((run for run in found.history if run.name == scenario.name and run.verdict), None)
+        chaos = scenario.name == "chaos"
+        seed = st.session_state.get("chaos_seed") if chaos else None
+        ways = how.scenario(settings, scenario.name, seed, minutes if chaos else None)
+        sentence = scenario_card.why_not(reason, scenario) if reason == "other_stack" else None  # the others: on hover
+        html = scenario_card.card(scenario, last, sentence, minutes if chaos else None)
+        with st.container(key=f"card-scn-{scenario.name}", border=True):
+            with st.container(key=f"title-scn-{scenario.name}", horizontal=True):
+                st.header(scenario.name, anchor=False, width="content")
+                show_me_how(ways)
+                st.button(
+                    _("Run"),
+                    key=f"run-{scenario.name}",
+                    type="primary",
+                    disabled=reason is not None,
+                    help=scenario_card.why_not(reason, scenario)
+                    or _("It breaks the running parts; afterwards all is whole."),
+                    on_click=_run,
+                    args=(scenario.name, seed, minutes if chaos else 1.0),
+                )
+            st.html(tag("div", html, class_="alpes-live"))
+            if chaos:
+                _chaos_fields()
+
+
+def _chaos_fields() -> None:
+    left, right = st.columns(2)
+    left.number_input(
+        _("Minutes"), 0.1, LONGEST_CHAOS_MIN, 1.0, 0.5, key="chaos_minutes", help=_("How long faults are injected.")
+    )
+    right.number_input(
+        _("Seed"),
+        0,
+        2**31 - 1,
+        None,
+        key="chaos_seed",
+        placeholder=_("made up"),
+        help=_("The same seed, the same faults."),
+    )
+
+
+def _run(name: str, seed: int | None, minutes: float) -> None:
+    """The scenario's process is started outside the page; ten pages see the same run."""
+    st.session_state.pop("run_shown", None)
+    settings = resources.settings()
+    if resources.actions().start(KIND, name, lambda: runner.start(settings, name, seed, minutes)):
+        resources.runs().again()
+
+
+def _under_way(found: RunsState | None) -> None:
+    """What changes twice a second while a run is under way; nothing otherwise."""
+    action = resources.actions().last(KIND)
+    if action is not None and action.problem and found is not None and found.current is None:
+        live_html.show(notice(f"{action.what}: {words.sentence(action.problem)}"), "run_problem")
+    if action is not None and action.running and (found is None or found.current is None):
+        live_html.show(empty(_("{name} is starting…").format(name=action.what)), "run_starting")
+    if found is None or found.current is None:
+        return
+    moments = resources.runs_reader().moments(found.current)
+    zone = live_html.zone()
+    with st.container(key="row-under-way", horizontal=True):
+        name = str(moments[0].data.get("name", "")) if moments else ""
+        seconds = number(runs.elapsed_s(moments, time.time()))
+        head = join([tag("b", name), tag("span", _("running for {s} s").format(s=seconds), class_="soft mono")])
+        live_html.show(tag("div", head, class_="under-way", role="status"), "run_head")
+        st.button(
+            _("Stop"),
+            key="stop-run",
+            icon=":material/stop:",
+            help=_("It restores what it broke and ends without a verdict."),
+            on_click=runner.stop,
+            args=(resources.settings(), found.current),
+        )
+    if moments:
+        live_html.show(tag("p", _(str(moments[0].text))), "run_hypothesis")
+    draw = partial(run_panel.timeline, moments[1:] and moments, zone, True)
+    live_html.show(live_html.once("timeline", (found.current, len(moments)), draw), "timeline")
+
+
+def _finished(run_id: str, found: RunsState) -> None:
+    result = within(lambda: resources.runs_reader().result(run_id), READ_WITHIN_S)
+    run = next((run for run in found.history if run.id == run_id), None)
+    name = result.name if result else run.name if run else ""
+    with st.container(key="row-finished", horizontal=True):
+        st.html(tag("div", tag("strong", name, class_="mono"), class_="alpes-live"))
+        if result is not None:
+            _downloads(result)
+            _again(result, found)
+    zone = live_html.zone()
+    if result is None:
+        sentence = _("This run was stopped before its verdict; what it broke is restored. Its timeline:")
+        moments = resources.runs_reader().moments(run_id)
+        st.html(tag("div", join([tag("p", sentence), run_panel.timeline(moments, zone, False)]), class_="alpes-live"))
+        return
+    st.html(
+        tag("div", join([tag("p", _(result.hypothesis)), run_panel.verdict_head(result, zone)]), class_="alpes-live")
+    )
+    judged, plots, timeline = st.tabs([_("Verdict"), _("Plots"), _("Timeline")])
+    with judged:
+        st.html(tag("div", join([run_panel.counts(result), run_panel.checks(result)]), class_="alpes-live"))
+    with plots:
+        _plots(result)
+    with timeline:
+        st.html(tag("div", run_panel.timeline(result.timeline, zone, False), class_="alpes-live"))
+
+
+def _downloads(result: Result) -> None:
+    """Made when asked for, and not before: the page holds plots and the library that draws them, some 5 MB."""
+    reader, stem = resources.runs_reader(), runs.stem(result)
+    st.download_button(
+        _("Evidence"),
+        partial(reader.evidence, result.run_id),
+        f"{stem}.html",
+        "text/html",
+        icon=":material/download:",
+        help=_("One HTML file that needs nothing else: hypothesis, timeline, plots, counts, versions, seed, commands."),
+        on_click="ignore",
+    )
+    st.download_button(
+        "JSON",
+        reader.as_json(result),
+        f"{stem}.json",
+        "application/json",
+        help=_("The same for a program."),
+        on_click="ignore",
+    )
+
+
+def _again(result: Result, found: RunsState) -> None:
+    minutes = max(0.1, round((result.duration_s - 15) / 60, 1)) if result.name == "chaos" else 1.0
+    scenario: Scenario = find(result.name, minutes)
+    reason = runs.hindrance(
+        scenario,
+        resources.settings().stack,
+        found.current is not None or resources.actions().running(KIND),
+        tuple(part.part for part in resources.refresher().health.down()),
+    )
+    st.button(
+        _("Again"),
+        key="run-again",
+        icon=":material/replay:",
+        disabled=reason is not None,
+        help=scenario_card.why_not(reason, scenario)
+        or _("The same seed ({n}) sends the same commands.").format(n=result.seed),
+        on_click=_run,
+        args=(result.name, result.seed, minutes),
+    )
+
+
+def _plots(result: Result) -> None:
+    for place, (title, name) in enumerate(
+        ((_("From command to notification"), "latency"), (_("Committed, published, notified"), "progress"))
+    ):
+        st.html(tag("div", tag("h3", title), class_="alpes-live"))
+        draw = lambda place=place: run_panel.figures(result)[place]  # noqa: E731
+        figure = live_html.figure(f"run-{name}", result.run_id, draw)
+        st.plotly_chart(figure, config=config(f"{result.name}-{name}"), key=f"plot-{name}-{result.run_id}")
+
+
+def _history(found: RunsState, shown: str | None) -> None:
+    if found.problem:
+        live_html.show(notice(_("The database is down") + f": {words.sentence(found.problem)}"), "history_down")
+    picked = live_html.show(run_panel.history(found.history, shown, live_html.zone()), "history")
+    if picked and picked != st.session_state.get("history_picked"):
+        st.session_state["history_picked"] = picked
+        st.session_state["run_shown"] = picked
+        if picked != shown and found.current is None:
+            st.rerun()
+
+
+PAGE = PageSpec("scenarios", N_("Scenarios"), show)

@@ -1,0 +1,62 @@
+"""What a button set going and takes longer than a page may wait: each in a thread, its end told to all pages."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    what: str
+    """As `source restart`."""
+    started_at: float
+    """Seconds since the epoch."""
+    ended_at: float | None = None
+    problem: str | None = None
+    """Why it failed, in words of the layer below."""
+    outcome: str = ""
+
+    @property
+    def running(self) -> bool:
+        return self.ended_at is None
+
+
+class Actions:
+    """One of a kind at a time; thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last: dict[str, Action] = {}
+
+    def start(self, kind: str, what: str, work: Callable[[], object]) -> bool:
+        """False when one of this kind is under way already. What `work` returns is its outcome."""
+        with self._lock:
+            if self.running(kind):
+                return False
+            self._last[kind] = Action(what, time.time())
+        threading.Thread(target=self._run, args=(kind, work), name=f"action-{kind}", daemon=True).start()
+        return True
+
+    def last(self, kind: str) -> Action | None:
+        return self._last.get(kind)
+
+    def running(self, kind: str) -> bool:
+        last = self._last.get(kind)
+        return last is not None and last.running
+
+    def _run(self, kind: str, work: Callable[[], object]) -> None:
+        problem, outcome = None, ""
+        try:
+            outcome = str(work() or "")
+        except Exception as error:
+            # A page shows it in words; the log keeps where it came from.
+            log.info("%s failed", kind, exc_info=True)
+            problem = str(error) or type(error).__name__
+        with self._lock:
+            self._last[kind] = replace(self._last[kind], ended_at=time.time(), problem=problem, outcome=outcome)

@@ -1,0 +1,27 @@
+"""The end of a log: read backwards, never the whole file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+MOST_BYTES = 64 * 1024
+
+
+def tail(path: Path, lines: int) -> str:
+    """The last lines, at most `MOST_BYTES` of them; empty where there is no log."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - MOST_BYTES))
+            found = file.read().decode("utf-8", "replace").splitlines()
+    except OSError:
+        return ""
+    if size > MOST_BYTES:
+        found = found[1:]  # the first may be cut
+    return "\n".join(found[-lines:])
+
+
+def logs(folder: Path) -> list[str]:
+    """The parts that keep a log, by name."""
+    return sorted(path.stem for path in folder.glob("*.log"))

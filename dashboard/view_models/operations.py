@@ -1,0 +1,72 @@
+"""What the operations page reads and does; each read is made by a thread, for all pages."""
+
+from __future__ import annotations
+
+from application import Application
+from dashboard.view_models.tracing import pretty
+from db import queries
+from db.queries import DeadLetterRow
+from settings import Settings
+from stacks import dead_letters as letters
+from stacks import faults, jobs, source_control
+from stacks import status as state
+from stacks import topics as reports
+from stacks.jobs import Job
+from stacks.source_control import Action, SourceReport
+from stacks.status import Status
+from stacks.topics import TopicReport
+
+LETTERS = 50
+RESETS = {"reset": ("cli", "reset", "--yes"), "reset-all": ("cli", "reset", "--all", "--yes")}
+TOLD_FOR_S = 600.0
+"""How long a page tells of a reset that ended."""
+
+
+def status(settings: Settings) -> Status:
+    return state.status(settings)
+
+
+def topics(settings: Settings) -> tuple[TopicReport, ...]:
+    """The live topic first."""
+    return tuple(sorted(reports.topics(settings), key=lambda one: (not one.live, one.name)))
+
+
+def source(settings: Settings) -> SourceReport | None:
+    """None where the stack captures with the relay."""
+    return None if settings.stack == "embedded" else source_control.report(settings)
+
+
+def act(settings: Settings, action: Action) -> None:
+    """Raises what `stacks.source_control.act` raises; on the embedded stack only a restart, of the relay."""
+    if settings.stack == "embedded":
+        faults.restart(settings, "relay")
+    else:
+        source_control.act(settings, action)
+
+
+def dead_letters(application: Application) -> tuple[DeadLetterRow, ...]:
+    """Newest first. Raises DatabaseUnavailable."""
+    with application.reading() as connection:
+        return tuple(queries.dead_letters(connection, LETTERS))
+
+
+def requeue(settings: Settings, seqs: list[int]) -> str:
+    """How many were sent. Raises what `stacks.dead_letters.requeue` raises."""
+    return str(len(letters.requeue(settings, seqs)))
+
+
+def payload(letter: DeadLetterRow) -> object:
+    """JSON, or text."""
+    return pretty(letter.payload)
+
+
+def reset(settings: Settings, name: str) -> None:
+    """In a process of its own: it stops the server this runs in. Raises JobRuns."""
+    jobs.start(settings, name, RESETS[name])
+
+
+def resets(settings: Settings, now: float) -> list[Job]:
+    """Those under way, and those that ended lately; newest first."""
+    found = [job for job in (jobs.read(settings, name) for name in RESETS) if job is not None]
+    lately = [job for job in found if job.running or now - (job.ended_at or job.started_at) < TOLD_FOR_S]
+    return sorted(lately, key=lambda job: -job.started_at)

@@ -1,0 +1,100 @@
+"""The tour: which of its steps really happened since it began, from tables, leases, runs and files; never from a click."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from application import Application, leases
+from application.leases import Window
+from db import lookups, queries
+from db.hops import HOPS
+from db.queries import OutboxRow
+from scenarios import journal
+from scenarios.journal import Run
+from settings import Settings
+
+NEWEST = 500
+STEPS = ("command", "arrives", "trace", "twice", "approve", "kill", "goes_on", "everything", "scenario", "evidence")
+
+
+@dataclass(frozen=True, slots=True)
+class TourFacts:
+    """What is known of everybody's doings; a tour looks at what came after its beginning."""
+
+    outbox: tuple[OutboxRow, ...] = ()
+    """Newest first."""
+    notified: frozenset[str] = frozenset()
+    """Of the events above."""
+    traced: frozenset[str] = frozenset()
+    """Of the events above, those with a time at every hop."""
+    waiting: int = 0
+    """Committed events that are not notified of, at most `NEWEST`."""
+    windows: tuple[Window, ...] = ()
+    runs: tuple[Run, ...] = ()
+    evidence: tuple[float, ...] = field(default_factory=tuple)
+    """When evidence was made, seconds since the epoch."""
+
+
+def read(settings: Settings, application: Application) -> TourFacts:
+    """Raises DatabaseUnavailable."""
+    with application.reading() as connection:
+        outbox = tuple(queries.recent_outbox(connection, NEWEST))
+        ids = [row.id for row in outbox]
+        hops = queries.hop_times(connection, ids)
+        runs = tuple(journal.runs(connection, 20))
+        missing = frozenset(lookups.not_notified(connection, NEWEST))
+    return TourFacts(
+        outbox=outbox,
+        notified=frozenset(ids) - missing,
+        traced=frozenset(event_id for event_id in ids if set(HOPS) <= set(hops.get(event_id, {}))),
+        waiting=len(missing),
+        windows=tuple(leases.windows(settings)),
+        runs=runs,
+        evidence=tuple(_made(settings.data / "scenarios")),
+    )
+
+
+def done(facts: TourFacts, since: float, now: float, refused_twice: bool) -> frozenset[str]:
+    """The steps that happened; `since` and `now` in seconds since the epoch.
+
+    `refused_twice`: the database refused this session a conversion it had, which leaves nothing in any table.
+    """
+    rows = [row for row in facts.outbox if queries.epoch_us(row.occurred_at) / 1e6 >= since]
+    mine = {row.id for row in rows}
+    kills = [window for window in facts.windows if _broker_kill(window, since)]
+    over = [window for window in kills if window.ended_at <= now]
+    within = [row for row in rows if any(_inside(row, window) for window in kills)]
+    runs = [run for run in facts.runs if run.state == "finished" and queries.epoch_us(run.started_at) / 1e6 >= since]
+    found = {
+        "command": any(row.type == "CommissionCalculated" for row in rows),
+        "arrives": bool(mine & facts.notified),
+        "trace": bool(mine & facts.traced),
+        "twice": refused_twice or any(run.name == "duplicate-command" and run.verdict == "PASS" for run in runs),
+        "approve": any(row.type == "CommissionApproved" for row in rows),
+        "kill": bool(kills),
+        "goes_on": bool(within),
+        "everything": bool(within) and len(over) == len(kills) and facts.waiting == 0,
+        "scenario": bool(runs),
+        "evidence": any(at >= since for at in facts.evidence),
+    }
+    return frozenset(step for step, happened in found.items() if happened)
+
+
+def following(ticked: Iterable[str]) -> str | None:
+    """The first step that is still to do."""
+    known = set(ticked)
+    return next((step for step in STEPS if step not in known), None)
+
+
+def _broker_kill(window: Window, since: float) -> bool:
+    return window.part == "broker" and window.fault == "kill" and window.started_at >= since
+
+
+def _inside(row: OutboxRow, window: Window) -> bool:
+    return window.started_at <= queries.epoch_us(row.occurred_at) / 1e6 <= window.ended_at
+
+
+def _made(folder: Path) -> list[float]:
+    return [path.stat().st_mtime for path in folder.glob("*/evidence.html")]

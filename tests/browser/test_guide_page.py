@@ -1,0 +1,91 @@
+"""The tour, gone by somebody new: from the first command to the evidence, each step ticked by what really happened."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from settings import Settings
+from tests.browser.conftest import SIZES, SOON_MS, Open
+
+pytestmark = pytest.mark.browser
+
+LANGUAGES = {"en-US": "en", "es-CO": "es"}
+WITHIN_S = 180.0
+"""From the open page to “I killed Pulsar and saw that nothing was lost”."""
+RUN_MS = 60_000
+CALCULATE = '[data-testid="stFormSubmitButton"] button'
+
+
+def press(page: Page, key: str) -> None:
+    page.locator(f".st-key-{key} button:visible").first.click(timeout=SOON_MS)
+
+
+def follow(page: Page, step: str) -> None:
+    """By the step's own link: the session goes on."""
+    page.locator(f".st-key-card-step-{step} a").first.click(timeout=SOON_MS)
+
+
+def back(page: Page, *ticked: str) -> None:
+    page.get_by_role("link", name="Guide").or_(page.get_by_role("link", name="Guía")).first.click(timeout=SOON_MS)
+    for step in ticked:
+        expect(page.locator(f".st-key-card-step-{step} .done")).to_be_visible(timeout=SOON_MS)
+
+
+def test_the_whole_tour_ticks_itself_off(visit: Open, paged: Settings) -> None:
+    seen = visit()
+    page = seen.go("guide")
+    expect(page.locator(".step.done")).to_have_count(0, timeout=SOON_MS)
+    began = time.monotonic()
+    follow(page, "command")
+    page.locator(CALCULATE).click(timeout=SOON_MS)
+    expect(page.get_by_text("Committed in")).to_be_visible(timeout=SOON_MS)
+    page.get_by_role("button", name="Same again").click()
+    expect(page.get_by_text("Refused, nothing was written")).to_be_visible(timeout=SOON_MS)
+    page.get_by_role("tab", name="Approve").click()
+    page.get_by_role("button", name="Approve", exact=True).click()
+    expect(page.get_by_text("(version 2)")).to_be_visible(timeout=SOON_MS)
+    back(page, "command", "arrives", "trace", "twice", "approve")
+    follow(page, "kill")
+    press(page, "kill-broker")
+    press(page, "kill-broker-now")
+    expect(page.locator(".st-key-troubles .notice").first).to_be_visible(timeout=SOON_MS)
+    back(page, "kill")
+    follow(page, "goes_on")
+    page.locator(CALCULATE).click(timeout=SOON_MS)
+    expect(page.get_by_text("Committed in")).to_be_visible(timeout=SOON_MS)
+    back(page, "goes_on", "everything")
+    assert time.monotonic() - began < WITHIN_S
+    seen.check()
+    follow(page, "scenario")
+    press(page, "run-eventual-consistency")
+    expect(page.locator(".st-key-card-run .verdict-line .PASS")).to_be_visible(timeout=RUN_MS)
+    with page.expect_download(timeout=SOON_MS):
+        page.get_by_role("button", name="Evidence").click()
+    back(page, "scenario", "evidence")
+    expect(page.get_by_text("You killed Pulsar and saw that nothing was lost.")).to_be_visible()
+    seen.picture("guide-done-en")
+    page.reload()
+    expect(page.locator(".step.done").nth(5)).to_be_visible(timeout=SOON_MS)
+    press(page, "tour-again")
+    expect(page.locator(".step.done")).to_have_count(0, timeout=SOON_MS)
+    seen.check()
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("browser_language", LANGUAGES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_guide_in_both_languages_widths_and_themes(
+    visit: Open, size: str, browser_language: str, scheme: str
+) -> None:
+    language = LANGUAGES[browser_language]
+    seen = visit(size, browser_language, scheme)
+    page = seen.go("guide")
+    expect(page.locator(".step")).to_have_count(10, timeout=SOON_MS)
+    title = {"en": "The outbox in ten minutes", "es": "El outbox en diez minutos"}[language]
+    expect(page.get_by_role("heading", name=title)).to_be_visible()
+    if size == "wide":
+        seen.picture(f"guide-{language}" if scheme == "light" else f"guide-{language}-dark")
+    seen.check()

@@ -1,0 +1,298 @@
+"""Scenarios, incidents, jobs and the tour, as view models: no page and no running stack."""
+
+from __future__ import annotations
+
+import ast
+import json
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from application import leases
+from application.leases import Window
+from dashboard import i18n
+from dashboard.components import incident_list, run_panel, scenario_card
+from dashboard.view_models import faults, log_tail, runs, scenario_words, tour
+from dashboard.view_models.actions import Actions
+from dashboard.view_models.background import Background
+from dashboard.view_models.incidents import Incident
+from dashboard.view_models.reconciling import Counts
+from dashboard.view_models.tour import TourFacts
+from db.queries import OutboxRow
+from scenarios.catalogue import find, scenarios
+from scenarios.chaos import chaos
+from scenarios.journal import Run
+from scenarios.model import Moment
+from scenarios.waiting import until
+from settings import Settings
+from settings.model import REPOSITORY
+from stacks import jobs
+
+SINCE = 1_800_000_000.0
+
+
+@pytest.fixture
+def spanish(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(i18n, "_resolve", lambda: ("es", "es-CO"))
+
+
+def spoken() -> Iterator[tuple[str, int, str]]:
+    """Every sentence in the scenarios' source that a run's records may hold; numbers stand in for what is put in."""
+    for path in sorted((REPOSITORY / "scenarios").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.Call) or not node.args:
+                continue
+            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            place = 1 if name == "say" else 0 if name in ("check", "confirm", "Check") else None
+            if place is None or len(node.args) <= place:
+                continue
+            for sentence in _rendered(node.args[place]):
+                yield path.name, node.lineno, sentence
+
+
+def _rendered(node: ast.expr) -> list[str]:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return [node.value]
+    if not isinstance(node, ast.JoinedStr):
+        return []
+    found = [""]
+    for part in node.values:
+        if isinstance(part, ast.Constant):
+            found = [text + str(part.value) for text in found]
+        elif isinstance(part, ast.FormattedValue) and isinstance(part.value, ast.IfExp):
+            choices = [*_rendered(part.value.body), *_rendered(part.value.orelse)]
+            found = [text + choice for text in found for choice in choices]
+        else:
+            found = [text + "7" for text in found]
+    return found
+
+
+GENERAL = {"7: 7", "7 7", "7", "7: holds7", "7: holds (7)", "7: holds", "7: DOES NOT HOLD", "7: DOES NOT HOLD (7)"}
+
+
+def test_every_sentence_of_a_scenario_has_its_translation() -> None:
+    heard = {(name, line, text) for name, line, text in spoken() if text not in GENERAL}
+    assert len(heard) > 60
+    unknown = [one for one in sorted(heard) if scenario_words.sentence(one[2].removesuffix("7")) is None]
+    unknown = [one for one in unknown if scenario_words.sentence(one[2]) is None]
+    assert unknown == [], "add it to dashboard/view_models/scenario_words.py, then python -m dashboard.catalogues"
+
+
+def test_chaos_says_of_itself_what_the_catalogues_have() -> None:
+    made, (quality, hypothesis, breaks) = chaos(3), scenario_words.CHAOS
+    assert (made.quality, made.hypothesis, made.breaks) == (quality, hypothesis, breaks.format(minutes="3"))
+
+
+def test_checks_verdicts_and_timeline_are_told_in_spanish(spanish: None) -> None:
+    told = scenario_words.told
+    assert told("nothing lost: holds (0 lost)") == "nada perdido: se cumple (0 perdidos)"
+    assert told("process 71 of broker is dead") == "el proceso 71 de broker está muerto"
+    assert told("PASS: all 7 invariants held, and the fault was real").startswith("PASS: los 7 invariantes")
+    assert scenario_words.reason("nothing lost: 3 lost; something was measured: 0 events") == (
+        "nada perdido: 3 perdidos; algo se midió: 0 eventos"
+    )
+    assert told("what nobody has heard of") == "what nobody has heard of"
+
+
+def test_a_card_is_in_the_readers_language_and_says_why_it_cannot_run(spanish: None) -> None:
+    scenario = find("kill-database")
+    reason = runs.hindrance(scenario, "embedded", busy=False, down=())
+    assert reason == "other_stack"
+    html = scenario_card.card(scenario, None, scenario_card.why_not(reason, scenario))
+    assert "sobrevive a la muerte de MySQL" in html
+    assert "Necesita el stack native / compose" in html
+    assert runs.hindrance(scenario, "native", busy=True, down=()) == "busy"
+    assert runs.hindrance(scenario, "native", busy=False, down=("broker",)) == "ill"
+    assert runs.hindrance(scenario, "native", busy=False, down=()) is None
+    assert all(f">{name}<" not in html for name in scenarios())
+
+
+def test_a_timeline_shows_the_seconds_since_the_start_and_escapes_what_it_says() -> None:
+    moments = [Moment(100.0, "started", "begin"), Moment(101.5, "fault", "<b>SIGKILL</b>")]
+    html = run_panel.timeline(moments, "UTC", newest_first=True)
+    assert html.index("+1.50 s") < html.index("+0.00 s")
+    assert "&lt;b&gt;SIGKILL" in html
+
+
+def counted(committed: int, notified: int, duplicates: int = 0) -> Counts:
+    return Counts(committed, notified, notified, notified, duplicates=duplicates)
+
+
+def test_an_incident_says_that_nothing_was_lost_only_once_it_was_counted() -> None:
+    made = Incident(1, "broker", "kill", 15.0, 100.0, before=counted(10, 10))
+    assert "nothing lost" not in incident_list.incidents([made], "UTC")
+    made = replace(made, down_at=100.1, back_at=115.6, back=counted(14, 10))
+    assert made.meanwhile == 4
+    assert "nothing lost" not in incident_list.incidents([made], "UTC")
+    made = replace(made, arrived_at=116.0, after=counted(14, 14, duplicates=2), over=True)
+    html = incident_list.incidents([made], "UTC")
+    assert "nothing lost: all 14 committed events" in html
+    assert "4 events were committed meanwhile" in html
+    assert "2 messages were delivered twice" in html
+
+
+def test_an_incident_that_failed_says_why() -> None:
+    made = Incident(1, "broker", "kill", 0, 100.0, problem="events are missing after 120 s", over=True)
+    assert "events are missing after 120 s" in incident_list.incidents([made], "UTC")
+
+
+def test_an_action_tells_its_end_and_one_of_a_kind_runs_at_a_time() -> None:
+    actions, go = Actions(), threading.Event()
+    assert actions.start("source", "restart", lambda: go.wait(10))
+    assert not actions.start("source", "stop", lambda: None)
+    assert actions.running("source")
+    go.set()
+    until(lambda: not actions.running("source"), 5, "the action ended")
+
+    def fails() -> None:
+        raise RuntimeError("no such source")
+
+    assert actions.start("source", "stop", fails)
+    until(lambda: not actions.running("source"), 5, "the action ended")
+    last = actions.last("source")
+    assert last is not None
+    assert (last.what, last.problem) == ("stop", "no such source")
+
+
+def test_a_background_read_that_fails_keeps_the_last_value_and_says_why() -> None:
+    answers: list[object] = [1, RuntimeError("away"), 2]
+
+    def read() -> int:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return int(str(answer))
+
+    reader = Background("test", read, 60)
+    reader.step()
+    reader.step()
+    assert (reader._state.value, reader._state.problem) == (1, "away")
+    reader.step()
+    assert (reader._state.value, reader._state.problem, reader._state.version) == (2, None, 3)
+
+
+def test_a_look_does_not_wait_for_a_read_that_hangs() -> None:
+    go = threading.Event()
+    reader = Background("hangs", lambda: go.wait(30), 60)
+    began = time.monotonic()
+    assert reader.look(0.05).version == 0
+    assert time.monotonic() - began < 5
+    go.set()
+    until(lambda: reader.look().version > 0, 5, "the read came")
+    reader.close()
+
+
+def test_a_logs_end_is_read_and_no_more(tmp_path: Path) -> None:
+    path = tmp_path / "broker.log"
+    path.write_text("\n".join(f"line {number}" for number in range(100_000)))
+    shown = log_tail.tail(path, 3)
+    assert shown.splitlines() == ["line 99997", "line 99998", "line 99999"]
+    assert len(log_tail.tail(path, 1_000_000)) <= log_tail.MOST_BYTES
+    assert log_tail.tail(tmp_path / "none.log", 3) == ""
+    assert log_tail.logs(tmp_path) == ["broker"]
+
+
+def test_a_job_outlives_its_starter_and_keeps_its_end(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    jobs.start(settings, "failing", ("this.is.no.module",))
+
+    def ended() -> bool:
+        job = jobs.read(settings, "failing")
+        return job is not None and job.ended_at is not None
+
+    until(ended, 20, "the job ended")
+    job = jobs.read(settings, "failing")
+    assert job is not None
+    assert job.code == 1
+    assert "this" in job.output
+    assert not job.running
+
+
+def test_the_same_job_does_not_run_twice_at_once(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    record = settings.logs / "jobs" / "reset.json"
+    record.parent.mkdir(parents=True)
+    import os
+
+    record.write_text(json.dumps({"name": "reset", "started_at": 1.0, "pid": os.getpid()}))
+    with pytest.raises(jobs.JobRuns):
+        jobs.start(settings, "reset", ("this",))
+    assert sys.executable
+
+
+def outbox(seq: int, at_s: float, type_: str = "CommissionCalculated") -> OutboxRow:
+    at = datetime.fromtimestamp(SINCE + at_s, UTC).replace(tzinfo=None)
+    return OutboxRow(seq, f"event-{seq}", "c", 1, type_, 1, {}, "corr", at)
+
+
+def test_what_happened_before_the_tour_began_ticks_nothing() -> None:
+    old = TourFacts(
+        outbox=(outbox(1, -5), outbox(2, -4, "CommissionApproved")),
+        notified=frozenset({"event-1", "event-2"}),
+        traced=frozenset({"event-1"}),
+        windows=(Window("broker", "kill", SINCE - 9, SINCE - 1),),
+        runs=(run("finished", -100),),
+        evidence=(SINCE - 1,),
+    )
+    assert tour.done(old, SINCE, SINCE + 60, refused_twice=False) == frozenset()
+
+
+def run(state: str, at_s: float, name: str = "kill-broker", verdict: str | None = "PASS") -> Run:
+    at = datetime.fromtimestamp(SINCE + at_s, UTC).replace(tzinfo=None)
+    return Run("r", name, "embedded", 1, state, verdict, at, at + timedelta(seconds=5))
+
+
+def test_the_steps_tick_one_after_the_other_as_they_happen() -> None:
+    facts = TourFacts(outbox=(outbox(1, 1),), waiting=1)
+    assert tour.done(facts, SINCE, SINCE + 2, False) == {"command"}
+    facts = replace(facts, notified=frozenset({"event-1"}), traced=frozenset({"event-1"}), waiting=0)
+    assert tour.done(facts, SINCE, SINCE + 3, True) == {"command", "arrives", "trace", "twice"}
+    facts = replace(facts, windows=(Window("broker", "kill", SINCE + 10, SINCE + 25),))
+    assert "kill" in tour.done(facts, SINCE, SINCE + 11, False)
+    facts = replace(facts, outbox=(outbox(2, 12, "CommissionApproved"), *facts.outbox), waiting=1)
+    now = tour.done(facts, SINCE, SINCE + 13, False)
+    assert {"approve", "goes_on"} <= now
+    assert "everything" not in now
+    facts = replace(facts, waiting=0)
+    assert "everything" not in tour.done(facts, SINCE, SINCE + 14, False), "the broker is still held down"
+    assert "everything" in tour.done(facts, SINCE, SINCE + 26, False)
+    facts = replace(facts, runs=(run("finished", 30),), evidence=(SINCE + 40,))
+    assert tour.following(tour.done(facts, SINCE, SINCE + 41, True)) is None
+
+
+def test_another_parts_death_and_a_stopped_run_tick_nothing() -> None:
+    facts = TourFacts(windows=(Window("relay", "kill", SINCE + 1, SINCE + 2),), runs=(run("stopped", 3, verdict=None),))
+    assert tour.done(facts, SINCE, SINCE + 9, False) == frozenset()
+
+
+def test_fault_windows_come_from_the_history_of_leases_and_from_runs(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    leases.grant(settings, "broker", "kill", 60)
+    leases.release(settings, "broker")
+    leases.grant(settings, "notifications", "slow", 0)
+    folder = settings.data / "scenarios" / "one"
+    folder.mkdir(parents=True)
+    windows = [
+        {"part": "relay", "fault": "lost offsets", "started_at": time.time() - 20, "ended_at": time.time() - 19},
+        {"part": "broker", "fault": "kill", "started_at": time.time() - 30, "ended_at": time.time() - 25},
+    ]
+    (folder / "result.json").write_text(json.dumps({"windows": windows}))
+    told = faults.Told(settings).read(time.time() - 3600)
+    # The run's own kill was a lease too, and is not told twice.
+    assert [(one.part, one.fault) for one in told] == [
+        ("relay", "lost offsets"),
+        ("broker", "kill"),
+        ("notifications", "slow"),
+    ]
+    history = faults.FaultHistory()
+    history.note({}, {"broker": "down"}, time.time(), told)
+    assert [window.ended_at is None for window in history.windows()] == [False, True, False]
+    history.note({}, {"broker": "ok"}, time.time(), told)
+    assert all(window.ended_at for window in history.windows())
+    assert len(history.windows()) == 3
