@@ -205,16 +205,16 @@ def _finished(run_id: str, found: RunsState) -> None:
 
 
 def _downloads(result: Result) -> None:
-    """Made when asked for, and not before: the page holds plots and the library that draws them, some 5 MB."""
+    """Taken away without drawing the page anew in between; the tour knows of it by the file that is kept."""
     reader, stem = resources.runs_reader(), runs.stem(result)
     st.download_button(
         _("Evidence"),
-        partial(reader.evidence, result.run_id),
+        reader.evidence(result),
         f"{stem}.html",
         "text/html",
         icon=":material/download:",
         help=_("One HTML file that needs nothing else: hypothesis, timeline, plots, counts, versions, seed, commands."),
-        on_click="ignore",
+        on_click=partial(reader.keep_evidence, result),
     )
     st.download_button(
         "JSON",

@@ -37,6 +37,7 @@ class RunsReader:
         self._lock = threading.Lock()
         self._results: OrderedDict[str, Result] = OrderedDict()
         self._json: dict[str, bytes] = {}
+        self._evidence: dict[str, bytes] = {}
         self._moments: dict[str, list[Moment]] = {}
 
     def read(self) -> RunsState:
@@ -88,16 +89,19 @@ class RunsReader:
                 self._json = {found.run_id: (made := json.dumps(found.to_json(), indent=2).encode())}
             return made
 
-    def evidence(self, run_id: str) -> bytes:
-        """The HTML, made now and kept beside the run's records. Raises LookupError."""
-        found = self.result(run_id)
-        if found is None:
-            raise LookupError(f"run {run_id} has no result")
-        page = evidence.html(found).encode()
-        folder = journal.folder(self._settings, run_id)
+    def evidence(self, found: Result) -> bytes:
+        """The HTML, some 5 MB; made once, for the same reason."""
+        with self._lock:
+            made = self._evidence.get(found.run_id)
+            if made is None:
+                self._evidence = {found.run_id: (made := evidence.html(found).encode())}
+            return made
+
+    def keep_evidence(self, found: Result) -> None:
+        """Beside the run's records, once somebody took it away."""
+        folder = journal.folder(self._settings, found.run_id)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "evidence.html").write_bytes(page)
-        return page
+        (folder / "evidence.html").write_bytes(self.evidence(found))
 
 
 def hindrance(scenario: Scenario, stack: str, busy: bool, down: tuple[str, ...]) -> str | None:
