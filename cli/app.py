@@ -9,7 +9,7 @@ import httpx
 import typer
 from pydantic import ValidationError
 
-from cli import commissions, lifecycle, measuring, operations, scenarios, watching
+from cli import commissions, lifecycle, measuring, notebooks, operations, scenarios, watching
 from cli.output import Failed, err, print_json
 from connectors.admin import AdminRefused, AdminUnavailable
 from connectors.broker import BrokerUnavailable
@@ -32,7 +32,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (lifecycle, commissions, watching, operations, scenarios, measuring):
+for module in (lifecycle, commissions, watching, operations, scenarios, measuring, notebooks):
     module.register(app)
 
 KNOWN = (
