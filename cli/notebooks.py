@@ -20,7 +20,9 @@ def register(app: typer.Typer) -> None:
 
 def notebooks(
     context: typer.Context,
-    check: Annotated[bool, typer.Option("--check", help="Execute them, on private stacks; fails where one does.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Execute them, on private stacks; fails where one does.")
+    ] = False,
     save: Annotated[
         bool, typer.Option("--save", help="The same, and keep the outputs, with a picture of each figure (chromium).")
     ] = False,

@@ -32,7 +32,9 @@ def use_in_notebooks() -> None:
         warnings.filterwarnings("ignore", "The kopts argument")  # plotly passes what a running browser needs no more
 
         pio.renderers["png"].scale = 2
-        kaleido.start_sync_server(silence_warnings=True)  # one browser for every figure: starting it is most of the cost
+        kaleido.start_sync_server(
+            silence_warnings=True
+        )  # one browser for every figure: starting it is most of the cost
 
 
 def waterfall(hops: pd.DataFrame) -> go.Figure:
@@ -46,7 +48,10 @@ def waterfall(hops: pd.DataFrame) -> go.Figure:
         base=starts,
         orientation="h",
         marker={"color": COLOURS[: len(labels)], "line": {"color": INK, "width": 1}},
-        text=[f"{ms:.2f} ms" + (f" (±{r:g})" if r >= 1 else "") for ms, r in steps[["step_ms", "resolution_ms"]].to_numpy()],
+        text=[
+            f"{ms:.2f} ms" + (f" (±{r:g})" if r >= 1 else "")
+            for ms, r in steps[["step_ms", "resolution_ms"]].to_numpy()
+        ],
         textposition="outside",
         cliponaxis=False,
     )
@@ -152,7 +157,14 @@ def _shade(figure: go.Figure, result: Result, window: FaultWindow) -> None:
         wide = row == 1 and end - begin > result.duration_s / 8  # a name beside a thin line would cover the curves
         label = {"text": f"{window.part}: {window.fault}", "font": {"size": 12}, "textposition": "top center"}
         figure.add_vrect(
-            x0=begin, x1=end, row=row, col=1, fillcolor="#e5484d", opacity=0.18, line={"width": 1}, label=label if wide else {}
+            x0=begin,
+            x1=end,
+            row=row,
+            col=1,
+            fillcolor="#e5484d",
+            opacity=0.18,
+            line={"width": 1},
+            label=label if wide else {},
         )
 
 

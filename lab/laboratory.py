@@ -14,8 +14,8 @@ import pandas as pd
 
 from application import Application, leases
 from bench.latency import ways
-from connectors import envelope
 from connectors.broker import Broker, Publisher
+from connectors.envelope import Decoded, decode
 from db.hops import HOPS
 from domain.commands import ApproveCommission, CalculateCommission, Command, CommissionResult
 from lab.reading import Reading
@@ -165,9 +165,9 @@ class Lab(Reading):
         return found
 
     @staticmethod
-    def decode(value: bytes) -> envelope.Decoded:
+    def decode(value: bytes) -> Decoded:
         """What a worker makes of a message: Inserted, Skipped or Unreadable; never raises."""
-        return envelope.decode(value)
+        return decode(value)
 
     # Closing.
 

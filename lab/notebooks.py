@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,6 @@ from typing import Any
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-from traitlets.config import Config
 
 from scenarios import end_to_end
 from settings.model import REPOSITORY
@@ -84,13 +84,11 @@ def _execute(path: Path, stack: str, home: Path, save: bool) -> Executed:
         kernel_name="python3",
         resources={"metadata": {"path": str(path.parent)}},
         record_timing=False,
-        # Over a socket of this user's alone: on TCP everybody on the machine could listen in.
-        config=Config({"KernelManager": {"transport": "ipc"}}),
     )
     began, error = time.monotonic(), ""
     try:
-        client.execute(env=_environment(stack, home, save))
-    except (CellExecutionError, CellTimeoutError, DeadKernelError) as failure:
+        client.execute(env=_environment(stack, home, save), stderr=subprocess.DEVNULL)
+    except (CellExecutionError, CellTimeoutError, DeadKernelError, RuntimeError) as failure:  # the last: no kernel came
         error = re.sub(r"\x1b\[[0-9;]*m", "", str(failure))[-2000:]
     if save and not error:
         nbformat.write(notebook, path)

@@ -6,6 +6,7 @@ import atexit
 import os
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from lab import figures
 from lab.laboratory import Lab
@@ -32,7 +33,7 @@ def running(stack: str = "embedded", *, workers: int | None = None) -> Lab:
     undo = ExitStack()
     settings = None if workers else joined(stack)
     if settings is None:
-        changes = {"workers": workers} if workers else {}
+        changes: dict[str, Any] = {"workers": workers} if workers else {}
         settings = undo.enter_context(end_to_end.running(stack, private=True, **changes))
     lab = Lab(settings, undo, workers)
     _open.append(lab)
