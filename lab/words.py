@@ -38,13 +38,13 @@ SPANISH = {
     "seconds since the start": "segundos desde el comienzo",
     "share of events": "proporción de eventos",
     "usual": "normal",
-    "version": "versión",
+    "version 1": "versión 1",
+    "version 2": "versión 2",
+    "1 workers": "1 worker",
     "with a slow worker": "con un worker lento",
     "without an outbox": "sin outbox",
     "worker": "worker",
     "workers": "workers",
-    "kill broker": "broker muerto",
-    "measured": "medido",
 }
 
 
