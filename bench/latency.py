@@ -44,31 +44,44 @@ def latency(
 
     Raises TookTooLong when an event does not arrive within 30 s after the last command.
     """
-    warm_up = WARM_UP.get(settings.stack, WARM_UP_JAVA)
+    measured = ways(settings, n, progress)
+    whole = percentiles([way.pop("end_to_end") for way in measured])
+    return Latency(
+        settings.stack,
+        n,
+        warm_up(settings),
+        whole["p50"],
+        whole["p95"],
+        whole["p99"],
+        {hop: percentiles([way[hop] for way in measured]) for hop in measured[0]},
+        versions,
+    )
+
+
+def warm_up(settings: Settings) -> int:
+    """Commands sent before the measured ones."""
+    return WARM_UP.get(settings.stack, WARM_UP_JAVA)
+
+
+def ways(settings: Settings, n: int, progress: Callable[[int], None] = lambda done: None) -> list[dict[str, float]]:
+    """The way of each of `n` commands sent after a warm-up: {`from→to`: milliseconds} and `end_to_end`.
+
+    Raises TookTooLong when an event does not arrive within 30 s after the last command.
+    """
+    first = warm_up(settings)
     correlation_id = str(uuid.uuid4())
     pause = threading.Event()
     event_ids: list[str] = []
     with Application(settings, pool_size=2) as application:
-        for number in range(warm_up + n):
+        for number in range(first + n):
             command = CalculateCommission(str(uuid.uuid4()), "aff-bench", "cmp-bench", "120.50", "USD", correlation_id)
             event_ids += application.send(command).event_ids
-            progress(number + 1 - warm_up)
+            progress(number + 1 - first)
             pause.wait(APART_S)
-        measured = event_ids[warm_up:]
+        measured = event_ids[first:]
         until(lambda: _complete(application, measured), 30, "every event notified and its hop times written", 0.2)
         hops = _hops(application, measured)
-    ways = [between(hops[event_id]) for event_id in measured]
-    whole = percentiles([way.pop("end_to_end") for way in ways])
-    return Latency(
-        settings.stack,
-        n,
-        warm_up,
-        whole["p50"],
-        whole["p95"],
-        whole["p99"],
-        {hop: percentiles([way[hop] for way in ways]) for hop in ways[0]},
-        versions,
-    )
+    return [between(hops[event_id]) for event_id in measured]
 
 
 def _complete(application: Application, event_ids: Sequence[str]) -> bool:

@@ -21,6 +21,7 @@ PACKAGES = [
     "dashboard",
     "db",
     "domain",
+    "lab",
     "scenarios",
     "settings",
     "stacks",
