@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import threading
+
 from connectors.broker import Received, Subscription
 from workers import notifications
 from workers.process import run
+
+GROUPED_S = 0.25
+"""The client sends its acknowledgements in groups, at least every tenth of a second."""
 
 
 class Hasty(Subscription):
     def receive(self, limit: int, timeout_s: float) -> list[Received]:
         batch = super().receive(limit, timeout_s)
         self.acknowledge(batch)
+        if batch:
+            threading.Event().wait(GROUPED_S)
         return batch
 
 
