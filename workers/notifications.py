@@ -131,7 +131,7 @@ class NotificationsWorker:
                 case Ack():
                     skipped.append(message)
                 case DeadLetter() as dead:
-                    self._bury(message, None, dead, attempts=1)
+                    self._bury(message, _record(message), dead, attempts=1)
         effects = self._checked(effects)
         if effects or skipped:
             self._apply(effects, skipped)
@@ -295,6 +295,12 @@ def read(message: Received) -> Effect | Ack | DeadLetter:
             return DeadLetter(reason, detail)
         case other:
             assert_never(other)
+
+
+def _record(message: Received) -> OutboxRecord | None:
+    """The outbox row that a message tells of, whether its event is understood or not: its dead letter names it."""
+    decoded = envelope.decode(message.value)
+    return decoded.record if isinstance(decoded, Inserted) else None
 
 
 def _unknown(record: OutboxRecord) -> DeadLetter | None:
