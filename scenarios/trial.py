@@ -32,6 +32,8 @@ PER_SECOND = 30
 """Pairs of commands, so 60 events a second: a load that no stack notices."""
 
 
+SLOWEST_PER_S = 200
+"""Where everything there is comes again, whoever sent it, deadlines grow with it."""
 PATIENCE_S = {"embedded": 6.0, "native": 20.0}
 """How long nothing may move before what is missing counts as lost."""
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from scenarios.model import Scenario
-from scenarios.trial import Trial
+from scenarios.trial import SLOWEST_PER_S, Trial
 from stacks import lost_offsets
 
 PAIRS = 30
-SLOWEST_PER_S = 200
-"""The whole outbox is read again, whoever filled it: the deadline grows with it."""
 
 
 def experiment(trial: Trial) -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from scenarios import replay as replaying
 from scenarios.model import Scenario
-from scenarios.trial import Trial
+from scenarios.trial import SLOWEST_PER_S, Trial
 
 PAIRS = 40
-SLOWEST_PER_S = 200
-"""Everything there is comes again, whoever sent it: the deadline grows with it."""
 
 
 def experiment(trial: Trial) -> None:
