@@ -16,9 +16,9 @@ from scenarios.statistics import percentiles
 from scenarios.waiting import until
 from settings import Settings
 
-WARM_UP = {"embedded": 100}
-"""Commands before the measured ones. A broker in Java that just started runs interpreted: it needs more of them."""
+WARM_UP = 100
 WARM_UP_JAVA = 600
+"""Commands before the measured ones. A broker in Java that just started runs interpreted: it needs more of them."""
 APART_S = 0.01
 """Between two commands: slow enough that none waits for the one before it."""
 
@@ -60,7 +60,7 @@ def latency(
 
 def warm_up(settings: Settings) -> int:
     """Commands sent before the measured ones."""
-    return WARM_UP.get(settings.stack, WARM_UP_JAVA)
+    return WARM_UP if settings.stack == "embedded" else WARM_UP_JAVA
 
 
 def ways(settings: Settings, n: int, progress: Callable[[int], None] = lambda done: None) -> list[dict[str, float]]:
