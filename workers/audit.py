@@ -43,13 +43,15 @@ class AuditProjection:
     _gaps: dict[int, float] = field(default_factory=dict)
 
     def step(self) -> int:
-        """Bring the file up to date; how many lines were added. Raises DatabaseUnavailable or OSError."""
+        """Bring the file up to date; how many lines were added. Raises DatabaseUnavailable or OSError.
+
+        FileNotFoundError: it was deleted meanwhile. The next step writes it anew.
+        """
         if not self._as_left():
             self._compare()
         added = 0
         while rows := self._news():
-            self._length = audit_file.append(self.path, rows, self._length, self.half_way)
-            self._remember()
+            self._length += audit_file.append(self.path, rows, self.half_way)
             self._note([row.seq for row in rows])
             added += len(rows)
         return added
@@ -63,9 +65,6 @@ class AuditProjection:
             return False
         with translated(), self.engine.connect().execution_options(**READ) as connection:
             return queries.notification_head(connection) >= self._head  # lower: the tables were emptied
-
-    def _remember(self) -> None:
-        self._inode = self.path.stat().st_ino
 
     def _news(self) -> list[queries.NotificationRow]:
         now = time.monotonic()
@@ -93,9 +92,8 @@ class AuditProjection:
             self.path.unlink(missing_ok=True)
             found = audit_file.Contents(frozenset(), 0, True)
             self._length = 0
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._length = audit_file.append(self.path, [], self._length)
-        self._remember()
+        audit_file.begin(self.path, self._length)
+        self._inode = self.path.stat().st_ino
         self._head = max(found.seqs, default=0)
         missing = sorted(seq for seq in stored - found.seqs if seq < self._head)
         if missing:
@@ -106,7 +104,7 @@ class AuditProjection:
         for start in range(0, len(missing), PAGE):
             with translated(), self.engine.connect().execution_options(**READ) as connection:
                 rows = queries.notifications_at(connection, missing[start : start + PAGE])
-            self._length = audit_file.append(self.path, rows, self._length)
+            self._length += audit_file.append(self.path, rows)
 
     def _stored(self) -> set[int]:
         with translated(), self.engine.connect().execution_options(**READ) as connection:
@@ -127,6 +125,8 @@ def main(settings: Settings, stop: threading.Event) -> None:
                 log.warning("waiting for the database: %s", error)
                 heart.beat(False)
                 stop.wait(0.5)
+            except FileNotFoundError:
+                log.warning("the audit file was deleted; it is written anew")
             except OSError as error:
                 log.error("the audit file cannot be written: %s", error)
                 stop.wait(1)

@@ -84,29 +84,40 @@ def event_ids(path: Path, correlation_id: str | None = None) -> list[str]:
     return found
 
 
-def append(path: Path, rows: Iterable[NotificationRow], at: int, half_way: Callable[[], None] = lambda: None) -> int:
-    """Write lines at byte `at`, cutting what stands beyond it, and bring them to disk; the new length.
-
-    `half_way` is called when the first half of the bytes is written. Raises OSError, with the disk full for example.
-    """
+def begin(path: Path, length: int) -> None:
+    """Make a file that is not there, and cut what stands beyond byte `length`: a torn line. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
     try:
-        os.ftruncate(descriptor, at)
+        if os.fstat(descriptor).st_size > length:
+            os.ftruncate(descriptor, length)
+    finally:
+        os.close(descriptor)
+
+
+def append(path: Path, rows: Iterable[NotificationRow], half_way: Callable[[], None] = lambda: None) -> int:
+    """Add lines at the end and bring them to disk; how many bytes they are.
+
+    `half_way` is called when the first half of the bytes is written. Raises OSError: the disk is full, or
+    (FileNotFoundError) the file is gone. It is never made anew here, nor written beyond its end: whoever deletes or
+    cuts it at this very moment leaves a file whose length betrays it.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
+    try:
         data = b"".join(line(row) for row in rows)
         half = len(data) // 2
-        _write(descriptor, data[:half], at)
+        _write(descriptor, data[:half])
         half_way()
-        _write(descriptor, data[half:], at + half)
+        _write(descriptor, data[half:])
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    return at + len(data)
+    return len(data)
 
 
-def _write(descriptor: int, data: bytes, at: int) -> None:
-    written = 0
-    while written < len(data):
-        written += os.pwrite(descriptor, data[written:], at + written)
+def _write(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]
 
 
 def _seq(raw: bytes) -> int | None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, delete
@@ -80,6 +83,36 @@ def test_a_truncated_file_is_filled_again_while_running(audited: Audited) -> Non
     audited.path.write_bytes(b"")
     audited.projection.step()
     assert audited.lines() == audited.expected
+
+
+@pytest.mark.parametrize("moment", ["before the append", "half way through it"])
+@pytest.mark.parametrize("damage", ["deleted", "cut", "emptied"])
+def test_a_file_damaged_at_the_moment_of_an_append_is_whole_again(
+    audited: Audited, moment: str, damage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hurt() -> None:
+        if damage == "deleted":
+            audited.path.unlink()
+        else:
+            os.truncate(audited.path, audited.path.stat().st_size // 2 if damage == "cut" else 0)
+
+    projection, append = audited.projection, audit_file.append
+    hurts = iter([hurt])
+
+    def damaged_first(*given: Any) -> int:
+        next(hurts, lambda: None)()
+        return append(*given)
+
+    if moment == "before the append":
+        monkeypatch.setattr(audit_file, "append", damaged_first)
+    else:
+        projection.half_way = lambda: next(hurts, lambda: None)()
+    audited.notify(2)
+    with suppress(FileNotFoundError):
+        projection.step()
+    projection.step()
+    assert sorted(audited.lines()) == sorted(audited.expected)
+    assert b"\0" not in audited.path.read_bytes()
 
 
 def test_a_line_missing_in_the_middle_is_added(audited: Audited) -> None:
