@@ -99,7 +99,8 @@ class Supervisor:
 
     def memory_mb(self) -> dict[str, float]:
         """Proportional set size, of child processes too."""
-        return {state.name: _megabytes(state.pid) for state in self.states() if state.pid}
+        found = {state.name: _megabytes(state.pid) for state in self.states() if state.pid}
+        return {name: megabytes for name, megabytes in found.items() if megabytes}  # 0: it began, or died, just now
 
     def log_names(self) -> list[str]:
         return sorted(path.stem for path in self._settings.logs.glob("*.log"))

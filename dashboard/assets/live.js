@@ -9,8 +9,9 @@ export default function ({ data, parentElement, setTriggerValue, setStateValue }
   }
   if (root.mark !== data.mark) {
     if (data.html === null) {
-      setTriggerValue("lost", data.mark);
+      ask(root, data.mark, setTriggerValue);
     } else {
+      clearTimeout(root.asking);
       const wanted = document.createElement("template");
       wanted.innerHTML = data.html;
       morph(root, wanted.content, root.mark !== undefined);
@@ -26,6 +27,14 @@ export default function ({ data, parentElement, setTriggerValue, setStateValue }
     const pick = event.target.closest("[data-pick]");
     if (pick) setStateValue("picked", pick.dataset.pick);
   };
+}
+
+// A run of the page that is overtaken by the next one never hears the question: it is asked until the answer is here.
+function ask(root, mark, setTriggerValue) {
+  clearTimeout(root.asking);
+  if (root.mark === mark || !root.isConnected) return;
+  setTriggerValue("lost", mark);
+  root.asking = setTimeout(() => ask(root, mark, setTriggerValue), 1500);
 }
 
 function morph(shown, wanted, mark) {

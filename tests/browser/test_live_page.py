@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -135,6 +136,20 @@ def test_the_feed_is_filtered_paused_and_read(visit: Open, paged: Settings, size
     feed.get_by_role("combobox").click()
     page.get_by_role("option", name="DLQ").click()
     expect(feed.get_by_text(say["none"])).to_be_visible(timeout=SOON_MS)
+    seen.check()
+
+
+def test_a_browser_that_stood_still_shows_what_it_missed(visit: Open, paged: Settings) -> None:
+    seen = visit()
+    page = seen.go()
+    feed = page.locator(".st-key-card-feed")
+    expect(feed.locator("tbody tr").first).to_be_visible(timeout=SOON_MS)
+    with ThreadPoolExecutor() as beside:
+        sent = beside.submit(end_to_end.run, paged)
+        page.evaluate("() => { const until = Date.now() + 6000; while (Date.now() < until); }")
+        commission = sent.result().commission_id
+    feed.locator("button.pick").first.click()
+    expect(feed.locator("pre")).to_contain_text(commission, timeout=SOON_MS)
     seen.check()
 
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import secrets
-import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 from pydantic import SecretStr
 
 from scenarios import end_to_end
@@ -119,23 +118,12 @@ def settings(provider: Provider) -> Iterator[Settings]:
         yield made
 
 
-@pytest.fixture(scope="module")
-def chromium(missing: Callable[[str, str], None]) -> Iterator[Browser]:
-    binary = shutil.which("chromium") or shutil.which("chromium-browser")
-    if binary is None:
-        missing("browser", "sudo apt-get install chromium")
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=binary, args=list(QUIET))
-        yield found
-        found.close()
-
-
 @pytest.mark.parametrize(("email", "seen"), [("ana@example.org", True), ("eve@example.org", False)])
 def test_who_is_listed_gets_in(
-    settings: Settings, provider: Provider, chromium: Browser, email: str, seen: bool
+    settings: Settings, provider: Provider, browser: Browser, email: str, seen: bool
 ) -> None:
     provider.email = email
-    page = chromium.new_context().new_page()
+    page = browser.new_context().new_page()
     page.goto(f"http://localhost:{settings.dashboard_port}")
     login = page.get_by_role("button", name="Log in")
     expect(login).to_be_visible(timeout=SOON_MS)

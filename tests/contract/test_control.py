@@ -128,6 +128,7 @@ def test_a_log_is_told_from_its_end(running: Running) -> None:
 
 
 def test_memory_is_measured_for_what_runs(running: Running) -> None:
+    until(lambda: len(running.control.memory_mb()) == 2, 10, "both are measured")
     found = running.control.memory_mb()
     assert set(found) == {"broker", "notifications"}
     assert all(value > 0 for value in found.values())
