@@ -9,7 +9,7 @@ from typing import NoReturn
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard import access, i18n, resources
+from dashboard import access, i18n, pulse, resources
 from dashboard.components import lights, live_html
 from dashboard.guard import guarded
 from dashboard.i18n import _
@@ -40,6 +40,11 @@ def run() -> None:
         _language_switch()
     _status(bar, st.container(key="troubles"), chosen.title)
     chosen.run()
+
+
+def warm() -> None:
+    """Begin to read what pages show, before anyone asks for one."""
+    resources.refresher().look()
 
 
 def open_trace(reference: str) -> NoReturn:
@@ -78,13 +83,12 @@ def _language_switch() -> None:
     )
 
 
-@st.fragment(run_every=1.0)
+@st.fragment
 @guarded
 def _status(bar: DeltaGenerator, troubles: DeltaGenerator, title: str) -> None:
     """Which stack, how its parts are, and on every page a sentence for what is down."""
-    refresher = resources.refresher()
-    refresher.look()
-    health = refresher.health
+    pulse.follow("frame")
+    health = resources.refresher().health
     stack = resources.settings().stack
     with bar:
         live_html.show(live_html.once("header", (health, title), lambda: lights.header(stack, health, title)), "header")

@@ -9,7 +9,7 @@ from functools import partial
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard import resources
+from dashboard import pulse, resources
 from dashboard.components import command_form, feed_controls, flow, live_html, scatter, strip, tables
 from dashboard.components.card import card
 from dashboard.components.markup import empty, join, notice
@@ -19,8 +19,6 @@ from dashboard.screens import PageSpec
 from dashboard.view_models import how, latencies
 from dashboard.view_models.reconciling import counts
 
-TICK_S = 0.5
-"""How often an open page looks at what the readers found."""
 POINTS = 300
 POINTS_S = 600
 FEED_ROWS = 8
@@ -73,12 +71,12 @@ def show() -> None:
     _tick(Slots(flow_slot, answer, database_body, feed_body, latency_body, strip_body))
 
 
-@st.fragment(run_every=TICK_S)
+@st.fragment
 @guarded
 def _tick(slots: Slots) -> None:
     """Refreshes alone. Everything is drawn once for a version of its data; what did not change is sent as it was."""
+    pulse.follow("live")
     refresher = resources.refresher()
-    refresher.look()
     database, feed = refresher.database, refresher.feed
     found = counts(database, feed)
     zone = live_html.zone()

@@ -16,7 +16,7 @@ from settings import load
 from settings.model import REPOSITORY
 from stacks import oidc
 
-PAGE = str(REPOSITORY / "dashboard" / "app.py")
+PAGE = str(REPOSITORY / "dashboard" / "page.py")
 
 
 @pytest.fixture

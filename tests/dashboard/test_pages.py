@@ -17,7 +17,7 @@ from settings import Settings
 from settings.model import REPOSITORY
 from stacks import faults
 
-APP = str(REPOSITORY / "dashboard" / "app.py")
+APP = str(REPOSITORY / "dashboard" / "page.py")
 WAIT_S = 30
 
 
