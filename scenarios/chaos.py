@@ -27,7 +27,6 @@ def chaos(minutes: float) -> Scenario:
         stacks=EVERYWHERE,
         takes_s=int(minutes * 60) + 15,
         in_all=False,
-        settles_s=120,
     )
 
 
@@ -45,7 +44,7 @@ def _experiment(trial: Trial, seconds: float) -> None:
             injected[name] = injected.get(name, 0) + 1
             trial.whole(90)
         load.grows(20)
-    trial.arrived(trial.acknowledged, 120)
+    trial.arrived(trial.acknowledged, trial.everything_again_within_s())
     trial.figures |= {"faults": injected, "commands_refused": load.unacknowledged}
 
 

@@ -31,8 +31,6 @@ class Scenario:
     """About how long a run takes."""
     in_all: bool = True
     """Whether `run all` runs it."""
-    settles_s: float = 60
-    """How long what is in flight may take to arrive after the experiment."""
 
 
 @dataclass(frozen=True, slots=True)

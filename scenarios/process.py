@@ -58,7 +58,7 @@ def _run(settings: Settings, scenario: Scenario, run_id: str, seed: int, log: jo
         with Sampler(trial):
             _experiment(trial, scenario)
             trial.say("counting", "waiting until everything arrived, then counting")
-            found = invariants.settle(trial, scenario.settles_s)
+            found = invariants.settle(trial, trial.everything_again_within_s())
         result = _judged(trial, scenario, found, began, log)
         log.say("verdict", f"{result.verdict}: {result.reason}", {"verdict": result.verdict})
         return _with_timeline(result, log)

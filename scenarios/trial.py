@@ -13,7 +13,7 @@ import psutil
 
 from application import Application, crash_points, leases
 from connectors.broker import Broker
-from db import queries
+from db import lookups, queries
 from db.errors import DatabaseUnavailable
 from domain.commands import ApproveCommission, CalculateCommission, CommissionResult
 from scenarios import load as loads
@@ -43,7 +43,10 @@ class Stopped(Exception):
 
 
 class Standstill:
-    """Nothing of the run moved for a while though no part is down: what is missing now will not come."""
+    """Nothing moved for a while though no part is down: what is missing now will not come.
+
+    Whatever moves counts, whoever sent it: a capture that lost its offsets reads everything else first.
+    """
 
     def __init__(self, trial: Trial) -> None:
         self._trial = trial
@@ -53,7 +56,7 @@ class Standstill:
 
     def reached(self) -> bool:
         trial = self._trial
-        seen = (len(trial.committed()), sum(trial.published().values()), trial.deliveries())
+        seen = trial.activity()
         if seen != self._seen or (self._late() and trial.ill()):
             self._seen, self._since = seen, time.monotonic()
         return self._late()
@@ -151,6 +154,13 @@ class Trial:
             return not missing
 
         self.wait(there, deadline_s, f"{len(event_ids)} events notified of", 0.1)
+
+    def everything_again_within_s(self) -> float:
+        """How long it may take until everything in the outbox was published and delivered once more."""
+        rows = 0
+        with suppress(DatabaseUnavailable):
+            rows = self.outbox_size()
+        return 60 + rows / SLOWEST_PER_S
 
     # What it sends.
 
@@ -311,6 +321,16 @@ class Trial:
     def deliveries(self) -> queries.Deliveries:
         with self.application.reading() as connection:
             return queries.deliveries(connection, self.run_id)
+
+    def activity(self) -> object:
+        """Another value whenever anything was written to the database, or seen on a topic, of any run."""
+        store = ObserverStore(self.settings.observer_store)
+        try:
+            seen = store.totals()
+        finally:
+            store.close()
+        with self.application.reading() as connection:
+            return lookups.heads(connection), seen
 
     def broker_answers(self) -> bool:
         return Broker(self.settings).reachable()

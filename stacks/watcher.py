@@ -36,20 +36,28 @@ SUPERVISED = ("embedded", "native")
 def main(settings: Settings, stop: threading.Event) -> None:
     engine = connect(settings.worker_url, pool_size=1)
     heart = Heartbeat(settings, "watcher")
-    healer = _healer(settings, engine)
+    healer = threading.Thread(target=_heal, args=(settings, engine, stop), name="healer", daemon=True)
+    healer.start()
     try:
         while not stop.wait(LOOK_EVERY_S):
-            heart.beat(True)
+            heart.beat(healer.is_alive())
             if settings.stack in SUPERVISED:
                 if not supervised(settings):
                     log.error("the supervisor is gone; starting it again")
                     revive(settings)
                     return
                 _restart_hanging(settings)
-            if healer is not None:
-                healer.step()
     finally:
+        healer.join(LOOK_EVERY_S)
         engine.dispose()
+
+
+def _heal(settings: Settings, engine: Engine, stop: threading.Event) -> None:
+    """In a thread of its own: to restart a source may take a while, and the rest must go on being watched."""
+    healer = _healer(settings, engine)
+    while not stop.wait(LOOK_EVERY_S):
+        if healer is not None:
+            healer.step()
 
 
 def _healer(settings: Settings, engine: Engine) -> SourceHealer | BrokerHealer | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scenarios.model import Scenario
-from scenarios.trial import SLOWEST_PER_S, Trial
+from scenarios.trial import Trial
 from stacks import lost_offsets
 
 PAIRS = 30
@@ -15,7 +15,7 @@ def experiment(trial: Trial) -> None:
     trial.arrived(trial.acknowledged)
     trial.wait(lambda: trial.acknowledged <= trial.published().keys(), 20, "the observer saw every event")
     before = set(trial.acknowledged)
-    again_within_s = 30 + trial.outbox_size() / SLOWEST_PER_S
+    again_within_s = trial.everything_again_within_s()
     with trial.load() as load:
         with trial.injected(trial.capture_part, "lost offsets", lambda: lost_offsets.lose(trial.settings)):
             trial.confirm(

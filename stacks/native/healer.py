@@ -1,4 +1,8 @@
-"""Heals the source: judged by whether the outbox gets ahead of what is published, never by a status word alone."""
+"""Heals the source: judged by whether the outbox gets ahead of what is published, never by a status word alone.
+
+One that reads old events once more gets no further for a while and still works: to restart it would only make it begin
+again. It is left alone as long as it writes anything at all.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +26,19 @@ PATIENCE_S = 10.0
 """Failed, or behind without progress, for this long while database and broker answer: it does not come back by itself."""
 STARTS_WITHIN_S = 15.0
 """A source that was made or restarted reads within a few seconds; on a busy machine it may take some more."""
+LONGEST_WAIT_S = 240.0
+"""Each restart that did not help is given twice the time of the one before, up to this."""
 LOOK_EVERY_S = 1.0
+RESTARTED_WITHIN_S = 60.0
+"""Pulsar answers a restart once the old instance is gone, or after it waited some ten seconds for that."""
 
 
 class SourceHealer:
     def __init__(self, settings: Settings, engine: Engine) -> None:
         self._settings = settings
         self._engine = engine
-        self._watermark: int | None = None
+        self._progress: object = None
+        self._wait_s = STARTS_WITHIN_S
         self._since: float | None = None
         self._again_at = 0.0
         self._look_at = 0.0
@@ -44,7 +53,7 @@ class SourceHealer:
             self._since = None
             return
         try:
-            with Admin(self._settings, timeout_s=10) as admin:
+            with Admin(self._settings, timeout_s=RESTARTED_WITHIN_S) as admin:
                 self._judge(admin, now)
         except (AdminUnavailable, AdminRefused, provision.ProvisionFailed) as error:
             log.warning("the source cannot be looked at or healed now: %s", error)
@@ -69,6 +78,8 @@ class SourceHealer:
         problem = self._problem(status, lag)
         if problem is None:
             self._since = None
+            if not lag.capture_behind:
+                self._wait_s = STARTS_WITHIN_S
         elif self._since is None:
             self._since = now
         elif now - self._since > PATIENCE_S:
@@ -79,8 +90,8 @@ class SourceHealer:
             return "it is gone"
         if not status.running:
             return f"it does not run: {status.error or 'no reason given'}"
-        advanced = lag.captured != self._watermark
-        self._watermark = lag.captured
+        progress = (lag.captured, status.written)
+        advanced, self._progress = progress != self._progress, progress
         observer = sign(self._settings, "observer")
         if not lag.capture_behind or advanced or observer is None or not observer.connected:
             return None  # without an observer nothing is known of what is published: no reason to restart anything
@@ -88,9 +99,10 @@ class SourceHealer:
 
     def _heal(self, admin: Admin, status: SourceStatus | None, problem: str, now: float) -> None:
         log.error("healing the source: %s", problem)
+        self._since = None
+        self._again_at = now + self._wait_s
+        self._wait_s = min(2 * self._wait_s, LONGEST_WAIT_S)
         if status is None:
             provision.create_source(self._settings, log.info)
         else:
             admin.source(self._settings.source_name, "restart")
-        self._since = None
-        self._again_at = now + STARTS_WITHIN_S
