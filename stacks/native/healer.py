@@ -37,7 +37,8 @@ class SourceHealer:
     def __init__(self, settings: Settings, engine: Engine) -> None:
         self._settings = settings
         self._engine = engine
-        self._progress: object = None
+        self._captured: int | None = None
+        self._written = 0
         self._wait_s = STARTS_WITHIN_S
         self._since: float | None = None
         self._again_at = 0.0
@@ -78,8 +79,6 @@ class SourceHealer:
         problem = self._problem(status, lag)
         if problem is None:
             self._since = None
-            if not lag.capture_behind:
-                self._wait_s = STARTS_WITHIN_S
         elif self._since is None:
             self._since = now
         elif now - self._since > PATIENCE_S:
@@ -90,8 +89,10 @@ class SourceHealer:
             return "it is gone"
         if not status.running:
             return f"it does not run: {status.error or 'no reason given'}"
-        progress = (lag.captured, status.written)
-        advanced, self._progress = progress != self._progress, progress
+        advanced = (lag.captured, status.written) != (self._captured, self._written)
+        if lag.captured != self._captured:
+            self._wait_s = STARTS_WITHIN_S
+        self._captured, self._written = lag.captured, status.written
         observer = sign(self._settings, "observer")
         if not lag.capture_behind or advanced or observer is None or not observer.connected:
             return None  # without an observer nothing is known of what is published: no reason to restart anything

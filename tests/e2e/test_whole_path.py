@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import json
 import uuid
+from decimal import Decimal
 
 import pytest
 
 from application import Application
+from application.commissions import new_id, utc_now
 from connectors import envelope
 from connectors.broker import Broker, Publisher
 from db import queries
+from db.unit_of_work import SqlUnitOfWork
 from domain.commands import CalculateCommission
+from domain.commission import Commission
+from domain.money import Money
 from scenarios import end_to_end, replay
 from scenarios.reconciliation import reconcile
 from scenarios.waiting import until
 from settings import Settings
-from stacks import dead_letters, reset, source_control
+from stacks import dead_letters, lost_offsets, reset, source_control
 from stacks.status import status
 from tests.builders import record
+from tests.fakes import CURRENCIES, SomeCurrencies
 
 
 def test_calculate_approve_query_two_of_each(stack: Settings) -> None:
@@ -178,3 +184,45 @@ def test_a_source_deleted_behind_our_back_is_made_again(native_stack: Settings) 
     with Admin(native_stack) as admin:
         admin.delete_source(SOURCE_NAME)
     assert end_to_end.run(native_stack, deadline_s=150).ok
+
+
+MORE_THAN_A_QUEUE = 12_000
+"""Debezium's queue holds 8,192 records: with more to read again it is full."""
+
+
+@pytest.mark.native
+def test_a_source_that_reads_everything_again_can_be_restarted_meanwhile(native_stack: Settings) -> None:
+    correlation = str(uuid.uuid4())
+    with Application(native_stack, pool_size=1) as application:
+        _commit_at_once(application, MORE_THAN_A_QUEUE, correlation)
+        until(lambda: reconcile(application, native_stack, correlation).complete, 120, "all are notified of", 0.5)
+    lost_offsets.lose(native_stack)
+    until(lambda: source_control.report(native_stack).written > 500, 60, "it reads again from the start")
+    source_control.act(native_stack, "restart")
+    until(lambda: _reads(native_stack), 45, "the next instance reads; one that hangs on its queue takes 90 s", 0.5)
+    assert end_to_end.run(native_stack, deadline_s=150).ok
+    with Application(native_stack, pool_size=1) as application:
+        found = reconcile(application, native_stack, correlation)
+    assert (found.notified, found.doubled) == (MORE_THAN_A_QUEUE, ())
+
+
+def _reads(settings: Settings) -> bool:
+    report = source_control.report(settings)
+    return report.running and report.written > 0
+
+
+def _commit_at_once(application: Application, count: int, correlation: str) -> None:
+    with SqlUnitOfWork(application.engine, SomeCurrencies(), new_id, lambda *_: None) as uow:
+        gross = Money(Decimal("10.00"), CURRENCIES["USD"])
+        for _ in range(count):
+            commission = Commission.calculate(
+                commission_id=new_id(),
+                conversion_id=new_id(),
+                affiliate_id="aff-1",
+                campaign_id="cmp-1",
+                gross=gross,
+                rate=Decimal("0.10"),
+                now=utc_now(),
+            )
+            uow.commissions.add(commission)
+        uow.commit(correlation, None)

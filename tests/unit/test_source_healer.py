@@ -1,0 +1,105 @@
+"""When the watcher restarts a source, and when it leaves it alone: with a clock and a source that are made up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from connectors.admin import SourceStatus
+from settings import Settings
+from stacks.health import Lag
+from stacks.native import healer as healing
+from workers.heartbeat import Sign
+
+
+@dataclass
+class Source:
+    """What the healer would see of one."""
+
+    head: int = 100
+    captured: int = 100
+    written: int = 100
+    running: bool = True
+    restarts: list[float] = field(default_factory=list)
+    now: float = 1000.0
+
+    def __enter__(self) -> Source:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def source(self, name: str, action: str) -> None:
+        assert (name, action) == ("mysql-outbox-commissions", "restart")
+        self.restarts.append(self.now)
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> Source:
+    made = Source()
+
+    def lag(*_: Any) -> Lag:
+        return Lag(outbox_head=made.head, captured=made.captured, published=None, notified=None)
+
+    def status(*_: Any) -> SourceStatus:
+        return SourceStatus(made.running, "it fell over", 0, made.written, made.written)
+
+    monkeypatch.setattr(healing, "time", SimpleNamespace(monotonic=lambda: made.now))
+    monkeypatch.setattr(healing, "Admin", lambda *_, **__: made)
+    monkeypatch.setattr("stacks.health.lag", lag)
+    monkeypatch.setattr("connectors.source.status", status)
+    monkeypatch.setattr(healing, "sign", lambda *_: Sign(True, 1, 0.0))
+    monkeypatch.setattr(healing.SourceHealer, "_may_judge", lambda _: True)
+    return made
+
+
+def watch(seen: Source, seconds: int, each: Any = lambda: None) -> None:
+    healer = healing.SourceHealer(Settings(stack="native", home=Path("/nowhere")), None)  # type: ignore[arg-type]
+    for _ in range(seconds):
+        seen.now += 1
+        each()
+        healer.step()
+
+
+def test_one_that_has_read_everything_is_left_alone(seen: Source) -> None:
+    watch(seen, 600)
+    assert seen.restarts == []
+
+
+def test_one_that_reads_old_events_again_is_left_alone(seen: Source) -> None:
+    seen.head = 10_000
+
+    def read_on() -> None:
+        seen.written += 2_000
+
+    watch(seen, 600, read_on)
+    assert seen.restarts == []
+
+
+def test_one_that_stands_still_is_restarted_and_given_more_time_each_time(seen: Source) -> None:
+    seen.head = 101
+    watch(seen, 1000)
+    apart = [round(after - before) for before, after in zip(seen.restarts, seen.restarts[1:], strict=False)]
+    assert len(apart) >= 4
+    assert apart == sorted(apart)
+    assert apart[0] < 40 < apart[-1] < healing.LONGEST_WAIT_S + 20
+
+
+def test_one_that_failed_is_restarted(seen: Source) -> None:
+    seen.running = False
+    watch(seen, 15)
+    assert len(seen.restarts) == 1
+
+
+def test_patience_is_as_before_once_it_got_further(seen: Source) -> None:
+    seen.head = 1_000
+
+    def advance_at_times() -> None:
+        if seen.now % 60 == 0:
+            seen.captured += 1
+
+    watch(seen, 1000, advance_at_times)
+    assert len(seen.restarts) >= 1000 // 60
