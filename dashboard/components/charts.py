@@ -16,6 +16,8 @@ from dashboard.view_models.faults import FaultWindow
 from dashboard.view_models.latencies import Rate
 
 TIMED = ("rates", "backlog")
+LABEL_SHARE = 0.16
+"""How much of the width the name of a fault may take."""
 CONFIG = {
     "displaylogo": False,
     "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
@@ -24,11 +26,16 @@ CONFIG = {
 
 
 def shade(figure: go.Figure, windows: Sequence[FaultWindow], zone: str | None, since: float) -> None:
+    """Red where something was broken; its name too, where it does not stand in that of the one before."""
+    room = LABEL_SHARE * (time.time() - since)
+    free_from = since
     for window in windows:
         end = window.ended_at or time.time()
         if end < since:
             continue
-        label = f"{window.fault} {words.part(window.part)}"
+        label = ""
+        if window.started_at >= free_from:
+            label, free_from = f"{window.fault} {words.part(window.part)}", window.started_at + room
         figure.add_vrect(
             x0=_at(window.started_at, zone),
             x1=_at(max(end, window.started_at + 0.2), zone),

@@ -18,6 +18,8 @@ TOP, BOTTOM = 8, 184
 """Of the plot, in pixels from above; below stand the times."""
 LINES = (("p50", 0.5), ("p95", 0.95))
 TICKS = 5
+LABEL_WIDTH = 18.0
+"""Per cent of the width that the name of a fault may take."""
 
 
 def chart(points: Sequence[Point], windows: Sequence[FaultWindow], zone: str | None) -> Html:
@@ -27,7 +29,7 @@ def chart(points: Sequence[Point], windows: Sequence[FaultWindow], zone: str | N
     lines = {name: rolling(values, rank) for name, rank in LINES}
     marks = [_dot(axis, point, zone) for point in points]
     paths = [_line(axis, points, lines[name], name) for name, _rank in LINES]
-    shaded = [_shade(axis, window) for window in windows if axis.sees(window)]
+    shaded = _shades(axis, [window for window in windows if axis.sees(window)])
     plane = tag(
         "svg",
         join(paths),
@@ -95,8 +97,19 @@ def _line(axis: _Axes, points: Sequence[Point], values: Sequence[float], name: s
     return tag("polyline", "", points=places, class_=name)
 
 
-def _shade(axis: _Axes, window: FaultWindow) -> Html:
-    left = max(6.0, axis.x(window.started_at * 1e6))
+def _shades(axis: _Axes, windows: Sequence[FaultWindow]) -> list[Html]:
+    """Each with its name, unless that would stand in the name of the one before: then on hover only."""
+    made, free_from = [], 0.0
+    for window in windows:
+        left = max(6.0, axis.x(window.started_at * 1e6))
+        named = left >= free_from
+        made.append(_shade(axis, window, left, named))
+        if named:
+            free_from = left + LABEL_WIDTH
+    return made
+
+
+def _shade(axis: _Axes, window: FaultWindow, left: float, named: bool) -> Html:
     right = min(100.0, axis.x((window.ended_at or time.time()) * 1e6))
     label = f"{window.fault} {words.part(window.part)}"
     # Beside the right edge the words stand to the left of where the window begins.
@@ -110,7 +123,7 @@ def _shade(axis: _Axes, window: FaultWindow) -> Html:
         height=BOTTOM - TOP,
     )
     words_ = tag("text", label, x=f"{left + (-0.5 if anchor == 'end' else 0.5):.2f}%", y=TOP + 11, text_anchor=anchor)
-    return tag("g", join([area, words_]), class_="fault")
+    return tag("g", join([area, words_]) if named else area, class_="fault")
 
 
 def _grid(axis: _Axes, zone: str | None) -> Html:

@@ -11,6 +11,11 @@ _PATTERNS = tuple(
     (re.compile(pattern), message)
     for pattern, message in (
         (r"answers$", N_("answers")),
+        (
+            r"Pulsar's admin REST at (?P<where>\S+) does not answer: (?P<why>.*)$",
+            N_("Pulsar's admin REST at {where} does not answer: {why}"),
+        ),
+        (r"Pulsar's admin REST refused: (?P<why>.*)$", N_("Pulsar's admin REST refused: {why}")),
         (r"at work$", N_("at work")),
         (r"answers at (?P<where>\S+)$", N_("answers at {where}")),
         (r"nothing answers at (?P<where>\S+)$", N_("nothing answers at {where}")),
