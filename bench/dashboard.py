@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import httpx
 import psutil
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
@@ -60,7 +61,7 @@ class Dashboard:
     refresh_ms_p95: float
     """Server time of a refresh in which something changed: the shared read, and what one page draws of it."""
     unchanged_ms_p95: float
-    """The same where nothing changed."""
+    """The same where nothing changed: the page asks, is told so, and draws nothing."""
     idle_cpu_percent: float
     """Of one core, by the page's server, with one idle page open."""
     feed_delay_ms_p95: float
@@ -95,11 +96,10 @@ def _measure(browser: Any, settings: Settings, rows: int, fill_s: float, say: Ca
         delays = _delays(page, application, reads.commissions)
     say("an idle page")
     page.wait_for_timeout(SETTLE_S * 1000)
-    ticks.begin()
     server.cpu_percent()
     page.wait_for_timeout(IDLE_S * 1000)
     idle = server.cpu_percent()
-    unchanged = ticks.end()
+    unchanged = _asked(settings)
     return Dashboard(
         rows=rows,
         fill_s=round(fill_s, 1),
@@ -148,6 +148,17 @@ def _reads(application: Application, pause: Callable[[], None]) -> _Reads:
         reader.step(())
         found.ms.append((time.perf_counter() - began) * 1000)
         pause()
+    return found
+
+
+def _asked(settings: Settings) -> list[float]:
+    """Milliseconds of each question whether anything changed."""
+    found = []
+    with httpx.Client(base_url=f"http://{settings.bind}:{settings.dashboard_port}") as client:
+        for _ in range(EVENTS):
+            began = time.perf_counter()
+            client.get("/pulse").raise_for_status()
+            found.append((time.perf_counter() - began) * 1000)
     return found
 
 

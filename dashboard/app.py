@@ -1,6 +1,7 @@
 """`streamlit run dashboard/app.py`: the server of the pages; `ALPES_HOME` names the instance.
 
-Beside the pages it answers `/pulse` (`dashboard.pulse`), and it begins to read before the first visitor comes.
+Beside the pages it answers `/pulse` (`dashboard.pulse`), and it begins to read before the first visitor comes. Whatever
+takes long to import is imported once the server answers.
 """
 
 import sys
@@ -15,15 +16,33 @@ if sys.path[0] != ROOT:
     sys.path.insert(0, ROOT)
 
 import streamlit as st  # noqa: E402
+from starlette.concurrency import run_in_threadpool  # noqa: E402
+from starlette.requests import Request  # noqa: E402
+from starlette.responses import JSONResponse, Response  # noqa: E402
 from starlette.routing import Route  # noqa: E402
 
-from dashboard import frame, pulse  # noqa: E402
+
+async def _pulse(_request: Request) -> Response:
+    return JSONResponse(await run_in_threadpool(_marks), headers={"cache-control": "no-store"})
+
+
+def _marks() -> dict[str, str]:
+    from dashboard import pulse
+
+    return pulse.marks()
 
 
 @asynccontextmanager
-async def _ready(_app: st.App) -> AsyncIterator[None]:
-    Thread(target=frame.warm, name="warm", daemon=True).start()
+async def _warm(_app: st.App) -> AsyncIterator[None]:
+    Thread(target=_begin, name="warm", daemon=True).start()
     yield
 
 
-app = st.App(Path(__file__).with_name("page.py"), routes=[Route("/pulse", pulse.answer)], lifespan=_ready)
+def _begin() -> None:
+    from dashboard import frame, small_messages
+
+    small_messages.send_at_once()
+    frame.warm()
+
+
+app = st.App(Path(__file__).with_name("page.py"), routes=[Route("/pulse", _pulse)], lifespan=_warm)

@@ -87,10 +87,11 @@ def _language_switch() -> None:
 @guarded
 def _status(bar: DeltaGenerator, troubles: DeltaGenerator, title: str) -> None:
     """Which stack, how its parts are, and on every page a sentence for what is down."""
-    pulse.follow("frame")
-    health = resources.refresher().health
-    stack = resources.settings().stack
-    with bar:
-        live_html.show(live_html.once("header", (health, title), lambda: lights.header(stack, health, title)), "header")
-    with troubles:
-        live_html.show(live_html.once("troubles", health, lambda: lights.troubles(health.down())), "troubles")
+    with pulse.followed("frame"):
+        health = resources.refresher().health
+        stack = resources.settings().stack
+        with bar:
+            draw = lambda: lights.header(stack, health, title)  # noqa: E731
+            live_html.show(live_html.once("header", (health, title), draw), "header")
+        with troubles:
+            live_html.show(live_html.once("troubles", health, lambda: lights.troubles(health.down())), "troubles")

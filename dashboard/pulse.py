@@ -6,14 +6,13 @@ A refresh costs the server tens of milliseconds even where nothing changed (docs
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 
 from dashboard import resources
 from dashboard.view_models.reconciling import counts
@@ -25,13 +24,11 @@ MOVING_S = 0.5
 ASSETS = Path(__file__).parent / "assets"
 
 
-async def answer(_request: Request) -> Response:
-    """The marks of what pages show, by name. Tells no more than that something changed, so it needs no login."""
-    return JSONResponse(await run_in_threadpool(marks), headers={"cache-control": "no-store"})
-
-
 def marks() -> dict[str, str]:
-    """Name → a mark that is another one as soon as what is shown under it is to be drawn anew."""
+    """Name → a mark that is another one as soon as what is shown under it is to be drawn anew.
+
+    It tells no more than that something changed, so whoever asks needs no login.
+    """
     refresher = resources.refresher()
     refresher.look()
     database, feed, health, faults = refresher.database, refresher.feed, refresher.health, refresher.fault_history
@@ -47,10 +44,14 @@ def _component() -> Any:
     return st.components.v2.component("alpes_pulse", js=(ASSETS / "pulse.js").read_text(encoding="utf-8"))
 
 
-def follow(name: str) -> None:
-    """Run the fragment that calls this again whenever its mark is another one than now."""
+@contextmanager
+def followed(name: str) -> Iterator[None]:
+    """Around all that a fragment draws: it runs again whenever its mark is another one than when this was entered."""
+    drawn = marks()[name]
+    yield
+    # Last of all: a page that was told so before the rest came would ask for the next run in the middle of this one.
     _component()(
-        data={"name": name, "drawn": marks()[name], "every": EVERY_MS},
+        data={"name": name, "drawn": drawn, "every": EVERY_MS},
         key=f"pulse-{name}",
         on_changed_change=lambda: None,
     )

@@ -1,6 +1,6 @@
 // Asks the server now and then whether anything changed, once for all that listen on this page, and has what did change
 // drawn anew. A run that is overtaken by another never hears of it: it is told again after a while.
-const AGAIN_MS = 2000;
+const AGAIN_MS = 1000;
 
 const listeners = (window.alpesPulse ??= new Map());
 

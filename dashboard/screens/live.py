@@ -75,7 +75,11 @@ def show() -> None:
 @guarded
 def _tick(slots: Slots) -> None:
     """Refreshes alone. Everything is drawn once for a version of its data; what did not change is sent as it was."""
-    pulse.follow("live")
+    with pulse.followed("live"):
+        _draw(slots)
+
+
+def _draw(slots: Slots) -> None:
     refresher = resources.refresher()
     database, feed = refresher.database, refresher.feed
     found = counts(database, feed)

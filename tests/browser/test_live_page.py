@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -10,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 from application import Application
 from scenarios import end_to_end
+from scenarios.waiting import until
 from settings import Settings
 from stacks import faults
 from tests.browser.conftest import SIZES, SOON_MS, Open
@@ -139,7 +141,34 @@ def test_the_feed_is_filtered_paused_and_read(visit: Open, paged: Settings, size
     seen.check()
 
 
+def test_an_idle_page_is_sent_nothing(visit: Open, paged: Settings) -> None:
+    end_to_end.run(paged)
+    seen = visit()
+    frames: list[float] = []
+    seen.page.on("websocket", lambda found: found.on("framereceived", lambda _: frames.append(time.monotonic())))
+    page = seen.go()
+    expect(page.locator(".st-key-card-feed tbody tr").first).to_be_visible(timeout=SOON_MS)
+    asked: list[float] = []
+    page.on("requestfinished", lambda found: asked.append(time.monotonic()) if found.url.endswith("/pulse") else None)
+
+    def quiet() -> bool:
+        """Ten questions in a row were answered, and none of them had anything drawn."""
+        page.wait_for_timeout(100)
+        return len(asked) >= 10 and (not frames or frames[-1] < asked[-10])
+
+    until(quiet, 60, "the page is idle")
+    before = len(frames)
+    end_to_end.run(paged)
+
+    def drawn() -> bool:
+        page.wait_for_timeout(100)
+        return len(frames) > before
+
+    until(drawn, 30, "it is drawn once something happens")
+
+
 def test_a_browser_that_stood_still_shows_what_it_missed(visit: Open, paged: Settings) -> None:
+    end_to_end.run(paged)
     seen = visit()
     page = seen.go()
     feed = page.locator(".st-key-card-feed")
