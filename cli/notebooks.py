@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -78,5 +79,7 @@ def _execute(only: str, stack: str | None, save: bool, json: bool) -> None:
 def _open(arguments: list[str]) -> int:
     # JupyterLab's kernel is this environment's Python, and it inherits our import path: nothing to choose.
     folder = REPOSITORY / "notebooks"
-    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}", *arguments]
+    # In a container one is root; it listens on this host alone and asks for its token all the same.
+    root = ["--allow-root"] if os.geteuid() == 0 else []
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}", *root, *arguments]
     return subprocess.run(command, cwd=folder, check=False).returncode
