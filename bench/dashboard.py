@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import shutil
 import time
 import uuid
@@ -205,6 +206,7 @@ class _Ticks:
 def _filled(rows: int, say: Callable[[str], None]) -> Iterator[tuple[Settings, float]]:
     with TemporaryDirectory(prefix="alpes-bench-", ignore_cleanup_errors=True) as folder:
         ports: dict[str, Any] = {name: free_port() for name in ("api_port", "broker_port", "dashboard_port")}
+        ports["owner_pid"] = os.getpid()
         settings = instance.resolve("embedded", Path(folder), without=(), **ports)
         say(f"filling {rows:,} events")
         took = fill(settings, rows)

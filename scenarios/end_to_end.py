@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,6 +56,7 @@ def running(
         names.append("mysql_port")
         ports = {name: free_port() for name in names}
         changes.setdefault("without", ("dashboard",))
+        changes.setdefault("owner_pid", os.getpid())  # killed, it removes nothing itself
         started = instance.up(stack, Path(folder), say, **{**ports, **changes})
         try:
             yield started.settings

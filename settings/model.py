@@ -113,6 +113,7 @@ class Settings(BaseSettings):
         default_factory=dict, description="modules to run in place of a part's own: your worker against the scenarios"
     )
     without: tuple[str, ...] = Field((), description="parts not to start")
+    owner_pid: int = Field(0, ge=0, description="whose private instance this is: without that process all of it goes")
     default_rate: Decimal = Field(Decimal("0.10"), description="commission rate of a campaign without its own")
     campaign_rates: dict[str, Decimal] = Field(default_factory=dict)
     control_token: SecretStr = SecretStr("")

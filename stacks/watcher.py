@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 
+import psutil
 from sqlalchemy import Engine
 
 from db.engine import connect
@@ -47,6 +48,10 @@ def main(settings: Settings, stop: threading.Event) -> None:
                     revive(settings)
                     return
                 _restart_hanging(settings)
+            if settings.owner_pid and not psutil.pid_exists(settings.owner_pid):
+                log.error("process %d, whose instance this is, is gone; everything is removed", settings.owner_pid)
+                _apart(settings, "stacks.abandoned")
+                stop.wait()
     finally:
         healer.join(LOOK_EVERY_S)
         engine.dispose()
@@ -85,8 +90,6 @@ def supervised(settings: Settings) -> bool:
 
 
 def _zombie(pid: int) -> bool:
-    import psutil
-
     try:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.Error:
@@ -94,14 +97,19 @@ def _zombie(pid: int) -> bool:
 
 
 def revive(settings: Settings) -> None:
-    """Start the supervisor again from a process of its own: the parts that were left, this one too, are ended first."""
+    """Start the supervisor again: the parts that were left, this one too, are ended first."""
+    _apart(settings, "stacks.revive")
+
+
+def _apart(settings: Settings, module: str) -> None:
+    """Run it in a process that is no part of the instance."""
     env = {name: value for name, value in os.environ.items() if name != "ALPES_PART"}
     subprocess.Popen(
-        [sys.executable, "-m", "stacks.revive"],
+        [sys.executable, "-m", module],
         cwd=REPOSITORY,
         env={**env, "ALPES_HOME": str(settings.home), "PYTHONPATH": str(REPOSITORY)},
         stdin=subprocess.DEVNULL,
-        stdout=(settings.logs / "revive.log").open("a"),
+        stdout=(settings.logs / f"{module.rpartition('.')[2]}.log").open("a"),
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )

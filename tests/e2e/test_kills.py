@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from scenarios.waiting import until
 from settings import Settings
-from stacks import faults
+from settings.model import REPOSITORY
+from stacks import faults, instance, processes
 from stacks.supervisor import Supervisor
 from tests.e2e.load import Load
 
@@ -51,6 +55,22 @@ def test_a_part_under_a_lease_stays_down_and_comes_back(embedded: Settings) -> N
         assert supervisor.pid("broker")
         assert (load.failed, load.lost()) == (0, set())
         assert found.committed == found.notified == found.audited
+
+
+def test_a_private_instance_goes_with_its_owner(tmp_path: Path) -> None:
+    program = (
+        "import signal; from scenarios import end_to_end\n"
+        "with end_to_end.running('embedded', private=True) as made: print(made.home, flush=True); signal.pause()"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout is not None
+        home = Path(owner.stdout.readline().strip())
+        settings = instance.find(home=home)
+        try:
+            assert processes.orphans(settings)
+        finally:
+            owner.kill()
+    until(lambda: not processes.orphans(settings) and not home.exists(), 30, "nothing is left of it")
 
 
 def test_the_killed_supervisor_comes_back(stack: Settings) -> None:
