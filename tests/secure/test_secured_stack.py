@@ -8,22 +8,29 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from sqlalchemy import create_engine, make_url, text
 
 from application import Application
 from connectors.admin import Admin, PartitionsDiffer
 from connectors.broker import Broker, Publisher
 from db import queries
+from db.engine import connect
+from db.errors import DatabaseUnavailable, translated
 from domain.commands import ApproveCommission, CalculateCommission
 from scenarios import end_to_end, runner
 from scenarios.reconciliation import reconcile
 from scenarios.waiting import until
 from settings import Settings, load
 from stacks import instance
-from stacks.native import provision
+from stacks.native import certificates, provision, secure
 from stacks.processes import free_port
 from stacks.status import status
 from tests import traces
@@ -94,7 +101,7 @@ def test_other_partitions_are_refused_in_words(secured: Settings) -> None:
 
 
 @contextmanager
-def guest(secured: Settings) -> Iterator[str]:
+def guest(secured: Settings, require: str = "SSL") -> Iterator[str]:
     """URL of an empty database on the same server with a user of its own, let in over TLS only."""
     name, password = f"guest_{uuid.uuid4().hex[:8]}", secrets.token_urlsafe(12)
     server = create_engine(make_url(root_url(secured)), isolation_level="AUTOCOMMIT")
@@ -106,7 +113,7 @@ def guest(secured: Settings) -> Iterator[str]:
 
     run(
         f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
-        f"CREATE USER {name}@'%' IDENTIFIED BY '{password}' REQUIRE SSL",
+        f"CREATE USER {name}@'%' IDENTIFIED BY '{password}' REQUIRE {require}",
         f"GRANT ALL ON {name}.* TO {name}@'%'",
         f"GRANT PROCESS ON *.* TO {name}@'%'",
     )
@@ -115,6 +122,60 @@ def guest(secured: Settings) -> Iterator[str]:
     finally:
         run(f"DROP DATABASE {name}", f"DROP USER {name}@'%'")
         server.dispose()
+
+
+def test_mysql_knows_its_client_by_a_certificate(secured: Settings, tmp_path: Path) -> None:
+    pair = client_certificate(tmp_path, secure.folder(secured))
+    with guest(secured, require="X509") as url:
+        settings = load(
+            home=secured.home,
+            database_url=url,
+            database_tls_ca=secured.database_tls_ca,
+            database_tls_cert=pair.cert,
+            database_tls_key=pair.key,
+        )
+        assert _encrypted_as(settings.database_url)
+        with pytest.raises(DatabaseUnavailable):
+            _encrypted_as(_without_certificate(settings))
+
+
+def _encrypted_as(url: str) -> str:
+    engine = connect(url, pool_size=1)
+    try:
+        with translated(), engine.connect() as connection:
+            return str(connection.execute(text("SHOW SESSION STATUS LIKE 'Ssl_cipher'")).one()[1])
+    finally:
+        engine.dispose()
+
+
+def _without_certificate(settings: Settings) -> str:
+    url = make_url(settings.database_url).difference_update_query(["ssl_cert", "ssl_key"])
+    return url.render_as_string(hide_password=False)
+
+
+def client_certificate(folder: Path, authority: Path) -> certificates.Pair:
+    """Signed by the stack's own authority, as an operator would make one."""
+    pair = certificates.Pair(folder / "client.pem", folder / "client.key")
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    now = datetime.now(UTC)
+    signer = serialization.load_pem_private_key((authority / "ca.key").read_bytes(), None)
+    assert isinstance(signer, rsa.RSAPrivateKey)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "alpes client")]))
+        .issuer_name(x509.load_pem_x509_certificate((authority / "ca.pem").read_bytes()).subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=5))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+        .sign(signer, hashes.SHA256())
+    )
+    plain = serialization.NoEncryption()
+    encoding = serialization.Encoding.PEM
+    pair.key.write_bytes(key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, plain))
+    pair.cert.write_bytes(certificate.public_bytes(encoding))
+    return pair
 
 
 def test_the_external_stack_runs_on_given_servers_under_its_own_names(secured: Settings, tmp_path: Path) -> None:
