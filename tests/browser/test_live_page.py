@@ -177,7 +177,7 @@ def test_a_browser_that_stood_still_shows_what_it_missed(visit: Open, paged: Set
         sent = beside.submit(end_to_end.run, paged)
         page.evaluate("() => { const until = Date.now() + 6000; while (Date.now() < until); }")
         commission = sent.result().commission_id
-    feed.locator("button.pick").first.click()
+    expect(feed.locator(f'[data-go="{commission}"]')).to_have_count(2, timeout=SOON_MS)
     expect(feed.locator("pre")).to_contain_text(commission, timeout=SOON_MS)
     seen.check()
 
