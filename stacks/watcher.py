@@ -41,7 +41,10 @@ def main(settings: Settings, stop: threading.Event) -> None:
     healer.start()
     try:
         while not stop.wait(LOOK_EVERY_S):
-            heart.beat(healer.is_alive())
+            heart.beat(True)
+            if not healer.is_alive():
+                log.error("the healer ended; the supervisor starts this process again")
+                return
             if settings.stack in SUPERVISED:
                 if not supervised(settings):
                     log.error("the supervisor is gone; starting it again")
