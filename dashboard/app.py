@@ -21,15 +21,18 @@ from starlette.requests import Request  # noqa: E402
 from starlette.responses import JSONResponse, Response  # noqa: E402
 from starlette.routing import Route  # noqa: E402
 
-
-async def _pulse(_request: Request) -> Response:
-    return JSONResponse(await run_in_threadpool(_marks), headers={"cache-control": "no-store"})
+from dashboard import whole_runs  # noqa: E402
 
 
-def _marks() -> dict[str, str]:
+async def _pulse(request: Request) -> Response:
+    names = request.query_params.get("of", "").split(",")
+    return JSONResponse(await run_in_threadpool(_marks, names), headers={"cache-control": "no-store"})
+
+
+def _marks(names: list[str]) -> dict[str, str]:
     from dashboard import pulse
 
-    return pulse.marks()
+    return pulse.marks(names)
 
 
 @asynccontextmanager
@@ -45,4 +48,5 @@ def _begin() -> None:
     frame.warm()
 
 
+whole_runs.keep_whole_runs()
 app = st.App(Path(__file__).with_name("page.py"), routes=[Route("/pulse", _pulse)], lifespan=_warm)

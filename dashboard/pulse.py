@@ -6,7 +6,7 @@ A refresh costs the server tens of milliseconds even where nothing changed (docs
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -15,7 +15,6 @@ from typing import Any
 import streamlit as st
 
 from dashboard import resources
-from dashboard.view_models.reconciling import counts
 
 EVERY_MS = 300
 """Between two questions of one open page; one that nobody looks at asks none."""
@@ -24,19 +23,28 @@ MOVING_S = 0.5
 ASSETS = Path(__file__).parent / "assets"
 
 
-def marks() -> dict[str, str]:
+def marks(names: Iterable[str]) -> dict[str, str]:
     """Name → a mark that is another one as soon as what is shown under it is to be drawn anew.
 
-    It tells no more than that something changed, so whoever asks needs no login.
+    It tells no more than that something changed, so whoever asks needs no login. Names nobody follows are left out.
     """
-    refresher = resources.refresher()
-    refresher.look()
-    database, feed, health, faults = refresher.database, refresher.feed, refresher.health, refresher.fault_history
-    judged = resources.judge().look(counts(database, feed), time.monotonic())
-    moving = judged != "equal" or any(window.ended_at is None for window in faults.windows())
-    moment = int(time.time() / MOVING_S) if moving else 0
-    frame = f"{health.version}"
-    return {"frame": frame, "live": f"{frame}.{database.version}.{feed.version}.{faults.version}.{moment}"}
+    resources.refresher().look()
+    known = _known()
+    return {name: f"{hash(known[name]()):x}" for name in names if name in known}
+
+
+def moment(moving: bool) -> int:
+    """For a mark: another one twice a second while something depends on time itself."""
+    return int(time.time() / MOVING_S) if moving else 0
+
+
+@cache
+def _known() -> Mapping[str, Callable[[], object]]:
+    from dashboard.screens import all_pages
+
+    return {"frame": lambda: resources.refresher().health.version} | {
+        name: mark for page in all_pages() for name, mark in page.marks.items()
+    }
 
 
 @cache
@@ -47,11 +55,19 @@ def _component() -> Any:
 @contextmanager
 def followed(name: str) -> Iterator[None]:
     """Around all that a fragment draws: it runs again whenever its mark is another one than when this was entered."""
-    drawn = marks()[name]
+    drawn = marks([name])[name]
     yield
     # Last of all: a page that was told so before the rest came would ask for the next run in the middle of this one.
     _component()(
-        data={"name": name, "drawn": drawn, "every": EVERY_MS},
+        data={"name": name, "drawn": drawn, "page": st.session_state.get("page", ""), "every": EVERY_MS},
         key=f"pulse-{name}",
         on_changed_change=lambda: None,
     )
+
+
+def draw_again() -> None:
+    """Draw this fragment once more, or the page where it is being drawn whole."""
+    from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+    context = get_script_run_ctx()
+    st.rerun(scope="fragment" if context is not None and context.fragment_ids_this_run else "app")

@@ -72,6 +72,12 @@ def figures() -> dict[tuple[object, ...], tuple[object, dict[str, object]]]:
 
 
 @st.cache_resource(show_spinner=False)
+def kept() -> dict[str, tuple[float, tuple[object, ...]]]:
+    """name → (when on the monotonic clock, mark): of what is drawn no oftener than it may."""
+    return {}
+
+
+@st.cache_resource(show_spinner=False)
 def actions() -> Actions:
     return Actions()
 

@@ -33,7 +33,7 @@ export default function ({ data, parentElement, setTriggerValue, setStateValue }
 function ask(root, mark, setTriggerValue) {
   clearTimeout(root.asking);
   if (root.mark === mark || !root.isConnected) return;
-  setTriggerValue("lost", mark);
+  if (!window.alpes?.leaving?.()) setTriggerValue("lost", mark);
   root.asking = setTimeout(() => ask(root, mark, setTriggerValue), 1500);
 }
 

@@ -1,26 +1,57 @@
 // Asks the server now and then whether anything changed, once for all that listen on this page, and has what did change
 // drawn anew. A run that is overtaken by another never hears of it: it is told again after a while.
+//
+// Between a click that leads to another page and that page, nothing of the old one is drawn any more: its run would carry
+// the old page's name, and Streamlit's application takes that for a change of page and breaks (a white page).
 const AGAIN_MS = 1000;
+const LEAVES_WITHIN_MS = 10000;
+const RELOADS_EVERY_MS = 15000;
 
-const listeners = (window.alpesPulse ??= new Map());
+const shared = (window.alpes ??= { listeners: new Map(), page: null, leaves: null });
 
 export default function ({ data, setTriggerValue }) {
-  const listener = listeners.get(data.name) ?? { told: 0 };
+  const listener = shared.listeners.get(data.name) ?? { told: 0 };
   if (listener.drawn !== data.drawn) listener.told = 0;
   listener.drawn = data.drawn;
   listener.tell = setTriggerValue;
-  listeners.set(data.name, listener);
-  window.alpesPulseTimer ??= setInterval(ask, data.every);
-  return () => listeners.get(data.name) === listener && listeners.delete(data.name);
+  shared.listeners.set(data.name, listener);
+  if (data.page !== shared.page) Object.assign(shared, { page: data.page, leaves: null });
+  begin(data.every);
+  return () => shared.listeners.get(data.name) === listener && shared.listeners.delete(data.name);
+}
+
+function begin(every) {
+  if (shared.timer) return;
+  shared.timer = setInterval(ask, every);
+  shared.leave = (to) => to !== shared.page && (shared.leaves = { to, at: Date.now() });
+  shared.leaving = () => shared.leaves !== null && Date.now() - shared.leaves.at < LEAVES_WITHIN_MS;
+  addEventListener("click", clicked, { capture: true });
+  addEventListener("popstate", () => shared.leave(pageOf(location)));
+}
+
+// The last part of the path; that of home is empty.
+function pageOf({ pathname }) {
+  return pathname.split("/").pop();
+}
+
+function clicked(event) {
+  const link = event.target.closest?.("a[href]");
+  if (link && link.origin === location.origin && !link.target) {
+    if (!event.ctrlKey && !event.metaKey && !event.shiftKey) shared.leave(pageOf(link));
+  } else if (shared.leaving() && event.target.closest?.(".stMain")) {
+    event.stopPropagation();
+    event.preventDefault();
+  }
 }
 
 let asking = false;
 
 async function ask() {
-  if (asking || document.hidden || listeners.size === 0) return;
+  revive();
+  if (asking || document.hidden || shared.listeners.size === 0 || shared.leaving()) return;
   asking = true;
   try {
-    const answer = await fetch("/pulse", { cache: "no-store" });
+    const answer = await fetch(`/pulse?of=${[...shared.listeners.keys()]}`, { cache: "no-store" });
     if (answer.ok) hear(await answer.json());
   } catch {
     // The server is away: the page says so by itself.
@@ -30,10 +61,20 @@ async function ask() {
 }
 
 function hear(marks) {
+  if (shared.leaving()) return;
   const now = Date.now();
-  for (const [name, listener] of listeners) {
+  for (const [name, listener] of shared.listeners) {
     if (!(name in marks) || marks[name] === listener.drawn || now - listener.told < AGAIN_MS) continue;
     listener.told = now;
     listener.tell("changed", marks[name]);
   }
+}
+
+// Whatever broke the application, its page is white: it is loaded again rather than left so.
+function revive() {
+  if (document.querySelector(".stApp")) return;
+  const last = Number(sessionStorage.getItem("alpes-revived") ?? 0);
+  if (Date.now() - last < RELOADS_EVERY_MS) return;
+  sessionStorage.setItem("alpes-revived", Date.now());
+  location.reload();
 }

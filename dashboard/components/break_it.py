@@ -9,7 +9,7 @@ from functools import partial
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard import resources
+from dashboard import pulse, resources
 from dashboard.components import incident_list, live_html
 from dashboard.components.confirm import confirm
 from dashboard.components.lights import SIGNS
@@ -47,6 +47,12 @@ def breakable() -> tuple[str, ...]:
     embedded = resources.settings().stack == "embedded"
     names = (part.part for part in resources.refresher().health.parts)
     return tuple(name for name in names if not (embedded and name == "database"))
+
+
+def mark() -> object:
+    """What lights and incidents depend on."""
+    followed = resources.incidents().newest()
+    return resources.refresher().health.version, followed, pulse.moment(any(not one.over for one in followed))
 
 
 def tick(slots: Slots) -> None:

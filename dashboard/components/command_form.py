@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import resources
+from dashboard import pulse, resources
 from dashboard.components import answers, live_html
 from dashboard.components.card import show_me_how
 from dashboard.guard import guarded
@@ -113,7 +113,7 @@ def _load() -> None:
     st.button(_("Start the load"), type="primary", on_click=_start_load, args=(int(total), int(rate)), width="stretch")
     with st.container(horizontal=True, key="title-load"):
         show_me_how(how.load(resources.settings(), int(total), int(rate)))
-    _progress()
+    _progress(resources.load_runner().progress.state == "running")
 
 
 def _start_load(total: int, rate: int) -> None:
@@ -123,14 +123,20 @@ def _start_load(total: int, rate: int) -> None:
         st.toast(_("A load runs already; cancel it first."), icon=":material/info:")
 
 
-def _progress() -> None:
-    """Refreshes by itself while a load runs, and not otherwise."""
-    running = resources.load_runner().progress.state == "running"
-    st.fragment(_shown_progress, run_every=0.5 if running else None)(running)
+def mark() -> object:
+    """What the progress of a load depends on."""
+    state = resources.load_runner().progress.state
+    return state, pulse.moment(state == "running")
 
 
+@st.fragment
 @guarded
-def _shown_progress(was_running: bool) -> None:
+def _progress(was_running: bool) -> None:
+    with pulse.followed("load"):
+        _draw_progress(was_running)
+
+
+def _draw_progress(was_running: bool) -> None:
     runner = resources.load_runner()
     now = runner.progress
     if was_running and now.state != "running":

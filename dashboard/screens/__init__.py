@@ -6,8 +6,8 @@ their own whenever someone comes to one of them first, before the entry has said
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,8 @@ class PageSpec:
     title: str
     """Marked for translation with `N_`."""
     show: Callable[[], None]
+    marks: Mapping[str, Callable[[], object]] = field(default_factory=dict)
+    """What its fragments follow (`dashboard.pulse`): by name, something that is another one when they are to be drawn."""
 
 
 def all_pages() -> tuple[PageSpec, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard import i18n, resources
+from dashboard import i18n, pulse, resources
 from dashboard.components import live_html
 from dashboard.components.card import card
 from dashboard.components.markup import Html, join, notice, tag
@@ -17,8 +17,6 @@ from dashboard.i18n import N_, _, instant, number
 from dashboard.screens import PageSpec
 from dashboard.view_models import tour, words
 from domain.errors import DuplicateConversion
-
-TICK_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +75,21 @@ def note_answer() -> None:
         st.session_state["tour_refused"] = time.time()
 
 
-@st.fragment(run_every=TICK_S)
+def _mark() -> object:
+    look = resources.tour_facts().look()
+    now = time.time()
+    held = look.value is not None and any(window.ended_at > now for window in look.value.windows)
+    return look.version, held
+
+
+@st.fragment
 @guarded
 def _tick(head: DeltaGenerator, slots: dict[str, DeltaGenerator]) -> None:
+    with pulse.followed("guide"):
+        _draw(head, slots)
+
+
+def _draw(head: DeltaGenerator, slots: dict[str, DeltaGenerator]) -> None:
     state = st.session_state
     look = resources.tour_facts().look(1.5)
     since = float(state["tour_since"])
@@ -210,4 +220,4 @@ def _steps() -> dict[str, Step]:
     }
 
 
-PAGE = PageSpec("guide", N_("Guide"), show)
+PAGE = PageSpec("guide", N_("Guide"), show, {"guide": _mark})

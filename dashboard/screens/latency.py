@@ -9,7 +9,7 @@ from functools import partial
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard import resources
+from dashboard import pulse, resources
 from dashboard.components import charts, live_html, percentile_table
 from dashboard.components.card import card
 from dashboard.components.markup import empty
@@ -22,8 +22,8 @@ from dashboard.view_models.database_reader import KEEP
 from dashboard.view_models.latencies import END_TO_END, HOP_NAMES
 from dashboard.view_models.snapshot import Timed
 
-LOOK_S = 1.0
 REDRAW_S = 3.0
+"""At least, between two drawings: a plotly figure costs tens of milliseconds to send."""
 SOME = 5
 """Samples there must be before the rates are worth a chart."""
 WINDOWS: dict[str, tuple[float | None, int | None]] = {
@@ -68,8 +68,9 @@ def show() -> None:
         )
     with right:
         backlog = card("backlog", _("Backlog"), _("Events committed and not yet notified."))
+    drawn = _mark()
     _draw(Slots(body, histogram, ecdf, rates, backlog), window, hop)
-    _redraw_when_changed()
+    _redraw_when_changed(drawn)
 
 
 def _choices() -> tuple[str, str]:
@@ -117,7 +118,6 @@ def _choices() -> tuple[str, str]:
 
 def _draw(slots: Slots, window: str, hop: str) -> None:
     refresher = resources.refresher()
-    st.session_state["latency_drawn"] = (_now(), time.monotonic())
     _percentiles(slots, window, hop)
     found = latencies.rates(refresher.samples(), WINDOWS[window][0], time.time())
     windows, zone = refresher.fault_history.windows(), live_html.zone()
@@ -133,14 +133,22 @@ def _draw(slots: Slots, window: str, hop: str) -> None:
             _plot(name, live_html.figure(name, version, draw), height)
 
 
-@st.fragment(run_every=LOOK_S)
+@st.fragment
 @guarded
-def _redraw_when_changed() -> None:
-    """A plotly figure costs tens of milliseconds to send: an idle page sends none."""
-    resources.refresher().look()
-    drawn, at = st.session_state["latency_drawn"]
-    if _now() != drawn and time.monotonic() - at >= REDRAW_S:
-        st.rerun()
+def _redraw_when_changed(drawn: tuple[object, ...]) -> None:
+    with pulse.followed("latency"):
+        if _mark() != drawn:
+            st.rerun()
+
+
+def _mark() -> tuple[object, ...]:
+    """All pages are drawn at the same times, and none while nothing changes."""
+    kept = resources.kept()
+    at, mark = kept.get("latency", (0.0, ()))
+    if time.monotonic() - at >= REDRAW_S and (now := _now()) != mark:
+        kept["latency"] = (time.monotonic(), now)
+        return now
+    return mark
 
 
 def _now() -> tuple[object, ...]:
@@ -186,4 +194,4 @@ def _plot(name: str, figure: object, height: int) -> None:
     st.plotly_chart(figure, width="stretch", height=height, key=f"plot-{name}", config=charts.config(name))
 
 
-PAGE = PageSpec("latency", N_("Latency"), show)
+PAGE = PageSpec("latency", N_("Latency"), show, {"latency": _mark})

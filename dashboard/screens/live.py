@@ -79,6 +79,14 @@ def _tick(slots: Slots) -> None:
         _draw(slots)
 
 
+def _mark() -> object:
+    refresher = resources.refresher()
+    database, feed, faults = refresher.database, refresher.feed, refresher.fault_history
+    judged = resources.judge().look(counts(database, feed), time.monotonic())
+    moving = judged != "equal" or any(window.ended_at is None for window in faults.windows())
+    return refresher.health.version, database.version, feed.version, faults.version, pulse.moment(moving)
+
+
 def _draw(slots: Slots) -> None:
     refresher = resources.refresher()
     database, feed = refresher.database, refresher.feed
@@ -128,7 +136,7 @@ def _feed(zone: str | None) -> None:
     )
     if clicked and int(clicked) != picked:
         state["feed_picked"] = int(clicked)
-        st.rerun(scope="fragment")
+        pulse.draw_again()
 
 
 def _strip() -> None:
@@ -161,4 +169,4 @@ def _latency(zone: str | None) -> None:
     live_html.show(live_html.once("latency", version, lambda: scatter.chart(points, windows, zone)), "latency")
 
 
-PAGE = PageSpec("live", N_("Live"), show)
+PAGE = PageSpec("live", N_("Live"), show, {"live": _mark, "load": command_form.mark})

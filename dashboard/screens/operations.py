@@ -9,7 +9,7 @@ from functools import partial
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard import resources
+from dashboard import pulse, resources
 from dashboard.components import live_html, operating
 from dashboard.components.card import card, show_me_how
 from dashboard.components.confirm import confirm
@@ -24,7 +24,6 @@ from db.queries import DeadLetterRow
 from stacks.jobs import JobRuns
 from stacks.source_control import ACTIONS, Action
 
-TICK_S = 1.0
 LINES = 60
 
 
@@ -61,11 +60,33 @@ def show() -> None:
     _tick(Slots(source, parts, topics, log, jobs))
 
 
-@st.fragment(run_every=TICK_S)
+def _mark() -> object:
+    refresher, actions = resources.refresher(), resources.actions()
+    native = resources.settings().stack == "native"
+    jobs = operations.resets(resources.settings(), time.time())
+    return (
+        (refresher.health.version, refresher.database.version, refresher.feed.version, actions.last("source")),
+        (resources.status().look().version, resources.topics().look().version),
+        resources.source().look().version if native else 0,
+        log_tail.sizes(resources.settings().logs),
+        tuple(jobs),
+        pulse.moment(any(job.running for job in jobs)),
+    )
+
+
+def _letters_mark() -> object:
+    return resources.dead_letters().look().version, resources.actions().last("requeue")
+
+
+@st.fragment
 @guarded
 def _tick(slots: Slots) -> None:
-    refresher, zone = resources.refresher(), live_html.zone()
-    refresher.look()
+    with pulse.followed("operations"):
+        _draw(slots)
+
+
+def _draw(slots: Slots) -> None:
+    zone = live_html.zone()
     with slots.jobs:
         found = operations.resets(resources.settings(), time.time())
         live_html.show(join(operating.job(job, zone) for job in found), "jobs")
@@ -193,9 +214,14 @@ def _log() -> DeltaGenerator:
         return st.container()
 
 
-@st.fragment(run_every=2.0)
+@st.fragment
 @guarded
 def _letters() -> None:
+    with pulse.followed("letters"):
+        _draw_letters()
+
+
+def _draw_letters() -> None:
     look = resources.dead_letters().look(1.0)
     found = look.value or ()
     if look.problem:
@@ -211,7 +237,7 @@ def _letters() -> None:
     clicked = live_html.show(operating.letters(found, chosen.seq, live_html.zone()), "letters")
     if clicked and int(clicked) != picked:
         st.session_state["letter"] = int(clicked)
-        st.rerun(scope="fragment")
+        pulse.draw_again()
     with st.container(key="buttons-letters", horizontal=True):
         _requeue_buttons(found, chosen)
     live_html.show(operating.letter(chosen), "letter")
@@ -306,4 +332,4 @@ def _waiting(problem: str | None) -> Html:
     return notice(words.sentence(problem)) if problem else empty(_("Reading…"))
 
 
-PAGE = PageSpec("operations", N_("Operations"), show)
+PAGE = PageSpec("operations", N_("Operations"), show, {"operations": _mark, "letters": _letters_mark})

@@ -8,7 +8,7 @@ from functools import partial
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard import resources
+from dashboard import pulse, resources
 from dashboard.components import break_it, live_html, run_panel, scenario_card
 from dashboard.components.card import card, show_me_how
 from dashboard.components.charts import config
@@ -24,7 +24,6 @@ from scenarios import runner
 from scenarios.catalogue import find, scenarios
 from scenarios.model import Result, Scenario
 
-TICK_S = 0.5
 FIRST_S = 2.0
 READ_WITHIN_S = 3.0
 KIND = "scenario"
@@ -69,16 +68,22 @@ def _situation(found: RunsState) -> tuple[object, ...]:
     return found.current, bool(down), action, found.history[:1], found.problem
 
 
-@st.fragment(run_every=TICK_S)
+def _mark() -> object:
+    look = resources.runs().look()
+    running = look.value is not None and look.value.current is not None
+    return look.version, resources.actions().last(KIND), break_it.mark(), pulse.moment(running)
+
+
+@st.fragment
 @guarded
 def _tick(live: DeltaGenerator, slots: break_it.Slots, drawn: tuple[object, ...]) -> None:
-    resources.refresher().look()
     found = resources.runs().look().value
     if found is not None and _situation(found) != drawn:
         st.rerun()
-    with live:
-        _under_way(found)
-    break_it.tick(slots)
+    with pulse.followed("scenarios"):
+        with live:
+            _under_way(found)
+        break_it.tick(slots)
 
 
 def _shown(found: RunsState) -> str | None:
@@ -268,4 +273,4 @@ def _history(found: RunsState, shown: str | None) -> None:
             st.rerun()
 
 
-PAGE = PageSpec("scenarios", N_("Scenarios"), show)
+PAGE = PageSpec("scenarios", N_("Scenarios"), show, {"scenarios": _mark})

@@ -6,7 +6,7 @@ from concurrent.futures import TimeoutError as TookTooLong
 
 import streamlit as st
 
-from dashboard import i18n, resources
+from dashboard import i18n, pulse, resources
 from dashboard.components import live_html, tables, waterfall
 from dashboard.components.card import card
 from dashboard.components.markup import empty, notice
@@ -20,7 +20,6 @@ from db.errors import DatabaseUnavailable
 from db.queries import OutboxRow
 
 READ_WITHIN_S = 5.0
-LOOK_AGAIN_S = 1.0
 
 
 def show() -> None:
@@ -117,10 +116,20 @@ def _trace(event: OutboxRow) -> None:
     _things(trace)
 
 
-@st.fragment(run_every=LOOK_AGAIN_S)
+def _mark() -> object:
+    """An event that is on its way arrives in the database: as a notification and the times of its hops."""
+    return resources.refresher().database.version, resources.refresher().feed.version
+
+
+@st.fragment
 @guarded
 def _look_again(event: OutboxRow) -> None:
     """Until it has arrived; then the whole page is drawn once more, and looks no longer."""
+    with pulse.followed("trace"):
+        _waits(event)
+
+
+def _waits(event: OutboxRow) -> None:
     try:
         trace = within(lambda: tracing.read(resources.application(), resources.settings(), event), READ_WITHIN_S)
     except (DatabaseUnavailable, TookTooLong):
@@ -139,4 +148,4 @@ def _things(trace: Trace) -> None:
                 live_html.show(html, f"thing-{place}-{trace.event.id}-{i18n.language()}")
 
 
-PAGE = PageSpec("trace", N_("Trace"), show)
+PAGE = PageSpec("trace", N_("Trace"), show, {"trace": _mark})

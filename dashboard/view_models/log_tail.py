@@ -22,6 +22,11 @@ def tail(path: Path, lines: int) -> str:
     return "\n".join(found[-lines:])
 
 
+def sizes(folder: Path) -> tuple[int, ...]:
+    """Of all logs, in bytes: another tuple as soon as something was added to one."""
+    return tuple(path.stat().st_size for path in sorted(folder.glob("*.log")))
+
+
 def logs(folder: Path) -> list[str]:
     """The parts that keep a log, by name."""
     return sorted(path.stem for path in folder.glob("*.log"))

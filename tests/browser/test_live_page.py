@@ -141,15 +141,16 @@ def test_the_feed_is_filtered_paused_and_read(visit: Open, paged: Settings, size
     seen.check()
 
 
-def test_an_idle_page_is_sent_nothing(visit: Open, paged: Settings) -> None:
+@pytest.mark.parametrize("path", ["", "latency", "scenarios", "guide"])
+def test_an_idle_page_is_sent_nothing(visit: Open, paged: Settings, path: str) -> None:
     end_to_end.run(paged)
     seen = visit()
     frames: list[float] = []
     seen.page.on("websocket", lambda found: found.on("framereceived", lambda _: frames.append(time.monotonic())))
-    page = seen.go()
-    expect(page.locator(".st-key-card-feed tbody tr").first).to_be_visible(timeout=SOON_MS)
+    page = seen.go(path)
+    expect(page.locator(".stMain .alpes-live").last).to_be_visible(timeout=SOON_MS)
     asked: list[float] = []
-    page.on("requestfinished", lambda found: asked.append(time.monotonic()) if found.url.endswith("/pulse") else None)
+    page.on("requestfinished", lambda found: asked.append(time.monotonic()) if "/pulse" in found.url else None)
 
     def quiet() -> bool:
         """Ten questions in a row were answered, and none of them had anything drawn."""
