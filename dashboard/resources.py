@@ -99,17 +99,18 @@ def runs() -> Background[RunsState]:
 
 @st.cache_resource(show_spinner=False)
 def tour_facts() -> Background[tour.TourFacts]:
-    return Background("tour", lambda: tour.read(settings(), application()), 1.0)
+    reader = tour.Reader(settings(), application(), lambda: refresher().database.version)
+    return Background("tour", reader.read, 2.0)
 
 
 @st.cache_resource(show_spinner=False)
 def status() -> Background[Status]:
-    return Background("status", lambda: operations.status(settings()), 4.0)
+    return Background("status", lambda: operations.status(settings()), 5.0)
 
 
 @st.cache_resource(show_spinner=False)
 def topics() -> Background[tuple[TopicReport, ...]]:
-    return Background("topics", lambda: operations.topics(settings()), 2.0)
+    return Background("topics", lambda: operations.topics(settings()), 3.0)
 
 
 @st.cache_resource(show_spinner=False)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from sqlalchemy import Connection
 
 from application import Application, leases
 from application.leases import Window
@@ -16,6 +19,7 @@ from scenarios.journal import Run
 from settings import Settings
 
 NEWEST = 500
+ANYWAY_S = 10.0
 STEPS = ("command", "arrives", "trace", "twice", "approve", "kill", "goes_on", "everything", "scenario", "evidence")
 
 
@@ -37,22 +41,41 @@ class TourFacts:
     """When evidence was made, seconds since the epoch."""
 
 
-def read(settings: Settings, application: Application) -> TourFacts:
-    """Raises DatabaseUnavailable."""
-    with application.reading() as connection:
-        outbox = tuple(queries.recent_outbox(connection, NEWEST))
-        ids = [row.id for row in outbox]
-        hops = queries.hop_times(connection, ids)
-        runs = tuple(journal.runs(connection, 20))
-        missing = frozenset(lookups.not_notified(connection, NEWEST))
+class Reader:
+    """Reads the events only when the database's version says that there is something new, or not for a while."""
+
+    def __init__(self, settings: Settings, application: Application, version: Callable[[], int]) -> None:
+        self._settings, self._application, self._version = settings, application, version
+        self._seen = -1
+        self._read_at = 0.0
+        self._facts = TourFacts()
+
+    def read(self) -> TourFacts:
+        """Raises DatabaseUnavailable."""
+        version = self._version()
+        with self._application.reading() as connection:
+            if version != self._seen or time.monotonic() - self._read_at > ANYWAY_S:
+                self._facts = _events(connection)
+                self._seen, self._read_at = version, time.monotonic()
+            runs = tuple(journal.runs(connection, 20))
+        return replace(
+            self._facts,
+            windows=tuple(leases.windows(self._settings)),
+            runs=runs,
+            evidence=tuple(_made(self._settings.data / "scenarios")),
+        )
+
+
+def _events(connection: Connection) -> TourFacts:
+    outbox = tuple(queries.recent_outbox(connection, NEWEST))
+    ids = [row.id for row in outbox]
+    hops = queries.hop_times(connection, ids)
+    missing = frozenset(lookups.not_notified(connection, NEWEST))
     return TourFacts(
         outbox=outbox,
         notified=frozenset(ids) - missing,
         traced=frozenset(event_id for event_id in ids if set(HOPS) <= set(hops.get(event_id, {}))),
         waiting=len(missing),
-        windows=tuple(leases.windows(settings)),
-        runs=runs,
-        evidence=tuple(_made(settings.data / "scenarios")),
     )
 
 
