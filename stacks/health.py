@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import Literal
 
+import psutil
 from sqlalchemy import Engine
 
 from connectors import source
@@ -143,7 +144,9 @@ def _worker(settings: Settings, part: str, behind: int = 0) -> PartHealth:
     last = sign(settings, part)
     if last is None:
         return PartHealth(part, "down", "has not started yet")
-    if last.age_s > STALE_S:
+    # While a broker starts, an attempt to connect takes longer than that: its process lives, and said that it waits.
+    waits = not last.connected and psutil.pid_exists(last.pid)
+    if last.age_s > STALE_S and not waits:
         return PartHealth(part, "down", f"no sign of life for {last.age_s:.0f} s")
     if not last.connected:
         return PartHealth(part, "behind", "waits for what it depends on")

@@ -17,7 +17,7 @@ from db.engine import connect
 from scenarios.waiting import until
 from settings import Settings, load
 from settings.model import REPOSITORY
-from stacks import healthcheck, migration, source_control
+from stacks import health, healthcheck, migration, source_control
 from workers.heartbeat import Heartbeat, sign
 
 
@@ -85,6 +85,19 @@ def test_a_worker_is_well_while_it_beats_and_is_connected(connected: bool, says:
     assert healthcheck.problem(settings, "observer") == says
     os.utime(settings.run / "heartbeat" / "observer", (0, 0))
     assert "no sign of life for" in (healthcheck.problem(settings, "observer") or "")
+
+
+@pytest.mark.parametrize(
+    ("connected", "lives", "light"), [(True, True, "down"), (False, True, "behind"), (False, False, "down")]
+)
+def test_a_worker_that_tries_long_to_connect_waits_and_is_not_taken_for_dead(
+    connected: bool, lives: bool, light: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(home=tmp_path)
+    Heartbeat(settings, "observer").beat(connected)
+    os.utime(settings.run / "heartbeat" / "observer", (0, 0))
+    monkeypatch.setattr(health.psutil, "pid_exists", lambda pid: lives)
+    assert health._worker(settings, "observer").light == light
 
 
 def test_an_api_that_does_not_answer_is_not_well(tmp_path: Path) -> None:
