@@ -96,7 +96,7 @@ def test_a_worker_that_tries_long_to_connect_waits_and_is_not_taken_for_dead(
     settings = Settings(home=tmp_path)
     Heartbeat(settings, "observer").beat(connected)
     os.utime(settings.run / "heartbeat" / "observer", (0, 0))
-    monkeypatch.setattr(health.psutil, "pid_exists", lambda pid: lives)
+    monkeypatch.setattr("psutil.pid_exists", lambda pid: lives)
     assert health._worker(settings, "observer").light == light
 
 
