@@ -16,10 +16,11 @@ from cli.doctor import doctor
 from cli.output import AsJson, Failed, StackName, err, out, print_json, say, table
 from settings import Settings
 from settings.model import REPOSITORY
-from stacks import faults, instance
+from stacks import faults, instance, native
 from stacks import status as state
 from stacks.controls import control
-from stacks.native.artifacts import cache
+from stacks.native import libraries, mysql
+from stacks.native.artifacts import FetchFailed, cache
 
 STACKS = ("embedded", "native", "compose", "external")
 
@@ -176,11 +177,25 @@ def test(
 ) -> None:
     """Run every test; further arguments go to pytest. What needs a missing system part is skipped, with the fix."""
     arguments = [word for name in require or [] for word in ("--require", name)]
+    if "native" in (require or []) or not context.args:
+        _have_the_real_parts()
     env = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *arguments, *context.args], cwd=REPOSITORY, env=env, check=False
     )
     raise typer.Exit(done.returncode)
+
+
+def _have_the_real_parts() -> None:
+    """Downloaded where progress is seen, not inside the first test that wants them, whose time is limited."""
+    libraries.install(say)
+    if not mysql.on_path() and not all(row.found for row in libraries.check()):
+        return  # the tests say what is missing and how to get it
+    try:
+        with _Download() as download:
+            native.download(Settings(stack="native"), download)
+    except FetchFailed as error:
+        say(f"the native stack's tests will say so too: {error}")
 
 
 def _announce(settings: Settings, seconds: float) -> None:

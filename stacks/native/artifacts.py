@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -18,8 +20,13 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
+log = logging.getLogger(__name__)
+
 LOCK = Path(__file__).with_name("artifacts.lock")
 AT_ONCE = 8
+TRIES = 4
+"""Of one file: among some three hundred of them, one that fails once must not fail a start."""
+APART_S = 2.0
 
 Progress = Callable[[int, int, str], None]
 """`progress(bytes done, bytes in all, what)`."""
@@ -96,7 +103,7 @@ def ensure(artifacts: list[Artifact], progress: Progress = quiet) -> None:
         )
     progress(0, total, "starting")
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        jobs = {pool.submit(_fetch, artifact): artifact for artifact in absent}
+        jobs = {pool.submit(_fetch_patiently, artifact): artifact for artifact in absent}
         try:
             for job in as_completed(jobs):
                 job.result()
@@ -125,6 +132,17 @@ def resolve(coordinate: str, folder: Path) -> Path:
             f"{coordinate} could not be fetched: {error}. Check the network and run the same command again;"
             " it goes on where it stopped"
         ) from error
+
+
+def _fetch_patiently(artifact: Artifact) -> None:
+    """Raises FetchFailed: what the last try said."""
+    for attempt in range(1, TRIES):
+        try:
+            return _fetch(artifact)
+        except FetchFailed as error:
+            log.info("try %d of %d: %s", attempt, TRIES, error)
+            time.sleep(APART_S * attempt)
+    return _fetch(artifact)
 
 
 def _fetch(artifact: Artifact) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import stat
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -107,12 +109,34 @@ def test_a_file_that_is_not_what_the_lock_says_is_not_used(tmp_path: Path, monke
     forged = tmp_path / "forged.jar"
     forged.write_bytes(b"something else")
     monkeypatch.setattr(artifacts, "resolve", lambda coordinate, folder: forged)
+    monkeypatch.setattr(artifacts, "APART_S", 0.0)
     with pytest.raises(artifacts.FetchFailed, match="the lock says"):
         artifacts.ensure([artifact])
     assert artifacts.missing([artifact]) == [artifact]
     artifact.path.parent.mkdir(parents=True, exist_ok=True)
     artifact.path.write_bytes(b"put there by hand")
     assert artifacts.missing([artifact]) == [artifact]
+
+
+def test_a_file_that_fails_once_is_fetched_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALPES_CACHE", str(tmp_path))
+    (locked,) = artifacts.locked(["mysql"])
+    artifact = replace(locked, sha256=hashlib.sha256(b"whole").hexdigest(), size=5)
+    tries: list[str] = []
+
+    def resolve(coordinate: str, folder: Path) -> Path:
+        tries.append(coordinate)
+        if len(tries) < artifacts.TRIES:
+            raise artifacts.FetchFailed("the network is away for a moment")
+        made = folder / "made.jar"
+        made.write_bytes(b"whole")
+        return made
+
+    monkeypatch.setattr(artifacts, "resolve", resolve)
+    monkeypatch.setattr(artifacts, "APART_S", 0.0)
+    artifacts.ensure([artifact])
+    assert artifacts.missing([artifact]) == []
+    assert len(tries) == artifacts.TRIES
 
 
 def test_lag_is_what_the_outbox_is_ahead_of_what_was_seen() -> None:
