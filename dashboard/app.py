@@ -42,10 +42,10 @@ async def _warm(_app: st.App) -> AsyncIterator[None]:
 
 
 def _begin() -> None:
-    from dashboard import frame, small_messages
+    from dashboard import frame, small_messages, warming  # noqa: F401 - `frame` is what pages import
 
     small_messages.send_at_once()
-    frame.warm()
+    warming.warm()
 
 
 whole_runs.keep_whole_runs()

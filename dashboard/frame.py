@@ -43,11 +43,6 @@ def run() -> None:
     chosen.run()
 
 
-def warm() -> None:
-    """Begin to read what pages show, before anyone asks for one."""
-    resources.refresher().look()
-
-
 def open_trace(reference: str) -> NoReturn:
     """Go to the trace of an event, commission, conversion or correlation id."""
     st.switch_page(st.session_state["pages"]["trace"], query_params={"id": reference, "lang": i18n.language()})

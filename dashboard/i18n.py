@@ -29,6 +29,13 @@ def use(resolve: Callable[[], tuple[str, str | None]]) -> None:
     _resolve = resolve
 
 
+def warm() -> None:
+    """Read the catalogues and how numbers are written, before a page asks for them."""
+    for code in LANGUAGES:
+        _texts(code)
+        format_decimal(1.5, locale=code)
+
+
 def language() -> str:
     found = _resolve()[0]
     return found if found in LANGUAGES else "en"

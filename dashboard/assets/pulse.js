@@ -1,5 +1,6 @@
 // Asks the server now and then whether anything changed, once for all that listen on this page, and has what did change
-// drawn anew. A run that is overtaken by another never hears of it: it is told again after a while.
+// drawn anew. A run that is overtaken by another never hears of it: it is told again after a while. Of two parts that are
+// told at once Streamlit draws one: the next is told when the first is drawn.
 //
 // Between a click that leads to another page and that page, nothing of the old one is drawn any more: its run would carry
 // the old page's name, and Streamlit's application takes that for a change of page and breaks (a white page).
@@ -10,13 +11,15 @@ const RELOADS_EVERY_MS = 15000;
 const shared = (window.alpes ??= { listeners: new Map(), page: null, leaves: null });
 
 export default function ({ data, setTriggerValue }) {
-  const listener = shared.listeners.get(data.name) ?? { told: 0 };
-  if (listener.drawn !== data.drawn) listener.told = 0;
+  const listener = shared.listeners.get(data.name) ?? { told: 0, waits: false };
+  const drawn = listener.waits && listener.drawn !== data.drawn;
+  if (drawn) listener.waits = false;
   listener.drawn = data.drawn;
   listener.tell = setTriggerValue;
   shared.listeners.set(data.name, listener);
   if (data.page !== shared.page) Object.assign(shared, { page: data.page, leaves: null });
   begin(data.every);
+  if (drawn && shared.more) ask();
   return () => shared.listeners.get(data.name) === listener && shared.listeners.delete(data.name);
 }
 
@@ -63,11 +66,12 @@ async function ask() {
 function hear(marks) {
   if (shared.leaving()) return;
   const now = Date.now();
-  for (const [name, listener] of shared.listeners) {
-    if (!(name in marks) || marks[name] === listener.drawn || now - listener.told < AGAIN_MS) continue;
-    listener.told = now;
-    listener.tell("changed", marks[name]);
-  }
+  const changed = [...shared.listeners].filter(([name, { drawn }]) => name in marks && marks[name] !== drawn);
+  shared.more = changed.length > 1;
+  if (changed.length === 0 || changed.some(([, { waits, told }]) => waits && now - told < AGAIN_MS)) return;
+  const [name, next] = changed.reduce((one, other) => (other[1].told < one[1].told ? other : one));
+  Object.assign(next, { told: now, waits: true });
+  next.tell("changed", marks[name]);
 }
 
 // Whatever broke the application, its page is white: it is loaded again rather than left so.
