@@ -20,6 +20,7 @@ import psutil
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from application import Application
+from bench.crowd import LATE_S, PAGES, RATE_PER_S, Crowd, crowded, late
 from bench.filling import fill
 from dashboard.view_models.database_reader import DatabaseReader
 from db import queries
@@ -84,6 +85,7 @@ class Dashboard:
     feed_delay_ms_p95: float
     """From the notification's commit until the message is in the browser's feed."""
     rss_mb: float
+    crowd: Crowd
 
 
 def dashboard(rows: int, say: Callable[[str], None]) -> Dashboard:
@@ -117,6 +119,9 @@ def _measure(browser: Any, settings: Settings, rows: int, fill_s: float, say: Ca
     page.wait_for_timeout(IDLE_S * 1000)
     idle = server.cpu_percent()
     unchanged = _asked(settings)
+    page.close()
+    say(f"{PAGES} open pages, {RATE_PER_S} events a second")
+    crowd = crowded(settings, server)
     return Dashboard(
         rows=rows,
         fill_s=round(fill_s, 1),
@@ -126,6 +131,7 @@ def _measure(browser: Any, settings: Settings, rows: int, fill_s: float, say: Ca
         idle_cpu_percent=round(idle, 1),
         feed_delay_ms_p95=round(percentiles(delays)["p95"], 1),
         rss_mb=round(server.memory_info().rss / 1e6, 1),
+        crowd=crowd,
     )
 
 
@@ -179,15 +185,8 @@ def _asked(settings: Settings) -> list[float]:
 
 
 def _delays(page: Any, application: Application, commissions: dict[str, str]) -> list[float]:
-    page.wait_for_timeout(3000)
-    seen = page.evaluate("window.seen")
-    with application.reading() as connection:
-        hops = queries.hop_times(connection, list(commissions.values()))
-    return [
-        seen[commission] - hops[event]["persisted"] / 1000
-        for commission, event in commissions.items()
-        if commission in seen and "persisted" in hops.get(event, {})
-    ]
+    page.wait_for_timeout(LATE_S * 1000)
+    return late(application, commissions, page.evaluate("window.seen"))
 
 
 class _Ticks:

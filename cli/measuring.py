@@ -107,7 +107,10 @@ def bench_dashboard(
     if json:
         print_json(found)
     else:
-        table(("", ""), [(name.replace("_", " "), getattr(found, name)) for name in found.__slots__])
+        alone = [(name.replace("_", " "), getattr(found, name)) for name in found.__slots__ if name != "crowd"]
+        crowd = [(name.replace("_", " "), getattr(found.crowd, name)) for name in found.crowd.__slots__]
+        table(("one page", ""), alone)
+        table(("a crowd", ""), crowd)
 
 
 @contextmanager
