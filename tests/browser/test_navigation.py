@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, Route, expect
+from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from application import Application
 from dashboard.view_models.load import Load
@@ -38,23 +40,54 @@ def _go(page: Page, name: str) -> None:
     expect(page.locator(f".st-key-{PAGES[name]}")).to_be_visible(timeout=SOON_MS)
 
 
+def _always_changed() -> Callable[[Route], None]:
+    """Answers the page's question whether anything changed: everything did, each time."""
+    numbers = itertools.count()
+
+    def answer(route: Route) -> None:
+        names = route.request.url.split("of=")[1].split(",")
+        route.fulfill(body=json.dumps({name: f"{next(numbers)}" for name in names}), content_type="application/json")
+
+    return answer
+
+
 def test_what_changes_while_another_page_is_on_its_way_draws_nothing_of_the_old_one(
     visit: Open, paged: Settings
 ) -> None:
     """A fragment's run of the page one leaves would break Streamlit's application: the page would be white."""
     seen = visit()
-    page, numbers = seen.page, itertools.count()
-
-    def changed(route: Route) -> None:
-        names = route.request.url.split("of=")[1].split(",")
-        route.fulfill(body=json.dumps({name: f"{next(numbers)}" for name in names}), content_type="application/json")
-
-    page.route("**/pulse*", changed)
+    page = seen.page
+    page.route("**/pulse*", _always_changed())
     page.add_init_script(SLOW_SERVER)
     seen.go()
     for name in PAGES:
         _go(page, name)
     seen.check()
+
+
+def test_parts_that_change_at_once_are_asked_for_one_after_the_other(visit: Open, paged: Settings) -> None:
+    """Of two fragments asked for in one message Streamlit draws one; the feed stood still for a second then."""
+    seen = visit()
+    page = seen.page
+    asked: list[list[str]] = []
+
+    def sent(frame: str | bytes) -> None:
+        message = BackMsg()
+        message.ParseFromString(frame if isinstance(frame, bytes) else frame.encode())
+        widgets = message.rerun_script.widget_states.widgets
+        names = [one.id.split("-pulse-")[1] for one in widgets if "-pulse-" in one.id and one.json_trigger_value]
+        if names:
+            asked.append(names)
+
+    page.on("websocket", lambda socket: socket.on("framesent", sent))
+    page.route("**/pulse*", _always_changed())
+    seen.go()
+    for _ in range(SOON_MS // 100):
+        page.wait_for_timeout(100)
+        if len(asked) >= 9:
+            break
+    assert all(len(names) == 1 for names in asked)
+    assert {name for names in asked for name in names} == {"frame__events", "live__events", "load__events"}
 
 
 def test_pages_may_be_turned_fast_while_events_come_in(visit: Open, paged: Settings) -> None:
