@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +20,8 @@ from dashboard.view_models.latencies import Rate
 TIMED = ("rates", "backlog")
 LABEL_SHARE = 0.16
 """How much of the width the name of a fault may take."""
+BARS_A_DECADE = 12
+LEAST_MS = 0.01
 CONFIG = {
     "displaylogo": False,
     "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
@@ -48,22 +52,35 @@ def shade(figure: go.Figure, windows: Sequence[FaultWindow], zone: str | None, s
 
 
 def histogram(values: Sequence[float]) -> go.Figure:
-    """How many events took how long."""
+    """How many events took how long: as many bars to a tenfold everywhere, so that one of ten seconds hides none of ten ms."""
+    counts = Counter(math.floor(math.log10(value) * BARS_A_DECADE) for value in _drawable(values))
+    lows = [10 ** (place / BARS_A_DECADE) for place in counts]
+    highs = [10 ** ((place + 1) / BARS_A_DECADE) for place in counts]
     figure = go.Figure(
-        go.Histogram(
-            x=list(values), nbinsx=60, marker={"color": "#4c8bf5"}, hovertemplate="%{x} ms: %{y}<extra></extra>"
+        go.Bar(
+            x=[(low + high) / 2 for low, high in zip(lows, highs, strict=True)],
+            width=[high - low for low, high in zip(lows, highs, strict=True)],
+            y=list(counts.values()),
+            marker={"color": "#4c8bf5"},
+            customdata=list(zip(lows, highs, strict=True)),
+            hovertemplate="%{customdata[0]:.3~g}–%{customdata[1]:.3~g} ms: %{y}<extra></extra>",
         )
     )
     _lay_out(figure, "histogram")
-    figure.update_layout(bargap=0.05, showlegend=False)
-    figure.update_xaxes(title="ms")
+    figure.update_layout(showlegend=False)
+    figure.update_xaxes(title="ms", type="log", tickformat="~g")
     figure.update_yaxes(title=_("events"))
     return figure
 
 
+def _drawable(values: Sequence[float]) -> list[float]:
+    """Zero, and the less than zero of two clocks that differ, have no place on a logarithmic axis: at its left edge."""
+    return [max(LEAST_MS, value) for value in values]
+
+
 def ecdf(values: Sequence[float]) -> go.Figure:
     """Which share of the events took at most so long."""
-    ordered = sorted(values)
+    ordered = sorted(_drawable(values))
     share = [(place + 1) / len(ordered) for place in range(len(ordered))]
     step = max(1, len(ordered) // 2000)
     kept = sorted({*range(0, len(ordered), step), len(ordered) - 1} if ordered else set())

@@ -18,7 +18,7 @@ from dashboard.guard import guarded
 from dashboard.i18n import N_, _, number
 from dashboard.screens import PageSpec
 from dashboard.view_models import how, latencies
-from dashboard.view_models.database_reader import KEEP
+from dashboard.view_models.database_reader import FIRST, KEEP
 from dashboard.view_models.latencies import END_TO_END, HOP_NAMES
 from dashboard.view_models.snapshot import Timed
 
@@ -61,7 +61,8 @@ def show() -> None:
         )
     left, middle, right = st.columns(3)
     with left:
-        histogram = card("histogram", _("Distribution"), _("How many events took how long."))
+        meaning = _("How many events took how long. Logarithmic; what is zero or less is at the left edge.")
+        histogram = card("histogram", _("Distribution"), meaning)
     with middle:
         ecdf = card(
             "ecdf", "ECDF", _("Which share of the events took at most so long: read p95 where the line crosses 95 %.")
@@ -80,7 +81,7 @@ def _choices() -> tuple[str, str]:
         "15m": "15 min",
         "1h": "1 h",
         "n1000": _("last {n}").format(n=number(1000)),
-        "all": _("all"),
+        "all": _("all kept"),
     }
     hops = {END_TO_END: _("command to notification"), **{name: hop_label(name) for name in HOP_NAMES}}
     left, right, export = st.columns([1.5, 1.2, 0.8], vertical_alignment="bottom")
@@ -90,9 +91,9 @@ def _choices() -> tuple[str, str]:
         format_func=names.__getitem__,
         default="all",
         key="latency_window",
-        help=_("Events notified in this time, among the last {n} that this page's server keeps in memory.").format(
-            n=number(KEEP)
-        ),
+        help=_(
+            "Events notified in this time, among those that this page's server keeps in memory: the last {first} when it starts, and up to {n} as more come."
+        ).format(first=number(FIRST), n=number(KEEP)),
     )
     hop = right.selectbox(
         _("Hop"),
