@@ -27,5 +27,5 @@ def warm() -> None:
         i18n.warm()
         # With its first element Streamlit asks whether it runs in a shell, for which it reads the source of each caller.
         delta_generator._maybe_print_use_warning()
-    except Exception as error:  # noqa: BLE001 - a name within Streamlit may be another one in its next version
+    except Exception as error:
         log.warning("the first page is drawn slowly: %s", error)
