@@ -178,3 +178,8 @@ def unread(problem: str | None) -> Html:
         return Html("")
     strong = tag("strong", _("It cannot be read now; below is what was read last"))
     return notice(join([strong, f": {words.sentence(problem)}"]))
+
+
+def waiting(problem: str | None) -> Html:
+    """Where nothing was read yet: why, or that it is being read."""
+    return notice(words.sentence(problem)) if problem else empty(_("Reading…"))

@@ -1,0 +1,87 @@
+"""Dead letters: why each was set aside, and sending them again."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard import pulse, resources
+from dashboard.components import live_html, operating
+from dashboard.components.confirm import confirm
+from dashboard.components.markup import empty, notice, tag
+from dashboard.guard import guarded
+from dashboard.i18n import _
+from dashboard.view_models import operations, words
+from db.queries import DeadLetterRow
+
+
+def mark() -> object:
+    """What this panel depends on."""
+    return resources.dead_letters().look().version, resources.actions().last("requeue")
+
+
+@st.fragment
+@guarded
+def show() -> None:
+    with pulse.followed("letters"):
+        _draw()
+
+
+def _draw() -> None:
+    look = resources.dead_letters().look(1.0)
+    found = look.value or ()
+    if look.problem:
+        live_html.show(operating.unread(look.problem), "letters_problem")
+    _requeued()
+    if not found:
+        live_html.show(
+            empty(_("None: every message could be processed. The scenario poison-message makes some.")), "letters_none"
+        )
+        return
+    picked = int(st.session_state.get("letter") or found[0].seq)
+    chosen = next((one for one in found if one.seq == picked), found[0])
+    clicked = live_html.show(operating.letters(found, chosen.seq, live_html.zone()), "letters")
+    if clicked and int(clicked) != picked:
+        st.session_state["letter"] = int(clicked)
+        pulse.draw_again()
+    with st.container(key="buttons-letters", horizontal=True):
+        _requeue_buttons(found, chosen)
+    live_html.show(operating.letter(chosen), "letter")
+
+
+def _requeue_buttons(found: tuple[DeadLetterRow, ...], chosen: DeadLetterRow) -> None:
+    waiting = [one.seq for one in found if one.requeued_at is None]
+    confirm(
+        _("Requeue {n}").format(n=chosen.seq),
+        "requeue-one",
+        _("It goes through the retry topic to the worker once more. What still cannot be processed comes back here."),
+        _("Send it again"),
+        _requeue,
+        ([chosen.seq],),
+    )
+    confirm(
+        _("Requeue all that wait ({n})").format(n=len(waiting)),
+        "requeue-all",
+        _("Each goes through the retry topic to the worker once more."),
+        _("Send them again"),
+        _requeue,
+        (waiting,),
+        disabled=not waiting,
+    )
+
+
+def _requeue(seqs: list[int]) -> None:
+    settings = resources.settings()
+    resources.actions().start("requeue", "requeue", lambda: operations.requeue(settings, seqs))
+    resources.dead_letters().again()
+
+
+def _requeued() -> None:
+    last = resources.actions().last("requeue")
+    if last is None:
+        return
+    if last.running:
+        live_html.show(tag("p", _("sending…"), class_="soft"), "requeued")
+    elif last.problem:
+        live_html.show(notice(words.sentence(last.problem)), "requeued")
+    else:
+        live_html.show(tag("p", _("{n} sent again.").format(n=last.outcome), class_="ok"), "requeued")

@@ -1,0 +1,107 @@
+"""The capture: how it is, and what can be done with it."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from dashboard import resources
+from dashboard.components import live_html, operating
+from dashboard.components.card import card
+from dashboard.components.confirm import confirm
+from dashboard.components.markup import tag
+from dashboard.i18n import _, number
+from dashboard.view_models import how_to_break as how
+from dashboard.view_models import log_tail, operations, words
+from stacks.source_control import ACTIONS, Action
+
+
+def show() -> DeltaGenerator:
+    """The card with its buttons; where `draw` writes how it is."""
+    settings = resources.settings()
+    if settings.stack == "embedded":
+        title, meaning = _("Capture: the relay"), _("What brings committed events to Pulsar; here a polling publisher.")
+        actions: tuple[Action, ...] = ("restart",)
+    else:
+        title, meaning = _("Capture: the source"), _("Debezium, run by Pulsar, reads the database's binary log.")
+        actions = ACTIONS
+    with card("source", title, meaning, how.source(settings, "status")):
+        body = st.container()
+        with st.container(key="buttons-source", horizontal=True):
+            for action in actions:
+                confirm(
+                    _label(action),
+                    f"source-{action}",
+                    _meaning(action),
+                    _("Do it"),
+                    _act,
+                    (action,),
+                    partial(how.source, settings),
+                )
+            st.button(
+                _("Its log"),
+                key="source-log",
+                type="tertiary",
+                help=_("Shows the end of its log, below."),
+                on_click=_choose_log,
+            )
+    return body
+
+
+def _label(action: Action) -> str:
+    return {
+        "restart": _("Restart"),
+        "stop": _("Stop"),
+        "start": _("Start"),
+        "create": _("Create"),
+        "delete": _("Delete"),
+    }[action]
+
+
+def _meaning(action: Action) -> str:
+    return {
+        "restart": _("It goes on where it was: from its stored offsets. Nothing is lost, commands are not slowed."),
+        "stop": _("Events wait in the database until you start it again; the watcher leaves it stopped."),
+        "start": _("It reads on from where it stopped."),
+        "create": _("Creates it, or brings it to the committed configuration."),
+        "delete": _("Its offsets stay: created again, it goes on where it was."),
+    }[action]
+
+
+def _act(action: Action) -> None:
+    settings = resources.settings()
+    resources.actions().start("source", action, lambda: operations.act(settings, action))
+
+
+def _choose_log() -> None:
+    wanted = "relay" if resources.settings().stack == "embedded" else "source"
+    known = log_tail.logs(resources.settings().logs)
+    if wanted in known:
+        st.session_state["log_of"] = wanted
+
+
+def draw() -> None:
+    """How it is, and how the last action went."""
+    settings, refresher = resources.settings(), resources.refresher()
+    if settings.stack == "embedded":
+        health = next((part for part in refresher.health.parts if part.part == "relay"), None)
+        head = refresher.database.outbox[0].seq if refresher.database.outbox else None
+        html = operating.relay(health, refresher.feed.watermark, head)
+    else:
+        look = resources.source().look()
+        html = operating.source(look.value, look.problem) if look.value is not None else operating.waiting(look.problem)
+    live_html.show(html, "source")
+    last = resources.actions().last("source")
+    if last is None:
+        return
+    name = _label(last.what)  # type: ignore[arg-type]
+    if last.running:
+        sentence, kind = _("{action}: under way…").format(action=name), "answer refused"
+    elif last.problem:
+        sentence, kind = f"{name}: {words.sentence(last.problem)}", "answer outage"
+    else:
+        took = number((last.ended_at or last.started_at) - last.started_at, 1)
+        sentence, kind = _("{action}: done, after {s} s.").format(action=name, s=took), "answer"
+    live_html.show(tag("div", sentence, class_=kind, role="status"), "source_action")
