@@ -9,6 +9,7 @@ from dashboard.components.lights import SIGNS
 from dashboard.components.markup import Html, empty, facts, join, notice, table, tag, trace_link
 from dashboard.i18n import _, clock, instant, number
 from dashboard.view_models import operations, words
+from dashboard.view_models.tracing import plain_key
 from db.queries import DeadLetterRow
 from stacks.health import PartHealth
 from stacks.jobs import Job
@@ -147,7 +148,7 @@ def letter(found: DeadLetterRow) -> Html:
     pairs: list[tuple[str, object]] = [
         (_("reason"), f"{found.reason} · {found.detail}"),
         (_("message"), tag("span", f"{found.topic} · {found.message_id}", class_="mono")),
-        (_("key"), tag("span", found.message_key or "—", class_="mono")),
+        (_("key"), tag("span", plain_key(found.message_key), class_="mono", title=found.message_key)),
         (_("properties"), ", ".join(f"{name}={value}" for name, value in found.properties.items()) or "—"),
     ]
     if found.event_id:

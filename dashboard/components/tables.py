@@ -9,7 +9,7 @@ from dashboard.components.markup import Html, empty, facts, join, notice, table,
 from dashboard.i18n import _, clock, instant, milliseconds, number
 from dashboard.view_models import words
 from dashboard.view_models.snapshot import DatabaseState
-from dashboard.view_models.tracing import pretty
+from dashboard.view_models.tracing import plain_key, pretty
 from db.queries import CommissionRow, OutboxRow
 from workers.observer_store import Observed
 
@@ -154,7 +154,7 @@ def message(found: Observed, deliveries: int, zone: str | None) -> Html:
     where = f"{found.topic.rpartition('/')[2]} · {found.message_id}"
     pairs: list[tuple[str, object]] = [
         (_("message"), tag("span", where, class_="mono")),
-        (_("key"), tag("span", found.key or "—", class_="mono clip", title=f"{found.key}\n{found.aggregate_id or ''}")),
+        (_("key"), tag("span", plain_key(found.key), class_="mono clip", title=found.key)),
         (_("publish time"), " ".join((instant(found.publish_us, zone), "·", _("event time"), event_time))),
         (_("properties"), " ".join((properties, "·", _("deliveries"), number(deliveries)))),
     ]

@@ -7,7 +7,7 @@ from typing import Any
 
 from dashboard.components.markup import Html, empty, facts, join, tag
 from dashboard.i18n import _, clock, instant, milliseconds, number
-from dashboard.view_models.tracing import Step, Trace, pretty
+from dashboard.view_models.tracing import Step, Trace, plain_key, pretty
 
 
 def waterfall(trace: Trace) -> Html:
@@ -127,7 +127,8 @@ def _messages(trace: Trace, zone: str | None) -> Html:
             [
                 (_("topic"), found.topic.rpartition("/")[2]),
                 (_("message id"), found.message_id),
-                (_("key"), found.key or "—"),
+                (_("key"), plain_key(found.key)),
+                ("base64", found.key or "—"),
                 (_("publish time"), instant(found.publish_us, zone)),
                 (_("properties"), ", ".join(f"{name}={value}" for name, value in found.properties.items()) or "—"),
             ]

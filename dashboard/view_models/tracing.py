@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from application import Application
+from connectors.envelope import decode_key
 from db import lookups, queries
 from db.errors import DatabaseUnavailable
 from db.hops import CLOCK_RESOLUTION_US, HOPS
@@ -126,6 +127,12 @@ def pretty(value: bytes) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         return text
+
+
+def plain_key(key: str | None) -> str:
+    """What a message's key says: connectors write JSON in base64; another key is shown as it is, none as a dash."""
+    named = decode_key(key) if key else None
+    return json.dumps({"aggregate_id": named}) if named else key or "—"
 
 
 def audit_line(path: Path, seq: int) -> str | None:

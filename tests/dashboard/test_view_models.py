@@ -231,3 +231,15 @@ def test_what_the_layers_below_say_is_said_in_words_of_the_page() -> None:
         == "Gross amount: must be greater than zero"
     )
     assert "c-1" in words.refusal(DuplicateConversion("x", "c-1"))
+
+
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [
+        ("eyJhZ2dyZWdhdGVfaWQiOiJhLTEifQ==", '{"aggregate_id": "a-1"}'),
+        ("plain", "plain"),
+        (None, "—"),
+    ],
+)
+def test_a_key_is_shown_as_what_it_says(key: str | None, shown: str) -> None:
+    assert tracing.plain_key(key) == shown
