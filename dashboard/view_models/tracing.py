@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sqlite3
 from dataclasses import dataclass, field
@@ -10,7 +11,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from application import Application
-from connectors.envelope import decode_key
 from db import lookups, queries
 from db.errors import DatabaseUnavailable
 from db.hops import CLOCK_RESOLUTION_US, HOPS
@@ -131,8 +131,11 @@ def pretty(value: bytes) -> Any:
 
 def plain_key(key: str | None) -> str:
     """What a message's key says: connectors write JSON in base64; another key is shown as it is, none as a dash."""
-    named = decode_key(key) if key else None
-    return json.dumps({"aggregate_id": named}) if named else key or "—"
+    try:
+        said = pretty(base64.b64decode(key or "", validate=True))
+    except ValueError:
+        said = None
+    return json.dumps(said, ensure_ascii=False) if isinstance(said, dict) else key or "—"
 
 
 def audit_line(path: Path, seq: int) -> str | None:
