@@ -17,8 +17,9 @@ from sqlalchemy import Connection, Engine
 from application import crash_points
 from application.counting import counted
 from application.wake import Wake
+from db import engine
 from db.currencies import IsoCurrencies
-from db.engine import READ, connect
+from db.engine import connect
 from db.errors import translated
 from db.hops import HopRecorder, Passed
 from db.unit_of_work import Reached, SqlUnitOfWork
@@ -61,9 +62,10 @@ class Application:
             return self._mediator.send(command if trace == command.traceparent else replace(command, traceparent=trace))
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """A connection for `db.queries`. Raises DatabaseUnavailable."""
-        with translated(), self.engine.connect().execution_options(**READ) as connection:
+    def reading(self, one_moment: bool = False) -> Iterator[Connection]:
+        """A connection for `db.queries`; all of its statements see `one_moment`, where asked. Raises DatabaseUnavailable."""
+        options = engine.one_moment(self.engine) if one_moment else engine.READ
+        with translated(), self.engine.connect().execution_options(**options) as connection:
             yield connection
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from dashboard.view_models.actions import Actions
 from dashboard.view_models.background import Background
 from dashboard.view_models.incidents import Incidents
 from dashboard.view_models.load import Load
-from dashboard.view_models.reconciling import Judge, MissingIds
+from dashboard.view_models.reconciling import Judge, MissingIds, Steady
 from dashboard.view_models.refresher import Refresher
 from dashboard.view_models.runs import RunsReader, RunsState
 from db.queries import DeadLetterRow
@@ -52,6 +52,11 @@ def load_runner() -> Load:
 @st.cache_resource(show_spinner=False)
 def judge() -> Judge:
     return Judge()
+
+
+@st.cache_resource(show_spinner=False)
+def steady() -> Steady:
+    return Steady()
 
 
 @st.cache_resource(show_spinner=False)

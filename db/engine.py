@@ -12,6 +12,13 @@ from sqlalchemy.exc import DisconnectionError
 READ = {"alpes_read": True}
 """Execution options of a connection that only reads: on SQLite it takes no write lock."""
 
+
+def one_moment(engine: Engine) -> dict[str, Any]:
+    """Execution options of a connection that only reads, all of whose statements see the database as of one moment."""
+    # SQLite's transactions do so anyway, and it knows no such level.
+    return READ if engine.dialect.name == "sqlite" else READ | {"isolation_level": "REPEATABLE READ"}
+
+
 BUSY_TIMEOUT_S = 10.0
 PING_AFTER_S = 0.5
 

@@ -91,6 +91,19 @@ def delivery_counts(connection: Connection, event_ids: Sequence[str]) -> dict[st
     return {row[0]: row[1] for row in connection.execute(query.group_by(processed_message.c.event_id))}
 
 
+def young(connection: Connection, above_seq: int) -> tuple[list[tuple[str, int | None]], int]:
+    """Of the events committed beyond a `seq`: each one's id and its notification's `seq`; and how many of those without
+    were dead-lettered."""
+    joined = outbox_event.outerjoin(notification, notification.c.event_id == outbox_event.c.id)
+    query = select(outbox_event.c.id, notification.c.seq).select_from(joined).where(outbox_event.c.seq > above_seq)
+    found = [(row.id, row.seq) for row in connection.execute(query)]
+    waiting = [event_id for event_id, seq in found if seq is None]
+    if not waiting:
+        return found, 0
+    dead = select(func.count(dead_letter.c.event_id.distinct())).where(dead_letter.c.event_id.in_(waiting))
+    return found, connection.scalar(dead) or 0
+
+
 def dead_lettered_for_good(connection: Connection) -> int:
     """Distinct events that were dead-lettered, requeued or not, and have no notification."""
     query = (

@@ -27,6 +27,7 @@ CREATE INDEX IF NOT EXISTS message_by_event ON message (event_id);
 CREATE TABLE IF NOT EXISTS published (
     event_id TEXT PRIMARY KEY, seq INTEGER NOT NULL, correlation_id TEXT NOT NULL, times INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS published_by_correlation ON published (correlation_id);
+CREATE INDEX IF NOT EXISTS published_by_seq ON published (seq);
 CREATE TABLE IF NOT EXISTS topic (name TEXT PRIMARY KEY, messages INTEGER NOT NULL, last_publish_us INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS total (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 INSERT OR IGNORE INTO total VALUES ('distinct', 0), ('watermark', 0), ('version', 0);
@@ -108,6 +109,15 @@ class ObserverStore:
             self._writes = 0
             self._trim()
 
+    @contextlib.contextmanager
+    def one_moment(self) -> Iterator[None]:
+        """What is read within agrees: a batch is in all of it, or in none."""
+        self._db.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._db.execute("ROLLBACK")
+
     def totals(self) -> Totals:
         return Totals(**{row["name"]: row["value"] for row in self._db.execute("SELECT name, value FROM total")})
 
@@ -125,6 +135,11 @@ class ObserverStore:
         """Every distinct event: event_id, seq, correlation_id, times."""
         for row in self._db.execute("SELECT event_id, seq, correlation_id, times FROM published ORDER BY seq"):
             yield dict(row)
+
+    def newest_seqs(self, limit: int) -> tuple[int, ...]:
+        """Outbox `seq` of the newest distinct events, ascending."""
+        rows = self._db.execute("SELECT seq FROM published ORDER BY seq DESC LIMIT ?", (limit,))
+        return tuple(row[0] for row in rows)[::-1]
 
     def restore(self, published: Sequence[dict[str, Any]]) -> None:
         """Into an empty store: what was seen before, without the messages themselves."""

@@ -5,20 +5,24 @@ from __future__ import annotations
 from dashboard.components.markup import Html, join, tag
 from dashboard.i18n import _, milliseconds, number
 from dashboard.view_models import latencies
-from dashboard.view_models.reconciling import Counts
+from dashboard.view_models.reconciling import Shown
 from dashboard.view_models.snapshot import DatabaseState
 
 LAST = 200
 
 
-def flow(database: DatabaseState, counts: Counts) -> Html:
+def flow(database: DatabaseState, shown: Shown) -> Html:
+    counts = shown.counts
     median = latencies.medians(database.timed[-LAST:])
-    delivered = None if counts.deliveries is None else database.deliveries.applied
     stages = (
         (_("committed"), counts.committed, _("Rows of outbox_event: events committed with their state.")),
-        (_("captured"), counts.watermark, _("Highest outbox seq seen on Pulsar: how far capture has read.")),
+        (
+            _("captured"),
+            shown.captured,
+            _("Events up to the highest outbox seq seen on Pulsar: how far capture has read."),
+        ),
         (_("published"), counts.published, _("Distinct events the observer saw on Pulsar.")),
-        (_("delivered"), delivered, _("Distinct events a worker received and committed.")),
+        (_("delivered"), counts.delivered, _("Distinct events a worker received and committed.")),
         (_("notified"), counts.notified, _("Rows of notification: each event once.")),
     )
     hops = ("committed→captured", "captured→published", "published→received", "received→persisted")

@@ -5,31 +5,36 @@ from __future__ import annotations
 from dashboard.components.markup import Html, join, tag, trace_link
 from dashboard.i18n import _, number
 from dashboard.view_models import words
-from dashboard.view_models.reconciling import STAYS_S, Counts, Judgement, Missing
+from dashboard.view_models.reconciling import STAYS_S, Judgement, Missing, Shown
 
 
-def strip(counts: Counts, judgement: Judgement, missing: Missing | None, down: tuple[str, ...] = ()) -> Html:
+def strip(shown: Shown, judgement: Judgement, missing: Missing | None, down: tuple[str, ...] = ()) -> Html:
     """`down`: names of the parts that are away, which may be why."""
-    return join([_verdict(counts, judgement, down), _rows(counts, judgement), _ids(missing) if missing else ""])
+    return join([_verdict(shown, judgement, down), _rows(shown, judgement), _ids(missing) if missing else ""])
 
 
-def _verdict(counts: Counts, judgement: Judgement, down: tuple[str, ...]) -> Html:
+def _verdict(shown: Shown, judgement: Judgement, down: tuple[str, ...]) -> Html:
+    counts = shown.counts
+    under_way = (_("▲ {n} on their way").format(n=number(shown.in_flight)), "warn")
+    if counts.equal and shown.newer:
+        under_way = (_("✓ Equal, and {n} younger on their way").format(n=number(shown.newer)), "ok")
     sentence, colour = {
         "equal": (_("✓ Equal: nothing lost, nothing doubled"), "ok"),
-        "in_flight": (_("▲ {n} on their way").format(n=number(counts.in_flight)), "warn"),
+        "in_flight": under_way,
         "differs": (_("✕ They differ for more than {n} s").format(n=number(STAYS_S)), "bad"),
         "unknown": (_("? A source cannot be read now"), "warn"),
     }[judgement]
     if judgement == "differs" and down:
         sentence = _("✕ {n} wait for more than {s} s: {part} is down").format(
-            n=number(counts.in_flight), s=number(STAYS_S), part=", ".join(words.part(part) for part in down)
+            n=number(shown.in_flight), s=number(STAYS_S), part=", ".join(words.part(part) for part in down)
         )
     if judgement == "equal" and not counts.committed:
         sentence, colour = _("Nothing committed yet: all sources are empty"), "soft"
     return tag("div", sentence, class_=f"verdict {colour}", role="status")
 
 
-def _rows(counts: Counts, judgement: Judgement) -> Html:
+def _rows(shown: Shown, judgement: Judgement) -> Html:
+    counts = shown.counts
     colours = {"equal": "ok", "differs": "bad"}
     published, notified, audited = counts.arrived()
 
@@ -62,8 +67,8 @@ def _rows(counts: Counts, judgement: Judgement) -> Html:
         (_("audited"), number(counts.audited), colour(audited), _("Source 4: lines of data/events.jsonl.")),
         (
             _("in flight"),
-            number(counts.in_flight),
-            "warn" if counts.in_flight else "",
+            number(shown.in_flight),
+            "warn" if shown.in_flight else "",
             _("Committed, and neither notified nor dead-lettered."),
         ),
         (_("capture watermark"), number(counts.watermark), "", _("Highest outbox seq seen on Pulsar.")),

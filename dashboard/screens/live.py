@@ -66,7 +66,9 @@ def show() -> None:
         )
         latency_body = card("latency", _("End-to-end latency"), meaning, how.latency())
     with reconciliation:
-        meaning = _("Distinct events counted in four independent sources. Equal: nothing was lost or doubled.")
+        meaning = _(
+            "Distinct events counted in four independent sources. Equal: nothing was lost or doubled. While events come, those of the last second are counted nowhere until each source was read."
+        )
         strip_body = card("reconciliation", _("Reconciliation"), meaning, how.reconcile())
     _tick(Slots(flow_slot, answer, database_body, feed_body, latency_body, strip_body))
 
@@ -90,11 +92,10 @@ def _mark() -> object:
 def _draw(slots: Slots) -> None:
     refresher = resources.refresher()
     database, feed = refresher.database, refresher.feed
-    found = counts(database, feed)
+    found = resources.steady().look(database, feed)
     zone = live_html.zone()
-    both = (database, feed)
     with slots.flow:
-        live_html.show(live_html.once("flow", both, lambda: flow.flow(database, found)), "flow")
+        live_html.show(live_html.once("flow", (database.version, found), lambda: flow.flow(database, found)), "flow")
     with slots.answer:
         command_form.answer()
     with slots.database:
@@ -141,8 +142,8 @@ def _feed(zone: str | None) -> None:
 
 def _strip() -> None:
     refresher = resources.refresher()
-    found = counts(refresher.database, refresher.feed)
-    judgement = resources.judge().look(found, time.monotonic())
+    found = resources.steady().look(refresher.database, refresher.feed)
+    judgement = resources.judge().look(counts(refresher.database, refresher.feed), time.monotonic())
     ids = resources.missing_ids()
     if judgement == "differs":
         ids.want()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection
 
 from application import Application
-from dashboard.view_models.snapshot import DatabaseState, Timed
+from dashboard.view_models.snapshot import YOUNG, DatabaseState, Timed, Young
 from db import lookups, queries
 from db.counting import GrowingCount
 from db.errors import DatabaseUnavailable
@@ -28,6 +29,8 @@ CHUNK = 500
 HOPS_COME_WITHIN = timedelta(seconds=20)
 """Hop times are written after the fact; those that do not come in this time were lost with their process."""
 LOOK_ANYWAY_S = 2.0
+YOUNG_S = 1.5
+"""Within it an event that went its way without trouble is known to every source, and read from each."""
 
 
 class DatabaseReader:
@@ -45,11 +48,13 @@ class DatabaseReader:
         self._timed: dict[str, Timed] = {}
         self._incomplete: dict[str, NotificationRow] = {}
         self._last_seq = 0
+        self._past: deque[tuple[float, int]] = deque()
+        self._settled = 0
 
     def step(self, feed_ids: Sequence[str]) -> None:
         """Bring the state up to date; a database that is away is told in it, never raised."""
         try:
-            with self._application.reading() as connection:
+            with self._application.reading(one_moment=True) as connection:
                 found = lookups.heads(connection)
                 stale = time.monotonic() - self._looked > LOOK_ANYWAY_S
                 same = found == self._heads and tuple(feed_ids) == self._feed_ids and not self._incomplete
@@ -67,7 +72,8 @@ class DatabaseReader:
 
     def _read(self, connection: Connection, heads: lookups.Heads, feed_ids: tuple[str, ...]) -> None:
         if self._heads is not None and heads.notification < self._heads.notification:
-            self._timed, self._last_seq = {}, 0  # the tables were emptied
+            self._timed, self._last_seq, self._settled = {}, 0, 0  # the tables were emptied
+            self._past.clear()
         self._time(connection)
         outbox = tuple(queries.recent_outbox(connection, ROWS))
         if not self.state.version:  # the first count reads whole tables: the rows are shown before
@@ -84,11 +90,29 @@ class DatabaseReader:
             notified=self._notified.read(connection).get(None, 0),
             dead_lettered=lookups.dead_lettered_for_good(connection),
             deliveries=Deliveries(**{str(key): n for key, n in self._outcomes.read(connection).items()}),
+            young=self._young(connection, heads),
             timed=tuple(self._timed.values()),
         )
         self._heads, self._feed_ids, self._looked = heads, feed_ids, time.monotonic()
         if read != self.state:
             self.state = replace(read, version=self.state.version + 1)
+
+    def all_arrived(self, outbox_head: int) -> None:
+        """Every source had the events up to here: they are young no more."""
+        self._settled = max(self._settled, outbox_head)
+
+    def _young(self, connection: Connection, heads: lookups.Heads) -> Young:
+        now = time.monotonic()
+        self._past.append((now, heads.outbox))
+        while len(self._past) > 1 and self._past[1][0] <= now - YOUNG_S:
+            self._past.popleft()
+        at, old = self._past[0]
+        if now - at >= YOUNG_S:
+            self.all_arrived(old)
+        self._settled = min(max(self._settled, heads.outbox - YOUNG), heads.outbox)
+        found, dead = lookups.young(connection, self._settled)
+        notified = frozenset(seq for _event_id, seq in found if seq is not None)
+        return Young(self._settled, len(found), notified, heads.notification, dead)
 
     def _time(self, connection: Connection) -> None:
         """Add the events notified since, and the hop times that came late."""

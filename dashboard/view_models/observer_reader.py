@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
-from dataclasses import dataclass, replace
+from collections import deque
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from dashboard.view_models.snapshot import FeedState
+from dashboard.view_models.snapshot import YOUNG, FeedState
 from settings import Settings
 from workers.observer_store import Observed, ObserverStore
 
 ROWS = 30
 CHUNK = 1 << 20
+_SEQ = re.compile(rb'^\{"seq": ?(\d+),', re.MULTILINE)
 
 
 class ObserverReader:
@@ -34,7 +37,8 @@ class ObserverReader:
         except (sqlite3.Error, OSError, TypeError):
             self._forget()
             problem = "away"
-        read = replace(read, problem=problem, audited=self._lines.read())
+        lines = self._lines.read()
+        read = replace(read, problem=problem, audited=lines, newest_audited=tuple(self._lines.newest))
         if read != self.state or self.state.version == 0:
             self.state = replace(read, version=self.state.version + 1)
 
@@ -51,12 +55,19 @@ class ObserverReader:
         if self._store is None or inode != self._inode:  # a reset writes a new file
             self._forget()
             self._store, self._inode = ObserverStore(self._settings.observer_store), inode
-        totals = self._store.totals()
-        if totals.version == self._version:
-            return self.state
-        messages = tuple(self._store.feed(limit=ROWS))
+        with self._store.one_moment():
+            totals = self._store.totals()
+            if totals.version == self._version:
+                return self.state
+            messages, seqs = tuple(self._store.feed(limit=ROWS)), self._store.newest_seqs(YOUNG)
         self._version = totals.version
-        return replace(self.state, messages=messages, published=totals.distinct, watermark=totals.watermark)
+        return replace(
+            self.state,
+            messages=messages,
+            published=totals.distinct,
+            watermark=totals.watermark,
+            newest_published=seqs,
+        )
 
     def _forget(self) -> None:
         if self._store is not None:
@@ -66,9 +77,10 @@ class ObserverReader:
 
 @dataclass(slots=True)
 class LineCount:
-    """Whole lines of a file that grows, counted once each."""
+    """Whole lines of a file that grows, counted once each, and the `seq` of the last of them."""
 
     path: Path
+    newest: deque[int] = field(default_factory=lambda: deque(maxlen=YOUNG))
     _at: int = 0
     _inode: int = 0
     _lines: int = 0
@@ -81,10 +93,12 @@ class LineCount:
             return None
         if found.st_ino != self._inode or found.st_size < self._at:
             self._at, self._lines, self._inode = 0, 0, found.st_ino
+            self.newest.clear()
         if found.st_size > self._at:
             with self.path.open("rb") as file:
                 file.seek(self._at)
                 while chunk := file.read(CHUNK):
                     self._lines += chunk.count(b"\n")
+                    self.newest.extend(int(seq) for seq in _SEQ.findall(chunk))
                     self._at += len(chunk)
         return self._lines

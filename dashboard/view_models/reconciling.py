@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import json
 import sqlite3
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -41,12 +42,18 @@ class Counts:
     watermark: int | None = None
     deliveries: int | None = None
     duplicates: int | None = None
+    delivered: int | None = None
+    """Distinct events that a worker received and committed."""
 
     @property
     def in_flight(self) -> int | None:
         if self.committed is None or self.notified is None:
             return None
         return max(0, self.committed - self.notified - self.dead_lettered)
+
+    @property
+    def equal(self) -> bool:
+        return self.committed is not None and all(count == self.committed for count in self.arrived())
 
     def arrived(self) -> tuple[int | None, int | None, int | None]:
         """What should equal `committed`; an event that was dead-lettered for good counts as arrived."""
@@ -66,7 +73,65 @@ def counts(database: DatabaseState, feed: FeedState) -> Counts:
         watermark=None if feed.problem else feed.watermark,
         deliveries=None if away else database.deliveries.total,
         duplicates=None if away else database.deliveries.duplicate,
+        delivered=None if away else database.deliveries.applied,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    counts: Counts
+    newer: int = 0
+    """Events younger than what is counted."""
+    in_flight: int | None = None
+    """Of all, the youngest too."""
+    captured: int | None = None
+    """Of the events counted, those up to the highest outbox `seq` seen on Pulsar."""
+
+
+def shown(database: DatabaseState, feed: FeedState) -> Shown:
+    """The counts as a page shows them.
+
+    Sources are read one after the other: while events come, each knows some that another does not know yet, and the
+    audit may seem to have what was never committed. So the events of the last second are counted nowhere, until every
+    source has them.
+    """
+    now, young = counts(database, feed), database.young
+    if now.committed is None or now.notified is None or now.delivered is None or now.equal:
+        return Shown(now, 0, now.in_flight, now.committed if now.equal else now.published)
+    published, audited = now.published, now.audited
+    if published is not None:
+        published -= len(feed.newest_published) - bisect.bisect_right(feed.newest_published, young.above)
+    if audited is not None:
+        audited -= sum(seq in young.notified or seq > young.notification_head for seq in feed.newest_audited)
+    found = replace(
+        now,
+        committed=now.committed - young.committed,
+        published=published,
+        notified=now.notified - len(young.notified),
+        audited=audited,
+        dead_lettered=now.dead_lettered - young.dead_lettered,
+        delivered=now.delivered - len(young.notified),
+    )
+    captured = found.committed if (now.watermark or 0) >= young.above else published
+    return Shown(found, young.committed, now.in_flight, captured)
+
+
+class Steady:
+    """What `shown` tells, never less than before: what was counted a moment ago was true, and stays shown. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last = Shown(Counts(None, None, None, None))
+
+    def look(self, database: DatabaseState, feed: FeedState) -> Shown:
+        with self._lock:
+            found, last = shown(database, feed), self._last.counts.committed
+            if found.counts.committed is not None and last is not None:
+                ahead = last - found.counts.committed
+                if 0 < ahead <= found.newer:  # more than there are: the tables were emptied
+                    found = replace(self._last, newer=found.newer - ahead, in_flight=found.in_flight)
+            self._last = found
+            return found
 
 
 class Judge:

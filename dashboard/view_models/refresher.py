@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 
 from application import Application
-from dashboard.view_models import faults
+from dashboard.view_models import faults, reconciling
 from dashboard.view_models.database_reader import DatabaseReader
 from dashboard.view_models.observer_reader import ObserverReader
 from dashboard.view_models.snapshot import DatabaseState, FeedState, HealthState, Sample
@@ -52,7 +52,7 @@ class Refresher:
     def start(self) -> None:
         for name, step, quick, slow in (
             ("database", self._read_database, QUICK_S, SLOW_S),
-            ("observer", self.observer.step, QUICK_S, SLOW_S),
+            ("observer", self._read_observer, QUICK_S, SLOW_S),
             ("health", self._check, 1.0, 5.0),
         ):
             arguments = (step, quick, slow)
@@ -103,7 +103,17 @@ class Refresher:
     def _read_database(self) -> None:
         ids = tuple(message.event_id for message in self.feed.messages if message.event_id)
         self.reader.step(ids)
+        self._note_arrived()
         self._sample()
+
+    def _read_observer(self) -> None:
+        self.observer.step()
+        self._note_arrived()
+
+    def _note_arrived(self) -> None:
+        database = self.database
+        if database.outbox and reconciling.counts(database, self.feed).equal:
+            self.reader.all_arrived(database.outbox[0].seq)
 
     def _sample(self) -> None:
         now, state, feed = time.time(), self.database, self.feed

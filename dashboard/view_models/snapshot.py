@@ -9,6 +9,9 @@ from stacks.faults import Lease
 from stacks.health import PartHealth
 from workers.observer_store import Observed
 
+YOUNG = 5_000
+"""No more events than so are looked at one by one: of a busy second, and of a busy second after a standstill."""
+
 
 @dataclass(frozen=True, slots=True)
 class Timed:
@@ -30,6 +33,20 @@ class Timed:
 
 
 @dataclass(frozen=True, slots=True)
+class Young:
+    """The events of the last moment: sources that are read one after the other know some of them, and each others."""
+
+    above: int = 0
+    """They have a higher outbox `seq`."""
+    committed: int = 0
+    notified: frozenset[int] = frozenset()
+    """`seq` of their notifications."""
+    notification_head: int = 0
+    """What is notified beyond it was so after the database was read."""
+    dead_lettered: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class DatabaseState:
     """Version 0: not read yet. With a problem, the rest is as it was when the database last answered."""
 
@@ -46,6 +63,7 @@ class DatabaseState:
     dead_lettered: int = 0
     """Distinct committed events that were dead-lettered and never notified."""
     deliveries: Deliveries = field(default_factory=Deliveries)
+    young: Young = field(default_factory=Young)
     timed: tuple[Timed, ...] = ()
     """Newest last; bounded."""
 
@@ -59,6 +77,10 @@ class FeedState:
     published: int | None = None
     watermark: int | None = None
     audited: int | None = None
+    newest_published: tuple[int, ...] = ()
+    """Outbox `seq` of the newest distinct events, ascending."""
+    newest_audited: tuple[int, ...] = ()
+    """Notification `seq` of the last lines, in their order."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import cast
 
 import pytest
 from sqlalchemy import event
@@ -11,6 +12,8 @@ from application import Application
 from application.commissions import utc_now
 from dashboard.view_models import reconciling, tracing
 from dashboard.view_models.database_reader import DatabaseReader
+from dashboard.view_models.load import Load
+from dashboard.view_models.refresher import Refresher
 from db import lookups, queries
 from db.counting import GrowingCount
 from db.tables import notification, outbox_event
@@ -50,6 +53,33 @@ def _read(reader: DatabaseReader, event_id: str, statements: list[str]) -> bool:
     statements.clear()
     reader.step((event_id,))
     return len([statement for statement in statements if statement.startswith("SELECT")]) > 1
+
+
+def test_what_is_shown_while_events_come_never_contradicts_itself(stack: Settings) -> None:
+    """Each source is read at a moment of its own: as read, one look in two had more audited than committed."""
+    with Application(stack, pool_size=4) as application:
+        refresher, steady = Refresher(stack, application), reconciling.Steady()
+        refresher.start()
+        load = Load(application)
+        load.start(150, 50)
+        seen: list[tuple[int, ...]] = []
+        try:
+            until(lambda: _looked(refresher, steady, seen) and load.progress.state == "done", 30, "the load to end")
+            until(lambda: steady.look(refresher.database, refresher.feed).counts.equal, 30, "all of it everywhere")
+        finally:
+            load.cancel()
+            refresher.close()
+    assert all(counts == tuple(sorted(counts, reverse=True)) for counts in seen)
+    assert seen == sorted(seen)
+
+
+def _looked(refresher: Refresher, steady: reconciling.Steady, seen: list[tuple[int, ...]]) -> bool:
+    refresher.look()
+    counts = steady.look(refresher.database, refresher.feed).counts
+    found = (counts.committed, counts.published, counts.notified, counts.audited)
+    if None not in found:
+        seen.append(cast(tuple[int, ...], found))
+    return bool(seen)
 
 
 def test_counts_by_increments_equal_a_count_of_all(stack: Settings) -> None:

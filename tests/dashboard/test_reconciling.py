@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dashboard.view_models.reconciling import Counts, Judge
+from dashboard.view_models.reconciling import Counts, Judge, Steady, shown
+from dashboard.view_models.snapshot import DatabaseState, FeedState, Young
+from db.queries import Deliveries
 
 EQUAL = Counts(committed=10, published=10, notified=10, audited=10)
 
@@ -56,3 +58,42 @@ def test_dead_letters_are_arrived_and_not_in_flight() -> None:
 def test_a_source_that_cannot_be_read_leaves_the_question_open() -> None:
     assert Judge().look(replace(EQUAL, committed=None), 0) == "unknown"
     assert Judge().look(replace(EQUAL, published=None), 0) == "unknown"
+
+
+# Ten events; the observer was read before the ninth and tenth came to it, the audit after both.
+DATABASE = DatabaseState(
+    version=1, committed=10, notified=9, deliveries=Deliveries(applied=9), young=Young(8, 2, frozenset({109}), 109)
+)
+FEED = FeedState(
+    version=1, published=8, watermark=8, audited=10, newest_published=(7, 8), newest_audited=(108, 109, 110)
+)
+
+
+def test_sources_read_at_different_moments_do_not_contradict_each_other() -> None:
+    """The audit has ten, of nine notified and eight published: as read, each is right, and together they are nonsense."""
+    found = shown(DATABASE, FEED)
+    assert found.counts.equal
+    assert (found.counts.committed, found.counts.audited, found.counts.delivered, found.captured) == (8, 8, 8, 8)
+    assert (found.newer, found.in_flight) == (2, 1)
+
+
+def test_a_lost_event_that_is_not_young_is_missed_while_others_come() -> None:
+    lost = replace(DATABASE, notified=8, deliveries=Deliveries(applied=8))
+    counts = shown(lost, replace(FEED, audited=9)).counts
+    assert (counts.committed, counts.published, counts.notified, counts.audited) == (8, 8, 7, 7)
+
+
+def test_when_every_source_has_all_events_all_are_counted() -> None:
+    feed = replace(FEED, published=10, watermark=10, newest_published=(9, 10))
+    found = shown(replace(DATABASE, notified=10, deliveries=Deliveries(applied=10)), feed)
+    assert (found.counts.committed, found.newer) == (10, 0)
+
+
+def test_what_was_shown_is_not_taken_back_while_it_is_true() -> None:
+    steady = Steady()
+    all_there = replace(DATABASE, committed=9, young=Young(9, 0, frozenset(), 109))
+    assert steady.look(all_there, replace(FEED, published=9, audited=9)).counts.committed == 9
+    found = steady.look(DATABASE, FEED)
+    assert (found.counts.committed, found.newer) == (9, 1)
+    emptied = DatabaseState(version=3, committed=0, notified=0)
+    assert steady.look(emptied, FeedState(version=3, published=0, audited=0)).counts.committed == 0
