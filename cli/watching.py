@@ -33,7 +33,10 @@ def register(app: typer.Typer) -> None:
 def feed(
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on printing what comes.")] = False,
     topic: Annotated[str | None, typer.Option(help="Only this topic (full or short name).")] = None,
-    search: Annotated[str | None, typer.Option(help="An event, commission or correlation id, or a key.")] = None,
+    search: Annotated[
+        str | None,
+        typer.Option(help="The beginning of an event, commission, correlation or message id, or a part of the type."),
+    ] = None,
     limit: Annotated[int, typer.Option("-n", min=1, max=1000, help="How many of the newest.")] = 20,
     stack: StackName = None,
     json: AsJson = False,

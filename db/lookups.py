@@ -91,6 +91,16 @@ def delivery_counts(connection: Connection, event_ids: Sequence[str]) -> dict[st
     return {row[0]: row[1] for row in connection.execute(query.group_by(processed_message.c.event_id))}
 
 
+def only_id_that_begins(connection: Connection, start: str) -> str | None:
+    """The event's, else the commission's id that begins so, if no other does."""
+    for column in (outbox_event.c.id, commission.c.id):
+        query = select(column).where(column.startswith(start, autoescape=True)).limit(2)
+        found = list(connection.scalars(query))
+        if found:
+            return found[0] if len(found) == 1 else None
+    return None
+
+
 def young(connection: Connection, above_seq: int) -> tuple[list[tuple[str, int | None]], int]:
     """Of the events committed beyond a `seq`: each one's id and its notification's `seq`; and how many of those without
     were dead-lettered."""

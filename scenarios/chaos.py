@@ -22,7 +22,7 @@ def chaos(minutes: float) -> Scenario:
         name="chaos",
         quality="Everything at once",
         hypothesis="Whatever is killed, restarted or forgotten in whatever order: nothing lost, doubled or reordered.",
-        breaks=f"For {minutes:g} minutes, faults drawn from the seed hit every part under load.",
+        breaks=f"For {minutes:g} min, faults drawn from the seed hit every part under load.",
         experiment=lambda trial: _experiment(trial, minutes * 60),
         stacks=EVERYWHERE,
         takes_s=int(minutes * 60) + 15,

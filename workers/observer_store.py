@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 KEEP = 20_000
+SEARCHED = ("event_id", "aggregate_id", "correlation_id", "key", "message_id")
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS message (
@@ -187,18 +188,22 @@ class ObserverStore:
         type: str | None = None,
         search: str | None = None,
     ) -> list[Observed]:
-        """Newest first; `search` matches an event, aggregate or correlation id exactly."""
-        where, values = ["n > ?"], [after]
+        """Newest first; `search` is the beginning of an event, aggregate, correlation or message id or of a key, or a part
+        of the type."""
+        where: list[str] = ["n > ?"]
+        values: list[object] = [after]
         for column, value in (("topic", topic), ("type", type)):
             if value is not None:
                 where.append(f"{column} = ?")
-                values.append(value)  # type: ignore[arg-type]
+                values.append(value)
         if before is not None:
             where.append("n < ?")
             values.append(before)
         if search:
-            where.append("? IN (event_id, aggregate_id, correlation_id, key)")
-            values.append(search)  # type: ignore[arg-type]
+            start = _like(search) + "%"
+            alike = [f"{name} LIKE ? ESCAPE '!'" for name in (*SEARCHED, "type")]
+            where.append(f"({' OR '.join(alike)})")
+            values += [start] * len(SEARCHED) + ["%" + start]
         query = f"SELECT * FROM message WHERE {' AND '.join(where)} ORDER BY n DESC LIMIT ?"
         return [_observed(row) for row in self._db.execute(query, (*values, limit))]
 
@@ -237,6 +242,13 @@ class ObserverStore:
                 " (SELECT n FROM message WHERE topic = ? ORDER BY n DESC LIMIT 1 OFFSET ?)",
                 (topic, topic, KEEP),
             )
+
+
+def _like(text: str) -> str:
+    """For LIKE … ESCAPE '!': nothing in it stands for another character."""
+    for character in ("!", "%", "_"):
+        text = text.replace(character, "!" + character)
+    return text
 
 
 def recently_published(path: Path, limit: int) -> list[str]:

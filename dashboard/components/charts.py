@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import plotly.graph_objects as go
 
 from dashboard.i18n import _
-from dashboard.view_models import words
+from dashboard.view_models import scenario_words, words
 from dashboard.view_models.faults import FaultWindow
 from dashboard.view_models.latencies import Rate
 
@@ -39,7 +39,10 @@ def shade(figure: go.Figure, windows: Sequence[FaultWindow], zone: str | None, s
             continue
         label = ""
         if window.started_at >= free_from:
-            label, free_from = f"{window.fault} {words.part(window.part)}", window.started_at + room
+            label, free_from = (
+                f"{scenario_words.fault(window.fault)} {words.part(window.part)}",
+                window.started_at + room,
+            )
         figure.add_vrect(
             x0=_at(window.started_at, zone),
             x1=_at(max(end, window.started_at + 0.2), zone),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import pulse, resources
 from dashboard.components import answers, live_html
@@ -16,22 +17,29 @@ from dashboard.view_models.load import FASTEST, MOST, AlreadyRunning
 FIELDS = ("conversion", "affiliate", "campaign", "gross", "currency")
 
 
-def show() -> None:
+def show() -> dict[str, DeltaGenerator]:
+    """Where `answer` tells what came of a command, by its kind."""
     if resources.settings().read_only:
         st.info(_("This instance is shown read-only: it takes no commands."), icon="🔒")
-        return
+        return {}
     calculate, approve, load = st.tabs([_("Calculate"), _("Approve"), _("Load")])
     with calculate:
         _calculate()
+        calculated = st.container()
     with approve:
         _approve()
+        approved = st.container()
     with load:
         _load()
+    return {"calculate": calculated, "approve": approved}
 
 
-def answer() -> None:
-    """What came of the last command; drawn anew as its event arrives."""
-    live_html.show(answers.answer(st.session_state.get("answer"), resources.refresher().database), "answer")
+def answer(slots: dict[str, DeltaGenerator]) -> None:
+    """What came of the last command of each kind; drawn anew as its event arrives."""
+    for kind, slot in slots.items():
+        with slot:
+            found = st.session_state.get("answer") if st.session_state.get("answer_of", "calculate") == kind else None
+            live_html.show(answers.answer(found, resources.refresher().database), f"answer-{kind}")
 
 
 def _calculate() -> None:
@@ -68,7 +76,7 @@ def _send() -> None:
     """A callback, so that the next conversion id stands in the form when it is drawn again."""
     state = st.session_state
     state["sent"] = tuple(state[name] for name in FIELDS)
-    state["answer"] = commands.calculate(resources.application(), *state["sent"])
+    state["answer"], state["answer_of"] = commands.calculate(resources.application(), *state["sent"]), "calculate"
     if state["answer"].result is not None:
         state["conversion"] = commands.new_conversion()
 
@@ -77,7 +85,7 @@ def _send_again() -> None:
     state = st.session_state
     if "sent" not in state:
         _send()
-    state["answer"] = commands.calculate(resources.application(), *state["sent"])
+    state["answer"], state["answer_of"] = commands.calculate(resources.application(), *state["sent"]), "calculate"
 
 
 def _approve() -> None:
@@ -99,7 +107,8 @@ def _approve() -> None:
 
 
 def _send_approval(commission_id: str) -> None:
-    st.session_state["answer"] = commands.approve(resources.application(), commission_id)
+    state = st.session_state
+    state["answer"], state["answer_of"] = commands.approve(resources.application(), commission_id), "approve"
 
 
 def _load() -> None:

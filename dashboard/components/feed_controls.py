@@ -12,14 +12,11 @@ from dashboard.i18n import _
 from dashboard.view_models.snapshot import FeedState
 from workers.observer_store import Observed
 
-KINDS = ("CommissionCalculated", "CommissionApproved", "command")
-
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     topic: str | None = None
     """Full name; None is every topic."""
-    kind: str | None = None
     search: str | None = None
     paused: bool = False
 
@@ -43,9 +40,8 @@ def wanted() -> Wanted:
     """What the widgets say."""
     state = st.session_state
     search = str(state.get("feed_search") or "").strip()
-    kind = next((kind for kind in KINDS if search and kind.lower() == search.lower()), None)
     topic = state.get("feed_topic") or None
-    return Wanted(topic, kind, None if kind else search or None, bool(state.get("feed_paused")))
+    return Wanted(topic, search or None, bool(state.get("feed_paused")))
 
 
 def topics() -> dict[str, str]:
@@ -60,16 +56,16 @@ def topics() -> dict[str, str]:
 
 def messages(asked: Wanted, state: FeedState) -> tuple[Observed, ...]:
     """Newest first; asked of the store once for each version, whoever else asks the same."""
-    if not (asked.topic or asked.kind or asked.search):
+    if not (asked.topic or asked.search):
         return state.messages
-    return _asked((state.version, asked.topic, asked.search, asked.kind))
+    return _asked((state.version, asked.topic, asked.search))
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _asked(key: tuple[int, str | None, str | None, str | None]) -> tuple[Observed, ...]:
+def _asked(key: tuple[int, str | None, str | None]) -> tuple[Observed, ...]:
     """Of one version of the store: what is asked once is not asked again."""
-    _version, topic, search, kind = key
+    _version, topic, search = key
     try:
-        return tuple(resources.refresher().observer.filtered(topic, search, kind))
+        return tuple(resources.refresher().observer.filtered(topic, search))
     except sqlite3.Error:
         return ()

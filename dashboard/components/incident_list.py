@@ -13,7 +13,9 @@ from dashboard.view_models.incidents import Incident
 def incidents(found: Sequence[Incident], zone: str | None) -> Html:
     if not found:
         return empty(
-            _("Nothing was broken from this page yet. Kill the broker, issue commands meanwhile, and read here.")
+            _(
+                "Nothing was broken by hand since this page's server started. Kill the broker, issue commands meanwhile, and read here."
+            )
         )
     return tag("div", join(_incident(one, zone) for one in found), class_="incidents", role="status")
 

@@ -84,4 +84,5 @@ def _requeued() -> None:
     elif last.problem:
         live_html.show(notice(words.sentence(last.problem)), "requeued")
     else:
-        live_html.show(tag("p", _("{n} sent again.").format(n=last.outcome), class_="ok"), "requeued")
+        sentence = _("{n} sent again. What still cannot be processed comes back as a new row.")
+        live_html.show(tag("p", sentence.format(n=last.outcome), class_="soft"), "requeued")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from dashboard.components.markup import Html, join, tag
 from dashboard.i18n import _, instant, milliseconds, number
-from dashboard.view_models import words
+from dashboard.view_models import scenario_words, words
 from dashboard.view_models.faults import FaultWindow
 from dashboard.view_models.latencies import Point, rolling
 
@@ -111,7 +111,7 @@ def _shades(axis: _Axes, windows: Sequence[FaultWindow]) -> list[Html]:
 
 def _shade(axis: _Axes, window: FaultWindow, left: float, named: bool) -> Html:
     right = min(100.0, axis.x((window.ended_at or time.time()) * 1e6))
-    label = f"{window.fault} {words.part(window.part)}"
+    label = f"{scenario_words.fault(window.fault)} {words.part(window.part)}"
     # Beside the right edge the words stand to the left of where the window begins.
     anchor = "end" if left > 80 else "start"
     area = tag(
@@ -152,5 +152,8 @@ def _legend(points: Sequence[Point], lines: dict[str, list[float]]) -> Html:
         tag("span", kind.removeprefix("Commission"), class_=f"key {kind.removeprefix('Commission').lower()}")
         for kind in sorted(kinds)
     ]
-    parts += [tag("span", f"{name} {milliseconds(line[-1])}", class_=f"key {name}") for name, line in lines.items()]
+    parts += [
+        tag("span", f"{name} {milliseconds(line[-1])}", class_=f"key {name}", title=_("Of the last fifty events."))
+        for name, line in lines.items()
+    ]
     return tag("div", join(parts), class_="legend")

@@ -62,7 +62,9 @@ def _rows(shown: Shown, judgement: Judgement) -> Html:
             _("notified, exactly once"),
             notices,
             colour(notified) or good,
-            _("Source 3: rows of notification. An event that was dead-lettered for good stands beside them."),
+            _(
+                "Source 3: rows of notification. Beside them the committed events that are dead letters and were never notified of; the dead letters of the Operations page hold other messages too."
+            ),
         ),
         (_("audited"), number(counts.audited), colour(audited), _("Source 4: lines of data/events.jsonl.")),
         (

@@ -108,7 +108,9 @@ def newest(rows: Sequence[OutboxRow], zone: str | None) -> Html:
 def _captured(row: OutboxRow, hops: Mapping[str, int], watermark: int | None) -> Html:
     if "captured" in hops and "committed" in hops:
         between = (hops["captured"] - hops["committed"]) / 1000
-        return tag("span", f"{'+' if between >= 0 else ''}{milliseconds(between)}", class_="ok")
+        exact = _("{ms}, by two clocks of which one knows whole milliseconds").format(ms=milliseconds(between))
+        shown = f"+{milliseconds(between)}" if between >= 1 else f"< {number(1)} ms"
+        return tag("span", shown, class_="ok", title=exact)
     if watermark is not None and row.seq <= watermark:
         return tag("span", _("yes"), class_="ok")
     return tag("span", _("waiting"), class_="warn")

@@ -168,7 +168,11 @@ def _percentiles(slots: Slots, window: str, hop: str) -> None:
         live_html.show(
             html
             if events
-            else empty(_("No event in this window. Choose a longer one, or issue a command on the Live page.")),
+            else empty(
+                _("No event was notified yet. Issue a command on the Live page.")
+                if not resources.refresher().database.timed
+                else _("No event in this window. Choose a longer one, or issue a command on the Live page.")
+            ),
             "percentiles",
         )
     values = latencies.columns(events)[hop] if events else []

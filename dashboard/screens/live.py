@@ -9,7 +9,7 @@ from functools import partial
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard import pulse, resources
+from dashboard import i18n, pulse, resources
 from dashboard.components import command_form, feed_controls, flow, live_html, scatter, strip, tables
 from dashboard.components.card import card
 from dashboard.components.markup import empty, join, notice
@@ -29,7 +29,7 @@ class Slots:
     """Where the live parts are drawn; the form between them is left alone."""
 
     flow: DeltaGenerator
-    answer: DeltaGenerator
+    answers: dict[str, DeltaGenerator]
     database: DeltaGenerator
     feed: DeltaGenerator
     latency: DeltaGenerator
@@ -47,8 +47,7 @@ def show() -> None:
             _("A command changes one commission, and writes the event of it in the same transaction."),
         )
         with form_body:
-            command_form.show()
-            answer = st.container()
+            answers = command_form.show()
     with database:
         meaning = _("State and event are two rows written in one transaction: both are there, or neither.")
         database_body = card("database", _("Database"), meaning, how.database(settings))
@@ -69,8 +68,22 @@ def show() -> None:
         meaning = _(
             "Distinct events counted in four independent sources. Equal: nothing was lost or doubled. While events come, those of the last second are counted nowhere until each source was read."
         )
-        strip_body = card("reconciliation", _("Reconciliation"), meaning, how.reconcile())
-    _tick(Slots(flow_slot, answer, database_body, feed_body, latency_body, strip_body))
+        with card("reconciliation", _("Reconciliation"), meaning, how.reconcile()):
+            strip_body = st.container()
+            _ways_on()
+    _tick(Slots(flow_slot, answers, database_body, feed_body, latency_body, strip_body))
+
+
+def _ways_on() -> None:
+    """What a newcomer wants next: to be told what this is, and to break it."""
+    pages, query = st.session_state.get("pages", {}), {"lang": i18n.language()}
+    if not pages:  # drawn alone, in a test
+        return
+    with st.container(horizontal=True, key="ways"):
+        st.page_link(pages["guide"], label=_("What is this? The guide"), icon=":material/school:", query_params=query)
+        st.page_link(
+            pages["scenarios"], label=_("Kill a part, and watch"), icon=":material/power_off:", query_params=query
+        )
 
 
 @st.fragment
@@ -96,8 +109,7 @@ def _draw(slots: Slots) -> None:
     zone = live_html.zone()
     with slots.flow:
         live_html.show(live_html.once("flow", (database.version, found), lambda: flow.flow(database, found)), "flow")
-    with slots.answer:
-        command_form.answer()
+    command_form.answer(slots.answers)
     with slots.database:
         draw = lambda: tables.database(database, feed.watermark, zone)  # noqa: E731
         live_html.show(live_html.once("database", (database, feed.watermark), draw), "database")
@@ -121,9 +133,9 @@ def _feed(zone: str | None) -> None:
     if feed.problem:
         live_html.show(notice(_("The observer's store cannot be read now; the feed stands still.")), "feed_problem")
     if not shown:
-        filtered = wanted.topic or wanted.kind or wanted.search
+        filtered = wanted.topic or wanted.search
         sentence = (
-            _("No message matches.")
+            _("No kept message matches. Ids may be cut short: their beginning is enough. Clear the filter to see all.")
             if filtered
             else _("Nothing was published yet. Issue a command and watch it arrive.")
         )

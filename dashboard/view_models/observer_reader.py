@@ -42,11 +42,11 @@ class ObserverReader:
         if read != self.state or self.state.version == 0:
             self.state = replace(read, version=self.state.version + 1)
 
-    def filtered(self, topic: str | None, search: str | None, kind: str | None) -> list[Observed]:
+    def filtered(self, topic: str | None, search: str | None) -> list[Observed]:
         """The newest messages that match, read now. Raises sqlite3.Error while there is no store."""
         store = ObserverStore(self._settings.observer_store)
         try:
-            return store.feed(topic, limit=ROWS, type=kind, search=search)
+            return store.feed(topic, limit=ROWS, search=search)
         finally:
             store.close()
 

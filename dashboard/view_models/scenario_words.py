@@ -118,7 +118,7 @@ SENTENCES = (
 CHAOS = (
     "Everything at once",
     "Whatever is killed, restarted or forgotten in whatever order: nothing lost, doubled or reordered.",
-    "For {minutes} minutes, faults drawn from the seed hit every part under load.",
+    "For {minutes} min, faults drawn from the seed hit every part under load.",
 )
 """As `scenarios.chaos` says of itself; a test compares."""
 INNER = (
@@ -197,7 +197,10 @@ def count(name: str) -> tuple[str, str]:
             _("duplicates absorbed"),
             _("Deliveries that came again; the inbox knew them and nothing changed."),
         ),
-        "dead_lettered": (_("dead-lettered"), _("Set aside with their reason because they cannot be processed.")),
+        "dead_lettered": (
+            _("dead for good"),
+            _("Events of this load that were set aside and never notified of; those sent again with success are not."),
+        ),
     }.get(name, (name.replace("_", " "), ""))
 
 

@@ -19,6 +19,8 @@ from db.queries import CommissionRow, NotificationRow, OutboxRow
 from settings import Settings
 from workers.observer_store import Observed, ObserverStore
 
+SHORTEST = 6
+"""Characters of an id that may be looked up by its beginning; tables show eight."""
 EVENTS = 50
 NEAR_BYTES = 1 << 20
 CLOCK_OF = {"captured": "capture", "published": "producer"}
@@ -68,7 +70,8 @@ class Trace:
 
 
 def find(application: Application, text: str) -> Found:
-    """Look the id up as event, commission, conversion and correlation id, in this order."""
+    """Look the id up as event, commission, conversion and correlation id, in this order; of the first two its beginning
+    is enough, where only one begins so."""
     wanted = text.strip()
     if not wanted:
         return Found()
@@ -84,7 +87,10 @@ def find(application: Application, text: str) -> Found:
             if commission is not None:
                 return Found(kind, tuple(reversed(lookups.events_of_commission(connection, commission.id, EVENTS))))
             events = lookups.events_of_correlation(connection, wanted, EVENTS)
-            return Found("correlation" if events else "nothing", tuple(events))
+            if events:
+                return Found("correlation", tuple(events))
+            whole = lookups.only_id_that_begins(connection, wanted) if len(wanted) >= SHORTEST else None
+        return find(application, whole) if whole and whole != wanted else Found("nothing")
     except DatabaseUnavailable as error:
         return Found(problem=str(error))
 
