@@ -9,6 +9,8 @@ from dashboard.view_models.reconciling import Shown
 from dashboard.view_models.snapshot import DatabaseState
 
 LAST = 200
+WHOLE_MS = 1.0
+"""What clocks of whole milliseconds cannot tell; the first and the last hop's ends alone are told by finer ones."""
 
 
 def flow(database: DatabaseState, shown: Shown) -> Html:
@@ -38,7 +40,9 @@ def flow(database: DatabaseState, shown: Shown) -> Html:
 
 def _hop(name: str, median: float | None) -> Html:
     hint = _(
-        "{hop}: median of the last {n} events. Two clocks of this host, one with a resolution of 1 ms: it may be negative."
+        "{hop}: median of the last {n} events. Of the clocks read, capture's and the broker's know whole milliseconds only."
     )
-    shown = milliseconds(median) if median is not None else " "
+    shown = " " if median is None else milliseconds(median)
+    if median is not None and median < WHOLE_MS and name != "received→persisted":
+        shown = f"< {milliseconds(WHOLE_MS)}"
     return tag("li", tag("span", shown), class_="hop", title=hint.format(hop=name.replace("→", " → "), n=LAST))

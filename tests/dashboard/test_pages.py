@@ -64,6 +64,9 @@ def test_the_same_again_is_refused_and_a_bad_amount_too(app: AppTest) -> None:
     button(app, "Calculate").click().run()
     button(app, "Same again").click().run()
     assert type(app.session_state["answer"].refusal).__name__ == "DuplicateConversion"
+    refused = app.session_state["tour_refused"]
+    app.run()
+    assert app.session_state["tour_refused"] == refused  # the answer stays on the page: it was not refused again
     field(app, "Gross amount").set_value("-1")
     button(app, "Calculate").click().run()
     assert app.session_state["answer"].refusal.field == "grossAmount"

@@ -40,7 +40,13 @@ class Run:
         self.engine, self.inlet, self.outlet, self.measured = engine, ListInlet(*batches), ListOutlet(), Measurements()
         self.inbox = Inbox(engine, "test")
         self.worker = NotificationsWorker(
-            self.inbox, self.inlet, self.outlet, self.measured, threading.Event(), check or (lambda _: None)
+            self.inbox,
+            self.inlet,
+            self.outlet,
+            self.measured,
+            threading.Event(),
+            check or (lambda _: None),
+            retry_topic="retry",
         )
 
     def steps(self, count: int = 1) -> Run:
@@ -105,6 +111,14 @@ def test_what_is_no_event_is_dead_lettered_and_the_rest_goes_on(engine: Engine) 
     assert {properties["alpes-reason"] for _, _, properties in run.outlet.sent} == set(bad)
     assert len(run.inlet.acknowledged) == 6
     assert run.deliveries() == queries.Deliveries(applied=1, dead_lettered=5)
+
+
+def test_an_event_that_was_sent_again_has_no_time_of_being_published(engine: Engine) -> None:
+    """That of its message is the retry topic's: capture would seem to have taken as long as the repair."""
+    first, again = record(1), record(2)
+    run = Run(engine, [delivery(first), delivery(again, 1, "retry")]).steps()
+    hops = {event: {one.hop for one in run.measured.passed if one.event_id == event} for event in run.notified()}
+    assert hops[first.id] - hops[again.id] == {"published"}
 
 
 def test_tombstones_and_updates_are_skipped_and_counted(engine: Engine) -> None:

@@ -52,6 +52,10 @@ def test_the_feed_is_newest_first_and_can_be_searched(store: ObserverStore) -> N
     store.record([observe(delivery(event, event.seq, TOPICS.events), TOPICS) for event in events], LIVE)
     assert [row.seq for row in store.feed()] == [3, 2, 1]
     assert [row.seq for row in store.feed(search="agg-2")] == [2]
+    assert [row.seq for row in store.feed(search="AGG-")] == [3, 2, 1]
+    assert [row.seq for row in store.feed(search="(7,3")] == [3]
+    assert [row.seq for row in store.feed(search="calculated")] == [3, 2, 1]
+    assert store.feed(search="%") == store.feed(search="agg_2") == store.feed(search="!") == []
     assert [row.seq for row in store.feed(TOPICS.events, limit=1)] == [3]
     assert store.feed(TOPICS.commands) == []
     newest = store.feed(limit=1)[0].n
