@@ -180,14 +180,10 @@ def crowded(settings: Settings, server: psutil.Process) -> Crowd:
 
 def late(application: Application, commissions: dict[str, str], seen: Mapping[str, float]) -> list[float]:
     """Milliseconds from each notification's commit until it was seen, of those that were."""
-    found, ids = [], [(commission, event) for commission, event in commissions.items() if commission in seen]
     with application.reading() as connection:
-        for start in range(0, len(ids), 400):
-            some = ids[start : start + 400]
-            hops = queries.hop_times(connection, [event for _commission, event in some])
-            found += [
-                seen[commission] - hops[event]["persisted"] / 1000
-                for commission, event in some
-                if "persisted" in hops.get(event, {})
-            ]
-    return found
+        hops = queries.hop_times(connection, list(commissions.values()))
+    return [
+        seen[commission] - hops[event]["persisted"] / 1000
+        for commission, event in commissions.items()
+        if commission in seen and "persisted" in hops.get(event, {})
+    ]

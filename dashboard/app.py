@@ -42,7 +42,7 @@ async def _warm(_app: st.App) -> AsyncIterator[None]:
 
 
 def _begin() -> None:
-    from dashboard import frame, small_messages, warming  # noqa: F401 - `frame` is what pages import
+    from dashboard import small_messages, warming
 
     small_messages.send_at_once()
     warming.warm()

@@ -110,6 +110,11 @@ def milliseconds(value: float | None) -> str:
     return f"{number(value, digits)} ms"
 
 
+def milliseconds_within(value: float, resolution: float) -> str:
+    """No finer than the clocks it was read from: `< 1 ms`, where they know whole milliseconds."""
+    return milliseconds(value) if value >= resolution else f"< {milliseconds(resolution)}"
+
+
 def clock(at: datetime, zone: str | None = None) -> str:
     """Time of day with milliseconds, in the reader's zone; `at` is naive UTC, as the databases keep it."""
     return at.replace(tzinfo=UTC).astimezone(_zone(zone)).strftime("%H:%M:%S.%f")[:-3]

@@ -200,10 +200,9 @@ class ObserverStore:
             where.append("n < ?")
             values.append(before)
         if search:
-            start = _like(search) + "%"
-            alike = [f"{name} LIKE ? ESCAPE '!'" for name in (*SEARCHED, "type")]
+            alike = [f"instr(lower({name}), ?) = 1" for name in SEARCHED] + ["instr(lower(type), ?) > 0"]
             where.append(f"({' OR '.join(alike)})")
-            values += [start] * len(SEARCHED) + ["%" + start]
+            values += [search.lower()] * len(alike)
         query = f"SELECT * FROM message WHERE {' AND '.join(where)} ORDER BY n DESC LIMIT ?"
         return [_observed(row) for row in self._db.execute(query, (*values, limit))]
 
@@ -242,13 +241,6 @@ class ObserverStore:
                 " (SELECT n FROM message WHERE topic = ? ORDER BY n DESC LIMIT 1 OFFSET ?)",
                 (topic, topic, KEEP),
             )
-
-
-def _like(text: str) -> str:
-    """For LIKE … ESCAPE '!': nothing in it stands for another character."""
-    for character in ("!", "%", "_"):
-        text = text.replace(character, "!" + character)
-    return text
 
 
 def recently_published(path: Path, limit: int) -> list[str]:

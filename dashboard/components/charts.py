@@ -13,15 +13,14 @@ from zoneinfo import ZoneInfo
 import plotly.graph_objects as go
 
 from dashboard.i18n import _
-from dashboard.view_models import scenario_words, words
+from dashboard.view_models import scenario_words
 from dashboard.view_models.faults import FaultWindow
-from dashboard.view_models.latencies import Rate
+from dashboard.view_models.latencies import LEAST_MS, Rate
 
 TIMED = ("rates", "backlog")
 LABEL_SHARE = 0.16
 """How much of the width the name of a fault may take."""
 BARS_A_DECADE = 12
-LEAST_MS = 0.01
 CONFIG = {
     "displaylogo": False,
     "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
@@ -39,10 +38,8 @@ def shade(figure: go.Figure, windows: Sequence[FaultWindow], zone: str | None, s
             continue
         label = ""
         if window.started_at >= free_from:
-            label, free_from = (
-                f"{scenario_words.fault(window.fault)} {words.part(window.part)}",
-                window.started_at + room,
-            )
+            label = scenario_words.broken(window.fault, window.part)
+            free_from = window.started_at + room
         figure.add_vrect(
             x0=_at(window.started_at, zone),
             x1=_at(max(end, window.started_at + 0.2), zone),
@@ -57,15 +54,14 @@ def shade(figure: go.Figure, windows: Sequence[FaultWindow], zone: str | None, s
 def histogram(values: Sequence[float]) -> go.Figure:
     """How many events took how long: as many bars to a tenfold everywhere, so that one of ten seconds hides none of ten ms."""
     counts = Counter(math.floor(math.log10(value) * BARS_A_DECADE) for value in _drawable(values))
-    lows = [10 ** (place / BARS_A_DECADE) for place in counts]
-    highs = [10 ** ((place + 1) / BARS_A_DECADE) for place in counts]
+    edges = [(10 ** (place / BARS_A_DECADE), 10 ** ((place + 1) / BARS_A_DECADE)) for place in counts]
     figure = go.Figure(
         go.Bar(
-            x=[(low + high) / 2 for low, high in zip(lows, highs, strict=True)],
-            width=[high - low for low, high in zip(lows, highs, strict=True)],
+            x=[(low + high) / 2 for low, high in edges],
+            width=[high - low for low, high in edges],
             y=list(counts.values()),
             marker={"color": "#4c8bf5"},
-            customdata=list(zip(lows, highs, strict=True)),
+            customdata=edges,
             hovertemplate="%{customdata[0]:.3~g}–%{customdata[1]:.3~g} ms: %{y}<extra></extra>",
         )
     )
@@ -77,7 +73,7 @@ def histogram(values: Sequence[float]) -> go.Figure:
 
 
 def _drawable(values: Sequence[float]) -> list[float]:
-    """Zero, and the less than zero of two clocks that differ, have no place on a logarithmic axis: at its left edge."""
+    """With a place on a logarithmic axis."""
     return [max(LEAST_MS, value) for value in values]
 
 

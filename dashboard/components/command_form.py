@@ -11,14 +11,14 @@ from dashboard.components.card import show_me_how
 from dashboard.guard import guarded
 from dashboard.i18n import _, number
 from dashboard.view_models import commands, how
-from dashboard.view_models.commands import Answer
+from dashboard.view_models.commands import Answer, Asked
 from dashboard.view_models.load import FASTEST, MOST, AlreadyRunning
 
 FIELDS = ("conversion", "affiliate", "campaign", "gross", "currency")
 
 
-def show() -> dict[str, DeltaGenerator]:
-    """Where `answer` tells what came of a command, by its kind."""
+def show() -> dict[Asked, DeltaGenerator]:
+    """Where `answer` tells what came of a command, by what was asked."""
     if resources.settings().read_only:
         st.info(_("This instance is shown read-only: it takes no commands."), icon="🔒")
         return {}
@@ -34,12 +34,13 @@ def show() -> dict[str, DeltaGenerator]:
     return {"calculate": calculated, "approve": approved}
 
 
-def answer(slots: dict[str, DeltaGenerator]) -> None:
-    """What came of the last command of each kind; drawn anew as its event arrives."""
-    for kind, slot in slots.items():
+def answer(slots: dict[Asked, DeltaGenerator]) -> None:
+    """What came of the last command, where it was asked for; drawn anew as its event arrives."""
+    last: Answer | None = st.session_state.get("answer")
+    for asked, slot in slots.items():
+        found = last if last is not None and last.asked == asked else None
         with slot:
-            found = st.session_state.get("answer") if st.session_state.get("answer_of", "calculate") == kind else None
-            live_html.show(answers.answer(found, resources.refresher().database), f"answer-{kind}")
+            live_html.show(answers.answer(found, resources.refresher().database), f"answer-{asked}")
 
 
 def _calculate() -> None:
@@ -76,7 +77,7 @@ def _send() -> None:
     """A callback, so that the next conversion id stands in the form when it is drawn again."""
     state = st.session_state
     state["sent"] = tuple(state[name] for name in FIELDS)
-    state["answer"], state["answer_of"] = commands.calculate(resources.application(), *state["sent"]), "calculate"
+    state["answer"] = commands.calculate(resources.application(), *state["sent"])
     if state["answer"].result is not None:
         state["conversion"] = commands.new_conversion()
 
@@ -85,7 +86,7 @@ def _send_again() -> None:
     state = st.session_state
     if "sent" not in state:
         _send()
-    state["answer"], state["answer_of"] = commands.calculate(resources.application(), *state["sent"]), "calculate"
+    state["answer"] = commands.calculate(resources.application(), *state["sent"])
 
 
 def _approve() -> None:
@@ -107,8 +108,7 @@ def _approve() -> None:
 
 
 def _send_approval(commission_id: str) -> None:
-    state = st.session_state
-    state["answer"], state["answer_of"] = commands.approve(resources.application(), commission_id), "approve"
+    st.session_state["answer"] = commands.approve(resources.application(), commission_id)
 
 
 def _load() -> None:

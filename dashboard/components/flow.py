@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dashboard.components.markup import Html, join, tag
-from dashboard.i18n import _, milliseconds, number
+from dashboard.i18n import _, milliseconds_within, number
 from dashboard.view_models import latencies
 from dashboard.view_models.reconciling import Shown
 from dashboard.view_models.snapshot import DatabaseState
+from dashboard.view_models.tracing import resolution_ms
 
 LAST = 200
-WHOLE_MS = 1.0
-"""What clocks of whole milliseconds cannot tell; the first and the last hop's ends alone are told by finer ones."""
 
 
 def flow(database: DatabaseState, shown: Shown) -> Html:
@@ -42,7 +41,6 @@ def _hop(name: str, median: float | None) -> Html:
     hint = _(
         "{hop}: median of the last {n} events. Of the clocks read, capture's and the broker's know whole milliseconds only."
     )
-    shown = " " if median is None else milliseconds(median)
-    if median is not None and median < WHOLE_MS and name != "received→persisted":
-        shown = f"< {milliseconds(WHOLE_MS)}"
-    return tag("li", tag("span", shown), class_="hop", title=hint.format(hop=name.replace("→", " → "), n=LAST))
+    first, second = name.split("→")
+    shown = " " if median is None else milliseconds_within(median, resolution_ms(first, second))
+    return tag("li", tag("span", shown), class_="hop", title=hint.format(hop=f"{first} → {second}", n=LAST))

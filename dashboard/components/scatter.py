@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from dashboard.components.markup import Html, join, tag
 from dashboard.i18n import _, instant, milliseconds, number
-from dashboard.view_models import scenario_words, words
+from dashboard.view_models import scenario_words
 from dashboard.view_models.faults import FaultWindow
-from dashboard.view_models.latencies import Point, rolling
+from dashboard.view_models.latencies import LEAST_MS, Point, rolling
 
 HEIGHT = 205
 TOP, BOTTOM = 8, 184
@@ -54,7 +54,7 @@ class _Axes:
         times = [point.at_us for point in points]
         self.start, self.end = min(times), max(times)
         self.span = max(self.end - self.start, 1_000_000)
-        sizes = [max(point.ms, 0.01) for point in points]
+        sizes = [max(point.ms, LEAST_MS) for point in points]
         self.low = math.floor(math.log10(min(sizes)))
         self.high = max(math.ceil(math.log10(max(sizes))), self.low + 1)
 
@@ -64,7 +64,7 @@ class _Axes:
 
     def share(self, ms: float) -> float:
         """From the top, 0 to 1."""
-        return 1 - (math.log10(max(ms, 0.01)) - self.low) / (self.high - self.low)
+        return 1 - (math.log10(max(ms, LEAST_MS)) - self.low) / (self.high - self.low)
 
     def y(self, ms: float) -> float:
         return TOP + (BOTTOM - TOP) * self.share(ms)
@@ -111,7 +111,7 @@ def _shades(axis: _Axes, windows: Sequence[FaultWindow]) -> list[Html]:
 
 def _shade(axis: _Axes, window: FaultWindow, left: float, named: bool) -> Html:
     right = min(100.0, axis.x((window.ended_at or time.time()) * 1e6))
-    label = f"{scenario_words.fault(window.fault)} {words.part(window.part)}"
+    label = scenario_words.broken(window.fault, window.part)
     # Beside the right edge the words stand to the left of where the window begins.
     anchor = "end" if left > 80 else "start"
     area = tag(

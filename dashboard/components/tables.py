@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 
 from dashboard.components.markup import Html, empty, facts, join, notice, table, tag, trace_link
-from dashboard.i18n import _, clock, instant, milliseconds, number
+from dashboard.i18n import _, clock, instant, milliseconds, milliseconds_within, number
 from dashboard.view_models import words
 from dashboard.view_models.snapshot import DatabaseState
-from dashboard.view_models.tracing import plain_key, pretty
+from dashboard.view_models.tracing import plain_key, pretty, resolution_ms
 from db.queries import CommissionRow, OutboxRow
 from workers.observer_store import Observed
 
@@ -109,7 +109,7 @@ def _captured(row: OutboxRow, hops: Mapping[str, int], watermark: int | None) ->
     if "captured" in hops and "committed" in hops:
         between = (hops["captured"] - hops["committed"]) / 1000
         exact = _("{ms}, by two clocks of which one knows whole milliseconds").format(ms=milliseconds(between))
-        shown = f"+{milliseconds(between)}" if between >= 1 else f"< {number(1)} ms"
+        shown = milliseconds_within(between, resolution_ms("committed", "captured"))
         return tag("span", shown, class_="ok", title=exact)
     if watermark is not None and row.seq <= watermark:
         return tag("span", _("yes"), class_="ok")

@@ -71,11 +71,8 @@ def begin() -> None:
 def note_answer() -> None:
     """A conversion the database refused because it has it leaves nothing in a table: the answer itself is the witness."""
     answer = st.session_state.get("answer")
-    if answer is st.session_state.get("tour_answer"):
-        return  # it stays on the page for long, and happened once
-    st.session_state["tour_answer"] = answer
     if answer is not None and isinstance(answer.refusal, DuplicateConversion):
-        st.session_state["tour_refused"] = time.time()
+        st.session_state["tour_refused"] = answer.at
 
 
 def _mark() -> object:

@@ -17,7 +17,8 @@ from dashboard.guard import guarded
 from dashboard.i18n import N_, _
 from dashboard.screens import PageSpec
 from dashboard.view_models import how, latencies
-from dashboard.view_models.reconciling import counts
+from dashboard.view_models.commands import Asked
+from dashboard.view_models.reconciling import Shown, counts
 
 POINTS = 300
 POINTS_S = 600
@@ -29,7 +30,7 @@ class Slots:
     """Where the live parts are drawn; the form between them is left alone."""
 
     flow: DeltaGenerator
-    answers: dict[str, DeltaGenerator]
+    answers: dict[Asked, DeltaGenerator]
     database: DeltaGenerator
     feed: DeltaGenerator
     latency: DeltaGenerator
@@ -76,9 +77,7 @@ def show() -> None:
 
 def _ways_on() -> None:
     """What a newcomer wants next: to be told what this is, and to break it."""
-    pages, query = st.session_state.get("pages", {}), {"lang": i18n.language()}
-    if not pages:  # drawn alone, in a test
-        return
+    pages, query = st.session_state["pages"], {"lang": i18n.language()}
     with st.container(horizontal=True, key="ways"):
         st.page_link(pages["guide"], label=_("What is this? The guide"), icon=":material/school:", query_params=query)
         st.page_link(
@@ -116,7 +115,7 @@ def _draw(slots: Slots) -> None:
     with slots.feed:
         _feed(zone)
     with slots.strip:
-        _strip()
+        _strip(found)
     with slots.latency:
         _latency(zone)
 
@@ -152,9 +151,8 @@ def _feed(zone: str | None) -> None:
         pulse.draw_again()
 
 
-def _strip() -> None:
+def _strip(found: Shown) -> None:
     refresher = resources.refresher()
-    found = resources.steady().look(refresher.database, refresher.feed)
     judgement = resources.judge().look(counts(refresher.database, refresher.feed), time.monotonic())
     ids = resources.missing_ids()
     if judgement == "differs":

@@ -7,8 +7,8 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TookTooLong
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeVar
 
 from application import Application
 from db.errors import DatabaseUnavailable
@@ -19,6 +19,7 @@ ANSWER_WITHIN_S = 5.0
 """A page does not wait longer: a database that hangs must not freeze it."""
 
 T = TypeVar("T")
+Asked = Literal["calculate", "approve"]
 
 _senders = ThreadPoolExecutor(8, thread_name_prefix="command")
 
@@ -34,6 +35,9 @@ class Answer:
     """No answer in time: whether it was written is not known yet."""
     ms: float = 0.0
     """From the command to the commit's return."""
+    asked: Asked = "calculate"
+    at: float = field(default_factory=time.time)
+    """Seconds since the epoch."""
 
 
 def calculate(
@@ -44,7 +48,7 @@ def calculate(
 
 
 def approve(application: Application, commission_id: str) -> Answer:
-    return _send(application, ApproveCommission(commission_id.strip()))
+    return replace(_send(application, ApproveCommission(commission_id.strip())), asked="approve")
 
 
 def new_conversion() -> str:

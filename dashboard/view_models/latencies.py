@@ -17,6 +17,9 @@ ROLLING = 50
 HOP_NAMES = tuple(f"{first}→{second}" for first, second in pairwise(HOPS))
 END_TO_END = "end_to_end"
 
+LEAST_MS = 0.01
+"""Where what is zero, or less by two clocks that differ, is drawn: a logarithmic axis has no place for it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Point:

@@ -154,6 +154,11 @@ def fault(name: str) -> str:
     return _(name)
 
 
+def broken(name: str, part: str) -> str:
+    """The label of a fault's window: what was done to which part."""
+    return f"{fault(name)} {words.part(part)}"
+
+
 def told(english: str) -> str:
     """A name, a detail or a line of the timeline; what is not known stays as it is."""
     check = HOLDS.match(english)

@@ -120,7 +120,7 @@ def steps(hops: dict[str, int]) -> list[Step]:
             second,
             (hops[first] - zero) / 1000,
             (hops[second] - hops[first]) / 1000,
-            max(_resolution_us(first), _resolution_us(second)) / 1000,
+            resolution_ms(first, second),
         )
         for first, second in pairwise(measured)
     ]
@@ -188,5 +188,6 @@ def _messages(settings: Settings, event_id: str) -> tuple[Observed, ...]:
         store.close()
 
 
-def _resolution_us(hop: str) -> int:
-    return CLOCK_RESOLUTION_US[CLOCK_OF.get(hop, "host")]
+def resolution_ms(first: str, second: str) -> float:
+    """What the coarser of the two hops' clocks can tell apart."""
+    return max(CLOCK_RESOLUTION_US[CLOCK_OF.get(hop, "host")] for hop in (first, second)) / 1000
