@@ -112,7 +112,7 @@ def milliseconds(value: float | None) -> str:
 
 def milliseconds_within(value: float, resolution: float) -> str:
     """No finer than the clocks it was read from: `< 1 ms`, where they know whole milliseconds."""
-    return milliseconds(value) if value >= resolution else f"< {milliseconds(resolution)}"
+    return milliseconds(value) if value >= resolution else f"< {number(resolution, 0 if resolution >= 1 else 3)} ms"
 
 
 def clock(at: datetime, zone: str | None = None) -> str:
