@@ -122,9 +122,14 @@ class Steady:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._last = Shown(Counts(None, None, None, None))
+        self._version = (0, 0)
 
     def look(self, database: DatabaseState, feed: FeedState) -> Shown:
+        version = (database.version, feed.version)
         with self._lock:
+            if version == self._version:
+                return self._last  # worked out once, for all open pages
+            self._version = version
             found, last = shown(database, feed), self._last.counts.committed
             if found.counts.committed is not None and last is not None:
                 ahead = last - found.counts.committed
