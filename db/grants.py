@@ -19,6 +19,7 @@ GRANTS = (
     "GRANT INSERT ON alpes.processed_message TO 'alpes_worker'@'%'",
     "GRANT INSERT ON alpes.hop_time TO 'alpes_worker'@'%'",
     "GRANT INSERT, UPDATE ON alpes.dead_letter TO 'alpes_worker'@'%'",
+    "GRANT INSERT, UPDATE, DELETE ON alpes.message_failure TO 'alpes_worker'@'%'",
 )
 
 

@@ -322,7 +322,8 @@ def latencies(connection: Connection, correlation_id: str, limit: int = 5000) ->
 
 
 def dead_letters(connection: Connection, limit: int = 50, waiting_only: bool = False) -> list[DeadLetterRow]:
-    query = select(dead_letter).order_by(dead_letter.c.seq.desc()).limit(limit)
+    columns = (dead_letter.c[name] for name in DeadLetterRow.__slots__)
+    query = select(*columns).order_by(dead_letter.c.seq.desc()).limit(limit)
     if waiting_only:
         query = query.where(dead_letter.c.requeued_at.is_(None))
     return [DeadLetterRow(**row) for row in connection.execute(query).mappings()]

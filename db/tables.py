@@ -165,9 +165,22 @@ dead_letter = table(
     Column("attempts", Integer, nullable=False),
     instant("dead_lettered_at"),
     instant("requeued_at", nullable=True),
-    UniqueConstraint("topic", "message_id", name="dead_letter_once"),
+    # With a new store a broker gives old message ids again: the time tells two messages apart.
+    Column("publish_us", BigInteger, nullable=False, server_default="0"),
+    instant("published_at", nullable=True),  # when the dead-letter topic took it; null until then
+    UniqueConstraint("topic", "message_id", "publish_us", name="dead_letter_once"),
     Index("dead_letter_by_event", "event_id"),
     sqlite_autoincrement=True,
+)
+
+message_failure = table(
+    "message_failure",  # what went wrong with a message that is not done yet, counted for all workers
+    Column("topic", String(255), primary_key=True),
+    Column("message_id", String(64), primary_key=True),
+    Column("publish_us", BigInteger, primary_key=True, autoincrement=False),
+    Column("attempts", Integer, nullable=False),  # handlings that ended in an error
+    Column("deaths", Integer, nullable=False),  # of processes that were handling nothing else
+    instant("failed_at"),
 )
 
 relay_checkpoint = table(

@@ -92,4 +92,7 @@ def test_every_row_of_the_first_schema_is_kept(first_schema: Engine, tmp_path: P
 
 def _rows(engine: Engine) -> dict[str, list[tuple[Any, ...]]]:
     with engine.connect() as connection:
-        return {table: [tuple(row) for row in connection.execute(text(f"SELECT * FROM {table}"))] for table in ROWS}
+        return {
+            table: [tuple(row) for row in connection.execute(text(f"SELECT {', '.join(ROWS[table])} FROM {table}"))]
+            for table in ROWS
+        }
