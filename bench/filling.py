@@ -18,6 +18,7 @@ from db.engine import connect
 from db.migrate import upgrade
 from domain.outbox import OutboxRecord
 from settings import Settings
+from stacks import ownership
 from workers.observer_store import KEEP, Observed, ObserverStore
 
 TIMED = 20_000
@@ -34,6 +35,7 @@ def fill(settings: Settings, rows: int) -> float:
     """SQLite only, tables and store empty; seconds it took."""
     began = time.monotonic()
     path = settings.data / "alpes.db"
+    ownership.claim(ownership.INSTANCE, settings.home)
     path.parent.mkdir(parents=True, exist_ok=True)
     engine = connect(f"sqlite:///{path}")
     upgrade(engine)

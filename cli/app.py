@@ -20,6 +20,7 @@ from stacks.compose.cli import DockerUnavailable
 from stacks.control import NotRunning, PartUnknown
 from stacks.instance import AlreadyRunning, StartFailed
 from stacks.native.artifacts import FetchFailed
+from stacks.ownership import NotMade
 
 app = typer.Typer(
     name="alpes",
@@ -44,6 +45,7 @@ KNOWN = (
     DockerUnavailable,
     Failed,
     FetchFailed,
+    NotMade,
     NotRunning,
     PartUnknown,
     PartitionsDiffer,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from typing import Annotated, Any
@@ -16,7 +15,7 @@ from cli.doctor import doctor
 from cli.output import AsJson, Failed, StackName, err, out, print_json, say, table
 from settings import Settings
 from settings.model import REPOSITORY
-from stacks import faults, instance, native
+from stacks import faults, instance, native, ownership
 from stacks import status as state
 from stacks.controls import control
 from stacks.native import libraries, mysql
@@ -154,19 +153,21 @@ def clean(
     downloads: Annotated[bool, typer.Option(help="Remove the cache of downloaded parts as well.")] = False,
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Stop an instance and delete everything it wrote."""
+    """Stop an instance and delete what it wrote. Other files in its folder stay, and are named."""
     settings = instance.find(stack)
+    instance.require(settings)
+    if downloads:
+        ownership.require(ownership.CACHE, cache())
     what = f"all data of the {settings.stack} stack in {settings.home}" + (f" and {cache()}" if downloads else "")
     if not yes and not typer.confirm(f"Delete {what}?"):
         raise typer.Exit(1)
     instance.down(settings, say)
-    instance.remove(settings)
-    link = REPOSITORY / "data" / "events.jsonl"
-    if link.is_symlink() and not link.exists():
-        link.unlink()
+    left = instance.remove(settings)
     if downloads:
-        shutil.rmtree(cache(), ignore_errors=True)
-    out.print(f"deleted {what}")
+        left += ownership.remove(ownership.CACHE, cache())
+    out.print(f"deleted {what}", markup=False)
+    if left:
+        out.print(f"not made by this program, so they stay: {ownership.named(left)}", markup=False)
 
 
 def test(

@@ -10,7 +10,7 @@ import typer
 from cli.lifecycle import logs
 from cli.output import AsJson, Failed, StackName, out, print_json, say, table
 from scenarios import replay as replaying
-from stacks import instance, source_control
+from stacks import instance, ownership, source_control
 from stacks import reset as resetting
 from stacks.controls import control
 
@@ -131,9 +131,12 @@ def reset(
     if not yes and not typer.confirm(f"Delete all commissions and events of the {settings.stack} stack?"):
         raise typer.Exit(1)
     if everything:
+        instance.require(settings)
         was = control(settings).running()
         instance.down(settings, say)
-        instance.remove_data(settings)
+        left = instance.remove_data(settings)
+        if left:
+            say(f"not made by this program, so they stay: {ownership.named(left)}")
         if was:
             kept = {name: getattr(settings, name) for name in ("nar", "workers", "without", "secure", "partitions")}
             instance.up(settings.stack, settings.home, say, **kept)

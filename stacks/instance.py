@@ -18,7 +18,7 @@ from db.engine import connect
 from db.migrate import upgrade
 from settings import Settings, load
 from settings.model import REPOSITORY
-from stacks import embedded, external, health, native, processes
+from stacks import embedded, external, health, native, ownership, processes
 from stacks.command import Part
 from stacks.compose import outside
 from stacks.compose.cli import DockerUnavailable
@@ -113,6 +113,7 @@ def up(
     existing = load(home=home, stack=stack)
     if control(existing).running():
         raise AlreadyRunning(existing)
+    _claim(home)
     try:
         settings = resolve(stack, home, **changes)
     except DockerUnavailable as error:
@@ -137,6 +138,17 @@ def up(
     return Started(settings, time.monotonic() - began, pid)
 
 
+def _claim(home: Path) -> None:
+    try:
+        ownership.claim(ownership.INSTANCE, home)
+    except ownership.NotMade as error:
+        raise StartFailed(f"{error}: ALPES_HOME=… ./alpes up") from error
+    except OSError as error:
+        raise StartFailed(
+            f"{home} cannot be written: {error}. Name another folder: ALPES_HOME=/path ./alpes …"
+        ) from error
+
+
 def _start(settings: Settings, parts: list[Part], say: Say, deadline_s: float) -> int:
     if settings.stack == "compose":
         outside.prepare(settings)
@@ -155,8 +167,9 @@ def _start(settings: Settings, parts: list[Part], say: Say, deadline_s: float) -
 
 def down(settings: Settings, say: Say) -> bool:
     """Stop every process of the instance; False when there was none."""
-    (settings.run / "stopping").parent.mkdir(parents=True, exist_ok=True)
-    (settings.run / "stopping").touch()
+    if settings.instance_file.exists():
+        settings.run.mkdir(exist_ok=True)
+        (settings.run / "stopping").touch()
     parts = control(settings)
     was = parts.running()
     if was:
@@ -183,17 +196,25 @@ def _stop_supervised(supervisor: Supervisor) -> bool:
     return False
 
 
-def remove(settings: Settings) -> None:
-    """Delete everything of a stopped instance."""
-    _remove_volumes(settings)
-    shutil.rmtree(settings.home, ignore_errors=True)
+def require(settings: Settings) -> None:
+    """Raises NotMade when the home holds no instance of this program."""
+    ownership.require(ownership.INSTANCE, settings.home)
 
 
-def remove_data(settings: Settings) -> None:
-    """Delete the data of a stopped instance; its ports and passwords stay."""
+def remove(settings: Settings) -> list[Path]:
+    """Delete what a stopped instance wrote; what others put into its home stays, and is returned. Raises NotMade."""
+    require(settings)
     _remove_volumes(settings)
-    for folder in (settings.data, settings.run):
-        shutil.rmtree(folder, ignore_errors=True)
+    left = ownership.remove(ownership.INSTANCE, settings.home)
+    _unlink_audit_file()
+    return left
+
+
+def remove_data(settings: Settings) -> list[Path]:
+    """Delete the data of a stopped instance; its ports and passwords stay. What others put there stays. Raises NotMade."""
+    require(settings)
+    _remove_volumes(settings)
+    return ownership.remove(ownership.INSTANCE, settings.home, ("data", "run"))
 
 
 def _remove_volumes(settings: Settings) -> None:
@@ -296,11 +317,29 @@ def _forget_last_run(settings: Settings) -> None:
 
 
 def _link_audit_file(settings: Settings) -> None:
-    """`data/events.jsonl` of the repository shows the audit file of the instance that was started from its own home."""
-    if REPOSITORY not in settings.home.parents:
-        return
+    """`data/events.jsonl` of the repository shows the audit file of the instance that was started from its own home.
+
+    A file there that is none of our links is somebody's, such as the audit file of `docker compose up`: it stays.
+    """
     link = REPOSITORY / "data" / "events.jsonl"
+    if REPOSITORY not in settings.home.parents or (os.path.lexists(link) and not _our_link(link)):
+        return
     with contextlib.suppress(OSError):
         link.parent.mkdir(exist_ok=True)
         link.unlink(missing_ok=True)
         link.symlink_to(os.path.relpath(settings.audit_file, link.parent))
+
+
+def _unlink_audit_file() -> None:
+    """The link to the audit file of an instance that is gone."""
+    link = REPOSITORY / "data" / "events.jsonl"
+    if _our_link(link) and not link.exists():
+        link.unlink(missing_ok=True)
+
+
+def _our_link(link: Path) -> bool:
+    """Whether it leads to an instance below the repository, as `_link_audit_file` makes it."""
+    if not link.is_symlink():
+        return False
+    target = Path(os.path.normpath(link.parent / os.readlink(link)))
+    return REPOSITORY in target.parents and target.parts[-2:] == ("data", link.name) and target != link

@@ -6,6 +6,7 @@ stands there is whole; an interrupted fetch goes on with what is missing, and a 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -19,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from platformdirs import user_cache_path
+
+from stacks import ownership
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +64,17 @@ def cache() -> Path:
     return Path(os.environ.get("ALPES_CACHE") or user_cache_path("alpes"))
 
 
+def prepare_cache() -> None:
+    """Make the cache's folder, marked as ours; one that holds other files too gets no mark, and is never removed.
+
+    Raises OSError when it cannot be written.
+    """
+    folder = cache()
+    folder.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(ownership.NotMade):
+        ownership.claim(ownership.CACHE, folder)
+
+
 def locked(groups: Iterable[str], lock: Path = LOCK) -> list[Artifact]:
     """The lock's entries of these groups, in its order (which is the class path's)."""
     wanted = set(groups)
@@ -93,7 +107,7 @@ def ensure(artifacts: list[Artifact], progress: Progress = quiet) -> None:
     total, done = sum(artifact.size for artifact in absent), 0
     folder = cache()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        prepare_cache()
     except OSError as error:
         raise FetchFailed(f"the cache {folder} cannot be written: {error}. Name another: ALPES_CACHE=/path") from error
     free = shutil.disk_usage(folder).free

