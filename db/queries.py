@@ -5,9 +5,9 @@ Every function takes a connection opened with `db.engine.READ`; lists come newes
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -225,6 +225,16 @@ def unsettled(connection: Connection, event_ids: Sequence[str]) -> set[str]:
     return found
 
 
+def notified_among(connection: Connection, event_ids: Collection[str]) -> set[str]:
+    """Those of these events that have a notification."""
+    chosen = list(event_ids)
+    notified: set[str] = set()
+    for start in range(0, len(chosen), 500):
+        query = select(notification.c.event_id).where(notification.c.event_id.in_(chosen[start : start + 500]))
+        notified.update(connection.scalars(query))
+    return notified
+
+
 def dead_letter_ids(connection: Connection, correlation_id: str | None = None) -> set[str]:
     """Event ids that were dead-lettered at least once, requeued ones included."""
     query = select(dead_letter.c.event_id).where(dead_letter.c.event_id.is_not(None))
@@ -235,6 +245,14 @@ def count_outbox(connection: Connection) -> int:
     return connection.scalar(select(func.count()).select_from(outbox_event)) or 0
 
 
+def count_outbox_ids(connection: Connection, correlation_id: str) -> int:
+    """Events committed under a correlation id, pruned ones too, counted from an index."""
+    return sum(
+        connection.scalar(select(func.count()).select_from(table).where(table.c.correlation_id == correlation_id)) or 0
+        for table in (outbox_event, pruned_event)
+    )
+
+
 def count_notifications(connection: Connection, correlation_id: str | None = None) -> int:
     query = select(func.count()).select_from(notification)
     if correlation_id is not None:
@@ -242,29 +260,36 @@ def count_notifications(connection: Connection, correlation_id: str | None = Non
     return connection.scalar(query) or 0
 
 
-def last_notified_us(connection: Connection, correlation_id: str, occurred_before_us: int | None = None) -> int:
-    """When the newest notification of a correlation id was persisted, microseconds since the epoch; 0 without one.
-
-    Of the events that occurred before a time, where one is given.
-    """
+def last_notified_us(connection: Connection, correlation_id: str) -> int:
+    """When the newest notification of a correlation id was persisted, microseconds since the epoch; 0 without one."""
     query = select(func.max(notification.c.notified_at)).where(notification.c.correlation_id == correlation_id)
-    if occurred_before_us is not None:
-        query = query.where(notification.c.occurred_at <= EPOCH + timedelta(microseconds=occurred_before_us))
-    found = connection.scalar(query)
-    return 0 if found is None else epoch_us(found)
+    at = connection.scalar(query)
+    return 0 if at is None else epoch_us(at)
 
 
-def first_notified_after_us(connection: Connection, correlation_id: str, occurred_after_us: int) -> int:
-    """When the first event that occurred after a time was notified of, microseconds since the epoch; 0 without one."""
+def notified_around(connection: Connection, correlation_id: str, moments_us: Sequence[int]) -> dict[int, int]:
+    """Moment → when everything that occurred up to it, and the first event after it, was notified; all in microseconds
+    since the epoch, 0 where there is no such event.
+
+    One pass over the correlation id's events for all moments: a query for each would read all of them each time.
+    """
     query = (
-        select(notification.c.notified_at)
+        select(notification.c.occurred_at, notification.c.notified_at)
         .where(notification.c.correlation_id == correlation_id)
-        .where(notification.c.occurred_at > EPOCH + timedelta(microseconds=occurred_after_us))
         .order_by(notification.c.occurred_at)
-        .limit(1)
+        .execution_options(yield_per=1000)
     )
-    found = connection.scalar(query)
-    return 0 if found is None else epoch_us(found)
+    latest = 0
+    notified: dict[int, int] = {}
+    waiting = sorted(set(moments_us), reverse=True)
+    for occurred_at, notified_at in connection.execute(query):
+        occurred_us, notified_us = epoch_us(occurred_at), epoch_us(notified_at)
+        while waiting and waiting[-1] < occurred_us:
+            notified[waiting.pop()] = max(latest, notified_us)
+        if not waiting:
+            break
+        latest = max(latest, notified_us)
+    return notified | dict.fromkeys(waiting, latest)
 
 
 def deliveries(connection: Connection, correlation_id: str | None = None) -> Deliveries:

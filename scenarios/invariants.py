@@ -33,10 +33,11 @@ def settle(trial: Trial, deadline_s: float) -> Reconciliation:
             if standstill.reached():
                 raise TookTooLong("the sources differ, and nothing moves any more")
             with trial.application.reading() as connection:
-                committed = len(queries.outbox_ids(connection, trial.run_id))
-                settled = queries.notification_ids(connection, trial.run_id)
-                settled |= queries.dead_letter_ids(connection, trial.run_id)
-            return len(settled) >= committed and reconcile(trial.application, trial.settings, trial.run_id).complete
+                committed = queries.count_outbox_ids(connection, trial.run_id)
+                settled = queries.count_notifications(connection, trial.run_id)
+                settled += len(queries.dead_letter_ids(connection, trial.run_id))
+            # Counts first: all ids are compared only when there may be nothing left to wait for.
+            return settled >= committed and reconcile(trial.application, trial.settings, trial.run_id).complete
         except DatabaseUnavailable:
             return False
 
@@ -100,15 +101,14 @@ def verdict(confirmations: Sequence[Check], checks: Sequence[Check]) -> tuple[Ve
 
 def recovery(trial: Trial) -> list[FaultWindow]:
     """The run's fault windows with how long each took to recover from."""
-    measured = []
+    ends_us = [int(window.ended_at * 1e6) for window in trial.windows]
     with trial.application.reading() as connection:
-        for window in trial.windows:
-            end_us = int(window.ended_at * 1e6)
-            waiting = queries.last_notified_us(connection, trial.run_id, occurred_before_us=end_us)
-            following = queries.first_notified_after_us(connection, trial.run_id, end_us)
-            last = max(waiting, following)
-            recovered = max(0.0, last / 1e6 - window.ended_at) if last else None
-            measured.append(replace(window, recovery_s=None if recovered is None else round(recovered, 3)))
+        notified_us = queries.notified_around(connection, trial.run_id, ends_us)
+    measured = []
+    for window, end_us in zip(trial.windows, ends_us, strict=True):
+        last = notified_us[end_us]
+        recovered = max(0.0, last / 1e6 - window.ended_at) if last else None
+        measured.append(replace(window, recovery_s=None if recovered is None else round(recovered, 3)))
     return measured
 
 

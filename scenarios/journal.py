@@ -124,14 +124,30 @@ class Journal:
         self._file.close()
 
 
-def moments(settings: Settings, run_id: str, after: int = 0) -> list[Moment]:
-    """The timeline beyond its first `after` entries. Raises UnknownRun."""
-    try:
-        text = (folder(settings, run_id) / "timeline.jsonl").read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise UnknownRun(f"no run {run_id}; `./alpes scenario runs` lists them") from None
-    lines = text.split("\n")[:-1]  # what stands behind the last line's end is not whole yet
-    return [Moment(**json.loads(line)) for line in lines[after:]]
+def moments(settings: Settings, run_id: str) -> list[Moment]:
+    """The timeline as it is now. Raises UnknownRun. Who follows a run keeps a `Timeline` instead."""
+    return Timeline(settings, run_id).fresh()
+
+
+class Timeline:
+    """A run's timeline, read once: each `fresh` reads only what was written since the one before."""
+
+    def __init__(self, settings: Settings, run_id: str) -> None:
+        self._run_id = run_id
+        self._path = folder(settings, run_id) / "timeline.jsonl"
+        self._read_bytes = 0
+
+    def fresh(self) -> list[Moment]:
+        """The entries that are new, oldest first. Raises UnknownRun."""
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._read_bytes)
+                written = file.read()
+        except FileNotFoundError:
+            raise UnknownRun(f"no run {self._run_id}; `./alpes scenario runs` lists them") from None
+        whole = written[: written.rfind(b"\n") + 1]  # what stands behind the last line's end is not whole yet
+        self._read_bytes += len(whole)
+        return [Moment(**json.loads(line)) for line in whole.splitlines()]
 
 
 def result(settings: Settings, run_id: str) -> Result | None:

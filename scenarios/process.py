@@ -11,18 +11,22 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Sequence
 from dataclasses import replace
 
 from db.engine import connect
 from scenarios import invariants, journal
 from scenarios.catalogue import find
-from scenarios.model import Result, Scenario
+from scenarios.model import Moment, Result, Scenario
 from scenarios.reconciliation import Reconciliation
 from scenarios.sampler import Sampler
 from scenarios.trial import Stopped, Trial
 from scenarios.waiting import TookTooLong
 from settings import Settings, load
 from stacks import instance
+
+MOMENTS_AT_MOST = 2000
+"""Entries of the timeline that a result keeps: half from its beginning, half from its end."""
 
 
 def main(run_id: str, name: str, seed: int, minutes: float) -> int:
@@ -108,7 +112,7 @@ def _judged(trial: Trial, scenario: Scenario, found: Reconciliation, began: floa
         windows=tuple(windows),
         figures=trial.figures,
         ids=ids,
-        timeline=tuple(log.moments),
+        timeline=shortened(log.moments),
         samples=tuple(trial.samples),
         points=invariants.points(trial),
         versions=instance.versions(trial.settings),
@@ -116,7 +120,19 @@ def _judged(trial: Trial, scenario: Scenario, found: Reconciliation, began: floa
 
 
 def _with_timeline(result: Result, log: journal.Journal) -> Result:
-    return replace(result, timeline=tuple(log.moments))
+    return replace(result, timeline=shortened(log.moments))
+
+
+def shortened(timeline: Sequence[Moment]) -> tuple[Moment, ...]:
+    """Its beginning and its end, where it is long: a result must fit into a row of the database."""
+    left_out = len(timeline) - MOMENTS_AT_MOST
+    if left_out <= 0:
+        return tuple(timeline)
+    half = MOMENTS_AT_MOST // 2
+    note = Moment(
+        timeline[half].at, "note", f"{left_out} entries are left out here; timeline.jsonl of this run has them"
+    )
+    return (*timeline[:half], note, *timeline[-half:])
 
 
 if __name__ == "__main__":

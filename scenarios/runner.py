@@ -82,11 +82,10 @@ def start(settings: Settings, name: str, seed: int | None = None, minutes: float
 
 def follow(settings: Settings, run_id: str) -> Iterator[Moment]:
     """Every entry of a run's timeline as it comes, until its last. Raises UnknownRun."""
-    seen = 0
+    timeline = journal.Timeline(settings, run_id)
     while True:
         alive = running(settings, run_id)
-        fresh = journal.moments(settings, run_id, seen)
-        seen += len(fresh)
+        fresh = timeline.fresh()
         yield from fresh
         if any(moment.kind in LAST for moment in fresh):
             return

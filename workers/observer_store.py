@@ -132,6 +132,11 @@ class ObserverStore:
             query, values = f"{query} WHERE correlation_id = ?", (correlation_id,)  # type: ignore[assignment]
         return {row[0]: row[1] for row in self._db.execute(query, values)}
 
+    def count_published(self, correlation_id: str) -> int:
+        """Distinct events of a correlation id, counted from an index."""
+        query = "SELECT COUNT(*) FROM published WHERE correlation_id = ?"
+        return int(self._db.execute(query, (correlation_id,)).fetchone()[0])
+
     def published(self) -> Iterator[dict[str, str | int]]:
         """Every distinct event: event_id, seq, correlation_id, times."""
         for row in self._db.execute("SELECT event_id, seq, correlation_id, times FROM published ORDER BY seq"):

@@ -52,14 +52,14 @@ class RunsReader:
     def moments(self, run_id: str) -> list[Moment]:
         """Its timeline so far; only what was added since the last look is read as JSON."""
         with self._lock:
-            known = self._moments.get(run_id)
-            if known is None:
-                self._moments = {run_id: (known := [])}
+            if run_id not in self._moments:
+                self._moments = {run_id: []}
+                self._timeline = journal.Timeline(self._settings, run_id)
             try:
-                known += journal.moments(self._settings, run_id, len(known))
+                self._moments[run_id] += self._timeline.fresh()
             except (UnknownRun, ValueError):
                 return []
-            return list(known)
+            return list(self._moments[run_id])
 
     def result(self, run_id: str) -> Result | None:
         """What a finished run found; read once. None when it was stopped, or the database is away and so is its file."""
