@@ -9,7 +9,19 @@ import httpx
 import typer
 from pydantic import ValidationError
 
-from cli import commissions, compose, keeping, lifecycle, measuring, notebooks, operations, parts, scenarios, watching
+from cli import (
+    commissions,
+    compose,
+    keeping,
+    lifecycle,
+    measuring,
+    notebooks,
+    operations,
+    parts,
+    scenarios,
+    testing,
+    watching,
+)
 from cli.output import Failed, err, print_json
 from connectors.admin import AdminRefused, AdminUnavailable, PartitionsDiffer
 from connectors.broker import BrokerUnavailable
@@ -34,7 +46,19 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (lifecycle, commissions, watching, operations, scenarios, measuring, keeping, parts, compose, notebooks):
+for module in (
+    lifecycle,
+    commissions,
+    watching,
+    operations,
+    scenarios,
+    measuring,
+    keeping,
+    parts,
+    compose,
+    notebooks,
+    testing,
+):
     module.register(app)
 
 KNOWN = (

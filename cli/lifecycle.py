@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cli import foreground
 from cli.doctor import doctor
-from cli.output import AsJson, Failed, StackName, err, out, print_json, say, table
+from cli.download_bar import DownloadBar
+from cli.output import AsJson, Failed, StackName, out, print_json, say, table
 from settings import Settings
-from settings.model import REPOSITORY
-from stacks import faults, instance, native, ownership
+from stacks import faults, instance, ownership
 from stacks import status as state
 from stacks.controls import control
-from stacks.native import libraries, mysql
-from stacks.native.artifacts import FetchFailed, cache
+from stacks.native.artifacts import cache
 
 STACKS = ("embedded", "native", "compose", "external")
 
@@ -27,7 +22,6 @@ STACKS = ("embedded", "native", "compose", "external")
 def register(app: typer.Typer) -> None:
     for command in (up, down, status, doctor, logs, kill, clean):
         app.command()(command)
-    app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(test)
 
 
 def up(
@@ -68,7 +62,7 @@ def up(
         raise Failed(f"--secure is for the native stack; the {stack} one has no broker that knows roles")
     given = {"nar": nar, "workers": workers, "secure": secure, "partitions": partitions}
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    with foreground.interruptible(), _Download() as download:
+    with foreground.interruptible(), DownloadBar() as download:
         started = instance.up(stack, instance.default_home(stack), say, progress=download, **changes)
     settings = started.settings
     if json:
@@ -170,35 +164,6 @@ def clean(
         out.print(f"not made by this program, so they stay: {ownership.named(left)}", markup=False)
 
 
-def test(
-    context: typer.Context,
-    require: Annotated[
-        list[str] | None, typer.Option(help="native or browser: fail instead of skipping what needs it.")
-    ] = None,
-) -> None:
-    """Run every test; further arguments go to pytest. What needs a missing system part is skipped, with the fix."""
-    arguments = [word for name in require or [] for word in ("--require", name)]
-    if "native" in (require or []) or not context.args:
-        _have_the_real_parts()
-    env = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *arguments, *context.args], cwd=REPOSITORY, env=env, check=False
-    )
-    raise typer.Exit(done.returncode)
-
-
-def _have_the_real_parts() -> None:
-    """Downloaded where progress is seen, not inside the first test that wants them, whose time is limited."""
-    libraries.install(say)
-    if not mysql.on_path() and not all(row.found for row in libraries.check()):
-        return  # the tests say what is missing and how to get it
-    try:
-        with _Download() as download:
-            native.download(Settings(stack="native"), download)
-    except FetchFailed as error:
-        say(f"the native stack's tests will say so too: {error}")
-
-
 def _announce(settings: Settings, seconds: float) -> None:
     found = instance.versions(settings)
     out.print(f"[bold green]up[/] in {seconds:.1f} s: {settings.stack.upper()} — {' · '.join(found.values())}")
@@ -208,36 +173,3 @@ def _announce(settings: Settings, seconds: float) -> None:
 
 def _dot(light: str) -> str:
     return {"ok": "[green]●[/]", "behind": "[yellow]●[/]"}.get(light, "[red]●[/]")
-
-
-class _Download:
-    """A progress bar that appears with the first byte to fetch."""
-
-    def __init__(self) -> None:
-        self._bar: Progress | None = None
-        self._task: Any = None
-
-    def __enter__(self) -> _Download:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
-    def __call__(self, done: int, total: int, what: str) -> None:
-        if not err.is_terminal:
-            if what == "starting":
-                say(f"downloading {total / 1e6:.0f} MB, once; into {cache()}")
-            return
-        if self._bar is None:
-            columns = (
-                TextColumn("downloading, once"),
-                BarColumn(),
-                DownloadColumn(),
-                TimeRemainingColumn(),
-                TextColumn("{task.description}"),
-            )
-            self._bar = Progress(*columns, console=err, transient=True)
-            self._bar.start()
-            self._task = self._bar.add_task("", total=total)
-        self._bar.update(self._task, completed=done, description=what)

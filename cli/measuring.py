@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress
 
+from bench.floor import measure_floor
 from bench.latency import latency
 from bench.throughput import throughput
 from cli import foreground
@@ -17,6 +18,7 @@ from cli.output import AsJson, Failed, StackName, err, out, print_json, say, tab
 from scenarios import end_to_end
 from settings import Settings
 from stacks import instance
+from stacks.native import mysql
 
 bench_app = typer.Typer(
     help="Measure the running parts (a private stack is started when none runs).", no_args_is_help=True
@@ -28,6 +30,7 @@ def register(app: typer.Typer) -> None:
     bench_app.command("latency")(bench_latency)
     bench_app.command("throughput")(bench_throughput)
     bench_app.command("dashboard")(bench_dashboard)
+    bench_app.command("floor")(bench_floor)
     app.add_typer(bench_app, name="bench")
 
 
@@ -85,6 +88,26 @@ def bench_throughput(
         table(("", ""), [(name.replace("_", " "), getattr(found, name)) for name in found.__slots__])
     if found.lost or found.out_of_order:
         raise typer.Exit(1)
+
+
+def bench_floor(stack: StackName = None, json: AsJson = False) -> None:
+    """What this machine can do without the product: loops, fsyncs, and bare commits of the stack's own database.
+
+    Takes a few seconds and touches no instance. Set other figures in relation to these: machines of one description
+    differ by a factor of two.
+    """
+    settings = instance.find(stack)
+    if settings.stack == "external":
+        raise Failed("a server of yours is not written to for a measurement; use --stack embedded or native")
+    try:
+        with foreground.interruptible():
+            measured = measure_floor(settings)
+    except mysql.MysqlUnusable as error:
+        raise Failed(str(error)) from error
+    if json:
+        print_json(measured)
+    else:
+        table(("", ""), [(name.replace("_", " "), getattr(measured, name)) for name in measured.__slots__])
 
 
 def require_native(stack: str) -> None:

@@ -1,4 +1,7 @@
-"""What every test may use: running stacks, and `--require`, which turns a missing system part into a failure."""
+"""What every test may use: running stacks, and `--require`, which turns a missing system part into a failure.
+
+The tests are split into lanes for two processes (tests/lanes.py), and the time of each group is printed at the end.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from settings import Settings
 from stacks import native
 from stacks.native import libraries, mysql
 from stacks.native.artifacts import FetchFailed
+from tests import lanes
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,6 +27,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=["native", "browser"],
         help="fail, instead of skipping, where what this needs is missing",
     )
+    parser.addoption("--all", action="store_true", help="run the long sweeps (marker breadth) too")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--all"):
+        long = [item for item in items if item.get_closest_marker("breadth") is not None]
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in set(long)]
+    lanes.arrange(items)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [
+        report
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if isinstance(report, pytest.TestReport)
+    ]
+    terminalreporter.section("time of each group of tests")
+    for name, (tests, seconds) in lanes.seconds_by_lane(reports).items():
+        terminalreporter.write_line(f"{seconds:8.1f} s  {tests:4d} tests  {name}")
 
 
 @pytest.fixture(scope="session")

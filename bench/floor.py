@@ -1,0 +1,202 @@
+"""What this machine can do without this product: loops, fsyncs, and commits of the stack's own database.
+
+Machines of one description differ by a factor of two. A figure of a benchmark means something beside these three, taken
+on the same machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, Table
+
+from db.engine import connect
+from db.tables import commission, metadata, outbox_event
+from db.users import Passwords
+from scenarios.waiting import until
+from settings import Settings
+from stacks.native import mysql
+from stacks.native.artifacts import ensure, locked
+from stacks.processes import free_port
+
+WRITERS = 4
+CPU_S, FSYNC_S, COMMIT_S = 0.5, 1.0, 2.0
+LOOP = 1000
+PAGE = b"\0" * 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    stack: str
+    cpu_loops_per_s: int
+    """Loops of 1,000 additions of one Python process, on one core."""
+    fsyncs_per_s: int
+    """Appends of 4 KiB, each brought to disk by fdatasync, where the instances of this user lie."""
+    commits_per_s: int
+    """Transactions of two rows (a commission and its outbox row) from four writers, by the bare driver."""
+
+
+def measure_floor(settings: Settings) -> Floor:
+    """Take the three figures in a few seconds; nothing of an instance is touched.
+
+    The commits go to a database of the stack's kind, made for this and removed: SQLite, or a `mysqld` with the native
+    stack's options. Raises stacks.native.mysql.MysqlUnusable or FetchFailed, or OSError when the disk cannot be written.
+    """
+    with tempfile.TemporaryDirectory(prefix="alpes-floor-", dir=_existing(settings.home)) as folder:
+        cpu, fsyncs = count_loops(CPU_S), count_fsyncs(Path(folder), FSYNC_S)
+        with _database(settings.stack, Path(folder)) as engine:
+            commits = count_commits(engine, COMMIT_S)
+    return Floor(settings.stack, cpu, fsyncs, commits)
+
+
+def count_loops(seconds: float) -> int:
+    """Loops of LOOP additions a second."""
+
+    def loop() -> None:
+        total = 0
+        for number in range(LOOP):
+            total += number
+
+    return _per_second(loop, seconds)
+
+
+def count_fsyncs(folder: Path, seconds: float) -> int:
+    """Appended and synced pages a second, on the file system of `folder`."""
+    descriptor = os.open(folder / "fsync", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    synchronize = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
+
+    def append() -> None:
+        os.write(descriptor, PAGE)
+        synchronize(descriptor)
+
+    try:
+        return _per_second(append, seconds)
+    finally:
+        os.close(descriptor)
+
+
+def count_commits(engine: Engine, seconds: float) -> int:
+    """Transactions a second of WRITERS threads, each with a row of `commission` and one of `outbox_event`.
+
+    The first failure of a writer is raised.
+    """
+    counts, failures = [0] * WRITERS, list[Exception]()
+    stop = threading.Event()
+    statements = [_statement(engine, table) for table in (commission, outbox_event)]
+
+    def write(writer: int) -> None:
+        try:
+            with contextlib.closing(engine.raw_connection()) as connection:
+                cursor = connection.cursor()
+                while not stop.is_set():
+                    if engine.dialect.name == "sqlite":
+                        cursor.execute("BEGIN IMMEDIATE")
+                    for statement, values in zip(statements, _rows(), strict=True):
+                        cursor.execute(statement, values)
+                    connection.commit()
+                    counts[writer] += 1
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=write, args=(writer,), daemon=True) for writer in range(WRITERS)]
+    began = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    stop.wait(seconds)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
+    return round(sum(counts) / (time.perf_counter() - began))
+
+
+def _per_second(work: Callable[[], None], seconds: float) -> int:
+    times, began = 0, time.perf_counter()
+    while (passed := time.perf_counter() - began) < seconds:
+        work()
+        times += 1
+    return round(times / passed)
+
+
+@contextlib.contextmanager
+def _database(stack: str, folder: Path) -> Iterator[Engine]:
+    """An empty database with the product's tables."""
+    with contextlib.ExitStack() as stack_of_exits:
+        url = f"sqlite:///{folder / 'floor.db'}"
+        if stack != "embedded":
+            url = stack_of_exits.enter_context(_mysqld(folder))
+        engine = connect(url, pool_size=WRITERS)
+        stack_of_exits.callback(engine.dispose)
+        until(lambda: _creates_tables(engine), 60, "the database answers", 0.1)
+        yield engine
+
+
+def _creates_tables(engine: Engine) -> bool:
+    try:
+        metadata.create_all(engine)
+    except Exception:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _mysqld(folder: Path) -> Iterator[str]:
+    """URL of a server of its own, with the native stack's options; stopped at the end."""
+    if mysql.needs_download():
+        ensure(locked(["mysql"]))
+    mysqld, port, data = mysql.obtain(), free_port(), folder / "mysql"
+    mysql.initialize(mysqld, data)
+    password = uuid.uuid4().hex
+    command = mysql.command(
+        mysqld,
+        data=data,
+        run=folder,
+        port=port,
+        bind="127.0.0.1",
+        passwords=Passwords(password, password, password, password, password),
+    )
+    with (folder / "mysqld.log").open("wb") as log:
+        server = subprocess.Popen(
+            command.argv, cwd=command.cwd, env=os.environ | command.env, stdout=log, stderr=subprocess.STDOUT
+        )
+    try:
+        yield f"mysql+pymysql://alpes_admin:{password}@127.0.0.1:{port}/alpes"
+    finally:
+        server.terminate()
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def _statement(engine: Engine, table: Table) -> str:
+    place = "?" if engine.dialect.name == "sqlite" else "%s"
+    names = [column.name for column in table.columns if column.name != "seq"]
+    return f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({', '.join([place] * len(names))})"
+
+
+def _rows() -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Values of a commission and of its outbox row, in the order of their columns."""
+    key, now = str(uuid.uuid4()), datetime.now(UTC).replace(tzinfo=None).isoformat(" ")
+    payload = f'{{"commissionId":"{key}","conversionId":"{key}","amount":"12.05","currency":"USD"}}'
+    state = (key, key, "aff-1", "cmp-1", "120.50", "0.10", "12.05", "USD", "CALCULATED", 1, now, now)
+    event = (str(uuid.uuid4()), "commission", key, 1, "CommissionCalculated", 1, payload, "floor", None, now)
+    return state, event
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, or its nearest parent that there is."""
+    return next(place for place in (folder, *folder.parents) if place.is_dir())
