@@ -341,5 +341,5 @@ def _our_link(link: Path) -> bool:
     """Whether it leads to an instance below the repository, as `_link_audit_file` makes it."""
     if not link.is_symlink():
         return False
-    target = Path(os.path.normpath(link.parent / os.readlink(link)))
+    target = Path(os.path.normpath(link.parent / link.readlink()))
     return REPOSITORY in target.parents and target.parts[-2:] == ("data", link.name) and target != link
