@@ -120,7 +120,8 @@ def remove(kind: Kind, folder: Path, below: tuple[str, ...] = ("",)) -> list[Pat
     """Delete what this program wrote in the folder, or in those below it only; what stays. Raises NotMade."""
     require(kind, folder)
     # The marker goes last: interrupted, the same command deletes the rest.
-    own, left = [], []
+    own: list[Path] = []
+    left: list[Path] = []
     for top in below:
         for path in _walk(folder / top):
             (own if _ours(kind, folder, path) else left).append(path)
