@@ -2,27 +2,44 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
+
 import uvicorn
 
 from api.app import create_app
+from api.connections import ImpatientProtocol
 from application import Application
-from settings import load
+from settings import Settings, load
+from stacks.hosts import AllowedHosts, HostGuard
 from telemetry.process import telling
+
+
+def configuration(settings: Settings, application: Application) -> uvicorn.Config:
+    """How the application is served: to its own host names, and the client is who connects, or whom a trusted proxy names."""
+    return uvicorn.Config(
+        HostGuard(create_app(application), AllowedHosts(settings)),
+        host=settings.bind,
+        port=settings.api_port,
+        http=ImpatientProtocol,
+        ws="none",
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
+        log_config=None,  # its loggers write through ours
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=5,
+    )
 
 
 def main() -> None:
     settings = load()
     with telling(settings, "api"):
-        app = create_app(Application(settings, pool_size=10))
-        uvicorn.run(
-            app,
-            host=settings.bind,
-            port=settings.api_port,
-            log_config=None,  # its loggers write through ours
-            log_level="warning",
-            access_log=False,
-            timeout_graceful_shutdown=5,
-        )
+        server = uvicorn.Server(configuration(settings, Application(settings, pool_size=10)))
+        with suppress(KeyboardInterrupt):
+            server.run()
+        if not server.started:
+            sys.exit(1)  # its log says why
 
 
 if __name__ == "__main__":

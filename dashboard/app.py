@@ -1,6 +1,6 @@
 """`streamlit run dashboard/app.py`: the server of the pages; `ALPES_HOME` names the instance.
 
-Beside the pages it answers `/pulse` (`dashboard.pulse`), and it begins to read before the first visitor comes. Whatever
+It answers to its own host names only (`stacks.hosts`), beside the pages also at `/pulse` (`dashboard.pulse`), and it begins to read before the first visitor comes. Whatever
 takes long to import is imported once the server answers.
 """
 
@@ -17,11 +17,14 @@ if sys.path[0] != ROOT:
 
 import streamlit as st  # noqa: E402
 from starlette.concurrency import run_in_threadpool  # noqa: E402
+from starlette.middleware import Middleware  # noqa: E402
 from starlette.requests import Request  # noqa: E402
 from starlette.responses import JSONResponse, Response  # noqa: E402
 from starlette.routing import Route  # noqa: E402
 
 from dashboard import whole_runs  # noqa: E402
+from settings import load  # noqa: E402
+from stacks.hosts import AllowedHosts, HostGuard  # noqa: E402
 
 
 async def _pulse(request: Request) -> Response:
@@ -49,4 +52,9 @@ def _begin() -> None:
 
 
 whole_runs.keep_whole_runs()
-app = st.App(Path(__file__).with_name("page.py"), routes=[Route("/pulse", _pulse)], lifespan=_warm)
+app = st.App(
+    Path(__file__).with_name("page.py"),
+    routes=[Route("/pulse", _pulse)],
+    lifespan=_warm,
+    middleware=[Middleware(HostGuard, allowed=AllowedHosts(load()))],
+)

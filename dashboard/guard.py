@@ -1,4 +1,4 @@
-"""What must never show on a page: a traceback."""
+"""What must never show on a page: a traceback, and anything at all to whose access has ended."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import ParamSpec
 
 import streamlit as st
 
+from dashboard import access, resources
 from dashboard.i18n import _
 
 P = ParamSpec("P")
@@ -16,11 +17,17 @@ log = logging.getLogger(__name__)
 
 
 def guarded(show: Callable[P, None]) -> Callable[P, None]:
-    """What fails says so in a sentence; the traceback goes to the log."""
+    """Around every page and every fragment: an open page is not drawn on once its visitor's access has ended.
+
+    What fails says so in a sentence; the traceback goes to the log.
+    """
 
     @wraps(show)
     def safe(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
+            if not access.admitted(resources.settings()):
+                st.rerun()
+                return  # where there is nothing to run again, nothing is drawn either
             show(*args, **kwargs)
         except Exception:
             log.exception("a page failed")

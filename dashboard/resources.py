@@ -1,10 +1,12 @@
-"""What all sessions of one server share."""
+"""What all sessions of one server share.
+
+None of it is kept in Streamlit's caches: whoever opens a WebSocket may have those cleared, without a login.
+"""
 
 from __future__ import annotations
 
-import streamlit as st
-
 from application import Application
+from dashboard.sharing import shared
 from dashboard.view_models import operations, tour
 from dashboard.view_models.actions import Actions
 from dashboard.view_models.background import Background
@@ -22,21 +24,26 @@ from telemetry import tracing
 from telemetry.metrics import Writer
 
 
-@st.cache_resource(show_spinner=False)
+@shared
 def settings() -> Settings:
     """Of the instance that `ALPES_HOME` names."""
     return load()
 
 
-@st.cache_resource(show_spinner=False)
+@shared
 def application() -> Application:
     """One engine for every session."""
     tracing.start(settings(), "dashboard")
-    Writer(settings(), "dashboard")  # for the life of the process
+    metrics_writer()
     return Application(settings(), pool_size=5)
 
 
-@st.cache_resource(show_spinner=False)
+@shared
+def metrics_writer() -> Writer:
+    return Writer(settings(), "dashboard")
+
+
+@shared
 def refresher() -> Refresher:
     """The background readers: every page looks at what they found."""
     made = Refresher(settings(), application())
@@ -44,85 +51,85 @@ def refresher() -> Refresher:
     return made
 
 
-@st.cache_resource(show_spinner=False)
+@shared
 def load_runner() -> Load:
     return Load(application())
 
 
-@st.cache_resource(show_spinner=False)
+@shared
 def judge() -> Judge:
     return Judge()
 
 
-@st.cache_resource(show_spinner=False)
+@shared
 def steady() -> Steady:
     return Steady()
 
 
-@st.cache_resource(show_spinner=False)
+@shared
 def missing_ids() -> MissingIds:
     return MissingIds(application(), settings())
 
 
-@st.cache_resource(show_spinner=False)
+@shared
 def rendered() -> dict[tuple[object, ...], tuple[object, str]]:
     """(what, language, zone) → (version, HTML): drawn once for all open pages."""
     return {}
 
 
-@st.cache_resource(show_spinner=False)
+@shared
 def figures() -> dict[tuple[object, ...], tuple[object, dict[str, object]]]:
     """(what, language, zone) → (version, figure), likewise."""
     return {}
 
 
-@st.cache_resource(show_spinner=False)
+@shared
 def kept() -> dict[str, tuple[float, tuple[object, ...]]]:
     """name → (when on the monotonic clock, mark): of what is drawn no oftener than it may."""
     return {}
 
 
-@st.cache_resource(show_spinner=False)
+@shared
 def actions() -> Actions:
     return Actions()
 
 
-@st.cache_resource(show_spinner=False)
+@shared
 def incidents() -> Incidents:
     return Incidents(settings(), refresher())
 
 
-@st.cache_resource(show_spinner=False)
+@shared
 def runs_reader() -> RunsReader:
     return RunsReader(settings(), application())
 
 
-@st.cache_resource(show_spinner=False)
+@shared
 def runs() -> Background[RunsState]:
     return Background("runs", runs_reader().read, 0.5)
 
 
-@st.cache_resource(show_spinner=False)
+@shared
 def tour_facts() -> Background[tour.TourFacts]:
     reader = tour.Reader(settings(), application(), lambda: refresher().database.version)
     return Background("tour", reader.read, 2.0)
 
 
-@st.cache_resource(show_spinner=False)
+@shared
 def status() -> Background[Status]:
     return Background("status", lambda: operations.status(settings()), 5.0)
 
 
-@st.cache_resource(show_spinner=False)
+@shared
 def topics() -> Background[tuple[TopicReport, ...]]:
     return Background("topics", lambda: operations.topics(settings()), 3.0)
 
 
-@st.cache_resource(show_spinner=False)
+@shared
 def source() -> Background[SourceReport | None]:
     return Background("source", lambda: operations.source(settings()), 2.0)
 
 
-@st.cache_resource(show_spinner=False)
+@shared
 def dead_letters() -> Background[tuple[DeadLetterRow, ...]]:
     return Background("dead letters", lambda: operations.dead_letters(application()), 2.0)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -21,6 +22,8 @@ from db.errors import DatabaseUnavailable, translated
 from db.tables import scenario_run
 from scenarios.model import Moment, Result, result_from_json
 from settings import Settings
+
+RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,9 @@ class UnknownRun(LookupError):
 
 
 def folder(settings: Settings, run_id: str) -> Path:
+    """Raises UnknownRun for what is no run id, and so might name another folder."""
+    if not RUN_ID.fullmatch(run_id):
+        raise UnknownRun(f"no run {run_id!r}")
     return settings.data / "scenarios" / run_id
 
 

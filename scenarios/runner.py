@@ -170,5 +170,5 @@ def _result(settings: Settings, run_id: str) -> Result | None:
 def _pid(settings: Settings, run_id: str) -> int:
     try:
         return int((journal.folder(settings, run_id) / "pid").read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, UnknownRun):
         return 0

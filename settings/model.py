@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import re
@@ -22,6 +23,7 @@ ROUTED_TOPIC_NAME = "outbox-events"
 RAW_TOPIC_NAME = "alpes-mysql.alpes.outbox_event"
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 RATE = r"[1-9][0-9]{0,6}/(second|minute|hour)"
+HOST = r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[?[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]?"
 PINNED_NAR = "4.0.8"
 SEED_NAR = "3.1.2"
 
@@ -60,6 +62,12 @@ class Settings(BaseSettings):
     bind: str = Field("127.0.0.1", description="address every part listens on")
     api_port: int = 5001
     api_host: str = Field("", description="where others reach the API; empty: bind")
+    allowed_hosts: tuple[str, ...] = Field(
+        (), description="further host names that page and API answer to, such as a proxy's"
+    )
+    trusted_proxies: tuple[str, ...] = Field(
+        (), description="addresses or networks of proxies whose X-Forwarded-For names the API's client"
+    )
     dashboard_port: int = 8501
     broker_port: int = 6650
     admin_port: int = Field(8080, description="Pulsar's admin REST (native)")
@@ -127,6 +135,10 @@ class Settings(BaseSettings):
     oidc_redirect_uri: str = Field("", description="empty: the page's own address with /oauth2callback")
     oidc_cookie_secret: SecretStr = Field(SecretStr(""), description="signs the login's cookie; made up when empty")
     oidc_emails: tuple[str, ...] = Field((), description="who may log in; empty: whoever the provider knows")
+    oidc_trust_unverified: bool = Field(
+        False, description="for a provider that sends no email_verified and lets nobody choose an address"
+    )
+    oidc_session_hours: float = Field(12, gt=0, description="how long after the login the page asks for it again")
     log_format: Literal["text", "json"] = "text"
     otlp_endpoint: str = Field("", description="OTLP/HTTP collector, such as http://127.0.0.1:4318; empty: no traces")
     traces_file: Path | None = Field(None, description="spans as JSON lines beside or instead of a collector")
@@ -178,6 +190,21 @@ class Settings(BaseSettings):
         if path is not None and not path.exists():
             raise ValueError(f"there is no file {path}")
         return path
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _host_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if not re.fullmatch(HOST, name):
+                raise ValueError(f"{name!r} is no host name or address; leave scheme, port and wildcards out")
+        return names
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            ipaddress.ip_network(proxy, strict=False)  # raises ValueError that names it
+        return proxies
 
     @field_validator("api_rate_limit")
     @classmethod

@@ -8,6 +8,7 @@ from settings import Settings
 from settings.model import REPOSITORY
 from stacks import oidc
 from stacks.command import Command, Part
+from stacks.hosts import AllowedHosts
 
 RESTARTABLE_WORKERS = ("observer", "audit", "commands", "watcher")
 
@@ -60,5 +61,8 @@ def _dashboard(settings: Settings) -> Command:
     if settings.oidc_metadata_url:
         options["secrets.files"] = str(oidc.write(settings))
     arguments = [f"--{name}={value}" for name, value in options.items()]
+    hosts = AllowedHosts(settings)
+    if not hosts.any_address:  # which Streamlit's own list cannot say; `dashboard/app.py` guards both kinds
+        arguments += [f"--server.allowedHosts={name}" for name in sorted(hosts.names)]
     script = REPOSITORY / "dashboard" / "app.py"
     return Command((sys.executable, "-m", "streamlit", "run", str(script), *arguments), REPOSITORY)

@@ -106,10 +106,11 @@ class Supervisor:
         return sorted(path.stem for path in self._settings.logs.glob("*.log"))
 
     def log(self, part: str, lines: int, follow: bool) -> Iterator[str]:
+        names = self.log_names()
+        if part not in names:
+            known = ", ".join(names) or "none yet"
+            raise PartUnknown(f"no log of {part!r} in {self._settings.logs}; there are: {known}")
         path = self._settings.logs / f"{part}.log"
-        if not path.exists():
-            names = ", ".join(self.log_names()) or "none yet"
-            raise PartUnknown(f"no log of {part!r} in {self._settings.logs}; there are: {names}")
         with path.open(encoding="utf-8", errors="replace") as file:
             yield from deque(file, maxlen=lines)
             while follow:

@@ -93,8 +93,7 @@ def _draw(slots: Slots) -> None:
     with slots.topics:
         _topics()
     with slots.log:
-        name = st.session_state.get("log_of")
-        text = log_tail.tail(resources.settings().logs / f"{name}.log", LINES) if name else ""
+        text = log_tail.tail(resources.settings().logs, st.session_state.get("log_of"), LINES)
         body = tag("pre", text, tabindex="0", class_="log", aria_label=_("The end of the log"))
         live_html.show(body if text else empty(_("Nothing is logged yet.")), "log")
 

@@ -8,10 +8,15 @@ from pathlib import Path
 MOST_BYTES = 64 * 1024
 
 
-def tail(path: Path, lines: int) -> str:
-    """The last lines, at most `MOST_BYTES` of them; empty where there is no log."""
+def tail(folder: Path, name: str | None, lines: int) -> str:
+    """The last lines, at most `MOST_BYTES` of them, of the log of that name; empty where `logs` lists none such.
+
+    The name comes from a browser, which may send any text.
+    """
+    if name not in logs(folder):
+        return ""
     try:
-        with path.open("rb") as file:
+        with (folder / f"{name}.log").open("rb") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - MOST_BYTES))
             found = file.read().decode("utf-8", "replace").splitlines()

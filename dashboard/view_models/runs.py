@@ -72,7 +72,7 @@ class RunsReader:
             if found is None:
                 with self._application.reading() as connection:
                     found = journal.stored_result(connection, run_id)
-        except (DatabaseUnavailable, ValueError, TypeError, KeyError, OSError):
+        except (DatabaseUnavailable, ValueError, TypeError, LookupError, OSError):
             found = None
         if found is not None:
             with self._lock:

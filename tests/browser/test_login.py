@@ -32,6 +32,7 @@ class Provider(ThreadingHTTPServer):
         self.key = RSAKey.generate_key(2048, {"kid": "one"})
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.email = ""
+        self.verified = True
         self.nonces: dict[str, str] = {}
         self.secrets_given: list[str] = []
 
@@ -76,6 +77,7 @@ class _Answers(BaseHTTPRequestHandler):
             "aud": "alpes",
             "sub": "someone",
             "email": provider.email,
+            "email_verified": provider.verified,
             "nonce": provider.nonces.pop(body["code"][0]),
             "iat": now,
             "exp": now + 300,
@@ -118,21 +120,28 @@ def settings(provider: Provider) -> Iterator[Settings]:
         yield made
 
 
-@pytest.mark.parametrize(("email", "seen"), [("ana@example.org", True), ("eve@example.org", False)])
-def test_who_is_listed_gets_in(
-    settings: Settings, provider: Provider, browser: Browser, email: str, seen: bool
+@pytest.mark.parametrize(
+    ("email", "verified", "refusal"),
+    [
+        ("ana@example.org", True, None),
+        ("eve@example.org", True, "may not see this page"),
+        ("ana@example.org", False, "email_verified"),
+    ],
+)
+def test_who_is_listed_and_vouched_for_gets_in(
+    settings: Settings, provider: Provider, browser: Browser, email: str, verified: bool, refusal: str | None
 ) -> None:
-    provider.email = email
+    provider.email, provider.verified = email, verified
     page = browser.new_context().new_page()
     page.goto(f"http://localhost:{settings.dashboard_port}")
     login = page.get_by_role("button", name="Log in")
     expect(login).to_be_visible(timeout=SOON_MS)
     expect(page.get_by_role("button", name="Calculate")).to_have_count(0)
     login.click()
-    if seen:
+    if refusal is None:
         expect(page.get_by_role("button", name="Calculate")).to_be_visible(timeout=SOON_MS)
     else:
-        expect(page.get_by_text("may not see this page")).to_be_visible(timeout=SOON_MS)
+        expect(page.get_by_text(refusal)).to_be_visible(timeout=SOON_MS)
         expect(page.get_by_role("button", name="Calculate")).to_have_count(0)
     assert any("known-to-both" in given or given.startswith("Basic ") for given in provider.secrets_given)
     page.context.close()

@@ -33,6 +33,8 @@ from scenarios.waiting import until
 from settings import Settings
 from settings.model import REPOSITORY
 from stacks import jobs
+from stacks.control import PartUnknown
+from stacks.supervisor import Supervisor
 
 SINCE = 1_800_000_000.0
 
@@ -191,11 +193,24 @@ def test_a_look_does_not_wait_for_a_read_that_hangs() -> None:
 def test_a_logs_end_is_read_and_no_more(tmp_path: Path) -> None:
     path = tmp_path / "broker.log"
     path.write_text("\n".join(f"line {number}" for number in range(100_000)))
-    shown = log_tail.tail(path, 3)
+    shown = log_tail.tail(tmp_path, "broker", 3)
     assert shown.splitlines() == ["line 99997", "line 99998", "line 99999"]
-    assert len(log_tail.tail(path, 1_000_000)) <= log_tail.MOST_BYTES
-    assert log_tail.tail(tmp_path / "none.log", 3) == ""
+    assert len(log_tail.tail(tmp_path, "broker", 1_000_000)) <= log_tail.MOST_BYTES
+    assert log_tail.tail(tmp_path, "none", 3) == ""
     assert log_tail.logs(tmp_path) == ["broker"]
+
+
+@pytest.mark.parametrize("shape", ["{outside}/other", "../outside/other", "./broker", "broker.log", "", None])
+def test_a_log_is_read_by_a_listed_name_only(tmp_path: Path, shape: str | None) -> None:
+    (inside := tmp_path / "logs").mkdir()
+    (outside := tmp_path / "outside").mkdir()
+    for path in (inside / "broker.log", outside / "other.log"):
+        path.write_text("marker")
+    name = shape and shape.format(outside=outside)
+    assert log_tail.tail(inside, name, 3) == ""
+    with pytest.raises(PartUnknown):
+        list(Supervisor(Settings(home=tmp_path)).log(str(name), 3, False))
+    assert log_tail.tail(inside, "broker", 3) == "marker"
 
 
 def test_a_job_outlives_its_starter_and_keeps_its_end(tmp_path: Path) -> None:

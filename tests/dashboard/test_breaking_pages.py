@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from dashboard import i18n, resources
+from dashboard import i18n, resources, sharing
 from scenarios import journal, runner
 from scenarios.waiting import until
 from settings import Settings
@@ -23,12 +22,11 @@ def home(embedded: Settings) -> Iterator[Settings]:
     """The page's server is this process, on the tests' own stack."""
     patch = pytest.MonkeyPatch()
     patch.setenv("ALPES_HOME", str(embedded.home))
-    st.cache_resource.clear()
+    sharing.close()
     resources.refresher().look()
     until(lambda: resources.refresher().health.version > 0, WAIT_S, "the parts were looked at")
     yield embedded
-    resources.refresher().close()
-    st.cache_resource.clear()
+    sharing.close()
     i18n.use(lambda: ("en", None))
     patch.undo()
 

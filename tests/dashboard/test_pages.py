@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from application import Application
-from dashboard import i18n, resources
+from dashboard import i18n, resources, sharing
 from db import queries
 from scenarios import end_to_end
 from scenarios.waiting import until
@@ -26,10 +25,9 @@ def home(embedded: Settings) -> Iterator[Settings]:
     """The page's server is this process, on the tests' own stack."""
     patch = pytest.MonkeyPatch()
     patch.setenv("ALPES_HOME", str(embedded.home))
-    st.cache_resource.clear()
+    sharing.close()
     yield embedded
-    resources.refresher().close()
-    st.cache_resource.clear()
+    sharing.close()
     i18n.use(lambda: ("en", None))
     patch.undo()
 
