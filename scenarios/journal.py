@@ -23,7 +23,7 @@ from db.tables import scenario_run
 from scenarios.model import Moment, Result, result_from_json
 from settings import Settings
 
-RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+RUN_ID = re.compile(r"[0-9A-Za-z]+(-[0-9A-Za-z]+)*")
 
 
 @dataclass(frozen=True, slots=True)
