@@ -24,6 +24,9 @@ def notebooks(
     check: Annotated[
         bool, typer.Option("--check", help="Execute them, on private stacks; fails where one does.")
     ] = False,
+    sample: Annotated[
+        bool, typer.Option("--sample", help="With --check: each notebook in one language, and one of them on native.")
+    ] = False,
     save: Annotated[
         bool, typer.Option("--save", help="The same, and keep the outputs, with a picture of each figure (chromium).")
     ] = False,
@@ -41,7 +44,7 @@ def notebooks(
         _sync(json)
     elif check or save:
         with foreground.interruptible():
-            _execute(only, stack, save, json)
+            _execute(only, stack, sample, save, json)
     else:
         raise typer.Exit(_open(context.args))
 
@@ -56,10 +59,10 @@ def _sync(json: bool) -> None:
         out.print("\n".join(changed) or "they are alike already")
 
 
-def _execute(only: str, stack: str | None, save: bool, json: bool) -> None:
+def _execute(only: str, stack: str | None, sample: bool, save: bool, json: bool) -> None:
     from lab.notebooks import plan, run
 
-    what = plan(only, stack)
+    what = plan(only, stack, sample)
     if not any(what.values()):
         raise Failed(f"no notebook's name begins with {only!r}")
     found = list(run(what, say, save))

@@ -48,14 +48,18 @@ def paths(only: str = "", languages: Sequence[str] = LANGUAGES) -> list[Path]:
     return sorted(found, key=lambda path: (path.name, path.parent.name))
 
 
-def plan(only: str = "", stack: str | None = None) -> Plan:
+def plan(only: str = "", stack: str | None = None, sample: bool = False) -> Plan:
     """What is executed where: all of them on embedded, `ON_NATIVE` on native too; or what is asked for.
 
-    The code is the same in both languages, so on native, where a run costs most, one language is enough.
+    The code is the same in both languages, so on native, where a run costs most, one language is enough. A `sample`
+    takes each notebook once on embedded, the languages in turn, and one notebook on native.
     """
     if stack is not None:
         return {stack: paths(only)}
     native = [path for path in paths(only, ("en",)) if path.name.startswith(ON_NATIVE)]
+    if sample:
+        in_turn = [paths(path.name, (LANGUAGES[number % 2],))[0] for number, path in enumerate(paths(only, ("en",)))]
+        return {"embedded": in_turn, "native": native[-1:]}
     return {"embedded": paths(only), "native": native}
 
 
