@@ -28,7 +28,8 @@ class Lease:
     expires_at: float
     """Seconds since the epoch."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    """`slow`: {"delay_ms": …} for each event; `fail`: {"commission_id": …} whose events fail."""
+    """`slow`: {"delay_ms": …} for each event; `fail`: {"commission_id": …, "aggregate_version": … or None}: whose
+    events fail, all of them or the one of a version."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ def reconcile(
     stack: StackName = None,
     json: AsJson = False,
 ) -> None:
-    """Committed = published = notified = audited, compared by id from four sources. Fails when they differ."""
+    """Committed = published = notified = audited: compares ids and contents of the four. Fails when they differ."""
     settings = instance.find(stack)
     deadline = time.monotonic() + wait
     with Application(settings, pool_size=1) as application:
@@ -93,13 +93,24 @@ def reconcile(
     else:
         counts = ("committed", "published", "notified", "audited", "dead_lettered", "deliveries", "duplicates_absorbed")
         table(("source", "distinct events"), [(name.replace("_", " "), getattr(found, name)) for name in counts])
-        for name in ("not_published", "not_notified", "not_audited", "never_committed", "doubled", "out_of_order"):
-            ids = getattr(found, name)
-            if ids:
-                out.print(f"[red]{name.replace('_', ' ')}[/]: {len(ids)}, for example {', '.join(ids[:3])}")
-        out.print("[green]nothing lost, doubled or reordered[/]" if found.complete else "[red]the sources differ[/]")
+        _print_differences(found)
     if not found.complete:
         raise typer.Exit(1)
+
+
+def _print_differences(found: reconciliation.Reconciliation) -> None:
+    for name in reconciliation.DIFFER:
+        ids = getattr(found, name)
+        if ids:
+            out.print(f"[red]{name.replace('_', ' ')}[/]: {len(ids)}, for example {', '.join(ids[:3])}")
+    for difference in found.differences:
+        out.print(f"  {difference}", markup=False)
+    if found.foreign_lines:
+        out.print(f"[red]lines of the audit file that are no audit lines[/]: {found.foreign_lines}")
+    if found.contents_unknown:
+        out.print(f"{found.contents_unknown} published events are known by id only: their contents were not compared")
+    equal = "[green]nothing lost, doubled or reordered, and the contents are equal[/]"
+    out.print(equal if found.complete else "[red]the sources differ[/]")
 
 
 def list_dead_letters(stack: StackName = None, json: AsJson = False) -> None:

@@ -304,37 +304,12 @@ def deliveries_of_consumer(connection: Connection, consumer: str) -> Deliveries:
     return _deliveries(connection, query.group_by(processed_message.c.outcome))
 
 
-def persisted_out_of_order(connection: Connection, correlation_id: str | None = None) -> list[str]:
-    """Ids of the events persisted after a later one of the same commission (those that were dead-lettered excepted)."""
-    previous = func.max(notification.c.aggregate_version).over(
-        partition_by=notification.c.commission_id, order_by=notification.c.seq, rows=(None, -1)
-    )
-    base = select(notification.c.event_id, notification.c.aggregate_version, previous.label("previous"))
-    if correlation_id is not None:
-        base = base.where(notification.c.correlation_id == correlation_id)
-    inner = base.where(
-        notification.c.event_id.not_in(select(dead_letter.c.event_id).where(dead_letter.c.event_id.is_not(None)))
-    ).subquery()
-    return list(connection.scalars(select(inner.c.event_id).where(inner.c.previous > inner.c.aggregate_version)))
-
-
 def doubled_notifications(connection: Connection, correlation_id: str | None = None) -> list[str]:
     """Event ids notified of more than once. The schema forbids it; a proof does not rely on that."""
     query = select(notification.c.event_id).group_by(notification.c.event_id).having(func.count() > 1)
     if correlation_id is not None:
         query = query.where(notification.c.correlation_id == correlation_id)
     return list(connection.scalars(query))
-
-
-def commissions_without_event(connection: Connection, conversion_ids: Sequence[str]) -> list[str]:
-    """Ids of the commissions of these conversions whose last change has no outbox row, 500 conversions at a time."""
-    found: list[str] = []
-    told = (outbox_event.c.aggregate_id == commission.c.id) & (outbox_event.c.aggregate_version == commission.c.version)
-    base = select(commission.c.id).outerjoin(outbox_event, told).where(outbox_event.c.id.is_(None))
-    for start in range(0, len(conversion_ids), 500):
-        chunk = list(conversion_ids[start : start + 500])
-        found += connection.scalars(base.where(commission.c.conversion_id.in_(chunk)))
-    return found
 
 
 def latencies(connection: Connection, correlation_id: str, limit: int = 5000) -> list[tuple[int, int]]:

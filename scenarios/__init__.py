@@ -1,1 +1,1 @@
-"""What the instance is judged by: counts from independent sources."""
+"""What the instance is judged by: the same events, with the same contents, in every source."""

@@ -1,8 +1,9 @@
 """The invariants every run is judged by, and the verdict.
 
-Over the run's own correlation id, from independent sources: ids committed (database) = distinct ids published (observer) =
-distinct notifications (database) = lines of the audit file; each effect once; each commission's events in order; state and
-outbox agree; nothing that was rolled back appears.
+Over the run's own correlation id: committed (outbox rows) = published (what the observer saw) = notified = audited, the same
+events with the same contents in both directions; each effect once; each commission's events in order; commissions and their
+events agree; nothing that was rolled back appears; no dead letter where none is due. How far these sources are independent
+of each other: see `scenarios.reconciliation`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from db import queries
+from db import agreement, queries
 from db.errors import DatabaseUnavailable
 from scenarios.model import Check, Counts, FaultWindow, Verdict
 from scenarios.reconciliation import Reconciliation, reconcile
@@ -49,21 +50,28 @@ def settle(trial: Trial, deadline_s: float) -> Reconciliation:
     return reconcile(trial.application, trial.settings, trial.run_id)
 
 
-def count(trial: Trial, found: Reconciliation) -> tuple[Counts, dict[str, list[str]], list[Check]]:
+def count(
+    trial: Trial, found: Reconciliation, *, poisonous: bool = False
+) -> tuple[Counts, dict[str, list[str]], list[Check]]:
     """The counts, the ids where one is not as it should be, and the invariants one by one."""
     vanished = tuple(sorted(trial.acknowledged - trial.committed()))
-    torn = _torn(trial)
+    disagreeing = _disagreements(trial)
+    letters = () if poisonous else tuple(f"{row.reason}: {row.detail}"[:200] for row in trial.dead_letters())
     missing = {
         "acknowledged and not committed": vanished,
         "not published": found.not_published,
         "not notified": found.not_notified,
         "not audited": found.not_audited,
+        "dead-lettered and never notified": found.dead,
         "effect doubled": found.doubled,
         "out of order": found.out_of_order,
         "never committed": found.never_committed,
-        "state without its outbox row": torn,
+        "audited and never notified": found.never_notified,
+        "contents differ": tuple(map(str, found.differences)) or found.contents_differ,
+        "commission and events disagree": disagreeing,
+        "dead letters": letters,
     }
-    lost = {*vanished, *found.not_published, *found.not_notified, *found.not_audited}
+    lost = {*vanished, *found.not_published, *found.not_notified, *found.not_audited, *found.dead}
     counts = Counts(
         committed=found.committed,
         published=found.published,
@@ -76,14 +84,17 @@ def count(trial: Trial, found: Reconciliation) -> tuple[Counts, dict[str, list[s
         never_committed=len(found.never_committed),
         duplicates_absorbed=found.duplicates_absorbed,
         dead_lettered=found.dead_lettered,
+        contents_differ=len(found.contents_differ),
     )
+    phantoms = {*found.never_committed, *found.never_notified}
     checks = [
         Check("nothing lost", not lost, f"{len(lost)} lost"),
         Check("each effect exactly once", not found.doubled, f"{len(found.doubled)} doubled"),
         Check("each commission's events in order", not found.out_of_order, f"{len(found.out_of_order)} out of order"),
-        Check("nothing appears that was not committed", not found.never_committed, f"{len(found.never_committed)}"),
-        Check("state and outbox agree", not torn, f"{len(torn)} commissions without their outbox row"),
-        Check("something was measured", found.committed > 0, f"{found.committed} events"),
+        Check("nothing appears that was not committed", not phantoms, f"{len(phantoms)}"),
+        Check("contents are equal in every source", not found.contents_differ, f"{len(found.contents_differ)} differ"),
+        Check("state and outbox agree", not disagreeing, f"{len(disagreeing)} disagreements"),
+        Check("no unexpected dead letter", not letters, f"{len(letters)} dead letters"),
     ]
     return counts, {name: list(ids[:NAMED_AT_MOST]) for name, ids in missing.items() if ids}, checks
 
@@ -112,9 +123,9 @@ def recovery(trial: Trial) -> list[FaultWindow]:
     return measured
 
 
-def _torn(trial: Trial) -> tuple[str, ...]:
+def _disagreements(trial: Trial) -> tuple[str, ...]:
     with trial.application.reading() as connection:
-        return tuple(queries.commissions_without_event(connection, trial.conversions))
+        return tuple(map(str, agreement.disagreements(connection, trial.run_id, trial.conversions)))
 
 
 def points(trial: Trial) -> tuple[tuple[float, float], ...]:

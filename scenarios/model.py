@@ -31,6 +31,8 @@ class Scenario:
     """About how long a run takes."""
     in_all: bool = True
     """Whether `run all` runs it."""
+    poisonous: bool = False
+    """Whether it sends what must be dead-lettered; in any other scenario one dead letter refutes the hypothesis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +84,16 @@ class Counts:
     notifications: int
     audited: int
     lost: int
-    """Acknowledged to a client or committed, and missing in one of the other sources; dead letters are not lost."""
+    """Acknowledged to a client or committed, and missing in one of the other sources, dead-lettered for good included."""
     duplicated_effects: int
     out_of_order: int
     never_committed: int
-    """Published or notified, and in no committed transaction."""
+    """Published, notified or audited, and in no committed transaction."""
     duplicates_absorbed: int
     dead_lettered: int
+    """Dead-lettered and never notified of."""
+    contents_differ: int = 0
+    """Events of which two sources say different things."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from dataclasses import replace
 from db.engine import connect
 from scenarios import invariants, journal
 from scenarios.catalogue import find
-from scenarios.model import Moment, Result, Scenario
+from scenarios.model import Check, Moment, Result, Scenario
 from scenarios.reconciliation import Reconciliation
 from scenarios.sampler import Sampler
 from scenarios.trial import Stopped, Trial
@@ -87,9 +87,13 @@ def _experiment(trial: Trial, scenario: Scenario) -> None:
 
 
 def _judged(trial: Trial, scenario: Scenario, found: Reconciliation, began: float, log: journal.Journal) -> Result:
-    counts, ids, checks = invariants.count(trial, found)
+    counts, ids, checks = invariants.count(trial, found, poisonous=scenario.poisonous)
     checks = [*checks, *trial.checks]
-    verdict, reason = invariants.verdict(trial.confirmations, checks)
+    confirmations = list(trial.confirmations)
+    if confirmations:
+        measured = Check("something was measured", counts.committed > 0, f"{counts.committed} events")
+        confirmations.append(measured)
+    verdict, reason = invariants.verdict(confirmations, checks)
     windows = invariants.recovery(trial)
     recoveries = [window.recovery_s for window in windows if window.recovery_s is not None]
     noticed = [window.noticed_s for window in windows if window.noticed_s is not None]
@@ -101,13 +105,13 @@ def _judged(trial: Trial, scenario: Scenario, found: Reconciliation, began: floa
         hypothesis=scenario.hypothesis,
         verdict=verdict,
         reason=reason,
-        fault_confirmed=bool(trial.confirmations) and all(check.ok for check in trial.confirmations),
+        fault_confirmed=bool(confirmations) and all(check.ok for check in confirmations),
         counts=counts,
         recovery_s=max(recoveries, default=None),
         noticed_s=max(noticed, default=None),
         duration_s=round(time.time() - began, 2),
         started_at=began,
-        confirmations=tuple(trial.confirmations),
+        confirmations=tuple(confirmations),
         checks=tuple(checks),
         windows=tuple(windows),
         figures=trial.figures,

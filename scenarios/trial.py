@@ -87,6 +87,8 @@ class Trial:
         self._undo = ExitStack()
         self._stream = loads.commands(seed, run_id)
         self.application = self._undo.enter_context(Application(settings, pool_size=4))
+        with self.application.reading() as connection:
+            self._letters_before = max((row.seq for row in queries.dead_letters(connection, limit=1)), default=0)
 
     # What it tells.
 
@@ -233,12 +235,14 @@ class Trial:
         self._fault_ended(workers[0], "slow", began, time.time(), None)
 
     @contextmanager
-    def failing(self, commission_id: str, longest_s: float = 120) -> Iterator[None]:
-        """Make every notifications worker fail for this commission's events."""
+    def failing(
+        self, commission_id: str, longest_s: float = 120, aggregate_version: int | None = None
+    ) -> Iterator[None]:
+        """Make every notifications worker fail for this commission's events, or for the one of a version only."""
         workers = worker_names(self.settings)
         for part in workers:
             self._undo.callback(leases.release, self.settings, part, "fail")
-            faults.fail(self.settings, part, commission_id, longest_s)
+            faults.fail(self.settings, part, commission_id, longest_s, aggregate_version)
         self.say("fault", f"whatever comes of commission {commission_id} fails in the worker", part=workers[0])
         yield
         for part in workers:
@@ -319,6 +323,17 @@ class Trial:
             return store.published_ids(self.run_id)
         finally:
             store.close()
+
+    def dead_letters(self) -> list[queries.DeadLetterRow]:
+        """The run's own, newest first, requeued ones included: its id stands in them somewhere."""
+        marker = self.run_id.encode()
+        with self.application.reading() as connection:
+            rows = queries.dead_letters(connection, limit=500)
+        return [
+            row
+            for row in rows
+            if row.seq > self._letters_before and (row.correlation_id == self.run_id or marker in row.payload)
+        ]
 
     def deliveries(self) -> queries.Deliveries:
         with self.application.reading() as connection:

@@ -40,9 +40,12 @@ def slow(settings: Settings, part: str, delay_ms: float, hold_s: float) -> Lease
     return leases.grant(settings, part, "slow", hold_s, {"delay_ms": delay_ms})
 
 
-def fail(settings: Settings, part: str, commission_id: str, hold_s: float) -> Lease:
-    """Make a notifications worker fail for every event of one commission."""
-    return leases.grant(settings, part, "fail", hold_s, {"commission_id": commission_id})
+def fail(
+    settings: Settings, part: str, commission_id: str, hold_s: float, aggregate_version: int | None = None
+) -> Lease:
+    """Make a notifications worker fail for every event of one commission, or for the one of a version only."""
+    parameters = {"commission_id": commission_id, "aggregate_version": aggregate_version}
+    return leases.grant(settings, part, "fail", hold_s, parameters)
 
 
 def restart(settings: Settings, part: str) -> None:

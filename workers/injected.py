@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from application import leases
 from domain.outbox import OutboxRecord
@@ -24,5 +26,10 @@ class Injected:
         if slow is not None:
             time.sleep(float(slow.parameters["delay_ms"]) / 1000)
         fail = leases.read(self._settings, self._part, "fail")
-        if fail is not None and fail.parameters["commission_id"] == record.aggregate_id:
+        if fail is not None and _meant(fail.parameters, record):
             raise InjectedFailure("a fault on purpose makes this commission's events fail")
+
+
+def _meant(parameters: Mapping[str, Any], record: OutboxRecord) -> bool:
+    version = parameters.get("aggregate_version")
+    return parameters["commission_id"] == record.aggregate_id and version in (None, record.aggregate_version)

@@ -14,6 +14,7 @@ from collections.abc import Collection
 from connectors import envelope
 from connectors.broker import Broker, Received, Subscription
 from connectors.envelope import Inserted, Skipped, Unreadable
+from domain import contents
 from settings import Settings, Topics
 from workers.heartbeat import Heartbeat
 from workers.observer_store import Observed, ObserverStore
@@ -28,8 +29,8 @@ LINGER_S = 0.1
 
 def observe(message: Received, topics: Topics) -> Observed:
     """The record of a message, with what its envelope tells where it has one."""
-    event_id = aggregate_id = correlation_id = op = None
-    seq = captured_us = None
+    event_id = aggregate_id = correlation_id = op = digest = None
+    seq = captured_us = version = None
     if message.topic == topics.commands:
         kind = "command"
     else:
@@ -39,6 +40,7 @@ def observe(message: Received, topics: Topics) -> Observed:
             case Inserted(record=record):
                 event_id, aggregate_id, seq = record.id, record.aggregate_id, record.seq
                 correlation_id, op, captured_us = record.correlation_id, decoded.op, decoded.captured_us
+                digest, version = contents.of_record(record).digest(), record.version
             case Skipped() | Unreadable():
                 aggregate_id = envelope.decode_key(message.key or "")
     return Observed(
@@ -57,6 +59,8 @@ def observe(message: Received, topics: Topics) -> Observed:
         observed_us=message.received_us,
         properties=dict(message.properties),
         value=message.value,
+        contents=digest,
+        version=version,
     )
 
 

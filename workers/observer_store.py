@@ -26,13 +26,24 @@ CREATE TABLE IF NOT EXISTS message (
 CREATE INDEX IF NOT EXISTS message_by_topic ON message (topic, n);
 CREATE INDEX IF NOT EXISTS message_by_event ON message (event_id);
 CREATE TABLE IF NOT EXISTS published (
-    event_id TEXT PRIMARY KEY, seq INTEGER NOT NULL, correlation_id TEXT NOT NULL, times INTEGER NOT NULL) WITHOUT ROWID;
+    event_id TEXT PRIMARY KEY, seq INTEGER NOT NULL, correlation_id TEXT NOT NULL, times INTEGER NOT NULL,
+    contents TEXT, version INTEGER) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS published_by_correlation ON published (correlation_id);
 CREATE INDEX IF NOT EXISTS published_by_seq ON published (seq);
 CREATE TABLE IF NOT EXISTS topic (name TEXT PRIMARY KEY, messages INTEGER NOT NULL, last_publish_us INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS total (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 INSERT OR IGNORE INTO total VALUES ('distinct', 0), ('watermark', 0), ('version', 0);
 """
+_PUBLISH = """
+INSERT INTO published (event_id, seq, correlation_id, times, contents, version) VALUES (?, ?, ?, 1, ?, ?)
+ON CONFLICT (event_id) DO UPDATE SET times = times + 1,
+    contents = CASE WHEN contents IS NULL OR (contents = excluded.contents AND version = excluded.version)
+               THEN excluded.contents ELSE '' END,
+    version = coalesce(version, excluded.version)
+"""
+VARYING = ""
+"""In place of a digest: two messages of the event said different things."""
+_NOT_STORED = ("n", "contents", "version")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +67,20 @@ class Observed:
     value: bytes
     n: int = 0
     """Order of observation, given by the store."""
+    contents: str | None = None
+    """Digest of the event's contents (domain.contents) where the message carries an event; not given when read again."""
+    version: int | None = None
+    """Of the event's schema."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A distinct event as its messages carried it."""
+
+    event_id: str
+    contents: str | None
+    """Digest of its contents, `VARYING` where its messages differ; None where an older program or a backup recorded it."""
+    version: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +110,7 @@ class ObserverStore:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.executescript(_SCHEMA)
+            self._add_contents()
         else:
             self._db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5, check_same_thread=False)
         self._db.row_factory = sqlite3.Row
@@ -137,9 +163,21 @@ class ObserverStore:
         query = "SELECT COUNT(*) FROM published WHERE correlation_id = ?"
         return int(self._db.execute(query, (correlation_id,)).fetchone()[0])
 
-    def published(self) -> Iterator[dict[str, str | int]]:
-        """Every distinct event: event_id, seq, correlation_id, times."""
-        for row in self._db.execute("SELECT event_id, seq, correlation_id, times FROM published ORDER BY seq"):
+    def published_contents(self, correlation_id: str | None = None) -> Iterator[Published]:
+        """Every distinct event by its id, of one correlation id where given."""
+        known = "contents, version" if self._keeps_contents() else "NULL, NULL"
+        query, values = f"SELECT event_id, {known} FROM published", ()
+        if correlation_id is not None:
+            query, values = f"{query} WHERE correlation_id = ?", (correlation_id,)  # type: ignore[assignment]
+        for row in self._db.execute(f"{query} ORDER BY event_id", values):
+            yield Published(*row)
+
+    def published(self) -> Iterator[dict[str, str | int | None]]:
+        """Every distinct event: event_id, seq, correlation_id, times, contents, version."""
+        known = "contents, version" if self._keeps_contents() else "NULL AS contents, NULL AS version"
+        for row in self._db.execute(
+            f"SELECT event_id, seq, correlation_id, times, {known} FROM published ORDER BY seq"
+        ):
             yield dict(row)
 
     def newest_seqs(self, limit: int) -> tuple[int, ...]:
@@ -151,7 +189,8 @@ class ObserverStore:
         """Into an empty store: what was seen before, without the messages themselves."""
         self._db.execute("BEGIN IMMEDIATE")
         self._db.executemany(
-            "INSERT OR IGNORE INTO published VALUES (:event_id, :seq, :correlation_id, :times)", published
+            "INSERT OR IGNORE INTO published VALUES (:event_id, :seq, :correlation_id, :times, :contents, :version)",
+            [{"contents": None, "version": None, **row} for row in published],
         )
         highest = max((int(row["seq"]) for row in published), default=0)
         self._db.execute("UPDATE total SET value = (SELECT COUNT(*) FROM published) WHERE name = 'distinct'")
@@ -216,8 +255,17 @@ class ObserverStore:
         rows = self._db.execute("SELECT * FROM message WHERE event_id = ? ORDER BY n", (event_id,))
         return [_observed(row) for row in rows]
 
+    def _keeps_contents(self) -> bool:
+        return any(row[1] == "contents" for row in self._db.execute("PRAGMA table_info(published)"))
+
+    def _add_contents(self) -> None:
+        """To a store that an older program made."""
+        if not self._keeps_contents():
+            self._db.execute("ALTER TABLE published ADD COLUMN contents TEXT")
+            self._db.execute("ALTER TABLE published ADD COLUMN version INTEGER")
+
     def _insert(self, message: Observed) -> bool:
-        names = [name for name in Observed.__slots__ if name != "n"]
+        names = [name for name in Observed.__slots__ if name not in _NOT_STORED]
         values = [json.dumps(message.properties) if name == "properties" else getattr(message, name) for name in names]
         statement = f"INSERT OR IGNORE INTO message ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
         return self._db.execute(statement, values).rowcount == 1
@@ -231,8 +279,7 @@ class ObserverStore:
         if message.event_id is None or message.op is None or message.topic not in event_topics:
             return
         self._db.execute(
-            "INSERT INTO published VALUES (?, ?, ?, 1) ON CONFLICT (event_id) DO UPDATE SET times = times + 1",
-            (message.event_id, message.seq, message.correlation_id),
+            _PUBLISH, (message.event_id, message.seq, message.correlation_id, message.contents, message.version)
         )
         times = self._db.execute("SELECT times FROM published WHERE event_id = ?", (message.event_id,)).fetchone()[0]
         if times == 1:

@@ -206,7 +206,7 @@ def _steps() -> dict[str, Step]:
         "scenario": Step(
             _("Run a scenario"),
             _(
-                "A scenario does all this by itself and counts: try kill-broker, or dual-write to see what happens without an outbox. Its verdict comes from four independent sources."
+                "A scenario does all this by itself and counts: try kill-broker, or dual-write to see what happens without an outbox. Its verdict compares four sources, ids and contents: outbox, Pulsar, notifications, audit file."
             ),
             "scenarios",
         ),

@@ -67,7 +67,7 @@ def show() -> None:
         latency_body = card("latency", _("End-to-end latency"), meaning, how.latency())
     with reconciliation:
         meaning = _(
-            "Distinct events counted in four independent sources. Equal: nothing was lost or doubled. While events come, those of the last second are counted nowhere until each source was read."
+            "Distinct events counted in four sources. Outbox and notifications are tables of one database, and the audit file is made from the notifications; what was published is observed on Pulsar, apart from these. Equal: nothing was lost or doubled. While events come, those of the last second are counted nowhere until each source was read."
         )
         with card("reconciliation", _("Reconciliation"), meaning, how.reconcile()):
             strip_body = st.container()

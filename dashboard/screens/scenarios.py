@@ -36,7 +36,9 @@ def show() -> None:
     shown = _shown(found)
     left, right = st.columns([1, 1.35])
     with left:
-        meaning = _("Each breaks the running parts on purpose, counts in independent sources, and gives a verdict.")
+        meaning = _(
+            "Each breaks the running parts on purpose, compares the events in every source, and gives a verdict."
+        )
         with card("catalogue", _("Scenarios"), meaning):
             _catalogue(found)
     with right:

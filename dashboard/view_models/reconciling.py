@@ -1,4 +1,4 @@
-"""The strip that says whether anything was lost: counts from independent sources, and when a difference is too old."""
+"""The strip that says whether anything was lost: counts from four sources, and when a difference is too old."""
 
 from __future__ import annotations
 

@@ -19,6 +19,8 @@ SENTENCES = (
     N_("each commission's events in order"),
     N_("nothing appears that was not committed"),
     N_("state and outbox agree"),
+    N_("contents are equal in every source"),
+    N_("no unexpected dead letter"),
     N_("something was measured"),
     N_("the system does in time what it must"),
     N_("the experiment ran to its end"),
@@ -53,6 +55,7 @@ SENTENCES = (
     N_("{n} messages were read again"),
     N_("{n} pairs of transactions were rolled back after writing both rows"),
     N_("each is dead-lettered with its reason"),
+    N_("two later events of its commission came while it was tried again"),
     N_("{n} repeated calculations were refused"),
     N_("the outbox was read again from its start"),
     N_("the database refuses connections"),
@@ -100,7 +103,9 @@ SENTENCES = (
     N_("{n} lost"),
     N_("{n} doubled"),
     N_("{n} out of order"),
-    N_("{n} commissions without their outbox row"),
+    N_("{n} differ"),
+    N_("{n} disagreements"),
+    N_("{n} dead letters"),
     N_("{n} events of {m} commissions"),
     N_("{n} of {m} events were"),
     N_("{n} events at its peak"),
@@ -195,6 +200,10 @@ def count(name: str) -> tuple[str, str]:
         "notifications": (_("notifications"), _("Rows of notification: the effect, once for each event.")),
         "audited": (_("audited"), _("Lines of data/events.jsonl.")),
         "lost": (_("lost"), _("Acknowledged or committed, and missing somewhere. Must be 0.")),
+        "contents_differ": (
+            _("contents differ"),
+            _("Events of which two sources say different things: another amount, type or time. Must be 0."),
+        ),
         "duplicated_effects": (_("doubled effects"), _("Events notified of more than once. Must be 0.")),
         "out_of_order": (_("out of order"), _("Events persisted after a later one of their commission. Must be 0.")),
         "never_committed": (_("never committed"), _("Published, and in no committed transaction. Must be 0.")),
@@ -209,7 +218,7 @@ def count(name: str) -> tuple[str, str]:
     }.get(name, (name.replace("_", " "), ""))
 
 
-MUST_BE_ZERO = ("lost", "duplicated_effects", "out_of_order", "never_committed")
+MUST_BE_ZERO = ("lost", "duplicated_effects", "out_of_order", "never_committed", "contents_differ")
 
 
 def figure(name: str) -> str:

@@ -23,6 +23,7 @@ def experiment(trial: Trial) -> None:
             trial.say("load", f"round {number}: one calculation and one approval, {AT_ONCE} times each, at once")
             _round(trial, http, answers)
     trial.confirm(f"{answers['refused']} repeated calculations were refused", lambda: answers["refused"] > 0)
+    trial.arrived(trial.acknowledged)
     repeats = ROUNDS * (AT_ONCE - 1)
     trial.check("one commission a conversion", answers["created"] == ROUNDS, f"{answers['created']} of {ROUNDS}")
     trial.check("every repeated calculation is refused", answers["refused"] == repeats, f"{answers['refused']}")

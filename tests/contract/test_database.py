@@ -14,7 +14,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, insert, text
 
 from application import Application
-from db import queries
+from db import ordering, queries
 from db.engine import READ
 from db.hops import HopRecorder, Passed
 from db.migrate import upgrade
@@ -190,8 +190,8 @@ def test_events_persisted_out_of_order_are_found(engine: Engine) -> None:
                 )
             )
     with engine.connect().execution_options(**READ) as connection:
-        assert queries.persisted_out_of_order(connection) == ["e-1"]
-        assert queries.persisted_out_of_order(connection, "other") == []
+        assert ordering.notified_out_of_order(connection) == ["e-1"]
+        assert ordering.notified_out_of_order(connection, "other") == []
 
 
 def test_the_first_measurement_of_a_hop_stands(engine: Engine) -> None:

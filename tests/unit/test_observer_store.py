@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from domain import contents
 from settings import Settings
 from tests.builders import delivery, record
 from workers import observer_store
 from workers.observer import observe
-from workers.observer_store import ObserverStore
+from workers.observer_store import VARYING, ObserverStore, Published
 
 TOPICS = Settings().topics
 LIVE = TOPICS.carrying_events()
@@ -79,8 +81,6 @@ def test_what_cannot_be_read_is_shown_all_the_same(store: ObserverStore) -> None
 
 
 def test_a_reader_needs_a_store(tmp_path: Path) -> None:
-    import sqlite3
-
     with pytest.raises(sqlite3.OperationalError):
         ObserverStore(tmp_path / "none.db")
 
@@ -89,4 +89,45 @@ def test_observed_is_what_the_store_gives_back(store: ObserverStore) -> None:
     seen = observe(delivery(record(1), 1, TOPICS.events), TOPICS)
     store.record([seen], LIVE)
     (row,) = store.feed()
-    assert dataclasses.replace(row, n=0) == seen
+    assert dataclasses.replace(row, n=0, contents=seen.contents, version=seen.version) == seen
+
+
+def test_contents_are_kept_for_every_event_and_a_second_message_that_differs_is_known(store: ObserverStore) -> None:
+    same, varied = record(1), record(2)
+    other = dataclasses.replace(varied, payload='{"amount":"99.99"}')
+    for number, event in enumerate((same, same, varied, other, varied)):
+        store.record([observe(delivery(event, number, TOPICS.events), TOPICS)], LIVE)
+    found = {each.event_id: each for each in store.published_contents()}
+    assert found[same.id] == Published(same.id, contents.of_record(same).digest(), same.version)
+    assert found[varied.id].contents == VARYING
+    assert list(store.published_contents("other")) == []
+
+
+def test_contents_survive_backup_and_restore(store: ObserverStore, tmp_path: Path) -> None:
+    event = record(1)
+    store.record([observe(delivery(event, 1, TOPICS.events), TOPICS)], LIVE)
+    again = ObserverStore(tmp_path / "again.db", write=True)
+    again.restore([*store.published(), {"event_id": "old", "seq": 9, "correlation_id": "c", "times": 1}])
+    found = {each.event_id: each.contents for each in again.published_contents()}
+    again.close()
+    assert found == {event.id: contents.of_record(event).digest(), "old": None}
+
+
+def test_a_store_of_an_older_program_is_taken_over(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    old = sqlite3.connect(path)
+    old.execute(
+        "CREATE TABLE published (event_id TEXT PRIMARY KEY, seq INTEGER NOT NULL, correlation_id TEXT NOT NULL,"
+        " times INTEGER NOT NULL) WITHOUT ROWID"
+    )
+    old.execute("INSERT INTO published VALUES ('e', 1, 'c', 1)")
+    old.commit()
+    old.close()
+    reader = ObserverStore(path)
+    assert list(reader.published_contents()) == [Published("e", None, None)]
+    reader.close()
+    writer = ObserverStore(path, write=True)
+    event = record(1, id="e")
+    writer.record([observe(delivery(event, 1, TOPICS.events), TOPICS)], LIVE)
+    assert [each.contents for each in writer.published_contents()] == [contents.of_record(event).digest()]
+    writer.close()

@@ -1,0 +1,82 @@
+"""The contents of committed events and of notifications, row by row: what reconciliation compares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, Text, select, type_coerce
+
+from db.tables import notification, outbox_event
+from domain.contents import Contents, canonical, instant
+
+ROWS_AT_ONCE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class CommittedContents:
+    contents: Contents
+    version: int
+    """Of the event's schema."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotifiedContents:
+    contents: Contents
+    seq: int
+    consumer: str
+    notified_at: str
+    """ISO 8601 in UTC with microseconds, as in the audit file."""
+
+
+def committed(
+    connection: Connection, correlation_id: str | None = None, event_ids: Sequence[str] | None = None
+) -> Iterator[CommittedContents]:
+    """Outbox rows by event id, of one correlation id or of some events where given."""
+    names = ("id", "aggregate_id", "aggregate_version", "type", "correlation_id", "occurred_at", "version")
+    # Text, not the parsed payload: what cannot be parsed must still be compared.
+    query = select(*(outbox_event.c[name] for name in names), type_coerce(outbox_event.c.payload, Text))
+    for where in _chosen(outbox_event.c.correlation_id, correlation_id, outbox_event.c.id, event_ids):
+        query = query.where(where)
+    query = query.order_by(outbox_event.c.id).execution_options(yield_per=ROWS_AT_ONCE)
+    for id_, aggregate, number, type_, correlation, occurred, version, payload in connection.execute(query):
+        yield CommittedContents(
+            Contents(id_, aggregate, number, type_, canonical(payload), correlation, instant(occurred)), version
+        )
+
+
+def notified(
+    connection: Connection, correlation_id: str | None = None, event_ids: Sequence[str] | None = None
+) -> Iterator[NotifiedContents]:
+    """Notifications by event id, of one correlation id or of some events where given."""
+    names = (
+        "event_id",
+        "commission_id",
+        "aggregate_version",
+        "type",
+        "correlation_id",
+        "occurred_at",
+        "seq",
+        "consumer",
+        "notified_at",
+    )
+    query = select(*(notification.c[name] for name in names), type_coerce(notification.c.payload, Text))
+    for where in _chosen(notification.c.correlation_id, correlation_id, notification.c.event_id, event_ids):
+        query = query.where(where)
+    query = query.order_by(notification.c.event_id).execution_options(yield_per=ROWS_AT_ONCE)
+    for id_, commission, number, type_, correlation, occurred, seq, consumer, at, payload in connection.execute(query):
+        yield NotifiedContents(
+            Contents(id_, commission, number, type_, canonical(payload), correlation, instant(occurred)),
+            seq,
+            consumer,
+            instant(at),
+        )
+
+
+def _chosen(
+    correlation: ColumnElement[str], correlation_id: str | None, key: ColumnElement[str], keys: Sequence[str] | None
+) -> Iterator[ColumnElement[bool]]:
+    if correlation_id is not None:
+        yield correlation == correlation_id
+    if keys is not None:
+        yield key.in_(list(keys))

@@ -1,0 +1,88 @@
+"""Whether each commission's events were notified in order.
+
+`notification.seq` is the order of commits on SQLite, which has one writer at a time. MySQL gives it at INSERT, so there a
+later event may become visible first and still have the higher `seq`. What tells is the hop `persisted`: the worker reads the
+clock after its commit and before it acknowledges, and no other worker is given the commission's next event before that.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, Select, func, select
+
+from db.tables import dead_letter, hop_time, notification, outbox_event
+
+
+def notified_out_of_order(
+    connection: Connection, correlation_id: str | None = None, *, one_clock: bool = True
+) -> list[str]:
+    """Ids of events that a later event of the same commission overtook, or that overtook a failing one; sorted.
+
+    An event that was dead-lettered may come after later ones, once it is requeued. These must in turn have waited until it
+    was dead-lettered. `one_clock`: all workers run on one host, so that their clocks can be compared.
+    """
+    overtaken = set(connection.scalars(_inserted_after_a_later_one(correlation_id)))
+    overtaken |= set(connection.scalars(_before_an_earlier_one_was_dead_lettered(correlation_id)))
+    if one_clock:
+        overtaken |= set(connection.scalars(_visible_after_a_later_one(correlation_id)))
+    return sorted(overtaken)
+
+
+def _inserted_after_a_later_one(correlation_id: str | None) -> Select[tuple[str]]:
+    highest = func.max(notification.c.aggregate_version).over(
+        partition_by=notification.c.commission_id, order_by=notification.c.seq, rows=(None, -1)
+    )
+    query = select(notification.c.event_id, notification.c.aggregate_version, highest.label("highest"))
+    inner = _never_dead_lettered(query, correlation_id).subquery()
+    return select(inner.c.event_id).where(inner.c.highest > inner.c.aggregate_version)
+
+
+def _visible_after_a_later_one(correlation_id: str | None) -> Select[tuple[str]]:
+    """Events committed after a later one: a smaller clock value follows by version. Unmeasured events are left out."""
+    earliest_later = func.min(hop_time.c.at_us).over(
+        partition_by=notification.c.commission_id, order_by=notification.c.aggregate_version, rows=(1, None)
+    )
+    query = (
+        select(notification.c.event_id, hop_time.c.at_us, earliest_later.label("earliest_later"))
+        .select_from(notification)
+        .join(hop_time, (hop_time.c.event_id == notification.c.event_id) & (hop_time.c.hop == "persisted"))
+    )
+    inner = _never_dead_lettered(query, correlation_id).subquery()
+    return select(inner.c.event_id).where(inner.c.earliest_later < inner.c.at_us)
+
+
+def _before_an_earlier_one_was_dead_lettered(correlation_id: str | None) -> Select[tuple[str]]:
+    dead = (
+        select(dead_letter.c.event_id, func.min(dead_letter.c.dead_lettered_at).label("at"))
+        .where(dead_letter.c.event_id.is_not(None))
+        .group_by(dead_letter.c.event_id)
+        .subquery()
+    )
+    later = notification.alias("later")
+    # Delivered again and failing then, an event that has its notification holds nobody up.
+    known = (
+        select(notification.c.event_id)
+        .where(notification.c.event_id == dead.c.event_id, notification.c.notified_at <= dead.c.at)
+        .exists()
+    )
+    query = (
+        select(later.c.event_id)
+        .distinct()
+        .select_from(dead)
+        .join(outbox_event, outbox_event.c.id == dead.c.event_id)
+        .join(
+            later,
+            (later.c.commission_id == outbox_event.c.aggregate_id)
+            & (later.c.aggregate_version > outbox_event.c.aggregate_version)
+            & (later.c.notified_at < dead.c.at),
+        )
+        .where(~known)
+    )
+    return query if correlation_id is None else query.where(later.c.correlation_id == correlation_id)
+
+
+def _never_dead_lettered(
+    query: Select[tuple[str, int, int]], correlation_id: str | None
+) -> Select[tuple[str, int, int]]:
+    dead = select(dead_letter.c.event_id).where(dead_letter.c.event_id == notification.c.event_id).exists()
+    query = query.where(~dead)
+    return query if correlation_id is None else query.where(notification.c.correlation_id == correlation_id)

@@ -1,0 +1,159 @@
+"""Commissions and outbox rows that do not say the same are named with the field and both values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, insert, update
+
+from application import Application
+from db import agreement, ordering
+from db.engine import READ, connect
+from db.tables import commission, dead_letter, hop_time, metadata, notification, outbox_event
+from domain.commands import ApproveCommission, CalculateCommission
+from settings import Settings
+from tests.builders import AT, record
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    made = connect(f"sqlite:///{tmp_path / 'a.db'}")
+    metadata.create_all(made)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def commission_id(engine: Engine, tmp_path: Path) -> str:
+    """Of a commission calculated and approved under the correlation id `run-1`."""
+    with Application(Settings(home=tmp_path, database_url=str(engine.url))) as application:
+        result = application.send(CalculateCommission("conversion-1", "a", "k", "120.50", "USD", "run-1"))
+        application.send(ApproveCommission(result.commission_id, "run-1"))
+    return result.commission_id
+
+
+def found(engine: Engine) -> list[tuple[str, str, str]]:
+    with engine.connect().execution_options(**READ) as connection:
+        rows = agreement.disagreements(connection, "run-1", ["conversion-1"])
+        return [(row.field, row.state, row.event) for row in rows]
+
+
+def test_what_commands_write_agrees(engine: Engine, commission_id: str) -> None:
+    assert found(engine) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "differing"),
+    [
+        ({"amount": Decimal("99.99")}, "amount"),
+        ({"gross_amount": Decimal("1.00")}, "grossAmount"),
+        ({"rate": Decimal("0.2")}, "rate"),
+        ({"currency": "EUR"}, "currency"),
+        ({"affiliate_id": "b"}, "affiliateId"),
+        ({"status": "CALCULATED"}, "status"),
+        ({"version": 3}, "version"),  # state without event
+    ],
+)
+def test_a_commission_that_says_otherwise_is_named(
+    engine: Engine, commission_id: str, changes: dict[str, Any], differing: str
+) -> None:
+    with engine.begin() as connection:
+        connection.execute(update(commission).values(**changes))
+    assert {field for field, _, _ in found(engine)} == {differing}
+
+
+def test_an_event_without_its_commission_is_named(engine: Engine) -> None:
+    _outbox(engine, version=1)
+    assert found(engine) == [("version", "-", "1")]
+
+
+def test_a_commission_without_any_event_is_named(engine: Engine, commission_id: str) -> None:
+    with engine.begin() as connection:
+        connection.execute(outbox_event.delete())
+    assert found(engine)[0] == ("version", "2", "-")
+
+
+# The order of notifications.
+
+
+def _outbox(engine: Engine, version: int) -> None:
+    row = record(version, "c-1", version, id=f"e-{version}")
+    values = {name: getattr(row, name) for name in row.__slots__}
+    with engine.begin() as connection:
+        connection.execute(insert(outbox_event).values(**values | {"payload": json.loads(row.payload)}))
+
+
+def _notify(engine: Engine, version: int, second: int, persisted_us: int | None = None) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            insert(notification).values(
+                event_id=f"e-{version}",
+                commission_id="c-1",
+                aggregate_version=version,
+                type="x",
+                payload={},
+                correlation_id="run-1",
+                consumer="test",
+                occurred_at=AT,
+                notified_at=AT.replace(second=second),
+            )
+        )
+        if persisted_us is not None:
+            values = {"event_id": f"e-{version}", "hop": "persisted", "at_us": persisted_us, "clock": "host"}
+            connection.execute(insert(hop_time).values(**values))
+
+
+def _dead_letter(engine: Engine, version: int, second: int) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            insert(dead_letter).values(
+                topic="events",
+                message_id=f"m-{version}-{second}",
+                payload=b"",
+                properties={},
+                event_id=f"e-{version}",
+                reason="failed_too_often",
+                detail="",
+                attempts=5,
+                dead_lettered_at=AT.replace(second=second),
+            )
+        )
+
+
+def out_of_order(engine: Engine, **options: bool) -> list[str]:
+    with engine.connect().execution_options(**READ) as connection:
+        return ordering.notified_out_of_order(connection, "run-1", **options)
+
+
+def test_an_event_that_became_visible_after_a_later_one_is_named(engine: Engine) -> None:
+    """On MySQL: inserted in order, committed by two workers the other way round."""
+    _notify(engine, 1, 1, persisted_us=500)
+    _notify(engine, 2, 1, persisted_us=400)
+    _notify(engine, 3, 1, persisted_us=500)
+    assert out_of_order(engine) == ["e-1"]
+    assert out_of_order(engine, one_clock=False) == []
+
+
+def test_events_wait_until_the_one_before_them_is_dead_lettered(engine: Engine) -> None:
+    for version in (1, 2, 3, 4):
+        _outbox(engine, version)
+    _notify(engine, 1, 1)
+    _notify(engine, 3, 2)
+    _dead_letter(engine, 2, 3)
+    _notify(engine, 4, 4)
+    assert out_of_order(engine) == ["e-3"]
+    _notify(engine, 2, 9)  # requeued: it may come last
+    assert out_of_order(engine) == ["e-3"]
+
+
+def test_an_event_that_was_notified_and_fails_when_it_comes_again_holds_nobody_up(engine: Engine) -> None:
+    for version in (1, 2):
+        _outbox(engine, version)
+        _notify(engine, version, version)
+    _dead_letter(engine, 1, 9)
+    assert out_of_order(engine) == []
