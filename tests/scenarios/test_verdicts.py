@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from application import Application
 from scenarios import end_to_end, runner
 from scenarios.catalogue import scenarios
 from scenarios.model import Result
+from scenarios.reconciliation import reconcile
 from settings import Settings
 
 EMBEDDED = [name for name, each in scenarios().items() if "embedded" in each.stacks]
@@ -27,6 +29,9 @@ MUTANTS = {
     ("api", "api_two_transactions"): {"atomicity": ""},
     ("api", "api_forgets"): {"duplicate-command": ""},
     ("audit", "audit_never_looks_back"): {"audit": "lost"},
+    ("notifications", "worker_garbles_contents"): {"duplicate-command": "contents_differ"},
+    ("notifications", "worker_does_not_hold"): {"poison-message": "out_of_order"},
+    ("audit", "audit_lies"): {"duplicate-command": "contents_differ"},
 }
 """(part, module in its place) → scenario → the count that must not be 0; where none is named, a check of its own fails."""
 
@@ -59,7 +64,20 @@ def broken(request: pytest.FixtureRequest) -> Iterator[tuple[tuple[str, str], Se
 def test_fails_on_a_broken_system(broken: tuple[tuple[str, str], Settings]) -> None:
     mutant, settings = broken
     for name, count in MUTANTS[mutant].items():
-        fails(runner.run(settings, name, seed=1), count)
+        result = runner.run(settings, name, seed=1)
+        fails(result, count)
+        if count == "contents_differ":
+            _differences_are_named(settings, result)
+
+
+def _differences_are_named(settings: Settings, result: Result) -> None:
+    """By the run's evidence and by `reconcile`: field, expected, seen."""
+    assert any("payload.amount is" in text for text in result.ids["contents differ"])
+    with Application(settings, pool_size=1) as application:
+        found = reconcile(application, settings, result.run_id)
+    assert not found.complete
+    wrong = {(each.field, each.seen) for each in found.differences}
+    assert ("payload.amount", '"0.00"') in wrong
 
 
 @pytest.mark.native
