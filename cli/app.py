@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from cli import (
     commissions,
     compose,
+    fuzzing,
     keeping,
     lifecycle,
     measuring,
@@ -52,6 +53,7 @@ for module in (
     watching,
     operations,
     scenarios,
+    fuzzing,
     measuring,
     keeping,
     parts,

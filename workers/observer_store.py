@@ -84,6 +84,17 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
+class Header:
+    """A message without its body."""
+
+    n: int
+    topic: str
+    message_id: str
+    event_id: str | None
+    properties: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class TopicCount:
     name: str
     messages: int
@@ -249,6 +260,17 @@ class ObserverStore:
             values += [search.lower()] * len(alike)
         query = f"SELECT * FROM message WHERE {' AND '.join(where)} ORDER BY n DESC LIMIT ?"
         return [_observed(row) for row in self._db.execute(query, (*values, limit))]
+
+    def head(self) -> int:
+        """The highest `n`; 0 when nothing was observed."""
+        return int(self._db.execute("SELECT COALESCE(MAX(n), 0) FROM message").fetchone()[0])
+
+    def headers_after(self, n: int, limit: int) -> list[Header]:
+        """What was observed after `n`, oldest first, without the bodies."""
+        query = "SELECT n, topic, message_id, event_id, properties FROM message WHERE n > ? ORDER BY n LIMIT ?"
+        return [
+            Header(row[0], row[1], row[2], row[3], json.loads(row[4])) for row in self._db.execute(query, (n, limit))
+        ]
 
     def messages_of(self, event_id: str) -> list[Observed]:
         """Every kept message that carried the event, oldest first, on any topic."""

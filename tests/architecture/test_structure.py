@@ -21,6 +21,7 @@ PACKAGES = [
     "dashboard",
     "db",
     "domain",
+    "fuzzing",
     "lab",
     "scenarios",
     "settings",

@@ -1,0 +1,142 @@
+"""Values that software tends to take wrongly: texts, numbers, nestings, bytes."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from fuzzing.json_text import Members, Written
+
+LIMITS = (1, 3, 16, 32, 36, 64, 100, 255, 256, 512, 1000, 2000, 4096, 65_535, 65_536)
+"""Lengths at which something ends: columns, headers, buffers."""
+
+STRANGE = (
+    "",
+    " ",
+    "\x00",
+    "a\x00b",
+    "\ud800",
+    "\udc00\ud800",
+    "a\udfffb",
+    "\U0001f600",
+    "\U0010ffff",
+    "e\u0301",
+    "\u00e9",
+    "\u202eabc\u202c",
+    "\u2066x\u2069",
+    "\ufeff",
+    "\ufffe",
+    "\u2028",
+    "\x07\x1b[31m",
+    "\x7f",
+    "\r\nX-Injected: yes",
+    "\n",
+    "\t",
+    "'; DROP TABLE outbox_event; --",
+    '" OR 1=1',
+    "%00",
+    "%s%n",
+    "{0.__class__}",
+    "../../../../etc/passwd",
+    "<script>alert(1)</script>",
+    "NaN",
+    "Infinity",
+    "-0",
+    "null",
+    "true",
+    "1e309",
+    "١٢٣",
+    "１２３",
+    "1_000",
+    "+5",
+    " 5",
+    "0x10",
+    "US\u0044\u0000",
+    "usd",
+    "XXX",
+    "2026-02-30T25:61:61",
+    "ﷺ" * 30,
+    "Z͑ͫ̓a",
+)
+
+NUMBERS = (
+    *("NaN", "Infinity", "-Infinity", "-0", "0", "-1", "0.0", "-0.0", "1e400", "-1e400", "1e-400", "1E+2", "5e-324"),
+    *("1e9999999999999", "1e-9999999999999", "1e9999999999999999999999", "0e99999999999999999999"),
+    *("9007199254740993", "2147483648", "-2147483649", "9223372036854775807", "9223372036854775808"),
+    *("-9223372036854775809", "999999999999999", "1000000000000000", "0.0000000000000000000001", "120.505"),
+    *("01", "+1", ".5", "5.", "1_000", "0x10", "1e", "--1", "1.7976931348623157e308", "100000000000000000000000.5"),
+    *("9" * 41, "9" * 400, "9" * 4301, "9" * 20_000, "0." + "3" * 5000, "1." + "0" * 100),
+)
+
+DEPTHS = (1, 2, 10, 50, 99, 100, 101, 200, 500, 900, 950, 980, 984, 988, 990, 992, 995, 1000, 1500, 2000)
+
+
+def text(random: Random) -> str:
+    """A strange text, or one as long as a limit, one shorter or one longer."""
+    if random.random() < 0.6:
+        return random.choice(STRANGE)
+    length = random.choice(LIMITS) + random.choice((-1, 0, 1))
+    return random.choice(("a", "é", "\U0001f600", "\x00", "7")) * length
+
+
+def number(random: Random) -> Written:
+    return Written(random.choice(NUMBERS))
+
+
+def nesting(random: Random) -> Written:
+    """Arrays or objects in one another, 1 to 2,000 deep; seldom one that does not end."""
+    depth = random.choice(DEPTHS)
+    if random.random() < 0.5:
+        return Written("[" * depth + "]" * (depth if random.random() < 0.95 else depth - 1))
+    return Written('{"a":' * depth + "1" + "}" * depth)
+
+
+def value(random: Random) -> Any:
+    """Any JSON value that its place does not expect."""
+    kind = random.randrange(10)
+    if kind < 4:
+        return text(random)
+    if kind < 7:
+        return number(random)
+    if kind == 7:
+        return nesting(random)
+    if kind == 8:
+        return random.choice((None, True, False, [], {}, [None], [[]], ["a", 1], {"a": {"b": None}}, Members()))
+    return Members([("a", 1), ("a", text(random)), ("", None)])
+
+
+def traceparent(random: Random) -> str:
+    """A W3C trace context, whole or damaged."""
+    whole = f"00-{random.getrandbits(128):032x}-{random.getrandbits(64):016x}-01"
+    choices = (whole, whole.upper(), whole + "-extra", whole[:-1], "ff" + whole[2:], "00-" + "0" * 32 + "-" + "0" * 16)
+    return random.choice((*choices, whole * 20, "a" * 64, "a" * 65, "a" * 100, text(random)))
+
+
+def text_for_client(random: Random) -> str:
+    """A text that the broker's client can send at all: whole characters."""
+    return text(random).encode("utf-8", "replace").decode("utf-8")
+
+
+def garbage(random: Random) -> bytes:
+    """Bytes that are no JSON object."""
+    choices = (
+        b"",
+        b"null",
+        b"0",
+        b"[]",
+        b"{}",
+        b'""',
+        b"true",
+        b"{",
+        b"\x00" * 8,
+        b"\xff\xfe{\x00}\x00",
+        b"\xef\xbb\xbf{}",
+        b"\xc0\x80",
+        b"\xf8\x88\x80\x80\x80",
+        b'{"a":',
+        b"[" * 100_000,
+        b" " * 10_000,
+        b"<xml/>",
+        b"\x1f\x8b\x08\x00\x00\x00\x00\x00",
+    )
+    return random.choice(choices) if random.random() < 0.6 else random.randbytes(random.randrange(1, 400))

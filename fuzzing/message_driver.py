@@ -1,0 +1,62 @@
+"""Publishes messages on the topics of commands, of events and of events sent again."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pulsar
+
+from connectors.broker import Broker
+from fuzzing.inputs import COMMISSION, Message
+from fuzzing.outcomes import Declined, Published
+from settings import Settings
+
+DECLINES = (pulsar.Result.MessageTooBig, pulsar.Result.InvalidMessage)
+
+
+class MessageDriver:
+    """`done(message, outcome)` is called once for each message, from the client's thread."""
+
+    def __init__(
+        self, settings: Settings, commission: Callable[[], str], done: Callable[[Message, Published | Declined], None]
+    ) -> None:
+        topics = settings.topics
+        self._topics = {"commands": topics.commands, "events": topics.events, "retry": topics.retry}
+        self._commission = commission
+        self._done = done
+        self._client = Broker(settings).client()
+        self._producers: dict[str, Any] = {
+            name: self._client.create_producer(
+                topic, batching_enabled=False, send_timeout_millis=0, block_if_queue_full=True, max_pending_messages=500
+            )
+            for name, topic in self._topics.items()
+        }
+
+    def close(self) -> None:
+        # A broker that is gone keeps `close` waiting; what it still holds is not awaited.
+        closing = threading.Thread(target=self._close, daemon=True)
+        closing.start()
+        closing.join(5)
+
+    def _close(self) -> None:
+        with contextlib.suppress(pulsar.PulsarException):
+            self._client.close()
+
+    def send(self, message: Message) -> None:
+        value = message.value.replace(COMMISSION.encode(), self._commission().encode())
+
+        def answered(result: Any, message_id: Any) -> None:
+            if result == pulsar.Result.Ok:
+                self._done(message, Published(self._topics[message.topic], str(message_id)))
+            else:
+                self._done(message, Declined(str(result)))
+
+        try:
+            self._producers[message.topic].send_async(
+                value, answered, partition_key=message.key, properties=dict(message.properties)
+            )
+        except (pulsar.PulsarException, TypeError, ValueError) as error:
+            self._done(message, Declined(str(error)))
