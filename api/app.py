@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
@@ -22,10 +21,10 @@ from api.telling import Telling
 from application import Application
 from db import queries
 from db.migrate import newest, revision
+from domain import contract
 from domain.commands import ApproveCommission, CalculateCommission, Command
 from stacks.metrics import exposition
 
-_TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 REFUSALS = problems.documented(400, 401, 403, 409, 413, 415, 422, 429, 503)
 
 
@@ -83,9 +82,11 @@ def create_app(application: Application) -> FastAPI:
         return await send(ApproveCommission(body.commissionId, correlation, _trace(trace)))
 
     @app.get(
-        "/commissions/by-conversion/{id}", responses=problems.documented(401, 404, 422, 429, 503), tags=["queries"]
+        "/commissions/by-conversion/{id:path}", responses=problems.documented(401, 404, 422, 429, 503), tags=["queries"]
     )
-    def by_conversion(id: Annotated[str, Path(min_length=1, max_length=64, pattern=ID_PATTERN)]) -> CommissionAnswer:
+    def by_conversion(
+        id: Annotated[str, Path(min_length=1, max_length=contract.IDENTIFIER_LENGTH, pattern=ID_PATTERN)],
+    ) -> CommissionAnswer:
         """The commission of a conversion, read straight from the database."""
         with application.reading() as connection:
             row = queries.commission_by_conversion(connection, id)
@@ -124,7 +125,7 @@ Correlation = Annotated[
     Header(
         alias="X-Correlation-Id",
         min_length=1,
-        max_length=64,
+        max_length=contract.IDENTIFIER_LENGTH,
         pattern=ID_PATTERN,
         description="Groups the events of several requests; made up when absent.",
     ),
@@ -133,7 +134,7 @@ Correlation = Annotated[
 
 def _trace(value: str | None) -> str | None:
     # W3C: a malformed traceparent is ignored, the request is not refused for it.
-    return value if value and _TRACEPARENT.fullmatch(value) else None
+    return value if value and contract.is_traceparent(value) else None
 
 
 def _body(model: type[BaseModel]) -> Any:

@@ -9,13 +9,17 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from db.queries import CommissionRow
+from domain import contract
 from domain.commands import CommissionResult
+from domain.money import MAX_AMOUNT
 
-ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:@/+-]*$"
-Identifier = Annotated[str, Field(min_length=1, max_length=64, pattern=ID_PATTERN)]
+ID_PATTERN = f"^{contract.IDENTIFIER_PATTERN}$"
+Identifier = Annotated[str, Field(min_length=1, max_length=contract.IDENTIFIER_LENGTH, pattern=ID_PATTERN)]
 
 
 def _amount(value: Any) -> Any:
+    if isinstance(value, contract.UnusableNumber):
+        raise ValueError(f"must be a number from 0 to {MAX_AMOUNT}, not {value.literal}")
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise ValueError("must be a number, or a text that holds one")
     if isinstance(value, str) and len(value) > 40:
@@ -29,7 +33,7 @@ Amount = Annotated[
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "number", "exclusiveMinimum": 0, "maximum": 999999999999999},
+                {"type": "number", "exclusiveMinimum": 0, "maximum": int(MAX_AMOUNT)},
                 {"type": "string", "pattern": r"^(?!0+(\.0+)?$)[0-9]{1,15}(\.[0-9]{1,4})?$"},
             ],
             "description": "Positive, at most 15 integer digits and as many decimals as the currency has.",

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from db.errors import DatabaseUnavailable
-from domain.errors import ConcurrentChange, DuplicateConversion, InvalidField, Refusal, UnknownCommission
+from domain.errors import ConcurrentChange, DuplicateConversion, InvalidField, Refusal, TooLarge, UnknownCommission
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +82,8 @@ def install(app: FastAPI) -> None:
                 return response(409, str(error), commissionId=error.commission_id)
             case UnknownCommission():
                 return response(404, str(error))
+            case TooLarge():
+                return response(413, str(error))
             case ConcurrentChange():
                 return response(409, str(error))
             case _:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal, assert_never
 
+from domain import contract
 from domain.outbox import OutboxRecord
 
 TABLE = "outbox_event"
@@ -21,8 +21,6 @@ SERVER_NAME = "alpes-mysql"
 
 Reason = Literal["not_an_envelope", "another_table", "bad_row"]
 _EPOCH = datetime(1970, 1, 1)
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_NEEDED = ("seq", "id", "aggregate_type", "aggregate_id", "aggregate_version", "type", "version", "payload")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +41,26 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
+class EventReference:
+    """The event that an envelope names, though its row breaks the contract."""
+
+    id: str
+    correlation_id: str | None
+    aggregate_id: str | None
+    seq: int | None
+    op: Literal["c", "r"]
+
+
+NamedEvent = OutboxRecord | EventReference
+"""Whatever has an event's `id` and `correlation_id`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Unreadable:
     reason: Reason
     detail: str
+    event: EventReference | None = None
+    """The event it names, where it names one."""
 
 
 Decoded = Inserted | Skipped | Unreadable
@@ -55,6 +70,7 @@ def encode(record: OutboxRecord, now_ms: int) -> tuple[str, bytes]:
     """The message key (Base64 of the JSON key, as the Debezium source writes it) and the envelope.
 
     `source` names the relay and the row's `seq` where Debezium names the binlog file and position.
+    Raises TypeError, ValueError or AttributeError for a record with values that no JSON text holds.
     """
     key = base64.b64encode(_compact({"aggregate_id": record.aggregate_id})).decode("ascii")
     envelope = {
@@ -101,30 +117,31 @@ def decode(value: bytes) -> Decoded:
     if not value or value == b"null":
         return Skipped("tombstone")
     try:
-        envelope = json.loads(value)
-    except (ValueError, RecursionError) as error:
-        return Unreadable("not_an_envelope", f"not JSON: {error}"[:500])
+        envelope = contract.read_envelope(value)
+    except contract.ContractError as error:
+        return Unreadable("not_an_envelope", str(error)[:500])
     if not isinstance(envelope, dict) or not isinstance(envelope.get("source"), dict) or "op" not in envelope:
         return Unreadable("not_an_envelope", "no `op` and `source`, which every Debezium envelope has")
     if envelope["source"].get("table") != TABLE:
-        return Unreadable("another_table", f"of table {envelope['source'].get('table')!r:.100}, not {TABLE}")
+        return Unreadable("another_table", f"of table {envelope['source'].get('table')!a:.100}, not {TABLE}")
     match envelope["op"]:
         case "c" | "r" as op:
             return _inserted(envelope, op)
         case "u" | "d" | "t" as op:
             return Skipped(op)
         case other:
-            return Unreadable("not_an_envelope", f"unknown op {other!r:.100}")
+            return Unreadable("not_an_envelope", f"unknown op {other!a:.100}")
 
 
 def decode_key(key: str) -> str | None:
     """The aggregate id that a message key names; None for a key of another form."""
     try:
-        decoded = json.loads(base64.b64decode(key, validate=True))
-    except (ValueError, RecursionError):
+        decoded = contract.read_envelope(base64.b64decode(key, validate=True))
+        aggregate_id = decoded.get("aggregate_id") if isinstance(decoded, dict) else None
+        contract.check_column("aggregate_id", aggregate_id)
+    except ValueError:
         return None
-    found = decoded.get("aggregate_id") if isinstance(decoded, dict) else None
-    return found if isinstance(found, str) else None
+    return str(aggregate_id)
 
 
 def describe(decoded: Decoded) -> str:
@@ -144,43 +161,55 @@ def _inserted(envelope: dict[str, Any], op: Literal["c", "r"]) -> Decoded:
     after = envelope.get("after")
     if not isinstance(after, dict):
         return Unreadable("bad_row", f"op {op} without `after`")
-    missing = [name for name in (*_NEEDED, "correlation_id", "occurred_at") if after.get(name) is None]
-    if missing:
-        return Unreadable("bad_row", f"`after` lacks {', '.join(missing)}")
     try:
-        record = OutboxRecord(
-            seq=_integer(after, "seq", most=2**63 - 1),
-            id=_text(after, "id", longest=36),
-            aggregate_type=_text(after, "aggregate_type"),
-            aggregate_id=_text(after, "aggregate_id", longest=36),
-            aggregate_version=_integer(after, "aggregate_version"),
-            type=_text(after, "type"),
-            version=_integer(after, "version"),
-            payload=_text(after, "payload", longest=1_000_000),
-            correlation_id=_text(after, "correlation_id"),
-            traceparent=_text(after, "traceparent") if after.get("traceparent") is not None else None,
-            occurred_at=_EPOCH + timedelta(microseconds=_integer(after, "occurred_at", most=2**63 - 1)),
-        )
-        captured_us = _integer(envelope, "ts_ms", most=2**53) * 1000
-    except (TypeError, OverflowError) as error:
-        return Unreadable("bad_row", str(error))
+        captured_us = _integer(envelope, "ts_ms", 2**53) * 1000
+        record = _record(after)
+    except contract.ContractError as error:
+        return Unreadable("bad_row", str(error)[:500], _reference(after, op))
     return Inserted(record, op, captured_us)
 
 
-def _integer(row: dict[str, Any], name: str, most: int = 2**31 - 1) -> int:
+def _record(after: dict[str, Any]) -> OutboxRecord:
+    missing = [name for name in OutboxRecord.__slots__ if name != "traceparent" and after.get(name) is None]
+    if missing:
+        raise contract.ContractError(f"`after` lacks {', '.join(missing)}")
+    values: dict[str, Any] = {name: after.get(name) for name in OutboxRecord.__slots__}
+    contract.check_payload_text(values["payload"])
+    values["occurred_at"] = _instant(_integer(after, "occurred_at", 2**63 - 1))
+    for name, value in values.items():
+        if name != "payload" and not (name == "traceparent" and value is None):
+            contract.check_column(name, value)
+    return OutboxRecord(**values)
+
+
+def _reference(after: dict[str, Any], op: Literal["c", "r"]) -> EventReference | None:
+    """What the row names in spite of what is wrong with it; None without a usable event id."""
+
+    def usable(name: str) -> Any:
+        try:
+            contract.check_column(name, after.get(name))
+        except contract.ContractError:
+            return None
+        return after[name]
+
+    event_id = usable("id")
+    if event_id is None:
+        return None
+    return EventReference(event_id, usable("correlation_id"), usable("aggregate_id"), usable("seq"), op)
+
+
+def _integer(row: dict[str, Any], name: str, most: int) -> int:
     value = row.get(name)
     if type(value) is not int or not -most - 1 <= value <= most:
-        raise TypeError(f"{name} must be an integer of at most {most}, not {value!r:.60}")
+        raise contract.ContractError(f"{name} must be an integer of at most {most}, not {value!a:.60}")
     return value
 
 
-def _text(row: dict[str, Any], name: str, longest: int = 64) -> str:
-    value = row[name]
-    if not isinstance(value, str) or len(value) > longest:
-        raise TypeError(f"{name} must be a text of at most {longest} characters, not {value!r:.60}")
-    if not value.isascii() and _SURROGATE.search(value):
-        raise TypeError(f"{name} holds half a surrogate pair, which is no character: {value!a:.60}")
-    return value
+def _instant(microseconds: int) -> datetime:
+    try:
+        return _EPOCH + timedelta(microseconds=microseconds)
+    except OverflowError:
+        raise contract.ContractError("occurred_at must be a time of the years 1000 to 9999") from None
 
 
 def _microseconds(at: datetime) -> int:
@@ -192,7 +221,7 @@ def now_ms() -> int:
 
 
 def _compact(value: dict[str, Any]) -> bytes:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode("utf-8")
 
 
 def _own_version() -> str:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from db.fitting import check_row
 from db.tables import commission as table
 from domain.commission import Commission, Status
 from domain.errors import ConcurrentChange, DuplicateConversion
@@ -16,6 +17,7 @@ from domain.ports import Currencies
 # Built once: putting a statement together costs more than SQLite takes to run it.
 _INSERT = insert(table)
 _BY_ID = select(table).where(table.c.id == bindparam("commission_id"))
+_BY_CONVERSION = select(table).where(table.c.conversion_id == bindparam("conversion"))
 _UPDATE = update(table).where(table.c.id == bindparam("saved_id"), table.c.version == bindparam("read_version"))
 
 
@@ -27,13 +29,17 @@ class SqlCommissions:
         """Added or saved here: the unit of work takes their events from it."""
 
     def add(self, commission: Commission) -> None:
+        columns = _columns(commission)
+        check_row(table, columns)
         try:
-            self._connection.execute(_INSERT, _columns(commission))
+            self._connection.execute(_INSERT, columns)
         except IntegrityError as error:
-            existing = self._existing(commission.conversion_id)
+            existing = self._of_conversion(commission.conversion_id)
             if existing is None:
                 raise
-            raise DuplicateConversion(commission.conversion_id, existing) from error
+            raise DuplicateConversion(
+                commission.conversion_id, existing["id"], _differing(existing, columns)
+            ) from error
         self.seen.append(commission)
 
     def get(self, commission_id: str) -> Commission | None:
@@ -49,8 +55,8 @@ class SqlCommissions:
             raise ConcurrentChange(commission.id)
         self.seen.append(commission)
 
-    def _existing(self, conversion_id: str) -> str | None:
-        return self._connection.scalar(select(table.c.id).where(table.c.conversion_id == conversion_id))
+    def _of_conversion(self, conversion_id: str) -> RowMapping | None:
+        return self._connection.execute(_BY_CONVERSION, {"conversion": conversion_id}).mappings().first()
 
     def _commission(self, row: RowMapping) -> Commission:
         currency = self._currencies.get(row["currency"])
@@ -69,6 +75,19 @@ class SqlCommissions:
             created_at=row["created_at"],
             updated_at=row["updated_at"],
         )
+
+
+_FIELDS = {
+    "affiliate_id": "affiliateId",
+    "campaign_id": "campaignId",
+    "gross_amount": "grossAmount",
+    "currency": "currency",
+}
+"""Columns that a command gives, by the names of its fields."""
+
+
+def _differing(existing: RowMapping, columns: dict[str, object]) -> tuple[str, ...]:
+    return tuple(field for column, field in _FIELDS.items() if existing[column] != columns[column])
 
 
 def _money(amount: Decimal, currency: Currency) -> Money:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, insert
 from db import outbox
 from db.engine import discard
 from db.errors import translate, translated
+from db.fitting import check_outbox_row
 from db.repositories import SqlCommissions
 from db.tables import outbox_event
 from domain.ports import Currencies, NewId
@@ -65,12 +66,15 @@ class SqlUnitOfWork:
             raise unavailable from error
 
     def commit(self, correlation_id: str, traceparent: str | None) -> tuple[str, ...]:
+        """Raises InvalidField or TooLarge for an event that breaks the contract; nothing is then written."""
         assert self._connection is not None
         rows = [
             outbox.row(event, self._new_id(), correlation_id, traceparent)
             for commission in self.commissions.seen
             for event in commission.events
         ]
+        for row in rows:
+            check_outbox_row(outbox_event, row)
         self._reached("state_written")
         with translated():
             if rows:

@@ -16,6 +16,10 @@ class InvalidField(Refusal):
         self.reason = reason
 
 
+class TooLarge(Refusal):
+    """The event of a command would have more bytes than a message may have."""
+
+
 class UnknownCommission(Refusal):
     def __init__(self, reference: str) -> None:
         super().__init__(f"no commission {reference}")
@@ -25,10 +29,15 @@ class UnknownCommission(Refusal):
 class DuplicateConversion(Refusal):
     """The conversion has its commission already (MySQL says error 1062)."""
 
-    def __init__(self, conversion_id: str, commission_id: str) -> None:
-        super().__init__(f"conversion {conversion_id} already has commission {commission_id}")
+    def __init__(self, conversion_id: str, commission_id: str, differing: tuple[str, ...] = ()) -> None:
+        """`differing`: fields of this command that are not as the commission's; none for a command that came twice."""
+        sentence = f"conversion {conversion_id} already has commission {commission_id}"
+        if differing:
+            sentence += f", calculated with another {', '.join(differing)}; nothing was changed"
+        super().__init__(sentence)
         self.conversion_id = conversion_id
         self.commission_id = commission_id
+        self.differing = differing
 
 
 class ConcurrentChange(Refusal):

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
+from domain import contract
 from domain.commands import ApproveCommission, CalculateCommission, CommissionResult
 from domain.commission import Commission
 from domain.errors import ConcurrentChange, InvalidField, UnknownCommission
 from domain.money import Currency, parse_gross
 from domain.ports import Clock, Currencies, NewId, Rates, UnitOfWork
 
-MAX_ID_LENGTH = 64
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/+-]*")
 APPROVE_ATTEMPTS = 5
 
 
@@ -33,6 +31,7 @@ def calculate_commission(command: CalculateCommission, uow: UnitOfWork, around: 
     campaign_id = _identifier("campaignId", command.campaign_id)
     gross = parse_gross(command.gross_amount, _currency(command.currency, around.currencies))
     correlation_id = _correlation(command.correlation_id, around)
+    traceparent = _traceparent(command.traceparent)
     with uow:
         commission = Commission.calculate(
             commission_id=around.new_id(),
@@ -44,7 +43,7 @@ def calculate_commission(command: CalculateCommission, uow: UnitOfWork, around: 
             now=around.clock(),
         )
         uow.commissions.add(commission)
-        event_ids = uow.commit(correlation_id, command.traceparent)
+        event_ids = uow.commit(correlation_id, traceparent)
     return _result(commission, event_ids)
 
 
@@ -52,9 +51,10 @@ def approve_commission(command: ApproveCommission, uow: UnitOfWork, around: Surr
     """Raises InvalidField, UnknownCommission, or ConcurrentChange when it lost the race every time it tried."""
     commission_id = _identifier("commissionId", command.commission_id)
     correlation_id = _correlation(command.correlation_id, around)
+    traceparent = _traceparent(command.traceparent)
     for _ in range(APPROVE_ATTEMPTS):
         try:
-            return _approve_once(commission_id, correlation_id, command.traceparent, uow, around)
+            return _approve_once(commission_id, correlation_id, traceparent, uow, around)
         except ConcurrentChange:
             # Whoever won has most likely approved it: reading again turns the conflict into `changed: false`.
             continue
@@ -90,12 +90,10 @@ def _result(commission: Commission, event_ids: tuple[str, ...]) -> CommissionRes
 
 
 def _identifier(field: str, value: str) -> str:
-    if not value:
-        raise InvalidField(field, "is required")
-    if len(value) > MAX_ID_LENGTH:
-        raise InvalidField(field, f"must have at most {MAX_ID_LENGTH} characters")
-    if not _ID.fullmatch(value):
-        raise InvalidField(field, "may hold letters, digits and . _ : @ / + - and starts with a letter or digit")
+    try:
+        contract.check_identifier(value)
+    except contract.ContractError as error:
+        raise InvalidField(field, str(error)) from None
     return value
 
 
@@ -108,3 +106,9 @@ def _currency(code: str, currencies: Currencies) -> Currency:
 
 def _correlation(value: str | None, around: Surroundings) -> str:
     return around.new_id() if value is None else _identifier("correlationId", value)
+
+
+def _traceparent(value: str | None) -> str | None:
+    if value is not None and not contract.is_traceparent(value):
+        raise InvalidField("traceparent", "must be a W3C traceparent such as 00-<32 hex digits>-<16 hex digits>-01")
+    return value

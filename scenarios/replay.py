@@ -12,11 +12,11 @@ import pulsar
 
 from connectors import envelope
 from connectors.broker import Broker, Publisher, Received, Subscription
+from connectors.envelope import NamedEvent
 from db import queries
 from db.engine import READ, connect
 from db.errors import translated
 from db.hops import Passed
-from domain.outbox import OutboxRecord
 from settings import Settings
 from workers.inbox import Inbox
 from workers.notifications import NotificationsWorker
@@ -112,7 +112,7 @@ class _Counting(Subscription):
 
 
 class _Replaying(NotificationsWorker):
-    def _bury(self, message: Received, record: OutboxRecord | None, dead: DeadLetter, attempts: int) -> None:
+    def _bury(self, message: Received, record: NamedEvent | None, dead: DeadLetter, attempts: int) -> None:
         """It was dead-lettered when it came the first time: a replay adds no second dead letter."""
         self._inlet.acknowledge([message])
 

@@ -22,6 +22,8 @@ SOURCE_NAME = "mysql-outbox-commissions"
 ROUTED_TOPIC_NAME = "outbox-events"
 RAW_TOPIC_NAME = "alpes-mysql.alpes.outbox_event"
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+RATE_DECIMALS = 6
+"""As many as the column of the rate keeps."""
 RATE = r"[1-9][0-9]{0,6}/(second|minute|hour)"
 HOST = r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[?[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]?"
 PINNED_NAR = "4.0.8"
@@ -212,6 +214,23 @@ class Settings(BaseSettings):
         if rate and not re.fullmatch(RATE, rate):
             raise ValueError("must be like 100/second or 20/minute")
         return rate
+
+    @field_validator("default_rate")
+    @classmethod
+    def _commission_rate(cls, rate: Decimal) -> Decimal:
+        if not (0 <= rate <= 1 and rate == round(rate, RATE_DECIMALS)):
+            raise ValueError(f"must be from 0 to 1 with at most {RATE_DECIMALS} decimals; 0.10 is ten per cent")
+        return rate
+
+    @field_validator("campaign_rates")
+    @classmethod
+    def _commission_rates(cls, rates: dict[str, Decimal]) -> dict[str, Decimal]:
+        for campaign, rate in rates.items():
+            try:
+                cls._commission_rate(rate)
+            except ValueError as error:
+                raise ValueError(f"the rate of campaign {campaign}, {rate}, {error}") from None
+        return rates
 
     @model_validator(mode="after")
     def _tls_in_urls(self) -> Self:

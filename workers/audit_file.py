@@ -39,7 +39,7 @@ def line(row: NotificationRow) -> bytes:
             },
             ensure_ascii=False,
             separators=(",", ":"),
-        ).encode("utf-8")
+        ).encode("utf-8", "backslashreplace")  # half a surrogate pair becomes its JSON escape and stops nothing
         + b"\n"
     )
 

@@ -6,12 +6,9 @@ approval changes nothing; both are acknowledged. What can never succeed goes to 
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import threading
-from decimal import Decimal
-from typing import Any
 
 import pulsar
 
@@ -19,67 +16,16 @@ from application import Application
 from connectors.broker import Broker, BrokerUnavailable, Publisher, Received, Subscription
 from db.engine import connect
 from db.errors import DatabaseUnavailable
-from domain.commands import ApproveCommission, CalculateCommission, Command
 from domain.errors import DuplicateConversion, Refusal
 from settings import Settings
+from workers.command_message import Malformed as Malformed
+from workers.command_message import parse as parse
 from workers.heartbeat import Heartbeat
 from workers.inbox import Inbox
 from workers.outcome import Ack, DeadLetter, Outcome, Retry
 from workers.process import run
 
 log = logging.getLogger(__name__)
-
-_FIELDS = {
-    "calculate": ("conversionId", "affiliateId", "campaignId", "grossAmount", "currency"),
-    "approve": ("commissionId",),
-}
-_OPTIONAL = ("correlationId", "traceparent")
-
-
-class Malformed(ValueError):
-    """The message is not a command; `str(error)` says why."""
-
-
-def parse(value: bytes) -> Command:
-    """The command of a message, contract docs/contracts/commands.schema.json. Raises Malformed."""
-    try:
-        body = json.loads(value, parse_float=Decimal, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise Malformed(f"not JSON: {error}") from None
-    if not isinstance(body, dict) or not isinstance(body.get("command"), str) or body["command"] not in _FIELDS:
-        raise Malformed('needs "command": "calculate" or "approve"')
-    needed = _FIELDS[body["command"]]
-    unknown = set(body) - {"command", *needed, *_OPTIONAL}
-    if unknown:
-        raise Malformed(f"unknown fields: {', '.join(sorted(unknown))}")
-    for name in (*needed, *_OPTIONAL):
-        _typed(name, body, name in needed)
-    shared = {"correlation_id": body.get("correlationId"), "traceparent": body.get("traceparent")}
-    if body["command"] == "approve":
-        return ApproveCommission(body["commissionId"], **shared)
-    return CalculateCommission(
-        conversion_id=body["conversionId"],
-        affiliate_id=body["affiliateId"],
-        campaign_id=body["campaignId"],
-        gross_amount=body["grossAmount"],
-        currency=body["currency"],
-        **shared,
-    )
-
-
-def _typed(name: str, body: dict[str, Any], needed: bool) -> None:
-    value = body.get(name)
-    if value is None:
-        if needed:
-            raise Malformed(f"{name} is required")
-        return
-    kinds = (str, int, Decimal) if name == "grossAmount" else (str,)
-    if not isinstance(value, kinds) or isinstance(value, bool):
-        raise Malformed(f"{name} has the wrong type")
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
 
 
 def handle(application: Application, message: Received) -> Outcome:
@@ -88,6 +34,8 @@ def handle(application: Application, message: Received) -> Outcome:
     except Malformed as error:
         return DeadLetter("malformed_command", str(error))
     except DuplicateConversion as error:
+        if error.differing:
+            return DeadLetter("refused", str(error))  # no redelivery: another command for the same conversion
         log.info("came again, changes nothing: %s", error)
         return Ack("duplicate")
     except Refusal as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,9 +11,11 @@ from sqlalchemy import Connection, Engine, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from connectors.broker import Received
+from connectors.envelope import NamedEvent
 from db.engine import discard
 from db.errors import translated
 from db.tables import dead_letter, notification, processed_message
+from domain import contract
 from domain.outbox import OutboxRecord
 from telemetry.metrics import METRICS
 
@@ -79,7 +80,7 @@ class Inbox:
                 METRICS.count("deliveries", (outcome,), number)
         return set(new)
 
-    def bury(self, message: Received, record: OutboxRecord | None, reason: str, detail: str, attempts: int) -> None:
+    def bury(self, message: Received, record: NamedEvent | None, reason: str, detail: str, attempts: int) -> None:
         """Record a dead letter, once, with its inbox row."""
         with self._transaction() as connection:
             known = connection.scalar(
@@ -141,14 +142,14 @@ class Inbox:
             "commission_id": record.aggregate_id,
             "aggregate_version": record.aggregate_version,
             "type": record.type,
-            "payload": json.loads(record.payload),
+            "payload": contract.read_payload(record.payload),
             "correlation_id": record.correlation_id,
             "consumer": self._consumer,
             "occurred_at": record.occurred_at,
             "notified_at": _now(),
         }
 
-    def _processed(self, message: Received, outcome: str, record: OutboxRecord | None) -> dict[str, object]:
+    def _processed(self, message: Received, outcome: str, record: NamedEvent | None) -> dict[str, object]:
         return {
             "event_id": record.id if record else None,
             "topic": message.topic,
@@ -167,7 +168,7 @@ def requeued(engine: Engine, seq: int) -> None:
         connection.execute(update(dead_letter).where(dead_letter.c.seq == seq).values(requeued_at=_now()))
 
 
-def _dead(message: Received, record: OutboxRecord | None, reason: str, detail: str, attempts: int) -> dict[str, object]:
+def _dead(message: Received, record: NamedEvent | None, reason: str, detail: str, attempts: int) -> dict[str, object]:
     return {
         "topic": message.topic,
         "message_id": message.message_id,

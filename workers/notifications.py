@@ -6,7 +6,6 @@ its key held (later events of that commission wait), and after `ATTEMPTS` it is 
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import threading
@@ -22,10 +21,11 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from application import crash_points
 from connectors import envelope
 from connectors.broker import Broker, BrokerUnavailable, Publisher, Received, Subscription
-from connectors.envelope import Inserted, Skipped, Unreadable
+from connectors.envelope import Inserted, NamedEvent, Skipped, Unreadable
 from db.engine import connect
 from db.errors import DatabaseUnavailable
 from db.hops import HopRecorder, Passed
+from domain import contract
 from domain.outbox import KNOWN_EVENTS, OutboxRecord
 from settings import Settings
 from workers.heartbeat import Heartbeat
@@ -264,7 +264,7 @@ class NotificationsWorker:
             if not held.waiting:
                 del self._held[key]
 
-    def _bury(self, message: Received, record: OutboxRecord | None, dead: DeadLetter, attempts: int) -> None:
+    def _bury(self, message: Received, record: NamedEvent | None, dead: DeadLetter, attempts: int) -> None:
         """To the dead-letter topic, then its row, then acknowledged: killed between, it is buried again, never lost."""
         properties = {
             **message.properties,
@@ -300,22 +300,29 @@ def read(message: Received) -> Effect | Ack | DeadLetter:
             assert_never(other)
 
 
-def _record(message: Received) -> OutboxRecord | None:
-    """The outbox row that a message tells of, whether its event is understood or not: its dead letter names it."""
-    decoded = envelope.decode(message.value)
-    return decoded.record if isinstance(decoded, Inserted) else None
+def _record(message: Received) -> NamedEvent | None:
+    """The event that a message tells of, whether it is understood or not: its dead letter names it."""
+    match envelope.decode(message.value):
+        case Inserted(record=record):
+            return record
+        case Unreadable(event=event):
+            return event
+        case Skipped():
+            return None
+        case other:
+            assert_never(other)
 
 
 def _unknown(record: OutboxRecord) -> DeadLetter | None:
     version = KNOWN_EVENTS.get(record.type)
     if version is None:
-        return DeadLetter("unknown_event", f"no event {record.type!r} is known")
+        return DeadLetter("unknown_event", f"no event {record.type!a} is known")
     if version != record.version:
         return DeadLetter("unknown_version", f"{record.type} version {record.version}; understood is {version}")
     try:
-        payload = json.loads(record.payload)
-    except (ValueError, RecursionError) as error:
-        return DeadLetter("bad_payload", f"the payload is not JSON: {error}")
+        payload = contract.read_payload(record.payload)
+    except contract.ContractError as error:
+        return DeadLetter("bad_payload", f"the payload breaks the contract: {error}")
     if not isinstance(payload, dict) or payload.get("commissionId") != record.aggregate_id:
         return DeadLetter("bad_payload", "the payload is not an object that names its commission")
     return None

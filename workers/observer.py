@@ -41,6 +41,10 @@ def observe(message: Received, topics: Topics) -> Observed:
                 event_id, aggregate_id, seq = record.id, record.aggregate_id, record.seq
                 correlation_id, op, captured_us = record.correlation_id, decoded.op, decoded.captured_us
                 digest, version = contents.of_record(record).digest(), record.version
+            case Unreadable(event=event) if event is not None:
+                # It was published, whatever its consumer makes of it.
+                event_id, aggregate_id, seq = event.id, event.aggregate_id, event.seq
+                correlation_id, op = event.correlation_id or "", event.op if event.seq is not None else None
             case Skipped() | Unreadable():
                 aggregate_id = envelope.decode_key(message.key or "")
     return Observed(

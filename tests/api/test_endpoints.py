@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from fastapi.testclient import TestClient
+from hypothesis import strategies as st
 
 from api.app import create_app
 from application import Application
@@ -72,7 +74,70 @@ def test_the_same_conversion_again_is_a_conflict_that_names_the_commission(
     first = http.post(CALCULATE, json=GOOD).json()["commissionId"]
     refused = http.post(CALCULATE, json=GOOD)
     assert (refused.status_code, refused.json()["commissionId"]) == (409, first)
+    assert "another" not in refused.json()["detail"]
     assert rows(application) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"grossAmount": 999}, {"affiliateId": "aff-2", "currency": "EUR"}, {"campaignId": "cmp-2"}],
+    ids=lambda changes: ", ".join(changes),
+)
+def test_a_conversion_repeated_with_another_body_is_told_what_differs(
+    http: TestClient, application: Application, changes: dict[str, Any]
+) -> None:
+    http.post(CALCULATE, json=GOOD)
+    refused = http.post(CALCULATE, json={**GOOD, **changes})
+    assert refused.status_code == 409
+    assert f"another {', '.join(changes)};" in refused.json()["detail"]
+    assert rows(application) == (1, 1)
+
+
+@pytest.mark.parametrize("written", ["or/der", "or%2Fder", "a//b/", "a%2F%2Fb%2F"])
+def test_an_id_with_slashes_can_be_read_again(http: TestClient, written: str) -> None:
+    conversion = written.replace("%2F", "/")
+    assert http.post(CALCULATE, json={**GOOD, "conversionId": conversion}).status_code == 201
+    found = http.get(f"/commissions/by-conversion/{written}")
+    assert (found.status_code, found.json().get("conversionId")) == (200, conversion)
+
+
+@pytest.mark.parametrize(
+    "literal", ["1e9999999999999999999", "-1e9999999999999999999", "1e-9999999999999999999", "1" * 10_000, "1e400"]
+)
+def test_a_number_that_nothing_holds_is_refused_by_the_name_of_its_field(
+    http: TestClient, application: Application, literal: str
+) -> None:
+    for field in GOOD:
+        body = json.dumps({**GOOD, field: "@"}).replace('"@"', literal)
+        refused = http.post(CALCULATE, content=body, headers={"Content-Type": "application/json"})
+        assert (refused.status_code, [error["field"] for error in refused.json()["errors"]]) == (422, [field])
+    assert rows(application) == (0, 0)
+
+
+numbers = st.builds(
+    "{}{}e{}".format, st.sampled_from(["", "-"]), st.integers(0, 10**60), st.integers(-(10**25), 10**25)
+)
+literals = st.recursive(
+    st.sampled_from(["null", "true", "false"]) | st.text(st.characters(), max_size=70).map(json.dumps) | numbers,
+    lambda inner: st.lists(inner, max_size=3).map(lambda found: f"[{','.join(found)}]"),
+    max_leaves=4,
+)
+
+
+@hypothesis.settings(
+    max_examples=150, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture], deadline=None
+)
+@hypothesis.given(
+    st.dictionaries(
+        st.sampled_from([*GOOD, "commissionId"]) | st.text(st.characters(), max_size=5), literals, max_size=7
+    ),
+    st.sampled_from([CALCULATE, "/commissions/approve"]),
+)
+def test_no_body_is_more_than_the_api_can_answer(http: TestClient, body: dict[str, str], path: str) -> None:
+    content = "{" + ",".join(f"{json.dumps(name)}:{value}" for name, value in body.items()) + "}"
+    answer = http.post(path, content=content, headers={"Content-Type": "application/json"})
+    assert answer.status_code < 500, answer.text
+    json.loads(answer.content)
 
 
 BAD_FIELDS: list[tuple[dict[str, Any], str]] = [

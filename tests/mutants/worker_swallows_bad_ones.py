@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from connectors.broker import Received
-from domain.outbox import OutboxRecord
+from connectors.envelope import NamedEvent
 from workers import notifications
 from workers.outcome import DeadLetter
 from workers.process import run
 
 
 class Swallowing(notifications.NotificationsWorker):
-    def _bury(self, message: Received, record: OutboxRecord | None, dead: DeadLetter, attempts: int) -> None:
+    def _bury(self, message: Received, record: NamedEvent | None, dead: DeadLetter, attempts: int) -> None:
         self._inlet.acknowledge([message])
 
 

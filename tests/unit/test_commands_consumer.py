@@ -16,7 +16,8 @@ from domain.commands import ApproveCommission, CalculateCommission, Command
 from domain.errors import DuplicateConversion, UnknownCommission
 from settings.model import REPOSITORY
 from tests.builders import delivery
-from workers.commands import Malformed, handle, parse
+from workers.command_message import Malformed, parse
+from workers.commands import handle
 from workers.outcome import Ack, DeadLetter, Retry
 
 CALCULATE = {
@@ -27,6 +28,11 @@ CALCULATE = {
     "grossAmount": 120.5,
     "currency": "USD",
 }
+
+
+REPEATED = DeadLetter(
+    "refused", "conversion c-1 already has commission x, calculated with another grossAmount; nothing was changed"
+)
 
 
 class Answering:
@@ -74,6 +80,15 @@ def test_an_approval_needs_only_its_commission() -> None:
         encoded(correlationId=5),
         encoded().replace(b"120.5", b"NaN"),
         b"[" * 100_000,
+        encoded().replace(b"120.5", b"1e9999999999999999999"),
+        encoded().replace(b"120.5", b"1" * 5000),
+        encoded(traceparent="a" * 100),
+        encoded(traceparent="\ud800"),
+        encoded(traceparent="00-trace"),
+        encoded(conversionId="\ud800"),
+        encoded(**{"\ud800": 1}),
+        json.dumps(CALCULATE).encode("utf-16"),
+        b'{"command":"approve","commissionId":"x","commissionId":"y"}',
     ],
 )
 def test_what_is_no_command_is_malformed(value: bytes) -> None:
@@ -86,6 +101,7 @@ def test_what_is_no_command_is_malformed(value: bytes) -> None:
     [
         (None, Ack("applied")),
         (DuplicateConversion("c-1", "x"), Ack("duplicate")),
+        (DuplicateConversion("c-1", "x", ("grossAmount",)), REPEATED),
         (UnknownCommission("x"), DeadLetter("refused", "no commission x")),
         (DatabaseUnavailable("away"), Retry("away")),
     ],
@@ -107,6 +123,9 @@ def test_the_contract_accepts_what_is_parsed_and_refuses_what_is_not() -> None:
     schema = json.loads(path.read_text())
     jsonschema.validate(CALCULATE, schema)
     jsonschema.validate({"command": "approve", "commissionId": "x"}, schema)
-    for wrong in ({"command": "approve"}, {**CALCULATE, "extra": 1}, {**CALCULATE, "grossAmount": True}):
+    wrong_traces = [{**CALCULATE, "traceparent": trace} for trace in ("a" * 100, "00-trace", "")]
+    for wrong in (
+        {"command": "approve"}, {**CALCULATE, "extra": 1}, {**CALCULATE, "grossAmount": True}, *wrong_traces
+    ):  # fmt: skip
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(wrong, schema)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from domain import handlers
+from domain import contract, handlers
 from domain.commands import ApproveCommission, CalculateCommission, Command
 from domain.commission import Commission
 from domain.errors import ConcurrentChange, DuplicateConversion, InvalidField, Refusal, UnknownCommission
@@ -16,7 +16,8 @@ from domain.mediator import Mediator
 from tests.fakes import MemoryCommissions, MemoryUnitOfWork, Store, surroundings
 
 CALCULATE = CalculateCommission("conv-1", "aff-1", "cmp-1", "120.50", "USD")
-LONGEST = "x" * handlers.MAX_ID_LENGTH
+TRACE = f"00-{'a' * 32}-{'b' * 16}-01"
+LONGEST = "x" * contract.IDENTIFIER_LENGTH
 
 
 class Recorded(MemoryUnitOfWork):
@@ -144,8 +145,8 @@ def test_each_command_has_a_unit_of_work_of_its_own(world: World) -> None:
 @pytest.mark.parametrize(
     "command_of",
     [
-        lambda commission: CalculateCommission("conv-2", "aff-1", "cmp-1", "1.00", "USD", "run-7", "00-trace"),
-        lambda commission: ApproveCommission(commission, "run-7", "00-trace"),
+        lambda commission: CalculateCommission("conv-2", "aff-1", "cmp-1", "1.00", "USD", "run-7", TRACE),
+        lambda commission: ApproveCommission(commission, "run-7", TRACE),
     ],
     ids=["calculate", "approve"],
 )
@@ -154,7 +155,7 @@ def test_correlation_id_and_trace_go_into_the_outbox_with_the_events(
 ) -> None:
     first = world.mediator.send(CALCULATE)
     world.mediator.send(command_of(first.commission_id))
-    assert world.commits[1] == ("run-7", "00-trace")
+    assert world.commits[1] == ("run-7", TRACE)
 
 
 def test_a_correlation_id_is_made_up_where_none_is_given(world: World) -> None:

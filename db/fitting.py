@@ -1,0 +1,74 @@
+"""Rows that fit their table on both databases: SQLite would store what MySQL refuses or rounds.
+
+The last guard: a command is checked by the domain long before, and with a better sentence.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Integer, String, Table
+
+from db.tables import Exact
+from domain import contract
+from domain.errors import InvalidField, TooLarge
+
+
+def check_row(table: Table, row: Mapping[str, Any]) -> None:
+    """Compare a row with the types of its table's columns. Raises InvalidField naming the column."""
+    for column in table.columns:
+        value = row.get(column.name)
+        if value is None:
+            if column.name in row and not column.nullable:
+                raise InvalidField(column.name, "is required")
+            continue
+        reason = _misfit(column, value)
+        if reason is not None:
+            raise InvalidField(column.name, reason)
+
+
+def check_outbox_row(table: Table, row: Mapping[str, Any]) -> None:
+    """An outbox row without its `seq`, its payload a dict. Raises InvalidField naming the column, or TooLarge."""
+    check_row(table, row)
+    for name, value in row.items():
+        if name != "payload" and not (name == "traceparent" and value is None):
+            try:
+                contract.check_column(name, value)
+            except contract.ContractError as error:
+                raise InvalidField(name, str(error)) from None
+    payload = json.dumps(row["payload"], ensure_ascii=False)
+    if problem := contract.payload_size_problem(payload):
+        raise TooLarge(problem)
+    try:
+        contract.read_payload(payload)
+    except contract.ContractError as error:
+        raise InvalidField("payload", str(error)) from None
+
+
+def _misfit(column: Column[Any], value: Any) -> str | None:
+    kind = column.type
+    if isinstance(kind, Exact):
+        return _number_misfit(kind, value)
+    if isinstance(kind, String) and kind.length is not None:
+        fits = isinstance(value, str) and len(value) <= kind.length
+        return None if fits else f"must be a text of at most {kind.length} characters"
+    if isinstance(kind, Integer):
+        most = 2**63 - 1 if isinstance(kind, BigInteger) else 2**31 - 1
+        fits = type(value) is int and -most - 1 <= value <= most
+        return None if fits else f"must be an integer of at most {most}"
+    return None
+
+
+def _number_misfit(kind: Exact, value: Any) -> str | None:
+    exponent = value.as_tuple().exponent if isinstance(value, Decimal) else None
+    if not isinstance(exponent, int):  # NaN and infinity have a letter there
+        return "must be a finite decimal number"
+    fits = abs(value) < 10 ** (kind.precision - kind.scale) and value == round(value, kind.scale)
+    return (
+        None
+        if fits
+        else f"must have at most {kind.precision - kind.scale} digits before and {kind.scale} after the point"
+    )
