@@ -1,63 +1,134 @@
-"""The database's failures in words a user can act on."""
+"""The database's failures: what kind each is, by its number, and a sentence a user can act on."""
 
 from __future__ import annotations
 
+import sqlite3
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+import pymysql
+from sqlalchemy.exc import DBAPIError, InternalError, OperationalError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from db import error_codes
+from db.error_codes import Kind
+
+_ANOTHER_HOST = {62, 64}
+"""OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH."""
 
 
 class DatabaseUnavailable(Exception):
-    """The database cannot be reached or cannot write now; the transaction was not acknowledged."""
+    """The database cannot be reached or cannot write now; the transaction was not acknowledged.
+
+    `kind` is never DATA. With UNKNOWN the values may be to blame: whoever tries again must give up some time.
+    """
+
+    def __init__(self, message: str, kind: Kind = Kind.UNAVAILABLE) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
-def translate(error: BaseException) -> DatabaseUnavailable | None:
-    """What to tell of a connection, lock or disk failure; None for any other error."""
+class UnstorableData(Exception):
+    """The database will never take these values; nothing was written."""
+
+
+def translate(error: BaseException) -> DatabaseUnavailable | UnstorableData | None:
+    """What to raise in place of an error of the database or its driver; None for a broken unique key and all else."""
     if isinstance(error, PoolTimeout):
         return DatabaseUnavailable("every database connection is busy; try again in a moment")
-    if isinstance(error, OperationalError | InterfaceError):
-        return DatabaseUnavailable(_sentence(error))
-    if isinstance(error, DBAPIError) and error.connection_invalidated:
-        return DatabaseUnavailable(_sentence(error))
+    if isinstance(error, DBAPIError):
+        kind = kind_of(error)
+        if kind is Kind.DATA:
+            return UnstorableData(f"the database cannot store it: {_first_line(error)}")
+        # A broken unique key tells the caller something: it is his to handle.
+        if kind is Kind.CONFLICT and not _is_among(error, error_codes.BUSY):
+            return None
+        if kind is Kind.UNKNOWN and not isinstance(error, OperationalError | InternalError):
+            return None  # a statement that is wrong: a mistake of this program, not to be called an outage
+        return DatabaseUnavailable(_sentence(error), kind)
+    if isinstance(error, StatementError | UnicodeEncodeError | OverflowError | RecursionError):
+        # SQLAlchemy could not turn a value into a parameter, or the driver could not.
+        cause = error.orig if isinstance(error, StatementError) else error
+        return UnstorableData(f"the database cannot store it: {type(cause).__name__}: {cause}")
     return None
 
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raises DatabaseUnavailable for what `translate` knows; other errors pass through."""
+    """Raises DatabaseUnavailable or UnstorableData for what `translate` knows; other errors pass through."""
     try:
         yield
     except Exception as error:
-        unavailable = translate(error)
-        if unavailable is None:
+        known = translate(error)
+        if known is None:
             raise
-        raise unavailable from error
+        raise known from error
+
+
+def kind_of(error: DBAPIError) -> Kind:
+    """By the driver's number; where it gives none, by the type it raised."""
+    if error.connection_invalidated:
+        return Kind.LOST
+    driver, number = error.orig, _number(error)
+    if isinstance(driver, sqlite3.Error):
+        return Kind.UNKNOWN if number is None else error_codes.of_sqlite(number)
+    if number is not None:
+        return error_codes.of_mysql(number)
+    # Without a number it is the client's own word: of a value it cannot write, or of a conversation gone wrong.
+    return Kind.DATA if isinstance(driver, pymysql.ProgrammingError | pymysql.DataError) else Kind.LOST
+
+
+def _number(error: DBAPIError) -> int | None:
+    driver = error.orig
+    if isinstance(driver, sqlite3.Error):
+        return getattr(driver, "sqlite_errorcode", None)
+    first = driver.args[0] if driver is not None and driver.args else None
+    return first if isinstance(first, int) else None
+
+
+def _is_among(error: DBAPIError, numbers: dict[str, set[int]]) -> bool:
+    number = _number(error)
+    if number is None:
+        return False
+    return number & 0xFF in numbers["sqlite"] if isinstance(error.orig, sqlite3.Error) else number in numbers["mysql"]
 
 
 def _sentence(error: DBAPIError) -> str:
-    text = str(error.orig)
-    if "disk is full" in text or "No space left" in text or "1021" in text or "1114" in text:
+    text = _first_line(error)
+    if _is_among(error, error_codes.FULL):
         return "the database's disk is full: free some space, nothing was written"
-    if "locked" in text or "1205" in text or "1213" in text:
+    if _is_among(error, error_codes.BUSY):
         return "the database is busy with another writer; nothing was written, try again"
-    if "unable to open" in text:
+    if _is_among(error, error_codes.CANNOT_OPEN):
         return "the database file cannot be opened; `./alpes up` creates it"
-    if "no such table" in text or "1146" in text:
-        return "the database has no tables yet; `./alpes up` creates them"
-    if any(code in text for code in ("1044", "1045", "1142")):
-        hint = "; it may take TLS connections only: ALPES_DATABASE_TLS_CA" if "1045" in text else ""
-        return f"the database refuses this user: {text.splitlines()[0][:200]}{hint}"
-    if "certificate verify failed" in text:
-        mismatch = "ostname mismatch" in text or "IP address mismatch" in text
-        what = "is made out to another host" if mismatch else "is not signed by an authority trusted here"
-        cure = (
-            "ALPES_DATABASE_TLS_HOSTNAME_CHECK=false turns the check off" if mismatch else "set ALPES_DATABASE_TLS_CA"
-        )
-        return f"the database's certificate {what}; {cure} ({text.splitlines()[0][:200]})"
-    if "3159" in text:
+    if _is_among(error, error_codes.SCHEMA):
+        return f"the database has not the tables this program needs; `./alpes up` brings them ({text})"
+    if _is_among(error, error_codes.LOGIN):
+        hint = "; it may take TLS connections only: ALPES_DATABASE_TLS_CA" if _number(error) == 1045 else ""
+        return f"the database refuses this user: {text}{hint}"
+    if _is_among(error, error_codes.TLS_WANTED):
         return "the database takes TLS connections only; set ALPES_DATABASE_TLS_CA"
-    if "readonly" in text or "1290" in text:
+    if _is_among(error, error_codes.READ_ONLY):
         return "the database is read-only; nothing was written"
-    return f"the database does not answer ({text.splitlines()[0][:200] if text else type(error).__name__})"
+    if kind_of(error) is Kind.UNKNOWN:
+        return f"the database failed ({text}); nothing was written"
+    return _untrusted(error, text) or f"the database does not answer ({text})"
+
+
+def _untrusted(error: DBAPIError, text: str) -> str | None:
+    """What is wrong with the server's certificate, where that is what kept us out."""
+    cause = getattr(error.orig, "original_exception", None)
+    if not isinstance(cause, ssl.SSLCertVerificationError):
+        return None
+    if cause.verify_code in _ANOTHER_HOST:
+        return (
+            "the database's certificate is made out to another host;"
+            f" ALPES_DATABASE_TLS_HOSTNAME_CHECK=false turns the check off ({text})"
+        )
+    return f"the database's certificate is not signed by an authority trusted here; set ALPES_DATABASE_TLS_CA ({text})"
+
+
+def _first_line(error: DBAPIError) -> str:
+    lines = str(error.orig).splitlines()
+    return lines[0][:200] if lines else type(error.orig).__name__

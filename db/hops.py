@@ -63,9 +63,11 @@ class HopRecorder:
             try:
                 with translated(), self._engine.begin() as connection:
                     connection.execute(_insert_if_new(self._engine), batch)
-            except DatabaseUnavailable as error:
+            except Exception as error:
+                # Whatever it is, it may not end the thread: later measurements would only pile up.
                 logging.getLogger(__name__).warning("hop times of %d measurements dropped: %s", len(batch), error)
-                return
+                if isinstance(error, DatabaseUnavailable):
+                    return
 
     def _take(self) -> list[dict[str, object]]:
         batch: list[dict[str, object]] = []

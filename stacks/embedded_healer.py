@@ -32,6 +32,8 @@ PATIENCE_S = 4.0
 REST_S = 10.0
 """After a restart everybody comes back first."""
 NEWEST = 500
+IDLE_BEATS_S = 2.0
+"""An idle worker beats more often than this; one that does not is handling a message, or ended at one."""
 
 
 class BrokerHealer:
@@ -39,8 +41,8 @@ class BrokerHealer:
         self._settings = settings
         self._engine = engine
         self._look_at = 0.0
-        self._locked_out: dict[str, float] = {}
-        """Part → since when it is seen without a connection."""
+        self._locked_out: dict[tuple[str, int], float] = {}
+        """Part and pid → since when that process is seen without a connection."""
         self._stuck_since: tuple[frozenset[str], float] = (frozenset(), 0.0)
 
     def step(self) -> None:
@@ -65,20 +67,27 @@ class BrokerHealer:
                 alive = last is not None and supervisor.pid(part) == last.pid
             except (NotRunning, PartUnknown):
                 alive = False
-            if last is None or not alive or last.connected:
-                self._locked_out.pop(part, None)
-            elif now - self._locked_out.setdefault(part, now) > PATIENCE_S:
+            if last is None:
+                continue
+            if not alive or last.connected:
+                self._locked_out.pop((part, last.pid), None)
+            elif now - self._locked_out.setdefault((part, last.pid), now) > PATIENCE_S:
                 return f"{part} is not let in"
         return None
 
     def _standstill(self, now: float) -> str | None:
-        missing = self._missing()
+        missing = frozenset() if self._at_work() else self._missing()
         before, since = self._stuck_since
         if not missing or not missing & before:
             self._stuck_since = (missing, now)
             return None
         self._stuck_since = (missing & before, since)
         return f"{len(missing)} events are not delivered" if now - since > PATIENCE_S else None
+
+    def _at_work(self) -> bool:
+        """Whether a worker has a message in hand, or is just starting: then what is missing may be on its way."""
+        signs = [sign(self._settings, part) for part in worker_names(self._settings)]
+        return any(last is None or last.busy or last.age_s > IDLE_BEATS_S for last in signs)
 
     def _missing(self) -> frozenset[str]:
         """Of the newest events that were published, those that are neither notified of nor dead-lettered."""

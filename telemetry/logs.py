@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -11,6 +12,30 @@ from datetime import UTC, datetime
 from settings import Settings
 
 TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+def one_line(text: str) -> str:
+    """The text with line breaks, other control characters and halves of surrogate pairs escaped.
+
+    What a message holds may be quoted in a log or a dead letter. It may not begin a line of its own there, and every
+    database and terminal must be able to take it.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii") for letter in text
+    )
+
+
+class TextLines(logging.Formatter):
+    """One line for each message; the lines of a traceback are indented, so that none passes for a message."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        record.message = one_line(record.message)
+        return super().formatMessage(record)
+
+    def formatException(self, ei: object) -> str:  # noqa: N802
+        return "\n".join(f"    {one_line(line)}" for line in super().formatException(ei).splitlines())  # type: ignore[arg-type]
 
 
 class JsonLines(logging.Formatter):
@@ -35,8 +60,10 @@ class JsonLines(logging.Formatter):
 
 def configure(settings: Settings, part: str) -> None:
     """To standard output, which the supervisor writes to the part's log."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # half a surrogate pair must not lose the line
     handler = logging.StreamHandler(sys.stdout)
     name = os.environ.get("ALPES_PART", part)
-    handler.setFormatter(JsonLines(name) if settings.log_format == "json" else logging.Formatter(TEXT))
+    handler.setFormatter(JsonLines(name) if settings.log_format == "json" else TextLines(TEXT))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.getLogger("httpx").setLevel(logging.WARNING)

@@ -113,6 +113,9 @@ class ListInlet:
     def acknowledge(self, batch: Sequence[Received]) -> None:
         self.acknowledged += [message.message_id for message in batch]
 
+    def drop(self) -> None:
+        pass
+
 
 class ListOutlet:
     def __init__(self, failures: int = 0) -> None:

@@ -1,7 +1,7 @@
 """The optional consumer of commands: JSON on topic `commands` to the same handlers the API uses.
 
 A command may come twice. The domain makes that harmless: a conversion calculated already is refused as a duplicate, an
-approval changes nothing; both are acknowledged. What can never succeed goes to the dead-letter topic.
+approval changes nothing; both are acknowledged. What can never succeed, or fails too often, is dead-lettered.
 """
 
 from __future__ import annotations
@@ -9,17 +9,23 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import pulsar
 
 from application import Application
-from connectors.broker import Broker, BrokerUnavailable, Publisher, Received, Subscription
+from connectors.broker import Broker, Publisher, Received, Subscription
 from db.engine import connect
-from db.errors import DatabaseUnavailable
-from domain.errors import DuplicateConversion, Refusal
+from db.failures import MessageFailures
+from domain.errors import ConcurrentChange, DuplicateConversion, Refusal
 from settings import Settings
+from workers import handling, policy
 from workers.command_message import Malformed as Malformed
 from workers.command_message import parse as parse
+from workers.consumer import Consumer, Inlet
+from workers.dead_letters import Outlet
+from workers.handling import Handling
 from workers.heartbeat import Heartbeat
 from workers.inbox import Inbox
 from workers.outcome import Ack, DeadLetter, Outcome, Retry
@@ -27,12 +33,23 @@ from workers.process import run
 
 log = logging.getLogger(__name__)
 
+BATCH = 50
+
 
 def handle(application: Application, message: Received) -> Outcome:
+    """What becomes of a command. Raises nothing: an exception is judged by the one policy for all consumers."""
     try:
-        application.send(parse(message.value))
+        command = parse(message.value)
     except Malformed as error:
         return DeadLetter("malformed_command", str(error))
+    except MemoryError as error:
+        return policy.judge(error)
+    except Exception as error:  # to read a message depends on nothing else: it raises again
+        return DeadLetter("malformed_command", policy.describe(error))
+    try:
+        application.send(command)
+    except ConcurrentChange as error:
+        return Retry(str(error))
     except DuplicateConversion as error:
         if error.differing:
             return DeadLetter("refused", str(error))  # no redelivery: another command for the same conversion
@@ -40,9 +57,55 @@ def handle(application: Application, message: Received) -> Outcome:
         return Ack("duplicate")
     except Refusal as error:
         return DeadLetter("refused", str(error))
-    except DatabaseUnavailable as error:
-        return Retry(str(error))
+    except Exception as error:
+        return policy.judge(error)
     return Ack("applied")
+
+
+class CommandsWorker(Consumer):
+    """Each command by itself, in the order they come: one that fails holds the others for less than a second."""
+
+    def __init__(
+        self,
+        application: Application,
+        inbox: Inbox,
+        inlet: Inlet,
+        dead_letters: Outlet,
+        stop: threading.Event,
+        beat: Callable[[], None] = lambda: None,
+        handling: Handling | None = None,
+        waiting: AbstractContextManager[None] | None = None,
+    ) -> None:
+        super().__init__(inbox, inlet, dead_letters, stop, beat, handling, waiting)
+        self._application = application
+
+    def step(self, timeout_s: float) -> None:
+        for group in self._groups(self._inlet.receive(BATCH, timeout_s)):
+            for message in group:
+                self._beat()
+                self._handle_alone(message)
+
+    def _take(self, group: list[Received]) -> None:
+        for message in group:
+            deaths = self._handling.fatal(message)
+            if deaths:
+                self._bury(message, None, policy.killed(deaths), deaths)
+            else:
+                self._settle(message)
+
+    def _settle(self, message: Received) -> None:
+        while not self._stop.is_set():
+            with self._waiting:
+                outcome = handle(self._application, message)
+            if isinstance(outcome, Ack):
+                self._inlet.acknowledge([message])
+                self._handling.settled([message])
+                return
+            pause_s = self._pause(message, None, outcome)
+            if pause_s is None:
+                return
+            log.warning("command %s is tried again: %s", message.message_id, outcome.detail)
+            self._pause_for(pause_s)
 
 
 def main(settings: Settings, stop: threading.Event) -> None:
@@ -61,43 +124,27 @@ def main(settings: Settings, stop: threading.Event) -> None:
     inbox = Inbox(engine, consumer)
     application = Application(settings, pool_size=1)
     heart = Heartbeat(settings, consumer)
+    work = handling.of_part(settings, consumer, MessageFailures(engine), [settings.topics.commands])
+    worker = CommandsWorker(
+        application,
+        inbox,
+        subscription,
+        dead_letters,
+        stop,
+        beat=lambda: heart.beat(subscription.connected, worker.busy),
+        handling=work,
+        waiting=heart.waiting,
+    )
     heart.beat(False)  # alive, and not let in yet
     try:
-        while not stop.is_set():
-            heart.beat(subscription.connected)
-            for message in subscription.receive(50, 0.5):
-                if _settle(message, application, inbox, dead_letters, stop):
-                    subscription.acknowledge([message])
+        worker.run()
+        work.close()  # only here: an exception that ends the process is the message's doing
     finally:
         subscription.close()
         dead_letters.close()
         application.close()
         inbox.close()
         engine.dispose()
-
-
-def _settle(
-    message: Received, application: Application, inbox: Inbox, dead_letters: Publisher, stop: threading.Event
-) -> bool:
-    """Handle until there is an answer; whether the message is done with."""
-    while not stop.is_set():
-        outcome = handle(application, message)
-        try:
-            match outcome:
-                case Ack():
-                    return True
-                case DeadLetter(reason, detail):
-                    log.warning("dead-lettered command %s: %s: %s", message.message_id, reason, detail)
-                    properties = {"alpes-reason": reason, "alpes-detail": detail[:500], "alpes-topic": message.topic}
-                    dead_letters.send(message.value, message.key, properties)
-                    inbox.bury(message, None, reason, detail, 1)
-                    return True
-                case Retry(detail):
-                    log.warning("waiting to handle a command: %s", detail)
-        except (BrokerUnavailable, DatabaseUnavailable) as error:
-            log.warning("waiting: %s", error)
-        stop.wait(0.2)
-    return False
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from connectors.broker import Received
 from connectors.envelope import NamedEvent
-from db.engine import discard
+from db.engine import READ, discard
 from db.errors import translated
 from db.tables import dead_letter, notification, processed_message
 from domain import contract
@@ -25,6 +25,9 @@ _EPOCH = datetime(1970, 1, 1)
 _KNOWN = select(notification.c.event_id).where(notification.c.event_id.in_(bindparam("ids", expanding=True)))
 _NOTIFY = insert(notification)
 _PROCESSED = insert(processed_message)
+_DEAD = select(dead_letter.c.seq, dead_letter.c.published_at).where(
+    *(dead_letter.c[name] == bindparam(f"dead_{name}") for name in ("topic", "message_id", "publish_us"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,18 @@ class Effect:
     captured_us: int
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A dead letter's row."""
+
+    seq: int
+    published: bool
+    """Whether the dead-letter topic has it too."""
+
+
 class Inbox:
-    """All methods raise db.errors.DatabaseUnavailable when the database is away: nothing was then written.
+    """Methods raise db.errors.DatabaseUnavailable when the database is away, and UnstorableData when it will never take
+    a value: nothing was then written.
 
     For one thread: it keeps one connection, so that a batch costs its statements and its commit and nothing else.
     """
@@ -56,7 +69,7 @@ class Inbox:
         """Write the notifications that are new, and an inbox row for every delivery, in one transaction.
 
         Returns the ids of the events that were new. Raises IntegrityError when another worker wrote one of them at the
-        same moment, and DataError when a row does not fit; nothing was then written.
+        same moment; nothing was then written.
         """
         first = self._first_of_each(effects)
         with self._transaction() as connection:
@@ -80,19 +93,35 @@ class Inbox:
                 METRICS.count("deliveries", (outcome,), number)
         return set(new)
 
-    def bury(self, message: Received, record: NamedEvent | None, reason: str, detail: str, attempts: int) -> None:
-        """Record a dead letter, once, with its inbox row."""
+    def bury(self, message: Received, record: NamedEvent | None, reason: str, detail: str, attempts: int) -> Recorded:
+        """Record a dead letter, once, with an inbox row for this delivery."""
         with self._transaction() as connection:
-            known = connection.scalar(
-                select(dead_letter.c.seq).where(
-                    dead_letter.c.topic == message.topic, dead_letter.c.message_id == message.message_id
-                )
-            )
+            known = connection.execute(_DEAD, _identity(message)).first()
             if known is None:
-                connection.execute(insert(dead_letter).values(_dead(message, record, reason, detail, attempts)))
+                values = _dead(message, record, reason, detail, attempts)
+                inserted = connection.execute(insert(dead_letter).values(values)).inserted_primary_key
             connection.execute(_PROCESSED, [self._processed(message, "dead_lettered", record)])
         METRICS.count("deliveries", ("dead_lettered",))
+        if known is not None:
+            return Recorded(known.seq, known.published_at is not None)
         METRICS.count("dead_letters", (reason,))
+        assert inserted is not None
+        return Recorded(inserted.seq, False)
+
+    def published(self, seq: int) -> None:
+        """The dead-letter topic has this dead letter."""
+        with self._transaction() as connection:
+            connection.execute(update(dead_letter).where(dead_letter.c.seq == seq).values(published_at=_now()))
+
+    def answers(self) -> bool:
+        """Whether the database answers now, with the tables that are written here."""
+        try:
+            with translated(), self._engine.connect().execution_options(**READ) as connection:
+                for table in (notification, processed_message, dead_letter):
+                    connection.execute(select(table.c.seq).limit(1))
+        except Exception:
+            return False
+        return True
 
     @staticmethod
     def _unknown(connection: Connection, first: dict[str, Effect]) -> dict[str, Effect]:
@@ -168,6 +197,14 @@ def requeued(engine: Engine, seq: int) -> None:
         connection.execute(update(dead_letter).where(dead_letter.c.seq == seq).values(requeued_at=_now()))
 
 
+def _identity(message: Received) -> dict[str, object]:
+    return {
+        "dead_topic": message.topic,
+        "dead_message_id": message.message_id,
+        "dead_publish_us": message.publish_us,
+    }
+
+
 def _dead(message: Received, record: NamedEvent | None, reason: str, detail: str, attempts: int) -> dict[str, object]:
     return {
         "topic": message.topic,
@@ -181,6 +218,7 @@ def _dead(message: Received, record: NamedEvent | None, reason: str, detail: str
         "detail": detail[:2000],
         "attempts": attempts,
         "dead_lettered_at": _now(),
+        "publish_us": message.publish_us,
     }
 
 

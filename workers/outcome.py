@@ -14,8 +14,15 @@ class Ack:
 
 
 @dataclass(frozen=True, slots=True)
+class Wait:
+    """What it depends on is away. It is no fault of the message: no attempt is counted, and everything waits in order."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Retry:
-    """It failed in a way that may pass: again in place, its key held meanwhile."""
+    """This message failed in a way that may pass: the attempt is counted, and it is tried again."""
 
     detail: str
 
@@ -28,4 +35,4 @@ class DeadLetter:
     detail: str
 
 
-Outcome = Ack | Retry | DeadLetter
+Outcome = Ack | Wait | Retry | DeadLetter

@@ -30,8 +30,8 @@ from settings import Settings
 from tests.builders import delivery
 from workers import audit_file
 from workers.inbox import Effect, Inbox
-from workers.notifications import read
 from workers.observer_store import ObserverStore
+from workers.reading import read
 
 NOT_UTF8: tuple[Literal["Cs"]] = ("Cs",)
 texts = st.text(st.characters(exclude_categories=NOT_UTF8, exclude_characters="\0"), max_size=40)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
@@ -11,14 +13,29 @@ import jsonschema
 import pytest
 
 from application import Application
-from db.errors import DatabaseUnavailable
-from domain.commands import ApproveCommission, CalculateCommission, Command
-from domain.errors import DuplicateConversion, UnknownCommission
+from db import queries
+from db.engine import connect
+from db.errors import DatabaseUnavailable, UnstorableData
+from db.migrate import upgrade
+from domain.commands import ApproveCommission, CalculateCommission, Command, CommissionResult
+from domain.errors import ConcurrentChange, DuplicateConversion, UnknownCommission
+from settings import Settings
 from settings.model import REPOSITORY
 from tests.builders import delivery
+from tests.fakes import ListInlet, ListOutlet
+from workers import policy
 from workers.command_message import Malformed, parse
-from workers.commands import handle
-from workers.outcome import Ack, DeadLetter, Retry
+from workers.commands import CommandsWorker, handle
+from workers.inbox import Inbox
+from workers.outcome import Ack, DeadLetter, Retry, Wait
+from workers.policy import ATTEMPTS
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is waited for: no test waits."""
+    monkeypatch.setattr(policy, "BACKOFF_S", (0.0,))
+
 
 CALCULATE = {
     "command": "calculate",
@@ -44,6 +61,16 @@ class Answering:
         self.sent.append(command)
         if self.error:
             raise self.error
+
+
+@pytest.fixture
+def application(tmp_path: Path) -> Iterator[Application]:
+    url = f"sqlite:///{tmp_path / 'test.db'}"
+    engine = connect(url)
+    upgrade(engine)
+    engine.dispose()
+    with Application(Settings(home=tmp_path, stack="external", database_url=url), pool_size=1) as made:
+        yield made
 
 
 def encoded(**changes: Any) -> bytes:
@@ -103,11 +130,74 @@ def test_what_is_no_command_is_malformed(value: bytes) -> None:
         (DuplicateConversion("c-1", "x"), Ack("duplicate")),
         (DuplicateConversion("c-1", "x", ("grossAmount",)), REPEATED),
         (UnknownCommission("x"), DeadLetter("refused", "no commission x")),
-        (DatabaseUnavailable("away"), Retry("away")),
+        (DatabaseUnavailable("away"), Wait("away")),
+        (UnstorableData("too long"), DeadLetter("bad_data", "too long")),
+        (ConcurrentChange("x"), Retry(str(ConcurrentChange("x")))),
+        (RuntimeError("x"), Retry("RuntimeError: x")),
+        (RecursionError("x"), Retry("RecursionError: x")),
     ],
 )
 def test_what_becomes_of_a_command(error: Exception | None, expected: object) -> None:
     assert handle(cast(Application, Answering(error)), delivery(encoded())) == expected
+
+
+def test_the_same_command_again_is_a_duplicate_and_another_one_leaves_a_trace(application: Application) -> None:
+    assert handle(application, delivery(encoded())) == Ack("applied")
+    assert handle(application, delivery(encoded())) == Ack("duplicate")
+    assert handle(application, delivery(encoded(grossAmount="120.500"))) == Ack("duplicate")
+    for name, value in (("grossAmount", 999), ("affiliateId", "a-2"), ("campaignId", "k-2"), ("currency", "EUR")):
+        outcome = handle(application, delivery(encoded(**{name: value})))
+        assert isinstance(outcome, DeadLetter), name
+        assert outcome.reason == "refused"
+        assert name in outcome.detail
+
+
+def test_whatever_a_message_holds_the_next_one_is_handled(application: Application) -> None:
+    hostile = [
+        b"\xff\xfe",
+        b"[" * 100_000,
+        encoded().replace(b"120.5", b"1e9999999999999999999"),
+        encoded().replace(b"120.5", b"-1e-9999999999999999999"),
+        encoded(conversionId="\ud800"),
+        encoded(conversionId="\x00"),
+        encoded(correlationId="x" * 10_000),
+        encoded(traceparent="x" * 10_000, conversionId="t"),
+        encoded(traceparent="\ud800", conversionId="t-2"),
+        encoded(currency="\udfff"),
+        encoded(grossAmount="9" * 10_000),
+    ]
+    batch = [delivery(value, number) for number, value in enumerate([*hostile, encoded(conversionId="after")])]
+    inlet, outlet, stop = ListInlet(batch), ListOutlet(), threading.Event()
+    inbox = Inbox(application.engine, "commands")
+    CommandsWorker(application, inbox, inlet, outlet, stop).step(0)
+    inbox.close()
+    assert inlet.acknowledged == [message.message_id for message in batch]
+    with application.reading() as connection:
+        dead = queries.dead_letters(connection, limit=100)
+        assert queries.commission_by_conversion(connection, "after") is not None
+        assert queries.count_outbox(connection) + len(dead) == len(batch)
+    assert len(outlet.sent) == len(dead)
+
+
+def test_a_command_that_always_fails_is_dead_lettered_and_the_next_one_is_handled(application: Application) -> None:
+    send = application.send
+
+    def failing(command: Command) -> CommissionResult:
+        if isinstance(command, CalculateCommission) and command.conversion_id == "bad":
+            raise RuntimeError("always")
+        return send(command)
+
+    application.send = failing  # type: ignore[method-assign]
+    batch = [delivery(encoded(conversionId=name), number) for number, name in enumerate(("bad", "good"))]
+    inlet = ListInlet(batch)
+    inbox = Inbox(application.engine, "commands")
+    CommandsWorker(application, inbox, inlet, ListOutlet(), threading.Event()).step(0)
+    inbox.close()
+    with application.reading() as connection:
+        (dead,) = queries.dead_letters(connection)
+        assert (dead.reason, dead.attempts) == ("failed_too_often", ATTEMPTS)
+        assert queries.commission_by_conversion(connection, "good") is not None
+    assert len(inlet.acknowledged) == 2
 
 
 def test_what_is_malformed_never_reaches_the_domain() -> None:

@@ -5,22 +5,30 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import pulsar
 import pytest
 from sqlalchemy import Engine
 
 from connectors import envelope
-from connectors.broker import Received
+from connectors.broker import BrokerUnavailable, Received
 from db import queries
 from db.engine import READ, connect
+from db.error_codes import Kind
+from db.errors import DatabaseUnavailable
 from db.migrate import upgrade
 from domain.outbox import OutboxRecord
 from tests.builders import delivery, record
 from tests.fakes import ListInlet, ListOutlet, Measurements
-from workers import notifications
-from workers.inbox import Inbox
-from workers.notifications import ATTEMPTS, NotificationsWorker
+from workers import notifications, policy
+from workers.inbox import Effect, Inbox
+from workers.notifications import NotificationsWorker
+from workers.outcome import Ack
+from workers.policy import ATTEMPTS
+from workers.reading import read
 
 
 @pytest.fixture
@@ -65,13 +73,14 @@ class Run:
 
     def dead(self) -> list[queries.DeadLetterRow]:
         with self.engine.connect().execution_options(**READ) as connection:
-            return queries.dead_letters(connection)
+            return queries.dead_letters(connection, limit=1000)
 
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Held deliveries are due at once: no test waits."""
-    monkeypatch.setattr(notifications, "BACKOFF_S", (0.0,))
+    monkeypatch.setattr(policy, "BACKOFF_S", (0.0,))
+    monkeypatch.setattr(policy, "AGAIN_S", 0.0)
 
 
 def test_each_event_is_notified_of_once_and_acknowledged(engine: Engine) -> None:
@@ -159,10 +168,7 @@ def test_an_event_that_always_fails_is_dead_lettered_and_its_commission_goes_on(
     assert "never" in dead.detail
 
 
-def test_what_cannot_be_dead_lettered_now_is_not_acknowledged_before_it_can(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(notifications, "DATABASE_AGAIN_S", 0.0)
+def test_what_cannot_be_dead_lettered_now_is_not_acknowledged_before_it_can(engine: Engine) -> None:
     run = Run(engine, [delivery(b"garbage", 1)])
     run.outlet.failures = 3
     run.steps()
@@ -170,8 +176,7 @@ def test_what_cannot_be_dead_lettered_now_is_not_acknowledged_before_it_can(
     assert run.inlet.acknowledged == ["(7,1,-1,-1)"]
 
 
-def test_while_the_database_is_away_nothing_is_acknowledged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notifications, "DATABASE_AGAIN_S", 0.0)
+def test_while_the_database_is_away_nothing_is_acknowledged(tmp_path: Path) -> None:
     path = tmp_path / "later.db"
     engine = connect(f"sqlite:///{path}")
     event = record(1)
@@ -188,3 +193,196 @@ def test_while_the_database_is_away_nothing_is_acknowledged(tmp_path: Path, monk
     assert looks == [[], [], []]
     assert (run.notified(), run.inlet.acknowledged) == ([event.id], ["(7,1,-1,-1)"])
     engine.dispose()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RecursionError("deep"),
+        MemoryError(),
+        KeyError("x"),
+        UnicodeDecodeError("utf-8", b"x", 0, 1, "x"),
+        StopIteration(),
+    ],
+)
+@pytest.mark.parametrize("where", ["check", "write", "read", "take"])
+def test_whatever_one_message_raises_it_alone_is_dead_lettered(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, where: str, error: Exception
+) -> None:
+    events = [record(seq, f"c-{seq % 3}", version=seq) for seq in range(1, 10)]
+    bad = events[4]
+
+    def check(event: OutboxRecord) -> None:
+        if where == "check" and event.id == bad.id:
+            raise error
+
+    run = Run(engine, [delivery(event, event.seq) for event in events], check=check)
+    raises_for(run, monkeypatch, where, bad, error)
+    run.steps(2 * ATTEMPTS)
+    assert sorted(run.notified()) == sorted(event.id for event in events if event is not bad)
+    by_key = [event.id for event in events if event.aggregate_id == bad.aggregate_id and event is not bad]
+    assert [event_id for event_id in run.notified() if event_id in by_key] == by_key
+    (dead,) = run.dead()
+    assert type(error).__name__ in dead.detail
+    assert len(run.outlet.sent) == 1
+    assert set(run.inlet.acknowledged) == {f"(7,{event.seq},-1,-1)" for event in events}
+
+
+def raises_for(run: Run, monkeypatch: pytest.MonkeyPatch, where: str, bad: OutboxRecord, error: Exception) -> None:
+    if where == "write":
+        apply = run.inbox.apply
+
+        def failing(effects: list[Effect], skipped: list[Received]) -> set[str]:
+            if any(effect.record.id == bad.id for effect in effects):
+                raise error
+            return apply(effects, skipped)
+
+        run.inbox.apply = failing  # type: ignore[method-assign, assignment]
+    if where == "read":
+
+        def reading(message: Received) -> object:
+            if bad.id.encode() in message.value:
+                raise error
+            return read(message)
+
+        monkeypatch.setattr(notifications, "read", reading)
+    if where == "take":
+        take = run.worker._take
+
+        def taking(group: list[Received]) -> None:
+            if any(bad.id.encode() in message.value for message in group):
+                raise error
+            take(group)
+
+        run.worker._take = taking  # type: ignore[method-assign, assignment]
+
+
+def test_while_the_database_is_away_a_dead_letter_is_published_once(engine: Engine) -> None:
+    run = Run(engine, [delivery(b"garbage", 1)])
+    for name in ("bury", "published"):
+        fails_first(run.inbox, name, 20)
+    run.outlet.failures = 5
+    run.steps()
+    assert len(run.outlet.sent) == 1
+    assert [row.reason for row in run.dead()] == ["not_an_envelope"]
+    assert run.deliveries() == queries.Deliveries(dead_lettered=1)
+    assert run.inlet.acknowledged == ["(7,1,-1,-1)"]
+
+
+@pytest.mark.parametrize("ended_before", ["send", "published", "acknowledge"])
+def test_a_dead_letter_that_was_interrupted_is_completed(engine: Engine, ended_before: str) -> None:
+    message = delivery(b"garbage", 1)
+    first = Run(engine, [message])
+    at = {"send": first.outlet, "published": first.inbox, "acknowledge": first.inlet}[ended_before]
+    setattr(at, ended_before, raising(SystemExit))
+    with pytest.raises(SystemExit):
+        first.steps()
+    first.inbox.close()
+    again = Run(engine, [message]).steps()
+    assert len(again.dead()) == 1
+    sent = len(first.outlet.sent) + len(again.outlet.sent)
+    assert sent == (2 if ended_before == "published" else 1)  # the broker has no transaction with the database
+    assert again.inlet.acknowledged == [message.message_id]
+
+
+def test_a_message_too_big_to_be_published_again_is_dead_lettered_without_its_body(engine: Engine) -> None:
+    run = Run(engine, [delivery(b"garbage", 1)])
+    send = run.outlet.send
+
+    def limited(value: bytes, key: str | None = None, properties: dict[str, str] | None = None) -> str:
+        if value:
+            raise BrokerUnavailable("too big") from pulsar.MessageTooBig("x")
+        return send(value, key, properties)
+
+    run.outlet.send = limited  # type: ignore[method-assign, assignment]
+    run.steps()
+    ((value, _key, properties),) = run.outlet.sent
+    assert (value, properties["alpes-omitted"]) == (b"", "7 bytes, see the row of this dead letter")
+    assert [row.payload for row in run.dead()] == [b"garbage"]
+
+
+def test_a_dead_letter_that_the_database_cannot_store_is_recorded_with_less(engine: Engine) -> None:
+    hostile = replace(delivery(b"garbage", 1), key="\ud800", properties={"a": "\udfff"})
+    run = Run(engine, [hostile]).steps()
+    assert [(row.payload, row.properties, row.message_key) for row in run.dead()] == [(b"garbage", {}, None)]
+    assert len(run.outlet.sent) == 1
+
+
+def test_payloads_of_any_depth_are_notified_of_or_dead_lettered(engine: Engine) -> None:
+    """Between what the reader and what the writer can nest, neither may end the worker."""
+    events = [
+        record(depth, f"c-{depth}", payload=f'{{"commissionId": "c-{depth}", "x": {"[" * depth}{"]" * depth}}}')
+        for depth in [*range(1, 900, 100), *range(900, 1010)]
+    ]
+    run = Run(engine, [delivery(event, event.seq) for event in events]).steps(2)
+    assert len(run.notified()) + len(run.dead()) == len(events)
+    assert {row.reason for row in run.dead()} <= {"bad_payload", "bad_data"}
+    assert len(set(run.inlet.acknowledged)) == len(events)
+
+
+def test_skipped_messages_whose_rows_do_not_go_in_end_as_dead_letters(engine: Engine) -> None:
+    run = Run(engine, [delivery(b"", 1), delivery(b"", 2)])
+    run.inbox.apply = raising(RuntimeError)  # type: ignore[method-assign]
+    run.steps()
+    assert [row.reason for row in run.dead()] == ["failed_too_often"] * 2
+
+
+def test_a_connection_that_is_lost_again_and_again_at_one_message_is_its_failure(engine: Engine) -> None:
+    events = [record(1), record(2)]
+    run = Run(engine, [delivery(event, event.seq) for event in events])
+    apply = run.inbox.apply
+
+    def losing(effects: list[Effect], skipped: list[Received]) -> set[str]:
+        if any(effect.record.id == events[0].id for effect in effects):
+            raise DatabaseUnavailable("gone away", Kind.LOST)
+        return apply(effects, skipped)
+
+    run.inbox.apply = losing  # type: ignore[method-assign, assignment]
+    run.steps(ATTEMPTS + 1)
+    assert run.notified() == [events[1].id]
+    assert [row.reason for row in run.dead()] == ["failed_too_often"]
+
+
+def test_what_an_attempt_came_to_is_told(engine: Engine) -> None:
+    event = record(1)
+    run = Run(engine)
+    effect = Effect(delivery(event, 1), event, 0)
+    assert [run.worker._attempt(effect) for _ in range(2)] == [Ack("applied"), Ack("duplicate")]
+    run.inbox.close()
+
+
+def test_what_raises_outside_of_any_message_begins_anew(engine: Engine) -> None:
+    event = record(1)
+    run = Run(engine, [delivery(event, 1)])
+    receive = run.inlet.receive
+    dropped: list[bool] = []
+
+    def failing(limit: int, timeout_s: float) -> list[Received]:
+        if not dropped:
+            raise RuntimeError("no message is to blame")
+        run.worker._stop.set()
+        return receive(limit, timeout_s)
+
+    run.inlet.receive = failing  # type: ignore[method-assign]
+    run.inlet.drop = lambda: dropped.append(True)  # type: ignore[method-assign]
+    run.worker.run()
+    assert dropped == [True]
+
+
+def raising(kind: type[BaseException]) -> Callable[..., Any]:
+    def act(*_arguments: object, **_named: object) -> None:
+        raise kind("x")
+
+    return act
+
+
+def fails_first(of: object, name: str, times: int) -> None:
+    real, left = getattr(of, name), [times]
+
+    def act(*arguments: object) -> object:
+        if left[0]:
+            left[0] -= 1
+            raise DatabaseUnavailable("away")
+        return real(*arguments)
+
+    setattr(of, name, act)

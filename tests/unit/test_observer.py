@@ -1,0 +1,111 @@
+"""The observer records whatever comes; what it cannot read or store ends neither it nor the others' record."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from connectors import envelope
+from connectors.broker import Received
+from settings import Settings
+from tests.builders import delivery, record
+from tests.fakes import ListInlet
+from workers.handling import Handling
+from workers.in_work import InWork, key_of
+from workers.local_failures import LocalFailures
+from workers.observer import Observer
+from workers.observer_store import ObserverStore
+from workers.policy import DEATHS
+
+TOPICS = Settings().topics
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[ObserverStore]:
+    made = ObserverStore(tmp_path / "observer.db", write=True)
+    yield made
+    made.close()
+
+
+def observe(store: ObserverStore, *batch: Received, counts: LocalFailures | None = None) -> list[str]:
+    """Ids acknowledged."""
+    inlet = ListInlet(list(batch))
+    work = Handling(counts or LocalFailures(), InWork(), TOPICS.observed())
+    Observer(store, inlet, TOPICS, threading.Event(), work).step(0)
+    return inlet.acknowledged
+
+
+def message(number: int, **changes: object) -> Received:
+    return replace(delivery(record(number), number, TOPICS.events), **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"key": "\ud800"},
+        {"properties": {"\udc80": "\ud800"}},
+        {"properties": {"x": object()}},
+        {"event_us": 2**70},
+        {"value": b"[" * 100_000},
+    ],
+)
+def test_a_message_that_cannot_be_stored_is_recorded_with_less(
+    store: ObserverStore, changes: dict[str, object]
+) -> None:
+    batch = [message(1), message(2, **changes), message(3)]
+    assert sorted(observe(store, *batch)) == [each.message_id for each in batch]
+    assert {row.message_id for row in store.feed()} == {each.message_id for each in batch}
+    assert store.totals().distinct >= 2
+
+
+def test_a_reader_that_raises_stops_nothing(store: ObserverStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    decode = envelope.decode
+    bad = message(2)
+
+    def raising(value: bytes) -> envelope.Decoded:
+        if value == bad.value:
+            raise RecursionError("too deep")
+        return decode(value)
+
+    monkeypatch.setattr(envelope, "decode", raising)
+    assert len(observe(store, message(1), bad, message(3))) == 3
+    assert {row.type for row in store.feed()} == {"CommissionCalculated", "unreadable"}
+
+
+def test_what_killed_observers_is_recorded_without_being_read_here(
+    store: ObserverStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts, fatal = LocalFailures(), message(2)
+    for _ in range(DEATHS):
+        counts.count_death(key_of(fatal))
+    decode = envelope.decode
+    monkeypatch.setattr(envelope, "decode", lambda value: os._exit(137) if value == fatal.value else decode(value))
+    assert len(observe(store, message(1), fatal, counts=counts)) == 2
+    assert {row.type for row in store.feed()} == {"CommissionCalculated", "killed_worker"}
+    assert store.totals().distinct == 2  # it was published, whatever is wrong with it
+
+
+def test_a_store_that_cannot_be_written_now_is_waited_for(store: ObserverStore) -> None:
+    record_batch, left = store.record, [2]
+
+    def full(*arguments: object) -> None:
+        if left[0]:
+            left[0] -= 1
+            error = sqlite3.OperationalError("no text")
+            error.sqlite_errorcode = 13
+            raise error
+        record_batch(*arguments)  # type: ignore[arg-type]
+
+    store.record = full  # type: ignore[method-assign, assignment]
+    inlet, stop = ListInlet([message(1)]), threading.Event()
+    stop.wait = lambda timeout=None: False  # type: ignore[method-assign]
+    Observer(store, inlet, TOPICS, stop, Handling(LocalFailures(), InWork(), ())).step(0)
+    assert left == [0]
+    assert len(inlet.acknowledged) == 1
+    assert [row.type for row in store.feed()] == ["CommissionCalculated"]
