@@ -10,15 +10,19 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from connectors import envelope
 from db.engine import connect
 from db.migrate import upgrade
+from db.queries import NotificationRow
 from domain.outbox import OutboxRecord
 from settings import Settings
 from stacks import ownership
+from workers import audit_file
+from workers.audit_index import AuditIndex
 from workers.observer_store import KEEP, Observed, ObserverStore
 
 TIMED = 20_000
@@ -137,13 +141,23 @@ def _observed(row: dict[str, Any], topic: str) -> Observed:
 
 
 def _audit(db: sqlite3.Connection, path: Path) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        file.writelines(_lines(db))
+    """The file and its index: else the audit process would compare all of it first."""
+    index = AuditIndex(path.with_suffix(".index"))
+    lines = _lines(db)
+    try:
+        with path.open("wb") as file:
+            while page := list(islice(lines, 10_000)):
+                file.writelines(line for _, line in page)
+                index.add(page)
+    finally:
+        index.close()
 
 
-def _lines(db: sqlite3.Connection) -> Iterator[str]:
-    for seq, event_id, commission_id in db.execute(
-        "SELECT seq, event_id, commission_id FROM notification ORDER BY seq"
-    ):
-        line = {"seq": seq, "eventId": event_id, "commissionId": commission_id, "correlationId": CORRELATION}
-        yield json.dumps(line, separators=(",", ":")) + "\n"
+def _lines(db: sqlite3.Connection) -> Iterator[tuple[int, bytes]]:
+    names = NotificationRow.__slots__
+    for row in db.execute(f"SELECT {', '.join(names)} FROM notification ORDER BY seq"):
+        values = dict(zip(names, row, strict=True))
+        values["payload"] = json.loads(values["payload"])
+        for name in ("occurred_at", "notified_at"):
+            values[name] = datetime.fromisoformat(values[name])
+        yield row[0], audit_file.line(NotificationRow(**values))

@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, func, select
+from sqlalchemy import Connection, RowMapping, Select, func, select, text
 
 from db.currencies import IsoCurrencies
 from db.tables import commission, dead_letter, hop_time, notification, outbox_event, processed_message, pruned_event
@@ -104,6 +104,9 @@ class Deliveries:
         return self.applied + self.duplicate + self.skipped + self.dead_lettered
 
 
+_NOTIFICATION = select(*(notification.c[name] for name in NotificationRow.__slots__))
+
+
 def commission_by_conversion(connection: Connection, conversion_id: str) -> CommissionRow | None:
     row = connection.execute(select(commission).where(commission.c.conversion_id == conversion_id)).mappings().first()
     return None if row is None else _commission(row)
@@ -158,13 +161,13 @@ def recent_notifications(
 
 def notifications_after(connection: Connection, seq: int, limit: int = 1000) -> list[NotificationRow]:
     """Oldest first."""
-    query = select(notification).where(notification.c.seq > seq).order_by(notification.c.seq).limit(limit)
-    return [NotificationRow(**row) for row in connection.execute(query).mappings()]
+    query = _NOTIFICATION.where(notification.c.seq > seq).order_by(notification.c.seq).limit(limit)
+    return [NotificationRow(*row) for row in connection.execute(query)]
 
 
-def notifications_at(connection: Connection, seqs: list[int]) -> list[NotificationRow]:
-    query = select(notification).where(notification.c.seq.in_(seqs)).order_by(notification.c.seq)
-    return [NotificationRow(**row) for row in connection.execute(query).mappings()]
+def notifications_at(connection: Connection, seqs: Sequence[int]) -> list[NotificationRow]:
+    query = _NOTIFICATION.where(notification.c.seq.in_(seqs)).order_by(notification.c.seq)
+    return [NotificationRow(*row) for row in connection.execute(query)]
 
 
 def notification_head(connection: Connection) -> int:
@@ -172,8 +175,19 @@ def notification_head(connection: Connection) -> int:
     return connection.scalar(select(func.max(notification.c.seq))) or 0
 
 
-def notification_seqs(connection: Connection) -> set[int]:
-    return set(connection.scalars(select(notification.c.seq)))
+def notification_seqs_after(connection: Connection, seq: int, limit: int) -> list[int]:
+    query = select(notification.c.seq).where(notification.c.seq > seq).order_by(notification.c.seq)
+    return list(connection.scalars(query.limit(limit)))
+
+
+def notification_seqs_in(connection: Connection, ranges: Sequence[tuple[int, int]], limit: int) -> list[int]:
+    """The first `limit` numbers in use within these ranges (first and last), at most 500 of them, ascending.
+
+    Each range is a look-up of its own in the index: what it costs depends on the ranges, not on the table.
+    """
+    # Text: to put so many small statements together costs more than the database takes to answer.
+    looks = (f"SELECT seq FROM notification WHERE seq BETWEEN {int(first)} AND {int(last)}" for first, last in ranges)
+    return list(connection.scalars(text(f"{' UNION ALL '.join(looks)} ORDER BY seq LIMIT {int(limit)}")))
 
 
 def outbox_head(connection: Connection) -> int:

@@ -23,6 +23,8 @@ COUNTERS = {
     "commands": ("Commands by what became of them", ("command", "outcome")),
     "deliveries": ("Committed deliveries by outcome", ("outcome",)),
     "dead_letters": ("Dead letters by reason", ("reason",)),
+    "audit_repairs": ("Repairs of the audit file: block, surplus, anew, index", ("kind",)),
+    "audit_left_out": ("Notifications of which no audit line can be made", ()),
     "relay_sent": ("Events handed to the broker by the relay, those sent again too", ()),
     "http_requests": ("Requests by route and status", ("method", "route", "status")),
 }

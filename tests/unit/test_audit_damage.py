@@ -1,0 +1,445 @@
+"""Whatever happens to the audit file, its index or the table: after a bounded number of steps the file holds the lines of the
+notifications, each once and byte for byte."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import sqlite3
+import tracemalloc
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine, delete, event, insert, text
+
+from db import queries
+from db.engine import READ, connect
+from db.tables import metadata, notification
+from tests.builders import AT
+from workers import audit, audit_file, audit_index
+from workers.audit import AuditProjection
+
+SURROGATE = json.loads('"half a surrogate \\ud800"')
+
+
+class Audited:
+    def __init__(self, folder: Path) -> None:
+        self.engine: Engine = connect(f"sqlite:///{folder / 'a.db'}")
+        metadata.create_all(self.engine)
+        self.path = folder / "events.jsonl"
+        self.projection = AuditProjection(self.engine, self.path)
+        self.head = 0
+        self.generation = 0
+
+    def close(self) -> None:
+        self.projection.close()
+        self.engine.dispose()
+
+    def put(self, *seqs: int, payload: Any = None) -> None:
+        with self.engine.begin() as connection:
+            connection.execute(insert(notification), [self._row(seq, payload) for seq in seqs])
+        self.head = max(self.head, *seqs)
+
+    def more(self, count: int) -> None:
+        self.put(*range(self.head + 1, self.head + 1 + count))
+
+    def restart(self) -> None:
+        self.projection.close()
+        self.projection = AuditProjection(self.engine, self.path)
+
+    def reset(self) -> None:
+        with self.engine.begin() as connection:
+            connection.execute(delete(notification))
+        self.head = 0
+        self.generation += 1
+
+    def rows(self) -> list[queries.NotificationRow]:
+        with self.engine.connect().execution_options(**READ) as connection:
+            return queries.notifications_after(connection, 0, 1_000_000)
+
+    def steps(self, at_most: int = 5) -> None:
+        for _ in range(at_most):
+            self.projection.step()
+
+    def equal(self) -> bool:
+        lines = self.path.read_bytes().splitlines(keepends=True) if self.path.is_file() else []
+        return sorted(lines) == sorted(audit_file.line(row) for row in self.rows())
+
+    def seqs(self) -> list[int]:
+        return [json.loads(line)["seq"] for line in self.path.read_bytes().splitlines()]
+
+    def _row(self, seq: int, payload: Any) -> dict[str, Any]:
+        return {
+            "seq": seq,
+            "event_id": f"e{seq}-{self.generation}",
+            "commission_id": "c",
+            "aggregate_version": 1,
+            "type": "CommissionCalculated",
+            "payload": {"amount": "12.05", "text": "ñ" * (seq % 7)} if payload is None else payload,
+            "correlation_id": "run",
+            "consumer": "n",
+            "occurred_at": AT,
+            "notified_at": AT + timedelta(seconds=seq % 1000),
+        }
+
+
+@pytest.fixture
+def audited(tmp_path: Path) -> Iterator[Audited]:
+    made = Audited(tmp_path)
+    made.more(8)
+    made.projection.step()
+    assert made.equal()
+    yield made
+    made.close()
+
+
+def in_place(path: Path, change: Callable[[bytes], bytes]) -> None:
+    """Same size, same inode, same times."""
+    before = path.read_bytes()
+    after = change(before)
+    assert (len(after), after != before) == (len(before), True)
+    times = path.stat()
+    with path.open("r+b") as file:
+        file.write(after)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+CHANGES: dict[str, Callable[[bytes], bytes]] = {
+    "forged amounts": lambda data: data.replace(b'"amount":"12.05"', b'"amount":"99.99"'),
+    "a forged event id": lambda data: data.replace(b'"e3-', b'"x3-'),
+    "a line destroyed": lambda data: data[:10] + b"XXXX" + data[14:],
+    "the last byte": lambda data: data[:-1] + b" ",
+    "lines swapped": lambda data: b"".join(data.splitlines(keepends=True)[::-1]),
+}
+
+
+@pytest.mark.parametrize("running", [True, False])
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_change_in_place_is_repaired_by_the_next_step(audited: Audited, what: str, running: bool) -> None:
+    in_place(audited.path, CHANGES[what])
+    if not running:
+        audited.restart()
+    audited.projection.step()
+    assert audited.equal()
+    assert audited.seqs() == list(range(1, 9))
+
+
+def test_an_old_change_in_place_is_repaired_however_the_times_look(
+    audited: Audited, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_index, "LINES_A_BLOCK", 10)
+    audited.more(2000)
+    audited.steps()
+    assert audited.equal()
+    in_place(audited.path, CHANGES["forged amounts"])
+    monkeypatch.setattr(audited.projection, "_left", audited.projection._stat())  # as if nobody had touched it
+    audited.projection._next_block = 50
+    looks = 0
+    while not audited.equal():
+        audited.projection.step()
+        looks += 1
+    assert looks <= 2000 / audit_index.LINES_A_BLOCK / audit.BLOCKS_A_LOOK + 2
+
+
+def rewritten(change: Callable[[list[bytes]], list[bytes]]) -> Callable[[Path], None]:
+    def act(path: Path) -> None:
+        path.write_bytes(b"".join(change(path.read_bytes().splitlines(keepends=True))))
+
+    return act
+
+
+def _random(path: Path) -> None:
+    path.unlink()
+    path.write_bytes(os.urandom(3000))
+
+
+def _link(path: Path) -> None:
+    path.unlink()
+    other = path.with_name("precious")
+    other.write_text("not ours\n")
+    path.symlink_to(other)
+
+
+def _pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+DAMAGES: dict[str, Callable[[Path], None]] = {
+    "deleted": Path.unlink,
+    "emptied": lambda path: os.truncate(path, 0),
+    "torn": lambda path: os.truncate(path, path.stat().st_size - 20),
+    "cut in the middle": lambda path: os.truncate(path, path.stat().st_size // 2),
+    "doubled": rewritten(lambda lines: lines * 2),
+    "a line doubled": rewritten(lambda lines: [lines[2], *lines]),
+    "a line missing": rewritten(lambda lines: lines[1:]),
+    "foreign lines": rewritten(lambda lines: [*lines, b'{"seq":999,"eventId":"x"}\n']),
+    "foreign from the beginning": rewritten(lambda lines: [b"garbage\n", *lines]),
+    "grown by zeros": lambda path: os.truncate(path, path.stat().st_size + 5000),
+    "another file": _random,
+    "a link": _link,
+    "a pipe": _pipe,
+}
+
+
+@pytest.mark.parametrize("running", [True, False])
+@pytest.mark.parametrize("what", DAMAGES)
+def test_damage_of_any_kind_is_repaired(audited: Audited, what: str, running: bool) -> None:
+    DAMAGES[what](audited.path)
+    if not running:
+        audited.restart()
+    audited.more(2)
+    audited.steps(3)
+    assert audited.equal()
+    assert audited.path.is_file()
+    assert not audited.path.is_symlink()
+    precious = audited.path.with_name("precious")
+    assert not precious.exists() or precious.read_text() == "not ours\n"
+
+
+@pytest.mark.parametrize("step", [1, 700, 1_000_000])
+def test_a_row_is_written_however_late_it_is_committed(audited: Audited, step: int) -> None:
+    for number in range(2, 130):  # more gaps than one look looks at
+        audited.put(8 + number * step * 2)
+    audited.steps()
+    written = audited.seqs()
+    audited.put(9 + step)
+    audited.put(8 + 60 * step * 2 - 1)
+    for _ in range(2 * 130 // audit.GAPS_A_LOOK):
+        audited.projection.step()
+    assert audited.equal()
+    # What was written keeps its place; late rows follow in the order they are seen.
+    assert audited.seqs()[: len(written)] == written
+    assert sorted(audited.seqs()[len(written) :]) == [9 + step, 8 + 60 * step * 2 - 1]
+    whole = audited.path.read_bytes()
+    audited.path.unlink()
+    audited.steps()
+    assert audited.path.read_bytes() == whole  # a repair keeps the order, too
+    audited.projection.close()
+    audit_index.delete(audited.path.with_suffix(".index"))
+    audited.restart()
+    audited.steps()
+    assert audited.seqs() == sorted(audited.seqs())  # written anew it is ascending
+    assert audited.equal()
+
+
+def test_an_emptied_table_is_noticed_even_when_it_was_filled_again(audited: Audited) -> None:
+    audited.reset()
+    audited.more(20)
+    audited.projection.step()
+    assert audited.equal()
+    audited.reset()
+    audited.projection.step()
+    assert audited.path.read_bytes() == b""
+
+
+def test_rows_deleted_below_the_newest_are_noticed(audited: Audited) -> None:
+    with audited.engine.begin() as connection:
+        connection.execute(delete(notification).where(notification.c.seq == 4))
+    audited.steps(audit.ROWS_EVERY + 1)
+    assert audited.equal()
+
+
+@pytest.mark.parametrize("damage", ["deleted", "garbage", "another database", "blocks that overlap"])
+def test_a_lost_index_costs_nothing_but_time(audited: Audited, damage: str) -> None:
+    index = audited.path.with_suffix(".index")
+    before = audited.path.stat()
+    audited.projection.close()
+    if damage == "deleted":
+        audit_index.delete(index)
+    elif damage == "garbage":
+        index.write_bytes(os.urandom(20_000))
+    else:
+        with sqlite3.connect(index) as db:
+            if damage == "another database":
+                db.execute("DROP TABLE block")
+                db.execute("CREATE TABLE block (something)")
+            else:
+                db.execute("UPDATE block SET start = start + 1")
+        db.close()
+    audited.restart()
+    audited.steps()
+    assert audited.equal()
+    after = audited.path.stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)  # it was whole: nothing was written
+    audited.more(3)
+    audited.steps()
+    assert audited.equal()
+
+
+@pytest.mark.parametrize(
+    ("payload", "written"),
+    [
+        ({"note": SURROGATE}, {"note": SURROGATE}),
+        ({SURROGATE: [SURROGATE]}, {SURROGATE: [SURROGATE]}),
+        ({"x": [float("nan"), float("-inf")]}, {"x": ["NaN", "-Infinity"]}),
+        ({"x": "a\nb\0c\u2028"}, {"x": "a\nb\0c\u2028"}),
+        ([], []),
+    ],
+)
+def test_whatever_was_notified_is_written(audited: Audited, payload: Any, written: Any) -> None:
+    audited.put(9, payload=payload)
+    audited.more(2)
+    audited.steps()
+    assert audited.seqs() == list(range(1, 12))
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    line = audited.path.read_bytes().splitlines()[8]
+    assert json.loads(line.decode("utf-8"), parse_constant=refuse)["payload"] == written
+
+
+def test_a_row_that_cannot_be_read_is_named_and_keeps_no_other_out(
+    audited: Audited, caplog: pytest.LogCaptureFixture
+) -> None:
+    audited.more(4)
+    with audited.engine.begin() as connection:
+        connection.execute(text("UPDATE notification SET payload = '{no json' WHERE seq = 10"))
+    audited.steps()
+    assert audited.seqs() == [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12]
+    assert sum("seq 10 " in message for message in caplog.messages) == 1
+    with audited.engine.begin() as connection:
+        connection.execute(text("UPDATE notification SET payload = '{}' WHERE seq = 10"))
+    audited.restart()  # tried again by the next process
+    audited.steps()
+    assert audited.equal()
+
+
+def test_a_row_whose_line_cannot_be_made_is_named_and_keeps_no_other_out(
+    audited: Audited, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = audit_file.line
+
+    def fails(row: queries.NotificationRow) -> bytes:
+        if row.seq == 10:
+            raise RecursionError("too deep")
+        return line(row)
+
+    monkeypatch.setattr(audit_file, "line", fails)
+    audited.more(4)
+    audited.steps()
+    assert audited.seqs() == [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12]
+    assert sum("seq 10 " in message for message in caplog.messages) == 1
+
+
+Operation = tuple[str, int]
+OPERATIONS = st.tuples(
+    st.sampled_from(["append", "skip", "late", "change", "damage", "restart", "reset", "index", "step"]),
+    st.integers(0, 2**16),
+)
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(st.lists(OPERATIONS, max_size=14))
+@example([("append", 9), ("step", 0), ("reset", 0), ("append", 9), ("damage", 3)])
+@example([("append", 5), ("skip", 50), ("append", 3), ("step", 0), ("late", 7), ("damage", 1), ("late", 3)])
+def test_any_history_ends_equal(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, history: list[Operation]
+) -> None:
+    for module, name, value in (
+        (audit_index, "LINES_A_BLOCK", 3),
+        (audit, "BLOCKS_A_STEP", 4),
+        (audit, "BLOCKS_A_LOOK", 2),
+        (audit, "REPAIRS_A_STEP", 2),
+        (audit, "PAGE", 5),
+        (audit, "PAGES_A_STEP", 2),
+        (audit, "GAPS_A_LOOK", 2),
+    ):
+        monkeypatch.setattr(module, name, value)
+    folder = tmp_path_factory.mktemp("history")
+    audited = Audited(folder)
+    try:
+        for operation in history:
+            _perform(audited, *operation)
+        rows = len(audited.rows())
+        for _ in range(30 + 8 * rows):
+            audited.projection.step()
+            if audited.equal():
+                break
+        assert audited.equal()
+        audited.steps(3)
+        assert audited.equal()
+    finally:
+        audited.close()
+
+
+def _perform(audited: Audited, operation: str, number: int) -> None:
+    path, chance = audited.path, random.Random(number)
+    match operation:
+        case "append":
+            audited.more(number % 12 + 1)
+        case "skip":
+            audited.head += number % 300 + 1
+        case "late":
+            known = {row.seq for row in audited.rows()}
+            if free := sorted(set(range(1, audited.head)) - known):
+                audited.put(chance.choice(free))
+        case "change" if path.is_file() and path.stat().st_size:
+            place = number % path.stat().st_size
+            in_place(path, lambda data: bytes(data[:place]) + bytes([data[place] ^ 1]) + data[place + 1 :])
+        case "damage" if path.is_file() and len(path.read_bytes().splitlines()) > 2:
+            DAMAGES[chance.choice(sorted(DAMAGES.keys() - {"a link"}))](path)
+        case "restart":
+            audited.restart()
+        case "reset":
+            audited.reset()
+        case "index":
+            audited.projection.close()
+            audited.path.with_suffix(".index").write_bytes(b"" if number % 2 else os.urandom(5000))
+            audited.restart()
+        case "step":
+            audited.steps(number % 3 + 1)
+
+
+def test_neither_start_nor_memory_grow_with_the_table(tmp_path: Path) -> None:
+    costs = {rows: _cost_of_a_start(tmp_path / str(rows), rows) for rows in (500, 4_000)}
+    (few_statements, few_rows, few_bytes), (statements, rows, peak) = costs[500], costs[4_000]
+    assert (statements, rows) == (few_statements, few_rows)
+    assert peak < 1.3 * few_bytes + 300_000
+
+
+def _cost_of_a_start(folder: Path, rows: int) -> tuple[int, int, int]:
+    """Statements and rows read from the table by the first step of a new process, and its peak of memory in bytes; the
+    whole file is repaired afterwards under the same measure of memory."""
+    folder.mkdir()
+    audited = Audited(folder)
+    audited.more(rows)
+    while audited.projection.step():
+        pass
+    assert audited.path.read_bytes().count(b"\n") == rows
+    audited.restart()
+    statements: list[str] = []
+    event.listen(audited.engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+    fetched = 0
+    read = queries.NotificationRow
+
+    class Counted(read):  # type: ignore[misc, valid-type]
+        def __init__(self, *values: Any) -> None:
+            nonlocal fetched
+            fetched += 1
+            super().__init__(*values)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(queries, "NotificationRow", Counted)
+        audited.projection.step()
+    needed = len(statements), fetched
+    tracemalloc.start()
+    try:
+        audited.path.write_bytes(b"")
+        while audited.path.stat().st_size < 100 * rows or audited.projection.busy:
+            audited.projection.step()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert audited.equal()
+    audited.close()
+    return *needed, peak

@@ -1,0 +1,273 @@
+"""What stands in the audit file, kept beside it: its blocks of lines, and which notifications they are.
+
+It is a small SQLite file, so that neither memory nor start grow with the audit file. It proves nothing: the notifications are
+the truth. Lost or damaged, it is made anew from them.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+LINES_A_BLOCK = 250
+BYTES_A_BLOCK = 1 << 18
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS block (
+    number INTEGER PRIMARY KEY, start INTEGER NOT NULL, length INTEGER NOT NULL, digest BLOB NOT NULL, runs TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS covered (low INTEGER PRIMARY KEY, high INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS newest (seq INTEGER NOT NULL, digest BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS unwritable (seq INTEGER PRIMARY KEY, reason TEXT NOT NULL);
+"""
+
+Run = tuple[int, int]
+"""First and last of `seq` numbers that follow each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Whole lines that follow each other in the file."""
+
+    number: int
+    """From 1, in the order of the file."""
+    start: int
+    """Bytes before it."""
+    length: int
+    digest: bytes
+    runs: tuple[Run, ...]
+    """The `seq` of its lines, in their order."""
+
+    @property
+    def seqs(self) -> list[int]:
+        return [seq for first, last in self.runs for seq in range(first, last + 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """The row with the highest `seq` that a line tells of. The table must still hold it: else it was emptied since."""
+
+    seq: int
+    digest: bytes
+    """Of its line."""
+
+    def is_of(self, seq: int, line: bytes) -> bool:
+        return (seq, digest(line)) == (self.seq, self.digest)
+
+
+def digest(data: bytes) -> bytes:
+    return sha256(data).digest()
+
+
+@dataclass(slots=True)
+class _Growing:
+    """The block that new lines go into."""
+
+    number: int
+    start: int
+    length: int = 0
+    lines: int = 0
+    runs: list[Run] = field(default_factory=list)
+    hash: Any = field(default_factory=sha256)
+
+    def add(self, seq: int, line: bytes) -> None:
+        self.hash.update(line)
+        self.length += len(line)
+        self.lines += 1
+        if self.runs and self.runs[-1][1] == seq - 1:
+            self.runs[-1] = (self.runs[-1][0], seq)
+        else:
+            self.runs.append((seq, seq))
+
+    @property
+    def full(self) -> bool:
+        return self.lines >= LINES_A_BLOCK or self.length >= BYTES_A_BLOCK
+
+    def row(self) -> tuple[Any, ...]:
+        return self.number, self.start, self.length, self.hash.digest(), json.dumps(self.runs, separators=(",", ":"))
+
+
+class AuditIndex:
+    """For one thread of one process. Every method raises sqlite3.DatabaseError for a file that is damaged or no index."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._db = sqlite3.connect(path, isolation_level=None, timeout=5)
+        try:
+            self._db.execute("PRAGMA journal_mode=WAL")
+            # What a loss of power takes from it is read again from the audit file; it is never half written.
+            self._db.execute("PRAGMA synchronous=NORMAL")
+            self._db.executescript(_SCHEMA)
+            # They are tried again: a newer program may know how to write them.
+            for (seq,) in self._db.execute("SELECT seq FROM unwritable").fetchall():
+                self._uncover(seq)
+            self._db.execute("DELETE FROM unwritable")
+            self._load()
+        except BaseException:
+            self._db.close()
+            raise
+
+    length: int
+    """Bytes the file must have."""
+    head: int
+    """Highest `seq` in it or left out of it; 0 when there is none."""
+    newest: Newest | None
+    _blocks: int
+    _version: int | None = None
+
+    def _load(self) -> None:
+        last = self._db.execute("SELECT number, start + length FROM block ORDER BY number DESC LIMIT 1").fetchone()
+        self._blocks, self.length = last or (0, 0)
+        self.head = int(self._db.execute("SELECT coalesce(max(high), 0) FROM covered").fetchone()[0])
+        newest = self._db.execute("SELECT seq, digest FROM newest").fetchone()
+        self.newest = None if newest is None else Newest(*newest)
+        self._growing: _Growing | None = None  # its hash cannot be continued: the next line begins a block
+
+    def changed_by_another(self) -> bool:
+        """Whether another process wrote to it since this was asked; then it is read again."""
+        version = self._db.execute("PRAGMA data_version").fetchone()[0]
+        changed = self._version not in (None, version)
+        self._version = version
+        if changed:
+            self._load()
+        return changed
+
+    def close(self) -> None:
+        self._db.close()
+
+    def add(self, lines: Sequence[tuple[int, bytes]]) -> None:
+        """Note that these lines, each with its `seq`, now stand at the end of the file."""
+        if not lines:
+            return
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            for seq, line in lines:
+                if self._growing is None or self._growing.full:
+                    self._store()
+                    self._blocks += 1
+                    self._growing = _Growing(self._blocks, self.length)
+                self._growing.add(seq, line)
+                self.length += len(line)
+            self._store()
+            self._store_newest(*max(lines))
+            self._cover(seq for seq, _ in lines)
+            self._db.execute("COMMIT")
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            self._load()
+            raise
+
+    def leave_out(self, seq: int, reason: str) -> None:
+        """Note that this row cannot be written, so that it is not tried at every look."""
+        self._db.execute("INSERT OR REPLACE INTO unwritable VALUES (?, ?)", (seq, reason))
+        self._cover([seq])
+
+    def clear(self) -> None:
+        """The file is to be written anew."""
+        self._db.execute("BEGIN IMMEDIATE")
+        for table in ("block", "covered", "newest", "unwritable"):
+            self._db.execute(f"DELETE FROM {table}")
+        self._db.execute("COMMIT")
+        self._load()
+
+    def blocks(self, start_number: int, limit: int) -> list[Block]:
+        """Those from `start_number` on, in order."""
+        rows = self._db.execute(
+            "SELECT number, start, length, digest, runs FROM block WHERE number >= ? ORDER BY number LIMIT ?",
+            (start_number, limit),
+        )
+        return [
+            Block(number, start, length, found, tuple((first, last) for first, last in json.loads(runs)))
+            for number, start, length, found, runs in rows
+        ]
+
+    def last_block(self) -> Block | None:
+        return next(iter(self.blocks(self._blocks, 1)), None)
+
+    def newest_gaps(self, limit: int) -> list[Run]:
+        """Numbers below the head that no line has: a row may still be committed there."""
+        rows = self._db.execute("SELECT low, high FROM covered ORDER BY low DESC LIMIT ?", (limit + 1,)).fetchall()
+        complete = len(rows) <= limit
+        return _between(rows[::-1], 0 if complete else None)
+
+    def gaps_above(self, seq: int, limit: int) -> tuple[list[Run], int]:
+        """The gaps above a `seq`, lowest first, and the `seq` to go on from; that is 0 after the last one."""
+        rows = self._db.execute(
+            "SELECT low, high FROM covered WHERE high >= ? ORDER BY low LIMIT ?", (seq, limit + 1)
+        ).fetchall()
+        return _between(rows, 0 if seq == 0 else None), (rows[-1][1] if len(rows) > limit else 0)
+
+    def _store(self) -> None:
+        if self._growing is not None:
+            self._db.execute("INSERT OR REPLACE INTO block VALUES (?, ?, ?, ?, ?)", self._growing.row())
+
+    def _store_newest(self, seq: int, line: bytes) -> None:
+        if self.newest is None or seq > self.newest.seq:
+            self.newest = Newest(seq, digest(line))
+            self._db.execute("DELETE FROM newest")
+            self._db.execute("INSERT INTO newest VALUES (?, ?)", (self.newest.seq, self.newest.digest))
+
+    def _cover(self, seqs: Any) -> None:
+        for low, high in _runs(sorted(seqs)):
+            before = self._db.execute(
+                "SELECT low, high FROM covered WHERE low <= ? ORDER BY low DESC LIMIT 1", (low,)
+            ).fetchone()
+            if before is not None and before[1] >= high:
+                continue
+            if before is not None and before[1] != low - 1:
+                before = None
+            after = self._db.execute("SELECT high FROM covered WHERE low = ?", (high + 1,)).fetchone()
+            if after is not None:
+                self._db.execute("DELETE FROM covered WHERE low = ?", (high + 1,))
+            joined = (before[0] if before else low, after[0] if after else high)
+            self._db.execute("INSERT OR REPLACE INTO covered VALUES (?, ?)", joined)
+            self.head = max(self.head, high)
+
+    def _uncover(self, seq: int) -> None:
+        row = self._db.execute(
+            "SELECT low, high FROM covered WHERE low <= ? ORDER BY low DESC LIMIT 1", (seq,)
+        ).fetchone()
+        if row is None or row[1] < seq:
+            return
+        self._db.execute("DELETE FROM covered WHERE low = ?", (row[0],))
+        for low, high in ((row[0], seq - 1), (seq + 1, row[1])):
+            if low <= high:
+                self._db.execute("INSERT INTO covered VALUES (?, ?)", (low, high))
+
+
+def is_only_unavailable(error: sqlite3.DatabaseError) -> bool:
+    """Whether it cannot be read or written now, rather than being damaged."""
+    kinds = ("FULL", "IOERR", "BUSY", "LOCKED", "READONLY", "CANTOPEN", "PERM", "NOMEM")
+    return getattr(error, "sqlite_errorname", "").removeprefix("SQLITE_").startswith(kinds)
+
+
+def delete(path: Path) -> None:
+    """Remove an index that is not open."""
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _runs(seqs: Sequence[int]) -> list[Run]:
+    """Of ascending numbers."""
+    runs: list[Run] = []
+    for seq in seqs:
+        if runs and runs[-1][1] == seq - 1:
+            runs[-1] = (runs[-1][0], seq)
+        else:
+            runs.append((seq, seq))
+    return runs
+
+
+def _between(covered: Sequence[Run], start: int | None) -> list[Run]:
+    """What lies between ranges in ascending order, and between `start` and the first of them."""
+    gaps: list[Run] = []
+    for low, high in covered:
+        if start is not None and low > start + 1:
+            gaps.append((start + 1, low - 1))
+        start = high
+    return gaps
