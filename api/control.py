@@ -23,7 +23,7 @@ from settings import Settings
 from stacks import faults
 from stacks.supervisor import NotRunning, PartUnknown
 
-REFUSALS = problems.documented(401, 404, 409, 422, 503)
+REFUSALS = problems.documented(401, 403, 404, 409, 422, 503)
 
 
 class Body(BaseModel):
@@ -51,7 +51,7 @@ class Started(BaseModel):
 def router(application: Application) -> APIRouter | None:
     """The control endpoints of the application's instance; None where they may not be."""
     settings = application.settings
-    if settings.stack not in ("embedded", "native", "compose") or not settings.control_token.get_secret_value():
+    if not settings.demo or not settings.control_token.get_secret_value():
         return None
     made = APIRouter(prefix="/control", tags=["control"], dependencies=[Depends(_token(settings))], responses=REFUSALS)
     _scenarios(made, application)

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import problems
+from application.permissions import Action, Caller, refusal
 from settings import Settings
 
 GUARDED = ("/commissions", "/metrics")
@@ -22,19 +23,19 @@ CHANGING = ("POST", "PUT", "PATCH", "DELETE")
 
 
 class Guard:
-    """ASGI middleware. 401 without the token, 429 above the rate, 403 for a command to a read-only instance."""
+    """ASGI middleware. 401 without the token, 429 above the rate, 403 for a command where none may be issued."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
         self._token = settings.api_token.get_secret_value()
-        self._read_only = settings.read_only
+        self._no_commands = refusal(settings, Action.ISSUE_COMMANDS, Caller.API)
         self._rate = Rate(settings.api_rate_limit) if settings.api_rate_limit else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = None
+        refused = None
         if scope["type"] == "http" and scope["path"].startswith(GUARDED):
-            refusal = self._refusal(scope)
-        await (self._app if refusal is None else refusal)(scope, receive, send)
+            refused = self._refusal(scope)
+        await (self._app if refused is None else refused)(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> Response | None:
         client = scope.get("client")
@@ -44,8 +45,8 @@ class Guard:
             return problems.response(429, detail, {"Retry-After": str(wait_s)})
         if self._token and not _same(_bearer(scope), self._token):
             return problems.response(401, "send the token: Authorization: Bearer …", {"WWW-Authenticate": "Bearer"})
-        if self._read_only and scope["path"].startswith("/commissions") and scope["method"] in CHANGING:
-            return problems.response(403, "this instance is shown read-only; it takes no commands")
+        if self._no_commands and scope["path"].startswith("/commissions") and scope["method"] in CHANGING:
+            return problems.response(403, self._no_commands)
         return None
 
 

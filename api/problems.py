@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
+from application.permissions import Forbidden
 from db.errors import DatabaseUnavailable
 from domain.errors import ConcurrentChange, DuplicateConversion, InvalidField, Refusal, TooLarge, UnknownCommission
 
@@ -88,6 +89,10 @@ def install(app: FastAPI) -> None:
                 return response(409, str(error))
             case _:
                 return response(422, str(error))
+
+    @app.exception_handler(Forbidden)
+    def forbidden(_request: Request, error: Forbidden) -> JSONResponse:
+        return response(403, str(error))
 
     @app.exception_handler(DatabaseUnavailable)
     def unavailable(_request: Request, error: DatabaseUnavailable) -> JSONResponse:

@@ -14,6 +14,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from application.permissions import Action, require
 from settings import Settings
 
 POINTS = {
@@ -58,7 +59,8 @@ def of_this_process(settings: Settings) -> CrashPoints:
 
 
 def arm(settings: Settings, part: str, point: str, token: str) -> None:
-    """Raises LookupError for an unknown point, PermissionError without the control token."""
+    """Raises LookupError for an unknown point, PermissionError without the control token, or Forbidden."""
+    require(settings, Action.INJECT_FAULTS)
     if point not in POINTS:
         raise LookupError(f"there is no crash point {point!r}; there are {', '.join(POINTS)}")
     known = settings.control_token.get_secret_value()

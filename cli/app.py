@@ -9,6 +9,7 @@ import httpx
 import typer
 from pydantic import ValidationError
 
+from application.permissions import Forbidden
 from cli import (
     commissions,
     compose,
@@ -71,6 +72,7 @@ KNOWN = (
     DockerUnavailable,
     Failed,
     FetchFailed,
+    Forbidden,
     NotMade,
     NotRunning,
     PartUnknown,

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from application import Application
+from application.permissions import Action, require
 from cli.output import AsJson, Failed, StackName, out, print_json
 from db import queries
 from domain.commands import ApproveCommission, CalculateCommission, CommissionResult
@@ -32,7 +33,7 @@ def calculate(
 ) -> None:
     """Calculate the commission of a conversion: the commission and its outbox row in one transaction."""
     command = CalculateCommission(conversion or str(uuid.uuid4()), affiliate, campaign, gross, currency)
-    with Application(_settings(stack), pool_size=1) as application:
+    with Application(_writable(stack), pool_size=1) as application:
         _show(application.send(command), json)
 
 
@@ -40,7 +41,7 @@ def approve(
     commission: Annotated[str, typer.Argument(help="Commission id.")], stack: StackName = None, json: AsJson = False
 ) -> None:
     """Approve a commission. Approving it again changes nothing."""
-    with Application(_settings(stack), pool_size=1) as application:
+    with Application(_writable(stack), pool_size=1) as application:
         _show(application.send(ApproveCommission(commission)), json)
 
 
@@ -63,6 +64,12 @@ def _settings(stack: str | None) -> Settings:
     settings = instance.find(stack)
     if not settings.database_url:
         raise Failed("there is no database yet; `./alpes up` makes it")
+    return settings
+
+
+def _writable(stack: str | None) -> Settings:
+    settings = _settings(stack)
+    require(settings, Action.ISSUE_COMMANDS)
     return settings
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from application.permissions import Action, require
 from cli.output import AsJson, Failed, StackName, out, print_json, say, table
 from stacks import backup as backups
 from stacks import instance, pruning
@@ -49,8 +50,7 @@ def restore(
 ) -> None:
     """Put a running stack back to FILE. What it holds now is deleted."""
     settings = instance.find(stack)
-    if not settings.demo:
-        raise Failed("only a demo stack is restored; a database of yours has its own tools (mysqldump, snapshots)")
+    require(settings, Action.RESTORE)  # before it is asked for, too
     if not yes and not typer.confirm(f"Replace everything in the {settings.stack} stack by {file}?"):
         raise typer.Exit(1)
     try:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from application.permissions import Action, require
 from cli.lifecycle import logs
 from cli.output import AsJson, Failed, StackName, out, print_json, say, table
 from scenarios import replay as replaying
@@ -126,8 +127,7 @@ def reset(
 ) -> None:
     """Empty tables, topics, the observer's store and the audit file, in step, of a running stack."""
     settings = instance.find(stack)
-    if not settings.demo:
-        raise Failed("only a demo stack is reset; this one works on a database and broker of yours")
+    require(settings, Action.RESET)  # before it is asked for, too; a reset of everything asks nowhere else
     if not yes and not typer.confirm(f"Delete all commissions and events of the {settings.stack} stack?"):
         raise typer.Exit(1)
     if everything:

@@ -9,6 +9,7 @@ from typing import ParamSpec
 
 import streamlit as st
 
+from application.permissions import Action, Forbidden
 from dashboard import access, resources
 from dashboard.i18n import _
 
@@ -35,5 +36,20 @@ def guarded(show: Callable[P, None]) -> Callable[P, None]:
                 _("This part of the page could not be drawn. Reload it; `./alpes logs dashboard` says why."),
                 icon=":material/error:",
             )
+
+    return safe
+
+
+def acting(action: Action, act: Callable[P, object]) -> Callable[P, None]:
+    """A control's callback that asks again whether it may, when it is called: a browser may send what was never drawn."""
+
+    @wraps(act)
+    def safe(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            access.require(action)
+            act(*args, **kwargs)
+        except Forbidden as error:
+            log.warning("refused: %s", error)
+            st.toast(_("That may not be done here."), icon=":material/block:")
 
     return safe

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import pulsar
 
+from application.permissions import Action, require
 from connectors import envelope
 from connectors.broker import Broker, Publisher, Received, Subscription
 from connectors.envelope import NamedEvent
@@ -60,7 +61,8 @@ def preview(settings: Settings) -> Preview:
 
 
 def replay(settings: Settings, deadline_s: float = 300) -> Replayed:
-    """Raises DatabaseUnavailable. The subscription is removed afterwards."""
+    """Raises DatabaseUnavailable or Forbidden. The subscription is removed afterwards."""
+    require(settings, Action.REPLAY)
     expected = preview(settings).events
     engine = connect(settings.worker_url, pool_size=2)
     broker = Broker(settings)

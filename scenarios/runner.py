@@ -17,6 +17,7 @@ from contextlib import suppress
 
 import psutil
 
+from application.permissions import Action, require
 from scenarios import journal
 from scenarios.catalogue import find
 from scenarios.journal import AnotherRuns, UnknownRun
@@ -46,8 +47,9 @@ def start(settings: Settings, name: str, seed: int | None = None, minutes: float
     """Start a scenario in a process of its own and return its run id, which is its correlation id too.
 
     `seed` is made up where none is given; `minutes` is for chaos. Raises LookupError for an unknown scenario,
-    NotOnThisStack, AnotherRuns, or NotRunning.
+    NotOnThisStack, AnotherRuns, NotRunning, or Forbidden.
     """
+    require(settings, Action.RUN_SCENARIOS)
     scenario = find(name, minutes)
     if settings.stack not in scenario.stacks:
         raise NotOnThisStack(
@@ -124,7 +126,8 @@ def check_id(run_id: str) -> None:
 
 
 def stop(settings: Settings, run_id: str) -> None:
-    """Ask a run to restore the system and end; nothing happens where it has ended."""
+    """Ask a run to restore the system and end; nothing happens where it has ended. Raises Forbidden."""
+    require(settings, Action.RUN_SCENARIOS)
     pid = _pid(settings, run_id)
     if pid and running(settings, run_id):
         with suppress(ProcessLookupError):

@@ -127,6 +127,9 @@ class Settings(BaseSettings):
     default_rate: Decimal = Field(Decimal("0.10"), description="commission rate of a campaign without its own")
     campaign_rates: dict[str, Decimal] = Field(default_factory=dict)
     control_token: SecretStr = SecretStr("")
+    demo_controls: bool = Field(
+        True, description="whether parts may be broken on purpose and data be reset; false in production"
+    )
 
     api_token: SecretStr = Field(SecretStr(""), description="with it the API takes requests that bear it only")
     api_rate_limit: str = Field("", description="of one address, such as 100/second; empty: none")
@@ -172,8 +175,8 @@ class Settings(BaseSettings):
 
     @property
     def demo(self) -> bool:
-        """Whether its parts may be broken on purpose and its data be reset: it brought them itself."""
-        return self.stack != "external"
+        """Whether its parts may be broken on purpose and its data be reset: it brought them itself, and is no production."""
+        return self.stack != "external" and self.demo_controls
 
     def token(self) -> str:
         """The Pulsar client's token, empty without one. Raises OSError when its file cannot be read."""

@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from sqlalchemy import Engine
 
+from application.permissions import Action, require
 from db import rows
 from db.engine import READ, connect
 from db.errors import translated
@@ -63,6 +64,7 @@ def restore(settings: Settings, path: Path, say: Say) -> dict[str, int]:
     On the native stack Debezium reads the restored rows from the binlog and publishes them again: their deliveries are
     absorbed and counted as duplicates. Raises BackupUnfit before anything is changed, and what `reset` raises.
     """
+    require(settings, Action.RESTORE)
     _checked(path)
     counts: dict[str, int] = {}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from application import Application
+from application.permissions import Action, require
 from connectors.broker import Broker, Publisher
 from db import queries
 from db.engine import connect
@@ -23,8 +24,9 @@ class Requeued:
 def requeue(settings: Settings, seqs: list[int]) -> list[Requeued]:
     """Publish these dead letters once more, then note it; killed between, one may go out twice, which the inbox absorbs.
 
-    Raises LookupError for a `seq` there is none of, BrokerUnavailable, or DatabaseUnavailable.
+    Raises LookupError for a `seq` there is none of, BrokerUnavailable, DatabaseUnavailable, or Forbidden.
     """
+    require(settings, Action.REQUEUE)
     with Application(settings, pool_size=1) as application, application.reading() as connection:
         found = {row.seq: row for row in queries.dead_letters(connection, limit=100_000)}
     unknown = [seq for seq in seqs if seq not in found]

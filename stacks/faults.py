@@ -6,6 +6,7 @@ from pathlib import Path
 
 from application import leases
 from application.leases import LONGEST_S, Lease
+from application.permissions import Action, require
 from settings import Settings
 from stacks.control import PartUnknown
 from stacks.controls import control
@@ -20,8 +21,10 @@ def lease_file(settings: Settings, part: str) -> Path:
 def kill(settings: Settings, part: str, hold_s: float = 0.0) -> Lease:
     """SIGKILL a part's process and keep it down for `hold_s` seconds; then it is started again by itself.
 
-    Raises PartUnknown when the instance has no such running part, ValueError for a time out of range.
+    Raises PartUnknown when the instance has no such running part, ValueError for a time out of range; as all that
+    break something here, Forbidden where that may not be done.
     """
+    require(settings, Action.KILL_PARTS)
     parts = control(settings)
     if not parts.pid(part):
         raise PartUnknown(f"{part} is not running")
@@ -31,25 +34,32 @@ def kill(settings: Settings, part: str, hold_s: float = 0.0) -> Lease:
 
 
 def release(settings: Settings, part: str) -> None:
-    """Let a killed part come back before its time."""
+    """Let a killed part come back before its time. Raises Forbidden."""
+    require(settings, Action.KILL_PARTS)
     leases.release(settings, part, "kill")
 
 
 def slow(settings: Settings, part: str, delay_ms: float, hold_s: float) -> Lease:
-    """Make a notifications worker take `delay_ms` more for each event."""
+    """Make a notifications worker take `delay_ms` more for each event. Raises Forbidden."""
+    require(settings, Action.INJECT_FAULTS)
     return leases.grant(settings, part, "slow", hold_s, {"delay_ms": delay_ms})
 
 
 def fail(
     settings: Settings, part: str, commission_id: str, hold_s: float, aggregate_version: int | None = None
 ) -> Lease:
-    """Make a notifications worker fail for every event of one commission, or for the one of a version only."""
+    """Make a notifications worker fail for every event of one commission, or for the one of a version only.
+
+    Raises Forbidden.
+    """
+    require(settings, Action.INJECT_FAULTS)
     parameters = {"commission_id": commission_id, "aggregate_version": aggregate_version}
     return leases.grant(settings, part, "fail", hold_s, parameters)
 
 
 def restart(settings: Settings, part: str) -> None:
-    """Stop a part politely and start it again. Raises PartUnknown or NotRunning."""
+    """Stop a part politely and start it again. Raises PartUnknown, NotRunning or Forbidden."""
+    require(settings, Action.RESTART_PARTS)
     parts = control(settings)
     parts.stop_part(part)
     parts.start_part(part)

@@ -258,7 +258,7 @@ def _prepare_native(settings: Settings, say: Say, progress: Progress) -> list[Pa
 
 def _require_free_ports(settings: Settings) -> None:
     wanted = {"api_port": settings.api_port}
-    if settings.demo:
+    if settings.stack != "external":
         wanted["broker_port"] = settings.broker_port
     if "dashboard" not in settings.without:
         wanted["dashboard_port"] = settings.dashboard_port

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from application.permissions import Action, require
 from db import pruning
 from db.engine import READ, connect
 from db.errors import translated
@@ -31,8 +32,12 @@ def prune(settings: Settings, keep_days: float = 0, keep: int = 0, *, dry_run: b
 
     A row goes only when the observer recorded its event on the broker, its notification stands in the database, and on
     the embedded stack the relay's checkpoint is past it. All three never become untrue again, and rows are never
-    updated, so nothing can come between. Raises DatabaseUnavailable, or sqlite3.OperationalError without an observer.
+    updated, so nothing can come between.
+
+    Raises DatabaseUnavailable, Forbidden, or sqlite3.OperationalError without an observer.
     """
+    if not dry_run:
+        require(settings, Action.PRUNE)
     store = ObserverStore(settings.observer_store)
     try:
         captured = store.published_ids()

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection, Engine, text
 
+from application.permissions import Action, require
 from connectors.admin import Admin
 from db.engine import READ, connect
 from db.errors import translated
@@ -33,8 +34,9 @@ def reset(settings: Settings, say: Say, fill: Callable[[Engine], None] = lambda 
 
     `fill(engine)` may put other rows in, as the admin user, before they do.
 
-    Raises NotDrained, NotRunning, DatabaseUnavailable or AdminUnavailable.
+    Raises NotDrained, NotRunning, DatabaseUnavailable, AdminUnavailable or Forbidden.
     """
+    require(settings, Action.RESET)
     parts = control(settings)
     names = [state.name for state in parts.states()]
     stopped: list[str] = []

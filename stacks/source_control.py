@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from application import permissions
 from connectors import source
 from connectors.admin import Admin
 from db.engine import connect
@@ -73,8 +74,14 @@ def render(settings: Settings, path: Path) -> None:
     provision.write_secret(path, source.render(settings), 0o640)
 
 
+def permission(action: Action) -> permissions.Action:
+    """What one must be allowed to do it."""
+    return permissions.Action.PROVISION if action == "create" else permissions.Action.CONTROL_SOURCE
+
+
 def act(settings: Settings, action: Action) -> None:
-    """Raises NoSource, AdminUnavailable, AdminRefused or ProvisionFailed."""
+    """Raises NoSource, AdminUnavailable, AdminRefused, ProvisionFailed or Forbidden."""
+    permissions.require(settings, permission(action))
     _require(settings)
     if action == "create":
         intent.write(settings, "run")

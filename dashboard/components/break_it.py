@@ -9,9 +9,11 @@ from functools import partial
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from application.permissions import Action as Permission
 from dashboard import pulse, resources
 from dashboard.components import incident_list, live_html
 from dashboard.components.confirm import confirm
+from dashboard.components.controls import act_button
 from dashboard.components.lights import SIGNS
 from dashboard.components.markup import Html, empty, join, notice, tag
 from dashboard.i18n import _, number
@@ -74,6 +76,7 @@ def _row(part: str) -> DeltaGenerator:
         light = st.container()
         if part != "source":
             confirm(
+                Permission.KILL_PARTS,
                 _("Kill"),
                 f"kill-{part}",
                 _("**Kill the {part}?** Its process gets SIGKILL: no goodbye, no flush.").format(part=words.part(part)),
@@ -84,6 +87,7 @@ def _row(part: str) -> DeltaGenerator:
                 partial(_hold, part),
             )
         confirm(
+            Permission.CONTROL_SOURCE if part == "source" else Permission.RESTART_PARTS,
             _("Restart"),
             f"restart-{part}",
             _("**Restart the {part}?** It is asked to end, and started again.").format(part=words.part(part)),
@@ -124,11 +128,12 @@ def _held() -> None:
         with st.container(key=f"row-held-{part}", horizontal=True):
             sentence = _("{part} is held down").format(part=words.part(part))
             live_html.show(notice(sentence), f"held-{part}")
-            st.button(
+            act_button(
+                Permission.KILL_PARTS,
                 _("Let it come back now"),
+                resources.incidents().release,
+                (part,),
                 key=f"release-{part}",
-                on_click=resources.incidents().release,
-                args=(part,),
                 help=_("Ends the lease of {n} s before its time.").format(
                     n=number(lease.expires_at - lease.started_at)
                 ),

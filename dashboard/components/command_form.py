@@ -5,9 +5,11 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard import pulse, resources
+from application.permissions import Action
+from dashboard import access, pulse, resources
 from dashboard.components import answers, live_html
 from dashboard.components.card import show_me_how
+from dashboard.components.controls import act_button, submit_button, view_button
 from dashboard.guard import guarded
 from dashboard.i18n import _, number
 from dashboard.view_models import commands, how
@@ -19,8 +21,8 @@ FIELDS = ("conversion", "affiliate", "campaign", "gross", "currency")
 
 def show() -> dict[Asked, DeltaGenerator]:
     """Where `answer` tells what came of a command, by what was asked."""
-    if resources.settings().read_only:
-        st.info(_("This instance is shown read-only: it takes no commands."), icon="🔒")
+    if not access.may(Action.ISSUE_COMMANDS):
+        st.info(access.why_only_shown(), icon="🔒")
         return {}
     calculate, approve, load = st.tabs([_("Calculate"), _("Approve"), _("Load")])
     with calculate:
@@ -62,12 +64,13 @@ def _calculate() -> None:
             _("Gross amount"), "120.50", key="gross", help=_("Of the conversion, with a point before the decimals.")
         )
         right.text_input(_("Currency"), "USD", key="currency", help=_("ISO 4217 code."))
-        st.form_submit_button(_("Calculate"), type="primary", on_click=_send, width="stretch")
+        submit_button(Action.ISSUE_COMMANDS, _("Calculate"), _send, type="primary", width="stretch")
     with st.container(horizontal=True, key="title-again"):
-        st.button(
+        act_button(
+            Action.ISSUE_COMMANDS,
             _("Same again"),
+            _send_again,
             help=_("Sends the same conversion once more: it is refused."),
-            on_click=_send_again,
             type="tertiary",
         )
         show_me_how(how.calculate(resources.settings(), *(str(state.get(name, "")) for name in FIELDS)))
@@ -101,9 +104,10 @@ def _approve() -> None:
         placeholder=_("None waits; or type an id"),
         help=_("The newest that wait for approval; or type the id of any other."),
     )
-    st.button(_("Approve"), type="primary", on_click=_send_approval, args=(typed,), disabled=not typed, width="stretch")
+    looks = {"type": "primary", "disabled": not typed, "width": "stretch"}
+    act_button(Action.ISSUE_COMMANDS, _("Approve"), _send_approval, (typed,), **looks)
     with st.container(horizontal=True, key="title-approve"):
-        st.button(_("Refresh the list"), type="tertiary")
+        view_button(_("Refresh the list"), type="tertiary")
         show_me_how(how.approve(resources.settings(), typed or ""))
 
 
@@ -119,7 +123,8 @@ def _load() -> None:
     rate = right.number_input(
         _("Per second"), 1, FASTEST, 50, 10, help=_("At most so many a second; the database may be slower.")
     )
-    st.button(_("Start the load"), type="primary", on_click=_start_load, args=(int(total), int(rate)), width="stretch")
+    numbers = (int(total), int(rate))
+    act_button(Action.ISSUE_COMMANDS, _("Start the load"), _start_load, numbers, type="primary", width="stretch")
     with st.container(horizontal=True, key="title-load"):
         show_me_how(how.load(resources.settings(), int(total), int(rate)))
     _progress(resources.load_runner().progress.state == "running")
@@ -165,8 +170,8 @@ def _draw_progress(was_running: bool) -> None:
         )
     with st.container(horizontal=True, key="title-progress"):
         if now.state == "running":
-            st.button(_("Cancel"), on_click=runner.cancel)
-        if st.button(_("trace →"), type="tertiary", help=_("The events of this load.")):
+            act_button(Action.ISSUE_COMMANDS, _("Cancel"), runner.cancel)
+        if view_button(_("trace →"), type="tertiary", help=_("The events of this load.")):
             from dashboard import frame
 
             frame.open_trace(now.correlation_id)

@@ -7,11 +7,15 @@ from typing import Any
 
 import streamlit as st
 
+from application.permissions import Action
+from dashboard import access
+from dashboard.components.controls import act_button
 from dashboard.i18n import _
 from dashboard.view_models.how import Ways
 
 
 def confirm(
+    action: Action,
     label: str,
     key: str,
     sentence: str,
@@ -22,11 +26,13 @@ def confirm(
     ask: Callable[[], Any] | None = None,
     disabled: bool = False,
 ) -> None:
-    """`ask` draws one more field; its value goes to `act` and `ways`, behind `args`."""
+    """Nothing where its visitor may not. `ask` draws one more field; its value goes to `act` and `ways`, behind `args`."""
+    if not access.may(action):
+        return
     with st.popover(label, key=key, on_change="rerun", width="content", disabled=disabled):
         st.markdown(sentence)
         values = args if ask is None else (*args, ask())
-        st.button(do, key=f"{key}-now", type="primary", on_click=_close, args=(key, act, values))
+        act_button(action, do, _close, (key, act, values), key=f"{key}-now", type="primary")
         if ways is not None:
             _other_ways(ways(*values))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from application.permissions import Action as Permission
 from dashboard import pulse, resources
 from dashboard.components import live_html, operating
 from dashboard.components.confirm import confirm
@@ -51,6 +52,7 @@ def _draw() -> None:
 def _requeue_buttons(found: tuple[DeadLetterRow, ...], chosen: DeadLetterRow) -> None:
     waiting = [one.seq for one in found if one.requeued_at is None]
     confirm(
+        Permission.REQUEUE,
         _("Requeue {n}").format(n=chosen.seq),
         "requeue-one",
         _("It goes through the retry topic to the worker once more. What still cannot be processed comes back here."),
@@ -59,6 +61,7 @@ def _requeue_buttons(found: tuple[DeadLetterRow, ...], chosen: DeadLetterRow) ->
         ([chosen.seq],),
     )
     confirm(
+        Permission.REQUEUE,
         _("Requeue all that wait ({n})").format(n=len(waiting)),
         "requeue-all",
         _("Each goes through the retry topic to the worker once more."),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import streamlit as st
 
-from dashboard import resources
+from application.permissions import Action
+from dashboard import access, resources
 from dashboard.components.card import card, show_me_how
+from dashboard.components.controls import act_button, view_button
 from dashboard.components.markup import tag
+from dashboard.guard import guarded
 from dashboard.i18n import _
 from dashboard.view_models import how_to_break as how
 from dashboard.view_models import operations
@@ -16,6 +17,8 @@ from stacks.jobs import JobRuns
 
 
 def show() -> None:
+    if not access.may(Action.RESET):
+        return
     meaning = _(
         "Tables, topics, the observer's store and the audit file are emptied together, so that they still agree."
     )
@@ -28,19 +31,22 @@ def show() -> None:
             )
         )
         with st.container(key="buttons-reset", horizontal=True):
-            if st.button(_("Reset the tables…"), key="reset"):
+            if view_button(_("Reset the tables…"), key="reset"):
                 _confirm("reset")
-            if st.button(_("Reset everything…"), key="reset-all"):
+            if view_button(_("Reset everything…"), key="reset-all"):
                 _confirm("reset-all")
             show_me_how({**how.reset(False), "shell": how.reset(True)["./alpes"]})
 
 
 def _confirm(name: str) -> None:
     title = _("Reset everything?") if name == "reset-all" else _("Reset the tables?")
-    st.dialog(title)(partial(_dialog, name))()
+    st.dialog(title)(guarded(lambda: _dialog(name)))()
 
 
 def _dialog(name: str) -> None:
+    begun = st.session_state.pop("reset_begun", None)
+    if begun:
+        st.rerun()
     if name == "reset-all":
         st.markdown(
             _("The stack stops, **all its data are deleted**, runs and logs of parts too, and it starts again.")
@@ -52,10 +58,15 @@ def _dialog(name: str) -> None:
             "This page's server is stopped too. The page comes back by itself, in some ten seconds, and says how it went."
         )
     )
-    if st.button(_("Delete it all"), key=f"{name}-now", type="primary"):
-        try:
-            operations.reset(resources.settings(), name)
-        except JobRuns:
-            st.warning(_("It is under way already."))
-            return
-        st.rerun()
+    if begun is False:
+        st.warning(_("It is under way already."))
+    act_button(Action.RESET, _("Delete it all"), _begin, (name,), key=f"{name}-now", type="primary")
+
+
+def _begin(name: str) -> None:
+    try:
+        operations.reset(resources.settings(), name)
+    except JobRuns:
+        st.session_state["reset_begun"] = False
+    else:
+        st.session_state["reset_begun"] = True

@@ -11,11 +11,12 @@ from dashboard import resources
 from dashboard.components import live_html, operating
 from dashboard.components.card import card
 from dashboard.components.confirm import confirm
+from dashboard.components.controls import view_button
 from dashboard.components.markup import tag
 from dashboard.i18n import _, number
 from dashboard.view_models import how_to_break as how
 from dashboard.view_models import log_tail, operations, words
-from stacks.source_control import ACTIONS, Action
+from stacks.source_control import ACTIONS, Action, permission
 
 
 def show() -> DeltaGenerator:
@@ -32,6 +33,7 @@ def show() -> DeltaGenerator:
         with st.container(key="buttons-source", horizontal=True):
             for action in actions:
                 confirm(
+                    permission(action),
                     _label(action),
                     f"source-{action}",
                     _meaning(action),
@@ -40,12 +42,12 @@ def show() -> DeltaGenerator:
                     (action,),
                     partial(how.source, settings),
                 )
-            st.button(
+            view_button(
                 _("Its log"),
+                _choose_log,
                 key="source-log",
                 type="tertiary",
                 help=_("Shows the end of its log, below."),
-                on_click=_choose_log,
             )
     return body
 

@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from dashboard import i18n, pulse, resources
 from dashboard.components import live_html
 from dashboard.components.card import card
+from dashboard.components.controls import view_button
 from dashboard.components.markup import Html, join, notice, tag
 from dashboard.guard import guarded
 from dashboard.i18n import N_, _, instant, number
@@ -37,11 +38,11 @@ def show() -> None:
         head = st.container()
         with st.container(key="row-tour", horizontal=True):
             st.html(tag("div", tag("p", _intro(), class_="soft"), class_="alpes-live"))
-            st.button(
+            view_button(
                 _("Begin again"),
+                _again,
                 key="tour-again",
                 icon=":material/replay:",
-                on_click=_again,
                 help=_("From now on only what happens next counts."),
             )
     slots: dict[str, DeltaGenerator] = {}

@@ -12,6 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from dashboard import pulse, resources
 from dashboard.components import charts, live_html, percentile_table
 from dashboard.components.card import card
+from dashboard.components.controls import download_button
 from dashboard.components.markup import empty
 from dashboard.components.waterfall import hop_label
 from dashboard.guard import guarded
@@ -103,11 +104,11 @@ def _choices() -> tuple[str, str]:
         help=_("What the distribution and the ECDF are of."),
     )
     with export:
-        st.download_button(
+        download_button(
             _("Download CSV"),
             lambda: latencies.csv(_events(window or "all")).encode(),
-            file_name="alpes-latency.csv",
-            mime="text/csv",
+            "alpes-latency.csv",
+            "text/csv",
             on_click="ignore",
             help=_(
                 "One line an event: ids, the hops' times and the milliseconds between. A chart's camera button saves it as PNG."

@@ -8,12 +8,14 @@ from functools import partial
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard import pulse, resources
+from application.permissions import Action
+from dashboard import access, pulse, resources
 from dashboard.components import break_it, live_html, run_panel, scenario_card
 from dashboard.components.card import card, show_me_how
 from dashboard.components.charts import config
+from dashboard.components.controls import act_button, download_button
 from dashboard.components.markup import empty, join, notice, tag
-from dashboard.guard import guarded
+from dashboard.guard import acting, guarded
 from dashboard.i18n import N_, _, number
 from dashboard.screens import PageSpec
 from dashboard.view_models import how_to_break as how
@@ -40,6 +42,8 @@ def show() -> None:
             "Each breaks the running parts on purpose, compares the events in every source, and gives a verdict."
         )
         with card("catalogue", _("Scenarios"), meaning):
+            if not access.may(Action.RUN_SCENARIOS):
+                st.info(access.why_only_shown(), icon="🔒")
             _catalogue(found)
     with right:
         meaning = _(
@@ -115,18 +119,19 @@ def _catalogue(found: RunsState) -> None:
             with st.container(key=f"title-scn-{scenario.name}", horizontal=True):
                 st.header(scenario.name, anchor=False, width="content")
                 show_me_how(ways)
-                st.button(
+                act_button(
+                    Action.RUN_SCENARIOS,
                     _("Run"),
+                    _run,
+                    (scenario.name, seed, minutes if chaos else 1.0),
                     key=f"run-{scenario.name}",
                     type="primary",
                     disabled=reason is not None,
                     help=scenario_card.why_not(reason, scenario)
                     or _("It breaks the running parts; afterwards all is whole."),
-                    on_click=_run,
-                    args=(scenario.name, seed, minutes if chaos else 1.0),
                 )
             st.html(tag("div", html, class_="alpes-live"))
-            if chaos:
+            if chaos and access.may(Action.RUN_SCENARIOS):
                 _chaos_fields()
 
 
@@ -170,13 +175,14 @@ def _under_way(found: RunsState | None) -> None:
         seconds = number(runs.elapsed_s(moments, time.time()))
         head = join([tag("b", name), tag("span", _("running for {s} s").format(s=seconds), class_="soft mono")])
         live_html.show(tag("div", head, class_="under-way", role="status"), "run_head")
-        st.button(
+        act_button(
+            Action.RUN_SCENARIOS,
             _("Stop"),
+            runner.stop,
+            (resources.settings(), found.current),
             key="stop-run",
             icon=":material/stop:",
             help=_("It restores what it broke and ends without a verdict."),
-            on_click=runner.stop,
-            args=(resources.settings(), found.current),
         )
     if moments:
         live_html.show(tag("p", _(str(moments[0].text))), "run_hypothesis")
@@ -214,16 +220,17 @@ def _finished(run_id: str, found: RunsState) -> None:
 def _downloads(result: Result) -> None:
     """Taken away without drawing the page anew in between; the tour knows of it by the file that is kept."""
     reader, stem = resources.runs_reader(), runs.stem(result)
-    st.download_button(
+    kept = access.may(Action.RUN_SCENARIOS)  # a visitor who only looks leaves no file behind
+    download_button(
         _("Evidence"),
         reader.evidence(result),
         f"{stem}.html",
         "text/html",
         icon=":material/download:",
         help=_("One HTML file that needs nothing else: hypothesis, timeline, plots, counts, versions, seed, commands."),
-        on_click=partial(reader.keep_evidence, result),
+        on_click=acting(Action.RUN_SCENARIOS, partial(reader.keep_evidence, result)) if kept else "ignore",
     )
-    st.download_button(
+    download_button(
         "JSON",
         reader.as_json(result),
         f"{stem}.json",
@@ -242,15 +249,16 @@ def _again(result: Result, found: RunsState) -> None:
         found.current is not None or resources.actions().running(KIND),
         tuple(part.part for part in resources.refresher().health.down()),
     )
-    st.button(
+    act_button(
+        Action.RUN_SCENARIOS,
         _("Again"),
+        _run,
+        (result.name, result.seed, minutes),
         key="run-again",
         icon=":material/replay:",
         disabled=reason is not None,
         help=scenario_card.why_not(reason, scenario)
         or _("The same seed ({n}) sends the same commands.").format(n=result.seed),
-        on_click=_run,
-        args=(result.name, result.seed, minutes),
     )
 
 

@@ -9,6 +9,7 @@ import streamlit as st
 from dashboard import i18n, pulse, resources
 from dashboard.components import live_html, tables, waterfall
 from dashboard.components.card import card
+from dashboard.components.controls import view_button
 from dashboard.components.markup import empty, notice
 from dashboard.guard import guarded
 from dashboard.i18n import N_, _, milliseconds, number
@@ -33,7 +34,7 @@ def show() -> None:
         found = Found(problem=_("no answer in time"))
     if found.problem:
         live_html.show(notice(_("The database is down") + f": {words.sentence(found.problem)}"), "trace_down")
-        st.button(_("Look again"))
+        view_button(_("Look again"))
         return
     if not found.events:
         live_html.show(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, TypeVar
 
 from application import Application
+from application.permissions import Action, Caller, require
 from db.errors import DatabaseUnavailable
 from domain.commands import ApproveCommission, CalculateCommission, Command, CommissionResult
 from domain.errors import Refusal
@@ -56,6 +57,8 @@ def new_conversion() -> str:
 
 
 def _send(application: Application, command: Command) -> Answer:
+    """Raises Forbidden."""
+    require(application.settings, Action.ISSUE_COMMANDS, Caller.PAGE)
     began = time.perf_counter()
     try:
         result = within(lambda: application.send(command), ANSWER_WITHIN_S)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import psutil
 
+from application.permissions import Action, Caller, require
 from dashboard.view_models.reconciling import Counts, counts
 from dashboard.view_models.refresher import Refresher
 from db import queries
@@ -65,7 +66,7 @@ class Incident:
 
 
 class Incidents:
-    """Shared by all sessions; thread-safe."""
+    """Shared by all sessions; thread-safe. What breaks something raises Forbidden where a page may not."""
 
     def __init__(self, settings: Settings, refresher: Refresher) -> None:
         self._settings, self._refresher = settings, refresher
@@ -79,15 +80,18 @@ class Incidents:
             return tuple(sorted(self._found.values(), key=lambda one: -one.n))
 
     def kill(self, part: str, hold_s: float) -> None:
+        require(self._settings, Action.KILL_PARTS, Caller.PAGE)
         self._begin(part, "kill", hold_s, lambda: faults.kill(self._settings, part, hold_s))
 
     def restart(self, part: str) -> None:
+        require(self._settings, Action.CONTROL_SOURCE if part == "source" else Action.RESTART_PARTS, Caller.PAGE)
         if part == "source":
             self._begin(part, "restart", 0.0, lambda: source_control.act(self._settings, "restart"))
         else:
             self._begin(part, "restart", 0.0, lambda: faults.restart(self._settings, part))
 
     def release(self, part: str) -> None:
+        require(self._settings, Action.KILL_PARTS, Caller.PAGE)
         faults.release(self._settings, part)
 
     def _begin(self, part: str, action: str, hold_s: float, act: Callable[[], object]) -> None:

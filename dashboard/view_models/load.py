@@ -8,6 +8,7 @@ import uuid
 from dataclasses import dataclass, replace
 
 from application import Application
+from application.permissions import Action, Caller, require
 from db.errors import DatabaseUnavailable
 from domain.commands import CalculateCommission
 from domain.errors import Refusal
@@ -45,7 +46,8 @@ class Load:
         self.progress = Progress()
 
     def start(self, total: int, rate: int) -> str:
-        """Its correlation id. Raises AlreadyRunning, or ValueError for numbers out of range."""
+        """Its correlation id. Raises AlreadyRunning, Forbidden, or ValueError for numbers out of range."""
+        require(self._application.settings, Action.ISSUE_COMMANDS, Caller.PAGE)
         if not (1 <= total <= MOST and 1 <= rate <= FASTEST):
             raise ValueError(f"1 to {MOST} commands at 1 to {FASTEST} a second")
         with self._lock:

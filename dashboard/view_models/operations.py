@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from application import Application
+from application import Application, permissions
+from application.permissions import Caller, require
 from dashboard.view_models.tracing import pretty
 from db import queries
 from db.queries import DeadLetterRow
@@ -38,6 +39,7 @@ def source(settings: Settings) -> SourceReport | None:
 
 def act(settings: Settings, action: Action) -> None:
     """Raises what `stacks.source_control.act` raises; on the embedded stack only a restart, of the relay."""
+    require(settings, source_control.permission(action), Caller.PAGE)
     if settings.stack == "embedded":
         faults.restart(settings, "relay")
     else:
@@ -52,6 +54,7 @@ def dead_letters(application: Application) -> tuple[DeadLetterRow, ...]:
 
 def requeue(settings: Settings, seqs: list[int]) -> str:
     """How many were sent. Raises what `stacks.dead_letters.requeue` raises."""
+    require(settings, permissions.Action.REQUEUE, Caller.PAGE)
     return str(len(letters.requeue(settings, seqs)))
 
 
@@ -61,7 +64,8 @@ def payload(letter: DeadLetterRow) -> object:
 
 
 def reset(settings: Settings, name: str) -> None:
-    """In a process of its own: it stops the server this runs in. Raises JobRuns."""
+    """In a process of its own: it stops the server this runs in. Raises JobRuns or Forbidden."""
+    require(settings, permissions.Action.RESET, Caller.PAGE)
     jobs.start(settings, name, RESETS[name])
 
 

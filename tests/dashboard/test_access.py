@@ -78,15 +78,15 @@ def claims(**changes: object) -> dict[str, object]:
 )
 def test_an_address_that_the_provider_does_not_vouch_for_opens_nothing(verified: object, lets: bool) -> None:
     settings = load(oidc_metadata_url=PROVIDER, oidc_emails=("Ana@example.org",))
-    refusal = access.refusal(settings, claims(email_verified=verified))
+    refusal = access.not_admitted(settings, claims(email_verified=verified))
     assert (refusal is None) is lets
     assert lets or "email_verified" in (refusal or "")
 
 
 def test_a_provider_may_be_trusted_to_verify_without_saying_so_but_not_against_its_word() -> None:
     settings = load(oidc_metadata_url=PROVIDER, oidc_trust_unverified=True)
-    assert access.refusal(settings, claims(email_verified=None)) is None
-    assert access.refusal(settings, claims(email_verified=False))
+    assert access.not_admitted(settings, claims(email_verified=None)) is None
+    assert access.not_admitted(settings, claims(email_verified=False))
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,7 @@ CHECKS: tuple[Callable[[], Check], ...] = (
     production.no_password,
     production.secrets_where_needed,
     production.nothing_else_published,
+    production.no_demo_controls,
 )
 
 

@@ -73,3 +73,13 @@ def nothing_else_published() -> Check:
         if values.get("ports") and name not in PUBLIC
     ]
     return judged("only API and page are published", wrong, "no database, no broker")
+
+
+def no_demo_controls() -> Check:
+    """Nothing is broken on purpose or emptied: each part is told that this is no demo."""
+    wrong = [
+        f"{name}: {values['environment'].get('ALPES_DEMO_CONTROLS', 'not set')}"
+        for name, values in model.production()["services"].items()
+        if "ALPES_HOME" in values.get("environment", {}) and values["environment"].get("ALPES_DEMO_CONTROLS") != "false"
+    ]
+    return judged("no part has demo controls", wrong, "ALPES_DEMO_CONTROLS is false everywhere")

@@ -1,0 +1,92 @@
+"""What may be done to an instance, and by whom: the one place that page, API and command line ask.
+
+The functions that act ask it themselves (`require`), so that whoever calls them by another way is refused as well. What
+keeps an instance whole by itself – watcher, healers, supervisor – asks nobody.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from settings import Settings
+
+
+class Action(StrEnum):
+    """Everything that changes an instance or its data. Looking at one is no action."""
+
+    ISSUE_COMMANDS = "issue commands"
+    KILL_PARTS = "kill a part, or let one that is held down come back"
+    RESTART_PARTS = "restart a part"
+    INJECT_FAULTS = "slow a part down or make it fail"
+    RUN_SCENARIOS = "run or stop a scenario"
+    CONTROL_SOURCE = "stop, start or delete the source"
+    PROVISION = "create the source"
+    """Or bring it to its committed configuration, as every start does."""
+    REQUEUE = "requeue dead letters"
+    REPLAY = "replay the events"
+    PRUNE = "prune the outbox"
+    RESET = "reset the data"
+    RESTORE = "restore a back-up"
+
+
+class Caller(StrEnum):
+    OWNER = "owner"
+    """The operating system's user whose instance it is, at the command line or in a notebook."""
+    API = "api"
+    """Commands need the API's token where there is one; the control endpoints always need theirs."""
+    PAGE = "page"
+    """Whoever sees the page: with a login configured, the accounts that were let in; else everyone who reaches it."""
+
+
+BREAKING = frozenset(
+    {
+        Action.KILL_PARTS,
+        Action.RESTART_PARTS,
+        Action.INJECT_FAULTS,
+        Action.RUN_SCENARIOS,
+        Action.RESET,
+        Action.RESTORE,
+    }
+)
+"""For demo stacks, which brought their parts and data themselves."""
+
+
+class Forbidden(Exception):
+    """It may not be done here; `str(error)` says why, and what would allow it."""
+
+
+def refusal(settings: Settings, action: Action, caller: Caller = Caller.OWNER) -> str | None:
+    """Why this may not be done, in a sentence; None where it may."""
+    if settings.read_only and (action, caller) != (Action.PROVISION, Caller.OWNER):
+        return _read_only(action, caller)
+    if settings.demo:
+        return None
+    if action in BREAKING:
+        return f"only on a demo stack may one {action}; this one is not a demo, and its parts and data are left alone"
+    if caller is Caller.PAGE and not settings.oidc_metadata_url:
+        return (
+            f"a page without a login lets nobody {action} on a stack that is not a demo: ALPES_OIDC_METADATA_URL"
+            " configures a login"
+        )
+    return None
+
+
+def _read_only(action: Action, caller: Caller) -> str:
+    if action is Action.ISSUE_COMMANDS:
+        reason = "this instance is shown read-only; it takes no commands"
+    else:
+        reason = f"this instance is shown read-only; nobody may {action}"
+    return (
+        reason if caller is not Caller.OWNER else f"{reason}. Its owner may, for once: ALPES_READ_ONLY=false ./alpes …"
+    )
+
+
+def allowed(settings: Settings, action: Action, caller: Caller = Caller.OWNER) -> bool:
+    return refusal(settings, action, caller) is None
+
+
+def require(settings: Settings, action: Action, caller: Caller = Caller.OWNER) -> None:
+    """Raises Forbidden."""
+    reason = refusal(settings, action, caller)
+    if reason is not None:
+        raise Forbidden(reason)
