@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors import envelope
-from db.engine import connect
+from db.engine import connect, sqlite_url
 from db.migrate import upgrade
 from db.queries import NotificationRow
 from domain.outbox import OutboxRecord
@@ -41,7 +41,7 @@ def fill(settings: Settings, rows: int) -> float:
     path = settings.data / "alpes.db"
     ownership.claim(ownership.INSTANCE, settings.home)
     path.parent.mkdir(parents=True, exist_ok=True)
-    engine = connect(f"sqlite:///{path}")
+    engine = connect(sqlite_url(path))
     upgrade(engine)
     engine.dispose()
     ObserverStore(settings.observer_store, write=True).close()

@@ -10,6 +10,7 @@ import typer
 from pydantic import ValidationError
 
 from application.permissions import Forbidden
+from application.wake import SocketFolderUnsafe
 from cli import (
     commissions,
     compose,
@@ -30,11 +31,15 @@ from connectors.broker import BrokerUnavailable
 from db.errors import DatabaseUnavailable
 from domain.errors import Refusal
 from scenarios.waiting import TookTooLong
+from settings.files import SettingsDamaged
+from stacks.backup import BackupUnfit
 from stacks.compose.cli import DockerUnavailable
 from stacks.control import NotRunning, PartUnknown
 from stacks.instance import AlreadyRunning, StartFailed
 from stacks.native.artifacts import FetchFailed
+from stacks.operation import Busy
 from stacks.ownership import NotMade
+from stacks.reset import NotDrained
 
 app = typer.Typer(
     name="alpes",
@@ -67,17 +72,22 @@ for module in (
 KNOWN = (
     AdminRefused,
     AdminUnavailable,
+    BackupUnfit,
     BrokerUnavailable,
+    Busy,
     DatabaseUnavailable,
     DockerUnavailable,
     Failed,
     FetchFailed,
     Forbidden,
+    NotDrained,
     NotMade,
     NotRunning,
     PartUnknown,
     PartitionsDiffer,
     Refusal,
+    SettingsDamaged,
+    SocketFolderUnsafe,
     StartFailed,
     TookTooLong,
 )

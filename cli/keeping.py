@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from application.permissions import Action, require
-from cli.output import AsJson, Failed, StackName, out, print_json, say, table
+from cli import foreground
+from cli.output import AsJson, StackName, out, print_json, say, table
 from stacks import backup as backups
 from stacks import instance, pruning
 
@@ -53,10 +54,8 @@ def restore(
     require(settings, Action.RESTORE)  # before it is asked for, too
     if not yes and not typer.confirm(f"Replace everything in the {settings.stack} stack by {file}?"):
         raise typer.Exit(1)
-    try:
+    with foreground.interruptible():
         counts = backups.restore(settings, file, say)
-    except backups.BackupUnfit as error:
-        raise Failed(str(error)) from None
     _told(counts, file, json)
 
 

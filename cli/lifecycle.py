@@ -11,7 +11,7 @@ from cli.doctor import doctor
 from cli.download_bar import DownloadBar
 from cli.output import AsJson, Failed, StackName, out, print_json, say, table
 from settings import Settings
-from stacks import faults, instance, ownership
+from stacks import faults, instance, operation, ownership, resolving
 from stacks import status as state
 from stacks.controls import control
 from stacks.native.artifacts import cache
@@ -41,9 +41,7 @@ def up(
     ] = None,
     secure: Annotated[
         bool | None,
-        typer.Option(
-            "--secure/--plain", help="native: TLS, tokens and roles on Pulsar, TLS on MySQL. Kept until changed."
-        ),
+        typer.Option("--secure/--plain", help="native: TLS, tokens and roles on Pulsar, TLS on MySQL."),
     ] = None,
     partitions: Annotated[
         int | None, typer.Option(min=0, max=64, help="Of the topics of events and commands; order holds by commission.")
@@ -52,7 +50,8 @@ def up(
 ) -> None:
     """Start everything and wait until every part is well. Ctrl-C stops all of it.
 
-    Every port and URL is a setting: ALPES_DASHBOARD_PORT=9000 ./alpes up
+    Every port and URL is a setting, for this run: ALPES_DASHBOARD_PORT=9000 ./alpes up. What --nar, --workers, --secure and
+    --partitions say is kept for later runs until it is changed; `./alpes status` shows both.
     """
     if stack not in STACKS:
         raise Failed(f"there is no stack {stack!r}; there are {', '.join(STACKS)}")
@@ -66,7 +65,15 @@ def up(
         started = instance.up(stack, instance.default_home(stack), say, progress=download, **changes)
     settings = started.settings
     if json:
-        print_json({"ok": True, "stack": stack, "seconds": round(started.seconds, 2), **state.addresses(settings)})
+        print_json(
+            {
+                "ok": True,
+                "stack": stack,
+                "seconds": round(started.seconds, 2),
+                **state.addresses(settings),
+                "settings": resolving.origins(settings),
+            }
+        )
     else:
         _announce(settings, started.seconds)
     if detach:
@@ -100,9 +107,10 @@ def status(stack: StackName = None, json: AsJson = False) -> None:
             for part in found.parts
         ]
         table(("", "part", "how it is", "pid", "memory"), rows)
-        out.print(f"memory {found.memory_mb:.0f} MB in all   home {settings.home}")
+        out.print(f"memory {found.memory_mb:.0f} MB in all   home {settings.home}", markup=False)
         for name, address in found.addresses.items():
             out.print(f"  {name:<9} {address}", markup=False)
+        _tell_settings(found.settings)
     if not found.ok:
         raise typer.Exit(1)
 
@@ -151,8 +159,9 @@ def clean(
     what = f"all data of the {settings.stack} stack in {settings.home}" + (f" and {cache()}" if downloads else "")
     if not yes and not typer.confirm(f"Delete {what}?"):
         raise typer.Exit(1)
-    instance.down(settings, say)
-    left = instance.remove(settings)
+    with operation.alone(settings, "clean", say):
+        instance.down(settings, say)
+        left = instance.remove(settings)
     if downloads:
         left += ownership.remove(ownership.CACHE, cache())
     out.print(f"deleted {what}", markup=False)
@@ -165,6 +174,18 @@ def _announce(settings: Settings, seconds: float) -> None:
     out.print(f"[bold green]up[/] in {seconds:.1f} s: {settings.stack.upper()} — {' · '.join(found.values())}")
     for name, address in state.addresses(settings).items():
         out.print(f"  {name:<9} {address}", markup=False)
+    _tell_settings(resolving.origins(settings))
+
+
+def _tell_settings(found: resolving.Origins) -> None:
+    """What differs from the defaults, and for how long."""
+    for what, values in (
+        ("kept until changed", found.kept),
+        ("for this run only, from the environment", found.of_this_run),
+    ):
+        if values:
+            text = ", ".join(f"{name}={value}" for name, value in values.items())
+            out.print(f"  {what}: {text}", markup=False, soft_wrap=True)
 
 
 def _dot(light: str) -> str:

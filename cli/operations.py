@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from application.permissions import Action, require
+from cli import foreground
 from cli.lifecycle import logs
 from cli.output import AsJson, Failed, StackName, out, print_json, say, table
 from scenarios import replay as replaying
-from stacks import instance, ownership, source_control
+from settings import Settings
+from stacks import instance, operation, ownership, source_control
 from stacks import reset as resetting
 from stacks.controls import control
 
@@ -130,22 +132,8 @@ def reset(
     require(settings, Action.RESET)  # before it is asked for, too; a reset of everything asks nowhere else
     if not yes and not typer.confirm(f"Delete all commissions and events of the {settings.stack} stack?"):
         raise typer.Exit(1)
-    if everything:
-        instance.require(settings)
-        was = control(settings).running()
-        instance.down(settings, say)
-        left = instance.remove_data(settings)
-        if left:
-            say(f"not made by this program, so they stay: {ownership.named(left)}")
-        if was:
-            kept = {name: getattr(settings, name) for name in ("nar", "workers", "without", "secure", "partitions")}
-            instance.up(settings.stack, settings.home, say, **kept)
-        removed: dict[str, int] = {}
-    else:
-        try:
-            removed = resetting.reset(settings, say)
-        except resetting.NotDrained as error:
-            raise Failed(str(error)) from None
+    with foreground.interruptible():
+        removed = _start_afresh(settings) if everything else resetting.reset(settings, say)
     if json:
         print_json({"ok": True, "removed": removed})
     else:
@@ -154,3 +142,16 @@ def reset(
             if everything
             else f"removed {sum(removed.values())} rows; everything is empty again"
         )
+
+
+def _start_afresh(settings: Settings) -> dict[str, int]:
+    instance.require(settings)
+    with operation.alone(settings, "reset --all", say), operation.without_scenario(settings):
+        was = control(settings).running()
+        instance.down(settings, say)
+        left = instance.remove_data(settings)
+        if left:
+            say(f"not made by this program, so they stay: {ownership.named(left)}")
+        if was:
+            instance.up(settings.stack, settings.home, say, go_on=True)
+    return {}

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import Annotated
 
 import typer
 
-from application.leases import lease_file
 from cli.output import AsJson, Failed, StackName, out, print_json, say
 from db.binlog import BinlogUnfit
 from db.users import PasswordUnfit
@@ -16,7 +14,7 @@ from stacks import instance, migration
 from stacks.native.artifacts import ensure, groups, locked, missing
 from stacks.native.provision import ProvisionFailed
 from stacks.python_parts import python_parts
-from stacks.supervisor import GATE, part_environment
+from stacks.supervisor import Supervisor, part_environment
 
 
 def register(app: typer.Typer) -> None:
@@ -36,10 +34,8 @@ def part(
     if not settings.worker_url and name != "observer":
         raise Failed("no database is named: set ALPES_DATABASE_URL, or run `./alpes up` once, which makes one")
     settings.run.mkdir(parents=True, exist_ok=True)
-    command = parts[name].command
     # Through the gate: a fault's lease holds the part down here too.
-    argv = [sys.executable, "-I", "-S", str(GATE), str(lease_file(settings, name)), "--", *command.argv]
-    os.chdir(command.cwd)
+    argv = Supervisor(settings).write_part(parts[name])
     os.execve(argv[0], argv, os.environ | part_environment(settings, parts[name]))
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DisconnectionError
@@ -21,6 +23,11 @@ def one_moment(engine: Engine) -> dict[str, Any]:
 
 BUSY_TIMEOUT_S = 10.0
 PING_AFTER_S = 0.5
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of a SQLite file, whatever characters its name has: `connect` decodes it."""
+    return f"sqlite:///{quote(str(path))}"
 
 
 def connect(url: str, pool_size: int = 5) -> Engine:
@@ -73,8 +80,9 @@ def _ping_after_a_pause(engine: Engine) -> None:
 
 
 def _sqlite(url: str, pool_size: int) -> Engine:
+    parsed = make_url(url)
     engine = create_engine(
-        url,
+        parsed.set(database=unquote(parsed.database or "")),  # SQLAlchemy itself takes it as it is written
         pool_size=pool_size,
         max_overflow=pool_size * 3,
         connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},

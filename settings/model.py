@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +14,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
+
+from settings import files
 
 Stack = Literal["embedded", "native", "compose", "external"]
 
@@ -59,7 +61,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="ALPES_", extra="ignore", frozen=True)
 
     stack: Stack = "embedded"
-    home: Path = REPOSITORY / ".alpes" / "embedded"
+    home: Path = Field(REPOSITORY / ".alpes" / "embedded", validate_default=True)
 
     bind: str = Field("127.0.0.1", description="address every part listens on")
     api_port: int = 5001
@@ -211,6 +213,27 @@ class Settings(BaseSettings):
             ipaddress.ip_network(proxy, strict=False)  # raises ValueError that names it
         return proxies
 
+    @field_validator("home")
+    @classmethod
+    def _one_name(cls, home: Path) -> Path:
+        """Absolute and without links, so that every process of the instance calls it by the same name."""
+        try:
+            written = str(home).encode("utf-8")
+        except UnicodeEncodeError:
+            raise ValueError("its name is not UTF-8; name another folder") from None
+        if any(byte < 0x20 or byte == 0x7F for byte in written):
+            raise ValueError("its name has a line break or another control character; name another folder")
+        return home.resolve()
+
+    @field_validator("bind")
+    @classmethod
+    def _no_ipv6(cls, bind: str) -> str:
+        if ":" in bind:
+            raise ValueError(
+                f"{bind} is an IPv6 address, which the parts cannot listen on; name an IPv4 address or a host"
+            )
+        return bind
+
     @field_validator("api_rate_limit")
     @classmethod
     def _a_rate(cls, rate: str) -> str:
@@ -263,7 +286,13 @@ class Settings(BaseSettings):
 
     @property
     def instance_file(self) -> Path:
-        return self.home / "instance.json"
+        """What is kept until it is changed."""
+        return self.home / files.KEPT
+
+    @property
+    def run_file(self) -> Path:
+        """What the present run was started with, the environment's part included."""
+        return self.home / files.RUN
 
     @property
     def data(self) -> Path:
@@ -306,22 +335,21 @@ class Settings(BaseSettings):
             found.append(SecretsSettingsSource(settings_cls, secrets_dir=folder))
         return *found, _InstanceFile(settings_cls, init_settings)
 
-    def save(self) -> None:
-        """Write the instance's file, secrets included, readable by its owner alone.
+    def save(self, from_environment: Iterable[str] = ()) -> None:
+        """Write the run's file, secrets included, readable by its owner alone: what every process of the run reads.
 
-        Raises OSError when the home cannot be written.
+        `from_environment` names the settings that hold for this run only. Raises OSError when the home cannot be written.
         """
-        self.home.mkdir(parents=True, exist_ok=True)
-        values = self.model_dump(mode="json")
+        files.write(self.run_file, {files.ENVIRONMENT: sorted(from_environment), **self.plain()})
+
+    def plain(self) -> dict[str, Any]:
+        """Every setting as JSON has it, secrets in clear."""
+        values = self.model_dump(mode="json", exclude={"home"})
         for name in type(self).model_fields:
             value = getattr(self, name)
             if isinstance(value, SecretStr):
                 values[name] = value.get_secret_value()
-        temporary = self.instance_file.with_suffix(".tmp")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(descriptor, "w", encoding="utf-8") as file:
-            json.dump(values, file, indent=2)
-        temporary.replace(self.instance_file)
+        return values
 
 
 def _token(file: Path | None, value: SecretStr) -> str:
@@ -329,7 +357,7 @@ def _token(file: Path | None, value: SecretStr) -> str:
 
 
 class _InstanceFile(PydanticBaseSettingsSource):
-    """What `save()` wrote below the home that the arguments or the environment name."""
+    """What the two files of the home say that the arguments or the environment name."""
 
     def __init__(self, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource) -> None:
         super().__init__(settings_cls)
@@ -340,17 +368,20 @@ class _InstanceFile(PydanticBaseSettingsSource):
 
     def __call__(self) -> dict[str, Any]:
         home = self._arguments.get("home") or os.environ.get("ALPES_HOME") or Settings.model_fields["home"].default
-        try:
-            values: dict[str, Any] = json.loads((Path(home) / "instance.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return {}
+        values = files.read(Path(home))
         values.pop("home", None)
         return values
 
 
 def load(**arguments: Any) -> Settings:
-    """Settings of the instance that `arguments` or the environment name.
+    """Settings of the instance that `arguments` or the environment name, as its present or last run has them.
 
     Raises pydantic.ValidationError naming the field when a value does not fit.
     """
     return Settings(**arguments)
+
+
+def load_for_a_new_run(**arguments: Any) -> Settings:
+    """The same without what an earlier run alone was given. Raises pydantic.ValidationError."""
+    with files.kept_only():
+        return Settings(**arguments)

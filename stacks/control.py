@@ -44,6 +44,15 @@ class Control(Protocol):
     def start_part(self, part: str) -> None:
         """Start it; one that runs goes on. Raises PartUnknown or NotRunning."""
 
+    def restart_part(self, part: str) -> None:
+        """End it in good order; it is started again, whatever becomes of the caller. Raises PartUnknown or NotRunning."""
+
+    def hold_part(self, part: str) -> None:
+        """End it; it stays away while the journal of an operation names it (stacks.operation). Raises PartUnknown or NotRunning."""
+
+    def release_part(self, part: str) -> None:
+        """Let it start again, once the journal is gone. Raises PartUnknown or NotRunning."""
+
     def kill(self, part: str) -> None:
         """SIGKILL, now; it is started again by itself once no lease holds it. Raises PartUnknown or NotRunning."""
 

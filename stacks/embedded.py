@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
+import platform
 import shutil
 import stat
 from importlib.metadata import version
@@ -27,7 +29,7 @@ def prepare(settings: Settings) -> list[Part]:
     config = folder / "pulsar-lite.toml"
     config.write_text(
         f'addr = "{settings.bind}:{settings.broker_port}"\n'
-        f'db_path = "{folder / STORE}"\n'
+        f"db_path = {json.dumps(str(folder / STORE), ensure_ascii=False)}\n"  # escapes as TOML's basic strings do
         'default_partitions = 0\nlog_level = "warn"\n'
         # Its metrics would listen on every address, on a port of their own.
         "[metrics]\nenabled = false\n",
@@ -59,8 +61,8 @@ def _binary() -> Path:
     found = importlib.util.find_spec("pulsar_lite")
     if found is None or found.origin is None:
         raise BrokerMissing(
-            "pulsar-lite has no build for this platform (Linux x86-64 and macOS arm64 have one);"
-            " use `./alpes up --stack native` or `--stack compose`"
+            f"pulsar-lite has no build for {platform.system()} on {platform.machine()} (Linux x86-64 and macOS arm64 have one):"
+            " use `./alpes up --stack compose`, `--stack external`, or `--stack native` with a mysqld 8.0 on the PATH"
         )
     binary = Path(found.origin).parent / "bin" / "pulsar-lite"
     if not os.access(binary, os.X_OK):

@@ -103,9 +103,7 @@ class BrokerHealer:
     def _heal(self, problem: str, now: float) -> None:
         log.error("pulsar-lite is stuck, it is restarted: %s", problem)
         with suppress(NotRunning, PartUnknown):
-            supervisor = Supervisor(self._settings)
-            supervisor.stop_part("broker")
-            supervisor.start_part("broker")
+            Supervisor(self._settings).restart_part("broker")
         self._locked_out.clear()
         self._stuck_since = (frozenset(), now)
         self._look_at = now + REST_S

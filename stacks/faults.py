@@ -58,11 +58,9 @@ def fail(
 
 
 def restart(settings: Settings, part: str) -> None:
-    """Stop a part politely and start it again. Raises PartUnknown, NotRunning or Forbidden."""
+    """End a part in good order; it is started again by itself. Raises PartUnknown, NotRunning or Forbidden."""
     require(settings, Action.RESTART_PARTS)
-    parts = control(settings)
-    parts.stop_part(part)
-    parts.start_part(part)
+    control(settings).restart_part(part)
 
 
 def active(settings: Settings) -> dict[str, Lease]:

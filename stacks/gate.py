@@ -1,7 +1,8 @@
-"""Stands before every part: while a fault's lease holds the part down it waits, then becomes the part.
+"""Stands before every part: while a fault's lease or an operation of the whole instance holds the part, it waits; then it
+becomes the part.
 
-Run as a plain script (`python -I -S gate.py LEASE -- COMMAND…`), so that it costs milliseconds. The lease is a file; so
-whoever held it down may die, and the part is back all the same when the lease has run out.
+Run as a plain script (`python -I -S gate.py PART.json`), so that it costs milliseconds. What holds a part is a file, so
+whoever held it may die: a lease runs out, and an operation that was cut short is completed or undone by the watcher.
 """
 
 import json
@@ -21,8 +22,23 @@ def held_until(path: str) -> float:
         return 0.0
 
 
+def held_by_operation(path: str, part: str) -> bool:
+    """Whether the operation under way holds the part: until a time, or until its journal is gone."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            journal = json.load(file)
+        if part not in journal["parts"]:
+            return False
+        until = journal["holds_until"]
+        return until is None or float(until) > time.time()
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 if __name__ == "__main__":
-    lease, command = sys.argv[1], sys.argv[3:]
-    while held_until(lease) > time.time():
+    with open(sys.argv[1], encoding="utf-8") as specification:
+        part = json.load(specification)
+    while held_until(part["lease"]) > time.time() or held_by_operation(part["operation"], part["name"]):
         time.sleep(LOOK_EVERY_S)
-    os.execvp(command[0], command)
+    os.chdir(part["cwd"])
+    os.execvpe(part["argv"][0], part["argv"], {**os.environ, **part["env"]})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import shutil
 import time
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from db.engine import connect
 from db.migrate import upgrade
 from settings import Settings, load
 from settings.model import REPOSITORY
-from stacks import embedded, external, health, native, ownership, processes
+from stacks import embedded, external, health, native, operation, ownership, processes
 from stacks.command import Part
 from stacks.compose import outside
 from stacks.compose.cli import DockerUnavailable
@@ -29,13 +28,15 @@ from stacks.native.artifacts import FetchFailed, Progress, quiet
 from stacks.native.mysql import MysqlUnusable
 from stacks.native.provision import ProvisionFailed, provision, provisioned_marker
 from stacks.python_parts import python_parts
+from stacks.resolving import StartFailed, default_home, find, resolve
 from stacks.supervisor import Supervisor, wait_gone
 
+__all__ = [
+    "AlreadyRunning", "StartFailed", "Started", "default_home", "down", "find", "remove", "remove_data", "require",
+    "resolve", "up", "versions", "wait_whole",
+]  # fmt: skip
+
 Say = Callable[[str], None]
-
-
-class StartFailed(Exception):
-    """The instance could not be started; `str(error)` says what to do."""
 
 
 class AlreadyRunning(Exception):
@@ -49,84 +50,48 @@ class Started:
     settings: Settings
     seconds: float
     """From the call to every part well, downloads excepted."""
-    supervisor_pid: int
-    """0 where Docker runs the parts."""
-
-
-def default_home(stack: str) -> Path:
-    return Path(os.environ.get("ALPES_HOME") or REPOSITORY / ".alpes" / stack)
-
-
-def find(stack: str | None = None, home: Path | None = None) -> Settings:
-    """The instance meant: the named one, else the one that runs, else the embedded one."""
-    if home is not None or os.environ.get("ALPES_HOME"):
-        named = {} if stack is None else {"stack": stack}
-        return load(home=home or Path(os.environ["ALPES_HOME"]), **named)
-    if stack is not None:
-        return load(home=default_home(stack), stack=stack)
-    stacks = ("embedded", "native", "compose", "external")
-    known = (settings for settings in map(_of, stacks) if settings.instance_file.exists())
-    return next((settings for settings in known if control(settings).running()), None) or _of("embedded")
-
-
-def _of(stack: str) -> Settings:
-    return load(home=default_home(stack), stack=stack)
-
-
-def resolve(stack: str, home: Path, **changes: Any) -> Settings:
-    """Settings with their URLs, passwords and token made up where they are missing; saved in the home."""
-    settings = load(home=home, stack=stack, **changes)
-    values: dict[str, Any] = {}
-    if stack == "embedded" and settings.partitions:
-        raise StartFailed("pulsar-lite has no partitioned topics; --partitions is for the native and external stacks")
-    if not settings.control_token.get_secret_value():
-        values["control_token"] = secrets.token_urlsafe(24)
-    if settings.oidc_metadata_url and not settings.oidc_cookie_secret.get_secret_value():
-        values["oidc_cookie_secret"] = secrets.token_urlsafe(32)
-    if stack == "embedded":
-        values["database_url"] = f"sqlite:///{settings.data / 'alpes.db'}"
-        values["pulsar_url"] = f"pulsar://{settings.bind}:{settings.broker_port}"
-    try:
-        if stack == "external":
-            external.require(settings)
-        elif stack == "native":
-            values |= native.urls(settings)
-        elif stack == "compose":
-            values["pulsar_url"] = f"pulsar://{settings.bind}:{settings.broker_port}"
-            values |= outside.urls(load(home=home, stack=stack, **{**changes, **values}))
-        settings = load(home=home, stack=stack, **{**changes, **values})
-        settings.save()
-    except (external.ExternalUnfit, native.NotLoopback) as error:
-        raise StartFailed(str(error)) from error
-    except OSError as error:
-        raise StartFailed(
-            f"{home} cannot be written: {error}. Name another folder: ALPES_HOME=/path ./alpes …"
-        ) from error
-    return settings
 
 
 def up(
-    stack: str, home: Path, say: Say, deadline_s: float = 120, progress: Progress = quiet, **changes: Any
+    stack: str,
+    home: Path,
+    say: Say,
+    deadline_s: float = 120,
+    progress: Progress = quiet,
+    go_on: bool = False,
+    **changes: Any,
 ) -> Started:
-    """Start an instance and wait until it is whole; `changes` are settings. Raises StartFailed or AlreadyRunning."""
+    """Start an instance and wait until it is whole.
+
+    `changes` are settings, kept for later runs; `go_on` starts it as the run before was started, the environment's part
+    included. Raises StartFailed, AlreadyRunning, or Busy when something else changes the instance.
+    """
     home = home.resolve()
     existing = load(home=home, stack=stack)
     if control(existing).running():
         raise AlreadyRunning(existing)
     _claim(home)
-    try:
-        settings = resolve(stack, home, **changes)
-    except DockerUnavailable as error:
-        raise StartFailed(str(error)) from error
+    with operation.alone(existing, "up", say, patience_s=2 * deadline_s):
+        _claim(home)
+        if control(existing).running():  # somebody else started it while this one waited
+            raise AlreadyRunning(load(home=home, stack=stack))
+        try:
+            settings = resolve(stack, home, go_on, **changes)
+        except DockerUnavailable as error:
+            raise StartFailed(str(error)) from error
+        return _up(settings, say, deadline_s, progress)
+
+
+def _up(settings: Settings, say: Say, deadline_s: float, progress: Progress) -> Started:
     for folder in (settings.run, settings.logs, settings.data):
         folder.mkdir(parents=True, exist_ok=True)
     processes.end(processes.orphans(settings))
     _forget_last_run(settings)
     _require_free_ports(settings)
-    parts = [] if stack == "compose" else _prepare(settings, say, progress)
+    parts = [] if settings.stack == "compose" else _prepare(settings, say, progress)
     began = time.monotonic()
     try:
-        pid = _start(settings, parts, say, deadline_s)
+        _start(settings, parts, say, deadline_s)
         wait_whole(settings, say, deadline_s)
     except (ProvisionFailed, BinlogUnfit, DockerUnavailable, PartitionsDiffer, external.ExternalUnfit) as error:
         down(settings, lambda _: None)
@@ -135,7 +100,7 @@ def up(
         down(settings, lambda _: None)
         raise
     _link_audit_file(settings)
-    return Started(settings, time.monotonic() - began, pid)
+    return Started(settings, time.monotonic() - began)
 
 
 def _claim(home: Path) -> None:
@@ -149,27 +114,32 @@ def _claim(home: Path) -> None:
         ) from error
 
 
-def _start(settings: Settings, parts: list[Part], say: Say, deadline_s: float) -> int:
+def _start(settings: Settings, parts: list[Part], say: Say, deadline_s: float) -> None:
     if settings.stack == "compose":
         outside.prepare(settings)
         say("building and starting the containers; the first time takes minutes")
         Docker(settings).start(deadline_s)
-        return 0
+        return
     supervisor = Supervisor(settings)
     supervisor.write_config(parts)
-    pid = supervisor.start()
+    supervisor.start()
     if settings.stack == "native":
         provision(settings, say)
     elif settings.stack == "external":
         external.provisioned(settings, say)
-    return pid
 
 
 def down(settings: Settings, say: Say) -> bool:
-    """Stop every process of the instance; False when there was none."""
-    if settings.instance_file.exists():
+    """Stop every process of the instance; False when there was none. Raises Busy when something else changes it."""
+    if not settings.instance_file.exists():
+        return _down(settings, say)
+    with operation.alone(settings, "down", say):
         settings.run.mkdir(exist_ok=True)
         (settings.run / "stopping").touch()
+        return _down(settings, say)
+
+
+def _down(settings: Settings, say: Say) -> bool:
     parts = control(settings)
     was = parts.running()
     if was:
@@ -214,7 +184,7 @@ def remove_data(settings: Settings) -> list[Path]:
     """Delete the data of a stopped instance; its ports and passwords stay. What others put there stays. Raises NotMade."""
     require(settings)
     _remove_volumes(settings)
-    return ownership.remove(ownership.INSTANCE, settings.home, ("data", "run"))
+    return ownership.remove(ownership.INSTANCE, settings.home, ("data", "run"), spared=operation.LOCKS)
 
 
 def _remove_volumes(settings: Settings) -> None:

@@ -116,8 +116,13 @@ def require(kind: Kind, folder: Path) -> None:
     raise NotMade(f"no {kind.noun} in {folder}: nothing was deleted")
 
 
-def remove(kind: Kind, folder: Path, below: tuple[str, ...] = ("",)) -> list[Path]:
-    """Delete what this program wrote in the folder, or in those below it only; what stays. Raises NotMade."""
+def remove(
+    kind: Kind, folder: Path, below: tuple[str, ...] = ("",), spared: frozenset[str] = frozenset()
+) -> list[Path]:
+    """Delete what this program wrote in the folder, or in those below it only, but the files `spared`.
+
+    Returns what is not this program's, and stays. Raises NotMade.
+    """
     require(kind, folder)
     # The marker goes last: interrupted, the same command deletes the rest.
     own: list[Path] = []
@@ -125,6 +130,7 @@ def remove(kind: Kind, folder: Path, below: tuple[str, ...] = ("",)) -> list[Pat
     for top in below:
         for path in _walk(folder / top):
             (own if _ours(kind, folder, path) else left).append(path)
+    own = [path for path in own if path.relative_to(folder).as_posix() not in spared]
     for path in sorted(own, key=lambda path: path.name == kind.marker):
         _unlink(path, left)
     for top in below:
@@ -155,7 +161,8 @@ def _earlier(kind: Kind, folder: Path) -> bool:
 
 
 def _empty(folder: Path) -> bool:
-    return next(_walk(folder), None) is None
+    """Whether nothing is in it; the lock of another start that waits does not count."""
+    return all(path == folder / "run" / "operation.lock" for path in _walk(folder))
 
 
 def _ours(kind: Kind, folder: Path, path: Path) -> bool:

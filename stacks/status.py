@@ -11,6 +11,7 @@ from stacks import health, instance, processes
 from stacks.control import Control, NotRunning, PartState
 from stacks.controls import control
 from stacks.health import Lag
+from stacks.resolving import Origins, origins
 from stacks.supervisor import Supervisor
 
 
@@ -38,6 +39,8 @@ class Status:
     lag: Lag | None
     versions: dict[str, str]
     addresses: dict[str, str]
+    settings: Origins
+    """What differs from the defaults."""
 
 
 def status(settings: Settings) -> Status:
@@ -46,7 +49,8 @@ def status(settings: Settings) -> Status:
     try:
         states = {state.name: state for state in parts_control.states()}
     except NotRunning:
-        return Status(False, settings.stack, False, str(settings.home), [], 0.0, None, instance.versions(settings), {})
+        versions, known = instance.versions(settings), origins(settings)
+        return Status(False, settings.stack, False, str(settings.home), [], 0.0, None, versions, {}, known)
     engine = connect(settings.worker_url, pool_size=1)
     try:
         judged = health.check(settings, engine)
@@ -67,6 +71,7 @@ def status(settings: Settings) -> Status:
         lag=lag,
         versions=instance.versions(settings),
         addresses=addresses(settings),
+        settings=origins(settings),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -14,11 +15,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
 from application.leases import lease_file
 from application.wake import socket_address
-from settings import Settings
+from settings import Settings, files
 from settings.model import REPOSITORY
 from stacks import processes
 from stacks.command import Part
@@ -27,20 +29,24 @@ from stacks.control import NotRunning, PartState, PartUnknown
 __all__ = ["GATE", "NotRunning", "PartState", "PartUnknown", "Supervisor", "part_environment", "wait_gone"]
 
 GATE = Path(__file__).with_name("gate.py")
+GONE_WITHIN_S = 5.0
+"""After a SIGKILL."""
 
 
 class Supervisor:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._address = socket_address(settings.run / "supervisor.sock")
+        self._stand_in = self._address != str(settings.run / "supervisor.sock")
 
     def start(self) -> int:
         """Start supervisord with the configuration written before, detached from this terminal; its pid."""
         with (self._settings.logs / "supervisord.err").open("w") as errors:
             process = subprocess.Popen(
-                [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(self._config)],
-                cwd=REPOSITORY,
-                env={name: value for name, value in os.environ.items() if name != "ALPES_PART"},
+                # -P: the folder it works in is the home, whose files are no modules of ours.
+                [sys.executable, "-P", "-m", "supervisor.supervisord", "-n", "-c", str(self._config)],
+                cwd=self._settings.home,
+                env=self._environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
@@ -90,6 +96,42 @@ class Supervisor:
         except xmlrpc.client.Fault as fault:
             if fault.faultCode != 60:  # 60: it is running already
                 raise PartUnknown(f"{part}: {fault.faultString}") from fault
+
+    def restart_part(self, part: str) -> None:
+        pid = self.pid(part)
+        if not pid:
+            self.start_part(part)
+            return
+        # Ended, not stopped: supervisord starts again what ends, so nobody has to live on to start it.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+            if not self._replaced(part, pid, self._stop_wait_s(part)):
+                os.kill(pid, signal.SIGKILL)
+                self._replaced(part, pid, GONE_WITHIN_S)
+
+    def hold_part(self, part: str) -> None:
+        if not self._at_gate(self.pid(part)):
+            self.restart_part(part)
+
+    def release_part(self, part: str) -> None:
+        """Nothing is to be done: the gate looks by itself."""
+
+    def _replaced(self, part: str, pid: int, within_s: float) -> bool:
+        deadline = time.monotonic() + within_s
+        while time.monotonic() < deadline:
+            if self.pid(part) != pid:
+                return True
+            time.sleep(0.02)
+        return False
+
+    def _stop_wait_s(self, part: str) -> float:
+        return float(json.loads(self.part_file(part).read_text(encoding="utf-8"))["stop_wait_s"])
+
+    @staticmethod
+    def _at_gate(pid: int) -> bool:
+        with contextlib.suppress(psutil.Error):
+            return bool(pid) and str(GATE) in psutil.Process(pid).cmdline()
+        return False
 
     def kill(self, part: str) -> None:
         pid = self.pid(part)
@@ -142,27 +184,47 @@ class Supervisor:
         settings = self._settings
         for folder in (settings.run, settings.logs, settings.data):
             folder.mkdir(parents=True, exist_ok=True)
-        sections = [_SUPERVISORD.format(socket=self._address, run=settings.run, logs=settings.logs)]
-        sections += [self._section(part) for part in parts]
+        # Only names of parts stand in it, never a path: its format cuts ` #`, ` ;` and `%` out of a home's name.
+        sections = [_SUPERVISORD.format(socket=self._socket)]
+        sections += [
+            _PROGRAM.format(name=part.name, priority=part.priority, stop_wait=part.stop_wait_s) for part in parts
+        ]
         self._config.write_text("\n".join(sections), encoding="utf-8")
+        for part in parts:
+            self.write_part(part)
+
+    def write_part(self, part: Part) -> list[str]:
+        """Say what the gate becomes, and return the command that runs it behind the gate."""
+        files.write(self.part_file(part.name), self._specification(part))
+        return [sys.executable, "-I", "-S", str(GATE), str(self.part_file(part.name))]
+
+    def part_file(self, part: str) -> Path:
+        """What the gate becomes."""
+        return self._settings.run / "parts" / f"{part}.json"
+
+    @property
+    def _socket(self) -> str:
+        """As supervisord, which works in the home, is told: a name below it, or the stand-in."""
+        return self._address if self._stand_in else "run/supervisor.sock"
 
     @property
     def _config(self) -> Path:
         return self._settings.run / "supervisord.conf"
 
-    def _section(self, part: Part) -> str:
-        lease = lease_file(self._settings, part.name)
-        argv = [sys.executable, "-I", "-S", str(GATE), str(lease), "--", *part.command.argv]
-        env = part_environment(self._settings, part)
-        return _PROGRAM.format(
-            name=part.name,
-            command=" ".join(_quoted(word) for word in argv),
-            directory=_escaped(str(part.command.cwd)),
-            environment=",".join(f'{name}="{_escaped(value)}"' for name, value in env.items()),
-            priority=part.priority,
-            stop_wait=part.stop_wait_s,
-            log=_escaped(str(self._settings.logs / f"{part.name}.log")),
-        )
+    def _environment(self) -> dict[str, str]:
+        own = {"ALPES_HOME": str(self._settings.home), "ALPES_GATE": str(GATE), "ALPES_GATE_PYTHON": sys.executable}
+        return {name: value for name, value in os.environ.items() if name != "ALPES_PART"} | own
+
+    def _specification(self, part: Part) -> dict[str, Any]:
+        return {
+            "name": part.name,
+            "lease": str(lease_file(self._settings, part.name)),
+            "operation": str(self._settings.run / "operation.json"),
+            "argv": list(part.command.argv),
+            "cwd": str(part.command.cwd),
+            "env": part_environment(self._settings, part),
+            "stop_wait_s": part.stop_wait_s,
+        }
 
     def _call(self, method: str, *arguments: Any) -> Any:
         try:
@@ -215,33 +277,23 @@ def _megabytes(pid: int) -> float:
     return round(processes.memory_bytes(pid) / 1e6, 1)
 
 
-def _quoted(word: str) -> str:
-    escaped = word.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{_escaped(escaped)}"'
-
-
-def _escaped(text: str) -> str:
-    return text.replace("%", "%%")
-
-
 _SUPERVISORD = """[unix_http_server]
 file={socket}
 chmod=0700
 [supervisord]
-logfile={logs}/supervisord.log
+logfile=logs/supervisord.log
 logfile_maxbytes=5MB
 logfile_backups=1
-pidfile={run}/supervisord.pid
-childlogdir={logs}
+pidfile=run/supervisord.pid
+childlogdir=logs
 minfds=1024
 [rpcinterface:supervisor]
 supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 """
 
 _PROGRAM = """[program:{name}]
-command={command}
-directory={directory}
-environment={environment}
+command=/bin/sh -c 'exec "$ALPES_GATE_PYTHON" -I -S "$ALPES_GATE" "run/parts/$ALPES_PART.json"'
+environment=ALPES_PART="{name}"
 priority={priority}
 autostart=true
 autorestart=true
@@ -251,7 +303,7 @@ stopwaitsecs={stop_wait}
 stopasgroup=false
 killasgroup=true
 redirect_stderr=true
-stdout_logfile={log}
+stdout_logfile=logs/{name}.log
 stdout_logfile_maxbytes=10MB
 stdout_logfile_backups=1
 """

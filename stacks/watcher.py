@@ -128,8 +128,7 @@ def _restart_hanging(settings: Settings) -> None:
             supervisor = Supervisor(settings)
             if supervisor.pid(part) == last.pid:
                 log.error("%s gave no sign of life for %.0f s; restarting it", part, last.age_s)
-                supervisor.stop_part(part)
-                supervisor.start_part(part)
+                supervisor.restart_part(part)
         except (PartUnknown, NotRunning) as error:
             log.warning("%s", error)
 

@@ -123,7 +123,7 @@ class ObserverStore:
             self._db.executescript(_SCHEMA)
             self._add_contents()
         else:
-            self._db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5, check_same_thread=False)
+            self._db = sqlite3.connect(_read_only(path), uri=True, timeout=5, check_same_thread=False)
         self._db.row_factory = sqlite3.Row
         self._writes = 0
 
@@ -317,11 +317,16 @@ class ObserverStore:
             )
 
 
+def _read_only(path: Path) -> str:
+    """SQLite's URI of a file, whatever characters its name has."""
+    return f"{path.absolute().as_uri()}?mode=ro"
+
+
 def recently_published(path: Path, limit: int) -> list[str]:
     """Event ids of the newest messages that brought one; none while the store cannot be read."""
     query = "SELECT DISTINCT event_id FROM (SELECT event_id, op FROM message ORDER BY n DESC LIMIT ?) WHERE op = 'c'"
     try:
-        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=1)) as store:
+        with contextlib.closing(sqlite3.connect(_read_only(path), uri=True, timeout=1)) as store:
             return [row[0] for row in store.execute(query, (limit,)) if row[0] is not None]
     except sqlite3.OperationalError:
         return []

@@ -88,6 +88,16 @@ class Docker:
         # `start`, not `up`: up would look at the one-shots again.
         cli.compose(self._settings, "start", service(part))
 
+    def restart_part(self, part: str) -> None:
+        self.stop_part(part)
+        self.start_part(part)
+
+    def hold_part(self, part: str) -> None:
+        self.stop_part(part)
+
+    def release_part(self, part: str) -> None:
+        self.start_part(part)
+
     def kill(self, part: str) -> None:
         if not self._known(part).pid:
             raise PartUnknown(f"{part} is not running")

@@ -10,7 +10,7 @@ from settings import Settings
 from stacks.native import certificates, roles
 from stacks.native.certificates import Pair
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LOOPBACK = ("127.0.0.1", "localhost")
 
 
 class NotLoopback(ValueError):

@@ -14,7 +14,7 @@ from stacks.supervisor import Supervisor
 
 @contextmanager
 def replaced(settings: Settings, part: str, module: str) -> Iterator[None]:
-    path = settings.run / "supervisord.conf"
+    path = Supervisor(settings).part_file(part)
     sound = path.read_text(encoding="utf-8")
     path.write_text(sound.replace(f'"workers.{part}"', f'"{module}"'), encoding="utf-8")
     try:
@@ -26,11 +26,7 @@ def replaced(settings: Settings, part: str, module: str) -> Iterator[None]:
 
 
 def _take_up(settings: Settings, part: str) -> None:
-    supervisor = Supervisor(settings)
-    supervisor.stop_part(part)
-    supervisor._call("reloadConfig")
-    supervisor._call("removeProcessGroup", part)
-    supervisor._call("addProcessGroup", part)
+    Supervisor(settings).restart_part(part)
     engine = connect(settings.worker_url)
     try:
         until(lambda: all(row.light == "ok" for row in health.check(settings, engine)), 60, "every part well", 0.2)

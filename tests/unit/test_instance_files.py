@@ -16,7 +16,7 @@ from pydantic import SecretStr, ValidationError
 
 from application import leases
 from connectors import source
-from settings import Settings, load
+from settings import Settings, files, load
 from stacks import faults, health
 from stacks.native import artifacts
 from stacks.supervisor import GATE
@@ -34,7 +34,8 @@ def test_arguments_beat_the_environment_which_beats_the_instance(
 
 def test_secrets_are_kept_for_the_owner_alone_and_not_shown(tmp_path: Path) -> None:
     load(home=tmp_path, control_token=SecretStr("hush")).save()
-    assert stat.S_IMODE((tmp_path / "instance.json").stat().st_mode) == 0o600
+    files.keep(tmp_path, {"oidc_cookie_secret": "quiet"})
+    assert {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in (files.KEPT, files.RUN)} == {0o600}
     found = load(home=tmp_path)
     assert found.control_token.get_secret_value() == "hush"
     assert "hush" not in repr(found)
@@ -68,23 +69,52 @@ def test_a_damaged_lease_holds_nothing(tmp_path: Path) -> None:
     assert faults.active(settings) == {}
 
 
-def gate(lease: Path) -> subprocess.Popen[str]:
-    argv = [sys.executable, "-I", "-S", str(GATE), str(lease), "--", sys.executable, "-c", "print('through')"]
-    return subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+def gate(folder: Path) -> subprocess.Popen[str]:
+    part = {
+        "name": "relay", "lease": str(folder / "lease.json"), "operation": str(folder / "operation.json"),
+        "argv": [sys.executable, "-c", "import os; print(os.getcwd(), os.environ['WORD'])"], "cwd": str(folder),
+        "env": {"WORD": "through"},
+    }  # fmt: skip
+    (folder / "part.json").write_text(json.dumps(part))
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", str(GATE), str(folder / "part.json")], stdout=subprocess.PIPE, text=True
+    )
 
 
 def test_the_gate_lets_through_without_a_lease(tmp_path: Path) -> None:
-    assert gate(tmp_path / "none.json").communicate(timeout=20)[0] == "through\n"
+    assert gate(tmp_path).communicate(timeout=20)[0] == f"{tmp_path} through\n"
 
 
-def test_the_gate_waits_until_the_lease_is_gone(tmp_path: Path) -> None:
-    lease = tmp_path / "lease.json"
-    lease.write_text(json.dumps({"expires_at": time.time() + 600}))
-    process = gate(lease)
+@pytest.mark.parametrize(
+    ("name", "held"),
+    [
+        ("lease.json", {"expires_at": time.time() + 600}),
+        ("operation.json", {"parts": ["broker", "relay"], "holds_until": time.time() + 600}),
+        ("operation.json", {"parts": ["relay"], "holds_until": None}),
+    ],
+)
+def test_the_gate_waits_until_what_holds_the_part_is_gone(tmp_path: Path, name: str, held: dict[str, object]) -> None:
+    (tmp_path / name).write_text(json.dumps(held))
+    process = gate(tmp_path)
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(timeout=0.5)
-    lease.unlink()
-    assert process.communicate(timeout=20)[0] == "through\n"
+    (tmp_path / name).unlink()
+    assert process.communicate(timeout=20)[0] == f"{tmp_path} through\n"
+
+
+@pytest.mark.parametrize(
+    "journal",
+    [
+        '{"parts": ["relay"], "holds_until": 1.0}',
+        '{"parts": ["broker"], "holds_until": null}',
+        "{",
+        "[]",
+        '{"parts": 1}',
+    ],
+)
+def test_an_operation_that_holds_nothing_or_no_longer_lets_through(tmp_path: Path, journal: str) -> None:
+    (tmp_path / "operation.json").write_text(journal)
+    assert gate(tmp_path).communicate(timeout=20)[0] == f"{tmp_path} through\n"
 
 
 def test_every_value_of_the_sources_configuration_is_text_and_the_password_is_in_it_alone() -> None:

@@ -1,0 +1,134 @@
+"""Which instance is meant, and the settings it is started with."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+from sqlalchemy import make_url
+
+from db.engine import sqlite_url
+from settings import Settings, files, load, load_for_a_new_run
+from settings.model import REPOSITORY
+from stacks import external, native
+from stacks.compose import outside
+from stacks.controls import control
+
+
+class StartFailed(Exception):
+    """The instance could not be started; `str(error)` says what to do."""
+
+
+HIDDEN = "(secret)"
+
+
+@dataclass(frozen=True, slots=True)
+class Origins:
+    kept: dict[str, Any]
+    """Setting → value that later runs have too, until it is changed; a secret's value is not shown."""
+    of_this_run: dict[str, Any]
+    """Setting → value that the environment gave the present or last run, for that run."""
+
+
+def default_home(stack: str) -> Path:
+    return Path(os.environ.get("ALPES_HOME") or REPOSITORY / ".alpes" / stack)
+
+
+def find(stack: str | None = None, home: Path | None = None) -> Settings:
+    """The instance meant: the named one, else the one that runs, else the embedded one."""
+    if home is not None or os.environ.get("ALPES_HOME"):
+        named = {} if stack is None else {"stack": stack}
+        return load(home=home or Path(os.environ["ALPES_HOME"]), **named)
+    if stack is not None:
+        return load(home=default_home(stack), stack=stack)
+    stacks = ("embedded", "native", "compose", "external")
+    known = (settings for settings in map(_of, stacks) if settings.instance_file.exists())
+    return next((settings for settings in known if control(settings).running()), None) or _of("embedded")
+
+
+def _of(stack: str) -> Settings:
+    return load(home=default_home(stack), stack=stack)
+
+
+def resolve(stack: str, home: Path, go_on: bool = False, **changes: Any) -> Settings:
+    """Settings with their URLs, passwords and token made up where they are missing.
+
+    `changes` and what is made up are kept in the home; what the environment says holds for this run. With `go_on`, the
+    run before is gone on with: what the environment said at its start still holds. Raises StartFailed.
+    """
+    read = load if go_on else load_for_a_new_run
+    settings = read(home=home, stack=stack, **changes)
+    if stack == "embedded" and settings.partitions:
+        raise StartFailed("pulsar-lite has no partitioned topics; --partitions is for the native and external stacks")
+    try:
+        values = _made_up(read(home=home, stack=stack, **changes))
+        if stack == "compose":
+            values |= outside.urls(read(home=home, stack=stack, **{**changes, **values}))
+        settings = read(home=home, stack=stack, **{**changes, **values})
+        files.keep(settings.home, {"stack": stack, **_kept_options(settings, changes), **_kept_secrets(values)})
+        settings.save(_from_environment() | (set(files.of_environment(settings.home)) if go_on else set()))
+    except (external.ExternalUnfit, native.NotLoopback) as error:
+        raise StartFailed(str(error)) from error
+    except OSError as error:
+        raise StartFailed(
+            f"{home} cannot be written: {error}. Name another folder: ALPES_HOME=/path ./alpes …"
+        ) from error
+    return settings
+
+
+def origins(settings: Settings) -> Origins:
+    """Where the settings of the instance come from that are no defaults."""
+    plain = settings.plain()
+    kept = {name: value for name, value in files.kept(settings.home).items() if name != "stack"}
+    run = {name: plain[name] for name in files.of_environment(settings.home) if name in plain}
+    return Origins(_without_secrets(kept), _without_secrets(run))
+
+
+def _without_secrets(values: dict[str, Any]) -> dict[str, Any]:
+    secret = {name for name in values if name in files.MADE_UP or Settings.model_fields[name].annotation is SecretStr}
+    return {name: HIDDEN if name in secret else value for name, value in sorted(values.items())}
+
+
+def _from_environment() -> set[str]:
+    return {name for name in Settings.model_fields if name not in ("home", "stack") and files.given(name)}
+
+
+def _made_up(settings: Settings) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    if not settings.control_token.get_secret_value():
+        values["control_token"] = secrets.token_urlsafe(24)
+    if settings.oidc_metadata_url and not settings.oidc_cookie_secret.get_secret_value():
+        values["oidc_cookie_secret"] = secrets.token_urlsafe(32)
+    match settings.stack:
+        case "embedded":
+            values["database_url"] = sqlite_url(settings.data / "alpes.db")
+            values["pulsar_url"] = f"pulsar://{settings.bind}:{settings.broker_port}"
+        case "external":
+            external.require(settings)
+        case "native":
+            values |= native.urls(settings)
+        case "compose":
+            values["pulsar_url"] = f"pulsar://{settings.bind}:{settings.broker_port}"
+    return values
+
+
+def _kept_options(settings: Settings, changes: dict[str, Any]) -> dict[str, Any]:
+    """What was asked for by name; a value that is the default again is no longer kept."""
+    plain = settings.plain()
+    defaults = Settings.model_construct().plain()
+    return {name: None if plain[name] == defaults[name] else plain[name] for name in changes}
+
+
+def _kept_secrets(values: dict[str, Any]) -> dict[str, Any]:
+    """What was made up, and not given for this run by the environment."""
+    kept = {name: values[name] for name in files.MADE_UP if name in values and not files.given(name)}
+    for name, value in kept.items():
+        if str(value).startswith("mysql"):  # kept for its password; where the server listens is a matter of the run
+            kept[name] = make_url(value).set(host="127.0.0.1", port=None).render_as_string(hide_password=False)
+        elif str(value).startswith("sqlite"):
+            kept[name] = None
+    return kept

@@ -1,0 +1,106 @@
+"""What the environment says holds for one run; what is asked for by name is kept, and shown."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from settings import Settings, files, load
+from stacks import resolving
+from stacks.resolving import resolve
+
+FOREIGN = {
+    "ALPES_BIND": "0.0.0.0",
+    "ALPES_PART_MODULES": '{"notifications": "my_worker"}',
+    "ALPES_READ_ONLY": "true",
+    "ALPES_API_TOKEN": "t0ken",
+    "ALPES_WITHOUT": '["dashboard"]',
+    "ALPES_API_RATE_LIMIT": "5/minute",
+    "ALPES_API_PORT": "7001",
+    "ALPES_WORKERS": "3",
+}
+
+
+def differing(settings: Settings, other: Settings) -> set[str]:
+    return {name for name, value in settings.plain().items() if other.plain()[name] != value}
+
+
+@pytest.mark.parametrize("stack", ["embedded", "native"])
+def test_what_the_environment_said_once_is_gone_at_the_next_start(
+    stack: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = resolve(stack, tmp_path)
+    for name, value in FOREIGN.items():
+        monkeypatch.setenv(name, value)
+    resolve(stack, tmp_path)
+    for name in FOREIGN:
+        monkeypatch.delenv(name)
+    # The processes of that run, and commands from another terminal, have its settings.
+    during = load(home=tmp_path)
+    assert (during.bind, during.api_port, during.workers, during.read_only) == ("0.0.0.0", 7001, 3, True)
+    assert during.part_modules == {"notifications": "my_worker"}
+    shown = resolving.origins(during).of_this_run
+    assert shown.keys() == {name.removeprefix("ALPES_").lower() for name in FOREIGN}
+    assert shown["api_token"] == "(secret)"
+    assert "0.0.0.0" not in (tmp_path / files.KEPT).read_text()
+    # A plain start afterwards is as if it had never been said, with the secrets of the first.
+    assert differing(resolve(stack, tmp_path), plain) == set()
+    assert resolving.origins(load(home=tmp_path)).of_this_run == {}
+
+
+def test_a_restart_of_the_same_run_goes_on_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALPES_API_PORT", "7001")
+    resolve("embedded", tmp_path)
+    monkeypatch.delenv("ALPES_API_PORT")
+    assert resolve("embedded", tmp_path, go_on=True).api_port == 7001
+    assert resolving.origins(load(home=tmp_path)).of_this_run == {"api_port": 7001}
+    assert resolve("embedded", tmp_path).api_port == 5001
+
+
+def test_options_are_kept_until_they_are_changed_back(tmp_path: Path) -> None:
+    resolve("native", tmp_path, workers=2, partitions=4, nar="3.1.2")
+    again = resolve("native", tmp_path)
+    assert (again.workers, again.partitions, again.nar) == (2, 4, "3.1.2")
+    kept = resolving.origins(again).kept
+    assert {name: kept[name] for name in ("workers", "partitions", "nar")} == {
+        "workers": 2,
+        "partitions": 4,
+        "nar": "3.1.2",
+    }
+    resolve("native", tmp_path, workers=1, partitions=0)
+    assert resolving.origins(load(home=tmp_path)).kept.keys() & {"workers", "partitions", "nar"} == {"nar"}
+
+
+def test_no_secret_is_shown(tmp_path: Path) -> None:
+    settings = resolve("native", tmp_path)
+    shown = json.dumps(resolving.origins(settings).kept)
+    for name in ("control_token", "debezium_password"):
+        assert f'"{name}": "(secret)"' in shown
+        assert getattr(settings, name).get_secret_value() not in shown
+
+
+def test_a_secret_of_the_environment_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALPES_CONTROL_TOKEN", "of-this-run")
+    resolve("embedded", tmp_path)
+    monkeypatch.delenv("ALPES_CONTROL_TOKEN")
+    assert resolve("embedded", tmp_path).control_token.get_secret_value() not in ("", "of-this-run")
+
+
+def test_a_file_of_an_earlier_version_gives_its_secrets_and_options_only(tmp_path: Path) -> None:
+    earlier = {**Settings(home=tmp_path, stack="native").plain(), "home": str(tmp_path)}
+    url = "mysql+pymysql://alpes:secret@0.0.0.0:13306/alpes"
+    earlier |= {"bind": "0.0.0.0", "read_only": True, "control_token": "hush", "database_url": url, "workers": 2}
+    (tmp_path / files.KEPT).write_text(json.dumps(earlier))
+    settings = resolve("native", tmp_path)
+    assert (settings.bind, settings.read_only, settings.workers) == ("127.0.0.1", False, 2)
+    assert settings.control_token.get_secret_value() == "hush"
+    assert settings.database_url == "mysql+pymysql://alpes:secret@127.0.0.1:13306/alpes"
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "7"])
+def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / files.KEPT).write_text(text)
+    with pytest.raises(files.SettingsDamaged, match=r"instance\.json is damaged"):
+        load(home=tmp_path)
