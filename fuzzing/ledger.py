@@ -9,6 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 MOST = 100_000
+DIGITS_OF_A_DOUBLE = 17
+"""With fewer, a decimal number is written as it is meant."""
 
 
 @dataclass(slots=True)
@@ -139,8 +141,11 @@ def _plain(value: Any) -> Any:
 
 
 def _number(text: str) -> str:
+    """The number in one spelling. All digits of a double are the double: so Debezium writes 0.1 from MySQL's JSON."""
     try:
         number = Decimal(text)
+        if number.is_finite() and len(text) > DIGITS_OF_A_DOUBLE and number == Decimal(float(text)):
+            number = Decimal(repr(float(text)))
         return f"n{number.normalize()}" if number else "n0"
     except ArithmeticError:
         return f"n{text}"

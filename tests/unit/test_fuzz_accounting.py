@@ -135,6 +135,7 @@ def test_a_number_is_the_same_however_it_is_written_and_another_is_not() -> None
     assert says('{"a":1.50,"b":[true]}') == says('{"b": [true], "a": 15e-1}')
     assert says('{"a":1}') != says('{"a":"1"}')
     assert says('{"a":0.1}') != says('{"a":0.1000000000000000055}')
+    assert says('{"a":0.1}') == says('{"a":0.1000000000000000055511151231257827021181583404541015625}')
     assert says('{"a":1e9999999999}') != says('{"a":Infinity}')
     assert says('{"a":true}') != says('{"a":1}')
 
