@@ -12,9 +12,9 @@ GOOD_SHARE = 0.1
 
 _GOOD = ((0.5, request_generator.good), (0.3, message_generator.good_command), (0.2, row_generator.good))
 _HOSTILE = (
-    (0.5, request_generator.hostile_request),
-    (0.22, message_generator.hostile_command),
-    (0.22, message_generator.hostile_event),
+    (0.58, request_generator.hostile_request),
+    (0.18, message_generator.hostile_command),
+    (0.18, message_generator.hostile_event),
     (0.06, row_generator.hostile_row),
 )
 

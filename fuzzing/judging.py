@@ -6,9 +6,12 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from fuzzing.inputs import Input, Message, Request, Row
+from fuzzing.inputs import COMMISSION, Input, Message, Request, Row
 from fuzzing.ledger import EventTrace, Ledger, contents
 from fuzzing.outcomes import Answered, Declined, Inserted, Outcome, Published
+
+PARKED_TOPIC = "outbox"
+"""`topic` of the dead letter of a row that capture could not publish; its message id is the row's `seq`."""
 
 Fate = Literal["refused", "dead_lettered", "applied"]
 Fault = Literal["server_error", "contradictory", "changed", "lost"]
@@ -45,7 +48,7 @@ def missing(given: Input, outcome: Outcome, ledger: Ledger) -> str:
         case Request(), Answered(status=status, body=body):
             return f"answered {status}; " + "; ".join(ledger.event(each).missing for each in _event_ids(body))
         case Message(channel="commands"), Published():
-            event_id = _event_of_command(given, ledger)
+            event_id = _event_of_command(given, outcome, ledger)
             return "neither dead-lettered nor calculated" if not event_id else ledger.event(event_id).missing
         case Message(), Published(topic, message_id):
             trace = ledger.message(topic, message_id)
@@ -112,17 +115,17 @@ def _command(message: Message, published: Published, ledger: Ledger) -> Verdict:
         return Violation("contradictory", f"dead-lettered ({trace.dead_reason}), and its commission is committed")
     if dead:
         return "dead_lettered" if trace.dead_reason else Violation("contradictory", "dead-lettered without a reason")
-    event_id = _event_of_command(message, ledger)
+    event_id = _event_of_command(message, published, ledger)
     if event_id is None:
         return None
     return "applied" if event_id == "" else _arrived(ledger.event(event_id))
 
 
-def _event_of_command(message: Message, ledger: Ledger) -> str | None:
+def _event_of_command(message: Message, published: Published, ledger: Ledger) -> str | None:
     """The event that it brings; empty when that was complete and is forgotten; None when there is none."""
     try:
-        body = json.loads(message.value)
-    except (ValueError, RecursionError, ArithmeticError):
+        body = json.loads(message.value.replace(COMMISSION.encode(), published.commission_id.encode()))
+    except (ValueError, RecursionError):
         return None
     if not isinstance(body, dict):
         return None
@@ -171,8 +174,9 @@ def _said(value: bytes) -> str | None:
 
 def _row(inserted: Inserted, ledger: Ledger) -> Verdict:
     event = ledger.event(ledger.rows.get(inserted.seq, inserted.event_id))
-    if event.dead_reason is not None:
+    reason = event.dead_reason or ledger.message(PARKED_TOPIC, str(inserted.seq)).dead_reason
+    if reason is not None:
         if event.notified is not None:
-            return Violation("contradictory", f"dead-lettered ({event.dead_reason}), and notified of")
-        return "dead_lettered" if event.dead_reason else Violation("contradictory", "dead-lettered without a reason")
+            return Violation("contradictory", f"dead-lettered ({reason}), and notified of")
+        return "dead_lettered" if reason else Violation("contradictory", "dead-lettered without a reason")
     return _applied(event)

@@ -46,11 +46,12 @@ class MessageDriver:
             self._client.close()
 
     def send(self, message: Message) -> None:
-        value = message.value.replace(COMMISSION.encode(), self._commission().encode())
+        commission_id = self._commission()
+        value = message.value.replace(COMMISSION.encode(), commission_id.encode())
 
         def answered(result: Any, message_id: Any) -> None:
             if result == pulsar.Result.Ok:
-                self._done(message, Published(self._topics[message.topic], str(message_id)))
+                self._done(message, Published(self._topics[message.topic], str(message_id), commission_id))
             else:
                 self._done(message, Declined(str(result)))
 

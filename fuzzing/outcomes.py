@@ -23,6 +23,8 @@ class Published:
     topic: str
     """Its full name."""
     message_id: str
+    commission_id: str = ""
+    """What was put in for COMMISSION."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fuzzing.accounting import Accountant, Failure
-from fuzzing.inputs import Message, Request, Row, Tag
+from fuzzing.inputs import COMMISSION, Message, Request, Row, Tag
 from fuzzing.judging import Violation, judge
 from fuzzing.ledger import EventTrace, Ledger, contents
 from fuzzing.outcomes import Answered, Declined, Inserted, Published
@@ -72,6 +72,9 @@ def test_each_fate_is_seen() -> None:
     assert (
         judge(ROW, Inserted("e", 1), ledger_with(EventTrace(committed=SAID, dead_reason="bad_row"))) == "dead_lettered"
     )
+    parked = ledger_with(EventTrace(committed=SAID))
+    parked.message("outbox", "1").dead_reason = "bad_row"
+    assert judge(ROW, Inserted("e", 1), parked) == "dead_lettered"
     assert judge(ROW, Declined("NOT NULL"), ledger_with()) == "refused"
 
 
@@ -95,6 +98,15 @@ def test_what_arrives_changed_is_a_violation(source: str) -> None:
     setattr(event, source, contents("CommissionCalculated", "c", 1, "r", '{"amount": 0.00}'))
     for given, outcome in ((POST, CREATED), (COMMAND, SENT), (ROW, Inserted("e", 1))):
         assert fault(judge(given, outcome, ledger_with(event))) == "changed"
+
+
+def test_an_approval_is_applied_by_the_event_of_the_commission_that_was_put_in() -> None:
+    approval = replace(COMMAND, value=b'{"command":"approve","commissionId":"%b"}' % COMMISSION.encode())
+    ledger = ledger_with(whole())
+    assert judge(approval, replace(SENT, commission_id="c"), ledger) is None
+    ledger.versions["c", "2"] = "e"
+    assert judge(approval, replace(SENT, commission_id="c"), ledger) == "applied"
+    assert judge(approval, replace(SENT, commission_id="other"), ledger) is None
 
 
 def test_two_fates_contradict_each_other() -> None:
