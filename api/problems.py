@@ -106,4 +106,6 @@ def install(app: FastAPI) -> None:
 
 def _field_error(item: Any) -> FieldError:
     where = [str(part) for part in item["loc"] if part not in ("body", "query", "path", "header")]
-    return FieldError(field=".".join(where)[:100] or "body", reason=str(item["msg"])[:300])
+    return FieldError(
+        field=".".join(where)[:100] or "body", reason=str(item["msg"]).removeprefix("Value error, ")[:300]
+    )

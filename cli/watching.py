@@ -103,6 +103,8 @@ def _print_differences(found: reconciliation.Reconciliation) -> None:
         ids = getattr(found, name)
         if ids:
             out.print(f"[red]{name.replace('_', ' ')}[/]: {len(ids)}, for example {', '.join(ids[:3])}")
+    for event_id, reason in found.dead_letters.items():
+        out.print(f"dead-lettered {event_id}: {reason}", markup=False)
     for difference in found.differences:
         out.print(f"  {difference}", markup=False)
     if found.foreign_lines:
@@ -142,7 +144,7 @@ def requeue(
     stack: StackName = None,
     json: AsJson = False,
 ) -> None:
-    """Send dead letters again, through the retry topic (events) or the commands topic."""
+    """Send dead letters again, through the retry topic (events), the commands topic, or the events topic (outbox rows)."""
     settings = instance.find(stack)
     wanted = list(seqs or [])
     if all:
@@ -154,7 +156,7 @@ def requeue(
         raise Failed("say which: numbers from `./alpes dead-letters list`, or --all")
     try:
         sent = letters.requeue(settings, wanted)
-    except LookupError as error:
+    except (LookupError, letters.NotRequeued) as error:
         raise Failed(str(error)) from None
     if json:
         print_json({"ok": True, "requeued": sent})

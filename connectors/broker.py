@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import pulsar
 
 from connectors.refusals import told
+from connectors.sending import MESSAGE_ERRORS, MessageRefused, Sent, classify
 from settings import Settings
 
 log = logging.getLogger(__name__)
@@ -280,27 +281,37 @@ class Publisher(_Link):
         self._send_timeout_ms = int(send_timeout_s * 1000)
 
     def send_async(
-        self, value: bytes, key: str | None, properties: Mapping[str, str], done: Callable[[bool], None]
+        self, value: bytes, key: str | None, properties: Mapping[str, str], done: Callable[[Sent, str], None]
     ) -> None:
-        """`done(acknowledged)` is called once, from the client's thread. Raises BrokerUnavailable when not connected."""
+        """`done(what became of it, the client's word)` is called once, from the client's thread or at once.
+
+        Raises BrokerUnavailable when not connected, MessageRefused for a message that the client does not take.
+        """
         if self._end is None:
             raise BrokerUnavailable(f"no connection to the broker for {self._topic}")
         try:
             self._end.send_async(
                 value,
-                lambda result, _id: done(result == pulsar.Result.Ok),
+                lambda result, _id: done(classify(result), str(result).rpartition(".")[2]),
                 partition_key=key,
                 properties=dict(properties),
             )
+        except MESSAGE_ERRORS as error:
+            raise MessageRefused(f"{type(error).__name__}: {error}") from error
         except pulsar.PulsarException as error:
             raise BrokerUnavailable(str(error)) from error
 
     def send(self, value: bytes, key: str | None = None, properties: Mapping[str, str] | None = None) -> str:
-        """Publish and wait for the broker's acknowledgement; the message id. Raises BrokerUnavailable."""
+        """Publish and wait for the broker's acknowledgement; the message id.
+
+        Raises BrokerUnavailable, or MessageRefused for a message that can never be published.
+        """
         if not self.ensure():
             raise BrokerUnavailable(self.refusal or "the broker does not answer; is it running? `./alpes status` tells")
         try:
             return str(self._end.send(value, partition_key=key, properties=dict(properties or {})))
+        except MESSAGE_ERRORS as error:
+            raise MessageRefused(f"{len(value)} bytes: {type(error).__name__}: {error}") from error
         except pulsar.PulsarException as error:
             self.drop()
             raise BrokerUnavailable(f"the broker did not take the message: {error}") from error

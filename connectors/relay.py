@@ -3,6 +3,9 @@
 Every record goes out in `seq` order. The checkpoint is the highest `seq` up to which all are acknowledged; whatever
 fails, sending starts again right after it. So nothing is skipped, order is kept, and duplicates are possible: consumers
 absorb them, as they must with Debezium.
+
+A row that can never be published is parked: it becomes an outbox dead letter, and the rows behind it go on, those of the
+same commission too, as they do behind a consumer's dead letter.
 """
 
 from __future__ import annotations
@@ -12,11 +15,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from connectors import envelope
 from connectors.broker import BrokerUnavailable, Publisher
-from domain.outbox import OutboxRecord
+from connectors.sending import MessageRefused, Sent
+from domain.outbox import OutboxRecord, UnreadableRow
 from telemetry import tracing
 from telemetry.metrics import METRICS
 
@@ -24,6 +29,9 @@ log = logging.getLogger(__name__)
 
 PAGE = 500
 MOST_UNACKNOWLEDGED = 1500
+MOST_UNACKNOWLEDGED_BYTES = 64_000_000
+ATTEMPTS = 5
+"""Of a row that fails without a reason that tells whose fault it is, before it is parked."""
 LOOK_EVERY_S = 0.05
 """How often it looks without being woken."""
 SAVE_EVERY_S = 0.25
@@ -32,38 +40,72 @@ SAVE_EVERY_S = 0.25
 class Feed(Protocol):
     """What the relay needs of the outbox: `db.outbox.OutboxFeed`, or a list in a test. All raise on failure."""
 
-    def after(self, seq: int, limit: int) -> list[OutboxRecord]: ...
+    def after(self, seq: int, limit: int) -> list[OutboxRecord | UnreadableRow]: ...
 
     def load_checkpoint(self) -> int: ...
 
     def save_checkpoint(self, seq: int) -> None: ...
 
+    def park(self, seq: int, reason: str, detail: str) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """The first of the flight's events that was not taken; what is behind it goes out again."""
+
+    seq: int
+    outcome: Sent
+    word: str
+    """The client's name of the error."""
+
 
 class _Flight:
-    """Sent and not yet acknowledged, in order. Acknowledgements come from the client's thread."""
+    """Sent and not yet acknowledged, in order. Answers come from the client's thread."""
 
     def __init__(self, checkpoint: int) -> None:
         self._lock = threading.Lock()
         self._pending: deque[int] = deque()
-        self._acknowledged: set[int] = set()
+        self._sizes: dict[int, int] = {}
+        self._settled: set[int] = set()
+        self._refused: dict[int, str] = {}
+        self.bytes = 0
         self.checkpoint = checkpoint
-        self.failed = False
+        self.failure: _Failure | None = None
 
-    def sent(self, seq: int) -> Callable[[bool], None]:
+    def sent(self, seq: int, size: int) -> Callable[[Sent, str], None]:
         with self._lock:
             self._pending.append(seq)
+            self._sizes[seq] = size
+            self.bytes += size
 
-        def done(acknowledged: bool) -> None:
+        def done(outcome: Sent, word: str) -> None:
             with self._lock:
-                if not acknowledged:
-                    self.failed = True
-                    return
-                self._acknowledged.add(seq)
-                while not self.failed and self._pending and self._pending[0] in self._acknowledged:
-                    self.checkpoint = self._pending.popleft()
-                    self._acknowledged.discard(self.checkpoint)
+                if outcome is Sent.ACKNOWLEDGED:
+                    self._settle(seq)
+                elif outcome is Sent.REFUSED:
+                    self._refused[seq] = word
+                elif self.failure is None or seq < self.failure.seq:
+                    self.failure = _Failure(seq, outcome, word)
 
         return done
+
+    def refused(self) -> dict[int, tuple[int, str]]:
+        """`seq` → (bytes, the client's word), of the rows that are to be parked and then `settle`d."""
+        with self._lock:
+            return {seq: (self._sizes[seq], word) for seq, word in self._refused.items()}
+
+    def settle(self, seq: int) -> None:
+        """Count a row as done with: it is parked."""
+        with self._lock:
+            self._refused.pop(seq, None)
+            self._settle(seq)
+
+    def _settle(self, seq: int) -> None:
+        self._settled.add(seq)
+        while self.failure is None and self._pending and self._pending[0] in self._settled:
+            self.checkpoint = self._pending.popleft()
+            self._settled.discard(self.checkpoint)
+            self.bytes -= self._sizes.pop(self.checkpoint)
 
     def __len__(self) -> int:
         return len(self._pending)
@@ -82,6 +124,8 @@ class Relay:
         self._sent = 0
         self._saved = 0
         self._saved_at = 0.0
+        self._suspect = 0
+        self._attempts = 0
 
     def run(self, stop: threading.Event) -> None:
         while not stop.is_set():
@@ -106,19 +150,57 @@ class Relay:
             self._saved = self._sent = max(self._feed.load_checkpoint(), self._reached())
             self._flight = _Flight(self._saved)
             self._generation = self._publisher.generation
-        if self._flight.failed:
-            raise BrokerUnavailable("the broker did not take an event")
-        if len(self._flight) >= MOST_UNACKNOWLEDGED:
+        self._park_refused(self._flight)
+        if self._flight.failure is not None:
+            self._suspected(self._flight.failure)
+            raise BrokerUnavailable(f"the broker did not take the event of row {self._flight.failure.seq}")
+        if len(self._flight) >= MOST_UNACKNOWLEDGED or self._flight.bytes >= MOST_UNACKNOWLEDGED_BYTES:
             self._save_now_and_then()
             return False
-        records = self._feed.after(self._sent, PAGE)
-        for record in records:
-            key, value = envelope.encode(record, envelope.now_ms())
-            self._publisher.send_async(value, key, {}, _traced(record, self._flight.sent(record.seq)))
-            self._sent = record.seq
-        METRICS.count("relay_sent", (), len(records))
+        rows = self._feed.after(self._sent, PAGE)
+        for row in rows:
+            self._send(row, self._flight)
+            self._sent = row.seq
+        METRICS.count("relay_sent", (), len(rows))
         self._save_now_and_then()
-        return len(records) == PAGE
+        return bool(rows)
+
+    def _send(self, row: OutboxRecord | UnreadableRow, flight: _Flight) -> None:
+        """Hand a row to the client, or park it where it is no event or the client does not take it."""
+        if isinstance(row, UnreadableRow):
+            flight.sent(row.seq, 0)
+            self._park(flight, row.seq, "bad_row", row.problem)
+            return
+        if row.seq == self._suspect and self._attempts >= ATTEMPTS:
+            flight.sent(row.seq, 0)
+            self._park(flight, row.seq, "failed_too_often", f"the broker did not take it {self._attempts} times")
+            return
+        try:
+            key, value = envelope.encode(row, envelope.now_ms())
+        except (TypeError, ValueError, AttributeError, RecursionError) as error:
+            flight.sent(row.seq, 0)
+            self._park(flight, row.seq, "bad_row", f"no message can be made of it: {error!a}")
+            return
+        try:
+            self._publisher.send_async(value, key, {}, _traced(row, flight.sent(row.seq, len(value))))
+        except MessageRefused as error:
+            self._park(flight, row.seq, "unpublishable", f"a message of {len(value)} bytes: {error}")
+
+    def _park_refused(self, flight: _Flight) -> None:
+        for seq, (size, word) in flight.refused().items():
+            self._park(flight, seq, "unpublishable", f"the broker refuses its message of {size} bytes: {word}")
+
+    def _park(self, flight: _Flight, seq: int, reason: str, detail: str) -> None:
+        if self._feed.park(seq, reason, detail):
+            log.error("parked row %d of the outbox as a dead letter: %s: %s", seq, reason, detail)
+            METRICS.count("dead_letters", (reason,))
+        flight.settle(seq)
+
+    def _suspected(self, failure: _Failure) -> None:
+        """Count how often one row failed for a reason that does not tell whether it or the broker is at fault."""
+        if failure.outcome is Sent.FAILED:
+            self._attempts = self._attempts + 1 if failure.seq == self._suspect else 1
+            self._suspect = failure.seq
 
     def _reached(self) -> int:
         return 0 if self._flight is None else self._flight.checkpoint
@@ -134,13 +216,13 @@ class Relay:
         if self._flight is None:
             return
         deadline = time.monotonic() + 2
-        while len(self._flight) and not self._flight.failed and time.monotonic() < deadline:
+        while len(self._flight) and self._flight.failure is None and time.monotonic() < deadline:
             self._wait(0.01)
         if self._flight.checkpoint > self._saved:
             self._feed.save_checkpoint(self._flight.checkpoint)
 
 
-def _traced(record: OutboxRecord, done: Callable[[bool], None]) -> Callable[[bool], None]:
+def _traced(record: OutboxRecord, done: Callable[[Sent, str], None]) -> Callable[[Sent, str], None]:
     """From handing the event to the client until the broker's acknowledgement, as a span of the event's trace."""
     if record.traceparent is None:
         return done
@@ -148,9 +230,9 @@ def _traced(record: OutboxRecord, done: Callable[[bool], None]) -> Callable[[boo
     if span is None:
         return done
 
-    def ended(acknowledged: bool) -> None:
-        done(acknowledged)
-        span.set_attribute("alpes.acknowledged", acknowledged)
+    def ended(outcome: Sent, word: str) -> None:
+        done(outcome, word)
+        span.set_attribute("alpes.acknowledged", outcome is Sent.ACKNOWLEDGED)
         span.end()
 
     return ended

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, Text, select, type_coerce
 
+from db.foreign import ForeignText
 from db.tables import notification, outbox_event
 from domain.contents import Contents, canonical, instant
 
@@ -35,7 +36,7 @@ def committed(
     """Outbox rows by event id, of one correlation id or of some events where given."""
     names = ("id", "aggregate_id", "aggregate_version", "type", "correlation_id", "occurred_at", "version")
     # Text, not the parsed payload: what cannot be parsed must still be compared.
-    query = select(*(outbox_event.c[name] for name in names), type_coerce(outbox_event.c.payload, Text))
+    query = select(*(outbox_event.c[name] for name in names), type_coerce(outbox_event.c.payload, ForeignText))
     for where in _chosen(outbox_event.c.correlation_id, correlation_id, outbox_event.c.id, event_ids):
         query = query.where(where)
     query = query.order_by(outbox_event.c.id).execution_options(yield_per=ROWS_AT_ONCE)

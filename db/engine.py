@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -90,6 +91,8 @@ def _sqlite(url: str, pool_size: int) -> Engine:
 
     @event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _record: Any) -> None:
+        # What is no UTF-8 is shown with replacement characters: raised by the driver, it would look like a lost database.
+        connection.text_factory = partial(str, encoding="utf-8", errors="replace")
         connection.isolation_level = None  # transactions begin where `begin` below says, not where sqlite3 guesses
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")  # a commit survives the loss of power, as MySQL's does

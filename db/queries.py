@@ -255,6 +255,19 @@ def dead_letter_ids(connection: Connection, correlation_id: str | None = None) -
     return _ids(connection, query, dead_letter.c.correlation_id, correlation_id)
 
 
+def dead_letter_reasons(connection: Connection, event_ids: Sequence[str]) -> dict[str, str]:
+    """Event id → why it was dead-lettered the last time, in a sentence."""
+    columns = dead_letter.c.event_id, dead_letter.c.topic, dead_letter.c.reason, dead_letter.c.detail
+    # Compared here: an id that is a BLOB in SQLite equals no text there.
+    query = select(*columns).where(dead_letter.c.event_id.is_not(None)).order_by(dead_letter.c.seq)
+    wanted = set(event_ids)
+    return {
+        event_id: f"{reason} on {topic.rpartition('/')[2]}: {detail[:200]}"
+        for event_id, topic, reason, detail in connection.execute(query)
+        if event_id in wanted
+    }
+
+
 def count_outbox(connection: Connection) -> int:
     return connection.scalar(select(func.count()).select_from(outbox_event)) or 0
 

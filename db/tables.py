@@ -26,6 +26,8 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeEngine
 
+from db.foreign import ForeignDocument, ForeignInstant, ForeignInteger, ForeignString
+
 metadata = MetaData()
 
 
@@ -60,6 +62,14 @@ def instant(name: str, nullable: bool = False) -> Column[datetime]:
     return Column(name, DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql"), nullable=nullable)
 
 
+def foreign_string(length: int) -> String:
+    return String(length).with_variant(ForeignString(length), "sqlite")
+
+
+FOREIGN_INTEGER = Integer().with_variant(ForeignInteger(), "sqlite")
+FOREIGN_INSTANT = DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql").with_variant(ForeignInstant(), "sqlite")
+
+
 def table(name: str, *columns: Any, **options: Any) -> Table:
     return Table(
         name,
@@ -92,18 +102,18 @@ commission = table(
 )
 
 outbox_event = table(
-    "outbox_event",
+    "outbox_event",  # others may write into it, too: what SQLite keeps for them is read without failing
     big_key("seq"),  # the key is the order of commits, so that a snapshot reads the rows in order
-    Column("id", String(36), nullable=False, unique=True),
-    Column("aggregate_type", String(32), nullable=False),
-    Column("aggregate_id", String(36), nullable=False),
-    Column("aggregate_version", Integer, nullable=False),
-    Column("type", String(64), nullable=False),
-    Column("version", Integer, nullable=False),
-    Column("payload", JSON, nullable=False),
-    Column("correlation_id", String(64), nullable=False),
-    Column("traceparent", String(64), nullable=True),
-    instant("occurred_at"),
+    Column("id", foreign_string(36), nullable=False, unique=True),
+    Column("aggregate_type", foreign_string(32), nullable=False),
+    Column("aggregate_id", foreign_string(36), nullable=False),
+    Column("aggregate_version", FOREIGN_INTEGER, nullable=False),
+    Column("type", foreign_string(64), nullable=False),
+    Column("version", FOREIGN_INTEGER, nullable=False),
+    Column("payload", JSON().with_variant(ForeignDocument(), "sqlite"), nullable=False),
+    Column("correlation_id", foreign_string(64), nullable=False),
+    Column("traceparent", foreign_string(64), nullable=True),
+    Column("occurred_at", FOREIGN_INSTANT, nullable=False),
     UniqueConstraint("aggregate_id", "aggregate_version", name="outbox_event_once"),
     Index("outbox_event_by_correlation", "correlation_id", "seq"),
     sqlite_autoincrement=True,  # a pruned seq is never given again
@@ -158,8 +168,8 @@ dead_letter = table(
     Column("message_key", String(512), nullable=True),
     Column("payload", LargeBinary().with_variant(mysql.LONGBLOB(), "mysql"), nullable=False),
     Column("properties", JSON, nullable=False),
-    Column("event_id", String(36), nullable=True),
-    Column("correlation_id", String(64), nullable=True),
+    Column("event_id", foreign_string(36), nullable=True),
+    Column("correlation_id", foreign_string(64), nullable=True),
     Column("reason", String(32), nullable=False),
     Column("detail", Text, nullable=False),
     Column("attempts", Integer, nullable=False),

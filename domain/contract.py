@@ -47,6 +47,8 @@ PAYLOAD_BYTES = 1_000_000
 """Largest payload as UTF-8 JSON text."""
 MESSAGE_BYTES = 2 * PAYLOAD_BYTES + 16_384
 """Largest envelope of a row that keeps the contract: as a JSON text within JSON a payload doubles at most."""
+KEPT_BYTES = 65_536
+"""So much of a message or row that is larger than it may be is kept with its dead letter: it can never succeed."""
 BODY_BYTES = 64 * 1024
 """Largest command, as an HTTP body or a message."""
 DEPTH = 64
@@ -116,6 +118,19 @@ def payload_size_problem(text: str) -> str | None:
         return None
     size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
     return None if size <= PAYLOAD_BYTES else f"payload must have at most {PAYLOAD_BYTES} bytes, not {size}"
+
+
+def check_encodable(name: str, value: Any) -> None:
+    """Raises ContractError for what is no text of Unicode characters."""
+    if not isinstance(value, str):
+        raise ContractError(f"{name} must be a text, not {_shown(value)}")
+    if not value.isascii() and _SURROGATE.search(value):
+        raise ContractError(f"{name} is not UTF-8: {_shown(value)}")
+
+
+def kept_body(body: bytes) -> bytes:
+    """What is kept of a message with its dead letter: all of it, but of one too large to succeed the beginning."""
+    return body if len(body) <= MESSAGE_BYTES else body[:KEPT_BYTES]
 
 
 def check_payload_text(text: Any) -> None:

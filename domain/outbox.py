@@ -25,3 +25,14 @@ class OutboxRecord:
     correlation_id: str
     traceparent: str | None
     occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableRow:
+    """A row of the outbox that is no event: its columns do not hold what they must."""
+
+    seq: int
+    id: str
+    aggregate_id: str
+    problem: str
+    """A sentence in ASCII."""

@@ -106,7 +106,7 @@ class Sources:
         trace = self._ledger.message(row.topic, row.message_id)
         trace.dead_reason, trace.dead_detail = row.reason, row.detail
         if row.event_id is not None:
-            self._ledger.event(row.event_id).dead_reason = row.reason
+            self._ledger.event(_text(row.event_id)).dead_reason = row.reason
 
     def _notified(self, row: Any) -> None:
         trace = self._ledger.event(row.event_id)

@@ -6,7 +6,7 @@ schema version, `notified` the contents with the whole audit line that belongs t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 
@@ -45,7 +45,9 @@ def compare(
     notified: Mapping[str, Notified],
     audited: Mapping[str, str],
     dead: set[str],
+    parked: Collection[str] = (),
 ) -> Compared:
+    """`parked` events are dead letters of the outbox: committed, and never to be published."""
     differ = {
         event_id
         for event_id in committed.keys() | published.keys() | notified.keys()
@@ -55,7 +57,7 @@ def compare(
         event_id for event_id, line in audited.items() if event_id in notified and notified[event_id].line != line
     }
     return Compared(
-        not_published=tuple(sorted(committed.keys() - published.keys())),
+        not_published=tuple(sorted(committed.keys() - published.keys() - set(parked))),
         not_notified=tuple(sorted(committed.keys() - notified.keys() - dead)),
         not_audited=tuple(sorted(notified.keys() - audited.keys())),
         never_committed=tuple(sorted((published.keys() | notified.keys() | audited.keys()) - committed.keys())),

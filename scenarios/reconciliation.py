@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from application import Application
-from db import contents, ordering, queries
+from db import contents, ordering, outbox, queries
 from scenarios import audit_lines
 from scenarios.audit_lines import AuditLine
 from scenarios.comparison import Notified, Versioned, compare
@@ -57,6 +57,10 @@ class Reconciliation:
     out_of_order: tuple[str, ...]
     dead: tuple[str, ...]
     """Dead-lettered and never notified of."""
+    parked: tuple[str, ...]
+    """Those of them that the relay could not publish: dead letters of the outbox."""
+    dead_letters: dict[str, str]
+    """Event id → the reason of its dead letter, of the first of them."""
 
     @property
     def complete(self) -> bool:
@@ -90,6 +94,8 @@ def reconcile(application: Application, settings: Settings, correlation_id: str 
             for row in contents.notified(connection, correlation_id)
         }
         dead = queries.dead_letter_ids(connection, correlation_id) - notified.keys()
+        parked = outbox.parked_ids(connection, correlation_id) & dead
+        dead_letters = queries.dead_letter_reasons(connection, sorted(dead)[:EXPLAINED_AT_MOST])
         deliveries = queries.deliveries(connection, correlation_id)
         out_of_order = ordering.notified_out_of_order(connection, correlation_id, one_clock=settings.demo)
         doubled = set(queries.doubled_notifications(connection, correlation_id))
@@ -97,7 +103,7 @@ def reconcile(application: Application, settings: Settings, correlation_id: str 
             row.contents.event_id: Versioned(row.contents.digest(), row.version)
             for row in contents.committed(connection, correlation_id)
         }
-    compared = compare(committed, published, notified, lines, dead)
+    compared = compare(committed, published, notified, lines, dead, parked)
     doubled |= {event_id for event_id, times in counted.items() if times > 1}
     return Reconciliation(
         committed=len(committed),
@@ -119,6 +125,8 @@ def reconcile(application: Application, settings: Settings, correlation_id: str 
         doubled=tuple(sorted(doubled)),
         out_of_order=tuple(out_of_order),
         dead=tuple(sorted(dead)),
+        parked=tuple(sorted(parked)),
+        dead_letters=dead_letters,
     )
 
 

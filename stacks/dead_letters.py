@@ -1,4 +1,4 @@
-"""Sending dead letters again: events through the retry topic, commands through theirs."""
+"""Sending dead letters again: events through the retry topic, commands and parked outbox rows through theirs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ from dataclasses import dataclass
 
 from application import Application
 from application.permissions import Action, require
+from connectors import envelope
 from connectors.broker import Broker, Publisher
+from connectors.sending import MessageRefused
 from db import queries
 from db.engine import connect
+from db.outbox import PARKED_TOPIC, OutboxFeed
+from db.queries import DeadLetterRow
+from domain.outbox import UnreadableRow
 from settings import Settings
 from workers.inbox import requeued
 
@@ -21,10 +26,14 @@ class Requeued:
     message_id: str
 
 
+class NotRequeued(Exception):
+    """Dead letters that cannot be sent again; `str(error)` names each and why. Any others asked for were sent."""
+
+
 def requeue(settings: Settings, seqs: list[int]) -> list[Requeued]:
     """Publish these dead letters once more, then note it; killed between, one may go out twice, which the inbox absorbs.
 
-    Raises LookupError for a `seq` there is none of, BrokerUnavailable, DatabaseUnavailable, or Forbidden.
+    Raises LookupError for a `seq` there is none of, NotRequeued, BrokerUnavailable, DatabaseUnavailable, or Forbidden.
     """
     require(settings, Action.REQUEUE)
     with Application(settings, pool_size=1) as application, application.reading() as connection:
@@ -33,16 +42,39 @@ def requeue(settings: Settings, seqs: list[int]) -> list[Requeued]:
     if unknown:
         raise LookupError(f"no dead letter {', '.join(map(str, unknown))}; `./alpes dead-letters list` shows them")
     engine = connect(settings.worker_url, pool_size=1)
-    broker, topics, sent = Broker(settings), settings.topics, []
-    publishers = {topic: Publisher(broker, topic) for topic in (topics.retry, topics.commands)}
+    broker, topics, sent, refused = Broker(settings), settings.topics, [], []
+    publishers = {topic: Publisher(broker, topic) for topic in (topics.retry, topics.commands, topics.events)}
+    feed = OutboxFeed(engine)
     try:
         for row in (found[seq] for seq in seqs):
-            topic = topics.commands if row.topic == topics.commands else topics.retry
-            message_id = publishers[topic].send(row.payload, row.message_key, {"alpes-requeued": str(row.seq)})
+            try:
+                topic, key, value = _message(settings, feed, row)
+                message_id = publishers[topic].send(value, key, {"alpes-requeued": str(row.seq)})
+            except MessageRefused as error:
+                refused.append(f"dead letter {row.seq} cannot be sent again: {error}")
+                continue
             requeued(engine, row.seq)
             sent.append(Requeued(row.seq, row.event_id, topic, message_id))
     finally:
         for publisher in publishers.values():
             publisher.close()
+        feed.close()
         engine.dispose()
+    if refused:
+        others = f"; {len(sent)} others were sent" if sent else ""
+        raise NotRequeued("; ".join(refused) + others)
     return sent
+
+
+def _message(settings: Settings, feed: OutboxFeed, letter: DeadLetterRow) -> tuple[str, str | None, bytes]:
+    """Topic, key and body of what sends a dead letter again. Raises MessageRefused."""
+    topics = settings.topics
+    if letter.topic != PARKED_TOPIC:
+        return topics.commands if letter.topic == topics.commands else topics.retry, letter.message_key, letter.payload
+    row = feed.at(int(letter.message_id))
+    if row is None:
+        raise MessageRefused(f"row {letter.message_id} of the outbox is gone")
+    if isinstance(row, UnreadableRow):
+        raise MessageRefused(f"row {row.seq} of the outbox is no event still: {row.problem}; mend the row first")
+    # It was never published, so it takes the way of all events.
+    return topics.events, *envelope.encode(row, envelope.now_ms())

@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from connectors import source
 from connectors.admin import Admin, AdminRefused, AdminUnavailable
 from connectors.broker import Broker
-from db import queries
+from db import outbox, queries
 from db.engine import READ
 from db.errors import DatabaseUnavailable, translated
 from settings import Settings
@@ -47,23 +47,32 @@ class Lag:
     """Highest outbox `seq` the observer saw published."""
     published: int | None
     notified: int | None
+    parked: int = 0
+    """Outbox rows that cannot be published and are dead letters."""
+    parked_beyond: int = 0
+    """Those of them beyond what the observer saw published."""
 
     @property
     def capture_behind(self) -> int:
-        """Outbox rows not seen in the broker yet."""
-        return max(0, (self.outbox_head or 0) - (self.captured or 0))
+        """Outbox rows that are neither seen in the broker yet nor parked."""
+        return max(0, (self.outbox_head or 0) - (self.captured or 0) - self.parked_beyond)
 
 
 def lag(settings: Settings, engine: Engine) -> Lag:
     head = notified = None
+    parked = parked_beyond = 0
+    seen = observed(settings)
     with (
         contextlib.suppress(DatabaseUnavailable),
         translated(),
         engine.connect().execution_options(**READ) as connection,
     ):
         head, notified = queries.outbox_head(connection), queries.notification_head(connection)
-    seen = observed(settings)
-    return Lag(head, seen.watermark if seen else None, seen.distinct if seen else None, notified)
+        if settings.stack == "embedded":  # elsewhere Debezium publishes whatever the database took
+            parked = outbox.parked_above(connection, 0)
+            parked_beyond = outbox.parked_above(connection, seen.watermark if seen else 0)
+    watermark, distinct = (seen.watermark, seen.distinct) if seen else (None, None)
+    return Lag(head, watermark, distinct, notified, parked, parked_beyond)
 
 
 def observed(settings: Settings) -> Totals | None:
@@ -111,12 +120,20 @@ def _database(engine: Engine) -> PartHealth:
 
 def _capture(settings: Settings, engine: Engine) -> list[PartHealth]:
     if settings.stack == "embedded":
-        return [_worker(settings, "relay", lag(settings, engine).capture_behind)]
+        return [_relay(settings, lag(settings, engine))]
     behind = lag(settings, engine).capture_behind
     if not settings.pulsar_admin_url:
         light: Light = "behind" if behind else "ok"
         return [PartHealth("source", light, f"{behind} behind; without an admin REST only its lag is known")]
     return [_source(settings, behind)]
+
+
+def _relay(settings: Settings, lag: Lag) -> PartHealth:
+    health = _worker(settings, "relay", lag.capture_behind)
+    if not lag.parked:
+        return health
+    parked = f"{lag.parked} outbox rows are parked: `./alpes dead-letters list` says why"
+    return PartHealth(health.part, health.light, f"{health.detail}; {parked}")
 
 
 def _source(settings: Settings, behind: int) -> PartHealth:

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from connectors.broker import BrokerUnavailable, Received
+from connectors.sending import Sent
 from db.hops import Passed
 from domain.commission import Commission
 from domain.errors import ConcurrentChange, DuplicateConversion
@@ -144,8 +145,9 @@ class FakePublisher:
     def __init__(self) -> None:
         self.generation = 1
         self.connected = True
+        self.largest = 1_000_000
         self.sent: list[tuple[bytes, str | None]] = []
-        self.pending: list[Callable[[bool], None]] = []
+        self.pending: list[Callable[[Sent, str], None]] = []
 
     def ensure(self) -> bool:
         return self.connected
@@ -155,13 +157,16 @@ class FakePublisher:
         self.pending.clear()
 
     def send_async(
-        self, value: bytes, key: str | None, properties: Mapping[str, str], done: Callable[[bool], None]
+        self, value: bytes, key: str | None, properties: Mapping[str, str], done: Callable[[Sent, str], None]
     ) -> None:
+        if len(value) > self.largest:
+            done(Sent.REFUSED, "MessageTooBig")
+            return
         self.sent.append((value, key))
         self.pending.append(done)
 
-    def acknowledge(self, count: int | None = None, ok: bool = True) -> None:
+    def acknowledge(self, count: int | None = None, outcome: Sent = Sent.ACKNOWLEDGED) -> None:
         taken = self.pending[:count]
         del self.pending[:count]
         for done in taken:
-            done(ok)
+            done(outcome, outcome.name)

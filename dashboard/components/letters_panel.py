@@ -55,7 +55,9 @@ def _requeue_buttons(found: tuple[DeadLetterRow, ...], chosen: DeadLetterRow) ->
         Permission.REQUEUE,
         _("Requeue {n}").format(n=chosen.seq),
         "requeue-one",
-        _("It goes through the retry topic to the worker once more. What still cannot be processed comes back here."),
+        _(
+            "It is sent once more: an event to the worker, an outbox row to the broker. What still cannot be processed comes back here."
+        ),
         _("Send it again"),
         _requeue,
         ([chosen.seq],),
@@ -64,7 +66,7 @@ def _requeue_buttons(found: tuple[DeadLetterRow, ...], chosen: DeadLetterRow) ->
         Permission.REQUEUE,
         _("Requeue all that wait ({n})").format(n=len(waiting)),
         "requeue-all",
-        _("Each goes through the retry topic to the worker once more."),
+        _("Each is sent once more: an event to the worker, an outbox row to the broker."),
         _("Send them again"),
         _requeue,
         (waiting,),

@@ -34,6 +34,10 @@ _PATTERNS = tuple(
         (r"must be greater than zero$", N_("must be greater than zero")),
         (r"must be at most (?P<n>.*)$", N_("must be at most {n}")),
         (r"(?P<code>\w+) has (?P<n>\d+) decimal places, not more$", N_("{code} has {n} decimal places, not more")),
+        (
+            r"dead letter (?P<n>\d+) cannot be sent again: (?P<why>.*)$",
+            N_("dead letter {n} cannot be sent again: {why}"),
+        ),
         (r"is required$", N_("is required")),
         (r"must have at most (?P<n>\d+) characters$", N_("must have at most {n} characters")),
         (r"must be an ISO 4217 code such as USD$", N_("must be an ISO 4217 code such as USD")),
@@ -45,7 +49,14 @@ _PATTERNS = tuple(
 )
 
 
+_PARKED = re.compile(r"(?P<health>.*); (?P<n>\d+) outbox rows are parked: .*$")
+
+
 def sentence(english: str) -> str:
+    parked = _PARKED.match(english)
+    if parked:
+        rows = _("{n} outbox rows are parked: the dead letters say why").format(n=parked["n"])
+        return f"{sentence(parked['health'])}; {rows}"
     for pattern, message in _PATTERNS:
         found = pattern.match(english)
         if found:
@@ -71,6 +82,10 @@ def refusal(error: Refusal) -> str:
             return f"{field(name)}: {sentence(reason)}"
         case UnknownCommission(reference=reference):
             return _("there is no commission {id}").format(id=reference)
+        case DuplicateConversion(commission_id=commission_id, differing=differing) if differing:
+            return _("this conversion already has commission {id}, calculated with another {fields}").format(
+                id=commission_id, fields=", ".join(field(name) for name in differing)
+            )
         case DuplicateConversion(commission_id=commission_id):
             return _("this conversion already has commission {id}").format(id=commission_id)
         case ConcurrentChange():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from db.outbox import OutboxFeed
-from domain.outbox import OutboxRecord
+from domain.outbox import OutboxRecord, UnreadableRow
 from workers import relay
 from workers.process import run
 
@@ -11,7 +11,7 @@ EVERY = 9
 
 
 class Leaky(OutboxFeed):
-    def after(self, seq: int, limit: int) -> list[OutboxRecord]:
+    def after(self, seq: int, limit: int) -> list[OutboxRecord | UnreadableRow]:
         return [record for record in super().after(seq, limit) if record.seq % EVERY]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from connectors.relay import Feed, Relay
-from domain.outbox import OutboxRecord
+from domain.outbox import OutboxRecord, UnreadableRow
 from workers import relay
 from workers.process import run
 
@@ -22,7 +22,7 @@ class _Swapped:
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
 
-    def after(self, seq: int, limit: int) -> list[OutboxRecord]:
+    def after(self, seq: int, limit: int) -> list[OutboxRecord | UnreadableRow]:
         found = self._feed.after(seq, limit)
         by_commission: dict[str, list[int]] = {}
         for place, record in enumerate(found):
@@ -38,6 +38,9 @@ class _Swapped:
 
     def save_checkpoint(self, seq: int) -> None:
         self._feed.save_checkpoint(seq)
+
+    def park(self, seq: int, reason: str, detail: str) -> bool:
+        return self._feed.park(seq, reason, detail)
 
 
 if __name__ == "__main__":

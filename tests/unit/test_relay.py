@@ -5,21 +5,27 @@ from __future__ import annotations
 import json
 from typing import cast
 
+import pulsar
 import pytest
 
 from connectors.broker import BrokerUnavailable, Publisher
-from connectors.relay import Relay
-from domain.outbox import OutboxRecord
+from connectors.relay import ATTEMPTS, Relay
+from connectors.sending import Sent, classify
+from domain.outbox import OutboxRecord, UnreadableRow
 from tests.builders import record
 from tests.fakes import FakePublisher
 
 
 class ListFeed:
     def __init__(self, count: int) -> None:
-        self.records = [record(seq) for seq in range(1, count + 1)]
+        self.records: list[OutboxRecord | UnreadableRow] = [record(seq) for seq in range(1, count + 1)]
         self.checkpoint = 0
+        self.parked: dict[int, tuple[str, str]] = {}
 
-    def after(self, seq: int, limit: int) -> list[OutboxRecord]:
+    def park(self, seq: int, reason: str, detail: str) -> bool:
+        return self.parked.setdefault(seq, (reason, detail)) == (reason, detail)
+
+    def after(self, seq: int, limit: int) -> list[OutboxRecord | UnreadableRow]:
         return [row for row in self.records if row.seq > seq][:limit]
 
     def load_checkpoint(self) -> int:
@@ -33,6 +39,11 @@ def sent(publisher: FakePublisher) -> list[int]:
     return [json.loads(value)["after"]["seq"] for value, _ in publisher.sent]
 
 
+def drain(running: Relay, publisher: FakePublisher) -> None:
+    while running.step():
+        publisher.acknowledge()
+
+
 def relay(feed: ListFeed, publisher: FakePublisher) -> Relay:
     return Relay(feed, cast(Publisher, publisher), lambda seconds: None)
 
@@ -40,8 +51,7 @@ def relay(feed: ListFeed, publisher: FakePublisher) -> Relay:
 def test_records_go_out_in_order_and_once() -> None:
     feed, publisher = ListFeed(1200), FakePublisher()
     running = relay(feed, publisher)
-    while running.step():
-        publisher.acknowledge()
+    drain(running, publisher)
     assert sent(publisher) == list(range(1, 1201))
     feed.records.append(record(1201))
     running.step()
@@ -53,11 +63,11 @@ def test_the_checkpoint_stops_before_the_first_unacknowledged() -> None:
     running = relay(feed, publisher)
     running.step()
     first, second, third = publisher.pending
-    third(True)
-    second(True)
+    third(Sent.ACKNOWLEDGED, "Ok")
+    second(Sent.ACKNOWLEDGED, "Ok")
     running._finish()
     assert feed.checkpoint == 0
-    first(True)
+    first(Sent.ACKNOWLEDGED, "Ok")
     running._finish()
     assert feed.checkpoint == 3
 
@@ -67,7 +77,7 @@ def test_after_a_failed_send_it_starts_again_behind_the_checkpoint() -> None:
     running = relay(feed, publisher)
     running.step()
     publisher.acknowledge(2)
-    publisher.acknowledge(1, ok=False)
+    publisher.acknowledge(1, Sent.UNAVAILABLE)
     publisher.acknowledge(1)  # a later one that got through must not move the checkpoint past the failed one
     with pytest.raises(BrokerUnavailable):
         running.step()
@@ -98,3 +108,101 @@ def test_without_a_broker_nothing_is_read() -> None:
     publisher.connected = False
     assert relay(feed, publisher).step() is False
     assert publisher.sent == []
+
+
+def too_large(seq: int, publisher: FakePublisher) -> OutboxRecord:
+    return record(seq, payload=json.dumps("x" * publisher.largest))
+
+
+@pytest.mark.parametrize("behind", [3, 600])
+def test_a_row_too_large_for_the_broker_is_parked_and_those_behind_go_out_once_and_in_order(behind: int) -> None:
+    feed, publisher = ListFeed(2 + behind), FakePublisher()
+    feed.records[1] = too_large(2, publisher)
+    running = relay(feed, publisher)
+    drain(running, publisher)
+    assert sent(publisher) == [1, *range(3, 3 + behind)]
+    assert list(feed.parked) == [2]
+    assert feed.parked[2][0] == "unpublishable"
+    assert "MessageTooBig" in feed.parked[2][1]
+    running._finish()
+    assert feed.checkpoint == 2 + behind
+    assert publisher.generation == 1
+
+
+def test_a_parked_row_at_the_end_is_passed_by_the_checkpoint() -> None:
+    feed, publisher = ListFeed(2), FakePublisher()
+    feed.records[1] = too_large(2, publisher)
+    running = relay(feed, publisher)
+    drain(running, publisher)
+    running._finish()
+    assert (feed.checkpoint, list(feed.parked)) == (2, [2])
+
+
+def test_the_checkpoint_waits_until_a_refused_row_is_parked() -> None:
+    feed, publisher = ListFeed(2), FakePublisher()
+    running = relay(feed, publisher)
+    running.step()
+    publisher.acknowledge(1, Sent.REFUSED)
+    publisher.acknowledge()
+    running._finish()
+    assert (feed.checkpoint, feed.parked) == (0, {})
+    running.step()
+    running._finish()
+    assert (feed.checkpoint, list(feed.parked)) == (2, [1])
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        UnreadableRow(2, "e", "a", "id must be a text"),
+        record(2, payload="\ud800"),
+        record(2, occurred_at="yesterday"),
+        record(2, correlation_id=float("nan")),
+        record(2, type=b"CommissionCalculated"),
+    ],
+    ids=["unreadable", "half a surrogate", "no time", "NaN", "bytes"],
+)
+def test_a_row_that_is_no_event_is_parked_and_hides_no_other(spoilt: OutboxRecord | UnreadableRow) -> None:
+    feed, publisher = ListFeed(3), FakePublisher()
+    feed.records[1] = spoilt
+    drain(relay(feed, publisher), publisher)
+    assert sent(publisher) == [1, 3]
+    assert feed.parked[2][0] == "bad_row"
+
+
+def test_a_row_that_fails_again_and_again_for_no_known_reason_is_parked_in_the_end() -> None:
+    feed, publisher = ListFeed(3), FakePublisher()
+    running = relay(feed, publisher)
+    for _ in range(ATTEMPTS):
+        running.step()
+        publisher.acknowledge(len(publisher.pending) - 2)
+        publisher.acknowledge(1, Sent.FAILED)
+        with pytest.raises(BrokerUnavailable, match="row 2"):
+            running.step()
+        publisher.drop()
+    drain(running, publisher)
+    assert feed.parked[2][0] == "failed_too_often"
+    assert sent(publisher)[-1] == 3
+    assert sent(publisher).count(2) == ATTEMPTS
+
+
+def test_an_unavailable_broker_parks_nothing_however_often() -> None:
+    feed, publisher = ListFeed(1), FakePublisher()
+    running = relay(feed, publisher)
+    for _ in range(ATTEMPTS * 3):
+        running.step()
+        publisher.acknowledge(1, Sent.UNAVAILABLE)
+        with pytest.raises(BrokerUnavailable):
+            running.step()
+        publisher.drop()
+    assert feed.parked == {}
+
+
+def test_the_clients_codes_tell_the_message_from_the_broker() -> None:
+    kinds = {Sent.ACKNOWLEDGED: {"Ok"}, Sent.REFUSED: {"MessageTooBig", "InvalidMessage"}}
+    kinds[Sent.FAILED] = {"UnknownError", "CryptoError", "OperationNotSupported"}
+    known = {name for names in kinds.values() for name in names}
+    for name, result in pulsar.Result.__members__.items():
+        expected = next((kind for kind, names in kinds.items() if name in names), Sent.UNAVAILABLE)
+        assert classify(result) is expected, name
+    assert known <= set(pulsar.Result.__members__)
