@@ -13,11 +13,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
-import pulsar
 from sqlalchemy.exc import IntegrityError
 
-from connectors.broker import BrokerUnavailable, Received
+from connectors.broker import Received
 from connectors.envelope import NamedEvent
+from domain import contract
 from telemetry.logs import one_line
 from workers.inbox import Inbox, Recorded
 from workers.outcome import DeadLetter, Wait
@@ -41,6 +41,10 @@ class DeadLetters:
     def bury(self, message: Received, record: NamedEvent | None, dead: DeadLetter, attempts: int) -> bool:
         """Whether it is dead-lettered, so that the message may be acknowledged; not when the process is to stop."""
         dead = DeadLetter(dead.reason, one_line(dead.detail))
+        kept = contract.kept_body(message.value)
+        if len(kept) < len(message.value):
+            beginning = f"of its {len(message.value)} bytes the first {len(kept)} are kept"
+            message, dead = replace(message, value=kept), DeadLetter(dead.reason, f"{dead.detail[:400]}; {beginning}")
         recorded = self._record(message, record, dead, attempts)
         if recorded is None:
             return False
@@ -92,8 +96,7 @@ class DeadLetters:
                 self._outlet.send(*forms[0])
                 return True
             except Exception as error:
-                refused = not isinstance(judge(error), Wait) or _too_big(error)
-                if refused and len(forms) > 1:
+                if not isinstance(judge(error), Wait) and len(forms) > 1:
                     log.error("a dead letter is published with less of its message: %s", describe(error))
                     forms.pop(0)
                     continue
@@ -108,7 +111,3 @@ class DeadLetters:
             except Exception as error:
                 self._wait(f"to note that a dead letter is published: {describe(error)}")
         return False
-
-
-def _too_big(error: Exception) -> bool:
-    return isinstance(error, BrokerUnavailable) and isinstance(error.__cause__, pulsar.MessageTooBig)

@@ -9,17 +9,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pulsar
 import pytest
 from sqlalchemy import Engine
 
 from connectors import envelope
-from connectors.broker import BrokerUnavailable, Received
+from connectors.broker import Received
+from connectors.sending import MessageRefused
 from db import queries
 from db.engine import READ, connect
 from db.error_codes import Kind
 from db.errors import DatabaseUnavailable
 from db.migrate import upgrade
+from domain import contract
 from domain.outbox import OutboxRecord
 from tests.builders import delivery, record
 from tests.fakes import ListInlet, ListOutlet, Measurements
@@ -291,7 +292,7 @@ def test_a_message_too_big_to_be_published_again_is_dead_lettered_without_its_bo
 
     def limited(value: bytes, key: str | None = None, properties: dict[str, str] | None = None) -> str:
         if value:
-            raise BrokerUnavailable("too big") from pulsar.MessageTooBig("x")
+            raise MessageRefused("too big")
         return send(value, key, properties)
 
     run.outlet.send = limited  # type: ignore[method-assign, assignment]
@@ -386,3 +387,14 @@ def fails_first(of: object, name: str, times: int) -> None:
         return real(*arguments)
 
     setattr(of, name, act)
+
+
+def test_a_message_larger_than_the_contract_is_dead_lettered_under_its_event_with_its_beginning(engine: Engine) -> None:
+    large = record(1, payload=json.dumps({"pad": "x" * 6_000_000}))
+    message = delivery(large, 1)
+    run = Run(engine, [message, delivery(record(2), 2)]).steps()
+    (letter,) = run.dead()
+    assert (letter.reason, letter.event_id, letter.correlation_id) == ("bad_row", large.id, large.correlation_id)
+    assert letter.payload == message.value[: contract.KEPT_BYTES]
+    assert f"of its {len(message.value)} bytes the first {contract.KEPT_BYTES} are kept" in letter.detail
+    assert len(run.notified()) == 1
