@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
 import psutil
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.Delta_pb2 import Delta
@@ -26,6 +25,7 @@ from application import Application
 from dashboard.pulse import EVERY_MS
 from db import queries
 from domain.commands import CalculateCommission
+from scenarios.api_client import host, page_client
 from scenarios.statistics import percentiles
 from scenarios.waiting import TookTooLong
 from settings import Settings
@@ -78,10 +78,10 @@ class Visitor:
 
     def start(self) -> None:
         """Open the page; returns when all of it is here. Raises OSError or TimeoutError."""
-        address = f"{self.settings.bind}:{self.settings.dashboard_port}"
-        socket = connect(f"ws://{address}/_stcore/stream", subprotocols=["streamlit"], max_size=None)  # type: ignore[list-item]
+        address = f"{host(self.settings.bind)}:{self.settings.dashboard_port}"
+        socket = connect(f"ws://{address}/_stcore/stream", subprotocols=["streamlit"], max_size=None, proxy=None)  # type: ignore[list-item]
         self._ask(socket, None)
-        self._thread = threading.Thread(target=self._stay, args=(socket, f"http://{address}"), daemon=True)
+        self._thread = threading.Thread(target=self._stay, args=(socket,), daemon=True)
         self._thread.start()
 
     def forget(self) -> None:
@@ -93,8 +93,8 @@ class Visitor:
         if self._thread is not None:
             self._thread.join()
 
-    def _stay(self, socket: ClientConnection, address: str) -> None:
-        with socket, httpx.Client(base_url=address) as client:
+    def _stay(self, socket: ClientConnection) -> None:
+        with socket, page_client(self.settings) as client:
             try:
                 while not self._stop.wait(EVERY_MS / 1000):
                     marks = client.get("/pulse", params={"of": ",".join(self._parts)}).json()

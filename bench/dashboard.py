@@ -15,7 +15,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import httpx
 import psutil
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
@@ -25,6 +24,7 @@ from bench.filling import fill
 from dashboard.view_models.database_reader import DatabaseReader
 from db import queries
 from domain.commands import CalculateCommission
+from scenarios.api_client import page_client
 from scenarios.statistics import percentiles
 from scenarios.waiting import until
 from settings import Settings
@@ -176,7 +176,7 @@ def _reads(application: Application, pause: Callable[[], None]) -> _Reads:
 def _asked(settings: Settings) -> list[float]:
     """Milliseconds of each question whether anything changed."""
     found = []
-    with httpx.Client(base_url=f"http://{settings.bind}:{settings.dashboard_port}") as client:
+    with page_client(settings) as client:
         for _ in range(EVENTS):
             began = time.perf_counter()
             client.get("/pulse").raise_for_status()

@@ -30,7 +30,7 @@ from connectors.admin import AdminRefused, AdminUnavailable, PartitionsDiffer
 from connectors.broker import BrokerUnavailable
 from db.errors import DatabaseUnavailable
 from domain.errors import Refusal
-from scenarios.waiting import TookTooLong
+from scenarios.waiting import JudgeFailed, TookTooLong
 from settings.files import SettingsDamaged
 from stacks.backup import BackupUnfit
 from stacks.compose.cli import DockerUnavailable
@@ -80,6 +80,7 @@ KNOWN = (
     Failed,
     FetchFailed,
     Forbidden,
+    JudgeFailed,
     NotDrained,
     NotMade,
     NotRunning,

@@ -56,8 +56,13 @@ def readable(version: str) -> bool:
 
 def captured(connection: Connection) -> bool:
     """Whether a replica reads the binlog now, as Debezium does once its snapshot is done. Needs the PROCESS privilege."""
-    query = "SELECT COUNT(*) FROM information_schema.processlist WHERE command LIKE 'Binlog Dump%'"
-    return bool(connection.scalar(text(query)))
+    return bool(readers(connection))
+
+
+def readers(connection: Connection) -> set[int]:
+    """Connection ids of the replicas that read the binlog now. Needs the PROCESS privilege."""
+    query = "SELECT id FROM information_schema.processlist WHERE command LIKE 'Binlog Dump%'"
+    return {int(number) for number in connection.scalars(text(query))}
 
 
 def _judged(name: str, found: dict[str, str], wanted: str) -> BinlogSetting:

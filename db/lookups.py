@@ -139,3 +139,8 @@ def newest_notified(connection: Connection, limit: int) -> list[str]:
 
 def _events(connection: Connection, query: Select[tuple[object, ...]], limit: int) -> list[OutboxRow]:
     return [OutboxRow(**row) for row in connection.execute(query.limit(limit)).mappings()]
+
+
+def first_event(connection: Connection) -> str | None:
+    """Id of the outbox's first row; None for an empty outbox."""
+    return connection.scalar(select(outbox_event.c.id).order_by(outbox_event.c.seq).limit(1))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from db.contents import NotifiedContents
 from domain.contents import Contents, canonical_value
 
 
@@ -17,6 +18,15 @@ class AuditLine:
     seq: int
     consumer: str
     notified_at: str
+
+    def is_of(self, row: NotifiedContents) -> bool:
+        """Whether it says what the notification says."""
+        return (self.contents, self.seq, self.consumer, self.notified_at) == (
+            row.contents,
+            row.seq,
+            row.consumer,
+            row.notified_at,
+        )
 
 
 @dataclass(frozen=True, slots=True)

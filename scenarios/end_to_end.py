@@ -12,11 +12,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import httpx
-
 from application import Application
 from db import queries
 from db.hops import HOPS
+from scenarios.api_client import ApiClient
 from scenarios.waiting import until
 from settings import Settings
 from stacks import instance
@@ -66,15 +65,16 @@ def running(
 
 
 def run(settings: Settings, deadline_s: float = 30) -> EndToEnd:
-    """Through the HTTP API, on fresh ids. Raises TookTooLong, or httpx.HTTPError when the API refuses."""
+    """Through the HTTP API, on fresh ids.
+
+    Raises TookTooLong, NoWayIn when the API takes no commands from here, or httpx.HTTPError when it fails.
+    """
     conversion_id = str(uuid.uuid4())
-    token = settings.api_token.get_secret_value()
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    with httpx.Client(base_url=f"http://{settings.bind}:{settings.api_port}", headers=headers, timeout=10) as http:
+    with ApiClient(settings) as http:
         body = {"affiliateId": "aff-1", "campaignId": "cmp-1", "grossAmount": 120.5, "currency": "USD"}
-        calculated = http.post("/commissions/calculate", json={"conversionId": conversion_id, **body})
+        calculated = http.post("/commissions/calculate", {"conversionId": conversion_id, **body})
         commission_id = str(calculated.raise_for_status().json()["commissionId"])
-        approved = http.post("/commissions/approve", json={"commissionId": commission_id}).raise_for_status()
+        approved = http.post("/commissions/approve", {"commissionId": commission_id}).raise_for_status()
         found = http.get(f"/commissions/by-conversion/{conversion_id}").raise_for_status().json()
     event_ids = [*calculated.json()["eventIds"], *approved.json()["eventIds"]]
     with Application(settings, pool_size=1) as application:

@@ -54,7 +54,8 @@ def count(
     trial: Trial, found: Reconciliation, *, poisonous: bool = False
 ) -> tuple[Counts, dict[str, list[str]], list[Check]]:
     """The counts, the ids where one is not as it should be, and the invariants one by one."""
-    vanished = tuple(sorted(trial.acknowledged - trial.committed()))
+    unkept = tuple(f"{each.command} {each.id}" for each in trial.unkept())
+    vanished = (*sorted(trial.acknowledged - trial.committed()), *unkept)
     disagreeing = _disagreements(trial)
     letters = () if poisonous else tuple(f"{row.reason}: {row.detail}"[:200] for row in trial.dead_letters())
     missing = {
@@ -99,11 +100,16 @@ def count(
     return counts, {name: list(ids[:NAMED_AT_MOST]) for name, ids in missing.items() if ids}, checks
 
 
-def verdict(confirmations: Sequence[Check], checks: Sequence[Check]) -> tuple[Verdict, str]:
-    """A broken invariant fails the run whatever else happened; a fault that was not confirmed proves nothing."""
+def verdict(
+    confirmations: Sequence[Check], checks: Sequence[Check], judge_errors: Sequence[str] = ()
+) -> tuple[Verdict, str]:
+    """A broken invariant fails the run whatever else happened; a fault that was not confirmed proves nothing, and neither
+    does a judge that failed."""
     broken = [check for check in checks if not check.ok]
     if broken:
         return "FAIL", "; ".join(f"{check.name}: {check.detail or 'does not hold'}" for check in broken)
+    if judge_errors:
+        return "INCONCLUSIVE", f"the judge failed: {'; '.join(judge_errors)}"
     unconfirmed = [check.name for check in confirmations if not check.ok]
     if unconfirmed or not confirmations:
         return "INCONCLUSIVE", f"not confirmed: {'; '.join(unconfirmed) or 'that anything was put to the test'}"

@@ -17,11 +17,15 @@ from settings import Settings
 class Listener:
     """Asks `visible(event id)` the moment each event of the run is received."""
 
-    def __init__(self, settings: Settings, correlation_id: str, visible: Callable[[str], bool]) -> None:
+    def __init__(
+        self, settings: Settings, correlation_id: str, visible: Callable[[str], bool], failed: Callable[[str], None]
+    ) -> None:
+        """`failed(why)` is told when the listener itself cannot go on."""
         self.received: dict[str, bool] = {}
         """Event id → whether its row was visible on its first receipt."""
         self._correlation_id = correlation_id
         self._visible = visible
+        self._failed = failed
         self._stop = threading.Event()
         self._client = Broker(settings).client()
         self._reader = self._client.create_reader(settings.topics.events, pulsar.MessageId.latest)
@@ -38,6 +42,12 @@ class Listener:
             self._client.close()
 
     def _run(self) -> None:
+        try:
+            self._listen()
+        except Exception as error:
+            self._failed(f"the listener ended: {type(error).__name__}: {error}")
+
+    def _listen(self) -> None:
         while not self._stop.is_set():
             try:
                 message = self._reader.read_next(timeout_millis=100)

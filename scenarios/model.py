@@ -42,7 +42,8 @@ class Moment:
     at: float
     """Seconds since the epoch."""
     kind: str
-    """started, load, fault, confirmed, unconfirmed, fault_end, recovered, check, counting, verdict, note, stopped."""
+    """started, load, fault, confirmed, unconfirmed, fault_end, recovered, check, counting, verdict, note, judge_error,
+    stopped."""
     text: str
     data: Mapping[str, Any] = field(default_factory=dict)
 

@@ -19,7 +19,7 @@ from db.errors import translated
 from db.tables import naive_commission
 from domain.outbox import OutboxRecord
 from scenarios.trial import PER_SECOND, Trial
-from scenarios.waiting import until
+from scenarios.waiting import JudgeFailed, until
 from workers.observer_store import ObserverStore
 
 SEND_TIMEOUT_S = 1.0
@@ -32,6 +32,7 @@ class NaiveLoad:
     def __init__(self, trial: Trial) -> None:
         self.committed = 0
         self.errors = 0
+        self._died = ""
         self._trial = trial
         self._publisher = Publisher(Broker(trial.settings), trial.settings.topics.naive, send_timeout_s=SEND_TIMEOUT_S)
         self._stop = threading.Event()
@@ -48,10 +49,24 @@ class NaiveLoad:
         self._publisher.close()
 
     def grows(self, by: int, deadline_s: float = 30) -> None:
+        """Raises TookTooLong, or JudgeFailed when the writer has died."""
         goal = self.committed + by
-        until(lambda: self.committed >= goal, deadline_s, f"the naive writer committed {by} more", 0.02)
+
+        def grown() -> bool:
+            if self._died:
+                raise JudgeFailed(self._died)
+            return self.committed >= goal
+
+        until(grown, deadline_s, f"the naive writer committed {by} more", 0.02)
 
     def _run(self) -> None:
+        try:
+            self._write()
+        except Exception as error:
+            self._died = f"the naive writer ended: {type(error).__name__}: {error}"
+            self._trial.failed(self._died)
+
+    def _write(self) -> None:
         while not self._stop.wait(1 / PER_SECOND):
             event_id = self._commit()
             self.committed += 1

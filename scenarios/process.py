@@ -16,12 +16,13 @@ from dataclasses import replace
 
 from db.engine import connect
 from scenarios import invariants, journal
+from scenarios.breaking import Stopped
 from scenarios.catalogue import find
 from scenarios.model import Check, Moment, Result, Scenario
 from scenarios.reconciliation import Reconciliation
 from scenarios.sampler import Sampler
-from scenarios.trial import Stopped, Trial
-from scenarios.waiting import TookTooLong
+from scenarios.trial import Trial
+from scenarios.waiting import JudgeFailed, TookTooLong
 from settings import Settings, load
 from stacks import instance
 
@@ -79,11 +80,16 @@ def _experiment(trial: Trial, scenario: Scenario) -> None:
     except Stopped:
         raise
     except TookTooLong as error:
-        trial.check("the system does in time what it must", False, str(error))
+        if trial.errors:  # then it may be the judge's doing
+            trial.say("note", str(error))
+        else:
+            trial.check("the system does in time what it must", False, str(error))
+    except JudgeFailed as error:
+        trial.failed(str(error))
     except Exception as error:
-        # What it broke may have broken the experiment too: that is a finding, not an accident to hide.
+        # It may be what the system did to the experiment; but only an invariant that does not hold shows that.
         trial.say("note", traceback.format_exc(limit=-3))
-        trial.check("the experiment ran to its end", False, f"{type(error).__name__}: {error}")
+        trial.failed(f"{type(error).__name__}: {error}")
 
 
 def _judged(trial: Trial, scenario: Scenario, found: Reconciliation, began: float, log: journal.Journal) -> Result:
@@ -93,7 +99,7 @@ def _judged(trial: Trial, scenario: Scenario, found: Reconciliation, began: floa
     if confirmations:
         measured = Check("something was measured", counts.committed > 0, f"{counts.committed} events")
         confirmations.append(measured)
-    verdict, reason = invariants.verdict(confirmations, checks)
+    verdict, reason = invariants.verdict(confirmations, checks, trial.errors)
     windows = invariants.recovery(trial)
     recoveries = [window.recovery_s for window in windows if window.recovery_s is not None]
     noticed = [window.noticed_s for window in windows if window.noticed_s is not None]

@@ -6,9 +6,12 @@ import threading
 import time
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pulsar
+from sqlalchemy import Connection, Engine, func, select
 
 from application.permissions import Action, require
 from connectors import envelope
@@ -18,6 +21,8 @@ from db import queries
 from db.engine import READ, connect
 from db.errors import translated
 from db.hops import Passed
+from db.tables import outbox_event, processed_message
+from scenarios.waiting import TookTooLong, until
 from settings import Settings
 from workers.inbox import Inbox
 from workers.notifications import NotificationsWorker
@@ -25,7 +30,9 @@ from workers.observer_store import ObserverStore
 from workers.outcome import DeadLetter
 
 QUIET_S = 2.0
-"""Without a further message for this long, everything has come."""
+"""Without a further message of before the replay for this long, everything has come."""
+CAUGHT_UP_WITHIN_S = 30.0
+"""How long the workers may need for what was committed before the replay began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,7 @@ class Replayed:
     deliveries: int
     distinct_events: int
     new_notifications: int
+    """Of events committed before the replay began: they had their notification, or should have had it."""
     duplicates_absorbed: int
     seconds: float
 
@@ -61,26 +69,33 @@ def preview(settings: Settings) -> Preview:
 
 
 def replay(settings: Settings, deadline_s: float = 300) -> Replayed:
-    """Raises DatabaseUnavailable or Forbidden. The subscription is removed afterwards."""
+    """Raises DatabaseUnavailable or Forbidden. The subscription is removed afterwards.
+
+    Commands may go on meanwhile: what they commit after the replay began reaches it as well, and it may be the first to
+    notify of it. Only events of before count.
+    """
     require(settings, Action.REPLAY)
     expected = preview(settings).events
+    began_us = time.time_ns() // 1000
     engine = connect(settings.worker_url, pool_size=2)
     broker = Broker(settings)
     name = f"replay-{uuid.uuid4().hex[:12]}"
     topics = settings.topics.carrying_events()
-    inlet = _Counting(broker, topics, name)
+    inlet = _Counting(broker, topics, name, began_us)
     dead_letters = Publisher(broker, settings.topics.dead_letter)
     inbox = Inbox(engine, name)
     worker = _Replaying(inbox, inlet, dead_letters, _Unmeasured(), threading.Event())
-    began = quiet_since = time.monotonic()
     try:
+        _wait_until_notified(engine, began_us)
+        began = quiet_since = time.monotonic()
         while time.monotonic() - quiet_since < QUIET_S and time.monotonic() - began < deadline_s:
-            seen = inlet.deliveries
+            seen = inlet.of_before
             worker.step(0.2)
-            if inlet.deliveries > seen or not inlet.connected:
+            if inlet.of_before > seen or not inlet.connected:
                 quiet_since = time.monotonic()
         with translated(), engine.connect().execution_options(**READ) as connection:
             outcome = queries.deliveries_of_consumer(connection, name)
+            new = applied_of_before(connection, name, began_us)
         inlet.unsubscribe()
     finally:
         inlet.close()
@@ -91,21 +106,49 @@ def replay(settings: Settings, deadline_s: float = 300) -> Replayed:
         expected,
         inlet.deliveries,
         len(inlet.event_ids),
-        outcome.applied,
+        new,
         outcome.duplicate,
         round(time.monotonic() - began, 2),
     )
 
 
+def applied_of_before(connection: Connection, consumer: str, began_us: int) -> int:
+    """Notifications that this consumer made of events committed before a time, microseconds since the epoch."""
+    query = (
+        select(func.count())
+        .select_from(processed_message)
+        .join(outbox_event, outbox_event.c.id == processed_message.c.event_id)
+        .where(processed_message.c.consumer == consumer, processed_message.c.outcome == "applied")
+        .where(outbox_event.c.occurred_at < queries.EPOCH + timedelta(microseconds=began_us))
+    )
+    return connection.scalar(query) or 0
+
+
+def _wait_until_notified(engine: Engine, before_us: int) -> None:
+    """Until the workers are through with what was committed before; what they leave is then the replay's finding."""
+
+    def through() -> bool:
+        with translated(), engine.connect().execution_options(**READ) as connection:
+            oldest_us = queries.backlog(connection, 0).oldest_not_notified_us
+        return oldest_us is None or oldest_us >= before_us
+
+    with suppress(TookTooLong):
+        until(through, CAUGHT_UP_WITHIN_S, "what was committed before the replay is notified of", 0.1)
+
+
 class _Counting(Subscription):
-    def __init__(self, broker: Broker, topics: Sequence[str], name: str) -> None:
+    def __init__(self, broker: Broker, topics: Sequence[str], name: str, began_us: int) -> None:
         super().__init__(broker, topics, name, consumer_type=pulsar.ConsumerType.Exclusive)
+        self._began_us = began_us
         self.deliveries = 0
+        self.of_before = 0
+        """Deliveries of messages published before the replay began."""
         self.event_ids: set[str] = set()
 
     def receive(self, limit: int, timeout_s: float) -> list[Received]:
         batch = super().receive(limit, timeout_s)
         self.deliveries += len(batch)
+        self.of_before += sum(1 for message in batch if message.publish_us < self._began_us)
         for message in batch:
             decoded = envelope.decode(message.value)
             if isinstance(decoded, envelope.Inserted):

@@ -29,6 +29,12 @@ class Sampler:
         self._thread.join()
 
     def _run(self) -> None:
+        try:
+            self._sample()
+        except Exception as error:  # the plot ends here; nothing is judged by it
+            self._trial.say("note", f"no more samples: {type(error).__name__}: {error}")
+
+    def _sample(self) -> None:
         every_s = EVERY_S
         while not self._stop.wait(every_s):
             self._trial.sample()

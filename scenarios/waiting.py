@@ -10,6 +10,10 @@ class TookTooLong(Exception):
     """The condition did not come true in time."""
 
 
+class JudgeFailed(Exception):
+    """The judging side could not do its part, so nothing is shown about the system; `str(error)` says why."""
+
+
 def until(condition: Callable[[], bool], deadline_s: float, what: str, every_s: float = 0.05) -> None:
     """Return once `condition()` is true. Raises TookTooLong, saying what was awaited."""
     end = time.monotonic() + deadline_s

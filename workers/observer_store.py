@@ -169,6 +169,11 @@ class ObserverStore:
             query, values = f"{query} WHERE correlation_id = ?", (correlation_id,)  # type: ignore[assignment]
         return {row[0]: row[1] for row in self._db.execute(query, values)}
 
+    def times_published(self, event_id: str) -> int:
+        """Messages that carried the event, dead letters and requeued ones not counted."""
+        row = self._db.execute("SELECT times FROM published WHERE event_id = ?", (event_id,)).fetchone()
+        return int(row[0]) if row else 0
+
     def count_published(self, correlation_id: str) -> int:
         """Distinct events of a correlation id, counted from an index."""
         query = "SELECT COUNT(*) FROM published WHERE correlation_id = ?"

@@ -23,7 +23,6 @@ SENTENCES = (
     N_("no unexpected dead letter"),
     N_("something was measured"),
     N_("the system does in time what it must"),
-    N_("the experiment ran to its end"),
     # checks of one scenario
     N_("the backlog returns to zero"),
     N_("commands are not slowed"),
@@ -61,7 +60,9 @@ SENTENCES = (
     N_("the database refuses connections"),
     N_("commands are refused in words"),
     N_("another instance of the capture reads"),
-    N_("the capture was restarted"),
+    N_("events were published well before the restart"),
+    N_("lines of the audit file are gone"),
+    N_("commands were acknowledged by every way"),
     # timeline
     N_("waiting until everything arrived, then counting"),
     N_("stopped before its verdict; everything it broke is restored"),
@@ -95,6 +96,8 @@ SENTENCES = (
     N_("{part}: file damaged"),
     N_("the {fault} of {part} is over"),
     N_("not confirmed: {what}"),
+    N_("the judge failed: {why}"),
+    N_("no more samples: {why}"),
     # verdicts
     N_("all {n} invariants held, and the fault was real"),
     N_("that anything was put to the test"),
@@ -241,6 +244,7 @@ def figure(name: str) -> str:
         "read_again": _("events read again"),
         "faults": _("faults injected"),
         "commands_refused": _("commands refused"),
+        "acknowledged_by": _("commands acknowledged, by way"),
     }.get(name, name.replace("_", " "))
 
 
@@ -248,7 +252,7 @@ def verdict_hint(verdict: str) -> str:
     return {
         "PASS": _("Every invariant held, and the fault was real."),
         "FAIL": _("An invariant is broken: the hypothesis does not hold."),
-        "INCONCLUSIVE": _("The fault could not be confirmed: this run proves nothing."),
+        "INCONCLUSIVE": _("The fault could not be confirmed, or the judge failed: this run proves nothing."),
     }.get(verdict, "")
 
 

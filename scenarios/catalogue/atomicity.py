@@ -8,6 +8,7 @@ import httpx
 
 from db import queries
 from scenarios.model import Scenario
+from scenarios.routes import body_of
 from scenarios.trial import Trial
 from stacks import health
 
@@ -22,19 +23,14 @@ POINTS = {
 def experiment(trial: Trial) -> None:
     for point, left in POINTS.items():
         command = trial.next_command()
-        body = {
-            "conversionId": command.conversion_id,
-            "affiliateId": command.affiliate_id,
-            "campaignId": command.campaign_id,
-            "grossAmount": str(command.gross_amount),
-            "currency": command.currency,
-        }
+        body = body_of(command)
 
         def send(body: dict[str, str] = body) -> None:
             with suppress(httpx.TransportError):  # it dies before it answers
                 _post(trial, body)
 
-        trial.crash("api", point, send)
+        if not trial.crash("api", point, send):
+            continue  # it did not die there: what is left says nothing
         trial.wait(lambda: _api_is_well(trial), 30, "the API is back")
         rows = _rows(trial, command.conversion_id)
         trial.check(
@@ -49,8 +45,8 @@ def experiment(trial: Trial) -> None:
 
 
 def _post(trial: Trial, body: dict[str, str]) -> httpx.Response:
-    address = f"http://{trial.settings.bind}:{trial.settings.api_port}/commissions/calculate"
-    return httpx.post(address, json=body, timeout=10, headers={"X-Correlation-Id": trial.run_id})
+    with trial.api() as api:
+        return api.post("/commissions/calculate", body)
 
 
 def _rows(trial: Trial, conversion_id: str) -> tuple[int, int]:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
+from db import contents
+from scenarios import audit_lines
+from scenarios.audit_lines import AuditLine
 from scenarios.model import Scenario
+from scenarios.sources import every
 from scenarios.trial import Trial
-from stacks.controls import control
-from workers import audit_file
 
 WITHIN_S = 10.0
 
@@ -16,26 +21,57 @@ def experiment(trial: Trial) -> None:
     path = trial.settings.audit_file
     with trial.load() as load:
         trial.arrived(load.event_ids)
-        for what, damage in (
-            ("is cut in the middle of a line", lambda: os.truncate(path, max(1, path.stat().st_size * 2 // 3))),
-            ("is deleted", path.unlink),
-        ):
-            trial.wait(lambda: path.exists() and path.stat().st_size > 0, WITHIN_S, "there is an audit file")
+        for what, damage in (("is cut in the middle of a line", _cut), ("is deleted", _deleted)):
+            trial.wait(
+                lambda: _equal(trial, load.event_ids & trial.notified()), WITHIN_S, "there is an audit file", 0.2
+            )
             known = load.event_ids & trial.notified()
-            with trial.injected("audit", "file damaged", damage):
+            bytes_gone: list[int] = []
+            with trial.injected("audit", "file damaged", partial(_note, bytes_gone, damage, path)):
                 trial.say("fault", f"{path.name} {what}")
-            trial.wait(lambda ids=known: _holds(trial, ids), WITHIN_S, f"the file that {what} is whole again")  # type: ignore[misc]
+                trial.confirm("lines of the audit file are gone", lambda gone=bytes_gone: gone[-1] > 0)  # type: ignore[misc]
+            trial.wait(lambda ids=known: _equal(trial, ids), WITHIN_S, f"the file that {what} is whole again", 0.2)  # type: ignore[misc]
             trial.say("recovered", "it holds every notification again")
+        back = trial.another_instance("audit")
         trial.crash("audit", "audit.half_appended")
-        parts = control(trial.settings)
-        trial.wait(lambda: parts.pid("audit") != 0, 20, "the audit process is back")
+        trial.wait(back, 20, "the audit process is back")
         load.grows(30)
     trial.arrived(trial.acknowledged)
-    trial.wait(lambda: _holds(trial, trial.acknowledged), WITHIN_S, "the audit file holds every event")
+    trial.wait(lambda: _equal(trial, trial.acknowledged), WITHIN_S, "the audit file holds every event", 0.2)
 
 
-def _holds(trial: Trial, event_ids: set[str]) -> bool:
-    return event_ids <= set(audit_file.event_ids(trial.settings.audit_file, trial.run_id))
+def _note(bytes_gone: list[int], damage: Callable[[Path], int], path: Path) -> None:
+    bytes_gone.append(damage(path))
+
+
+def _cut(path: Path) -> int:
+    """Bytes that are gone."""
+    with path.open("r+b") as file:
+        size = os.fstat(file.fileno()).st_size
+        os.ftruncate(file.fileno(), size * 2 // 3)
+        return size - os.fstat(file.fileno()).st_size
+
+
+def _deleted(path: Path) -> int:
+    """Bytes of the file that no name leads to any more."""
+    with path.open("rb") as file:
+        path.unlink()
+        found = os.fstat(file.fileno())
+        return found.st_size if found.st_nlink == 0 else 0
+
+
+def _equal(trial: Trial, event_ids: set[str]) -> bool:
+    """Whether the file has the line of each of these events' notifications, word for word; False for no events."""
+    lines = {
+        line.contents.event_id: line
+        for line in audit_lines.read(trial.settings.audit_file, trial.run_id)
+        if isinstance(line, AuditLine)
+    }
+    with trial.application.reading() as connection:
+        rows = {row.contents.event_id: row for row in contents.notified(connection, trial.run_id)}
+    return every(
+        event_ids, lambda event_id: event_id in lines and event_id in rows and lines[event_id].is_of(rows[event_id])
+    )
 
 
 SCENARIO = Scenario(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import httpx
 
+from scenarios.api_client import ApiClient, NoWayIn
 from scenarios.model import Scenario
+from scenarios.routes import body_of
 from scenarios.trial import Trial
 
 ROUNDS = 5
@@ -16,12 +17,11 @@ AT_ONCE = 12
 
 
 def experiment(trial: Trial) -> None:
-    address = f"http://{trial.settings.bind}:{trial.settings.api_port}"
     answers: Counter[str] = Counter()
-    with httpx.Client(base_url=address, timeout=20, headers={"X-Correlation-Id": trial.run_id}) as http:
+    with trial.api(timeout_s=20) as api:
         for number in range(1, ROUNDS + 1):
             trial.say("load", f"round {number}: one calculation and one approval, {AT_ONCE} times each, at once")
-            _round(trial, http, answers)
+            _round(trial, api, answers)
     trial.confirm(f"{answers['refused']} repeated calculations were refused", lambda: answers["refused"] > 0)
     trial.arrived(trial.acknowledged)
     repeats = ROUNDS * (AT_ONCE - 1)
@@ -36,31 +36,28 @@ def experiment(trial: Trial) -> None:
         trial.figures["refused_by"] = "MySQL's error 1062, duplicate entry for commission.conversion_id"
 
 
-def _round(trial: Trial, http: httpx.Client, answers: Counter[str]) -> None:
+def _round(trial: Trial, api: ApiClient, answers: Counter[str]) -> None:
     command = trial.next_command()
-    body = {
-        "conversionId": command.conversion_id,
-        "affiliateId": command.affiliate_id,
-        "campaignId": command.campaign_id,
-        "grossAmount": str(command.gross_amount),
-        "currency": command.currency,
-    }
     commission_id = ""
-    for answer in _at_once(http, "/commissions/calculate", body):
+    for answer in _at_once(api, "/commissions/calculate", body_of(command)):
         if answer.status_code == 201:
             commission_id = answer.json()["commissionId"]
             trial.acknowledged.update(answer.json()["eventIds"])
         answers["created" if answer.status_code == 201 else "refused" if answer.status_code == 409 else "failed"] += 1
-    for answer in _at_once(http, "/commissions/approve", {"commissionId": commission_id}):
+    for answer in _at_once(api, "/commissions/approve", {"commissionId": commission_id}):
         changed = answer.status_code == 200 and answer.json()["changed"]
         if changed:
             trial.acknowledged.update(answer.json()["eventIds"])
         answers["approved" if changed else "unchanged" if answer.status_code == 200 else "failed"] += 1
 
 
-def _at_once(http: httpx.Client, path: str, body: dict[str, Any]) -> list[httpx.Response]:
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(lambda _: http.post(path, json=body), range(AT_ONCE)))
+def _at_once(api: ApiClient, path: str, body: dict[str, str]) -> list[httpx.Response]:
+    """Raises NoWayIn, also where the API answers nobody."""
+    try:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return list(pool.map(lambda _: api.post(path, body), range(AT_ONCE)))
+    except httpx.TransportError as error:
+        raise NoWayIn(f"the API did not answer: {error}") from error
 
 
 SCENARIO = Scenario(

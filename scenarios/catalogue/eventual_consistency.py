@@ -23,7 +23,7 @@ def experiment(trial: Trial) -> None:
         with trial.application.reading() as connection:  # a connection of its own for every look
             return queries.outbox_exists(connection, event_id)
 
-    with Listener(trial.settings, trial.run_id, row_is_there) as listener:
+    with Listener(trial.settings, trial.run_id, row_is_there, trial.failed) as listener:
         undone = _send(trial)
         trial.arrived(trial.acknowledged)
         trial.wait(lambda: trial.acknowledged <= listener.received.keys(), 20, "the listener received every event")

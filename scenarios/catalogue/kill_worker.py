@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from scenarios.model import Scenario
 from scenarios.trial import Trial
-from stacks.controls import control
 
 TIMES = 2
 
 
 def experiment(trial: Trial) -> None:
-    parts = control(trial.settings)
     with trial.load() as load:
         for _ in range(TIMES):
-            before = parts.pid(trial.worker)
+            back = trial.another_instance(trial.worker)
             trial.crash(trial.worker, "notifications.committed")
-            trial.wait(lambda pid=before: parts.pid(trial.worker) not in (0, pid), 20, "the worker is back")  # type: ignore[misc]
+            trial.wait(back, 20, "the worker is back")
             load.grows(40)
             trial.arrived(load.event_ids)
     trial.confirm("the broker delivered some of it again", lambda: trial.deliveries().duplicate > 0, 30)

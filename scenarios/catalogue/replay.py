@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from scenarios import replay as replaying
 from scenarios.model import Scenario
-from scenarios.trial import SLOWEST_PER_S, Trial
+from scenarios.sources import SLOWEST_PER_S
+from scenarios.trial import Trial
 
 PAIRS = 40
 

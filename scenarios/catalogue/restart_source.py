@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 from scenarios.model import Scenario
 from scenarios.trial import Trial
-from stacks import source_control
-from stacks.controls import control
 from workers.observer_store import ObserverStore
 
 SAFE_S = 2.0
@@ -17,11 +14,13 @@ SAFE_S = 2.0
 
 def experiment(trial: Trial) -> None:
     with trial.load() as load:
-        trial.pause(2 * SAFE_S)
-        restarted = _restarted(trial)
-        safe = _published_until(trial, time.time() - SAFE_S)
+        trial.wait(lambda: bool(_safe(trial)), 30, "events were published well before the restart", 0.1)
+        trial.pause(SAFE_S)
+        replaced = trial.another_instance(trial.capture_part)
+        safe = _safe(trial)
+        trial.confirm("events were published well before the restart", lambda: bool(safe))
         with trial.restarted(trial.capture_part):
-            trial.confirm("another instance of the capture reads", restarted, 30)
+            trial.confirm("another instance of the capture reads", replaced, 30)
         load.grows(60)
         trial.pause(1)
     trial.arrived(trial.acknowledged, 60)
@@ -31,19 +30,9 @@ def experiment(trial: Trial) -> None:
     trial.figures["read_again"] = len(again)
 
 
-def _restarted(trial: Trial) -> Callable[[], bool]:
-    """Whether it is not the instance of now any more: another process, or one that counts its records from zero."""
-    if trial.settings.stack == "embedded":
-        parts = control(trial.settings)
-        pid = parts.pid(trial.capture_part)
-        return lambda: parts.pid(trial.capture_part) not in (0, pid)
-    received = source_control.report(trial.settings).received
-
-    def counts_anew() -> bool:
-        found = source_control.report(trial.settings)
-        return found.running and found.received < received
-
-    return counts_anew
+def _safe(trial: Trial) -> set[str]:
+    """Events whose offsets must be stored by now."""
+    return _published_until(trial, time.time() - SAFE_S)
 
 
 def _published_until(trial: Trial, at: float) -> set[str]:
