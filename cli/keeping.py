@@ -26,12 +26,16 @@ def prune(
     stack: StackName = None,
     json: AsJson = False,
 ) -> None:
-    """Remove outbox rows that were captured and notified of. Ids are remembered, so that reconciliation still counts."""
+    """Remove outbox rows that were captured and notified of, and what belongs to them. Ids are remembered, so that
+    reconciliation still counts. Inbox rows of removed events, bodies of requeued dead letters and old scenario runs go too."""
     found = pruning.prune(instance.find(stack), keep_days, keep, dry_run=dry_run)
     if json:
         print_json({"ok": True, **{name: getattr(found, name) for name in found.__slots__}})
         return
-    out.print(f"{found.pruned} outbox rows {'would be' if dry_run else 'were'} removed")
+    out.print(
+        f"{'would be' if dry_run else 'were'} removed: {found.pruned} outbox rows, {found.inbox_rows} inbox rows,"
+        f" {found.letters_emptied} bodies of requeued dead letters, {found.scenario_runs} scenario runs"
+    )
     if found.kept_not_captured or found.kept_not_notified:
         out.print(
             f"kept although old enough: {found.kept_not_captured} not captured, {found.kept_not_notified} not notified of"

@@ -148,10 +148,7 @@ def requeue(
     settings = instance.find(stack)
     wanted = list(seqs or [])
     if all:
-        with Application(settings, pool_size=1) as application, application.reading() as connection:
-            wanted = [
-                row.seq for row in reversed(queries.dead_letters(connection, limit=100_000)) if not row.requeued_at
-            ]
+        wanted = letters.waiting(settings)
     if not wanted and not all:
         raise Failed("say which: numbers from `./alpes dead-letters list`, or --all")
     try:

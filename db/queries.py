@@ -18,6 +18,8 @@ from db.tables import commission, dead_letter, hop_time, notification, outbox_ev
 from domain.money import plain
 
 EPOCH = datetime(1970, 1, 1)
+PRUNED = {"alpes-pruned": "true"}
+"""The properties of a dead letter whose body was pruned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,6 +356,29 @@ def dead_letters(connection: Connection, limit: int = 50, waiting_only: bool = F
     if waiting_only:
         query = query.where(dead_letter.c.requeued_at.is_(None))
     return [DeadLetterRow(**row) for row in connection.execute(query).mappings()]
+
+
+def dead_letters_at(connection: Connection, seqs: Sequence[int]) -> list[DeadLetterRow]:
+    """Those there are of these numbers, in order."""
+    columns = (dead_letter.c[name] for name in DeadLetterRow.__slots__)
+    query = select(*columns).where(dead_letter.c.seq.in_(seqs)).order_by(dead_letter.c.seq)
+    return [DeadLetterRow(*row) for row in connection.execute(query)]
+
+
+def dead_letters_pruned(connection: Connection, seqs: Sequence[int]) -> dict[int, bool]:
+    """`seq` → whether its body was pruned, of those there are."""
+    pruned: dict[int, bool] = {}
+    for start in range(0, len(seqs), 500):
+        query = select(dead_letter.c.seq, dead_letter.c.properties)
+        for seq, properties in connection.execute(query.where(dead_letter.c.seq.in_(seqs[start : start + 500]))):
+            pruned[seq] = properties == PRUNED
+    return pruned
+
+
+def dead_letter_seqs(connection: Connection) -> list[int]:
+    """The numbers of all that were not requeued yet, oldest first."""
+    query = select(dead_letter.c.seq).where(dead_letter.c.requeued_at.is_(None)).order_by(dead_letter.c.seq)
+    return list(connection.scalars(query))
 
 
 def hop_times(connection: Connection, event_ids: list[str]) -> dict[str, dict[str, int]]:

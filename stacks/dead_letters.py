@@ -10,7 +10,8 @@ from connectors import envelope
 from connectors.broker import Broker, Publisher
 from connectors.sending import MessageRefused
 from db import queries
-from db.engine import connect
+from db.engine import READ, connect
+from db.errors import translated
 from db.outbox import PARKED_TOPIC, OutboxFeed
 from db.queries import DeadLetterRow
 from domain.outbox import UnreadableRow
@@ -33,20 +34,19 @@ class NotRequeued(Exception):
 def requeue(settings: Settings, seqs: list[int]) -> list[Requeued]:
     """Publish these dead letters once more, then note it; killed between, one may go out twice, which the inbox absorbs.
 
-    Raises LookupError for a `seq` there is none of, NotRequeued, BrokerUnavailable, DatabaseUnavailable, or Forbidden.
+    They are read one by one: a body may have megabytes. Raises LookupError before any is sent, for a `seq` there is none of
+    or whose body was pruned; NotRequeued, BrokerUnavailable, DatabaseUnavailable, or Forbidden.
     """
     require(settings, Action.REQUEUE)
-    with Application(settings, pool_size=1) as application, application.reading() as connection:
-        found = {row.seq: row for row in queries.dead_letters(connection, limit=100_000)}
-    unknown = [seq for seq in seqs if seq not in found]
-    if unknown:
-        raise LookupError(f"no dead letter {', '.join(map(str, unknown))}; `./alpes dead-letters list` shows them")
+    _check(settings, seqs)
     engine = connect(settings.worker_url, pool_size=1)
     broker, topics, sent, refused = Broker(settings), settings.topics, [], []
     publishers = {topic: Publisher(broker, topic) for topic in (topics.retry, topics.commands, topics.events)}
     feed = OutboxFeed(engine)
     try:
-        for row in (found[seq] for seq in seqs):
+        for seq in seqs:
+            with translated(), engine.connect().execution_options(**READ) as connection:
+                (row,) = queries.dead_letters_at(connection, [seq])
             try:
                 topic, key, value = _message(settings, feed, row)
                 message_id = publishers[topic].send(value, key, {"alpes-requeued": str(row.seq)})
@@ -64,6 +64,23 @@ def requeue(settings: Settings, seqs: list[int]) -> list[Requeued]:
         others = f"; {len(sent)} others were sent" if sent else ""
         raise NotRequeued("; ".join(refused) + others)
     return sent
+
+
+def waiting(settings: Settings) -> list[int]:
+    """The numbers of those that were not requeued yet, oldest first. Raises DatabaseUnavailable."""
+    with Application(settings, pool_size=1) as application, application.reading() as connection:
+        return queries.dead_letter_seqs(connection)
+
+
+def _check(settings: Settings, seqs: list[int]) -> None:
+    with Application(settings, pool_size=1) as application, application.reading() as connection:
+        pruned = queries.dead_letters_pruned(connection, seqs)
+    unknown = [str(seq) for seq in seqs if seq not in pruned]
+    if unknown:
+        raise LookupError(f"no dead letter {', '.join(unknown)}; `./alpes dead-letters list` shows them")
+    emptied = [str(seq) for seq in seqs if pruned[seq]]
+    if emptied:
+        raise LookupError(f"dead letter {', '.join(emptied)} was requeued before, and its body was pruned since")
 
 
 def _message(settings: Settings, feed: OutboxFeed, letter: DeadLetterRow) -> tuple[str, str | None, bytes]:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from workers import observer_trimmed
+
 KEEP = 20_000
 SEARCHED = ("event_id", "aggregate_id", "correlation_id", "key", "message_id")
 
@@ -120,7 +122,7 @@ class ObserverStore:
             self._db = sqlite3.connect(path, isolation_level=None, timeout=10)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
-            self._db.executescript(_SCHEMA)
+            self._db.executescript(_SCHEMA + observer_trimmed.SCHEMA)
             self._add_contents()
         else:
             self._db = sqlite3.connect(_read_only(path), uri=True, timeout=5, check_same_thread=False)
@@ -248,8 +250,7 @@ class ObserverStore:
         type: str | None = None,
         search: str | None = None,
     ) -> list[Observed]:
-        """Newest first; `search` is the beginning of an event, aggregate, correlation or message id or of a key, or a part
-        of the type."""
+        """Newest first; `search` is the beginning of one of `SEARCHED`, or a part of the type."""
         where: list[str] = ["n > ?"]
         values: list[object] = [after]
         for column, value in (("topic", topic), ("type", type)):
@@ -273,9 +274,8 @@ class ObserverStore:
     def headers_after(self, n: int, limit: int) -> list[Header]:
         """What was observed after `n`, oldest first, without the bodies."""
         query = "SELECT n, topic, message_id, event_id, properties FROM message WHERE n > ? ORDER BY n LIMIT ?"
-        return [
-            Header(row[0], row[1], row[2], row[3], json.loads(row[4])) for row in self._db.execute(query, (n, limit))
-        ]
+        rows = self._db.execute(query, (n, limit))
+        return [Header(row[0], row[1], row[2], row[3], json.loads(row[4])) for row in rows]
 
     def messages_of(self, event_id: str) -> list[Observed]:
         """Every kept message that carried the event, oldest first, on any topic."""
@@ -292,6 +292,9 @@ class ObserverStore:
             self._db.execute("ALTER TABLE published ADD COLUMN version INTEGER")
 
     def _insert(self, message: Observed) -> bool:
+        """Whether it is new."""
+        if observer_trimmed.holds(self._db, message.topic, message.message_id, message.publish_us):
+            return False
         names = [name for name in Observed.__slots__ if name not in _NOT_STORED]
         values = [json.dumps(message.properties) if name == "properties" else getattr(message, name) for name in names]
         statement = f"INSERT OR IGNORE INTO message ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
@@ -314,12 +317,21 @@ class ObserverStore:
         self._db.execute("UPDATE total SET value = max(value, ?) WHERE name = 'watermark'", (message.seq,))
 
     def _trim(self) -> None:
+        """Delete the messages beyond the newest `KEEP` of each topic; that they were recorded is remembered."""
+        beyond = "SELECT n FROM message WHERE topic = ? ORDER BY n DESC LIMIT 1 OFFSET ?"
         for (topic,) in self._db.execute("SELECT name FROM topic").fetchall():
-            self._db.execute(
-                "DELETE FROM message WHERE topic = ? AND n <="
-                " (SELECT n FROM message WHERE topic = ? ORDER BY n DESC LIMIT 1 OFFSET ?)",
-                (topic, topic, KEEP),
-            )
+            if (newest := self._db.execute(beyond, (topic, KEEP)).fetchone()) is None:
+                continue
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                chosen, values = "FROM message WHERE topic = ? AND n <= ?", (topic, newest[0])
+                gone = self._db.execute(f"SELECT message_id, publish_us {chosen}", values).fetchall()
+                observer_trimmed.add(self._db, topic, [(each[0], each[1]) for each in gone])
+                self._db.execute(f"DELETE {chosen}", values)
+                self._db.execute("COMMIT")
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
 
 
 def _read_only(path: Path) -> str:
@@ -335,6 +347,11 @@ def recently_published(path: Path, limit: int) -> list[str]:
             return [row[0] for row in store.execute(query, (limit,)) if row[0] is not None]
     except sqlite3.OperationalError:
         return []
+
+
+def _read_only(path: Path) -> str:
+    """The path as SQLite's URI: `#`, `?` and `%` in it are no parts of the URI."""
+    return f"{path.absolute().as_uri()}?mode=ro"
 
 
 def _observed(row: sqlite3.Row) -> Observed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import random
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,6 +73,48 @@ def test_bodies_are_bounded_and_counts_are_not(store: ObserverStore, monkeypatch
     assert len(store.feed(limit=100)) <= 12
     assert store.totals().distinct == 30
     assert len(store.published_ids()) == 30
+
+
+@pytest.mark.parametrize("batched", [False, True])
+def test_a_message_delivered_again_after_it_was_trimmed_is_not_counted_again(
+    store: ObserverStore, monkeypatch: pytest.MonkeyPatch, batched: bool
+) -> None:
+    monkeypatch.setattr(observer_store, "KEEP", 10)
+    seen = [observe(delivery(record(number), number, TOPICS.events), TOPICS) for number in range(1, 41)]
+    if batched:
+        seen = [
+            dataclasses.replace(each, message_id=f"(7,{each.seq // 8},-1,{each.seq % 8})") for each in seen if each.seq
+        ]
+    for message in random.Random(1).sample(seen, len(seen)):
+        store.record([message], LIVE)
+    for message in seen:
+        store.record([message], LIVE)
+    assert set(store.published_ids().values()) == {1}
+    assert store.topics()[0].messages == 40
+    # Ids that a broker with a new store gives again are other messages.
+    kept = {row.message_id for row in store.feed(limit=100)}
+    trimmed = [each for each in seen if each.message_id not in kept][:5]
+    store.record([dataclasses.replace(each, publish_us=each.publish_us + 1) for each in trimmed], LIVE)
+    assert sorted(store.published_ids().values()) == [1] * 35 + [2] * 5
+
+
+def test_what_is_remembered_of_trimmed_messages_does_not_grow_with_their_number(
+    store: ObserverStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observer_store, "KEEP", 10)
+    for number in range(200):
+        store.record([observe(delivery(record(number + 1), number, TOPICS.events), TOPICS)], LIVE)
+    assert store._db.execute("SELECT COUNT(*), max(high) > 150 FROM trimmed").fetchone()[:] == (1, 1)
+
+
+@pytest.mark.parametrize("name", ["C#", "100%", "who?", "a b"])
+def test_a_store_is_read_below_any_folder(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name / "observer.db"
+    ObserverStore(path, write=True).close()
+    reader = ObserverStore(path)
+    assert reader.totals().distinct == 0
+    reader.close()
+    assert [each.name for each in tmp_path.iterdir()] == [name]
 
 
 def test_what_cannot_be_read_is_shown_all_the_same(store: ObserverStore) -> None:
