@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from application.permissions import Forbidden
-from db.errors import DatabaseUnavailable
+from db.errors import DatabaseUnavailable, UnstorableData
 from domain.errors import ConcurrentChange, DuplicateConversion, InvalidField, Refusal, TooLarge, UnknownCommission
 
 log = logging.getLogger(__name__)
@@ -97,6 +97,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(DatabaseUnavailable)
     def unavailable(_request: Request, error: DatabaseUnavailable) -> JSONResponse:
         return response(503, str(error), {"Retry-After": "1"})
+
+    @app.exception_handler(UnstorableData)
+    def unstorable(_request: Request, error: UnstorableData) -> JSONResponse:
+        return response(422, str(error)[:1000])
 
     @app.exception_handler(Exception)
     def unexpected(request: Request, error: Exception) -> JSONResponse:

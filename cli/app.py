@@ -28,7 +28,7 @@ from cli import (
 from cli.output import Failed, err, print_json
 from connectors.admin import AdminRefused, AdminUnavailable, PartitionsDiffer
 from connectors.broker import BrokerUnavailable
-from db.errors import DatabaseUnavailable
+from db.errors import DatabaseUnavailable, UnstorableData
 from domain.errors import Refusal
 from scenarios.waiting import JudgeFailed, TookTooLong
 from settings.files import SettingsDamaged
@@ -76,6 +76,7 @@ KNOWN = (
     BrokerUnavailable,
     Busy,
     DatabaseUnavailable,
+    UnstorableData,
     DockerUnavailable,
     Failed,
     FetchFailed,
