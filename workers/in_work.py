@@ -42,7 +42,8 @@ class InWork:
 
     def __init__(self, path: Path | None = None) -> None:
         self._file: int | None = None
-        self._keys: tuple[MessageKey, ...] = ()
+        self._lines: list[str] = []
+        """A line for each message in work; built without a `MessageKey` each, for this is done for every batch."""
         self.left = Left((), 0, 0.0)
         if path is not None:
             self.left = _left(path)
@@ -52,23 +53,23 @@ class InWork:
 
     @property
     def busy(self) -> bool:
-        return bool(self._keys)
+        return bool(self._lines)
 
     def enter(self, messages: Sequence[Received]) -> None:
         """From now on these are being handled, and no others."""
-        self._write(tuple(key_of(message) for message in messages))
+        self._write([f"{each.topic}\t{each.message_id}\t{each.publish_us}" for each in messages])
 
     def leave(self) -> None:
         """Nothing is being handled."""
-        self._write(())
+        self._write([])
 
     @contextmanager
     def paused(self) -> Iterator[None]:
         """What is in work waits for something else: if the process ends now, no message is to blame."""
-        keys = self._keys
+        lines = self._lines
         self.leave()
         yield
-        self._write(keys)
+        self._write(lines)
 
     def close(self) -> None:
         """A polite end: nothing is left behind."""
@@ -77,16 +78,14 @@ class InWork:
             os.close(self._file)
             self._file = None
 
-    def _write(self, keys: tuple[MessageKey, ...]) -> None:
-        if self._file is None or keys == self._keys:
-            self._keys = keys
+    def _write(self, lines: list[str]) -> None:
+        before, self._lines = self._lines, lines
+        if self._file is None or lines == before:
             return
-        before, self._keys = self._keys, keys
         with contextlib.suppress(OSError):  # a full disk must not stop a worker; it only blames nobody then
             if before:
                 os.ftruncate(self._file, 0)
-            if keys:
-                lines = [f"{key.topic}\t{key.message_id}\t{key.publish_us}" for key in keys]
+            if lines:
                 os.pwrite(self._file, "\n".join([str(os.getpid()), *lines, ""]).encode("utf-8", "replace"), 0)
 
 

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+import pytest
 
 from application import Application
+from connectors import envelope
+from connectors.broker import Broker, Publisher
 from db import queries
+from db.errors import DatabaseUnavailable
 from domain.commands import CalculateCommission
 from scenarios.waiting import until
 from settings import Settings
+from stacks import faults
+from tests.builders import record
 from tests.mutants.worker_dies_on_one import FATAL
 from tests.mutants.worker_raises_on_every_tenth import EVERY
 from tests.scenarios.replacing import replaced
+from workers.heartbeat import sign
+from workers.observer_store import ObserverStore
 
 WITHIN_S = 120  # a few starts of a process, on a machine that may be busy
 
@@ -45,6 +56,83 @@ def test_events_that_make_a_worker_raise_are_dead_lettered_and_all_others_are_no
         bad = tenth & set(ids)
         assert len(bad) == 3
         settle(application, run, set(ids) - bad, dict.fromkeys(bad, "failed_too_often"))
+
+
+HOSTILE_PAYLOADS = (
+    '{{"commissionId": "{id}", "x": NaN}}',
+    '{{"commissionId": "{id}", "x": 1e999}}',
+    '{{"commissionId": "{id}", "x": "\\ud800"}}',
+    *(
+        f'{{{{"commissionId": "{{id}}", "x": {"[" * depth}{"]" * depth}}}}}'
+        for depth in (101, 900, 940, 960, 980, 990, 5000)
+    ),
+)
+
+
+def test_payloads_that_the_database_refuses_stop_nobody(stack: Settings) -> None:
+    run = f"hostile-{uuid.uuid4().hex[:12]}"
+    bad = {}
+    with published_by(stack) as publish, Application(stack) as application:
+        for payload in HOSTILE_PAYLOADS:
+            commission = str(uuid.uuid4())
+            event = record(1, commission, payload=payload.format(id=commission), correlation_id=run)
+            key, value = envelope.encode(event, envelope.now_ms())
+            publish(value, key)
+            bad[event.id] = "bad_payload"
+        good = {calculate(application, "10", run)}
+        settle(application, run, good, bad)
+
+
+@pytest.mark.native
+def test_while_the_database_is_away_a_dead_letter_is_published_once(native_stack: Settings) -> None:
+    garbage = f"garbage {uuid.uuid4()}".encode()
+    with published_by(native_stack) as publish, Application(native_stack) as application:
+        faults.kill(native_stack, "database", hold_s=60)
+        try:
+            publish(garbage, None)
+            until(lambda: busy(native_stack), 60, "the worker has the message in hand")
+            for _ in range(3):  # signs of life, each from another try
+                before = beat(native_stack)
+                until(lambda before=before: beat(native_stack) != before, 60, "the worker tries again")  # type: ignore[misc]
+        finally:
+            faults.release(native_stack, "database")
+
+        def recorded() -> bool:
+            with suppress(DatabaseUnavailable), application.reading() as connection:
+                return any(row.payload == garbage for row in queries.dead_letters(connection))
+            return False
+
+        until(recorded, WITHIN_S, "the dead letter is recorded")
+        until(lambda: seen(native_stack, garbage) > 0, 60, "the dead letter is published")
+        until(lambda: not busy(native_stack), 60, "the worker is done with it")
+        assert seen(native_stack, garbage) == 1
+
+
+@contextmanager
+def published_by(settings: Settings) -> Iterator[Callable[[bytes, str | None], str]]:
+    publisher = Publisher(Broker(settings), settings.topics.events)
+    try:
+        yield publisher.send
+    finally:
+        publisher.close()
+
+
+def busy(settings: Settings) -> bool:
+    found = sign(settings, "notifications")
+    return found is not None and found.busy
+
+
+def beat(settings: Settings) -> int:
+    return (settings.run / "heartbeat" / "notifications").stat().st_mtime_ns
+
+
+def seen(settings: Settings, value: bytes) -> int:
+    """How often the observer saw it on the dead-letter topic."""
+    store = ObserverStore(settings.observer_store)
+    try:
+        return sum(row.value == value for row in store.feed(settings.topics.dead_letter, limit=200))
+    finally:
+        store.close()
 
 
 def settle(application: Application, run: str, good: set[str], bad: dict[str, str]) -> None:
