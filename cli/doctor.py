@@ -16,7 +16,7 @@ from db import binlog
 from db.engine import READ, connect
 from db.errors import DatabaseUnavailable, translated
 from settings import Settings
-from stacks import instance, native, processes
+from stacks import instance, message_sizes, native, processes
 from stacks.compose import cli as docker
 from stacks.controls import control
 from stacks.native import java, libraries, mysql
@@ -39,6 +39,8 @@ def doctor(stack: StackName = None, json: AsJson = False) -> None:
     """
     settings = instance.find(stack)
     findings = [*_general(settings), *_embedded(), *_native(settings), *_compose(settings)]
+    if settings.stack == "external":
+        findings += _message_sizes(settings)
     table_of_binlog = _binlog(settings)
     wanted = ("all stacks", settings.stack)
     ok = all(row.ok for row in findings if row.needed_by in wanted) and all(row.ok for row in table_of_binlog)
@@ -124,6 +126,11 @@ def _compose(settings: Settings) -> list[Finding]:
     new = found is not None and (int(found[1]), int(found[2])) >= docker.OLDEST_COMPOSE
     fix = "upgrade the plugin docker-compose-plugin, or Docker Desktop"
     return [Finding("Docker Compose", new, version, fix, "compose")]
+
+
+def _message_sizes(settings: Settings) -> list[Finding]:
+    advice = message_sizes.problem(settings) if settings.database_url and settings.pulsar_admin_url else None
+    return [] if advice is None else [Finding("message size", False, "below MySQL's", advice, "very large rows")]
 
 
 def _binlog(settings: Settings) -> list[binlog.BinlogSetting]:

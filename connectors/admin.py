@@ -90,6 +90,11 @@ class Admin:
     def version(self) -> str:
         return self._call("GET", "/admin/v2/brokers/version").text.strip()
 
+    def message_limit(self) -> int | None:
+        """Bytes of the largest message the broker takes; None where it does not say. Needs an administrator's token."""
+        found = self._call("GET", "/admin/v2/brokers/configuration/runtime").json().get("maxMessageSize")
+        return int(found) if str(found).isdigit() else None
+
     def functions_ready(self) -> bool:
         """Whether the functions worker takes sources: asked for its leader, it names one."""
         return bool(self._call("GET", "/admin/v2/worker/cluster/leader").content)

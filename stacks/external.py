@@ -14,6 +14,7 @@ from db.engine import READ, connect
 from db.errors import DatabaseUnavailable, translated
 from db.migrate import upgrade
 from settings import Settings
+from stacks import message_sizes
 from stacks.native import provision
 
 Say = Callable[[str], None]
@@ -59,6 +60,8 @@ def provisioned(settings: Settings, say: Say) -> None:
         _lets_in(settings)
         say(f"{settings.pulsar_url} lets this token in")
         if settings.pulsar_admin_url:
+            if advice := message_sizes.problem(settings):
+                say(advice)
             provision.create_source(settings, say)
         else:
             say("no ALPES_PULSAR_ADMIN_URL: topics and source must be there already, and are not looked after")

@@ -17,7 +17,7 @@ from connectors.broker import Broker, Received, Subscription
 from connectors.envelope import Inserted, Skipped, Unreadable
 from db import error_codes
 from db.error_codes import Kind
-from domain import contents
+from domain import contents, contract
 from settings import Settings, Topics
 from workers import handling, policy
 from workers.consumer import Inlet
@@ -70,7 +70,7 @@ def observe(message: Received, topics: Topics) -> Observed:
         event_us=message.event_us,
         observed_us=message.received_us,
         properties=dict(message.properties),
-        value=message.value,
+        value=contract.kept_body(message.value),
         contents=digest,
         version=version,
     )

@@ -17,7 +17,7 @@ from pathlib import Path
 from application.wake import socket_address
 from db.users import Passwords, PasswordUnfit, script
 from stacks.command import Command
-from stacks.native import libraries
+from stacks.native import libraries, limits
 from stacks.native.artifacts import cache, locked
 from stacks.native.certificates import Pair
 
@@ -31,6 +31,7 @@ SERVER = (
     "--default-authentication-plugin=mysql_native_password",
     "--default-time-zone=+00:00",
     "--skip-name-resolve",
+    f"--max-allowed-packet={limits.MYSQL_PACKET_BYTES}",
     # For one laptop and a few connections: a third of the memory that the defaults take.
     "--performance-schema=OFF",
     "--innodb-buffer-pool-size=64M",

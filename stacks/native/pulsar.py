@@ -10,7 +10,7 @@ from string import Template
 
 from settings import Settings
 from stacks.command import Command
-from stacks.native import secure
+from stacks.native import limits, secure
 from stacks.native.artifacts import locked
 
 CONFIGURATION = Path(__file__).parent / "pulsar_conf"
@@ -53,7 +53,8 @@ def command(settings: Settings, java: Path) -> Command:
 
 def configuration(name: str, values: Mapping[str, object]) -> str:
     """One of the broker's files with its values put in; the compose stack's broker has the same ones."""
-    return Template((CONFIGURATION / name).read_text(encoding="utf-8")).safe_substitute(values)
+    sizes = {"message_bytes": limits.BROKER_MESSAGE_BYTES, "frame_bytes": limits.BOOKIE_FRAME_BYTES}
+    return Template((CONFIGURATION / name).read_text(encoding="utf-8")).safe_substitute({**sizes, **values})
 
 
 def _secure(settings: Settings, folder: Path) -> None:
