@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import sys
 
@@ -39,6 +40,7 @@ from stacks.instance import AlreadyRunning, StartFailed
 from stacks.native.artifacts import FetchFailed
 from stacks.operation import Busy
 from stacks.ownership import NotMade
+from stacks.privacy import UMASK
 from stacks.reset import NotDrained
 
 app = typer.Typer(
@@ -97,6 +99,7 @@ KNOWN = (
 
 def main() -> None:
     """Exit code 0 on success only, 1 when it failed, 2 when it was called wrongly, 130 after Ctrl-C."""
+    os.umask(UMASK)  # what it writes holds commissions and passwords
     try:
         # Called so, it returns the code of a `typer.Exit` instead of raising it.
         sys.exit(app(prog_name="./alpes", standalone_mode=False))

@@ -55,7 +55,7 @@ def test(
         arguments += ["-n", str(PROCESSES), "--dist", "loadgroup", "--no-loadscope-reorder"]
     env = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     command = [sys.executable, "-m", "pytest", *arguments, *context.args]
-    raise typer.Exit(subprocess.run(command, cwd=REPOSITORY, env=env, check=False).returncode)
+    raise typer.Exit(subprocess.run(command, cwd=REPOSITORY, env=env, umask=0o022, check=False).returncode)
 
 
 def _have_the_real_parts() -> None:

@@ -151,6 +151,19 @@ class Admin:
         """Let a role `produce` or `consume` on one topic, its partitions included."""
         self._call("POST", f"/admin/v2/{_path(topic)}/permissions/{quote(role, safe='')}", json=actions)
 
+    def permit_namespace(self, role: str, actions: list[str]) -> None:
+        """Let a role do this on every topic of the namespace; `sources`: manage its sources."""
+        path = f"/admin/v2/namespaces/{self._namespace}/permissions/{quote(role, safe='')}"
+        self._call("POST", path, json=actions)
+
+    def answers_strangers(self) -> bool:
+        """Whether it answers without a token."""
+        try:
+            answer = self._http.get("/admin/v2/brokers/version", headers={"Authorization": ""})
+        except httpx.HTTPError as error:
+            raise AdminUnavailable(f"Pulsar's admin REST at {self._http.base_url} does not answer: {error}") from error
+        return answer.status_code != 401
+
     def permissions(self, topic: str) -> dict[str, list[str]]:
         """{role: what it may do}; superusers, who may everything, are not among them."""
         found: dict[str, list[str]] = self._call("GET", f"/admin/v2/{_path(topic)}/permissions").json()

@@ -22,7 +22,8 @@ BUILTIN = "builtin://debezium-mysql"
 
 
 def render(settings: Settings) -> dict[str, Any]:
-    """The source's configuration, its password in it.
+    """The source's configuration. On the native stack it names its secrets, which the broker reads from its environment
+    (`secrets`); on others, whose brokers have no such environment, they stand in it.
 
     Only strings in `configs` reach Debezium, so every value is one.
     """
@@ -31,7 +32,7 @@ def render(settings: Settings) -> dict[str, Any]:
         hostname=settings.debezium_host,
         port=settings.debezium_port or settings.mysql_port,
         user=settings.debezium_user,
-        password=json.dumps(settings.debezium_password.get_secret_value())[1:-1],
+        password=json.dumps(_secret(settings, "debezium_password"))[1:-1],
         broker_url=settings.debezium_broker_url or settings.pulsar_url,
     )
     config: dict[str, Any] = json.loads(text)
@@ -45,6 +46,21 @@ def render(settings: Settings) -> dict[str, Any]:
     if settings.nar == SEED_NAR:
         config["configs"] |= _SEED_CHANGES
     return config
+
+
+SECRETS = ("debezium_password", "debezium_tls_truststore_password")
+
+
+def secrets(settings: Settings) -> dict[str, str]:
+    """Environment of a broker of ours: what the configuration's `${NAME}` stand for."""
+    return {f"ALPES_{name.upper()}": getattr(settings, name).get_secret_value() for name in SECRETS}
+
+
+def _secret(settings: Settings, name: str) -> str:
+    if settings.stack == "native":
+        return f"${{ALPES_{name.upper()}}}"
+    value: str = getattr(settings, name).get_secret_value()
+    return value
 
 
 def _names(settings: Settings) -> dict[str, str]:
@@ -65,7 +81,7 @@ def _tls(settings: Settings) -> dict[str, str]:
     found: dict[str, str] = {"database.ssl.mode": settings.debezium_tls_mode}
     if settings.debezium_tls_truststore is not None:
         found["database.ssl.truststore"] = str(settings.debezium_tls_truststore)
-        found["database.ssl.truststore.password"] = settings.debezium_tls_truststore_password.get_secret_value()
+        found["database.ssl.truststore.password"] = _secret(settings, "debezium_tls_truststore_password")
     return found
 
 

@@ -26,6 +26,7 @@ from settings import Settings
 from settings.model import REPOSITORY
 from stacks.control import NotRunning
 from stacks.controls import control
+from stacks.privacy import UMASK
 
 __all__ = ["AnotherRuns", "NotOnThisStack", "NotRunning", "UnknownRun", "follow", "run", "start", "stop"]
 
@@ -76,6 +77,7 @@ def start(settings: Settings, name: str, seed: int | None = None, minutes: float
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            umask=UMASK,
         )
     (journal.folder(settings, run_id) / "pid").write_text(str(process.pid))
     _begun(settings, run_id, process)

@@ -27,6 +27,7 @@ from stacks.controls import control
 from stacks.native.artifacts import FetchFailed, Progress, quiet
 from stacks.native.mysql import MysqlUnusable
 from stacks.native.provision import ProvisionFailed, provision, provisioned_marker
+from stacks.privacy import close_home, private_files
 from stacks.python_parts import python_parts
 from stacks.resolving import StartFailed, default_home, find, resolve
 from stacks.supervisor import Supervisor, wait_gone
@@ -52,6 +53,7 @@ class Started:
     """From the call to every part well, downloads excepted."""
 
 
+@private_files()
 def up(
     stack: str,
     home: Path,
@@ -99,6 +101,7 @@ def _up(settings: Settings, say: Say, deadline_s: float, progress: Progress) -> 
     except BaseException:
         down(settings, lambda _: None)
         raise
+    close_home(settings.home)
     _link_audit_file(settings)
     return Started(settings, time.monotonic() - began)
 
@@ -106,6 +109,7 @@ def _up(settings: Settings, say: Say, deadline_s: float, progress: Progress) -> 
 def _claim(home: Path) -> None:
     try:
         ownership.claim(ownership.INSTANCE, home)
+        close_home(home)
     except ownership.NotMade as error:
         raise StartFailed(f"{error}: ALPES_HOME=… ./alpes up") from error
     except OSError as error:

@@ -19,6 +19,7 @@ import psutil
 
 from settings import Settings
 from settings.model import REPOSITORY
+from stacks.privacy import UMASK
 
 TAIL_BYTES = 2_000
 
@@ -61,6 +62,7 @@ def start(settings: Settings, name: str, command: Sequence[str]) -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        umask=UMASK,
     )
     process.returncode = 0  # it is meant to outlive us: Popen need not warn of it
     _write(record, Job(name, time.time(), process.pid))

@@ -46,7 +46,9 @@ def _token(settings: Settings, part: str) -> dict[str, str]:
     if settings.pulsar_tokens is None:
         return {}
     file = settings.pulsar_tokens / f"{part.rstrip('0123456789').rstrip('-')}.jwt"
-    return {"ALPES_PULSAR_TOKEN_FILE": str(file)} if file.exists() else {}
+    if not file.exists():
+        return {}
+    return {"ALPES_PULSAR_TOKEN_FILE": str(file), "ALPES_PULSAR_ADMIN_TOKEN_FILE": str(file)}
 
 
 def _dashboard(settings: Settings) -> Command:
@@ -65,4 +67,5 @@ def _dashboard(settings: Settings) -> Command:
     if not hosts.any_address:  # which Streamlit's own list cannot say; `dashboard/app.py` guards both kinds
         arguments += [f"--server.allowedHosts={name}" for name in sorted(hosts.names)]
     script = REPOSITORY / "dashboard" / "app.py"
-    return Command((sys.executable, "-m", "streamlit", "run", str(script), *arguments), REPOSITORY)
+    env = _token(settings, "dashboard")
+    return Command((sys.executable, "-m", "streamlit", "run", str(script), *arguments), REPOSITORY, env)

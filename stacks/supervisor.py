@@ -25,6 +25,7 @@ from settings.model import REPOSITORY
 from stacks import processes
 from stacks.command import Part
 from stacks.control import NotRunning, PartState, PartUnknown
+from stacks.privacy import UMASK
 
 __all__ = ["GATE", "NotRunning", "PartState", "PartUnknown", "Supervisor", "part_environment", "wait_gone"]
 
@@ -51,6 +52,7 @@ class Supervisor:
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
                 start_new_session=True,
+                umask=UMASK,
             )
         process.returncode = 0  # it is meant to outlive us: Popen need not warn of it
         return process.pid
@@ -300,6 +302,7 @@ autorestart=true
 startsecs=1
 startretries=1000000
 stopwaitsecs={stop_wait}
+umask=077
 stopasgroup=false
 killasgroup=true
 redirect_stderr=true

@@ -111,6 +111,12 @@ def latency() -> Ways:
     }
 
 
+def admin_curl(settings: Settings) -> str:
+    """`curl` for Pulsar's admin REST, with the token where the broker wants one."""
+    token = settings.pulsar_admin_token_file or settings.pulsar_token_file
+    return f'curl -H "Authorization: Bearer $(cat {shlex.quote(str(token))})"' if token else "curl"
+
+
 def kill(part: str, hold_s: int = 20) -> Ways:
     return {"./alpes": f"./alpes kill {part} --hold {hold_s}"}
 
@@ -119,7 +125,7 @@ def source_restart(settings: Settings) -> Ways:
     return {
         "./alpes": "./alpes source restart",
         "pulsar-admin": f"pulsar-admin sources restart --name {settings.source_name}",
-        "HTTP": f"curl -X POST {settings.pulsar_admin_url}/admin/v3/sources/{settings.pulsar_namespace}/{settings.source_name}/restart",
+        "HTTP": f"{admin_curl(settings)} -X POST {settings.pulsar_admin_url}/admin/v3/sources/{settings.pulsar_namespace}/{settings.source_name}/restart",
     }
 
 

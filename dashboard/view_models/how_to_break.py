@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from dashboard.view_models.how import Ways
+from dashboard.view_models.how import Ways, admin_curl
 from settings import SOURCE_NAME, Settings
 
 NO_ADMIN = "# pulsar-lite has no admin REST; on --stack native:\n"
@@ -57,15 +57,16 @@ def source(settings: Settings, action: str) -> Ways:
     admin = f"{settings.pulsar_admin_url}/admin/v3/sources/{settings.pulsar_namespace.replace('persistent://', '')}"
     if settings.stack == "embedded":
         return {**restart(settings, "relay"), "shell": "./alpes logs relay -f"}
+    curl = admin_curl(settings)
     verbs = {
-        "status": f"curl -s {admin}/{SOURCE_NAME}/status",
-        "delete": f"curl -X DELETE {admin}/{SOURCE_NAME}",
-        "create": f"# multipart, part sourceConfig; see connectors/pulsar/debezium-mysql-outbox.json\ncurl -X POST {admin}/{SOURCE_NAME} -F sourceConfig=@config.json",
+        "status": f"{curl} -s {admin}/{SOURCE_NAME}/status",
+        "delete": f"{curl} -X DELETE {admin}/{SOURCE_NAME}",
+        "create": f"# multipart, part sourceConfig; see connectors/pulsar/debezium-mysql-outbox.json\n{curl} -X POST {admin}/{SOURCE_NAME} -F sourceConfig=@config.json",
     }
     return {
         "./alpes": f"./alpes source {action}",
         "pulsar-admin": f"pulsar-admin sources {action} --name {SOURCE_NAME}",
-        "HTTP": verbs.get(action, f"curl -X POST {admin}/{SOURCE_NAME}/{action}"),
+        "HTTP": verbs.get(action, f"{curl} -X POST {admin}/{SOURCE_NAME}/{action}"),
     }
 
 
@@ -83,7 +84,7 @@ def topics(settings: Settings) -> Ways:
     found = {"./alpes": "./alpes topics", "pulsar-admin": admin if settings.pulsar_admin_url else NO_ADMIN + admin}
     if settings.pulsar_admin_url:
         name = events.removeprefix("persistent://")
-        found["HTTP"] = f"curl -s {settings.pulsar_admin_url}/admin/v2/persistent/{name}/stats"
+        found["HTTP"] = f"{admin_curl(settings)} -s {settings.pulsar_admin_url}/admin/v2/persistent/{name}/stats"
     else:
         found["SQL"] = f"-- {settings.observer_store}\nSELECT topic, COUNT(*) FROM message GROUP BY topic;"
     return found

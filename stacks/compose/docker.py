@@ -20,6 +20,7 @@ from settings.model import REPOSITORY
 from stacks.compose import cli
 from stacks.compose.cli import DockerUnavailable
 from stacks.control import NotRunning, PartState, PartUnknown
+from stacks.privacy import UMASK
 
 SERVICES = {"broker": "pulsar", "database": "mysql", "notifications": "notificaciones"}
 """Parts whose service has another name: the original description's."""
@@ -166,6 +167,7 @@ class Docker:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                umask=UMASK,
             )
         process.returncode = 0  # it is meant to outlive us: Popen need not warn of it
 

@@ -163,7 +163,8 @@ def _require(what: str) -> str:
 
 
 def environment(mysqld: Mysqld) -> dict[str, str]:
-    return {} if mysqld.share is None else {"LD_LIBRARY_PATH": str(libraries.folder())}
+    private = {"UMASK": "0600", "UMASK_DIR": "0700"}  # it does not go by its process's own
+    return private if mysqld.share is None else private | {"LD_LIBRARY_PATH": str(libraries.folder())}
 
 
 def located(mysqld: Mysqld) -> list[str]:

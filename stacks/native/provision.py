@@ -69,10 +69,21 @@ def provision_broker(settings: Settings, say: Say) -> None:
         topics = settings.topics
         for topic in (*topics.observed(), topics.routed, topics.offsets, topics.schema_history):
             admin.create_topic(topic, topics_partitions(settings, topic))
-        if settings.secure:
+        if settings.stack == "native":
+            _await(lambda: _closed(admin, settings), "Pulsar's admin REST", settings.logs / "broker.log")
             roles.grant(admin, settings)
         _await(admin.functions_ready, "Pulsar's functions worker", settings.logs / "broker.log")
     say("Pulsar answers")
+
+
+def _closed(admin: Admin, settings: Settings) -> bool:
+    """True once the admin REST has refused a request without a token. Raises ProvisionFailed when it answers one."""
+    if admin.answers_strangers():
+        raise ProvisionFailed(
+            f"Pulsar's admin REST at {settings.pulsar_admin_url} answers without a token; the broker's log,"
+            f" {settings.logs / 'broker.log'}, says which of its rules (source.btm) was not taken"
+        )
+    return True
 
 
 def topics_partitions(settings: Settings, topic: str) -> int:
@@ -133,6 +144,7 @@ def write_secret(path: Path, config: dict[str, object], mode: int = 0o600) -> No
     """Write what holds a password; never readable by others, from the first byte on."""
     path.unlink(missing_ok=True)  # one that is there keeps its mode
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    os.fchmod(descriptor, mode)  # whatever this process's mask is
     with open(descriptor, "w", encoding="utf-8") as file:
         json.dump(config, file, indent=2)
         file.write("\n")

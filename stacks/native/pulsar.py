@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from string import Template
 
+from connectors import source
 from settings import Settings
 from stacks.command import Command
 from stacks.native import limits, secure
@@ -41,13 +42,12 @@ def command(settings: Settings, java: Path) -> Command:
     }
     for name in ("standalone.conf", "functions_worker.yml", "log4j2.xml", "source.btm"):
         (folder / name).write_text(configuration(name, values), encoding="utf-8")
-    if settings.secure:
-        _secure(settings, folder)
+    _guard(settings, folder)
     _link_connector(folder, settings.nar)
     (folder / "functions").mkdir(exist_ok=True)
     classpath = ":".join(str(artifact.path) for artifact in locked(["pulsar"]))
     # In the environment: the command line would be longer than some systems' limit for one argument.
-    env = {"CLASSPATH": classpath}
+    env = {"CLASSPATH": classpath, **source.secrets(settings)}
     return Command((str(java), *_jvm(folder, classpath), *_program(folder)), folder, env)
 
 
@@ -57,7 +57,7 @@ def configuration(name: str, values: Mapping[str, object]) -> str:
     return Template((CONFIGURATION / name).read_text(encoding="utf-8")).safe_substitute({**sizes, **values})
 
 
-def _secure(settings: Settings, folder: Path) -> None:
+def _guard(settings: Settings, folder: Path) -> None:
     conf = folder / "standalone.conf"
     changes = secure.broker_conf(settings)
     lines = [line for line in conf.read_text(encoding="utf-8").splitlines() if line.partition("=")[0] not in changes]

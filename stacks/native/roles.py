@@ -1,4 +1,4 @@
-"""Who may do what on the secured broker: a role a component, with a token of its own and no more rights than it needs."""
+"""Who may do what on the native broker: a role a component, with a token of its own and no more rights than it needs."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ ADMIN = "admin"
 FUNCTIONS = "functions"
 """The broker's own client and the functions worker, in whose threads and with whose connection the source runs."""
 SUPERUSERS = (ADMIN, FUNCTIONS)
+ANONYMOUS = "anonymous"
+"""Of clients without a token on the plain stack: on the binary port only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class Rights:
     consume: tuple[str, ...] = ()
     subscription: str = ""
     """Through this one and no other role's; empty for a role that reads nothing."""
+    namespace: tuple[str, ...] = ()
+    """On all of the namespace: the page looks at its topics and stops and starts its source."""
 
 
 def rights(settings: Settings) -> Mapping[str, Rights]:
@@ -40,13 +44,28 @@ def rights(settings: Settings) -> Mapping[str, Rights]:
         "observer": Rights((), topics.observed(), settings.observer_subscription),
         "commands": Rights((topics.dead_letter,), (topics.commands,), settings.commands_subscription),
         "publisher": Rights((topics.commands,)),
+        "dashboard": Rights((topics.retry, topics.commands), (), "", ("consume", "sources")),
+        "api": Rights(),
+        "audit": Rights(),
     }
 
 
 def grant(admin: Admin, settings: Settings) -> None:
     """Raises AdminUnavailable or AdminRefused. Again changes nothing."""
+    if settings.secure:
+        _grant_by_component(admin, settings)
+        return
+    admin.permit_namespace(ANONYMOUS, ["produce", "consume"])
+    for its in rights(settings).values():
+        if its.subscription:  # which only its own role may use, once the stack was a secured one
+            admin.permit_subscription(its.subscription, [ANONYMOUS])
+
+
+def _grant_by_component(admin: Admin, settings: Settings) -> None:
     readers: dict[str, list[str]] = {}
     for role, its in rights(settings).items():
+        if its.namespace:
+            admin.permit_namespace(role, list(its.namespace))
         for topic in {*its.produce, *its.consume}:
             actions = ["produce"] * (topic in its.produce) + ["consume"] * (topic in its.consume)
             admin.permit(topic, role, actions)

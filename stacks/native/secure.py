@@ -1,4 +1,9 @@
-"""The secured native stack: TLS, tokens and roles on the broker, TLS on MySQL; every secret the instance's own."""
+"""The native broker's guards; every secret is the instance's own.
+
+Plain: its admin REST wants a token, for stopping, creating and reading alike; its binary port serves whoever reaches it, so
+that `pulsar.Client("pulsar://…")` does, with the rights to publish and to read. Secured: TLS and a role a component besides,
+and nobody gets in without a token; TLS on MySQL.
+"""
 
 from __future__ import annotations
 
@@ -23,12 +28,15 @@ def folder(settings: Settings) -> Path:
 
 
 def prepared(settings: Settings) -> dict[str, Any]:
-    """Make what is missing; the settings that use it. An instance that is not secure gets them cleared.
+    """Make what is missing; the settings that use it. An instance that is not secure gets the others cleared.
 
     Raises OSError or NotLoopback.
     """
     if not settings.secure:
-        return dict.fromkeys(_PATHS) | {"debezium_tls_mode": "disabled"}
+        place = folder(settings)
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        token = roles.ensure_tokens(place, settings) / f"{roles.ADMIN}.jwt"
+        return dict.fromkeys(_PATHS) | {"pulsar_admin_token_file": token, "debezium_tls_mode": "disabled"}
     if settings.bind not in LOOPBACK:
         raise NotLoopback(
             f"the secured stack listens on 127.0.0.1 only, not on {settings.bind}: Pulsar's functions worker needs a plain"
@@ -62,7 +70,53 @@ _PATHS = (
 
 
 def broker_conf(settings: Settings) -> dict[str, str]:
-    """Lines of `standalone.conf` that take the place of its plain ports."""
+    """Lines of `standalone.conf`, some in the place of those that are there."""
+    return _tokens_of_broker(settings) | (_tls_of_broker(settings) if settings.secure else _open_to_clients())
+
+
+def functions_conf(settings: Settings) -> dict[str, Any]:
+    """Values of `functions_worker.yml`, in JSON, which YAML contains."""
+    return _tokens_of_functions(settings) | (_tls_of_functions(settings) if settings.secure else {})
+
+
+def _open_to_clients() -> dict[str, str]:
+    # Over HTTP there is no such role: the broker's script `source.btm` refuses who has no token.
+    return {"anonymousUserRole": roles.ANONYMOUS}
+
+
+def _tokens_of_broker(settings: Settings) -> dict[str, str]:
+    return {
+        "authenticationEnabled": "true",
+        "authenticationProviders": _PROVIDER,
+        "authenticateMetricsEndpoint": "true",
+        "tokenSecretKey": f"file://{roles.key_file(folder(settings))}",
+        "authorizationEnabled": "true",
+        "superUserRoles": ",".join(roles.SUPERUSERS),
+        "brokerClientAuthenticationPlugin": _PLUGIN,
+        "brokerClientAuthenticationParameters": f"file://{_own_token(settings)}",
+    }
+
+
+def _tokens_of_functions(settings: Settings) -> dict[str, Any]:
+    return {
+        "brokerClientAuthenticationEnabled": True,
+        "brokerClientAuthenticationPlugin": _PLUGIN,
+        "brokerClientAuthenticationParameters": f"file://{_own_token(settings)}",
+        "authenticationEnabled": True,
+        "authorizationEnabled": True,
+        "superUserRoles": list(roles.SUPERUSERS),
+        "authenticationProviders": [_PROVIDER],
+        "properties": {"tokenSecretKey": f"file://{roles.key_file(folder(settings))}"},
+        # `${NAME}` in a source's configuration is read from the broker's environment when the source starts: the
+        # password stands neither in what the REST answers nor in Pulsar's metadata. Of the configurators that can be
+        # named here this one chooses the environment; nothing of Kubernetes is used.
+        "secretsProviderConfiguratorClassName": (
+            "org.apache.pulsar.functions.secretsproviderconfigurator.KubernetesSecretsProviderConfigurator"
+        ),
+    }
+
+
+def _tls_of_broker(settings: Settings) -> dict[str, str]:
     authority, servers = certificates.ensure(folder(settings), ("localhost", "127.0.0.1"))
     return {
         "brokerServicePort": "",
@@ -73,34 +127,18 @@ def broker_conf(settings: Settings) -> dict[str, str]:
         "tlsCertificateFilePath": str(servers["broker"].cert),
         "tlsKeyFilePath": str(servers["broker"].key),
         "tlsTrustCertsFilePath": str(authority.cert),
-        "authenticationEnabled": "true",
-        "authenticationProviders": _PROVIDER,
-        "tokenSecretKey": f"file://{roles.key_file(folder(settings))}",
-        "authorizationEnabled": "true",
-        "superUserRoles": ",".join(roles.SUPERUSERS),
         "brokerClientTlsEnabled": "true",
         "brokerClientTrustCertsFilePath": str(authority.cert),
-        "brokerClientAuthenticationPlugin": _PLUGIN,
-        "brokerClientAuthenticationParameters": f"file://{_own_token(settings)}",
     }
 
 
-def functions_conf(settings: Settings) -> dict[str, Any]:
-    """Values of `functions_worker.yml`, in JSON, which YAML contains."""
+def _tls_of_functions(settings: Settings) -> dict[str, Any]:
     authority = folder(settings) / "ca.pem"
     return {
         "useTls": True,
         "brokerClientTrustCertsFilePath": str(authority),
         "tlsTrustCertsFilePath": str(authority),
         "tlsEnableHostnameVerification": True,
-        "brokerClientAuthenticationEnabled": True,
-        "brokerClientAuthenticationPlugin": _PLUGIN,
-        "brokerClientAuthenticationParameters": f"file://{_own_token(settings)}",
-        "authenticationEnabled": True,
-        "authorizationEnabled": True,
-        "superUserRoles": list(roles.SUPERUSERS),
-        "authenticationProviders": [_PROVIDER],
-        "properties": {"tokenSecretKey": f"file://{roles.key_file(folder(settings))}"},
     }
 
 

@@ -117,8 +117,17 @@ def test_an_operation_that_holds_nothing_or_no_longer_lets_through(tmp_path: Pat
     assert gate(tmp_path).communicate(timeout=20)[0] == f"{tmp_path} through\n"
 
 
+def test_the_native_sources_configuration_names_its_password_and_the_brokers_environment_holds_it() -> None:
+    settings = Settings(stack="native", debezium_password=SecretStr("kept-out"), pulsar_url="pulsar://127.0.0.1:1")
+    assert source.render(settings)["configs"]["database.password"] == "${ALPES_DEBEZIUM_PASSWORD}"
+    assert "kept-out" not in str(source.render(settings))
+    assert source.secrets(settings)["ALPES_DEBEZIUM_PASSWORD"] == "kept-out"
+
+
 def test_every_value_of_the_sources_configuration_is_text_and_the_password_is_in_it_alone() -> None:
-    settings = Settings(stack="native", debezium_password=SecretStr('with "quotes"'), pulsar_url="pulsar://127.0.0.1:1")
+    settings = Settings(
+        stack="compose", debezium_password=SecretStr('with "quotes"'), pulsar_url="pulsar://127.0.0.1:1"
+    )
     rendered = source.render(settings)
     assert all(isinstance(value, str) for value in rendered["configs"].values())
     assert rendered["configs"]["database.password"] == 'with "quotes"'
