@@ -334,11 +334,6 @@ class ObserverStore:
                 raise
 
 
-def _read_only(path: Path) -> str:
-    """SQLite's URI of a file, whatever characters its name has."""
-    return f"{path.absolute().as_uri()}?mode=ro"
-
-
 def recently_published(path: Path, limit: int) -> list[str]:
     """Event ids of the newest messages that brought one; none while the store cannot be read."""
     query = "SELECT DISTINCT event_id FROM (SELECT event_id, op FROM message ORDER BY n DESC LIMIT ?) WHERE op = 'c'"

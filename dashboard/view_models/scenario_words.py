@@ -61,7 +61,7 @@ SENTENCES = (
     N_("commands are refused in words"),
     N_("another instance of the capture reads"),
     N_("events were published well before the restart"),
-    N_("lines of the audit file are gone"),
+    N_("bytes of the audit file are gone or changed"),
     N_("commands were acknowledged by every way"),
     # timeline
     N_("waiting until everything arrived, then counting"),
@@ -89,6 +89,7 @@ SENTENCES = (
     N_("{part} was restarted"),
     N_("the capture's offsets are lost"),
     N_("{file} is cut in the middle of a line"),
+    N_("{file} has another amount in a line"),
     N_("{file} is deleted"),
     N_("a burst at the usual speed"),
     N_("the same burst at a slowed worker"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,21 +16,26 @@ from scenarios.sources import every
 from scenarios.trial import Trial
 
 WITHIN_S = 10.0
+AMOUNT = re.compile(rb'"amount":"([0-9.]+)"')
 
 
 def experiment(trial: Trial) -> None:
     path = trial.settings.audit_file
     with trial.load() as load:
         trial.arrived(load.event_ids)
-        for what, damage in (("is cut in the middle of a line", _cut), ("is deleted", _deleted)):
+        for what, damage in (
+            ("is cut in the middle of a line", _cut),
+            ("has another amount in a line", _forged),
+            ("is deleted", _deleted),
+        ):
             trial.wait(
                 lambda: _equal(trial, load.event_ids & trial.notified()), WITHIN_S, "there is an audit file", 0.2
             )
             known = load.event_ids & trial.notified()
-            bytes_gone: list[int] = []
-            with trial.injected("audit", "file damaged", partial(_note, bytes_gone, damage, path)):
+            damaged: list[int] = []
+            with trial.injected("audit", "file damaged", partial(_note, damaged, damage, path)):
                 trial.say("fault", f"{path.name} {what}")
-                trial.confirm("lines of the audit file are gone", lambda gone=bytes_gone: gone[-1] > 0)  # type: ignore[misc]
+                trial.confirm("bytes of the audit file are gone or changed", lambda each=damaged: each[-1] > 0)  # type: ignore[misc]
             trial.wait(lambda ids=known: _equal(trial, ids), WITHIN_S, f"the file that {what} is whole again", 0.2)  # type: ignore[misc]
             trial.say("recovered", "it holds every notification again")
         back = trial.another_instance("audit")
@@ -40,8 +46,8 @@ def experiment(trial: Trial) -> None:
     trial.wait(lambda: _equal(trial, trial.acknowledged), WITHIN_S, "the audit file holds every event", 0.2)
 
 
-def _note(bytes_gone: list[int], damage: Callable[[Path], int], path: Path) -> None:
-    bytes_gone.append(damage(path))
+def _note(damaged: list[int], damage: Callable[[Path], int], path: Path) -> None:
+    damaged.append(damage(path))
 
 
 def _cut(path: Path) -> int:
@@ -50,6 +56,20 @@ def _cut(path: Path) -> int:
         size = os.fstat(file.fileno()).st_size
         os.ftruncate(file.fileno(), size * 2 // 3)
         return size - os.fstat(file.fileno()).st_size
+
+
+def _forged(path: Path) -> int:
+    """Bytes of the newest amount that are others than before."""
+    with path.open("r+b") as file:
+        text = file.read()
+        found = AMOUNT.search(text, max(0, text.rfind(b'"amount":"')))
+        if found is None:
+            return 0
+        before = found[1]
+        after = bytes(ord("9") - digit + ord("0") if digit in b"0123456789" else digit for digit in before)
+        file.seek(found.start(1))
+        file.write(after)
+        return sum(old != new for old, new in zip(before, after, strict=True))
 
 
 def _deleted(path: Path) -> int:
@@ -78,7 +98,7 @@ SCENARIO = Scenario(
     name="audit",
     quality="Audit",
     hypothesis="However the audit file is damaged, it is rebuilt equal to the notifications.",
-    breaks="The file is truncated, deleted, and its writer dies by SIGKILL half way through an append.",
+    breaks="The file is truncated, changed in place, deleted, and its writer dies by SIGKILL half way through an append.",
     experiment=experiment,
     takes_s=12,
 )
