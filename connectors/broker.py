@@ -329,14 +329,22 @@ class Publisher(_Link):
         )
 
 
+def _text_of(read: Callable[[], Any]) -> Any:
+    """A key or properties; None where they are no UTF-8, as the protocol lets a producer send them."""
+    try:
+        return read()
+    except UnicodeDecodeError:
+        return None
+
+
 def _received(message: Any) -> Received:
     return Received(
         # Of a partitioned topic each partition is a topic of its own, which only the message's id tells apart here.
         topic=_PARTITION.sub("", message.topic_name()),
         message_id=str(message.message_id()),
-        key=message.partition_key() or None,
+        key=_text_of(message.partition_key) or None,
         value=message.data(),
-        properties=message.properties(),
+        properties=_text_of(message.properties) or {},
         publish_us=message.publish_timestamp() * 1000,
         event_us=message.event_timestamp() * 1000,
         redelivery_count=message.redelivery_count(),
