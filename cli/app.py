@@ -33,15 +33,15 @@ from db.errors import DatabaseUnavailable, UnstorableData
 from domain.errors import Refusal
 from scenarios.waiting import JudgeFailed, TookTooLong
 from settings.files import SettingsDamaged
-from stacks.backup import BackupUnfit
 from stacks.compose.cli import DockerUnavailable
 from stacks.control import NotRunning, PartUnknown
 from stacks.instance import AlreadyRunning, StartFailed
 from stacks.native.artifacts import FetchFailed
-from stacks.operation import Busy
+from stacks.operation import Busy, Lapsed
 from stacks.ownership import NotMade
 from stacks.privacy import UMASK
 from stacks.reset import NotDrained
+from stacks.staging import BackupUnfit
 
 app = typer.Typer(
     name="alpes",
@@ -82,6 +82,7 @@ KNOWN = (
     DockerUnavailable,
     Failed,
     FetchFailed,
+    Lapsed,
     Forbidden,
     JudgeFailed,
     NotDrained,

@@ -9,9 +9,9 @@ import typer
 
 from application.permissions import Action, require
 from cli import foreground
-from cli.output import AsJson, StackName, out, print_json, say, table
+from cli.output import AsJson, Failed, StackName, out, print_json, say, table
 from stacks import backup as backups
-from stacks import instance, pruning
+from stacks import instance, operation, pruning
 
 
 def register(app: typer.Typer) -> None:
@@ -59,7 +59,12 @@ def restore(
     if not yes and not typer.confirm(f"Replace everything in the {settings.stack} stack by {file}?"):
         raise typer.Exit(1)
     with foreground.interruptible():
-        counts = backups.restore(settings, file, say)
+        try:
+            counts = backups.restore(settings, file, say)
+        except OSError as error:
+            left = operation.read(settings)
+            what = "nothing was changed" if left is None else "the watcher completes or undoes it"
+            raise Failed(f"restore of {file}: {error}; {what}") from None
     _told(counts, file, json)
 
 

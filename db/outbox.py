@@ -209,4 +209,5 @@ def send_again(connection: Connection) -> None:
     dead = select(dead_letter.c.event_id).where(dead_letter.c.event_id == outbox_event.c.id).exists()
     first = connection.scalar(select(func.min(outbox_event.c.seq)).where(~notified, ~dead))
     if first is not None:
-        connection.execute(update(relay_checkpoint).where(relay_checkpoint.c.seq >= first).values(seq=first - 1))
+        own = relay_checkpoint.c.name == RELAY
+        connection.execute(update(relay_checkpoint).where(own, relay_checkpoint.c.seq >= first).values(seq=first - 1))

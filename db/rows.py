@@ -8,9 +8,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, DateTime, LargeBinary, Table, delete, func, insert, select, text
+from sqlalchemy import Connection, Table, delete, func, insert, select, text
 
-from db.tables import Exact, metadata, pruned_event
+from db.tables import metadata, outbox_event, pruned_event
 
 BATCH = 500
 
@@ -26,20 +26,29 @@ def read(connection: Connection, table: Table) -> Iterator[dict[str, Any]]:
         yield {name: _plain(value) for name, value in row.items()}
 
 
-def write(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-    """Raises KeyError for a column the table has not."""
-    if rows:
-        connection.execute(insert(table), [{name: _typed(table, name, row[name]) for name in row} for row in rows])
+def write(connection: Connection, table: Table, values: list[dict[str, Any]]) -> None:
+    """Insert rows as `db.backup_values.typed` gives them."""
+    if values:
+        connection.execute(insert(table), values)
 
 
 def empty(connection: Connection, table: Table) -> None:
     connection.execute(delete(table))
 
 
+def empty_sequences(connection: Connection) -> None:
+    """On SQLite sequences begin anew; on MySQL that is no part of a transaction: `continue_sequences`."""
+    if connection.dialect.name == "sqlite":
+        connection.execute(text("DELETE FROM sqlite_sequence"))
+
+
 def continue_sequences(connection: Connection) -> None:
-    """A `seq` that was pruned is never given again, although no row of the outbox has it any more."""
-    highest = connection.scalar(select(func.max(pruned_event.c.seq)))
-    if highest is None:
+    """A `seq` that was pruned is never given again, although no row of the outbox has it any more.
+
+    On MySQL this ends the transaction.
+    """
+    highest = max(connection.scalar(select(func.max(each.c.seq))) or 0 for each in (pruned_event, outbox_event))
+    if not highest:
         return
     if connection.dialect.name == "mysql":
         connection.execute(text(f"ALTER TABLE outbox_event AUTO_INCREMENT = {int(highest) + 1}"))
@@ -62,16 +71,3 @@ def _plain(value: Any) -> Any:
             return base64.b64encode(value).decode("ascii")
         case _:
             return value
-
-
-def _typed(table: Table, name: str, value: Any) -> Any:
-    kind = table.c[name].type
-    if value is None:
-        return None
-    if isinstance(kind, DateTime):
-        return datetime.fromisoformat(value)
-    if isinstance(kind, Exact):
-        return Decimal(value)
-    if isinstance(kind, LargeBinary):
-        return base64.b64decode(value)
-    return value

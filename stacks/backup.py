@@ -4,31 +4,30 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from application.permissions import Action, require
 from db import rows
 from db.engine import READ, connect
 from db.errors import translated
-from db.migrate import known, revision
+from db.migrate import revision
 from db.outbox import send_again
 from settings import Settings
+from stacks import operation, recovery, staging
 from stacks import reset as resetting
+from stacks.staging import FORMAT, PUBLISHED, BackupUnfit, Staged
 from workers.observer_store import ObserverStore
 
-FORMAT = 1
-PUBLISHED = "observer.published"
+__all__ = ["BackupUnfit", "backup", "restore"]
+
 Say = Callable[[str], None]
-
-
-class BackupUnfit(Exception):
-    """The file is no whole back-up that this program can restore; nothing was changed."""
 
 
 def backup(settings: Settings, path: Path) -> dict[str, int]:
@@ -61,37 +60,39 @@ def backup(settings: Settings, path: Path) -> dict[str, int]:
 def restore(settings: Settings, path: Path, say: Say) -> dict[str, int]:
     """Put a running instance back to a file's contents; {table: rows}. What it holds now is gone.
 
-    On the native stack Debezium reads the restored rows from the binlog and publishes them again: their deliveries are
-    absorbed and counted as duplicates. Raises BackupUnfit before anything is changed, and what `reset` raises.
+    The file is read and judged whole before anything is changed; then all tables change in one transaction. On the native
+    stack Debezium reads the restored rows from the binlog and publishes them again: their deliveries are absorbed and counted
+    as duplicates. Raises BackupUnfit or OSError, when nothing was changed, and what `reset` raises.
     """
     require(settings, Action.RESTORE)
-    _checked(path)
-    counts: dict[str, int] = {}
-
-    def fill(engine: Engine) -> None:
-        say("putting the rows back")
-        with translated(), engine.begin() as connection:
-            for table in rows.tables():
-                rows.empty(connection, table)
-                counts[table.name] = 0
-                for batch in _batches(path, table.name):
-                    rows.write(connection, table, batch)
-                    counts[table.name] += len(batch)
-            rows.continue_sequences(connection)
-            send_again(connection)
-        counts[PUBLISHED] = _see_again(settings, path)
-
-    resetting.reset(settings, say, fill)
-    return counts
+    with operation.alone(settings, "restore", say), operation.without_scenario(settings):
+        recovery.recover(settings, say)
+        say(f"reading {path}")
+        with staging.staged(settings, path) as found:
+            observed = _observed_aside(settings, found)
+            resetting.replace(settings, "restore", lambda connection: _fill(connection, found), say, observed=True)
+            return found.counts() | {staging.PUBLISHED: observed}
 
 
-def _see_again(settings: Settings, path: Path) -> int:
-    """Give the observer back what it saw, of the events that will not be published again."""
-    known = {row["event_id"] for row in _rows(path, "pruned_event")}
-    if settings.stack == "embedded":  # the relay goes on from the restored checkpoint
-        known |= {row["id"] for row in _rows(path, "outbox_event")}
-    seen = [row for row in _rows(path, PUBLISHED) if row["event_id"] in known]
-    store = ObserverStore(settings.observer_store, write=True)
+def _fill(connection: Connection, found: Staged) -> None:
+    for table in reversed(rows.tables()):
+        rows.empty(connection, table)
+    rows.empty_sequences(connection)
+    for table in rows.tables():
+        for batch in found.batches(table):
+            rows.write(connection, table, batch)
+    if connection.dialect.name == "sqlite":
+        rows.continue_sequences(connection)
+    send_again(connection)
+
+
+def _observed_aside(settings: Settings, found: Staged) -> int:
+    """Make a store ready with what the observer saw, of the events that will not be published again; how many."""
+    aside = recovery.observed_aside(settings)
+    aside.unlink(missing_ok=True)
+    # On the embedded stack the relay goes on from the restored checkpoint.
+    seen = found.published(of_outbox=settings.stack == "embedded")
+    store = ObserverStore(aside, write=True)
     try:
         store.restore(seen)
     finally:
@@ -119,9 +120,10 @@ def _snapshot(engine: Engine) -> Iterator[Any]:
 
 @contextmanager
 def _new(path: Path) -> Iterator[IO[str]]:
-    """A file that appears whole or not at all."""
-    temporary = path.with_name(path.name + ".part")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    """A file that appears whole or not at all, for its owner alone."""
+    # A name of its own: one that is there already may be a link to somebody's file.
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=".part")
+    temporary = Path(name)
     try:
         with open(descriptor, "w", encoding="utf-8") as file:
             yield file
@@ -134,56 +136,3 @@ def _new(path: Path) -> Iterator[IO[str]]:
 
 def _line(file: IO[str], value: dict[str, Any]) -> None:
     file.write(json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n")
-
-
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                value = json.loads(line)
-            except ValueError:
-                raise BackupUnfit(
-                    f"{path}, line {number}: not JSON; the file is damaged, nothing was changed"
-                ) from None
-            if not isinstance(value, dict):
-                raise BackupUnfit(f"{path}, line {number}: not a line of a back-up; nothing was changed")
-            yield value
-
-
-def _checked(path: Path) -> None:
-    """Read all of it once. Raises BackupUnfit."""
-    names = {table.name: set(table.c.keys()) for table in rows.tables()}
-    names[PUBLISHED] = {"event_id", "seq", "correlation_id", "times"}
-    found, end = 0, None
-    for number, value in enumerate(_lines(path), 1):
-        if number == 1:
-            if value.get("alpes") != FORMAT:
-                raise BackupUnfit(f"{path} is no back-up of this program; nothing was changed")
-            if not known(str(value.get("schema"))):
-                raise BackupUnfit(
-                    f"{path} has schema {value.get('schema')}, which this program does not know: update it"
-                )
-        elif "end" in value:
-            end = value["end"]
-        else:
-            table, row = value.get("table"), value.get("row")
-            if table not in names or not isinstance(row, dict) or not row.keys() <= names[table]:
-                raise BackupUnfit(f"{path}, line {number}: no row of a table this program has; nothing was changed")
-            found += 1
-    if end != found:
-        raise BackupUnfit(f"{path} ends too early, with {found} rows; nothing was changed")
-
-
-def _rows(path: Path, table: str) -> Iterator[dict[str, Any]]:
-    return (value["row"] for value in _lines(path) if value.get("table") == table)
-
-
-def _batches(path: Path, table: str) -> Iterator[list[dict[str, Any]]]:
-    batch: list[dict[str, Any]] = []
-    for row in _rows(path, table):
-        batch.append(row)
-        if len(batch) == rows.BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

@@ -19,6 +19,7 @@ from db import queries
 from db.engine import READ
 from db.errors import DatabaseUnavailable, translated
 from settings import Settings
+from stacks import operation
 from stacks.python_parts import worker_names
 from stacks.supervisor import NotRunning, PartUnknown, Supervisor
 from workers.heartbeat import sign
@@ -51,7 +52,8 @@ class BrokerHealer:
         if now < self._look_at:
             return
         self._look_at = now + LOOK_EVERY_S
-        if leases.active(self._settings) or not Broker(self._settings).reachable():
+        under_way = leases.active(self._settings) or operation.read(self._settings) is not None
+        if under_way or not Broker(self._settings).reachable():
             self._locked_out.clear()
             self._stuck_since = (frozenset(), now)
             return

@@ -17,7 +17,7 @@ from db.engine import connect
 from db.migrate import upgrade
 from settings import Settings, load
 from settings.model import REPOSITORY
-from stacks import embedded, external, health, native, operation, ownership, processes
+from stacks import embedded, external, health, native, operation, ownership, processes, recovery
 from stacks.command import Part
 from stacks.compose import outside
 from stacks.compose.cli import DockerUnavailable
@@ -94,6 +94,7 @@ def _up(settings: Settings, say: Say, deadline_s: float, progress: Progress) -> 
     began = time.monotonic()
     try:
         _start(settings, parts, say, deadline_s)
+        recovery.recover(settings, say)
         wait_whole(settings, say, deadline_s)
     except (ProvisionFailed, BinlogUnfit, DockerUnavailable, PartitionsDiffer, external.ExternalUnfit) as error:
         down(settings, lambda _: None)

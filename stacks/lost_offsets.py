@@ -8,32 +8,36 @@ from connectors.admin import Admin
 from db.engine import connect
 from db.outbox import OutboxFeed
 from settings import Settings
-from stacks.supervisor import Supervisor
+from stacks import operation
 
 GONE_WITHIN_S = 15.0
+OPERATION = "loss of the offsets"
 
 
 def lose(settings: Settings) -> None:
     """Stop the capture, delete its offsets, start it. Raises AdminUnavailable, AdminRefused or DatabaseUnavailable."""
-    if settings.stack == "embedded":
-        _checkpoint(settings)
-    else:
-        _offset_topic(settings)
+    with operation.alone(settings, OPERATION, lambda _: None):
+        if settings.stack == "embedded":
+            _checkpoint(settings)
+        else:
+            _offset_topic(settings)
 
 
 def _checkpoint(settings: Settings) -> None:
-    supervisor = Supervisor(settings)
-    supervisor.stop_part("relay")
     engine = connect(settings.admin_url, pool_size=1)
     try:
-        OutboxFeed(engine).save_checkpoint(0)
+        with operation.holding(settings, OPERATION) as held:
+            held.hold("relay")
+            OutboxFeed(engine).save_checkpoint(0)
     finally:
         engine.dispose()
-        supervisor.start_part("relay")
 
 
 def _offset_topic(settings: Settings) -> None:
-    with Admin(settings, timeout_s=30) as admin:
+    with Admin(settings, timeout_s=30) as admin, operation.holding(settings, OPERATION) as held:
+        held.hold("source")  # from its healer: it is no process
+        # Killed from here on, `stacks.recovery` starts it again.
+        held.note(source="stopped")
         admin.source(settings.source_name, "stop")
         try:
             # Its producer closes a moment after the source says that it is stopped.

@@ -13,7 +13,8 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -37,6 +38,10 @@ _locked: ContextVar[frozenset[Path]] = ContextVar("locked", default=frozenset())
 
 class Busy(Exception):
     """Another operation changes the instance now; `str(error)` says which."""
+
+
+class Lapsed(Exception):
+    """Parts that had to be held ran again meanwhile; nothing was changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,36 +93,47 @@ class Holding:
 
     def __init__(self, settings: Settings, operation: str) -> None:
         self._settings = settings
-        self._parts = control(settings)
         self._guard = threading.Lock()
         self.journal = Journal(operation, time.time_ns() // 1000, "undecided")
         self._ended = threading.Event()
+        self._lapsed = False
 
     def hold(self, *parts: str) -> None:
         """End these parts and keep them from starting again. Raises NotRunning; a part there is none of is left out."""
-        there = {state.name for state in self._parts.states()}
         self._change(parts=(*self.journal.parts, *parts))  # the source is no process, and is held from its healer
-        for part in parts:
-            if part in there:
-                self._parts.hold_part(part)
+        hold_all(self._settings, parts)
 
     def note(self, **notes: Any) -> None:
         self._change(notes=self.journal.notes | notes)
 
     def decide(self) -> None:
-        """From now on the parts are held until the operation is completed, or found not to have been decided."""
+        """From now on the parts are held until the operation is completed, or found not to have been decided.
+
+        Raises Lapsed when they were not held all the time until now.
+        """
         self._change(phase="decided", holds_until=None)
+        if self._lapsed:
+            raise Lapsed(
+                "the parts could not be held all the time (a full disk, a machine that slept): nothing was changed"
+            )
+
+    def undecide(self) -> None:
+        """It came to nothing after all."""
+        self._change(phase="undecided")
 
     def renew(self) -> None:
         while not self._ended.wait(RENEWED_EVERY_S):
-            self._change()
+            with contextlib.suppress(OSError):  # the next time, or the hold lapses
+                self._change()
 
     def end(self) -> None:
         self._ended.set()
 
     def _change(self, **changes: Any) -> None:
         with self._guard:
-            if self._ended.is_set():
+            until = self.journal.holds_until
+            self._lapsed |= until is not None and until < time.time()
+            if self._ended.is_set() or self._lapsed:
                 return
             changed = replace(self.journal, **changes)
             if changed.phase == "undecided":
@@ -146,6 +162,14 @@ def holding(settings: Settings, operation: str) -> Iterator[Holding]:
     held.end()
     renewing.join()
     finish(settings, held.journal)
+
+
+def hold_all(settings: Settings, parts: Sequence[str]) -> None:
+    """End those of these parts that there are, at the same time. Raises NotRunning."""
+    processes = control(settings)
+    there = {state.name for state in processes.states()}
+    with ThreadPoolExecutor(max(1, len(parts))) as pool:
+        list(pool.map(processes.hold_part, [part for part in parts if part in there]))
 
 
 def finish(settings: Settings, journal: Journal) -> None:

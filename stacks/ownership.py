@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PART = r"(database|broker|relay|observer|audit|commands|watcher|api|dashboard|notifications)(-\d+)?"
-_LOG = rf"({_PART}|source|supervisord|revive|abandoned|recover|restorer|jupyter)\.log(\.\d+)?"
+_LOG = rf"({_PART}|source|supervisord|revive|abandoned|recovery|restorer|jupyter)\.log(\.\d+)?"
 
 
 class NotMade(Exception):
@@ -48,14 +48,15 @@ INSTANCE = Kind(
         r"(instance|run)\.(json|tmp)",
         r"secrets/[\w.-]+\.(pem|key|p12|jwt|toml|cert|crt|b64|bin)",
         r"secrets/\w+/[\w.-]+\.(pem|key|p12|jwt)",
-        r"data/(alpes|observer)\.db(\.new)?(-wal|-shm|-journal)?",
-        r"data/events\.jsonl(\.[\w.-]+)?",
+        r"data/(alpes|observer|restore)\.db(\.new)?(-wal|-shm|-journal)?",
+        r"data/events\.(jsonl|index)([.-][\w.-]+)?",
         r"data/faults\.jsonl",
         r"data/scenarios/[0-9a-f-]{36}/(timeline\.jsonl|process\.log|pid|result\.(json|tmp)|evidence\.(html|json))",
         r"data/pulsar-lite/(pulsar-lite\.toml|store\.metadata\.json[\w.-]*)",
         r"data/(pulsar-lite/store\.[\w-]+|pulsar|mysql|mysql\.new)/.*",
         rf"logs/({_LOG}|supervisord\.err|jobs/[\w.-]+)",
-        rf"run/(heartbeat|metrics|leases|crash|parts|attempts)/{_PART}[\w.-]*",
+        rf"run/(heartbeat|metrics|leases|crash|parts)/{_PART}[\w.-]*",
+        rf"run/in-work/{_PART}[\w.@-]*",
         r"run/(leases|metrics|parts)/source[\w.-]*",
         r"run/[\w.-]+\.(lock|pid)",
         r"run/(relay|supervisor|mysql)\.sock[\w.-]*",
@@ -66,7 +67,7 @@ INSTANCE = Kind(
     folders=_names(
         r"secrets(/\w+)?",
         r"logs(/jobs)?",
-        r"run(/(heartbeat|metrics|leases|crash|parts|attempts))?",
+        r"run(/(heartbeat|metrics|leases|crash|parts|in-work))?",
         r"data(/(pulsar-lite(/.*)?|pulsar(/.*)?|mysql(\.new)?(/.*)?|scenarios(/[0-9a-f-]{36})?))?",
     ),
 )

@@ -11,17 +11,16 @@ from collections.abc import Callable
 from sqlalchemy import Connection, Engine, text
 
 from application.permissions import Action, require
-from connectors.admin import Admin
 from db.engine import READ, connect
-from db.errors import translated
+from db.errors import DatabaseUnavailable, translated
 from db.tables import metadata
 from settings import Settings
-from stacks import embedded, health, instance
+from stacks import health, instance, operation, recovery
 from stacks.controls import control
-from stacks.native import provision
+from stacks.operation import Holding, Say
 
-Say = Callable[[str], None]
 WRITERS = ("api", "commands", "dashboard")
+READERS = ("relay", "source", "observer", "audit")
 DRAINED_WITHIN_S = 30.0
 
 
@@ -29,37 +28,79 @@ class NotDrained(Exception):
     """Events were still on their way; nothing was reset."""
 
 
-def reset(settings: Settings, say: Say, fill: Callable[[Engine], None] = lambda engine: None) -> dict[str, int]:
-    """Empty a running instance; {table: rows removed}. Whatever happens, its parts run again afterwards.
+def reset(settings: Settings, say: Say) -> dict[str, int]:
+    """Empty a running instance; {table: rows removed}. Its parts run again afterwards, whenever it is interrupted or killed.
 
-    `fill(engine)` may put other rows in, as the admin user, before they do.
-
-    Raises NotDrained, NotRunning, DatabaseUnavailable, AdminUnavailable or Forbidden.
+    Raises NotDrained, NotRunning, Busy, DatabaseUnavailable, AdminUnavailable or Forbidden.
     """
     require(settings, Action.RESET)
-    parts = control(settings)
-    names = [state.name for state in parts.states()]
-    stopped: list[str] = []
+    removed: dict[str, int] = {}
 
-    def stop(wanted: list[str]) -> None:
-        for name in wanted:
-            if name in names:
-                parts.stop_part(name)
-                stopped.append(name)
+    def empty(connection: Connection) -> None:
+        removed.update(empty_tables(connection))
 
+    with operation.alone(settings, "reset", say), operation.without_scenario(settings):
+        recovery.recover(settings, say)
+        replace(settings, "reset", empty, say)
+    return removed
+
+
+def replace(settings: Settings, name: str, change: Callable[[Connection], None], say: Say, **notes: object) -> None:
+    """Change all tables in one transaction, and everything that depends on them; the caller has the locks.
+
+    Killed at any instant, the old state or the new one is there again within seconds: see `stacks.recovery`, which `notes` are
+    for. Raises as `reset` does, and what `change` raises: nothing was then changed.
+    """
     engine = connect(settings.admin_url, pool_size=1)
     try:
-        say("stopping the writers; waiting until what they wrote is notified")
-        stop(["watcher", *WRITERS])
-        _drained(settings, engine)
-        stop([name for name in names if name.startswith("notifications") or name in ("relay", "observer", "audit")])
-        removed = _empty(settings, engine, stop, say)
-        fill(engine)
+        with operation.holding(settings, name) as held:
+            held.note(**notes)
+            say("stopping the writers; waiting until what they wrote is notified")
+            held.hold(*WRITERS)
+            _drained(settings, engine)
+            names = [state.name for state in control(settings).states()]
+            held.hold(*(part for part in names if part.startswith("notifications")), *READERS)
+            if settings.stack == "embedded":
+                held.hold("broker")
+            say("changing the tables, and the topics with them")
+            _decide(settings, engine, held, change)
+            recovery.complete(settings, held.journal)
     finally:
         engine.dispose()
-        for name in reversed(stopped):
-            parts.start_part(name)
     instance.wait_whole(settings, lambda _: None, 60)
+
+
+def _decide(settings: Settings, engine: Engine, held: Holding, change: Callable[[Connection], None]) -> None:
+    held.decide()
+    try:
+        with translated(), engine.begin() as connection:
+            change(connection)
+            recovery.mark(connection, held.journal)
+    except BaseException as error:
+        # An interrupted commit may have been one. Where the database cannot say, `stacks.recovery` asks it later.
+        try:
+            decided = recovery.is_marked(settings, held.journal)
+        except DatabaseUnavailable:
+            raise error from None
+        if not decided:
+            held.undecide()
+            recovery.undo(settings, held.journal)
+        raise
+
+
+def empty_tables(connection: Connection) -> dict[str, int]:
+    """Remove every row and begin the sequences anew; on MySQL the rows go when the operation is completed.
+
+    {table: rows}.
+    """
+    removed: dict[str, int] = {}
+    for table in metadata.sorted_tables:
+        if table.name not in recovery.KEPT_BY_RESET:
+            removed[table.name] = connection.scalar(text(f"SELECT COUNT(*) FROM {table.name}")) or 0
+            if connection.dialect.name != "mysql":
+                connection.execute(text(f"DELETE FROM {table.name}"))
+    if connection.dialect.name != "mysql":
+        connection.execute(text("DELETE FROM sqlite_sequence"))
     return removed
 
 
@@ -74,7 +115,7 @@ def _drained(settings: Settings, engine: Engine) -> None:
         if time.monotonic() > deadline:
             raise NotDrained(
                 f"{lag.capture_behind} events are not published and {left} not notified of after {DRAINED_WITHIN_S:.0f} s:"
-                " nothing was reset. `./alpes status` shows what is behind; `./alpes reset --all` starts afresh regardless"
+                " nothing was changed. `./alpes status` shows what is behind; `./alpes reset --all` starts afresh regardless"
             )
         time.sleep(0.1)
 
@@ -86,38 +127,3 @@ def _unnotified(connection: Connection) -> int:
     )
     with translated():
         return connection.scalar(text(query)) or 0
-
-
-def _empty(settings: Settings, engine: Engine, stop: Callable[[list[str]], None], say: Say) -> dict[str, int]:
-    say("emptying tables and topics")
-    removed = empty_tables(engine)
-    if settings.stack == "embedded":
-        stop(["broker"])
-        embedded.remove_store(settings)
-    else:
-        with Admin(settings, timeout_s=30) as admin:
-            admin.source(settings.source_name, "stop")
-            for topic in settings.topics.observed():
-                admin.delete_topic(topic)
-        provision.provision_broker(settings, lambda _: None)
-        with Admin(settings, timeout_s=30) as admin:
-            admin.source(settings.source_name, "start")
-    for path in settings.data.glob("observer.db*"):
-        path.unlink(missing_ok=True)
-    settings.audit_file.unlink(missing_ok=True)
-    return removed
-
-
-def empty_tables(engine: Engine) -> dict[str, int]:
-    """Remove every row and begin the sequences anew: on SQLite in one transaction, the relay's checkpoint with them."""
-    removed: dict[str, int] = {}
-    mysql = engine.dialect.name == "mysql"
-    with translated(), engine.begin() as connection:
-        for table in metadata.sorted_tables:
-            if table.name == "scenario_run":  # the history of what was shown; each run tells of itself
-                continue
-            removed[table.name] = connection.scalar(text(f"SELECT COUNT(*) FROM {table.name}")) or 0
-            connection.execute(text(f"{'TRUNCATE TABLE' if mysql else 'DELETE FROM'} {table.name}"))
-        if not mysql:
-            connection.execute(text("DELETE FROM sqlite_sequence"))
-    return removed

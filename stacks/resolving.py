@@ -83,7 +83,9 @@ def resolve(stack: str, home: Path, go_on: bool = False, **changes: Any) -> Sett
 def origins(settings: Settings) -> Origins:
     """Where the settings of the instance come from that are no defaults."""
     plain = settings.plain()
-    kept = {name: value for name, value in files.kept(settings.home).items() if name != "stack"}
+    defaults = Settings.model_construct().plain()
+    kept = files.kept(settings.home)
+    kept = {name: value for name, value in kept.items() if name != "stack" and value != defaults.get(name)}
     run = {name: plain[name] for name in files.of_environment(settings.home) if name in plain}
     return Origins(_without_secrets(kept), _without_secrets(run))
 

@@ -18,8 +18,9 @@ from sqlalchemy import Engine
 from db.engine import connect
 from settings import Settings
 from settings.model import REPOSITORY
-from stacks import faults
+from stacks import faults, operation
 from stacks.embedded_healer import BrokerHealer
+from stacks.keeper import Keeper
 from stacks.native.healer import SourceHealer
 from stacks.python_parts import worker_names
 from stacks.supervisor import NotRunning, PartUnknown, Supervisor
@@ -37,6 +38,7 @@ SUPERVISED = ("embedded", "native")
 def main(settings: Settings, stop: threading.Event) -> None:
     engine = connect(settings.worker_url, pool_size=1)
     heart = Heartbeat(settings, "watcher")
+    keeper = Keeper(settings, lambda: _apart(settings, "stacks.recovery"))
     healer = threading.Thread(target=_heal, args=(settings, engine, stop), name="healer", daemon=True)
     healer.start()
     try:
@@ -50,6 +52,7 @@ def main(settings: Settings, stop: threading.Event) -> None:
                     log.error("the supervisor is gone; starting it again")
                     revive(settings)
                     return
+                keeper.step()
                 _restart_hanging(settings)
             if settings.owner_pid and not psutil.pid_exists(settings.owner_pid):
                 log.error("process %d, whose instance this is, is gone; everything is removed", settings.owner_pid)
@@ -107,18 +110,21 @@ def revive(settings: Settings) -> None:
 def _apart(settings: Settings, module: str) -> None:
     """Run it in a process that is no part of the instance."""
     env = {name: value for name, value in os.environ.items() if name != "ALPES_PART"}
-    subprocess.Popen(
-        [sys.executable, "-m", module],
-        cwd=REPOSITORY,
-        env={**env, "ALPES_HOME": str(settings.home), "PYTHONPATH": str(REPOSITORY)},
-        stdin=subprocess.DEVNULL,
-        stdout=(settings.logs / f"{module.rpartition('.')[2]}.log").open("a"),
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
+    with (settings.logs / f"{module.rpartition('.')[2]}.log").open("a") as output:
+        subprocess.Popen(
+            [sys.executable, "-m", module],
+            cwd=REPOSITORY,
+            env={**env, "ALPES_HOME": str(settings.home), "PYTHONPATH": str(REPOSITORY)},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
 
 
 def _restart_hanging(settings: Settings) -> None:
+    if operation.read(settings) is not None:
+        return  # what it holds gives no sign of life
     held = faults.active(settings)
     for part in (*worker_names(settings), "relay", "observer", "audit", "commands"):
         last = sign(settings, part)

@@ -15,7 +15,7 @@ from connectors import source
 from connectors.admin import Admin, AdminRefused, AdminUnavailable, SourceStatus
 from connectors.broker import Broker
 from settings import Settings
-from stacks import faults, health
+from stacks import faults, health, operation
 from stacks.health import Lag
 from stacks.native import intent, provision
 from workers.heartbeat import sign
@@ -67,6 +67,7 @@ class SourceHealer:
             and intent.read(self._settings) == "run"
             and time.time() - intent.said_at(self._settings) > STARTS_WITHIN_S
             and not held
+            and operation.read(self._settings) is None
             and Broker(self._settings).reachable()
         )
 
