@@ -22,6 +22,7 @@ from stacks.operation import Holding, Say
 WRITERS = ("api", "commands", "dashboard")
 READERS = ("relay", "source", "observer", "audit")
 DRAINED_WITHIN_S = 30.0
+WHOLE_WITHIN_S = 120.0
 
 
 class NotDrained(Exception):
@@ -67,7 +68,7 @@ def replace(settings: Settings, name: str, change: Callable[[Connection], None],
             recovery.complete(settings, held.journal)
     finally:
         engine.dispose()
-    instance.wait_whole(settings, lambda _: None, 60)
+    instance.wait_whole(settings, lambda _: None, WHOLE_WITHIN_S)
 
 
 def _decide(settings: Settings, engine: Engine, held: Holding, change: Callable[[Connection], None]) -> None:
