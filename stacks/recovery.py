@@ -77,13 +77,7 @@ def complete(settings: Settings, journal: Journal) -> None:
         embedded.remove_store(settings)
     else:
         _new_topics(settings)
-    if not (journal.notes.get("observed") and not observed_aside(settings).exists()):  # else it is in its place already
-        for suffix in ("-wal", "-shm", ""):
-            settings.observer_store.with_name(settings.observer_store.name + suffix).unlink(missing_ok=True)
-    if observed_aside(settings).exists():
-        observed_aside(settings).replace(settings.observer_store)
-    for path in settings.data.glob("events.*"):
-        path.unlink(missing_ok=True)
+    _observe(settings, journal)
     engine = connect(settings.admin_url, pool_size=1)
     try:
         if engine.dialect.name == "mysql":
@@ -113,6 +107,18 @@ def _new_topics(settings: Settings) -> None:
     if intent.read(settings) == "run":
         with Admin(settings, timeout_s=30) as admin:
             admin.source(settings.source_name, "start")
+
+
+def _observe(settings: Settings, journal: Journal) -> None:
+    """The restored store takes the place of the observer's, or none does; the audit worker writes its file anew."""
+    store, aside = settings.observer_store, observed_aside(settings)
+    if aside.exists() or not journal.notes.get("observed"):  # else it is in its place already
+        for suffix in ("-wal", "-shm", ""):
+            store.with_name(store.name + suffix).unlink(missing_ok=True)
+    if aside.exists():
+        aside.replace(store)
+    for path in settings.data.glob("events.*"):
+        path.unlink(missing_ok=True)
 
 
 def _definitions(engine: Engine, journal: Journal) -> None:

@@ -1,0 +1,223 @@
+"""Killed at any instant, a reset, a restore, a restart and a loss of offsets leave the old state or the new, and every part
+comes back by itself."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from application import Application
+from db.engine import connect
+from db.tables import commission
+from domain.commands import CalculateCommission
+from scenarios import end_to_end
+from scenarios.reconciliation import reconcile
+from scenarios.waiting import until
+from settings import Settings
+from settings.model import REPOSITORY
+from stacks import backup, health, operation, ownership
+from stacks.supervisor import Supervisor
+
+BACK_WITHIN_S = 30.0
+INSTANTS = 30
+
+
+@pytest.fixture(
+    scope="module", params=["embedded", pytest.param("native", marks=[pytest.mark.native, pytest.mark.breadth])]
+)
+def settings(request: pytest.FixtureRequest) -> Iterator[Settings]:
+    """Of these tests' own: what they restore no other test would find again."""
+    with end_to_end.running(request.param, private=True) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def file(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A back-up with one commission."""
+    add(settings)
+    path = tmp_path_factory.mktemp("back-ups") / "b.jsonl"
+    backup.backup(settings, path)
+    return path
+
+
+def commissions(settings: Settings) -> set[str]:
+    engine = connect(settings.admin_url, pool_size=1)
+    try:
+        with engine.connect() as connection:
+            return set(connection.scalars(select(commission.c.id)))
+    finally:
+        engine.dispose()
+
+
+def add(settings: Settings) -> None:
+    with Application(settings, pool_size=1) as application:
+        application.send(CalculateCommission(str(uuid.uuid4()), "aff-1", "cmp-1", "1.00", "USD", "cut-short"))
+        until(lambda: reconcile(application, settings).ok, 60, "the event went its whole way", 0.2)
+
+
+def wait_back(settings: Settings) -> float:
+    """Seconds until every part is well and nothing is left to complete."""
+    began = time.monotonic()
+    engine = connect(settings.worker_url, pool_size=1)
+    try:
+        until(
+            lambda: (
+                operation.read(settings) is None and all(row.light == "ok" for row in health.check(settings, engine))
+            ),
+            2 * BACK_WITHIN_S,
+            "every part is back",
+            0.1,
+        )
+    finally:
+        engine.dispose()
+    return time.monotonic() - began
+
+
+def start(settings: Settings, what: str, point: str, file: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-u", "-m", "tests.operations.cut_short", what, point, str(file)],
+        cwd=REPOSITORY,
+        env={**os.environ, "ALPES_HOME": str(settings.home), "PYTHONPATH": str(REPOSITORY)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def agrees(settings: Settings) -> bool:
+    """Whether all four sources hold the same."""
+    with Application(settings, pool_size=1) as application:
+        until(lambda: reconcile(application, settings).ok, 60, "everything agrees", 0.2)
+        return reconcile(application, settings).ok
+
+
+@pytest.mark.parametrize(
+    ("what", "point", "changed"),
+    [
+        ("restore", "while it waits", False),
+        ("restore", "in the transaction", False),
+        ("restore", "with the topics gone", True),
+        ("reset", "before the tables change", False),
+        ("reset", "after the transaction", True),
+        ("reset", "before the parts go on", True),
+        ("lose the offsets", "with the offsets gone", False),
+    ],
+)
+def test_one_that_dies_is_completed_or_undone(
+    settings: Settings, file: Path, what: str, point: str, changed: bool
+) -> None:
+    kept = {json.loads(line)["row"]["id"] for line in file.read_text().splitlines() if '"table":"commission"' in line}
+    add(settings)
+    before = commissions(settings)
+    process = start(settings, what, point, file)
+    assert process.wait(120) == -signal.SIGKILL
+    wait_back(settings)
+    assert commissions(settings) == (before if not changed else set() if what == "reset" else kept)
+    assert agrees(settings)
+
+
+def test_a_part_whose_restart_dies_is_back(settings: Settings) -> None:
+    before = Supervisor(settings).pid("audit")
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from settings import load; from stacks import faults; faults.restart(load(), 'audit')"],
+        cwd=REPOSITORY,
+        env={**os.environ, "ALPES_HOME": str(settings.home), "PYTHONPATH": str(REPOSITORY)},
+    )
+    until(lambda: Supervisor(settings).pid("audit") != before, 60, "it is asked to end", 0.005)
+    process.kill()
+    process.wait()
+    wait_back(settings)
+
+
+def test_parts_that_somebody_stopped_are_started_again(settings: Settings) -> None:
+    Supervisor(settings).stop_part("commands")
+    until(lambda: Supervisor(settings).pid("commands") > 0, 60, "the watcher starts it")
+    wait_back(settings)
+
+
+def test_a_running_instance_holds_nothing_that_its_removal_would_leave(settings: Settings) -> None:
+    assert ownership.strangers(ownership.INSTANCE, settings.home) == []
+
+
+@pytest.mark.breadth
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("what", ["restore", "reset"])
+def test_killed_at_every_instant_the_state_is_the_old_or_the_new(
+    settings: Settings, file: Path, what: str, record_property: pytest.RecordProperty
+) -> None:
+    add(settings)
+    began = _duration(settings, what, file)
+    slowest, changed = 0.0, 0
+    for instant in range(INSTANTS):
+        add(settings)
+        before = commissions(settings)
+        process = start(settings, what, "", file)
+        assert process.stdout is not None
+        process.stdout.readline()  # from here on it changes something
+        killed_after = began * (instant + 0.5) / INSTANTS
+        try:
+            process.wait(killed_after)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        slowest = max(slowest, wait_back(settings))
+        after = commissions(settings)
+        changed += after != before
+        assert after == before or len(after) == (0 if what == "reset" else 1), f"instant {instant}"
+        assert agrees(settings), f"instant {instant}"
+    print(
+        f"{what}: {INSTANTS} instants over {began:.1f} s, {changed} new, {INSTANTS - changed} old, back in {slowest:.1f} s"
+    )
+    record_property("slowest_s", slowest)
+    assert changed > 0
+    assert slowest < BACK_WITHIN_S
+
+
+@pytest.mark.breadth
+@pytest.mark.timeout(3600)
+def test_killed_at_every_instant_of_a_restart_the_part_is_back(settings: Settings) -> None:
+    parts = ["audit", "notifications", "commands", "observer", "api", "broker", "watcher"]
+    slowest = 0.0
+    for instant, part in zip(range(INSTANTS), itertools.cycle(parts), strict=False):
+        script = "import sys; from settings import load; from stacks import faults; s = load(); print(flush=True); faults.restart(s, sys.argv[1])"
+        process = subprocess.Popen(
+            [sys.executable, "-c", script, part],
+            cwd=REPOSITORY,
+            env={**os.environ, "ALPES_HOME": str(settings.home), "PYTHONPATH": str(REPOSITORY)},
+            stdout=subprocess.PIPE,
+        )
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            process.wait(instant * 0.03)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        slowest = max(slowest, wait_back(settings))
+    print(f"restart: {INSTANTS} instants, back in {slowest:.1f} s")
+    assert slowest < BACK_WITHIN_S
+    add(settings)
+
+
+def _duration(settings: Settings, what: str, file: Path) -> float:
+    """Of one that nobody kills, until the parts start again."""
+    process = start(settings, what, "", file)
+    assert process.stdout is not None
+    process.stdout.readline()
+    began = time.monotonic()
+    until(lambda: operation.read(settings) is not None, 60, "it holds the parts", 0.01)
+    until(lambda: operation.read(settings) is None, 120, "it lets them go", 0.01)
+    duration = time.monotonic() - began
+    process.wait(300)
+    wait_back(settings)
+    return duration
