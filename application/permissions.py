@@ -19,6 +19,7 @@ class Action(StrEnum):
     RESTART_PARTS = "restart a part"
     INJECT_FAULTS = "slow a part down or make it fail"
     RUN_SCENARIOS = "run or stop a scenario"
+    FUZZ = "send hostile inputs"
     CONTROL_SOURCE = "stop, start or delete the source"
     PROVISION = "create the source"
     """Or bring it to its committed configuration, as every start does."""
@@ -44,6 +45,7 @@ BREAKING = frozenset(
         Action.RESTART_PARTS,
         Action.INJECT_FAULTS,
         Action.RUN_SCENARIOS,
+        Action.FUZZ,
         Action.RESET,
         Action.RESTORE,
     }

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from application import permissions
 from cli import foreground
 from cli.output import AsJson, Failed, StackName, err, out, print_json, say, table
 from fuzzing import running, writing
@@ -80,8 +81,7 @@ def fuzz(
 @contextmanager
 def _instance(stack: str | None, here: bool) -> Iterator[Settings]:
     found = instance.find(stack)
-    if not found.demo:
-        raise Failed("the external stack is not fuzzed: its data is not ours to spoil. Name another: --stack embedded")
+    permissions.require(found, permissions.Action.FUZZ)
     if here and not control(found).running():
         raise Failed(f"the {found.stack} stack does not run; `./alpes up -d` starts it, or leave out --running")
     if here:
