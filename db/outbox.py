@@ -24,6 +24,7 @@ from sqlalchemy import (
     type_coerce,
     update,
 )
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.types import NullType
 
 from db.engine import READ, discard
@@ -132,11 +133,12 @@ class OutboxFeed:
         Ids are copied within the database, whatever they are, so that they stay equal to the row's. Of the payload the
         first `contract.KEPT_BYTES` are kept: the row itself stays in the outbox.
         """
+        kept = func.substr(cast(outbox_event.c.payload, LargeBinary), 1, contract.KEPT_BYTES)  # NULL of an empty BLOB
         values: dict[str, Any] = {
             "topic": literal(PARKED_TOPIC),
             "message_id": cast(outbox_event.c.seq, String(64)),
             "message_key": null(),
-            "payload": func.substr(cast(outbox_event.c.payload, LargeBinary), 1, contract.KEPT_BYTES),
+            "payload": func.coalesce(kept, literal(b"")),
             "properties": literal("{}"),
             "event_id": outbox_event.c.id,
             "correlation_id": outbox_event.c.correlation_id,
@@ -146,7 +148,8 @@ class OutboxFeed:
             "dead_lettered_at": literal(datetime.now(UTC).replace(tzinfo=None), dead_letter.c.dead_lettered_at.type),
         }
         rows = select(*values.values()).where(outbox_event.c.seq == seq)
-        statement = insert(dead_letter).prefix_with("OR IGNORE").from_select(list(values), rows)
+        # Not OR IGNORE, which would drop a row that lacks a value as silently as one that is there.
+        statement = sqlite.insert(dead_letter).from_select(list(values), rows).on_conflict_do_nothing()
         with translated(), self._engine.begin() as connection:
             return connection.execute(statement).rowcount == 1
 

@@ -129,11 +129,13 @@ def _event_of_command(message: Message, published: Published, ledger: Ledger) ->
         return None
     if not isinstance(body, dict):
         return None
-    for name, index in (("conversionId", ledger.first_events), ("commissionId", ledger.versions)):
-        value = body.get(name)
-        key: Any = value if name == "conversionId" else (value, "2")
-        if isinstance(value, str) and key in index:
-            return index[key] or ""
+    conversion_id = body.get("conversionId")
+    if isinstance(conversion_id, str) and conversion_id in ledger.first_events:
+        return ledger.first_events[conversion_id] or ""
+    # Of any other commission id it is not known that there is a commission: foreign rows name some, too.
+    approval = (published.commission_id, "2")
+    if body.get("commissionId") == published.commission_id and approval in ledger.versions:
+        return ledger.versions[approval] or ""
     return None
 
 

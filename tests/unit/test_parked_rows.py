@@ -24,6 +24,7 @@ from stacks.reset import _unnotified
 from tests.fakes import FakePublisher
 
 PARKED: list[dict[str, Any]] = [
+    {"payload": b""},
     {"id": b"\x01\x02"},
     {"id": "x" * 108},
     {"type": b"CommissionCalculated"},
