@@ -116,6 +116,10 @@ def _fails(engine: Engine, *statements: str, **values: object) -> Exception:
     return caught.value
 
 
+_NOTIFICATION = (
+    "INSERT INTO alpes.notification (event_id, commission_id, aggregate_version, type, payload, correlation_id, consumer,"
+    " occurred_at, notified_at) VALUES ('x', 'x', 1, 'x', {}, 'x', 'x', NOW(), NOW())"
+)
 STATEMENTS: dict[int, tuple[str, ...]] = {
     1048: ("INSERT INTO alpes.notification (event_id) VALUES (NULL)",),
     1364: ("INSERT INTO alpes.hop_time (event_id) VALUES ('x')",),
@@ -124,10 +128,10 @@ STATEMENTS: dict[int, tuple[str, ...]] = {
     1366: ("INSERT INTO alpes.relay_checkpoint (name, seq, updated_at) VALUES ('x', 'no number', NOW())",),
     1406: ("INSERT INTO alpes.relay_checkpoint (name, seq, updated_at) VALUES (REPEAT('x', 33), 1, NOW())",),
     1690: ("SELECT 9223372036854775807 + 1",),
-    3140: ("SELECT CAST('NaN' AS JSON)",),
+    3140: (_NOTIFICATION.format("'NaN'"),),
     3141: ("SELECT JSON_EXTRACT('{', '$')",),
     3143: ("SELECT JSON_EXTRACT('{}', 'no path')",),
-    3144: ("SELECT CAST(CAST(x'ff' AS BINARY) AS JSON)",),
+    3144: (_NOTIFICATION.format("_binary'{}'"),),
     3157: ("SELECT CAST(CONCAT(REPEAT('[', 101), REPEAT(']', 101)) AS JSON)",),
     1146: ("SELECT * FROM alpes.no_such_table",),
     1054: ("SELECT no_such_column FROM alpes.notification",),
