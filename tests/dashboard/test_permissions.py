@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -39,6 +39,7 @@ from db.migrate import upgrade
 from db.tables import dead_letter
 from domain.commands import CalculateCommission
 from scenarios import journal, runner
+from scenarios.waiting import TookTooLong, until
 from settings import Settings, load
 from settings.model import REPOSITORY
 from stacks import dead_letters, faults, source_control
@@ -228,13 +229,14 @@ def offences(world: World, app: AppTest, page: str) -> list[str]:
 def settle(world: World) -> None:
     """Until what the last control set going in a thread has changed something, or is over; of actions one runs at a time."""
     resources.load_runner().cancel()
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
-        busy = [thread for thread in threading.enumerate() if _at_work(thread)]
-        if not any(thread.name.startswith("action-") for thread in busy) and (world.changes or not busy):
-            break
-        time.sleep(0.005)
+    with suppress(TookTooLong):
+        until(lambda: _over(world), PATIENCE_S, "the control", every_s=0.005)
     _seen.update(threading.enumerate())
+
+
+def _over(world: World) -> bool:
+    busy = [thread for thread in threading.enumerate() if _at_work(thread)]
+    return not any(thread.name.startswith("action-") for thread in busy) and bool(world.changes or not busy)
 
 
 _seen: set[threading.Thread] = set()
