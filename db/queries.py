@@ -5,7 +5,7 @@ Every function takes a connection opened with `db.engine.READ`; lists come newes
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -223,6 +223,14 @@ def outbox_ids(connection: Connection, correlation_id: str | None = None) -> set
     standing = _ids(connection, select(outbox_event.c.id), outbox_event.c.correlation_id, correlation_id)
     pruned = _ids(connection, select(pruned_event.c.event_id), pruned_event.c.correlation_id, correlation_id)
     return standing | pruned
+
+
+def pruned_ids(connection: Connection, correlation_id: str | None = None) -> Iterator[str]:
+    """Ids of the outbox rows that were pruned, ascending."""
+    query = select(pruned_event.c.event_id).order_by(pruned_event.c.event_id)
+    if correlation_id is not None:
+        query = query.where(pruned_event.c.correlation_id == correlation_id)
+    yield from connection.scalars(query.execution_options(yield_per=1000))
 
 
 def notification_ids(connection: Connection, correlation_id: str | None = None) -> set[str]:

@@ -6,8 +6,9 @@ schema version, `notified` the contents with the whole audit line that belongs t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,20 @@ class Compared:
     contents_differ: tuple[str, ...]
     contents_unknown: int
     """Events whose published contents nobody recorded."""
+
+    @property
+    def differs(self) -> bool:
+        return any(getattr(self, name) for name in LISTS)
+
+
+LISTS = ("not_published", "not_notified", "not_audited", "never_committed", "never_notified", "contents_differ")
+
+
+def joined(parts: Iterable[Compared]) -> Compared:
+    """Of comparisons of different events one."""
+    parts = list(parts)
+    lists = {name: tuple(sorted(chain.from_iterable(getattr(part, name) for part in parts))) for name in LISTS}
+    return Compared(**lists, contents_unknown=sum(part.contents_unknown for part in parts))
 
 
 def compare(

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
+
+from sqlalchemy import Connection
 
 from application import Application
 from db import contents, ordering, outbox, queries
-from scenarios import audit_lines
+from scenarios import audit_lines, streams
 from scenarios.audit_lines import AuditLine
-from scenarios.comparison import Notified, Versioned, compare
+from scenarios.comparison import Compared, Notified, Versioned, compare, joined
 from scenarios.differences import Difference, explain
 from settings import Settings
 from workers.observer_store import ObserverStore
@@ -84,32 +88,74 @@ def reconcile(application: Application, settings: Settings, correlation_id: str 
     """Compare the sources, for one correlation id or for everything.
 
     They are read against the events' way, so that what is on its way may be missing in a later source and never looks as if
-    it came from nowhere. Raises DatabaseUnavailable, or sqlite3.OperationalError while there is no observer yet.
+    it came from nowhere; window by window, so that memory does not grow with their size. Raises DatabaseUnavailable, or
+    sqlite3.OperationalError while there is no observer yet.
     """
-    lines, counted, foreign_lines = _audited(settings, correlation_id)
-    published = _published(settings, correlation_id)
+    try:
+        return _compare(application, settings, correlation_id, streams.WINDOW)
+    except streams.NotAscending:  # ids that no part of this program makes: then all of it in one window
+        return _compare(application, settings, correlation_id, None)
+
+
+def _compare(
+    application: Application, settings: Settings, correlation_id: str | None, size: int | None
+) -> Reconciliation:
+    with ExitStack() as stack:
+        audited = stack.enter_context(closing(streams.Sorted()))
+        foreign_lines = _read_audit_file(settings, correlation_id, audited)
+        store = stack.enter_context(closing(ObserverStore(settings.observer_store)))
+        # Each has a connection of its own: MySQL's gives one unbuffered result at a time.
+        readers = [stack.enter_context(application.reading()) for _ in range(3)]
+        sources = [
+            audited.latest(),
+            _published(store, correlation_id),
+            _notified(readers[0], correlation_id),
+            _committed(readers[1], correlation_id),
+            # Last: what is pruned meanwhile is in both then, and never in neither.
+            ((event_id, None) for event_id in queries.pruned_ids(readers[2], correlation_id)),
+        ]
+        begun = [streams.begun(source) for source in sources]
+        pages = streams.windows(begun, size) if size else iter([tuple(map(dict, begun))])
+        with application.reading() as connection:
+            dead = queries.dead_letter_ids(connection, correlation_id)
+            parked = outbox.parked_ids(connection, correlation_id)
+        sums, parts = Counter[str](), list[Compared]()
+        never_notified_dead = set(dead)
+        for lines, published, notified, standing, pruned in pages:
+            committed = dict.fromkeys(pruned, Versioned(None, None)) | standing
+            part = compare(committed, published, notified, lines, dead, parked - notified.keys())
+            parts += [part] if part.differs else []
+            never_notified_dead -= notified.keys()
+            sums["unknown"] += part.contents_unknown
+            for name, source in (("c", committed), ("p", published), ("n", notified), ("a", lines)):
+                sums[name] += len(source)
+        doubled = audited.doubled()
+    return _counted(
+        application, settings, correlation_id, sums, joined(parts), never_notified_dead, doubled, foreign_lines
+    )
+
+
+def _counted(
+    application: Application,
+    settings: Settings,
+    correlation_id: str | None,
+    sums: Counter[str],
+    compared: Compared,
+    dead: set[str],
+    doubled: set[str],
+    foreign_lines: int,
+) -> Reconciliation:
     with application.reading() as connection:
-        notified = {
-            row.contents.event_id: Notified(row.contents.digest(), _line_digest(row))
-            for row in contents.notified(connection, correlation_id)
-        }
-        dead = queries.dead_letter_ids(connection, correlation_id) - notified.keys()
         parked = outbox.parked_ids(connection, correlation_id) & dead
         dead_letters = queries.dead_letter_reasons(connection, sorted(dead)[:EXPLAINED_AT_MOST])
         deliveries = queries.deliveries(connection, correlation_id)
         out_of_order = ordering.notified_out_of_order(connection, correlation_id, one_clock=settings.demo)
-        doubled = set(queries.doubled_notifications(connection, correlation_id))
-        committed = dict.fromkeys(queries.outbox_ids(connection, correlation_id), Versioned(None, None)) | {
-            row.contents.event_id: Versioned(row.contents.digest(), row.version)
-            for row in contents.committed(connection, correlation_id)
-        }
-    compared = compare(committed, published, notified, lines, dead, parked)
-    doubled |= {event_id for event_id, times in counted.items() if times > 1}
+        doubled |= set(queries.doubled_notifications(connection, correlation_id))
     return Reconciliation(
-        committed=len(committed),
-        published=len(published),
-        notified=len(notified),
-        audited=len(lines),
+        committed=sums["c"],
+        published=sums["p"],
+        notified=sums["n"],
+        audited=sums["a"],
         dead_lettered=len(dead),
         deliveries=deliveries.total,
         duplicates_absorbed=deliveries.duplicate,
@@ -120,7 +166,7 @@ def reconcile(application: Application, settings: Settings, correlation_id: str 
         never_notified=compared.never_notified,
         contents_differ=compared.contents_differ,
         differences=explain(application, settings, compared.contents_differ[:EXPLAINED_AT_MOST]),
-        contents_unknown=compared.contents_unknown,
+        contents_unknown=sums["unknown"],
         foreign_lines=foreign_lines,
         doubled=tuple(sorted(doubled)),
         out_of_order=tuple(out_of_order),
@@ -130,29 +176,35 @@ def reconcile(application: Application, settings: Settings, correlation_id: str 
     )
 
 
-def _audited(settings: Settings, correlation_id: str | None) -> tuple[dict[str, str], Counter[str], int]:
-    """Event id → digest of its last line; how often each id stands there; lines that are none of ours."""
-    digests: dict[str, str] = {}
-    counted: Counter[str] = Counter()
+def _read_audit_file(settings: Settings, correlation_id: str | None, audited: streams.Sorted) -> int:
+    """Put the digest of each line in; how many lines are none of ours."""
     foreign = 0
-    for line in audit_lines.read(settings.audit_file, correlation_id):
-        if isinstance(line, AuditLine):
-            counted[line.contents.event_id] += 1
-            digests[line.contents.event_id] = _line_digest(line)
-        else:
-            foreign += 1
-    return digests, counted, foreign
+
+    def digests() -> Iterator[tuple[str, str]]:
+        nonlocal foreign
+        for line in audit_lines.read(settings.audit_file, correlation_id):
+            if isinstance(line, AuditLine):
+                yield line.contents.event_id, _line_digest(line)
+            else:
+                foreign += 1
+
+    audited.put(digests())
+    return foreign
 
 
-def _published(settings: Settings, correlation_id: str | None) -> dict[str, Versioned]:
-    store = ObserverStore(settings.observer_store)
-    try:
-        return {
-            event.event_id: Versioned(event.contents, event.version)
-            for event in store.published_contents(correlation_id)
-        }
-    finally:
-        store.close()
+def _published(store: ObserverStore, correlation_id: str | None) -> Iterator[tuple[str, Versioned]]:
+    for event in store.published_contents(correlation_id):
+        yield event.event_id, Versioned(event.contents, event.version)
+
+
+def _notified(connection: Connection, correlation_id: str | None) -> Iterator[tuple[str, Notified]]:
+    for row in contents.notified(connection, correlation_id):
+        yield row.contents.event_id, Notified(row.contents.digest(), _line_digest(row))
+
+
+def _committed(connection: Connection, correlation_id: str | None) -> Iterator[tuple[str, Versioned]]:
+    for row in contents.committed(connection, correlation_id):
+        yield row.contents.event_id, Versioned(row.contents.digest(), row.version)
 
 
 def _line_digest(each: contents.NotifiedContents | AuditLine) -> str:

@@ -334,6 +334,11 @@ class ObserverStore:
                 raise
 
 
+def _read_only(path: Path) -> str:
+    """SQLite's URI of a file, whatever characters its name has."""
+    return f"{path.absolute().as_uri()}?mode=ro"
+
+
 def recently_published(path: Path, limit: int) -> list[str]:
     """Event ids of the newest messages that brought one; none while the store cannot be read."""
     query = "SELECT DISTINCT event_id FROM (SELECT event_id, op FROM message ORDER BY n DESC LIMIT ?) WHERE op = 'c'"
@@ -342,11 +347,6 @@ def recently_published(path: Path, limit: int) -> list[str]:
             return [row[0] for row in store.execute(query, (limit,)) if row[0] is not None]
     except sqlite3.OperationalError:
         return []
-
-
-def _read_only(path: Path) -> str:
-    """The path as SQLite's URI: `#`, `?` and `%` in it are no parts of the URI."""
-    return f"{path.absolute().as_uri()}?mode=ro"
 
 
 def _observed(row: sqlite3.Row) -> Observed:
