@@ -38,7 +38,12 @@ def settle(trial: Trial, deadline_s: float) -> Reconciliation:
                 settled = queries.count_notifications(connection, trial.run_id)
                 settled += len(queries.dead_letter_ids(connection, trial.run_id))
             # Counts first: all ids are compared only when there may be nothing left to wait for.
-            return settled >= committed and reconcile(trial.application, trial.settings, trial.run_id).complete
+            if settled < committed:
+                return False
+            found = reconcile(trial.application, trial.settings, trial.run_id)
+            if found.differs_for_good:
+                raise TookTooLong("the sources differ for good")
+            return found.complete
         except DatabaseUnavailable:
             return False
 

@@ -70,6 +70,13 @@ class Reconciliation:
     def complete(self) -> bool:
         return not any(getattr(self, name) for name in DIFFER) and not self.foreign_lines
 
+    @property
+    def differs_for_good(self) -> bool:
+        """Nothing is on its way any more, and what differs cannot be mended: an order, or contents but for the audit file's."""
+        on_its_way = self.not_published or self.not_notified or self.not_audited
+        wrong = self.out_of_order or any(each.source != "audited" for each in self.differences)
+        return bool(wrong and not on_its_way)
+
 
 DIFFER = (
     "not_published",
