@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 from fuzzing.inputs import COMMISSION, Input, Message, Request, Row
@@ -123,20 +124,27 @@ def _command(message: Message, published: Published, ledger: Ledger) -> Verdict:
 
 def _event_of_command(message: Message, published: Published, ledger: Ledger) -> str | None:
     """The event that it brings; empty when that was complete and is forgotten; None when there is none."""
-    try:
-        body = json.loads(message.value.replace(COMMISSION.encode(), published.commission_id.encode()))
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(body, dict):
-        return None
-    conversion_id = body.get("conversionId")
-    if isinstance(conversion_id, str) and conversion_id in ledger.first_events:
+    conversion_id, commission_id = _named(message.value, published.commission_id)
+    if conversion_id in ledger.first_events:
         return ledger.first_events[conversion_id] or ""
     # Of any other commission id it is not known that there is a commission: foreign rows name some, too.
     approval = (published.commission_id, "2")
-    if body.get("commissionId") == published.commission_id and approval in ledger.versions:
+    if commission_id == published.commission_id and approval in ledger.versions:
         return ledger.versions[approval] or ""
     return None
+
+
+@lru_cache(maxsize=2000)  # a command is judged again and again until it is settled
+def _named(value: bytes, commission_id: str) -> tuple[str, str]:
+    """The conversion and the commission that a command names; empty where it names none."""
+    try:
+        body = json.loads(value.replace(COMMISSION.encode(), commission_id.encode()))
+    except (ValueError, RecursionError):
+        return "", ""
+    if not isinstance(body, dict):
+        return "", ""
+    conversion, commission = body.get("conversionId"), body.get("commissionId")
+    return conversion if isinstance(conversion, str) else "", commission if isinstance(commission, str) else ""
 
 
 def _message(message: Message, published: Published, ledger: Ledger) -> Verdict:

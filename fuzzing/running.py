@@ -75,7 +75,7 @@ class Run:
                     self._stop.wait(LOOK_EVERY_S)
             self.accountant.settle(sources.read)
             self.accountant.give_up()
-            deaths.look()
+            deaths.look(now=True)
         finally:
             sources.close()
         if self._errors:
