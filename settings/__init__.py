@@ -11,10 +11,10 @@ from settings.model import (
     SOURCE_NAME,
     Settings,
     Stack,
-    Topics,
     load,
     load_for_a_new_run,
 )
+from settings.topics import Topics
 
 __all__ = [
     "RAW_TOPIC_NAME",

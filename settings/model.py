@@ -6,7 +6,6 @@ import ipaddress
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -16,6 +15,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
 
 from settings import files
+from settings.topics import Topics
 
 Stack = Literal["embedded", "native", "compose", "external"]
 
@@ -30,31 +30,6 @@ RATE = r"[1-9][0-9]{0,6}/(second|minute|hour)"
 HOST = r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[?[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]?"
 PINNED_NAR = "4.0.8"
 SEED_NAR = "3.1.2"
-
-
-@dataclass(frozen=True, slots=True)
-class Topics:
-    """Full names of every topic of an instance, `persistent://tenant/namespace/name`."""
-
-    events: str
-    """The live one: where capture publishes in this instance (routed, or raw with the NAR 3.1.2)."""
-    routed: str
-    raw: str
-    commands: str
-    dead_letter: str
-    retry: str
-    offsets: str
-    schema_history: str
-    naive: str
-    """Where the naive writer of the dual-write scenario publishes."""
-
-    def carrying_events(self) -> tuple[str, ...]:
-        """The live topic first. The other one is read too: after a change of the connector it is drained, then silent."""
-        return (self.events, self.raw if self.events == self.routed else self.routed)
-
-    def observed(self) -> tuple[str, ...]:
-        """Topics the observer records: events, dead letters, requeued events, commands, the naive writer's."""
-        return (*self.carrying_events(), self.dead_letter, self.retry, self.commands, self.naive)
 
 
 class Settings(BaseSettings):

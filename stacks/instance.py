@@ -225,9 +225,10 @@ def _prepare(settings: Settings, say: Say, progress: Progress) -> list[Part]:
 
 def _prepare_native(settings: Settings, say: Say, progress: Progress) -> list[Part]:
     try:
+        native.require_name(settings.home)
         native.download(settings, progress)
         return native.prepare(settings, say)
-    except (FetchFailed, MysqlUnusable, native.UnknownNar) as error:
+    except (FetchFailed, MysqlUnusable, native.UnknownNar, native.NameUnfit) as error:
         raise StartFailed(str(error)) from error
 
 

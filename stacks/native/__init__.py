@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable
+from pathlib import Path
 
 from sqlalchemy import make_url
 
@@ -16,7 +18,18 @@ from stacks.native import java, libraries, mysql, pulsar, secure
 from stacks.native.artifacts import Artifact, Progress, ensure, locked, missing
 from stacks.native.secure import NotLoopback
 
-__all__ = ["NotLoopback", "UnknownNar", "download", "needed", "prepare", "urls", "versions", "warm"]
+__all__ = [
+    "NameUnfit",
+    "NotLoopback",
+    "UnknownNar",
+    "download",
+    "needed",
+    "prepare",
+    "require_name",
+    "urls",
+    "versions",
+    "warm",
+]
 
 Say = Callable[[str], None]
 DATABASE = "alpes"
@@ -26,6 +39,20 @@ DEBEZIUM_VERSION = "1.9.7"
 
 class UnknownNar(ValueError):
     """No such connector version is locked."""
+
+
+class NameUnfit(ValueError):
+    """The home's name has characters that Java's configuration files read as something else."""
+
+
+def require_name(home: Path) -> None:
+    """Raises NameUnfit."""
+    wrong = sorted(set(re.sub(r"[A-Za-z0-9/._@+=~() -]", "", str(home))))
+    if wrong:
+        raise NameUnfit(
+            f"the native stack cannot work in {home}: the configuration of Pulsar and its class path read {' '.join(wrong)} as"
+            " something else. Name another folder, ALPES_HOME=/path, or use the embedded stack, which takes every name"
+        )
 
 
 def urls(settings: Settings) -> dict[str, object]:

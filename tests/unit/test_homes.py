@@ -16,7 +16,7 @@ from application import wake
 from application.wake import SocketFolderUnsafe, socket_address
 from db.engine import connect
 from settings import Settings, load
-from stacks import embedded, resolving
+from stacks import embedded, native, resolving
 from stacks.command import Command, Part
 from stacks.supervisor import Supervisor
 from workers.observer_store import ObserverStore, recently_published
@@ -134,3 +134,10 @@ def test_a_folder_of_sockets_that_others_can_change_is_refused(
     monkeypatch.setattr(wake, "FOLDER", str(folder))
     with pytest.raises(SocketFolderUnsafe, match="name a shorter folder"):
         socket_address(Path("/tmp") / ("x" * 200) / "relay.sock")
+
+
+@pytest.mark.parametrize("name", ["C#", "a?b", "100%", "a,b", "a:b", "back\\slash", "$HOME", "ñandú", "it's"])
+def test_the_native_stack_refuses_what_javas_files_cannot_carry(name: str) -> None:
+    with pytest.raises(native.NameUnfit, match="Name another folder"):
+        native.require_name(Path("/tmp") / name)
+    native.require_name(Path("/tmp/a plain (name)/v1.2_x-y@z"))
