@@ -25,6 +25,8 @@ from stacks.controls import control
 from stacks.python_parts import worker_names
 
 CONFIRMED_WITHIN_S = 10.0
+WHOLE_WITHIN_S = 120.0
+"""A busy machine needs a minute for a Pulsar whose functions worker has to come up again."""
 NOTICED_WITHIN_S = 5.0
 
 
@@ -102,7 +104,7 @@ class Breaking(Sources):
         if self.stop.wait(seconds):
             raise Stopped
 
-    def whole(self, deadline_s: float = 60) -> None:
+    def whole(self, deadline_s: float = WHOLE_WITHIN_S) -> None:
         """Until every part is well again. Raises TookTooLong naming those that are not."""
         try:
             self.wait(lambda: not self.ill(), deadline_s, "every part well again", 0.1)

@@ -15,7 +15,9 @@ MARGIN_MS = 5.0
 def experiment(trial: Trial) -> None:
     usual = _burst(trial, "a burst at the usual speed")
     trial.arrived(trial.acknowledged)
-    with trial.slowed(DELAY_MS):
+    # On a machine whose commands are slow the worker has to be slower still, or nothing piles up.
+    delay_ms = max(DELAY_MS, round(2 * usual["p50"], 1))
+    with trial.slowed(delay_ms):
         slowed = _burst(trial, "the same burst at a slowed worker")
         trial.confirm("the backlog rose", lambda: _backlog(trial) > BURST / 10, 5)
         peak = _backlog(trial)
@@ -26,7 +28,7 @@ def experiment(trial: Trial) -> None:
     calm, busy = usual["p50"], slowed["p50"]
     trial.check("commands are not slowed", busy <= 2 * calm + MARGIN_MS, f"p50 {calm:.1f} ms, then {busy:.1f} ms")
     trial.figures |= {"commands_ms": {"usual": usual, "slowed": slowed}, "peak_backlog": peak}
-    trial.figures["notifications_per_s_slowed"] = round(1000 / DELAY_MS, 1)
+    trial.figures["notifications_per_s_slowed"] = round(1000 / delay_ms, 1)
 
 
 def _burst(trial: Trial, what: str) -> dict[str, float]:
@@ -47,7 +49,7 @@ SCENARIO = Scenario(
     name="backpressure",
     quality="Backpressure",
     hypothesis="A burst at a slow worker piles up in the broker, slows no command, and drains to zero.",
-    breaks=f"The worker takes {DELAY_MS:g} ms more for each event while commands come as fast as they can.",
+    breaks=f"The worker takes at least {DELAY_MS:g} ms more for each event while commands come as fast as they can.",
     experiment=experiment,
     takes_s=15,
 )
