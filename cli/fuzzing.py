@@ -63,8 +63,9 @@ def fuzz(
 
       ./alpes fuzz --seed 1 --only 4711            ./alpes fuzz --again fuzz-embedded-1.jsonl
     """
+    chosen = _inputs(n, seed, only, again, here)
     with foreground.interruptible(), _instance(stack, here) as settings:
-        run = Run(settings, _inputs(n, seed, only, again, here), seed)
+        run = Run(settings, chosen, seed)
         report = run.go(_progress(json))
         small = Shrinker(settings, shrink, say).shrink(run.failures) if shrink else []
     file = failures or Path(f"fuzz-{report.stack}-{seed}.jsonl")
