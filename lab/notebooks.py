@@ -58,7 +58,7 @@ def plan(only: str = "", stack: str | None = None, sample: bool = False) -> Plan
         return {stack: paths(only)}
     native = [path for path in paths(only, ("en",)) if path.name.startswith(ON_NATIVE)]
     if sample:
-        in_turn = [paths(path.name, (LANGUAGES[number % 2],))[0] for number, path in enumerate(paths(only, ("en",)))]
+        in_turn = [paths(path.stem, (LANGUAGES[number % 2],))[0] for number, path in enumerate(paths(only, ("en",)))]
         return {"embedded": in_turn, "native": native[-1:]}
     return {"embedded": paths(only), "native": native}
 

@@ -35,3 +35,10 @@ def test_the_plan_is_all_on_embedded_and_the_two_that_differ_on_native() -> None
     assert len(plan["embedded"]) == 12
     assert [path.stem[:2] for path in plan["native"]] == ["03", "05"]
     assert {path.stem[:2] for path in notebooks.plan("04", "native")["native"]} == {"04"}
+
+
+def test_a_sample_takes_each_notebook_once_and_both_languages() -> None:
+    sample = notebooks.plan(sample=True)
+    assert [path.stem for path in sample["embedded"]] == [path.stem for path in notebooks.paths(languages=("en",))]
+    assert {path.parent.name for path in sample["embedded"]} == {"en", "es"}
+    assert len(sample["native"]) == 1
