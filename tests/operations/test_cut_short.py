@@ -167,7 +167,8 @@ def test_killed_at_every_instant_the_state_is_the_old_or_the_new(settings: Setti
         process = start(settings, what, "", file)
         assert process.stdout is not None
         process.stdout.readline()  # from here on it changes something
-        killed_after = began * (instant + 0.5) / INSTANTS
+        # Beyond the end as well: a machine that is busier now takes longer than it did when it was measured.
+        killed_after = 2 * began * (instant + 0.5) / INSTANTS
         try:
             process.wait(killed_after)
         except subprocess.TimeoutExpired:
@@ -179,7 +180,7 @@ def test_killed_at_every_instant_the_state_is_the_old_or_the_new(settings: Setti
         assert after == before or len(after) == (0 if what == "reset" else 1), f"instant {instant}"
         assert agrees(settings), f"instant {instant}"
     print(
-        f"{what}: {INSTANTS} instants over {began:.1f} s, {changed} new, {INSTANTS - changed} old, back in {slowest:.1f} s"
+        f"{what}: {INSTANTS} instants over {2 * began:.1f} s, {changed} new, {INSTANTS - changed} old, back in {slowest:.1f} s"
     )
     assert changed > 0
     assert slowest < max(BACK_WITHIN_S, 2 * _started_in[settings.home])
