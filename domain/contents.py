@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from domain.outbox import OutboxRecord
+
+# Made once: `json.dumps` makes an encoder for each call, and a reconciliation makes some of them for each event.
+_COMPACT = json.JSONEncoder(separators=(",", ":"))
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,17 @@ class Contents:
 
     def digest(self) -> str:
         """32 hexadecimal digits; equal contents have equal digests."""
-        text = json.dumps(astuple(self), separators=(",", ":"))
+        text = _COMPACT.encode(
+            (
+                self.event_id,
+                self.commission_id,
+                self.aggregate_version,
+                self.type,
+                self.payload,
+                self.correlation_id,
+                self.occurred_at,
+            )
+        )
         return hashlib.blake2b(text.encode("ascii"), digest_size=16).hexdigest()
 
 
@@ -58,7 +72,7 @@ def canonical(payload: str) -> str:
 
 def canonical_value(payload: Any) -> str:
     """The same of a parsed payload. Raises RecursionError for one nested too deep."""
-    return json.dumps(payload, sort_keys=True, separators=(",", ":"))
+    return _CANONICAL.encode(payload)
 
 
 def instant(at: datetime) -> str:
