@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
-from typing import Annotated
+import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import IO, Annotated
 
 import typer
 
+from cli import foreground
 from cli.download_bar import DownloadBar
 from cli.output import say
 from settings import Settings
@@ -19,8 +25,16 @@ from stacks.native.artifacts import FetchFailed
 
 FAST = ("unit", "architecture", "api", "contract", "notebooks", "compose")
 """Folders of tests that start no stack, or none that takes more than a few seconds."""
-PROCESSES = 2
+LANES = {
+    "native": "native",
+    "browser": "browser and not native",
+    "others": "not native and not browser",
+}
+"""Lane → pytest's expression for its tests. Each is a process, so that tests share started stacks; the longest first."""
+AT_ONCE = 2
 """More would not be quicker: the tests' stacks take the cores."""
+_RUNNING: list[subprocess.Popen[bytes]] = []
+_STOPPING = threading.Event()
 
 
 def register(app: typer.Typer) -> None:
@@ -51,11 +65,40 @@ def test(
         arguments += ["-m", "not native and not browser", *(f"tests/{name}" for name in FAST)]
     elif "native" in (require or []) or not context.args:
         _have_the_real_parts()
-    if not context.args:
-        arguments += ["-n", str(PROCESSES), "--dist", "loadgroup", "--no-loadscope-reorder"]
+    if context.args or fast:
+        raise typer.Exit(_pytest([*arguments, *context.args]))
+    with foreground.interruptible(), ThreadPoolExecutor(AT_ONCE) as pool:
+        try:
+            codes = list(pool.map(lambda lane: _lane(lane, arguments), LANES))
+        except KeyboardInterrupt:
+            _STOPPING.set()
+            for process in _RUNNING:  # each stops the stacks that its tests started
+                process.send_signal(signal.SIGINT)
+            raise
+    raise typer.Exit(max(codes))
+
+
+def _lane(name: str, arguments: list[str]) -> int:
+    """Run a lane's tests; its output is printed when it has ended, so that lanes do not mix. Its exit code."""
+    if _STOPPING.is_set():
+        return 130
+    began = time.monotonic()
+    with tempfile.NamedTemporaryFile("w+", encoding="utf-8", prefix=f"alpes-{name}-", suffix=".log") as log:
+        say(f"tests of the {name} lane run; to watch them: tail -f {log.name}")
+        code = _pytest([*arguments, "-v", "-m", LANES[name]], log)
+        log.seek(0)
+        print(f"===== {name} =====\n{log.read()}", flush=True)
+    say(f"{name}: exit code {code} after {time.monotonic() - began:.0f} s")
+    return code
+
+
+def _pytest(arguments: list[str], output: IO[str] | None = None) -> int:
     env = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    command = [sys.executable, "-m", "pytest", *arguments, *context.args]
-    raise typer.Exit(subprocess.run(command, cwd=REPOSITORY, env=env, umask=0o022, check=False).returncode)
+    command = [sys.executable, "-m", "pytest", *arguments]
+    errors = subprocess.STDOUT if output else None
+    with subprocess.Popen(command, cwd=REPOSITORY, env=env, stdout=output, stderr=errors) as process:
+        _RUNNING.append(process)
+        return process.wait()
 
 
 def _have_the_real_parts() -> None:

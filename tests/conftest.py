@@ -1,6 +1,6 @@
 """What every test may use: running stacks, and `--require`, which turns a missing system part into a failure.
 
-The tests are split into lanes for two processes (tests/lanes.py), and the time of each group is printed at the end.
+The time of each group of tests is printed at the end (tests/lanes.py).
 """
 
 from __future__ import annotations
@@ -30,13 +30,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all", action="store_true", help="run the long sweeps (marker breadth) too")
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the lanes in its own
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if not config.getoption("--all"):
         long = [item for item in items if item.get_closest_marker("breadth") is not None]
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if item not in set(long)]
-    lanes.arrange(items)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -47,7 +45,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         if isinstance(report, pytest.TestReport)
     ]
     terminalreporter.section("time of each group of tests")
-    for name, (tests, seconds) in lanes.seconds_by_lane(reports).items():
+    for name, (tests, seconds) in lanes.seconds_by_group(reports).items():
         terminalreporter.write_line(f"{seconds:8.1f} s  {tests:4d} tests  {name}")
 
 

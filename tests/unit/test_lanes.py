@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from cli.testing import LANES
 from tests import lanes
 
 
@@ -23,4 +24,12 @@ def test_every_test_that_needs_the_native_stack_is_in_the_native_lane(request: p
     for item in request.session.items:
         names = set(getattr(item, "fixturenames", ()))
         if names & {"native_stack", "native_page", "secured", "mysql_root_url", "composed"}:
-            assert lanes.lane_of(item) == "native", item.nodeid
+            assert item.get_closest_marker("native") is not None, item.nodeid
+
+
+def test_each_test_is_in_one_lane() -> None:
+    """For each pair of markers, exactly one lane's expression holds."""
+    for native in (True, False):
+        for browser in (True, False):
+            markers = {"native": native, "browser": browser}
+            assert sum(eval(expression, {}, markers) for expression in LANES.values()) == 1
