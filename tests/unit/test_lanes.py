@@ -22,7 +22,8 @@ def test_a_test_belongs_to_its_folder(nodeid: str, folder: str) -> None:
 
 def test_every_test_that_needs_the_native_stack_is_in_the_native_lane(request: pytest.FixtureRequest) -> None:
     for item in request.session.items:
-        names = set(getattr(item, "fixturenames", ()))
+        parameters = getattr(getattr(item, "callspec", None), "params", {})
+        names = set(getattr(item, "fixturenames", ())) - set(parameters)
         if names & {"native_stack", "native_page", "secured", "mysql_root_url", "composed"}:
             assert item.get_closest_marker("native") is not None, item.nodeid
 
