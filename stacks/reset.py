@@ -11,6 +11,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection, Engine, text
 
 from application.permissions import Action, require
+from connectors.admin import Admin
 from db.engine import READ, connect
 from db.errors import DatabaseUnavailable, translated
 from db.tables import metadata
@@ -63,6 +64,11 @@ def replace(settings: Settings, name: str, change: Callable[[Connection], None],
             held.hold(*(part for part in names if part.startswith("notifications")), *READERS)
             if settings.stack == "embedded":
                 held.hold("broker")
+            else:
+                # While it runs, it publishes the new rows to the topics that are about to be deleted.
+                held.note(source="stopped")
+                with Admin(settings, timeout_s=30) as admin:
+                    admin.source(settings.source_name, "stop")
             say("changing the tables, and the topics with them")
             _decide(settings, engine, held, change)
             recovery.complete(settings, held.journal)
