@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, delete, insert, select, text
 
-from connectors.admin import Admin
+from connectors.admin import Admin, AdminRefused
 from db import rows
 from db.engine import READ, connect
 from db.errors import translated
@@ -98,9 +98,19 @@ def undo(settings: Settings, journal: Journal) -> None:
             admin.source(settings.source_name, "start")
 
 
-def _new_topics(settings: Settings) -> None:
+def stop_source(settings: Settings) -> None:
+    """Stop it, also where it is stopped already: Pulsar answers 400 to that. Raises AdminUnavailable or AdminRefused."""
     with Admin(settings, timeout_s=30) as admin:
-        admin.source(settings.source_name, "stop")
+        try:
+            admin.source(settings.source_name, "stop")
+        except AdminRefused as error:
+            if error.status != 400 or admin.source_status(settings.source_name).running:
+                raise
+
+
+def _new_topics(settings: Settings) -> None:
+    stop_source(settings)
+    with Admin(settings, timeout_s=30) as admin:
         for topic in settings.topics.observed():
             admin.delete_topic(topic)
     provision.provision_broker(settings, lambda _: None)

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from sqlalchemy import Connection, Engine, text
 
 from application.permissions import Action, require
-from connectors.admin import Admin
 from db.engine import READ, connect
 from db.errors import DatabaseUnavailable, translated
 from db.tables import metadata
@@ -67,8 +66,7 @@ def replace(settings: Settings, name: str, change: Callable[[Connection], None],
             else:
                 # While it runs, it publishes the new rows to the topics that are about to be deleted.
                 held.note(source="stopped")
-                with Admin(settings, timeout_s=30) as admin:
-                    admin.source(settings.source_name, "stop")
+                recovery.stop_source(settings)
             say("changing the tables, and the topics with them")
             _decide(settings, engine, held, change)
             recovery.complete(settings, held.journal)
