@@ -1,6 +1,6 @@
-"""How the tests share two processes: whatever needs the same started stack runs in one lane, in one process.
+"""How the tests share started stacks: whatever needs the same started stack runs in one lane, in one process.
 
-`./alpes test` runs a pytest for each lane, two at once. No two native stacks of different lanes ever run at once, because
+`./alpes test` runs a pytest for each lane. No two native stacks of different lanes ever run at once, because
 all tests that need one are in the native lane.
 """
 
