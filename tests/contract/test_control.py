@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+import psutil
 import pytest
 
 from scenarios.waiting import until
@@ -106,10 +107,11 @@ def test_a_lease_keeps_a_killed_part_down(running: Running) -> None:
 
 def _at_work(running: Running) -> bool:
     """Whether the part's own process runs; behind the gate another one waits in its place."""
-    import psutil
-
     pid = running.control.pid("broker")
-    return pid != 0 and psutil.pid_exists(pid) and "signal.pause" in " ".join(psutil.Process(pid).cmdline())
+    try:
+        return pid != 0 and "signal.pause" in " ".join(psutil.Process(pid).cmdline())
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return False  # it ended while it was looked at
 
 
 @pytest.mark.parametrize("act", ["pid", "stop_part", "start_part", "kill"])

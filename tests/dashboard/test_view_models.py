@@ -107,6 +107,8 @@ def test_a_lease_that_ran_out_long_ago_is_a_window_that_is_over() -> None:
 class Slow:
     """An application whose commands take as long as the test wants."""
 
+    settings = Settings()
+
     def __init__(self, error: Exception | None = None) -> None:
         self.go = threading.Event()
         self.error = error

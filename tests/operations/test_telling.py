@@ -20,7 +20,7 @@ from connectors.broker import Broker, Publisher
 from db.engine import connect
 from scenarios import end_to_end
 from scenarios.waiting import until
-from settings import Settings
+from settings import Settings, files
 from settings.model import REPOSITORY
 from stacks import faults
 from tests import traces
@@ -122,13 +122,13 @@ def test_every_log_line_of_our_parts_is_json(watched: Settings) -> None:
 
 
 def secrets_of(settings: Settings) -> Iterator[str]:
-    """Every secret value of the instance's file, passwords within its URLs too."""
-    values = json.loads(settings.instance_file.read_text(encoding="utf-8"))
+    """Every secret value of the instance's two files, passwords within their URLs too."""
+    values = files.read(settings.home)
     for name in Settings.model_fields:
         kept = getattr(settings, name)
         if isinstance(kept, SecretStr) and kept.get_secret_value():
             yield values[name]
-        elif name.endswith("_url") and values[name]:
+        elif name.endswith("_url") and values.get(name):
             password = make_url(values[name]).password if name.startswith("database") else None
             yield from [str(password)] if password else []
 
