@@ -82,9 +82,9 @@ def require_native(missing: Callable[[str, str], None]) -> None:
 
 @pytest.fixture(scope="session")
 def native_stack(missing: Callable[[str, str], None]) -> Iterator[Settings]:
-    """A running native stack of the tests' own, without the page."""
+    """A running native stack of the tests' own, with its page."""
     require_native(missing)
-    with end_to_end.running("native", private=True) as settings:
+    with end_to_end.running("native", private=True, without=()) as settings:
         yield settings
 
 

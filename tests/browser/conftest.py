@@ -16,7 +16,6 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, e
 from scenarios import end_to_end
 from settings import Settings
 from settings.model import REPOSITORY
-from tests.conftest import require_native
 
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
 SOON_MS = 30_000
@@ -47,14 +46,6 @@ def browser(missing: Callable[[str, str], None]) -> Iterator[Browser]:
         )
         yield found
         found.close()
-
-
-@pytest.fixture
-def native_page(missing: Callable[[str, str], None]) -> Iterator[Settings]:
-    """A running native stack of the test's own, with its page."""
-    require_native(missing)
-    with end_to_end.running("native", private=True, without=()) as made:
-        yield made
 
 
 @dataclass

@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from settings import Settings
 from tests.browser.conftest import SIZES, SOON_MS, Open
+from tests.combining import sample_combinations
 
 pytestmark = pytest.mark.browser
 
@@ -74,9 +75,7 @@ def test_the_whole_tour_ticks_itself_off(visit: Open, paged: Settings) -> None:
     seen.check()
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("browser_language", LANGUAGES)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@sample_combinations(size=SIZES, browser_language=LANGUAGES, scheme=["light", "dark"])
 def test_the_guide_in_both_languages_widths_and_themes(
     visit: Open, size: str, browser_language: str, scheme: str
 ) -> None:

@@ -15,6 +15,7 @@ from scenarios.waiting import until
 from settings import Settings
 from stacks import faults
 from tests.browser.conftest import SIZES, SOON_MS, Open
+from tests.combining import sample_combinations
 
 pytestmark = pytest.mark.browser
 
@@ -68,8 +69,7 @@ def press(page: Page, name: str) -> None:
     page.get_by_role("button", name=name, exact=True).click()
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("language", WORDS)
+@sample_combinations(size=SIZES, language=WORDS)
 def test_a_command_is_answered_refused_the_second_time_and_approved(visit: Open, size: str, language: str) -> None:
     say = WORDS[language]
     seen = visit(size, language)
@@ -103,8 +103,7 @@ def test_a_load_shows_its_progress_and_is_cancelled(visit: Open, language: str) 
     seen.check()
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("language", WORDS)
+@sample_combinations(size=SIZES, language=WORDS)
 def test_the_feed_is_filtered_paused_and_read(visit: Open, paged: Settings, size: str, language: str) -> None:
     say = WORDS[language]
     sent = end_to_end.run(paged)
@@ -186,8 +185,7 @@ def test_a_browser_that_stood_still_shows_what_it_missed(visit: Open, paged: Set
     seen.check()
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("language", WORDS)
+@sample_combinations(size=SIZES, language=WORDS)
 def test_every_action_shows_how_to_do_it_elsewhere(visit: Open, size: str, language: str) -> None:
     say = WORDS[language]
     seen = visit(size, language)
@@ -283,15 +281,15 @@ def test_ten_open_pages_add_no_subscription(visit: Open, paged: Settings) -> Non
 
 
 @pytest.mark.native
-def test_the_page_on_the_real_parts_and_one_kill(visit: Open, native_page: Settings) -> None:
-    seen = visit(settings=native_page)
+def test_the_page_on_the_real_parts_and_one_kill(visit: Open, native_stack: Settings) -> None:
+    seen = visit(settings=native_stack)
     page = seen.go()
     expect(page.locator(".stack")).to_contain_text(
         re.compile("NATIVE.*MySQL 8.*Debezium 1.9.7.*Pulsar 4.2"), timeout=SOON_MS
     )
     press(page, "Calculate")
     expect(page.get_by_text("Notified after")).to_be_visible(timeout=SOON_MS)
-    faults.kill(native_page, "database", hold_s=8)
+    faults.kill(native_stack, "database", hold_s=8)
     expect(page.get_by_text("database is down").first).to_be_visible(timeout=SOON_MS)
     press(page, "Calculate")
     expect(page.get_by_text("Not written")).to_be_visible(timeout=SOON_MS)

@@ -14,6 +14,7 @@ from scenarios.waiting import until
 from settings import Settings
 from stacks.supervisor import Supervisor
 from tests.browser.conftest import SIZES, SOON_MS, Open
+from tests.combining import sample_combinations
 
 pytestmark = pytest.mark.browser
 
@@ -33,8 +34,7 @@ def press(page: Page, key: str) -> None:
     page.locator(f".st-key-{key} button:visible").first.click(timeout=SOON_MS)
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("browser_language", LANGUAGES)
+@sample_combinations(size=SIZES, browser_language=LANGUAGES)
 def test_parts_topics_letters_and_logs_are_shown(visit: Open, own: Settings, size: str, browser_language: str) -> None:
     language = LANGUAGES[browser_language]
     seen = visit(size, browser_language, settings=own)

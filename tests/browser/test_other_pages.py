@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 from scenarios import end_to_end
 from settings import Settings
 from tests.browser.conftest import SIZES, SOON_MS, Open
+from tests.combining import sample_combinations
 
 pytestmark = pytest.mark.browser
 
@@ -24,8 +25,7 @@ def sent(paged: Settings) -> end_to_end.EndToEnd:
     return end_to_end.run(paged)
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("browser_language", LANGUAGES)
+@sample_combinations(size=SIZES, browser_language=LANGUAGES)
 def test_a_trace_shows_every_hop_and_the_thing_itself(
     visit: Open, sent: end_to_end.EndToEnd, size: str, browser_language: str
 ) -> None:
@@ -63,8 +63,7 @@ def test_a_link_in_any_row_leads_to_its_trace(visit: Open, sent: end_to_end.EndT
         expect(page.locator(".fall .bar")).to_have_count(5, timeout=SOON_MS)
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("browser_language", LANGUAGES)
+@sample_combinations(size=SIZES, browser_language=LANGUAGES)
 def test_latency_by_hop_over_a_window_and_its_charts(
     visit: Open, sent: end_to_end.EndToEnd, size: str, browser_language: str
 ) -> None:
@@ -129,8 +128,7 @@ def test_the_whole_live_page_is_on_one_screen(visit: Open, sent: end_to_end.EndT
     assert page.evaluate("(e => e.scrollHeight <= e.clientHeight)(document.querySelector('[data-testid=stMain]'))")
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@sample_combinations(language=LANGUAGES, scheme=["light", "dark"])
 def test_every_page_in_light_and_dark(visit: Open, sent: end_to_end.EndToEnd, language: str, scheme: str) -> None:
     suffix = LANGUAGES[language] + ("-dark" if scheme == "dark" else "")
     paths = {"live": "", "trace": f"trace?id={sent.commission_id}", "latency": "latency"}

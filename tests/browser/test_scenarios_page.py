@@ -12,6 +12,7 @@ from scenarios import runner
 from scenarios.waiting import until
 from settings import Settings
 from tests.browser.conftest import SIZES, SOON_MS, Open
+from tests.combining import sample_combinations
 
 pytestmark = pytest.mark.browser
 
@@ -41,8 +42,7 @@ def finished(page: Page) -> None:
     expect(page.locator(".st-key-card-run .verdict-line .PASS")).to_be_visible(timeout=RUN_MS)
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("browser_language", LANGUAGES)
+@sample_combinations(size=SIZES, browser_language=LANGUAGES)
 def test_a_run_is_seen_by_every_page_judged_and_taken_away(
     visit: Open, paged: Settings, tmp_path: Path, size: str, browser_language: str
 ) -> None:
@@ -124,8 +124,7 @@ def test_an_older_run_is_shown_again_and_can_be_repeated(visit: Open, paged: Set
     seen.check()
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("browser_language", LANGUAGES)
+@sample_combinations(size=SIZES, browser_language=LANGUAGES)
 def test_a_part_killed_by_hand_comes_back_and_nothing_is_lost(
     visit: Open, paged: Settings, size: str, browser_language: str
 ) -> None:

@@ -53,21 +53,29 @@ def test_passes_on_the_native_stack(native_stack: Settings, name: str) -> None:
     passes(runner.run(native_stack, name, seed=1))
 
 
-@pytest.fixture(scope="module", params=list(MUTANTS), ids=lambda key: key[1])
-def broken(request: pytest.FixtureRequest) -> Iterator[tuple[tuple[str, str], Settings]]:
+@pytest.fixture(scope="module")
+def broken(request: pytest.FixtureRequest) -> Iterator[Settings]:
+    """A stack with a mutant in place of a part; tests of the same mutant share it."""
     part, module = request.param
-    modules = {part: f"tests.mutants.{module}"}
-    with end_to_end.running("embedded", private=True, part_modules=modules) as settings:
-        yield request.param, settings
+    with end_to_end.running("embedded", private=True, part_modules={part: f"tests.mutants.{module}"}) as settings:
+        yield settings
 
 
-def test_fails_on_a_broken_system(broken: tuple[tuple[str, str], Settings]) -> None:
-    mutant, settings = broken
-    for name, count in MUTANTS[mutant].items():
-        result = runner.run(settings, name, seed=1)
-        fails(result, count)
-        if count == "contents_differ":
-            _differences_are_named(settings, result)
+@pytest.mark.parametrize(
+    ("broken", "name", "count"),
+    [
+        pytest.param(mutant, name, count, id=f"{mutant[1]}-{name}")
+        for mutant, counts in MUTANTS.items()
+        for name, count in counts.items()
+    ],
+    indirect=["broken"],
+    scope="module",
+)
+def test_fails_on_a_broken_system(broken: Settings, name: str, count: str) -> None:
+    result = runner.run(broken, name, seed=1)
+    fails(result, count)
+    if count == "contents_differ":
+        _differences_are_named(broken, result)
 
 
 def _differences_are_named(settings: Settings, result: Result) -> None:

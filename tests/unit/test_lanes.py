@@ -24,7 +24,7 @@ def test_every_test_that_needs_the_native_stack_is_in_the_native_lane(request: p
     for item in request.session.items:
         parameters = getattr(getattr(item, "callspec", None), "params", {})
         names = set(getattr(item, "fixturenames", ())) - set(parameters)
-        if names & {"native_stack", "native_page", "secured", "mysql_root_url", "composed"}:
+        if names & {"native_stack", "secured", "mysql_root_url", "composed"}:
             assert item.get_closest_marker("native") is not None, item.nodeid
 
 
