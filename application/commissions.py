@@ -24,7 +24,7 @@ from db.errors import translated
 from db.hops import HopRecorder, Passed
 from db.unit_of_work import Reached, SqlUnitOfWork
 from domain.commands import Command, CommissionResult
-from domain.handlers import Surroundings
+from domain.handlers import Dependencies
 from domain.mediator import Mediator
 from settings import Settings
 from telemetry import tracing
@@ -47,7 +47,7 @@ class Application:
         points = crash_points.of_this_process(settings)
         self._mediator = Mediator(
             lambda: SqlUnitOfWork(self.engine, currencies, new_id, self._committed, reached or command_reached),
-            Surroundings(utc_now, new_id, currencies, CampaignRates(settings.default_rate, settings.campaign_rates)),
+            Dependencies(utc_now, new_id, currencies, CampaignRates(settings.default_rate, settings.campaign_rates)),
         )
 
     def send(self, command: Command) -> CommissionResult:

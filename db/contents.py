@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Text, select, type_coerce
 
 from db.foreign import ForeignText
 from db.tables import notification, outbox_event
-from domain.contents import Contents, canonical, instant
+from domain.contents import Contents, canonical_json, format_instant
 
 ROWS_AT_ONCE = 1000
 
@@ -42,7 +42,8 @@ def committed(
     query = query.order_by(outbox_event.c.id).execution_options(yield_per=ROWS_AT_ONCE)
     for id_, aggregate, number, type_, correlation, occurred, version, payload in connection.execute(query):
         yield CommittedContents(
-            Contents(id_, aggregate, number, type_, canonical(payload), correlation, instant(occurred)), version
+            Contents(id_, aggregate, number, type_, canonical_json(payload), correlation, format_instant(occurred)),
+            version,
         )
 
 
@@ -67,10 +68,10 @@ def notified(
     query = query.order_by(notification.c.event_id).execution_options(yield_per=ROWS_AT_ONCE)
     for id_, commission, number, type_, correlation, occurred, seq, consumer, at, payload in connection.execute(query):
         yield NotifiedContents(
-            Contents(id_, commission, number, type_, canonical(payload), correlation, instant(occurred)),
+            Contents(id_, commission, number, type_, canonical_json(payload), correlation, format_instant(occurred)),
             seq,
             consumer,
-            instant(at),
+            format_instant(at),
         )
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, RowMapping, Select, func, select, text
 
 from db.currencies import IsoCurrencies
 from db.tables import commission, dead_letter, hop_time, notification, outbox_event, processed_message, pruned_event
-from domain.money import plain
+from domain.money import strip_zeros
 
 EPOCH = datetime(1970, 1, 1)
 PRUNED = {"alpes-pruned": "true"}
@@ -421,7 +421,7 @@ def _commission(row: RowMapping) -> CommissionRow:
     if currency is not None:
         for name in ("gross_amount", "amount"):
             values[name] = values[name].quantize(currency.quantum)
-    values["rate"] = plain(values["rate"])
+    values["rate"] = strip_zeros(values["rate"])
     return CommissionRow(**values)
 
 

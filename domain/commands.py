@@ -1,4 +1,4 @@
-"""What can be asked of the domain, and what is answered."""
+"""Define the commands that the domain accepts, and the result that it returns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class CalculateCommission:
     gross_amount: Decimal | str | int
     currency: str
     correlation_id: str | None = None
-    """Groups the events of one request or run; made up when absent."""
+    """Groups the events of one request or run; a new id when absent."""
     traceparent: str | None = None
     """W3C trace context of the request."""
 
@@ -31,7 +31,7 @@ Command = CalculateCommission | ApproveCommission
 
 @dataclass(frozen=True, slots=True)
 class CommissionResult:
-    """The commission after the command."""
+    """The state of the commission after a command."""
 
     commission_id: str
     conversion_id: str
@@ -41,6 +41,6 @@ class CommissionResult:
     rate: Decimal
     version: int
     changed: bool
-    """False when the command found its work done and wrote nothing."""
+    """False when the commission was in that state already: nothing was written."""
     event_ids: tuple[str, ...]
-    """Ids of the outbox rows written with it."""
+    """Ids of the outbox rows that the command wrote."""

@@ -1,4 +1,4 @@
-"""The Commission aggregate: CALCULATED, then APPROVED, never back."""
+"""Define the aggregate `Commission`. Its status goes from CALCULATED to APPROVED and never back."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Commission:
     amount: Money
     status: Status
     version: int
-    """1 after calculation, one more with each change; the optimistic lock and the events' order."""
+    """1 after calculation, one more with each change. It is the optimistic lock, and it orders the events."""
     created_at: datetime
     updated_at: datetime
     events: list[Event] = field(default_factory=list)
-    """Happened in this unit of work and not yet in the outbox."""
+    """Events of this unit of work that are not in the outbox yet."""
 
     @classmethod
     def calculate(
@@ -45,6 +45,7 @@ class Commission:
         rate: Decimal,
         now: datetime,
     ) -> Commission:
+        """Return a new commission with its event `CommissionCalculated`. Its amount is gross × rate, rounded half-up."""
         commission = cls(
             id=commission_id,
             conversion_id=conversion_id,
@@ -75,7 +76,7 @@ class Commission:
         return commission
 
     def approve(self, now: datetime) -> bool:
-        """Approve; False, and nothing happens, when it is approved already."""
+        """Approve the commission. Return False, and change nothing, when it is approved already."""
         if self.status is Status.APPROVED:
             return False
         self.status = Status.APPROVED

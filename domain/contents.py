@@ -1,7 +1,7 @@
-"""The contents of an event in one form, so that outbox row, message, notification and audit line can be compared.
+"""Bring an event's contents into one form, so that outbox row, message, notification and audit line can be compared.
 
-The schema `version` is not part of it: notifications and audit lines do not keep it. Outbox row and message are compared by
-contents and version.
+The schema `version` is not part of the form, because notifications and audit lines do not store it. Outbox row and message
+are compared by contents and version.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from domain.outbox import OutboxRecord
 
-# Made once: `json.dumps` makes an encoder for each call, and a reconciliation makes some of them for each event.
+# Built once: `json.dumps` builds an encoder for each call, and a reconciliation encodes every event several times.
 _COMPACT = json.JSONEncoder(separators=(",", ":"))
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
@@ -26,13 +26,13 @@ class Contents:
     aggregate_version: int
     type: str
     payload: str
-    """Canonical JSON text, see `canonical`."""
+    """Canonical JSON text, see `canonical_json`."""
     correlation_id: str
     occurred_at: str
     """ISO 8601 in UTC with microseconds."""
 
     def digest(self) -> str:
-        """32 hexadecimal digits; equal contents have equal digests."""
+        """Return 32 hexadecimal digits; equal contents have equal digests."""
         text = _COMPACT.encode(
             (
                 self.event_id,
@@ -48,21 +48,22 @@ class Contents:
 
 
 def of_record(record: OutboxRecord) -> Contents:
+    """Return the contents of an outbox row."""
     return Contents(
         record.id,
         record.aggregate_id,
         record.aggregate_version,
         record.type,
-        canonical(record.payload),
+        canonical_json(record.payload),
         record.correlation_id,
-        instant(record.occurred_at),
+        format_instant(record.occurred_at),
     )
 
 
-def canonical(payload: str) -> str:
-    """JSON text with sorted keys and no spaces: MySQL reorders keys and writes numbers its own way.
+def canonical_json(payload: str) -> str:
+    """Return JSON text with sorted keys and without spaces: MySQL reorders keys and spells numbers in its own way.
 
-    Text that is not JSON is returned as it is, so that two copies of it still compare equal.
+    Text that is not JSON is returned unchanged, so that two copies of it still compare equal.
     """
     try:
         return canonical_value(json.loads(payload))
@@ -71,21 +72,21 @@ def canonical(payload: str) -> str:
 
 
 def canonical_value(payload: Any) -> str:
-    """The same of a parsed payload. Raises RecursionError for one nested too deep."""
+    """Return the canonical JSON text of a parsed payload. Raise RecursionError when it is nested too deep."""
     return _CANONICAL.encode(payload)
 
 
-def instant(at: datetime) -> str:
-    """A naive UTC time as audit lines write it."""
+def format_instant(at: datetime) -> str:
+    """Return a naive UTC time in the spelling of the audit lines."""
     return at.isoformat(timespec="microseconds") + "Z"
 
 
 def payload_fields(payload: str) -> dict[str, str]:
-    """Name → value as JSON of a canonical payload's members; one member without a name where it is no object."""
+    """Return a payload's members: name → value as canonical JSON. A payload that is no object is one member without a name."""
     try:
-        value = json.loads(payload)
+        document = json.loads(payload)
     except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
+        document = None
+    if not isinstance(document, dict):
         return {"": payload}
-    return {name: canonical_value(each) for name, each in value.items()}
+    return {name: canonical_value(value) for name, value in document.items()}

@@ -1,8 +1,8 @@
-"""What may be committed, and so what may arrive: lengths, characters, numbers, nesting and size of everything stored or sent.
+"""Check lengths, characters, numbers, nesting and size of everything that is stored or sent.
 
-Whatever is refused here cannot be carried unchanged by every one of SQLite, MySQL, a JSON message, the audit file and
-`jq`. Commands are checked on their way in; envelopes, notifications and dead letters on their way out.
-The schemas in docs/contracts say the same, and so do the lengths of the tables' columns; a test compares them.
+A value is refused here when SQLite, MySQL, a JSON message, the audit file and `jq` would not all keep it unchanged. Commands
+are checked when they arrive; envelopes, notifications and dead letters when they leave. The schemas in docs/contracts and the
+lengths of the tables' columns state the same rules; a test compares them.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ EARLIEST, LATEST = datetime(1000, 1, 1), datetime(9999, 12, 31, 23, 59, 59, 9999
 PAYLOAD_BYTES = 1_000_000
 """Largest payload as UTF-8 JSON text."""
 MESSAGE_BYTES = 2 * PAYLOAD_BYTES + 16_384
-"""Largest envelope of a row that keeps the contract: as a JSON text within JSON a payload doubles at most."""
+"""Largest envelope of a row that keeps the contract: quoted as a JSON text, a payload grows to twice its size at most."""
 KEPT_BYTES = 65_536
-"""So much of a message or row that is larger than it may be is kept with its dead letter: it can never succeed."""
+"""Bytes that a dead letter keeps of a message or row that is too large: it can never succeed, so the rest is not needed."""
 BODY_BYTES = 64 * 1024
 """Largest command, as an HTTP body or a message."""
 DEPTH = 64
@@ -61,29 +61,29 @@ MySQL and `jq` read every number as a double."""
 NUMBER_DECIMALS = 22
 """Its digits after the point: 10**22 is the highest power of ten that a double holds exactly."""
 LITERAL_LENGTH = 200
-"""Longest spelling of a number that is looked at: all digits of a double in that range are fewer."""
+"""Longest spelling of a number that is parsed: a double in that range never needs as many digits."""
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-"""No column holds these: they break lines in logs and terminals, or are no characters (halves of surrogate pairs)."""
+"""No column may hold these: they break lines in logs and terminals, or are halves of surrogate pairs and no characters."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_UNCARRIED = re.compile("[\x00\ud800-\udfff]")
-"""No JSON text holds these: NUL ends a text for SQLite's functions, half a surrogate pair is not UTF-8."""
+_NOT_IN_JSON = re.compile("[\x00\ud800-\udfff]")
+"""No JSON text may hold these: NUL ends a text for SQLite's functions, half a surrogate pair is not UTF-8."""
 
 
 class ContractError(ValueError):
-    """A value that may not be committed; `str(error)` says why, in ASCII."""
+    """A value breaks the contract and may not be committed; `str(error)` says why, in ASCII."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnusableNumber:
-    """Stands in a parsed command for a number that no field takes, so that its field can refuse it by name."""
+    """Stands in a parsed command for a number that no field accepts, so that the refusal can name the field."""
 
     literal: str
 
 
 def check_identifier(value: str) -> None:
-    """An id that a command gives. Raises ContractError."""
+    """Check an id that a command gives. Raise ContractError."""
     if not value:
         raise ContractError("is required")
     if len(value) > IDENTIFIER_LENGTH:
@@ -93,26 +93,27 @@ def check_identifier(value: str) -> None:
 
 
 def is_traceparent(value: str) -> bool:
+    """Return whether a text is a traceparent of W3C Trace Context."""
     return bool(_TRACEPARENT.fullmatch(value))
 
 
 def check_column(name: str, value: Any) -> None:
-    """The value of a text, integer or time column of an outbox row. Raises ContractError naming the column."""
+    """Check the value of a text, integer or time column of an outbox row. Raise ContractError naming the column."""
     if name in COLUMN_LENGTHS:
         _check_text(name, value, COLUMN_LENGTHS[name])
     elif name in COLUMN_RANGES:
         low, high = COLUMN_RANGES[name]
         if type(value) is not int or not low <= value <= high:
-            raise ContractError(f"{name} must be an integer from {low} to {high}, not {_shown(value)}")
+            raise ContractError(f"{name} must be an integer from {low} to {high}, not {_quote(value)}")
     elif name == "occurred_at":
         if not isinstance(value, datetime) or not EARLIEST <= value <= LATEST:
-            raise ContractError(f"{name} must be a time of the years 1000 to 9999, not {_shown(value)}")
+            raise ContractError(f"{name} must be a time of the years 1000 to 9999, not {_quote(value)}")
     else:
         raise LookupError(f"the contract knows no column {name}")
 
 
 def payload_size_problem(text: str) -> str | None:
-    """What is wrong with a payload of more than PAYLOAD_BYTES, in a sentence; None for any other."""
+    """Return a sentence about a payload of more than PAYLOAD_BYTES, None for any other payload."""
     # A character takes 1 to 4 bytes, so most texts need not be encoded to be measured.
     if len(text) * 4 <= PAYLOAD_BYTES:
         return None
@@ -121,61 +122,65 @@ def payload_size_problem(text: str) -> str | None:
 
 
 def check_encodable(name: str, value: Any) -> None:
-    """Raises ContractError for what is no text of Unicode characters."""
+    """Raise ContractError unless the value is a text that can be encoded as UTF-8."""
     if not isinstance(value, str):
-        raise ContractError(f"{name} must be a text, not {_shown(value)}")
+        raise ContractError(f"{name} must be a text, not {_quote(value)}")
     if not value.isascii() and _SURROGATE.search(value):
-        raise ContractError(f"{name} is not UTF-8: {_shown(value)}")
+        raise ContractError(f"{name} is not UTF-8: {_quote(value)}")
 
 
-def kept_body(body: bytes) -> bytes:
-    """What is kept of a message with its dead letter: all of it, but of one too large to succeed the beginning."""
+def truncate_body(body: bytes) -> bytes:
+    """Return the bytes of a message that its dead letter keeps: all of them, or the first ones of a message that is too large."""
     return body if len(body) <= MESSAGE_BYTES else body[:KEPT_BYTES]
 
 
 def check_payload_text(text: Any) -> None:
-    """Type, size and characters of a payload, before it is parsed. Raises ContractError."""
+    """Check type, size and characters of a payload before it is parsed. Raise ContractError."""
     if not isinstance(text, str):
-        raise ContractError(f"payload must be a text, not {_shown(text)}")
+        raise ContractError(f"payload must be a text, not {_quote(text)}")
     if problem := payload_size_problem(text):
         raise ContractError(problem)
-    _check_characters(text, _UNCARRIED)
+    _check_characters(text, _NOT_IN_JSON)
 
 
 def read_payload(text: str) -> Any:
-    """The JSON document of an event. Raises ContractError for one that not everything reads the same."""
+    """Return an event's payload, parsed. Raise ContractError when JSON readers would not agree on its value."""
     check_payload_text(text)
-    document = _parsed(text, _exact_number)
-    _check_document(document, _UNCARRIED)
+    document = _parse_json(text, _parse_exact_number)
+    _check_document(document, _NOT_IN_JSON)
     return document
 
 
 def read_command(raw: bytes) -> Any:
-    """The JSON body of a command: numbers as int or Decimal, or UnusableNumber. Raises ContractError.
+    """Return the JSON body of a command, with numbers as int, Decimal or UnusableNumber. Raise ContractError.
 
-    A NUL passes: the field that holds it is refused by name.
+    A NUL is accepted here: the check of the field that holds it refuses it and names the field.
     """
-    document = _parsed(_utf8(raw), _command_number)
+    document = _parse_json(_decode_utf8(raw), _parse_command_number)
     _check_document(document, _SURROGATE)
     return document
 
 
 def read_envelope(raw: bytes) -> Any:
-    """The JSON of a message whose fields are checked one by one. Raises ContractError."""
-    return _parsed(_utf8(raw), _any_number)
+    """Return the JSON of a message; the caller checks its fields. Raise ContractError."""
+    return _parse_json(_decode_utf8(raw), _parse_envelope_number)
 
 
-def _utf8(raw: bytes) -> str:
+def _decode_utf8(raw: bytes) -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ContractError(f"not UTF-8: byte {error.start} is {raw[error.start]:#04x}") from None
 
 
-def _parsed(text: str, number: Callable[[str], Any]) -> Any:
+def _parse_json(text: str, parse_number: Callable[[str], Any]) -> Any:
     try:
         return json.loads(
-            text, parse_int=number, parse_float=number, parse_constant=_refuse_constant, object_pairs_hook=_object
+            text,
+            parse_int=parse_number,
+            parse_float=parse_number,
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_build_object,
         )
     except RecursionError:
         raise ContractError(f"nested more than {DEPTH} levels deep") from None
@@ -185,7 +190,7 @@ def _parsed(text: str, number: Callable[[str], Any]) -> Any:
         raise ContractError(f"not JSON: {ascii(str(error))[1:-1]:.200}") from None
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
         # Readers differ in which of the two they keep.
@@ -197,8 +202,8 @@ def _refuse_constant(name: str) -> Any:
     raise ContractError(f"not JSON: {name} is not a number")
 
 
-def _exact_number(literal: str) -> int | float:
-    if not _kept_by_a_double(literal):
+def _parse_exact_number(literal: str) -> int | float:
+    if not _survives_as_double(literal):
         raise ContractError(
             f"the number {literal[:40]} is not read the same everywhere: at most {NUMBER_DIGITS} significant digits,"
             f" below 1e{NUMBER_DIGITS} and with at most {NUMBER_DECIMALS} decimals"
@@ -206,13 +211,13 @@ def _exact_number(literal: str) -> int | float:
     return int(literal) if _is_integer(literal) else float(literal)
 
 
-def _command_number(literal: str) -> int | Decimal | UnusableNumber:
+def _parse_command_number(literal: str) -> int | Decimal | UnusableNumber:
     if len(literal) > LITERAL_LENGTH or not _NUMBER.fullmatch(literal):
         return UnusableNumber(literal[:40])
     return int(literal) if _is_integer(literal) else Decimal(literal)
 
 
-def _any_number(literal: str) -> int | float:
+def _parse_envelope_number(literal: str) -> int | float:
     if len(literal) > LITERAL_LENGTH:
         raise ContractError(f"the number {literal[:40]}... has {len(literal)} digits")
     number = int(literal) if _is_integer(literal) else float(literal)
@@ -225,56 +230,56 @@ def _is_integer(literal: str) -> bool:
     return literal.lstrip("-").isdigit()
 
 
-def _kept_by_a_double(literal: str) -> bool:
-    """Whether a number comes back from a binary double, by whatever library it was read and written.
+def _survives_as_double(literal: str) -> bool:
+    """Return whether any library that reads the number as a binary double writes the same number again.
 
-    It may be spelled as somebody wrote it (0.1) or, as Debezium does, by all the digits of the double nearest to it.
+    A number may be spelled in short (0.1) or, as Debezium does, with all the digits of the double nearest to it.
     """
     if len(literal) > LITERAL_LENGTH or not _NUMBER.fullmatch(literal):
         return False
-    double, written = float(literal), Decimal(literal)
+    double, number = float(literal), Decimal(literal)
     shortest = Decimal(repr(double))
-    if not math.isfinite(double) or written not in (shortest, Decimal(double)):
+    if not math.isfinite(double) or number not in (shortest, Decimal(double)):
         return False
     _, digits, exponent = shortest.normalize().as_tuple()
     in_range = isinstance(exponent, int) and exponent >= -NUMBER_DECIMALS and len(digits) + exponent <= NUMBER_DIGITS
     return not double or (len(digits) <= NUMBER_DIGITS and in_range)
 
 
-def _check_document(document: Any, refused: re.Pattern[str]) -> None:
-    """Characters, keys and depth of a parsed JSON document, without recursion. Raises ContractError."""
+def _check_document(document: Any, forbidden: re.Pattern[str]) -> None:
+    """Check characters, keys and depth of a parsed JSON document, without recursion. Raise ContractError."""
     waiting: list[tuple[Any, int]] = [(document, 0)]
     while waiting:
         value, depth = waiting.pop()
         if isinstance(value, str):
-            _check_characters(value, refused)
+            _check_characters(value, forbidden)
         elif isinstance(value, dict | list):
             if depth == DEPTH:
                 raise ContractError(f"nested more than {DEPTH} levels deep")
             if isinstance(value, dict):
                 for key in value:
-                    _check_characters(key, refused)
+                    _check_characters(key, forbidden)
                     if len(key) > KEY_LENGTH:
-                        raise ContractError(f"a key has more than {KEY_LENGTH} characters: {_shown(key)}")
+                        raise ContractError(f"a key has more than {KEY_LENGTH} characters: {_quote(key)}")
             members = value.values() if isinstance(value, dict) else value
             waiting.extend((member, depth + 1) for member in members)
 
 
-def _check_characters(text: str, refused: re.Pattern[str]) -> None:
-    # ASCII texts are by far the most, and hold no surrogate.
-    if (not text.isascii() or "\0" in text) and (bad := refused.search(text)):
-        what = "NUL" if bad.group() == "\0" else "half a surrogate pair"
-        raise ContractError(f"a text holds {what}, which not every database and reader keeps: {_shown(text)}")
+def _check_characters(text: str, forbidden: re.Pattern[str]) -> None:
+    # Most texts are ASCII, which holds no surrogate: they need no search.
+    if (not text.isascii() or "\0" in text) and (match := forbidden.search(text)):
+        character = "NUL" if match.group() == "\0" else "half a surrogate pair"
+        raise ContractError(f"a text holds {character}, which not every database and reader keeps: {_quote(text)}")
 
 
-def _check_text(name: str, value: Any, longest: int) -> None:
-    if not isinstance(value, str) or not value or len(value) > longest:
-        raise ContractError(f"{name} must be a text of 1 to {longest} characters, not {_shown(value)}")
+def _check_text(name: str, value: Any, max_length: int) -> None:
+    if not isinstance(value, str) or not value or len(value) > max_length:
+        raise ContractError(f"{name} must be a text of 1 to {max_length} characters, not {_quote(value)}")
     if _CONTROL.search(value):
-        raise ContractError(f"{name} holds a control character or half a surrogate pair: {_shown(value)}")
+        raise ContractError(f"{name} holds a control character or half a surrogate pair: {_quote(value)}")
 
 
-def _shown(value: Any) -> str:
-    """A value for a message: bounded, in ASCII, so that whatever writes it can write it."""
-    shown = ascii(value[:60] if isinstance(value, str | bytes) else value)
-    return shown if len(shown) <= 80 else f"{shown[:80]}..."
+def _quote(value: Any) -> str:
+    """Return a value as it appears in an error text: short, and in ASCII, which every log and terminal can write."""
+    literal = ascii(value[:60] if isinstance(value, str | bytes) else value)
+    return literal if len(literal) <= 80 else f"{literal[:80]}..."

@@ -1,14 +1,14 @@
-"""Why a command is refused. Each refusal is a type of its own; a refused command leaves no trace."""
+"""Define the refusals of commands, one class for each. A refused command writes nothing."""
 
 from __future__ import annotations
 
 
 class Refusal(Exception):
-    """A command that the domain refuses; `str(error)` is a sentence for a person."""
+    """The domain refuses a command; `str(error)` is a sentence that can be shown to a person."""
 
 
 class InvalidField(Refusal):
-    """One field of a command does not hold what it must."""
+    """A field of a command is missing or has a value that is not allowed."""
 
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(f"{field}: {reason}")
@@ -17,20 +17,22 @@ class InvalidField(Refusal):
 
 
 class TooLarge(Refusal):
-    """The event of a command would have more bytes than a message may have."""
+    """The event of the command would be larger than a message may be."""
 
 
 class UnknownCommission(Refusal):
+    """No commission has the id that the command names."""
+
     def __init__(self, reference: str) -> None:
         super().__init__(f"no commission {reference}")
         self.reference = reference
 
 
 class DuplicateConversion(Refusal):
-    """The conversion has its commission already (MySQL says error 1062)."""
+    """The conversion has a commission already (error 1062 of MySQL)."""
 
     def __init__(self, conversion_id: str, commission_id: str, differing: tuple[str, ...] = ()) -> None:
-        """`differing`: fields of this command that are not as the commission's; none for a command that came twice."""
+        """`differing` names the fields in which the command differs from the commission; it is empty for a repeated command."""
         sentence = f"conversion {conversion_id} already has commission {commission_id}"
         if differing:
             sentence += f", calculated with another {', '.join(differing)}; nothing was changed"
@@ -41,7 +43,7 @@ class DuplicateConversion(Refusal):
 
 
 class ConcurrentChange(Refusal):
-    """Another transaction changed the commission between this one's read and its write (optimistic lock)."""
+    """Another transaction changed the commission after this one read it (optimistic lock)."""
 
     def __init__(self, commission_id: str) -> None:
         super().__init__(f"commission {commission_id} was changed by another transaction; read it again")

@@ -1,4 +1,4 @@
-"""What happened to a commission. `type` and `version` are the names on the wire; class names never are."""
+"""Define the events of a commission. Messages and tables name them by `type` and `version`, never by the class."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from domain.money import plain
+from domain.money import strip_zeros
 
 AGGREGATE_TYPE = "commission"
 
@@ -35,7 +35,7 @@ class CommissionCalculated:
             "affiliateId": self.affiliate_id,
             "campaignId": self.campaign_id,
             "grossAmount": f"{self.gross_amount:f}",
-            "rate": f"{plain(self.rate):f}",
+            "rate": f"{strip_zeros(self.rate):f}",
             "amount": f"{self.amount:f}",
             "currency": self.currency,
         }

@@ -1,4 +1,4 @@
-"""One function a command: `(command, unit of work, …)`. They validate, let the aggregate decide, and commit."""
+"""Handle commands, with one function for each: validate, let the aggregate decide, commit."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ APPROVE_ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What handlers are given besides the command and the unit of work."""
+class Dependencies:
+    """What every handler needs besides its command and the unit of work."""
 
     clock: Clock
     new_id: NewId
@@ -24,58 +24,58 @@ class Surroundings:
     rates: Rates
 
 
-def calculate_commission(command: CalculateCommission, uow: UnitOfWork, around: Surroundings) -> CommissionResult:
-    """Raises InvalidField or DuplicateConversion."""
-    conversion_id = _identifier("conversionId", command.conversion_id)
-    affiliate_id = _identifier("affiliateId", command.affiliate_id)
-    campaign_id = _identifier("campaignId", command.campaign_id)
-    gross = parse_gross(command.gross_amount, _currency(command.currency, around.currencies))
-    correlation_id = _correlation(command.correlation_id, around)
-    traceparent = _traceparent(command.traceparent)
+def calculate_commission(command: CalculateCommission, uow: UnitOfWork, deps: Dependencies) -> CommissionResult:
+    """Calculate the commission of a conversion. Raise InvalidField or DuplicateConversion."""
+    conversion_id = _check_identifier("conversionId", command.conversion_id)
+    affiliate_id = _check_identifier("affiliateId", command.affiliate_id)
+    campaign_id = _check_identifier("campaignId", command.campaign_id)
+    gross = parse_gross(command.gross_amount, _find_currency(command.currency, deps.currencies))
+    correlation_id = _choose_correlation_id(command.correlation_id, deps)
+    traceparent = _check_traceparent(command.traceparent)
     with uow:
         commission = Commission.calculate(
-            commission_id=around.new_id(),
+            commission_id=deps.new_id(),
             conversion_id=conversion_id,
             affiliate_id=affiliate_id,
             campaign_id=campaign_id,
             gross=gross,
-            rate=around.rates.of(campaign_id),
-            now=around.clock(),
+            rate=deps.rates.of(campaign_id),
+            now=deps.clock(),
         )
         uow.commissions.add(commission)
         event_ids = uow.commit(correlation_id, traceparent)
-    return _result(commission, event_ids)
+    return _build_result(commission, event_ids)
 
 
-def approve_commission(command: ApproveCommission, uow: UnitOfWork, around: Surroundings) -> CommissionResult:
-    """Raises InvalidField, UnknownCommission, or ConcurrentChange when it lost the race every time it tried."""
-    commission_id = _identifier("commissionId", command.commission_id)
-    correlation_id = _correlation(command.correlation_id, around)
-    traceparent = _traceparent(command.traceparent)
+def approve_commission(command: ApproveCommission, uow: UnitOfWork, deps: Dependencies) -> CommissionResult:
+    """Approve a commission. Raise InvalidField, UnknownCommission, or ConcurrentChange after `APPROVE_ATTEMPTS` conflicts."""
+    commission_id = _check_identifier("commissionId", command.commission_id)
+    correlation_id = _choose_correlation_id(command.correlation_id, deps)
+    traceparent = _check_traceparent(command.traceparent)
     for _ in range(APPROVE_ATTEMPTS):
         try:
-            return _approve_once(commission_id, correlation_id, traceparent, uow, around)
+            return _approve_once(commission_id, correlation_id, traceparent, uow, deps)
         except ConcurrentChange:
-            # Whoever won has most likely approved it: reading again turns the conflict into `changed: false`.
+            # The other transaction most likely approved it: after another read the answer is `changed: false`.
             continue
     raise ConcurrentChange(commission_id)
 
 
 def _approve_once(
-    commission_id: str, correlation_id: str, traceparent: str | None, uow: UnitOfWork, around: Surroundings
+    commission_id: str, correlation_id: str, traceparent: str | None, uow: UnitOfWork, deps: Dependencies
 ) -> CommissionResult:
     with uow:
         commission = uow.commissions.get(commission_id)
         if commission is None:
             raise UnknownCommission(commission_id)
-        if not commission.approve(around.clock()):
-            return _result(commission, ())
+        if not commission.approve(deps.clock()):
+            return _build_result(commission, ())
         uow.commissions.save(commission)
         event_ids = uow.commit(correlation_id, traceparent)
-    return _result(commission, event_ids)
+    return _build_result(commission, event_ids)
 
 
-def _result(commission: Commission, event_ids: tuple[str, ...]) -> CommissionResult:
+def _build_result(commission: Commission, event_ids: tuple[str, ...]) -> CommissionResult:
     return CommissionResult(
         commission_id=commission.id,
         conversion_id=commission.conversion_id,
@@ -89,7 +89,7 @@ def _result(commission: Commission, event_ids: tuple[str, ...]) -> CommissionRes
     )
 
 
-def _identifier(field: str, value: str) -> str:
+def _check_identifier(field: str, value: str) -> str:
     try:
         contract.check_identifier(value)
     except contract.ContractError as error:
@@ -97,18 +97,18 @@ def _identifier(field: str, value: str) -> str:
     return value
 
 
-def _currency(code: str, currencies: Currencies) -> Currency:
+def _find_currency(code: str, currencies: Currencies) -> Currency:
     currency = currencies.get(code)
     if currency is None:
         raise InvalidField("currency", "must be an ISO 4217 code such as USD")
     return currency
 
 
-def _correlation(value: str | None, around: Surroundings) -> str:
-    return around.new_id() if value is None else _identifier("correlationId", value)
+def _choose_correlation_id(value: str | None, deps: Dependencies) -> str:
+    return deps.new_id() if value is None else _check_identifier("correlationId", value)
 
 
-def _traceparent(value: str | None) -> str | None:
+def _check_traceparent(value: str | None) -> str | None:
     if value is not None and not contract.is_traceparent(value):
         raise InvalidField("traceparent", "must be a W3C traceparent such as 00-<32 hex digits>-<16 hex digits>-01")
     return value

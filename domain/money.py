@@ -1,4 +1,4 @@
-"""Money: an exact decimal amount in a currency, always in whole minor units."""
+"""Represent money as an exact decimal amount in a currency, always in whole minor units."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
 from domain.errors import InvalidField
 
 MAX_AMOUNT = Decimal(999999999999999)
-"""Fifteen integer digits: fits the DECIMAL(19, 4) columns whatever the currency."""
-
+"""Fifteen integer digits: they fit into the DECIMAL(19, 4) columns in every currency."""
 
 _SPELLING = re.compile(r"-?[0-9]+(\.[0-9]+)?")
-"""A plain decimal number; `Decimal` alone also takes 1_000, +5, other scripts' digits and surrounding blanks."""
+"""A plain decimal number. `Decimal` would also accept 1_000, +5, digits of other scripts and surrounding blanks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +24,7 @@ class Currency:
 
     @property
     def quantum(self) -> Decimal:
+        """The smallest unit as a decimal: 0.01 for USD."""
         return Decimal(1).scaleb(-self.minor_units)
 
 
@@ -34,7 +34,7 @@ class Money:
     currency: Currency
 
     def times(self, rate: Decimal) -> Money:
-        """The product, rounded half-up to the currency's minor unit."""
+        """Return the product, rounded half-up to the currency's minor unit."""
         with localcontext() as context:
             context.prec = 40
             product = (self.amount * rate).quantize(self.currency.quantum, rounding=ROUND_HALF_UP)
@@ -45,10 +45,10 @@ class Money:
 
 
 def parse_gross(value: Decimal | str | int, currency: Currency, field: str = "grossAmount") -> Money:
-    """The positive amount of a conversion.
+    """Return the amount of a conversion.
 
-    Raises InvalidField when it is not a number, not positive, over MAX_AMOUNT, or finer than the currency's minor unit:
-    rounding what somebody else states would change it.
+    Raise InvalidField when it is not a number, not positive, over MAX_AMOUNT, or has more decimals than the currency's minor
+    unit: rounding would change an amount that the sender stated.
     """
     if isinstance(value, str) and not _SPELLING.fullmatch(value):
         raise InvalidField(field, "must be a decimal number such as 120.50")
@@ -70,6 +70,6 @@ def parse_gross(value: Decimal | str | int, currency: Currency, field: str = "gr
     return Money(exact, currency)
 
 
-def plain(value: Decimal) -> Decimal:
-    """The same number without trailing zeros and not in exponent form: 0.10 is 0.1."""
+def strip_zeros(value: Decimal) -> Decimal:
+    """Return the same number without trailing zeros and without an exponent: 0.1 for 0.10."""
     return Decimal(f"{value.normalize():f}")

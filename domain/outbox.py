@@ -1,4 +1,4 @@
-"""An event as it is stored and travels: the columns of its outbox row."""
+"""Define the outbox row, the form in which an event is stored and published."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from datetime import datetime
 
 from domain.events import CommissionApproved, CommissionCalculated
 
-KNOWN_EVENTS: dict[str, int] = {kind.type: kind.version for kind in (CommissionCalculated, CommissionApproved)}
-"""Event type → the one schema version of it that is understood."""
+KNOWN_EVENTS: dict[str, int] = {event.type: event.version for event in (CommissionCalculated, CommissionApproved)}
+"""Event type → the only schema version of it that this program reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class OutboxRecord:
 
 @dataclass(frozen=True, slots=True)
 class UnreadableRow:
-    """A row of the outbox that is no event: its columns do not hold what they must."""
+    """An outbox row that cannot be published, because some column breaks the contract."""
 
     seq: int
     id: str

@@ -1,4 +1,4 @@
-"""What the domain needs of the world, as protocols."""
+"""Define what the domain needs from outside, as protocols."""
 
 from __future__ import annotations
 
@@ -13,40 +13,42 @@ from domain.money import Currency
 
 class Clock(Protocol):
     def __call__(self) -> datetime:
-        """Now: naive UTC, microseconds."""
+        """Return the present time: naive UTC with microseconds."""
         ...
 
 
 class NewId(Protocol):
     def __call__(self) -> str:
-        """A UUID never given before, 36 characters."""
+        """Return a new UUID, 36 characters."""
         ...
 
 
 class Currencies(Protocol):
     def get(self, code: str) -> Currency | None:
-        """The ISO 4217 currency, None where there is none in use by that code."""
+        """Return the ISO 4217 currency, None when no currency in use has that code."""
         ...
 
 
 class Rates(Protocol):
-    def of(self, campaign_id: str) -> Decimal: ...
+    def of(self, campaign_id: str) -> Decimal:
+        """Return the commission rate of a campaign, for example 0.1."""
+        ...
 
 
 class Commissions(Protocol):
     def add(self, commission: Commission) -> None:
-        """Raises DuplicateConversion."""
+        """Insert a new commission. Raise DuplicateConversion."""
         ...
 
     def get(self, commission_id: str) -> Commission | None: ...
 
     def save(self, commission: Commission) -> None:
-        """Raises ConcurrentChange when somebody else saved it since it was read."""
+        """Update the commission. Raise ConcurrentChange when another transaction saved it after it was read."""
         ...
 
 
 class UnitOfWork(Protocol):
-    """One transaction: leaving it without `commit` undoes everything."""
+    """One transaction: leaving it without `commit` rolls it back."""
 
     @property
     def commissions(self) -> Commissions: ...
@@ -58,5 +60,5 @@ class UnitOfWork(Protocol):
     ) -> None: ...
 
     def commit(self, correlation_id: str, traceparent: str | None) -> tuple[str, ...]:
-        """Write the aggregates' state and their events' outbox rows in this one transaction; the rows' ids."""
+        """Write the aggregates' state and the outbox rows of their events in this transaction; return the rows' ids."""
         ...

@@ -1,4 +1,4 @@
-"""Stand-ins for what the domain and the workers need of the world."""
+"""Provide stand-ins for what the domain and the workers need from outside."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from db.hops import Passed
 from domain.commission import Commission
 from domain.errors import ConcurrentChange, DuplicateConversion
 from domain.events import Event
-from domain.handlers import Surroundings
+from domain.handlers import Dependencies
 from domain.money import Currency
 
 NOON = datetime(2026, 1, 2, 12, 0, 0, 123456)
@@ -34,9 +34,9 @@ class SomeCurrencies:
         return CURRENCIES.get(code)
 
 
-def surroundings() -> Surroundings:
+def dependencies() -> Dependencies:
     seconds, numbers = itertools.count(), itertools.count(1)
-    return Surroundings(
+    return Dependencies(
         clock=lambda: NOON + timedelta(seconds=next(seconds)),
         new_id=lambda: f"id-{next(numbers)}",
         currencies=SomeCurrencies(),
@@ -46,14 +46,14 @@ def surroundings() -> Surroundings:
 
 @dataclass
 class Store:
-    """What a transaction left behind."""
+    """What committed transactions have written."""
 
     commissions: dict[str, Commission] = field(default_factory=dict)
     outbox: list[Event] = field(default_factory=list)
 
 
 class MemoryUnitOfWork:
-    """Changes reach the store at commit, or never."""
+    """A unit of work in memory: changes reach the store at commit only."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -100,7 +100,7 @@ class MemoryCommissions:
 
 
 class ListInlet:
-    """Deliveries from a list; what is acknowledged is noted."""
+    """Deliver messages from a list and remember what was acknowledged."""
 
     generation = 1
 
@@ -140,7 +140,7 @@ class Measurements:
 
 
 class FakePublisher:
-    """A producer whose acknowledgements the test gives."""
+    """A producer whose acknowledgements come from the test."""
 
     def __init__(self) -> None:
         self.generation = 1

@@ -41,7 +41,7 @@ class DeadLetters:
     def bury(self, message: Received, record: NamedEvent | None, dead: DeadLetter, attempts: int) -> bool:
         """Whether it is dead-lettered, so that the message may be acknowledged; not when the process is to stop."""
         dead = DeadLetter(dead.reason, one_line(dead.detail))
-        kept = contract.kept_body(message.value)
+        kept = contract.truncate_body(message.value)
         if len(kept) < len(message.value):
             beginning = f"of its {len(message.value)} bytes the first {len(kept)} are kept"
             message, dead = replace(message, value=kept), DeadLetter(dead.reason, f"{dead.detail[:400]}; {beginning}")

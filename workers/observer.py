@@ -70,7 +70,7 @@ def observe(message: Received, topics: Topics) -> Observed:
         event_us=message.event_us,
         observed_us=message.received_us,
         properties=dict(message.properties),
-        value=contract.kept_body(message.value),
+        value=contract.truncate_body(message.value),
         contents=digest,
         version=version,
     )

@@ -1,4 +1,4 @@
-"""The aggregate by itself: CALCULATED, then APPROVED, each change one version and one event."""
+"""Test the aggregate alone: CALCULATED, then APPROVED, with one version and one event for each change."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def calculated(gross: str = "120.50", rate: str = "0.10") -> Commission:
     )
 
 
-def test_a_calculated_commission_is_version_one_and_says_everything_in_its_event() -> None:
+def test_a_calculated_commission_has_version_one_and_a_complete_event() -> None:
     commission = calculated()
     assert (commission.status, commission.version) == (Status.CALCULATED, 1)
     assert commission.created_at == commission.updated_at == NOON
@@ -45,7 +45,7 @@ def test_a_calculated_commission_is_version_one_and_says_everything_in_its_event
     ]
 
 
-def test_an_approval_is_the_next_version_and_its_event_carries_it() -> None:
+def test_an_approval_increases_the_version_and_its_event_carries_it() -> None:
     commission = calculated()
     assert commission.approve(LATER) is True
     assert (commission.status, commission.version) == (Status.APPROVED, 2)
@@ -62,7 +62,7 @@ def test_an_approval_is_the_next_version_and_its_event_carries_it() -> None:
     ]
 
 
-def test_approving_again_leaves_version_time_and_events_as_they_were() -> None:
+def test_a_repeated_approval_changes_neither_version_nor_time_nor_events() -> None:
     commission = calculated()
     commission.approve(LATER)
     before = list(commission.events)
@@ -70,7 +70,7 @@ def test_approving_again_leaves_version_time_and_events_as_they_were() -> None:
     assert (commission.version, commission.updated_at, commission.events) == (2, LATER, before)
 
 
-def test_a_rate_of_nothing_makes_a_commission_of_nothing() -> None:
+def test_a_rate_of_zero_gives_an_amount_of_zero() -> None:
     assert str(calculated(rate="0").amount) == "0.00"
 
 

@@ -1,4 +1,4 @@
-"""What reconciliation calls equal: the same events with the same contents, in both directions."""
+"""Test the comparison of reconciliation: equal are the same events with the same contents, in both directions."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def compared(**changes: object) -> Compared:
     return compare(**{**EQUAL, **changes})  # type: ignore[arg-type]
 
 
-def test_equal_sources_differ_in_nothing() -> None:
-    found = dataclasses.asdict(compared())
-    assert not any(found.values()), found
+def test_equal_sources_have_no_difference() -> None:
+    differences = dataclasses.asdict(compared())
+    assert not any(differences.values()), differences
 
 
 @pytest.mark.parametrize(
@@ -59,14 +59,14 @@ def test_each_kind_of_difference_is_named(changes: dict[str, object], name: str)
     assert getattr(compared(**changes), name)
 
 
-def test_a_pruned_row_and_an_unrecorded_message_differ_from_nothing() -> None:
+def test_contents_that_are_pruned_or_were_not_recorded_are_no_difference() -> None:
     pruned = compared(committed={"e": Versioned(None, None)})
     assert (pruned.contents_differ, pruned.contents_unknown) == ((), 0)
     restored = compared(published={"e": Versioned(None, None)})
     assert (restored.contents_differ, restored.contents_unknown) == ((), 1)
 
 
-def test_a_dead_lettered_event_is_not_called_unnotified() -> None:
+def test_a_dead_lettered_event_is_not_reported_as_not_notified() -> None:
     assert compared(notified={}, audited={}, dead={"e"}).not_notified == ()
 
 
@@ -85,16 +85,18 @@ JSON = st.recursive(
 
 
 @given(JSON)
-def test_spelling_is_no_difference(value: object) -> None:
-    assert contents.canonical(json.dumps(value, indent=1)) == contents.canonical(json.dumps(value, ensure_ascii=False))
+def test_documents_that_differ_only_in_spelling_are_equal(value: object) -> None:
+    assert contents.canonical_json(json.dumps(value, indent=1)) == contents.canonical_json(
+        json.dumps(value, ensure_ascii=False)
+    )
 
 
-def test_what_is_no_json_is_compared_as_text() -> None:
-    assert contents.canonical("{not json") == "{not json"
-    assert contents.canonical("[" * 100_000) == "[" * 100_000
+def test_text_that_is_not_json_is_compared_unchanged() -> None:
+    assert contents.canonical_json("{not json") == "{not json"
+    assert contents.canonical_json("[" * 100_000) == "[" * 100_000
 
 
-def test_the_judge_reads_the_audit_file_by_itself(tmp_path: Path) -> None:
+def test_the_judge_reads_the_audit_file_with_its_own_reader(tmp_path: Path) -> None:
     from db.queries import NotificationRow
 
     event = record()
@@ -104,7 +106,7 @@ def test_the_judge_reads_the_audit_file_by_itself(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     path.write_bytes(audit_file.line(row) + b"XXXX\n" + audit_file.line(row)[:-20])
     assert list(audit_lines.read(path)) == [
-        AuditLine(contents.of_record(event), 7, "worker", contents.instant(AT)),
+        AuditLine(contents.of_record(event), 7, "worker", contents.format_instant(AT)),
         Foreign(2),
     ]
     assert len(list(audit_lines.read(path, "run-1"))) == 1

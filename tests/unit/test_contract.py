@@ -1,4 +1,4 @@
-"""The one contract: what it takes is read the same by everything that stores or sends it, and what it refuses is named."""
+"""Test the contract: every store and reader keeps a value that it accepts; a refusal names the value."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ UNEQUAL_NUMBERS = [
 
 
 @pytest.mark.parametrize("literal", NUMBERS)
-def test_a_number_that_a_double_keeps_is_taken(literal: str) -> None:
+def test_a_number_that_a_double_keeps_is_accepted(literal: str) -> None:
     read = contract.read_payload(f'{{"x": {literal}}}')["x"]
     assert Decimal(repr(float(read))) == Decimal(literal)
 
 
 @given(st.integers(-(10**15) + 1, 10**15 - 1), st.integers(-22, 0))
-def test_a_number_may_be_spelled_by_all_the_digits_of_its_double(digits: int, exponent: int) -> None:
+def test_a_number_may_be_spelled_with_all_the_digits_of_its_double(digits: int, exponent: int) -> None:
     double = float(f"{digits}e{exponent}")
     assert contract.read_payload(f'{{"x": {Decimal(double):f}}}')["x"] == double
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**16), max_value=10**16))
-def test_whatever_number_is_taken_comes_back_from_a_double(number: Decimal) -> None:
+def test_every_accepted_number_survives_a_double(number: Decimal) -> None:
     try:
         read = contract.read_payload(str(number))
     except ContractError:
@@ -56,7 +56,7 @@ def test_whatever_number_is_taken_comes_back_from_a_double(number: Decimal) -> N
 
 
 @pytest.mark.parametrize("literal", UNEQUAL_NUMBERS)
-def test_a_number_that_readers_differ_in_is_refused(literal: str) -> None:
+def test_a_number_that_readers_parse_differently_is_refused(literal: str) -> None:
     with pytest.raises(ContractError, match="number"):
         contract.read_payload(f'{{"x": {literal}}}')
 
@@ -81,27 +81,27 @@ def test_a_number_that_readers_differ_in_is_refused(literal: str) -> None:
     ],
     ids=lambda text: ascii(text)[:24],
 )
-def test_what_not_everything_reads_the_same_is_no_payload(text: str) -> None:
+def test_a_document_that_readers_parse_differently_is_no_payload(text: str) -> None:
     with pytest.raises(ContractError) as refused:
         contract.read_payload(text)
     assert str(refused.value).isascii()
     assert len(str(refused.value)) < 400
 
 
-def test_the_deepest_document_and_the_largest_are_taken() -> None:
+def test_the_deepest_and_the_largest_document_are_accepted() -> None:
     contract.read_payload("[" * contract.DEPTH + "]" * contract.DEPTH)
     contract.read_payload(json.dumps("x" * (contract.PAYLOAD_BYTES - 2)))
 
 
 @given(st.binary() | st.text().map(str.encode))
-def test_reading_refuses_with_a_contract_error_or_not_at_all(raw: bytes) -> None:
+def test_reading_raises_nothing_but_contract_errors(raw: bytes) -> None:
     for read in (contract.read_command, contract.read_envelope):
         with contextlib.suppress(ContractError):
             read(raw)
 
 
 @given(st.integers(-(10**6), 10**6), st.text("0123456789", min_size=1, max_size=5))
-def test_any_number_in_a_command_is_read_or_left_to_its_field(exponent: int, digits: str) -> None:
+def test_every_number_in_a_command_is_parsed_or_marked_unusable(exponent: int, digits: str) -> None:
     read = contract.read_command(f'{{"grossAmount": {int(digits)}e{exponent}}}'.encode())["grossAmount"]
     assert isinstance(read, Decimal | UnusableNumber)
 
@@ -126,13 +126,13 @@ def test_any_number_in_a_command_is_read_or_left_to_its_field(exponent: int, dig
         ("occurred_at", "yesterday"),
     ],
 )
-def test_a_column_that_holds_something_else_is_named(name: str, value: Any) -> None:
+def test_the_refusal_of_a_column_names_it(name: str, value: Any) -> None:
     with pytest.raises(ContractError, match=name):
         contract.check_column(name, value)
 
 
 @pytest.mark.parametrize("value", [TRACE, f"01-{'0' * 31}1-{'0' * 15}1-00"])
-def test_a_w3c_traceparent_is_one(value: str) -> None:
+def test_a_w3c_traceparent_is_accepted(value: str) -> None:
     assert contract.is_traceparent(value)
 
 
@@ -141,20 +141,25 @@ def test_a_w3c_traceparent_is_one(value: str) -> None:
     ["", "00-trace", TRACE.upper(), TRACE + "\n", TRACE + "-x", TRACE.replace("a", "0"), TRACE.replace("b", "0"),
      "ff" + TRACE[2:], "a" * 100, "\ud800"],
 )  # fmt: skip
-def test_what_is_no_w3c_traceparent_is_none(value: str) -> None:
+def test_a_text_that_is_no_w3c_traceparent_is_refused(value: str) -> None:
     assert not contract.is_traceparent(value)
 
 
-def test_the_columns_of_the_tables_are_as_long_as_the_contract_says() -> None:
+def test_the_columns_of_the_tables_have_the_lengths_of_the_contract() -> None:
     for column in outbox_event.columns:
         if isinstance(column.type, String):
             assert contract.COLUMN_LENGTHS[column.name] == column.type.length
         elif isinstance(column.type, Integer) and column.name != "seq":
-            most = 2**63 - 1 if isinstance(column.type, BigInteger) else 2**31 - 1
-            assert contract.COLUMN_RANGES[column.name][1] == most
-    kept = {"event_id": "id", "commission_id": "aggregate_id", "type": "type", "correlation_id": "correlation_id"}
-    for name, of_outbox in kept.items():
-        assert length(notification, name) == contract.COLUMN_LENGTHS[of_outbox]
+            highest = 2**63 - 1 if isinstance(column.type, BigInteger) else 2**31 - 1
+            assert contract.COLUMN_RANGES[column.name][1] == highest
+    outbox_columns = {
+        "event_id": "id",
+        "commission_id": "aggregate_id",
+        "type": "type",
+        "correlation_id": "correlation_id",
+    }
+    for name, outbox_column in outbox_columns.items():
+        assert length(notification, name) == contract.COLUMN_LENGTHS[outbox_column]
     for name in ("conversion_id", "affiliate_id", "campaign_id"):
         assert length(commission, name) == contract.IDENTIFIER_LENGTH
 
@@ -166,11 +171,11 @@ def length(table: Table, name: str) -> int | None:
 
 
 def schema(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((REPOSITORY / "docs" / "contracts" / f"{name}.schema.json").read_text())
-    return found
+    document: dict[str, Any] = json.loads((REPOSITORY / "docs" / "contracts" / f"{name}.schema.json").read_text())
+    return document
 
 
-def test_the_schema_of_the_envelope_says_the_same() -> None:
+def test_the_schema_of_the_envelope_states_the_same_limits() -> None:
     columns = schema("envelope")["properties"]["after"]["properties"]
     for name, length in contract.COLUMN_LENGTHS.items():
         assert (columns[name]["maxLength"], columns[name]["minLength"]) == (length, 1), name
@@ -179,7 +184,7 @@ def test_the_schema_of_the_envelope_says_the_same() -> None:
     assert columns["payload"]["maxLength"] == contract.PAYLOAD_BYTES
 
 
-def test_the_schema_of_commands_says_the_same() -> None:
+def test_the_schema_of_commands_states_the_same_limits() -> None:
     for form in schema("commands")["oneOf"]:
         for name, rule in form["properties"].items():
             if name == "command":
@@ -193,7 +198,7 @@ def test_the_schema_of_commands_says_the_same() -> None:
                 assert rule["pattern"] == f"^{contract.IDENTIFIER_PATTERN}$", name
 
 
-def test_the_schemas_of_payloads_say_the_same() -> None:
+def test_the_schemas_of_payloads_state_the_same_limits() -> None:
     for name in ("commission-calculated.v1", "commission-approved.v1"):
         ids = schema(name)["properties"]
         assert ids["commissionId"]["maxLength"] == contract.COLUMN_LENGTHS["aggregate_id"]

@@ -11,7 +11,7 @@ from domain.commission import Commission
 from domain.errors import ConcurrentChange, DuplicateConversion, InvalidField, UnknownCommission
 from domain.events import CommissionApproved, CommissionCalculated
 from domain.mediator import Mediator
-from tests.fakes import MemoryCommissions, MemoryUnitOfWork, Store, surroundings
+from tests.fakes import MemoryCommissions, MemoryUnitOfWork, Store, dependencies
 
 
 def commission(conversion: str = "conv-1", gross: str = "120.50", **changes: str) -> CalculateCommission:
@@ -26,7 +26,7 @@ def store() -> Store:
 
 @pytest.fixture
 def mediator(store: Store) -> Mediator:
-    return Mediator(lambda: MemoryUnitOfWork(store), surroundings())
+    return Mediator(lambda: MemoryUnitOfWork(store), dependencies())
 
 
 def test_calculating_writes_the_commission_and_its_event(mediator: Mediator, store: Store) -> None:
@@ -65,14 +65,16 @@ def test_approving_writes_the_second_event_in_order(mediator: Mediator, store: S
     ]
 
 
-def test_approving_again_changes_nothing(mediator: Mediator, store: Store) -> None:
+def test_a_repeated_approval_changes_nothing(mediator: Mediator, store: Store) -> None:
     first = mediator.send(commission())
     mediator.send(ApproveCommission(first.commission_id))
     again = mediator.send(ApproveCommission(first.commission_id))
     assert (again.changed, again.version, again.event_ids, len(store.outbox)) == (False, 2, (), 2)
 
 
-def test_the_same_conversion_is_refused_with_the_commission_there_is(mediator: Mediator, store: Store) -> None:
+def test_a_second_calculation_of_a_conversion_is_refused_and_names_its_commission(
+    mediator: Mediator, store: Store
+) -> None:
     first = mediator.send(commission())
     with pytest.raises(DuplicateConversion) as refused:
         mediator.send(commission(gross="99"))
@@ -100,7 +102,7 @@ def test_an_unknown_commission_cannot_be_approved(mediator: Mediator, store: Sto
         ({"gross": "1.001"}, "grossAmount"),
     ],
 )
-def test_a_field_that_does_not_fit_is_named_and_nothing_is_written(
+def test_the_refusal_of_a_field_names_it_and_nothing_is_written(
     mediator: Mediator, store: Store, changes: dict[str, str], field: str
 ) -> None:
     with pytest.raises(InvalidField) as refused:
@@ -110,7 +112,7 @@ def test_a_field_that_does_not_fit_is_named_and_nothing_is_written(
     assert not store.outbox
 
 
-def test_a_lost_race_is_read_again_and_found_done(
+def test_after_a_conflict_the_commission_is_read_again_and_is_approved_already(
     mediator: Mediator, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = mediator.send(commission())
@@ -130,6 +132,6 @@ def test_a_lost_race_is_read_again_and_found_done(
     assert len(store.outbox) == 2
 
 
-def test_a_command_without_a_handler_is_an_error_of_the_program(mediator: Mediator) -> None:
+def test_a_command_without_a_handler_raises_a_lookup_error(mediator: Mediator) -> None:
     with pytest.raises(LookupError, match="no handler for str"):
         mediator.send("approve")  # type: ignore[arg-type]

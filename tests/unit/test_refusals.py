@@ -13,7 +13,7 @@ from domain.commands import ApproveCommission, CalculateCommission, Command
 from domain.commission import Commission
 from domain.errors import ConcurrentChange, DuplicateConversion, InvalidField, Refusal, UnknownCommission
 from domain.mediator import Mediator
-from tests.fakes import MemoryCommissions, MemoryUnitOfWork, Store, surroundings
+from tests.fakes import MemoryCommissions, MemoryUnitOfWork, Store, dependencies
 
 CALCULATE = CalculateCommission("conv-1", "aff-1", "cmp-1", "120.50", "USD")
 TRACE = f"00-{'a' * 32}-{'b' * 16}-01"
@@ -35,7 +35,7 @@ class World:
         self.store = Store()
         self.commits: list[tuple[str, str | None]] = []
         self.units = 0
-        self.mediator = Mediator(self._unit, surroundings())
+        self.mediator = Mediator(self._unit, dependencies())
 
     def _unit(self) -> Recorded:
         self.units += 1
