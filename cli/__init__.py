@@ -1,1 +1,1 @@
-"""`./alpes …`: every verb, for people as tables and for programs as JSON."""
+"""The command line `./alpes`: each verb prints tables and sentences for people, or one JSON value for programs."""

@@ -1,4 +1,4 @@
-"""`python -m cli`, what the launcher runs."""
+"""Run the command line with `python -m cli`, as the launcher does."""
 
 from cli.app import main
 

@@ -1,4 +1,4 @@
-"""The command line's entry: its verbs, and the failures it tells in words."""
+"""Assemble the command line from its verbs, and print expected errors as sentences instead of tracebacks."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ from stacks.staging import BackupUnfit
 app = typer.Typer(
     name="alpes",
     help=(
-        "A transactional outbox you can watch: a command, its transaction, the captured event, Apache Pulsar, the"
-        " notification. Start with `./alpes up` and open the page it names."
+        "A transactional outbox you can watch: follow a command through its transaction, the captured event and Apache"
+        " Pulsar to the notification. Start with `./alpes up` and open the page that it prints."
     ),
     no_args_is_help=True,
     add_completion=False,
@@ -71,7 +71,8 @@ for module in (
 ):
     module.register(app)
 
-KNOWN = (
+# Errors whose text tells the user what to do. Any other error is a defect of this program and shows its traceback.
+EXPECTED_ERRORS = (
     AdminRefused,
     AdminUnavailable,
     BackupUnfit,
@@ -99,10 +100,10 @@ KNOWN = (
 
 
 def main() -> None:
-    """Exit code 0 on success only, 1 when it failed, 2 when it was called wrongly, 130 after Ctrl-C."""
-    os.umask(UMASK)  # what it writes holds commissions and passwords
+    """Run the command line and exit with 0 on success, 1 on failure, 2 on wrong usage, 130 after Ctrl-C."""
+    os.umask(UMASK)  # the files that commands write hold commissions and passwords
     try:
-        # Called so, it returns the code of a `typer.Exit` instead of raising it.
+        # With `standalone_mode=False`, typer returns the code of a `typer.Exit` instead of raising it.
         sys.exit(app(prog_name="./alpes", standalone_mode=False))
     except typer.Abort:
         sys.exit(130)
@@ -113,15 +114,15 @@ def main() -> None:
         _fail(
             f"{error}\n  page  http://{settings.bind}:{settings.dashboard_port}\n  stop  ./alpes down --stack {settings.stack}"
         )
-    except KNOWN as error:
+    except EXPECTED_ERRORS as error:
         _fail(str(error))
     except ValidationError as error:
         lines = [f"  ALPES_{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors() if item["loc"]]
-        _fail("a setting does not fit:\n" + "\n".join(lines), code=2)
+        _fail("these settings are invalid:\n" + "\n".join(lines), code=2)
     except sqlite3.OperationalError as error:
         _fail(f"nothing has been observed yet ({error}); `./alpes up` starts the observer")
     except httpx.HTTPError as error:
-        _fail(f"the API did not answer: {error}; `./alpes status` tells how the parts are")
+        _fail(f"the API did not answer: {error}; `./alpes status` shows which components are healthy")
     except typer.TyperException as error:
         error.show()  # type: ignore[attr-defined]
         sys.exit(2)

@@ -1,4 +1,4 @@
-"""compose check: the Docker files against their schema, their rules and the native stack."""
+"""The verb `compose check`: compare the Docker files with their schema, our rules and the native stack."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ def register(app: typer.Typer) -> None:
 
 
 def _group() -> None:
-    """One command only would lose its name."""
+    """Keep the name `check`: typer drops the name of a group's only command unless the group has a callback."""
 
 
 def check(json: AsJson = False) -> None:
-    """Check docker-compose.yml, compose.prod.yml and the Dockerfile, without Docker. Fails when one check does."""
+    """Check docker-compose.yml, compose.prod.yml and the Dockerfile, without Docker. Fails when any check fails."""
     try:
-        from stacks.compose.checks import run  # its tools are installed for this command only
+        from stacks.compose.checks import run  # its dependencies are installed for this command only
     except ModuleNotFoundError as error:
         raise Failed(f"{error.name} is not installed: run this through ./alpes, which installs it") from None
     checks = run()

@@ -1,4 +1,4 @@
-"""The progress of a download: a bar on a terminal, a line elsewhere."""
+"""Show the progress of a download: as a bar on a terminal, else as one line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stacks.native.artifacts import cache
 
 
 class DownloadBar:
-    """A progress bar that appears with the first byte to fetch."""
+    """A progress bar that appears when the first byte is downloaded. Call it with bytes done, bytes in total, file name."""
 
     def __init__(self) -> None:
         self._bar: Progress | None = None
@@ -27,7 +27,7 @@ class DownloadBar:
     def __call__(self, done: int, total: int, what: str) -> None:
         if not err.is_terminal:
             if what == "starting":
-                say(f"downloading {total / 1e6:.0f} MB, once; into {cache()}")
+                say(f"downloading {total / 1e6:.0f} MB into {cache()}; later starts need no download")
             return
         if self._bar is None:
             columns = (

@@ -1,4 +1,4 @@
-"""`up` in the foreground: Ctrl-C, a closed terminal and a supervisor that is gone."""
+"""Run `up` in the foreground until Ctrl-C, a closed terminal, or the end of the supervisor."""
 
 from __future__ import annotations
 
@@ -13,39 +13,39 @@ from stacks import instance
 from stacks.controls import control
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-GONE_S = 20.0
-"""Without a supervisor for this long, nobody brings it back (a killed one is back in a second or two)."""
+NO_SUPERVISOR_S = 20.0
+"""After this long without a supervisor, nothing will start it again (a killed one is back after a second or two)."""
 
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """While starting: SIGTERM and SIGHUP interrupt, as Ctrl-C does, and what was started is stopped again."""
-    before = {number: signal.signal(number, _interrupt) for number in SIGNALS}
+    """Raise KeyboardInterrupt on SIGTERM and SIGHUP too, so that an interrupted start stops what it had started."""
+    old_handlers = {number: signal.signal(number, _raise_interrupt) for number in SIGNALS}
     try:
         yield
     finally:
-        for number, handler in before.items():
+        for number, handler in old_handlers.items():
             signal.signal(number, handler)
 
 
 def wait(settings: Settings, say: instance.Say) -> None:
-    """Until a signal comes or the instance was stopped elsewhere; then everything is stopped."""
+    """Wait until a signal arrives or the instance is stopped elsewhere, then stop every component."""
     stop = threading.Event()
     for number in SIGNALS:
         signal.signal(number, lambda *_: stop.set())
-    parts = control(settings)
-    # Asking Docker costs a process each time.
-    every_s = 3.0 if settings.stack == "compose" else 0.5
-    seen = time.monotonic()
-    while not stop.wait(every_s):
-        if parts.running():
-            seen = time.monotonic()
-        elif (settings.run / "stopping").exists() or time.monotonic() - seen > GONE_S:
+    components = control(settings)
+    # Each question to Docker starts a process, so it is asked less often.
+    poll_s = 3.0 if settings.stack == "compose" else 0.5
+    last_running_at = time.monotonic()
+    while not stop.wait(poll_s):
+        if components.running():
+            last_running_at = time.monotonic()
+        elif (settings.run / "stopping").exists() or time.monotonic() - last_running_at > NO_SUPERVISOR_S:
             say("the stack was stopped")
             break
     instance.down(settings, say)
     say("everything is stopped")
 
 
-def _interrupt(*_: object) -> None:
+def _raise_interrupt(*_: object) -> None:
     raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""up, down, status, doctor, logs, kill, clean, test."""
+"""The verbs up, down, status, doctor, logs, kill and clean: the life of an instance."""
 
 from __future__ import annotations
 
@@ -29,38 +29,43 @@ def up(
         str,
         typer.Option(
             help="embedded (default, nothing to install), native (real MySQL, Debezium, Pulsar), compose (Docker)"
-            " or external (yours)."
+            " or external (your own MySQL and Pulsar)."
         ),
     ] = "embedded",
     detach: Annotated[
         bool, typer.Option("-d", "--detach", help="Return once everything is up; `./alpes down` stops it.")
     ] = False,
-    nar: Annotated[str | None, typer.Option(help="Connector version of native and compose: 4.0.8 or 3.1.2.")] = None,
+    nar: Annotated[
+        str | None, typer.Option(help="native, compose: version of the Debezium connector, 4.0.8 or 3.1.2.")
+    ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, max=16, help="Notification workers on the one subscription.")
+        int | None, typer.Option(min=1, max=16, help="Number of notification workers, which share one subscription.")
     ] = None,
     secure: Annotated[
         bool | None,
         typer.Option("--secure/--plain", help="native: TLS, tokens and roles on Pulsar, TLS on MySQL."),
     ] = None,
     partitions: Annotated[
-        int | None, typer.Option(min=0, max=64, help="Of the topics of events and commands; order holds by commission.")
+        int | None,
+        typer.Option(
+            min=0, max=64, help="Partitions of the topics of events and commands; commissions keep their order."
+        ),
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Start everything and wait until every part is well. Ctrl-C stops all of it.
+    """Start every component and wait until all are healthy. Ctrl-C stops them.
 
-    Every port and URL is a setting, for this run: ALPES_DASHBOARD_PORT=9000 ./alpes up. What --nar, --workers, --secure and
-    --partitions say is kept for later runs until it is changed; `./alpes status` shows both.
+    Every port and URL is a setting of one run: ALPES_DASHBOARD_PORT=9000 ./alpes up. The values of --nar, --workers,
+    --secure and --partitions are kept for later runs until you change them; `./alpes status` shows both.
     """
     if stack not in STACKS:
-        raise Failed(f"there is no stack {stack!r}; there are {', '.join(STACKS)}")
+        raise Failed(f"there is no stack {stack!r}; choose one of {', '.join(STACKS)}")
     if stack == "compose" and workers not in (None, 1):
         raise Failed("the compose stack has one notifications worker; --stack embedded and native take --workers")
     if secure and stack != "native":
-        raise Failed(f"--secure is for the native stack; the {stack} one has no broker that knows roles")
-    given = {"nar": nar, "workers": workers, "secure": secure, "partitions": partitions}
-    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        raise Failed(f"--secure works on the native stack only: the broker of the {stack} stack has no roles")
+    options = {"nar": nar, "workers": workers, "secure": secure, "partitions": partitions}
+    changes: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     with foreground.interruptible(), DownloadBar() as download:
         started = instance.up(stack, instance.default_home(stack), say, progress=download, **changes)
     settings = started.settings
@@ -75,7 +80,7 @@ def up(
             }
         )
     else:
-        _announce(settings, started.seconds)
+        _print_start(settings, started.seconds)
     if detach:
         return
     if not json:
@@ -86,107 +91,117 @@ def up(
 def down(stack: StackName = None, json: AsJson = False) -> None:
     """Stop every process of an instance. Its data stays; `./alpes clean` removes it."""
     settings = instance.find(stack)
-    was = instance.down(settings, say)
+    was_running = instance.down(settings, say)
     if json:
-        print_json({"ok": True, "stack": settings.stack, "was_running": was})
+        print_json({"ok": True, "stack": settings.stack, "was_running": was_running})
     else:
-        out.print(f"the {settings.stack} stack is stopped" if was else f"the {settings.stack} stack was not running")
+        out.print(
+            f"the {settings.stack} stack is stopped" if was_running else f"the {settings.stack} stack was not running"
+        )
 
 
 def status(stack: StackName = None, json: AsJson = False) -> None:
-    """How every part is: judged by whether it answers and how far it is behind. Memory is the proportional set size."""
+    """Print the health of every component: whether it answers and how large its lag is. Memory is the proportional set size."""
     settings = instance.find(stack)
-    found = state.status(settings)
+    report = state.status(settings)
     if json:
-        print_json(found)
+        print_json(report)
     else:
-        versions = " · ".join(found.versions.values())
-        out.print(f"[bold]{settings.stack.upper()}[/] — {versions}   {'' if found.running else '[red]not running[/]'}")
+        versions = " · ".join(report.versions.values())
+        out.print(f"[bold]{settings.stack.upper()}[/] — {versions}   {'' if report.running else '[red]not running[/]'}")
         rows = [
-            (_dot(part.light), part.name, part.detail, part.pid or "", f"{part.memory_mb:.0f} MB" if part.pid else "")
-            for part in found.parts
+            (
+                _health_dot(part.light),
+                part.name,
+                part.detail,
+                part.pid or "",
+                f"{part.memory_mb:.0f} MB" if part.pid else "",
+            )
+            for part in report.parts
         ]
-        table(("", "part", "how it is", "pid", "memory"), rows)
-        out.print(f"memory {found.memory_mb:.0f} MB in all   home {settings.home}", markup=False)
-        for name, address in found.addresses.items():
+        table(("", "component", "health", "pid", "memory"), rows)
+        out.print(f"memory {report.memory_mb:.0f} MB in total   home {settings.home}", markup=False)
+        for name, address in report.addresses.items():
             out.print(f"  {name:<9} {address}", markup=False)
-        _tell_settings(found.settings)
-    if not found.ok:
+        _print_settings(report.settings)
+    if not report.ok:
         raise typer.Exit(1)
 
 
 def logs(
-    part: Annotated[str | None, typer.Argument(help="Part: broker, relay, notifications, api, source …")] = None,
-    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on printing what is added.")] = False,
-    lines: Annotated[int, typer.Option("-n", "--lines", min=0, help="How many of the last lines.")] = 50,
+    component: Annotated[
+        str | None, typer.Argument(help="Component: broker, relay, notifications, api, source …")
+    ] = None,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Keep printing new lines.")] = False,
+    lines: Annotated[int, typer.Option("-n", "--lines", min=0, help="Number of last lines to print.")] = 50,
     stack: StackName = None,
 ) -> None:
-    """Print a part's log; without a name, list the logs there are."""
-    parts = control(instance.find(stack))
-    if part is None:
-        for name in parts.log_names():
+    """Print the log of a component. Without a name, list the logs."""
+    components = control(instance.find(stack))
+    if component is None:
+        for name in components.log_names():
             out.print(name, markup=False)
         return
-    for line in parts.log(part, lines, follow):
+    for line in components.log(component, lines, follow):
         print(line, end="", flush=follow)
 
 
 def kill(
-    part: Annotated[str, typer.Argument(help="Part to kill, as `./alpes status` names it.")],
-    hold: Annotated[float, typer.Option(min=0, max=faults.LONGEST_S, help="Keep it down for so many seconds.")] = 0.0,
+    component: Annotated[str, typer.Argument(help="Component to kill, by its name in `./alpes status`.")],
+    hold: Annotated[float, typer.Option(min=0, max=faults.LONGEST_S, help="Keep it down for this many seconds.")] = 0.0,
     stack: StackName = None,
     json: AsJson = False,
 ) -> None:
-    """SIGKILL a part. It is started again by itself, after the time it is held down."""
+    """Kill a component with SIGKILL. The supervisor starts it again, after the seconds of --hold."""
     settings = instance.find(stack)
-    lease = faults.kill(settings, part, hold)
+    lease = faults.kill(settings, component, hold)
     if json:
         print_json({"ok": True, **{name: getattr(lease, name) for name in lease.__slots__}})
     else:
-        out.print(f"{part} was killed" + (f" and stays down for {hold:g} s" if hold else "; it is being started again"))
+        out.print(f"{component} was killed" + (f" and stays down for {hold:g} s" if hold else "; it is starting again"))
 
 
 def clean(
     stack: StackName = None,
-    downloads: Annotated[bool, typer.Option(help="Remove the cache of downloaded parts as well.")] = False,
+    downloads: Annotated[bool, typer.Option(help="Remove the cache of downloads as well.")] = False,
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Stop an instance and delete what it wrote. Other files in its folder stay, and are named."""
+    """Stop an instance and delete the files that it wrote. Other files in its home stay, and are listed."""
     settings = instance.find(stack)
     instance.require(settings)
     if downloads:
         ownership.require(ownership.CACHE, cache())
-    what = f"all data of the {settings.stack} stack in {settings.home}" + (f" and {cache()}" if downloads else "")
-    if not yes and not typer.confirm(f"Delete {what}?"):
+    target = f"all data of the {settings.stack} stack in {settings.home}" + (f" and {cache()}" if downloads else "")
+    if not yes and not typer.confirm(f"Delete {target}?"):
         raise typer.Exit(1)
     with operation.alone(settings, "clean", say):
         instance.down(settings, say)
-        left = instance.remove(settings)
+        foreign_files = instance.remove(settings)
     if downloads:
-        left += ownership.remove(ownership.CACHE, cache())
-    out.print(f"deleted {what}", markup=False)
-    if left:
-        out.print(f"not made by this program, so they stay: {ownership.named(left)}", markup=False)
+        foreign_files += ownership.remove(ownership.CACHE, cache())
+    out.print(f"deleted {target}", markup=False)
+    if foreign_files:
+        out.print(f"kept, because this program did not create them: {ownership.named(foreign_files)}", markup=False)
 
 
-def _announce(settings: Settings, seconds: float) -> None:
-    found = instance.versions(settings)
-    out.print(f"[bold green]up[/] in {seconds:.1f} s: {settings.stack.upper()} — {' · '.join(found.values())}")
+def _print_start(settings: Settings, seconds: float) -> None:
+    versions = instance.versions(settings)
+    out.print(f"[bold green]up[/] in {seconds:.1f} s: {settings.stack.upper()} — {' · '.join(versions.values())}")
     for name, address in state.addresses(settings).items():
         out.print(f"  {name:<9} {address}", markup=False)
-    _tell_settings(resolving.origins(settings))
+    _print_settings(resolving.origins(settings))
 
 
-def _tell_settings(found: resolving.Origins) -> None:
-    """What differs from the defaults, and for how long."""
-    for what, values in (
-        ("kept until changed", found.kept),
-        ("for this run only, from the environment", found.of_this_run),
+def _print_settings(origins: resolving.Origins) -> None:
+    """Print the settings that differ from the defaults, and how long they last."""
+    for duration, values in (
+        ("kept until changed", origins.kept),
+        ("for this run only, from the environment", origins.of_this_run),
     ):
         if values:
             text = ", ".join(f"{name}={value}" for name, value in values.items())
-            out.print(f"  {what}: {text}", markup=False, soft_wrap=True)
+            out.print(f"  {duration}: {text}", markup=False, soft_wrap=True)
 
 
-def _dot(light: str) -> str:
+def _health_dot(light: str) -> str:
     return {"ok": "[green]●[/]", "behind": "[yellow]●[/]"}.get(light, "[red]●[/]")

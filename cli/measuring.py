@@ -1,4 +1,4 @@
-"""e2e and bench: on the instance that runs, else on a private one that is started and removed."""
+"""The verbs e2e and bench: measure the running instance, else a private one that is started and removed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from stacks import instance
 from stacks.native import mysql
 
 bench_app = typer.Typer(
-    help="Measure the running parts (a private stack is started when none runs).", no_args_is_help=True
+    help="Measure the running stack (a private one is started when none runs).", no_args_is_help=True
 )
 
 
@@ -36,69 +36,83 @@ def register(app: typer.Typer) -> None:
 
 def e2e(
     stack: Annotated[str, typer.Option(help="embedded, native or compose.")] = "embedded",
-    nar: Annotated[str | None, typer.Option(help="Connector version of the native stack: 4.0.8 or 3.1.2.")] = None,
+    nar: Annotated[str | None, typer.Option(help="native: version of the Debezium connector, 4.0.8 or 3.1.2.")] = None,
     secure: Annotated[
-        bool, typer.Option("--secure", help="native: over TLS, with tokens and roles; private unless such a one runs.")
+        bool,
+        typer.Option(
+            "--secure", help="native: use TLS, tokens and roles; starts a private stack unless a secure one runs."
+        ),
     ] = False,
     json: AsJson = False,
 ) -> None:
-    """Calculate → approve → query → two events → two notifications → two audit lines, on fresh ids, and check each."""
-    with foreground.interruptible(), _running(stack, nar, secure) as settings:
-        found = end_to_end.run(settings)
+    """Send fresh commands through the whole path and check each step.
+
+    Calculate → approve → query → two events → two notifications → two audit lines.
+    """
+    with foreground.interruptible(), _running_instance(stack, nar, secure) as settings:
+        outcome = end_to_end.run(settings)
     if json:
-        print_json(found)
+        print_json(outcome)
     else:
         out.print(
-            f"{'[green]ok[/]' if found.ok else '[red]not ok[/]'}: {found.stack}, commission {found.commission_id}"
+            f"{'[green]ok[/]' if outcome.ok else '[red]not ok[/]'}: {outcome.stack}, commission {outcome.commission_id}"
         )
-        out.print(f"{found.events} events, {found.notifications} notifications, {found.audit_lines} audit lines")
-        table(("hop", "ms"), found.hops_ms.items())
-    if not found.ok:
+        out.print(f"{outcome.events} events, {outcome.notifications} notifications, {outcome.audit_lines} audit lines")
+        table(("hop", "ms"), outcome.hops_ms.items())
+    if not outcome.ok:
         raise typer.Exit(1)
 
 
 def bench_latency(
-    n: Annotated[int, typer.Option("--n", min=10, max=100_000, help="How many commands are measured.")] = 300,
+    n: Annotated[int, typer.Option("--n", min=10, max=100_000, help="Number of commands to measure.")] = 300,
     stack: StackName = None,
     json: AsJson = False,
 ) -> None:
-    """From command to notification persisted, and each hop between: p50, p95, p99 in milliseconds."""
-    with foreground.interruptible(), _running(stack, None) as settings, _bar("commands", n, json) as progress:
-        found = latency(settings, n, instance.versions(settings), progress)
+    """Measure the end-to-end latency, from command to persisted notification, and each hop: p50, p95, p99 in ms."""
+    with (
+        foreground.interruptible(),
+        _running_instance(stack, None) as settings,
+        _progress_bar("commands", n, json) as progress,
+    ):
+        report = latency(settings, n, instance.versions(settings), progress)
     if json:
-        print_json(found)
+        print_json(report)
         return
-    rows = [(hop, *(values[name] for name in ("p50", "p95", "p99"))) for hop, values in found.hops_ms.items()]
-    rows.append(("command to notification", found.p50_ms, found.p95_ms, found.p99_ms))
+    rows = [(hop, *(values[name] for name in ("p50", "p95", "p99"))) for hop, values in report.hops_ms.items()]
+    rows.append(("command to notification", report.p50_ms, report.p95_ms, report.p99_ms))
     table(("hop (ms)", "p50", "p95", "p99"), rows)
 
 
 def bench_throughput(
-    commands: Annotated[int, typer.Option(min=10, max=1_000_000, help="How many commands are sent.")] = 5000,
-    writers: Annotated[int, typer.Option(min=1, max=64, help="Threads that send them.")] = 4,
+    commands: Annotated[int, typer.Option(min=10, max=1_000_000, help="Number of commands to send.")] = 5000,
+    writers: Annotated[int, typer.Option(min=1, max=64, help="Number of threads that send them.")] = 4,
     stack: StackName = None,
     json: AsJson = False,
 ) -> None:
-    """As many commands as fast as they go; then how long the last notification takes. Fails when an event is lost."""
-    with foreground.interruptible(), _running(stack, None) as settings, _bar("commands", commands, json) as progress:
-        found = throughput(settings, commands, writers, progress)
+    """Send commands as fast as possible and wait for the last notification. Fails when an event is lost or reordered."""
+    with (
+        foreground.interruptible(),
+        _running_instance(stack, None) as settings,
+        _progress_bar("commands", commands, json) as progress,
+    ):
+        report = throughput(settings, commands, writers, progress)
     if json:
-        print_json(found)
+        print_json(report)
     else:
-        table(("", ""), [(name.replace("_", " "), getattr(found, name)) for name in found.__slots__])
-    if found.lost or found.out_of_order:
+        table(("", ""), [(name.replace("_", " "), getattr(report, name)) for name in report.__slots__])
+    if report.lost or report.out_of_order:
         raise typer.Exit(1)
 
 
 def bench_floor(stack: StackName = None, json: AsJson = False) -> None:
-    """What this machine can do without the product: loops, fsyncs, and bare commits of the stack's own database.
+    """Measure this machine without the product: loops, fsyncs, and bare commits of the stack's own database.
 
-    Takes a few seconds and touches no instance. Set other figures in relation to these: machines of one description
-    differ by a factor of two.
+    Takes a few seconds and touches no instance. Compare other measurements with these: two machines of the same
+    description can differ by a factor of two.
     """
     settings = instance.find(stack)
     if settings.stack == "external":
-        raise Failed("a server of yours is not written to for a measurement; use --stack embedded or native")
+        raise Failed("this measurement writes no rows to an external database; use --stack embedded or native")
     try:
         with foreground.interruptible():
             measured = measure_floor(settings)
@@ -112,48 +126,50 @@ def bench_floor(stack: StackName = None, json: AsJson = False) -> None:
 
 def require_native(stack: str) -> None:
     if stack != "native":
-        raise Failed(f"--secure is for the native stack; the {stack} one has no broker that knows roles")
+        raise Failed(f"--secure works on the native stack only: the broker of the {stack} stack has no roles")
 
 
 def bench_dashboard(
-    rows: Annotated[int, typer.Option(min=1000, max=10_000_000, help="Finished events in the database.")] = 1_000_000,
+    rows: Annotated[
+        int, typer.Option(min=1000, max=10_000_000, help="Number of finished events in the database.")
+    ] = 1_000_000,
     json: AsJson = False,
 ) -> None:
-    """What the page costs with so many events: on a private embedded stack, seen from a real browser."""
+    """Measure the page with a full database: on a private embedded stack, from a real browser."""
     from bench import dashboard
 
     try:
         with foreground.interruptible():
-            found = dashboard.dashboard(rows, say)
+            report = dashboard.dashboard(rows, say)
     except dashboard.NoBrowser as error:
         raise Failed(str(error)) from error
     if json:
-        print_json(found)
+        print_json(report)
     else:
-        alone = [(name.replace("_", " "), getattr(found, name)) for name in found.__slots__ if name != "crowd"]
-        crowd = [(name.replace("_", " "), getattr(found.crowd, name)) for name in found.crowd.__slots__]
-        table(("one page", ""), alone)
+        one_page = [(name.replace("_", " "), getattr(report, name)) for name in report.__slots__ if name != "crowd"]
+        crowd = [(name.replace("_", " "), getattr(report.crowd, name)) for name in report.crowd.__slots__]
+        table(("one page", ""), one_page)
         table(("a crowd", ""), crowd)
 
 
 @contextmanager
-def _running(stack: str | None, nar: str | None, secure: bool = False) -> Iterator[Settings]:
-    found = instance.find(stack)
-    changes: dict[str, Any] = {"nar": nar} if nar and nar != found.nar else {}
+def _running_instance(stack: str | None, nar: str | None, secure: bool = False) -> Iterator[Settings]:
+    present = instance.find(stack)
+    changes: dict[str, Any] = {"nar": nar} if nar and nar != present.nar else {}
     if secure:
-        require_native(found.stack)
-        changes |= {} if found.secure else {"secure": True}
-    with end_to_end.running(found.stack, say=say, **changes) as settings:
+        require_native(present.stack)
+        changes |= {} if present.secure else {"secure": True}
+    with end_to_end.running(present.stack, say=say, **changes) as settings:
         yield settings
 
 
 @contextmanager
-def _bar(what: str, total: int, json: bool) -> Iterator[Callable[[int], None]]:
+def _progress_bar(label: str, total: int, json: bool) -> Iterator[Callable[[int], None]]:
     if json or not err.is_terminal:
-        began = time.monotonic()
+        started_at = time.monotonic()
         yield lambda done: None
-        say(f"{total} {what} in {time.monotonic() - began:.1f} s")
+        say(f"{total} {label} in {time.monotonic() - started_at:.1f} s")
         return
     with Progress(console=err, transient=True) as bar:
-        task = bar.add_task(what, total=total)
+        task = bar.add_task(label, total=total)
         yield lambda done: bar.update(task, completed=max(0, done))

@@ -1,4 +1,4 @@
-"""notebooks: open the walkthrough in JupyterLab, or execute all of it."""
+"""The verb notebooks: open the walkthrough in JupyterLab, or execute it."""
 
 from __future__ import annotations
 
@@ -22,67 +22,74 @@ def register(app: typer.Typer) -> None:
 def notebooks(
     context: typer.Context,
     check: Annotated[
-        bool, typer.Option("--check", help="Execute them, on private stacks; fails where one does.")
+        bool, typer.Option("--check", help="Execute the notebooks on private stacks; fails when one fails.")
     ] = False,
     sample: Annotated[
-        bool, typer.Option("--sample", help="With --check: each notebook in one language, and one of them on native.")
+        bool,
+        typer.Option("--sample", help="With --check: each notebook in one language only, and one of them on native."),
     ] = False,
     save: Annotated[
-        bool, typer.Option("--save", help="The same, and keep the outputs, with a picture of each figure (chromium).")
+        bool,
+        typer.Option(
+            "--save", help="Like --check, and save the outputs with a picture of each figure (needs chromium)."
+        ),
     ] = False,
-    sync: Annotated[bool, typer.Option("--sync", help="Carry the code from notebooks/en to notebooks/es.")] = False,
-    only: Annotated[str, typer.Option(help="Those whose names begin so: 03.")] = "",
+    sync: Annotated[
+        bool, typer.Option("--sync", help="Copy the code cells from notebooks/en to notebooks/es.")
+    ] = False,
+    only: Annotated[str, typer.Option(help="Only notebooks whose names begin with this, for example 03.")] = "",
     stack: Annotated[
-        str | None, typer.Option(help="embedded or native. Default: all on embedded, 03 and 05 on native too.")
+        str | None, typer.Option(help="embedded or native. Default: all on embedded, and 03 and 05 on native too.")
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Six notebooks in two languages that run on the live system. Further arguments go to JupyterLab."""
+    """Open the six notebooks, in two languages, that run on the live system. Further arguments go to JupyterLab."""
     if find_spec("nbclient") is None or find_spec("jupyterlab") is None:
         raise Failed("the notebooks' packages are not installed; `./alpes notebooks` installs them")
     if sync:
-        _sync(json)
+        _copy_code(json)
     elif check or save:
         with foreground.interruptible():
-            _execute(only, stack, sample, save, json)
+            _execute_notebooks(only, stack, sample, save, json)
     else:
-        raise typer.Exit(_open(context.args))
+        raise typer.Exit(_open_jupyterlab(context.args))
 
 
-def _sync(json: bool) -> None:
+def _copy_code(json: bool) -> None:
     from lab.notebooks import sync
 
     changed = sync()
     if json:
         print_json({"ok": True, "changed": changed})
     else:
-        out.print("\n".join(changed) or "they are alike already")
+        out.print("\n".join(changed) or "both languages have the same code already")
 
 
-def _execute(only: str, stack: str | None, sample: bool, save: bool, json: bool) -> None:
+def _execute_notebooks(only: str, stack: str | None, sample: bool, save: bool, json: bool) -> None:
     from lab.notebooks import plan, run
 
-    what = plan(only, stack, sample)
-    if not any(what.values()):
+    planned = plan(only, stack, sample)
+    if not any(planned.values()):
         raise Failed(f"no notebook's name begins with {only!r}")
-    found = list(run(what, say, save))
-    failed = [each for each in found if not each.ok]
+    executions = list(run(planned, say, save))
+    failed = [execution for execution in executions if not execution.ok]
     if json:
-        seconds = {f"{each.notebook} ({each.stack})": each.seconds for each in found}
-        errors = {f"{each.notebook} ({each.stack})": each.error for each in failed}
+        seconds = {f"{execution.notebook} ({execution.stack})": execution.seconds for execution in executions}
+        errors = {f"{execution.notebook} ({execution.stack})": execution.error for execution in failed}
         print_json({"ok": not failed, "executed": list(seconds), "seconds": seconds, "errors": errors})
     else:
-        for each in failed:
-            out.print(f"{each.notebook} on {each.stack}:\n{each.error}", markup=False)
-        out.print(f"{len(found) - len(failed)} of {len(found)} notebooks ran to their end")
+        for execution in failed:
+            out.print(f"{execution.notebook} on {execution.stack}:\n{execution.error}", markup=False)
+        out.print(f"{len(executions) - len(failed)} of {len(executions)} notebooks ran to their end")
     if failed:
         raise typer.Exit(1)
 
 
-def _open(arguments: list[str]) -> int:
-    # JupyterLab's kernel is this environment's Python, and it inherits our import path: nothing to choose.
+def _open_jupyterlab(arguments: list[str]) -> int:
+    # JupyterLab's kernel is this environment's Python and inherits our import path, so no kernel has to be chosen.
     folder = REPOSITORY / "notebooks"
-    # In a container one is root; it listens on this host alone and asks for its token all the same.
-    root = ["--allow-root"] if os.geteuid() == 0 else []
-    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}", *root, *arguments]
+    # In a container the user is root, which JupyterLab refuses by default. It still listens on this host alone and
+    # asks for its token.
+    allow_root = ["--allow-root"] if os.geteuid() == 0 else []
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}", *allow_root, *arguments]
     return subprocess.run(command, cwd=folder, check=False).returncode

@@ -1,4 +1,4 @@
-"""source, replay, reset."""
+"""The verbs source, replay and reset."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from application.permissions import Action, require
 from cli import foreground
 from cli.lifecycle import logs
 from cli.output import AsJson, Failed, StackName, out, print_json, say, table
-from scenarios import replay as replaying
+from scenarios import replay as replay_operation
 from settings import Settings
 from stacks import instance, operation, ownership, source_control
-from stacks import reset as resetting
+from stacks import reset as reset_operation
 from stacks.controls import control
 
 source_app = typer.Typer(help="The Debezium source of the native stack.", no_args_is_help=True)
@@ -24,23 +24,23 @@ def register(app: typer.Typer) -> None:
     source_app.command("status")(status)
     source_app.command("render")(render)
     for action in source_control.ACTIONS:
-        source_app.command(action, help=_HELP[action])(_command(action))
+        source_app.command(action, help=_ACTION_HELP[action])(_make_command(action))
     source_app.command("logs")(source_logs)
     app.add_typer(source_app, name="source")
     for command in (replay, reset):
         app.command()(command)
 
 
-_HELP = {
-    "restart": "Restart its instance; it goes on from its stored offsets, within a few seconds.",
-    "stop": "Stop it; the watcher leaves it stopped until `start`.",
-    "start": "Start it after a stop.",
-    "create": "Wait for the broker, make its topics, create the source or update it to the committed configuration.",
-    "delete": "Delete it; its offsets stay, so that one created again goes on there.",
+_ACTION_HELP = {
+    "restart": "Restart the source; it continues from its stored offsets within a few seconds.",
+    "stop": "Stop the source; the watcher leaves it stopped until `start`.",
+    "start": "Start the source after a stop.",
+    "create": "Wait for the broker, create the topics, and create the source or update it to the committed configuration.",
+    "delete": "Delete the source; its offsets stay, and a source created later continues from them.",
 }
 
 
-def _command(action: source_control.Action):  # type: ignore[no-untyped-def]
+def _make_command(action: source_control.Action):  # type: ignore[no-untyped-def]
     def run(stack: StackName = None, json: AsJson = False) -> None:
         settings = instance.find(stack)
         try:
@@ -56,24 +56,24 @@ def _command(action: source_control.Action):  # type: ignore[no-untyped-def]
 
 
 def status(stack: StackName = None, json: AsJson = False) -> None:
-    """Whether it runs, and how far it is behind the outbox. Fails when it is down."""
+    """Print whether the source runs, and its backlog: how many outbox rows it has not captured. Fails when it is down."""
     try:
-        found = source_control.report(instance.find(stack))
+        report = source_control.report(instance.find(stack))
     except source_control.NoSource as error:
         raise Failed(str(error)) from None
     if json:
-        print_json(found)
+        print_json(report)
     else:
-        table(("", ""), [(name, getattr(found, name)) for name in found.__slots__])
-    if not found.running:
+        table(("", ""), [(name, getattr(report, name)) for name in report.__slots__])
+    if not report.running:
         raise typer.Exit(1)
 
 
 def render(
-    output: Annotated[Path, typer.Argument(help="File to write; it will hold the source's password, mode 0640.")],
+    output: Annotated[Path, typer.Argument(help="File to write with mode 0640; it holds the source's password.")],
     stack: StackName = None,
 ) -> None:
-    """Write the source's configuration as `pulsar-admin sources create --source-config-file` takes it."""
+    """Write the source's configuration in the format of `pulsar-admin sources create --source-config-file`."""
     try:
         source_control.render(instance.find(stack), output)
     except source_control.NoSource as error:
@@ -84,22 +84,22 @@ def render(
 
 
 def source_logs(
-    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on printing what is added.")] = False,
-    lines: Annotated[int, typer.Option("-n", "--lines", min=0, help="How many of the last lines.")] = 50,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Keep printing new lines.")] = False,
+    lines: Annotated[int, typer.Option("-n", "--lines", min=0, help="Number of last lines to print.")] = 50,
     stack: StackName = None,
 ) -> None:
-    """What the source's own threads log inside the broker."""
+    """Print the log of the source's own threads inside the broker."""
     logs("source", follow, lines, stack)
 
 
 def replay(
-    preview: Annotated[bool, typer.Option("--preview", help="Only say how much would be read.")] = False,
+    preview: Annotated[bool, typer.Option("--preview", help="Only print how much would be read.")] = False,
     stack: StackName = None,
     json: AsJson = False,
 ) -> None:
-    """Read every event again from the beginning, on a fresh subscription: the inbox must absorb all of them."""
+    """Read every event again from the beginning with a new subscription. Fails unless the inbox absorbs all of them."""
     settings = instance.find(stack)
-    expected = replaying.preview(settings)
+    expected = replay_operation.preview(settings)
     if preview:
         if json:
             print_json(expected)
@@ -107,15 +107,15 @@ def replay(
             out.print(f"{expected.events} events in {expected.messages} messages would be read again")
         return
     say(f"reading {expected.events} events again")
-    found = replaying.replay(settings)
+    outcome = replay_operation.replay(settings)
     if json:
-        print_json({"ok": found.ok, **{name: getattr(found, name) for name in found.__slots__}})
+        print_json({"ok": outcome.ok, **{name: getattr(outcome, name) for name in outcome.__slots__}})
     else:
         out.print(
-            f"{found.deliveries} deliveries of {found.distinct_events} events in {found.seconds} s:"
-            f" {found.duplicates_absorbed} duplicates absorbed, {found.new_notifications} new notifications"
+            f"{outcome.deliveries} deliveries of {outcome.distinct_events} events in {outcome.seconds} s:"
+            f" {outcome.duplicates_absorbed} duplicates absorbed, {outcome.new_notifications} new notifications"
         )
-    if not found.ok:
+    if not outcome.ok:
         raise typer.Exit(1)
 
 
@@ -127,13 +127,14 @@ def reset(
     stack: StackName = None,
     json: AsJson = False,
 ) -> None:
-    """Empty tables, topics, the observer's store and the audit file, in step, of a running stack."""
+    """Empty the tables, topics, observer's store and audit file of a running stack, consistently."""
     settings = instance.find(stack)
-    require(settings, Action.RESET)  # before it is asked for, too; a reset of everything asks nowhere else
+    # Refuse before asking for a confirmation; `--all` has no other check.
+    require(settings, Action.RESET)
     if not yes and not typer.confirm(f"Delete all commissions and events of the {settings.stack} stack?"):
         raise typer.Exit(1)
     with foreground.interruptible():
-        removed = _start_afresh(settings) if everything else resetting.reset(settings, say)
+        removed = _delete_and_start(settings) if everything else reset_operation.reset(settings, say)
     if json:
         print_json({"ok": True, "removed": removed})
     else:
@@ -144,14 +145,14 @@ def reset(
         )
 
 
-def _start_afresh(settings: Settings) -> dict[str, int]:
+def _delete_and_start(settings: Settings) -> dict[str, int]:
     instance.require(settings)
     with operation.alone(settings, "reset --all", say), operation.without_scenario(settings):
-        was = control(settings).running()
+        was_running = control(settings).running()
         instance.down(settings, say)
-        left = instance.remove_data(settings)
-        if left:
-            say(f"not made by this program, so they stay: {ownership.named(left)}")
-        if was:
+        foreign_files = instance.remove_data(settings)
+        if foreign_files:
+            say(f"kept, because this program did not create them: {ownership.named(foreign_files)}")
+        if was_running:
             instance.up(settings.stack, settings.home, say, go_on=True)
     return {}

@@ -1,4 +1,4 @@
-"""Printing: tables and sentences for people, one JSON value for programs, failures in words."""
+"""Print tables and sentences for people, and one JSON value for programs."""
 
 from __future__ import annotations
 
@@ -20,38 +20,38 @@ err = Console(stderr=True, highlight=False)
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value, for programs.")]
 StackName = Annotated[
     str | None,
-    typer.Option("--stack", help="embedded, native, compose or external. Default: the one that runs, else embedded."),
+    typer.Option("--stack", help="embedded, native, compose or external. Default: the running one, else embedded."),
 ]
 
 
 class Failed(Exception):
-    """The command could not do what was asked; `str(error)` says why and what to do."""
+    """The command failed; `str(error)` says why and what to do."""
 
 
 def say(text: str) -> None:
-    """A line of progress, to standard error so that `--json` stays clean."""
+    """Print a line of progress to standard error, so that standard output holds the JSON of `--json` alone."""
     err.print(text, style="dim", markup=False)
 
 
 def print_json(value: Any) -> None:
-    print(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
+    print(json.dumps(value, default=_to_json_value, ensure_ascii=False, indent=2))
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None) -> None:
-    shown = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    grid = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        shown.add_column(column, overflow="fold")
+        grid.add_column(column, overflow="fold")
     for row in rows:
-        shown.add_row(*("" if cell is None else str(cell) for cell in row))
-    out.print(shown)
+        grid.add_row(*("" if cell is None else str(cell) for cell in row))
+    out.print(grid)
 
 
-def clock(epoch_us: int) -> str:
-    """Local time of day with milliseconds."""
+def format_time(epoch_us: int) -> str:
+    """Return the local time of day with milliseconds, for example 14:03:07.125."""
     return datetime.fromtimestamp(epoch_us / 1e6, UTC).astimezone().strftime("%H:%M:%S.%f")[:-3]
 
 
-def _plain(value: Any) -> Any:
+def _to_json_value(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
     if isinstance(value, datetime):
@@ -62,4 +62,4 @@ def _plain(value: Any) -> Any:
         return value.decode("utf-8", "backslashreplace")
     if isinstance(value, set | frozenset):
         return sorted(value)
-    raise TypeError(f"no JSON for {type(value).__name__}")
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")

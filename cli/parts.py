@@ -1,4 +1,4 @@
-"""part, migrate, download: what `up` does, step by step; the containers of the compose stack run these."""
+"""The verbs part, migrate and download: the steps of `up`, one by one. The containers of the compose stack run them."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ def part(
     name: Annotated[str, typer.Argument(help="notifications, commands, observer, audit, watcher, api or dashboard.")],
     stack: StackName = None,
 ) -> None:
-    """Run one part in the foreground, as `up` would; for containers, service managers and debuggers. Ctrl-C stops it."""
+    """Run one component in the foreground as `up` would: for containers, service managers and debuggers. Ctrl-C stops it."""
     settings = instance.find(stack)
     parts = {row.name: row for row in python_parts(settings)}
     if name not in parts:
-        raise Failed(f"there is no part {name!r} to run here; there are {', '.join(sorted(parts))}")
+        raise Failed(f"this stack has no component {name!r}; choose one of {', '.join(sorted(parts))}")
     if not settings.worker_url and name != "observer":
-        raise Failed("no database is named: set ALPES_DATABASE_URL, or run `./alpes up` once, which makes one")
+        raise Failed("there is no database: set ALPES_DATABASE_URL, or run `./alpes up` once, which creates one")
     settings.run.mkdir(parents=True, exist_ok=True)
-    # Through the gate: a fault's lease holds the part down here too.
+    # The command goes through the gate, so that a fault's lease holds this process down too.
     argv = Supervisor(settings).write_part(parts[name])
     os.execve(argv[0], argv, os.environ | part_environment(settings, parts[name]))
 
 
 def migrate(stack: StackName = None, json: AsJson = False) -> None:
-    """Bring the database to the newest schema, with its grants. With ALPES_DATABASE_ROOT_URL the users are made too.
+    """Migrate the database to the newest schema and set its grants. With ALPES_DATABASE_ROOT_URL the users are created too.
 
-    What is there already is left as it is; a password that changed is set.
+    Existing tables and users are kept; a changed password is set.
     """
     settings = instance.find(stack)
     try:
@@ -58,19 +58,19 @@ def migrate(stack: StackName = None, json: AsJson = False) -> None:
 def download(
     group: Annotated[
         list[str] | None,
-        typer.Argument(help="What to fetch: pulsar, nar-4.0.8, nar-3.1.2, mysql or byteman. All if absent."),
+        typer.Argument(help="What to download: pulsar, nar-4.0.8, nar-3.1.2, mysql or byteman. Default: all."),
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Fetch locked artifacts into the cache and check each one's SHA-256; what is there already is not fetched again."""
-    known = groups()
-    unknown = sorted(set(group or []) - set(known))
+    """Download the locked artifacts that the cache lacks, and check the SHA-256 of each."""
+    all_groups = groups()
+    unknown = sorted(set(group or []) - set(all_groups))
     if unknown:
-        raise Failed(f"no artifact belongs to {', '.join(unknown)}; there are {', '.join(known)}")
-    wanted = locked(group or known)
-    absent = missing(wanted)
-    ensure(wanted)
+        raise Failed(f"there is no download {', '.join(unknown)}; choose from {', '.join(all_groups)}")
+    chosen = locked(group or all_groups)
+    absent = missing(chosen)
+    ensure(chosen)
     if json:
-        print_json({"ok": True, "fetched": len(absent), "files": [row.path for row in wanted]})
+        print_json({"ok": True, "fetched": len(absent), "files": [row.path for row in chosen]})
     else:
-        out.print(f"{len(wanted)} files are in the cache, {len(absent)} of them fetched now")
+        out.print(f"{len(chosen)} files are in the cache, {len(absent)} of them new")

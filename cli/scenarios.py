@@ -1,4 +1,4 @@
-"""scenario list | run | chaos | runs | show | export | stop: quality scenarios that prove themselves."""
+"""The verbs `scenario list`, run, chaos, runs, show, export and stop."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from stacks import instance
 
 scenario_app = typer.Typer(
     help=(
-        "Break the running parts on purpose and let the counts judge. A private stack is started when none runs;"
-        " Ctrl-C stops the scenario and restores what it broke."
+        "Break the running stack on purpose, and let the counts of events judge. A private stack is started when none"
+        " runs; Ctrl-C stops the scenario and ends its faults."
     ),
     no_args_is_help=True,
 )
-Seed = Annotated[int | None, typer.Option(help="The same seed sends the same commands; one is made up when absent.")]
+Seed = Annotated[int | None, typer.Option(help="The same seed sends the same commands. Default: a random one.")]
 COLOURS = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow"}
 MARKS = {"fault": "✗", "confirmed": "✓", "unconfirmed": "?", "fault_end": "↺", "recovered": "✓", "verdict": "■"}
 
@@ -48,20 +48,23 @@ def register(app: typer.Typer) -> None:
 
 
 def list_scenarios(json: AsJson = False) -> None:
-    """Every scenario: what it believes, and what it breaks to find out."""
-    found = list(scenarios().values())
+    """List the scenarios: the hypothesis of each, and the fault that tests it."""
+    catalogue = list(scenarios().values())
     if json:
         print_json(
             [
-                {name: getattr(each, name) for name in ("name", "quality", "hypothesis", "breaks", "stacks", "takes_s")}
-                for each in found
+                {
+                    name: getattr(scenario, name)
+                    for name in ("name", "quality", "hypothesis", "breaks", "stacks", "takes_s")
+                }
+                for scenario in catalogue
             ]
         )
         return
-    for each in found:
-        only = "" if "embedded" in each.stacks else f"  [yellow]only on {', '.join(each.stacks)}[/]"
-        out.print(f"[bold]{each.name}[/]  [dim]{each.quality}, about {each.takes_s} s[/]{only}")
-        out.print(f"  {each.hypothesis}\n  [red]✗[/] {each.breaks}\n")
+    for scenario in catalogue:
+        restriction = "" if "embedded" in scenario.stacks else f"  [yellow]only on {', '.join(scenario.stacks)}[/]"
+        out.print(f"[bold]{scenario.name}[/]  [dim]{scenario.quality}, about {scenario.takes_s} s[/]{restriction}")
+        out.print(f"  {scenario.hypothesis}\n  [red]✗[/] {scenario.breaks}\n")
     out.print("run one: ./alpes scenario run NAME   all: ./alpes scenario run all   random: ./alpes scenario chaos")
 
 
@@ -72,42 +75,53 @@ def run(
     json: AsJson = False,
 ) -> None:
     """Run a scenario, or all of them one after the other. Fails unless every verdict is PASS."""
-    with _running(stack) as settings:
+    with _running_instance(stack) as settings:
         if name == "all":
-            names = [each.name for each in scenarios().values() if each.in_all and settings.stack in each.stacks]
+            names = [
+                scenario.name
+                for scenario in scenarios().values()
+                if scenario.in_all and settings.stack in scenario.stacks
+            ]
         else:
             names = [name]
-        results = [_run(settings, each, seed, 1.0) for each in names]
-        _tell(settings, results, json, whole=name == "all")
+        results = [_run_scenario(settings, scenario_name, seed, 1.0) for scenario_name in names]
+        _print_results(settings, results, json, whole=name == "all")
 
 
 def chaos(
-    minutes: Annotated[float, typer.Option(min=0.1, max=1440, help="How long faults are injected.")] = 1.0,
+    minutes: Annotated[float, typer.Option(min=0.1, max=1440, help="Minutes during which faults are injected.")] = 1.0,
     seed: Seed = None,
     stack: StackName = None,
     json: AsJson = False,
 ) -> None:
-    """A random schedule of faults over a steady load; the same seed, the same schedule. Fails unless PASS."""
-    with _running(stack) as settings:
-        _tell(settings, [_run(settings, "chaos", seed, minutes)], json, whole=False)
+    """Inject random faults under a steady load; a seed makes the schedule reproducible. Fails unless the verdict is PASS."""
+    with _running_instance(stack) as settings:
+        _print_results(settings, [_run_scenario(settings, "chaos", seed, minutes)], json, whole=False)
 
 
 def runs(
     name: Annotated[str | None, typer.Option(help="Only of this scenario.")] = None,
-    limit: Annotated[int, typer.Option("-n", min=1, max=1000, help="How many of the newest.")] = 20,
+    limit: Annotated[int, typer.Option("-n", min=1, max=1000, help="Number of newest runs to print.")] = 20,
     stack: StackName = None,
     json: AsJson = False,
 ) -> None:
-    """The history of runs, newest first."""
+    """List the runs, the newest first."""
     settings = instance.find(stack)
     with Application(settings, pool_size=1) as application, application.reading() as connection:
-        found = journal.runs(connection, limit, name)
+        history = journal.runs(connection, limit, name)
     if json:
-        print_json(found)
+        print_json(history)
         return
     rows = [
-        (each.id, each.name, f"{each.started_at:%Y-%m-%d %H:%M:%S}", each.state, _coloured(each.verdict), each.seed)
-        for each in found
+        (
+            entry.id,
+            entry.name,
+            f"{entry.started_at:%Y-%m-%d %H:%M:%S}",
+            entry.state,
+            _coloured(entry.verdict),
+            entry.seed,
+        )
+        for entry in history
     ]
     table(("run", "scenario", "started (UTC)", "state", "verdict", "seed"), rows)
 
@@ -117,14 +131,14 @@ def show(
     stack: StackName = None,
     json: AsJson = False,
 ) -> None:
-    """What a run found: timeline, counts, checks, recovery."""
-    _, found = _find(stack, run_id)
+    """Print the result of a run: timeline, counts, checks, recovery time."""
+    _, result = _load_result(stack, run_id)
     if json:
-        print_json(found)
+        print_json(result)
         return
-    for moment in found.timeline:
+    for moment in result.timeline:
         _print_moment(moment, out)
-    _print_result(found)
+    _print_result(result)
 
 
 def export(
@@ -133,21 +147,21 @@ def export(
     stack: StackName = None,
     json: AsJson = False,
 ) -> None:
-    """The evidence of a run: one HTML file that needs nothing else, and the same as JSON."""
-    _, found = _find(stack, run_id)
+    """Write the evidence of a run as one self-contained HTML file and as JSON."""
+    _, result = _load_result(stack, run_id)
     folder.mkdir(parents=True, exist_ok=True)
-    stem = folder / f"{found.name}-{found.stack}-{found.run_id[:8]}"
-    page, data = stem.with_suffix(".html"), stem.with_suffix(".json")
-    page.write_text(evidence.html(found), encoding="utf-8")
-    data.write_text(jsonlib.dumps(found.to_json(), indent=2), encoding="utf-8")
+    stem = folder / f"{result.name}-{result.stack}-{result.run_id[:8]}"
+    page, document = stem.with_suffix(".html"), stem.with_suffix(".json")
+    page.write_text(evidence.html(result), encoding="utf-8")
+    document.write_text(jsonlib.dumps(result.to_json(), indent=2), encoding="utf-8")
     if json:
-        print_json({"ok": True, "html": page.resolve(), "json": data.resolve()})
+        print_json({"ok": True, "html": page.resolve(), "json": document.resolve()})
     else:
-        out.print(f"{page}\n{data}", markup=False)
+        out.print(f"{page}\n{document}", markup=False)
 
 
 def stop(stack: StackName = None, json: AsJson = False) -> None:
-    """Stop the scenario that runs now; what it broke is restored."""
+    """Stop the running scenario and end its faults."""
     settings = instance.find(stack)
     run_id = runner.current(settings)
     if run_id is not None:
@@ -159,13 +173,13 @@ def stop(stack: StackName = None, json: AsJson = False) -> None:
 
 
 @contextmanager
-def _running(stack: str | None) -> Iterator[Settings]:
-    found = instance.find(stack)
-    with foreground.interruptible(), end_to_end.running(found.stack, say=say) as settings:
+def _running_instance(stack: str | None) -> Iterator[Settings]:
+    present = instance.find(stack)
+    with foreground.interruptible(), end_to_end.running(present.stack, say=say) as settings:
         yield settings
 
 
-def _run(settings: Settings, name: str, seed: int | None, minutes: float) -> Result:
+def _run_scenario(settings: Settings, name: str, seed: int | None, minutes: float) -> Result:
     say(f"{name} on the {settings.stack} stack")
     try:
         return runner.run(settings, name, seed, minutes, lambda moment: _print_moment(moment, err))
@@ -180,31 +194,35 @@ def _run(settings: Settings, name: str, seed: int | None, minutes: float) -> Res
         raise
 
 
-def _tell(settings: Settings, results: list[Result], json: bool, *, whole: bool) -> None:
-    ok = all(each.verdict == "PASS" for each in results)
+def _print_results(settings: Settings, results: list[Result], json: bool, *, whole: bool) -> None:
+    ok = all(result.verdict == "PASS" for result in results)
     if json and whole:
-        print_json({"ok": ok, "stack": settings.stack, "results": [each.summary() for each in results]})
+        print_json({"ok": ok, "stack": settings.stack, "results": [result.summary() for result in results]})
     elif json:
-        (only,) = results
-        print_json({"ok": ok, "stack": settings.stack, **only.summary()})
+        (single_result,) = results
+        print_json({"ok": ok, "stack": settings.stack, **single_result.summary()})
     else:
-        for each in results:
-            _print_result(each)
+        for result in results:
+            _print_result(result)
     if not ok:
         raise typer.Exit(1)
 
 
-def _find(stack: str | None, run_id: str) -> tuple[Settings, Result]:
+def _load_result(stack: str | None, run_id: str) -> tuple[Settings, Result]:
     settings = instance.find(stack)
     with Application(settings, pool_size=1) as application, application.reading() as connection:
-        known = [each.id for each in journal.runs(connection, 1000) if each.state == "finished"]
-        matching = known[:1] if run_id == "last" else [each for each in known if each.startswith(run_id)]
+        finished_ids = [run_row.id for run_row in journal.runs(connection, 1000) if run_row.state == "finished"]
+        matching = (
+            finished_ids[:1]
+            if run_id == "last"
+            else [finished_id for finished_id in finished_ids if finished_id.startswith(run_id)]
+        )
         if len(matching) != 1:
             raise Failed(f"{len(matching)} finished runs match {run_id!r}; `./alpes scenario runs` lists them")
-        found = journal.stored_result(connection, matching[0]) or journal.result(settings, matching[0])
-    if found is None:
-        raise Failed(f"run {matching[0]} kept no result")
-    return settings, found
+        result = journal.stored_result(connection, matching[0]) or journal.result(settings, matching[0])
+    if result is None:
+        raise Failed(f"run {matching[0]} has no stored result; run the scenario again")
+    return settings, result
 
 
 def _print_moment(moment: Moment, to: Console) -> None:
@@ -212,17 +230,19 @@ def _print_moment(moment: Moment, to: Console) -> None:
     to.print(f"  {at:%H:%M:%S}.{at.microsecond // 1000:03d} {MARKS.get(moment.kind, '·')} {moment.text}", markup=False)
 
 
-def _print_result(found: Result) -> None:
-    out.print(f"\n{_coloured(found.verdict)} [bold]{found.name}[/] ({found.stack}, seed {found.seed})")
-    out.print(found.hypothesis, markup=False)
-    counts = found.counts
+def _print_result(result: Result) -> None:
+    out.print(f"\n{_coloured(result.verdict)} [bold]{result.name}[/] ({result.stack}, seed {result.seed})")
+    out.print(result.hypothesis, markup=False)
+    counts = result.counts
     table(("count", ""), [(name.replace("_", " "), getattr(counts, name)) for name in counts.__slots__])
-    for check in (*found.confirmations, *found.checks):
+    for check in (*result.confirmations, *result.checks):
         out.print(f"{'[green]✓[/]' if check.ok else '[red]✗[/]'} {check.name} [dim]{check.detail}[/]")
-    for name, value in found.figures.items():
+    for name, value in result.figures.items():
         out.print(f"  {name.replace('_', ' ')}: {value}", markup=False)
-    recovery = "nothing to recover from" if found.recovery_s is None else f"recovered after {found.recovery_s:.2f} s"
-    out.print(f"{recovery}; {found.duration_s:.1f} s in all; run {found.run_id}", markup=False)
+    recovery_text = (
+        "nothing to recover from" if result.recovery_s is None else f"recovered after {result.recovery_s:.2f} s"
+    )
+    out.print(f"{recovery_text}; {result.duration_s:.1f} s in total; run {result.run_id}", markup=False)
 
 
 def _coloured(verdict: str | None) -> str:
