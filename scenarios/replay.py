@@ -1,4 +1,7 @@
-"""Replay: every event from the beginning, on a fresh subscription, through the same inbox. Nothing may come of it."""
+"""Replay: every event from the beginning, on a fresh subscription, through the same inbox. Nothing may come of it.
+
+Events whose dead letter is open are read and counted, but not handled: sending them again is what a requeue is for.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ from db import queries
 from db.engine import READ, connect
 from db.errors import translated
 from db.hops import Passed
-from db.tables import outbox_event, processed_message
+from db.tables import dead_letter, outbox_event, processed_message
 from scenarios.waiting import TookTooLong, until
 from settings import Settings
 from workers.inbox import Inbox
@@ -81,7 +84,7 @@ def replay(settings: Settings, deadline_s: float = 300) -> Replayed:
     broker = Broker(settings)
     name = f"replay-{uuid.uuid4().hex[:12]}"
     topics = settings.topics.carrying_events()
-    inlet = _Counting(broker, topics, name, began_us)
+    inlet = _Counting(broker, topics, name, began_us, engine)
     dead_letters = Publisher(broker, settings.topics.dead_letter)
     inbox = Inbox(engine, name)
     worker = _Replaying(inbox, inlet, dead_letters, _Unmeasured(), threading.Event())
@@ -124,6 +127,14 @@ def applied_of_before(connection: Connection, consumer: str, began_us: int) -> i
     return connection.scalar(query) or 0
 
 
+def dead_lettered_among(connection: Connection, event_ids: set[str]) -> set[str]:
+    """Those of the events that have an open dead letter: one that was not requeued."""
+    query = select(dead_letter.c.event_id).where(
+        dead_letter.c.event_id.in_(event_ids), dead_letter.c.requeued_at.is_(None)
+    )
+    return set(connection.scalars(query)) if event_ids else set()
+
+
 def _wait_until_notified(engine: Engine, before_us: int) -> None:
     """Until the workers are through with what was committed before; what they leave is then the replay's finding."""
 
@@ -137,9 +148,10 @@ def _wait_until_notified(engine: Engine, before_us: int) -> None:
 
 
 class _Counting(Subscription):
-    def __init__(self, broker: Broker, topics: Sequence[str], name: str, began_us: int) -> None:
+    def __init__(self, broker: Broker, topics: Sequence[str], name: str, began_us: int, engine: Engine) -> None:
         super().__init__(broker, topics, name, consumer_type=pulsar.ConsumerType.Exclusive)
         self._began_us = began_us
+        self._engine = engine
         self.deliveries = 0
         self.of_before = 0
         """Deliveries of messages published before the replay began."""
@@ -149,11 +161,17 @@ class _Counting(Subscription):
         batch = super().receive(limit, timeout_s)
         self.deliveries += len(batch)
         self.of_before += sum(1 for message in batch if message.publish_us < self._began_us)
+        events = {}
         for message in batch:
             decoded = envelope.decode(message.value)
             if isinstance(decoded, envelope.Inserted):
-                self.event_ids.add(decoded.record.id)
-        return batch
+                events[message.message_id] = decoded.record.id
+        self.event_ids.update(events.values())
+        with translated(), self._engine.connect().execution_options(**READ) as connection:
+            given_up = dead_lettered_among(connection, set(events.values()))
+        left = [message for message in batch if events.get(message.message_id) in given_up]
+        self.acknowledge(left)
+        return [message for message in batch if message not in left]
 
 
 class _Replaying(NotificationsWorker):
