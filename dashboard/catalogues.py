@@ -1,6 +1,7 @@
-"""`python -m dashboard.catalogues`: brings the catalogues level with the texts in the code.
+"""`python -m dashboard.catalogues`: update the catalogues from the texts in the code.
 
-New texts come in untranslated (the tests name them), those that are gone are dropped. English is its own translation.
+New texts are added without a translation (the tests name them); texts that the code no longer has are dropped. English has
+no catalogue: the texts in the code are English.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
-from dashboard.i18n import DOMAIN, LANGUAGES, LOCALE
+from dashboard.i18n import DOMAIN, LOCALE, TRANSLATED
 from dashboard.view_models.scenario_words import CHAOS
 from scenarios.catalogue import scenarios
 
@@ -36,29 +37,29 @@ def of_scenarios() -> set[str]:
     return {text for each in scenarios().values() for text in (each.quality, each.hypothesis, each.breaks)} | set(CHAOS)
 
 
-def path(language: str) -> Path:
-    return LOCALE / language / "LC_MESSAGES" / f"{DOMAIN}.po"
+def path(language: str, folder: Path = LOCALE) -> Path:
+    return folder / language / "LC_MESSAGES" / f"{DOMAIN}.po"
 
 
-def updated(language: str, template: Catalog) -> Catalog:
-    with path(language).open("rb") as file:
+def updated(language: str, template: Catalog, folder: Path = LOCALE) -> Catalog:
+    with path(language, folder).open("rb") as file:
         known = {entry.id: entry.string for entry in read_po(file, locale=language) if entry.id}
     found = Catalog(locale=language, domain=DOMAIN, project="Alpes Commissions", charset="utf-8", fuzzy=False)
     for entry in sorted((entry for entry in template if entry.id), key=lambda entry: str(entry.id)):
-        found.add(entry.id, entry.id if language == "en" else known.get(entry.id, ""), flags=entry.flags)
+        found.add(entry.id, known.get(entry.id, ""), flags=entry.flags)
     return found
 
 
-def main() -> None:
+def main(folder: Path = LOCALE) -> None:
     template = extracted()
-    for language in LANGUAGES:
-        found = updated(language, template)
-        with path(language).open("wb") as file:
+    for language in TRANSLATED:
+        found = updated(language, template, folder)
+        with path(language, folder).open("wb") as file:
             write_po(file, found, width=120, omit_header=False, no_location=True)
-        lines = path(language).read_text(encoding="utf-8").splitlines(keepends=True)
+        lines = path(language, folder).read_text(encoding="utf-8").splitlines(keepends=True)
         # No dates: the file changes only when a text does.
         kept = [line for line in lines if not line.startswith(('"POT-Creation-Date', '"PO-Revision-Date'))]
-        path(language).write_text("".join(kept), encoding="utf-8")
+        path(language, folder).write_text("".join(kept), encoding="utf-8")
         missing = sum(1 for entry in found if entry.id and not entry.string)
         print(f"{language}: {len(found)} texts, {missing} without translation")
 

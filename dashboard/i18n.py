@@ -18,6 +18,9 @@ from babel.numbers import format_decimal
 
 LOCALE = Path(__file__).parent / "locale"
 LANGUAGES = {"en": "English", "es": "Español"}
+SOURCE = "en"
+"""The language that the texts are written in: it needs no catalogue."""
+TRANSLATED = tuple(code for code in LANGUAGES if code != SOURCE)
 DOMAIN = "dashboard"
 
 _resolve: Callable[[], tuple[str, str | None]] = lambda: ("en", None)  # noqa: E731 — replaced by the frame
@@ -32,7 +35,8 @@ def use(resolve: Callable[[], tuple[str, str | None]]) -> None:
 def warm() -> None:
     """Read the catalogues and how numbers are written, before a page asks for them."""
     for code in LANGUAGES:
-        _texts(code)
+        if code != SOURCE:
+            _texts(code)
         format_decimal(1.5, locale=code)
 
 
@@ -58,7 +62,8 @@ def chosen(browser: str | None, query: str | None) -> str:
 
 def _(message: str) -> str:
     """The message in the reader's language; English is the key."""
-    return _texts(language()).get(message, message)
+    code = language()
+    return message if code == SOURCE else _texts(code).get(message, message)
 
 
 def N_(message: str) -> str:  # noqa: N802 — gettext's name for a text that is translated where it is shown
@@ -67,6 +72,7 @@ def N_(message: str) -> str:  # noqa: N802 — gettext's name for a text that is
 
 @cache
 def catalogue(code: str) -> Catalog:
+    """The translations of one language of `TRANSLATED`."""
     with (LOCALE / code / "LC_MESSAGES" / f"{DOMAIN}.po").open("rb") as file:
         return read_po(file, locale=code, domain=DOMAIN, abort_invalid=True)
 

@@ -18,6 +18,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
+from lab import pictures
 from scenarios import end_to_end
 from settings.model import REPOSITORY
 
@@ -95,6 +96,7 @@ def _execute(path: Path, stack: str, home: Path, save: bool) -> Executed:
     except (CellExecutionError, CellTimeoutError, DeadKernelError, RuntimeError) as failure:  # the last: no kernel came
         error = re.sub(r"\x1b\[[0-9;]*m", "", str(failure))[-2000:]
     if save and not error:
+        pictures.shrink_outputs(notebook)
         nbformat.write(notebook, path)
     return Executed(name, stack, not error, round(time.monotonic() - began, 1), error)
 

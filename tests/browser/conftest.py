@@ -13,6 +13,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
+from lab import pictures
 from scenarios import end_to_end
 from settings import Settings
 from settings.model import REPOSITORY
@@ -25,7 +26,7 @@ ALLOWED = json.loads((Path(__file__).parent / "allowed.json").read_text(encoding
 """What Streamlit's own page causes, each with its upstream report; `rules` are axe-core's, `console` parts of a message."""
 SIZES = {"wide": (1440, 900), "narrow": (390, 844)}
 SCREENSHOTS = os.environ.get("ALPES_SCREENSHOTS")
-"""Set to anything, pictures of the pages are written to docs/screenshots."""
+"""Set to anything, the pictures in docs/screenshots are taken anew: those that a document shows, and no others."""
 
 
 @pytest.fixture(scope="session")
@@ -81,12 +82,11 @@ class Visit:
         ] == []
 
     def picture(self, name: str) -> None:
-        if SCREENSHOTS:
+        file = REPOSITORY / "docs" / "screenshots" / f"{name}.png"
+        if SCREENSHOTS and file.is_file():
             self.page.mouse.move(0, 0)
             expect(self.page.get_by_test_id("stTooltipContent")).to_have_count(0, timeout=SOON_MS)
-            folder = REPOSITORY / "docs" / "screenshots"
-            folder.mkdir(parents=True, exist_ok=True)
-            self.page.screenshot(path=folder / f"{name}.png")
+            file.write_bytes(pictures.shrink_png(self.page.screenshot(), colours=256))
 
 
 Open = Callable[..., Visit]
