@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pytest
 
 from scenarios import journal as scenarios
 from settings import Settings
+from settings.model import REPOSITORY
 from stacks import operation, ownership, recovery
 from stacks.operation import Busy, Journal, Lapsed, alone
 
@@ -181,10 +183,16 @@ def _die(home: Path) -> None:
 
 
 def test_a_journal_whose_process_was_killed_is_found_and_undone(settings: Settings, parts: Parts) -> None:
-    process = multiprocessing.get_context("spawn").Process(target=_die, args=(settings.home,))
-    process.start()
-    process.join()
-    assert process.exitcode == -9
+    program = f"from pathlib import Path; from {__name__} import _die; _die(Path({str(settings.home)!r}))"
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=REPOSITORY,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
     journal = operation.abandoned(settings)
     assert journal is not None
     with alone(settings, "recovery", lambda _: None):
