@@ -27,12 +27,12 @@ FAST = ("unit", "architecture", "api", "contract", "notebooks", "compose")
 """Folders of tests that start no stack, or none that takes more than a few seconds."""
 LANES = {
     "native": "native",
-    "browser": "browser and not native",
     "others": "not native and not browser",
+    "browser": "browser and not native",
 }
-"""Lane → pytest's expression for its tests. Each is a process, so that tests share started stacks; the longest first."""
-AT_ONCE = 1
-"""Two at once are quicker, but on two cores the browser's tests then miss their deadlines."""
+"""Lane → pytest's expression for its tests. Each is a process, so that tests share started stacks."""
+ROUNDS = (("native", "others"), ("browser",))
+"""Lanes that run at once. On two cores the browser's tests miss their deadlines beside anything else."""
 _RUNNING: list[subprocess.Popen[bytes]] = []
 _STOPPING = threading.Event()
 
@@ -67,9 +67,11 @@ def test(
         _have_the_real_parts()
     if context.args or fast:
         raise typer.Exit(_pytest([*arguments, *context.args]))
-    with foreground.interruptible(), ThreadPoolExecutor(AT_ONCE) as pool:
+    codes: list[int] = []
+    with foreground.interruptible(), ThreadPoolExecutor(len(LANES)) as pool:
         try:
-            codes = list(pool.map(lambda lane: _lane(lane, arguments), LANES))
+            for lanes in ROUNDS:
+                codes += pool.map(lambda lane: _lane(lane, arguments), lanes)
         except KeyboardInterrupt:
             _STOPPING.set()
             for process in _RUNNING:  # each stops the stacks that its tests started

@@ -35,6 +35,8 @@ ATTEMPTS = 5
 LOOK_EVERY_S = 0.05
 """How often it looks without being woken."""
 SAVE_EVERY_S = 0.25
+ALONE_EVERY_S = 0.001
+"""How often it looks whether a row that is sent alone has arrived."""
 
 
 class Feed(Protocol):
@@ -47,6 +49,18 @@ class Feed(Protocol):
     def save_checkpoint(self, seq: int) -> None: ...
 
     def park(self, seq: int, reason: str, detail: str) -> bool: ...
+
+
+class RowsInWork(Protocol):
+    """Which rows are handled, for the process that comes after this one: `workers.rows_in_work.RowsInWork`."""
+
+    def alone(self, after: int) -> bool: ...
+
+    def fatal(self, seq: int) -> int: ...
+
+    def enter(self, first: int, last: int = 0) -> None: ...
+
+    def leave(self, done: int) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +128,14 @@ class _Flight:
 class Relay:
     """Publishes what the feed has beyond its checkpoint, until told to stop."""
 
-    def __init__(self, feed: Feed, publisher: Publisher, wait: Callable[[float], None]) -> None:
-        """`wait(seconds)` returns early when a commit rings the bell."""
+    def __init__(
+        self, feed: Feed, publisher: Publisher, wait: Callable[[float], None], work: RowsInWork | None = None
+    ) -> None:
+        """`wait(seconds)` returns early when a commit rings the bell. Without `work` no row is counted as fatal."""
         self._feed = feed
         self._publisher = publisher
         self._wait = wait
+        self._work = work or _NobodyAfter()
         self._flight: _Flight | None = None
         self._generation = 0
         self._sent = 0
@@ -157,7 +174,11 @@ class Relay:
         if len(self._flight) >= MOST_UNACKNOWLEDGED or self._flight.bytes >= MOST_UNACKNOWLEDGED_BYTES:
             self._save_now_and_then()
             return False
-        rows = self._feed.after(self._sent, PAGE)
+        alone = self._work.alone(self._sent)
+        if alone and len(self._flight):
+            self._wait(ALONE_EVERY_S)  # what is on its way comes first, so that an end of the process blames one row
+            return True
+        rows = self._read(self._flight, 1 if alone else PAGE)
         for row in rows:
             self._send(row, self._flight)
             self._sent = row.seq
@@ -165,11 +186,28 @@ class Relay:
         self._save_now_and_then()
         return bool(rows)
 
+    def _read(self, flight: _Flight, limit: int) -> list[OutboxRecord | UnreadableRow]:
+        """The next rows, in work from before they are read until the broker has them."""
+        self._work.enter(flight.checkpoint + 1)
+        rows = self._feed.after(self._sent, limit)
+        if len(flight):
+            self._work.enter(flight.checkpoint + 1, rows[-1].seq if rows else self._sent)
+        elif rows:
+            self._work.enter(rows[0].seq, rows[-1].seq)
+        else:
+            self._work.leave(flight.checkpoint)
+        return rows
+
     def _send(self, row: OutboxRecord | UnreadableRow, flight: _Flight) -> None:
         """Hand a row to the client, or park it where it is no event or the client does not take it."""
         if isinstance(row, UnreadableRow):
             flight.sent(row.seq, 0)
             self._park(flight, row.seq, "bad_row", row.problem)
+            return
+        deaths = self._work.fatal(row.seq)
+        if deaths:
+            flight.sent(row.seq, 0)
+            self._park(flight, row.seq, "killed_worker", f"killed the relay {deaths} times: it ended at this row alone")
             return
         if row.seq == self._suspect and self._attempts >= ATTEMPTS:
             flight.sent(row.seq, 0)
@@ -177,7 +215,7 @@ class Relay:
             return
         try:
             key, value = envelope.encode(row, envelope.now_ms())
-        except (TypeError, ValueError, AttributeError, RecursionError) as error:
+        except Exception as error:  # whatever it is, it would be raised again
             flight.sent(row.seq, 0)
             self._park(flight, row.seq, "bad_row", f"no message can be made of it: {error!a}")
             return
@@ -185,6 +223,11 @@ class Relay:
             self._publisher.send_async(value, key, {}, _traced(row, flight.sent(row.seq, len(value))))
         except MessageRefused as error:
             self._park(flight, row.seq, "unpublishable", f"a message of {len(value)} bytes: {error}")
+        except BrokerUnavailable:
+            raise
+        except Exception as error:
+            self._suspected(_Failure(row.seq, Sent.FAILED, type(error).__name__))
+            raise
 
     def _park_refused(self, flight: _Flight) -> None:
         for seq, (size, word) in flight.refused().items():
@@ -220,6 +263,20 @@ class Relay:
             self._wait(0.01)
         if self._flight.checkpoint > self._saved:
             self._feed.save_checkpoint(self._flight.checkpoint)
+
+
+class _NobodyAfter:
+    """No process comes after this one: nothing is noted."""
+
+    def alone(self, after: int) -> bool:
+        return False
+
+    def fatal(self, seq: int) -> int:
+        return 0
+
+    def enter(self, first: int, last: int = 0) -> None: ...
+
+    def leave(self, done: int) -> None: ...
 
 
 def _traced(record: OutboxRecord, done: Callable[[Sent, str], None]) -> Callable[[Sent, str], None]:

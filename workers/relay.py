@@ -17,6 +17,7 @@ from connectors.relay import Relay
 from db.engine import connect
 from db.outbox import OutboxFeed
 from settings import Settings
+from workers import rows_in_work
 from workers.heartbeat import Heartbeat
 from workers.process import run
 
@@ -27,8 +28,10 @@ def main(settings: Settings, stop: threading.Event) -> None:
     publisher = Publisher(Broker(settings), settings.topics.events)
     engine = connect(settings.database_url)
     feed = OutboxFeed(engine)
+    work = rows_in_work.of_relay(settings)
     try:
-        Relay(feed, publisher, _bell(settings, publisher)).run(stop)
+        Relay(feed, publisher, _bell(settings, publisher), work).run(stop)
+        work.close()
     finally:
         publisher.close()
         feed.close()

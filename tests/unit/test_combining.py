@@ -1,0 +1,17 @@
+"""A sample of combinations leaves no value out."""
+
+from __future__ import annotations
+
+from tests.combining import sample_combinations
+
+
+def test_every_value_is_in_the_sample_and_every_combination_in_the_whole() -> None:
+    axes = {"size": ["wide", "narrow"], "language": ["en", "es"], "path": ["live", "trace", "guide"]}
+    names, params = sample_combinations(**axes).args
+    assert names == ("size", "language", "path")
+    assert len({param.values for param in params}) == len(params) == 12
+    sample = [param.values for param in params if not param.marks]
+    assert len(sample) == 3
+    assert [{combination[place] for combination in sample} for place in range(3)] == [
+        set(axis) for axis in axes.values()
+    ]

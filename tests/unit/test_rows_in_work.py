@@ -1,0 +1,128 @@
+"""A row that ends the relay's process is isolated, counted and parked; every other row goes out, in order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as how
+from hypothesis import strategies as st
+
+from application import leases
+from connectors.broker import Publisher
+from connectors.relay import Relay
+from connectors.sending import Sent
+from settings import Settings
+from tests.fakes import FakePublisher
+from tests.unit.test_relay import ListFeed
+from workers.policy import DEATHS
+from workers.rows_in_work import RowsInWork, of_relay
+
+
+class Died(BaseException):
+    """The process has ended: nothing of this program runs any more."""
+
+
+class FatalPublisher(FakePublisher):
+    """Ends the process when it is given one of the rows."""
+
+    def __init__(self, fatal: set[int]) -> None:
+        super().__init__()
+        self._fatal = fatal
+
+    def send_async(self, value: bytes, key, properties, done) -> None:  # type: ignore[no-untyped-def]
+        if json.loads(value)["after"]["seq"] in self._fatal:
+            raise Died
+        super().send_async(value, key, properties, done)
+
+
+def acknowledging(publisher: FakePublisher) -> Callable[[float], None]:
+    return lambda seconds: publisher.acknowledge()
+
+
+def run_until_done(path: Path, feed: ListFeed, fatal: set[int]) -> tuple[list[int], int]:
+    """The rows sent, by as many processes as it takes, and how many of those died."""
+    sent: list[int] = []
+    for deaths in range(len(feed.records) * DEATHS + 1):
+        work, publisher = RowsInWork(path), FatalPublisher(fatal)
+        relay = Relay(feed, cast(Publisher, publisher), acknowledging(publisher), work)
+        try:
+            while relay.step() or publisher.pending:
+                publisher.acknowledge()
+        except Died:
+            sent += [json.loads(value)["after"]["seq"] for value, _ in publisher.sent]
+            continue
+        sent += [json.loads(value)["after"]["seq"] for value, _ in publisher.sent]
+        relay._finish()
+        work.close()
+        return sent, deaths
+    pytest.fail("it never ends")
+
+
+@how(deadline=None, max_examples=40)
+@given(count=st.integers(1, 40), fatal=st.sets(st.integers(1, 40), max_size=3))
+def test_a_row_that_ends_the_process_is_parked_and_the_others_go_out_in_order(
+    tmp_path_factory: pytest.TempPathFactory, count: int, fatal: set[int]
+) -> None:
+    feed = ListFeed(count)
+    sent, deaths = run_until_done(tmp_path_factory.mktemp("work") / "relay", feed, fatal)
+    there = {seq for seq in fatal if seq <= count}
+    assert {seq for seq, (reason, _) in feed.parked.items() if reason == "killed_worker"} == there
+    assert set(sent) == set(range(1, count + 1)) - there
+    assert list(dict.fromkeys(sent)) == sorted(set(sent))
+    assert feed.checkpoint == count
+    assert deaths <= len(there) * (DEATHS + 1)
+
+
+def test_a_process_that_ends_while_it_reads_blames_no_row_and_the_next_ones_are_handled_alone(tmp_path: Path) -> None:
+    RowsInWork(tmp_path / "relay").enter(7)
+    work = RowsInWork(tmp_path / "relay")
+    assert work.alone(6)
+    assert not any(work.fatal(seq) for seq in range(20))
+
+
+def test_a_clean_stop_and_a_kill_on_purpose_blame_nobody(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    for _ in range(DEATHS + 1):
+        work = of_relay(settings)
+        work.enter(3, 3)
+        work.close()
+    assert not of_relay(settings).alone(0)
+    for _ in range(DEATHS + 1):
+        of_relay(settings).enter(3, 3)
+        leases.grant(settings, "relay", "kill", 0.01)
+    assert not of_relay(settings).fatal(3)
+
+
+@pytest.mark.parametrize("text", ["", "1 2", "x y z\n", "1 2 3 4\n", "\x00\n"])
+def test_a_damaged_file_blames_nobody(tmp_path: Path, text: str) -> None:
+    (tmp_path / "relay").write_text(text)
+    (tmp_path / "relay.deaths").write_text(text)
+    work = RowsInWork(tmp_path / "relay")
+    assert not work.alone(0)
+    assert (tmp_path / "relay").stat().st_size == 0
+
+
+def test_a_send_that_raises_what_nobody_knows_parks_its_row_after_some_attempts() -> None:
+    class Raising(FakePublisher):
+        def send_async(self, value: bytes, key, properties, done) -> None:  # type: ignore[no-untyped-def]
+            if json.loads(value)["after"]["seq"] == 2:
+                raise ZeroDivisionError
+            super().send_async(value, key, properties, done)
+
+    feed, publisher = ListFeed(3), Raising()
+    relay = Relay(feed, cast(Publisher, publisher), lambda seconds: None)
+    for _ in range(20):
+        try:
+            relay.step()
+            publisher.acknowledge()
+        except ZeroDivisionError:
+            publisher.acknowledge(1, Sent.ACKNOWLEDGED)
+            publisher.generation += 1
+    relay._finish()
+    assert feed.parked[2][0] == "failed_too_often"
+    assert feed.checkpoint == 3
