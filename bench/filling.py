@@ -23,7 +23,8 @@ from settings import Settings
 from stacks import ownership
 from workers import audit_file
 from workers.audit_index import AuditIndex
-from workers.observer_store import KEEP, Observed, ObserverStore
+from workers.observer_records import Observed
+from workers.observer_store import KEEP, ObserverStore
 
 TIMED = 20_000
 """So many of the newest have hop times: more than a page keeps in memory."""

@@ -15,7 +15,8 @@ from scenarios import reconciliation
 from stacks import dead_letters as letters
 from stacks import instance
 from stacks import topics as topic_reports
-from workers.observer_store import Observed, ObserverStore
+from workers.observer_records import Observed
+from workers.observer_store import ObserverStore
 
 dead_letter_app = typer.Typer(
     help="List and requeue dead letters: messages that could not be processed.", no_args_is_help=True

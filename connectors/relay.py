@@ -54,9 +54,9 @@ class Feed(Protocol):
 class RowsInWork(Protocol):
     """Which rows are handled, for the process that comes after this one: `workers.rows_in_work.RowsInWork`."""
 
-    def alone(self, after: int) -> bool: ...
+    def is_next_suspect(self, after: int) -> bool: ...
 
-    def fatal(self, seq: int) -> int: ...
+    def fatal_deaths(self, seq: int) -> int: ...
 
     def enter(self, first: int, last: int = 0) -> None: ...
 
@@ -174,7 +174,7 @@ class Relay:
         if len(self._flight) >= MOST_UNACKNOWLEDGED or self._flight.bytes >= MOST_UNACKNOWLEDGED_BYTES:
             self._save_now_and_then()
             return False
-        alone = self._work.alone(self._sent)
+        alone = self._work.is_next_suspect(self._sent)
         if alone and len(self._flight):
             self._wait(ALONE_EVERY_S)  # what is on its way comes first, so that an end of the process blames one row
             return True
@@ -204,7 +204,7 @@ class Relay:
             flight.sent(row.seq, 0)
             self._park(flight, row.seq, "bad_row", row.problem)
             return
-        deaths = self._work.fatal(row.seq)
+        deaths = self._work.fatal_deaths(row.seq)
         if deaths:
             flight.sent(row.seq, 0)
             self._park(flight, row.seq, "killed_worker", f"killed the relay {deaths} times: it ended at this row alone")
@@ -268,10 +268,10 @@ class Relay:
 class _NobodyAfter:
     """No process comes after this one: nothing is noted."""
 
-    def alone(self, after: int) -> bool:
+    def is_next_suspect(self, after: int) -> bool:
         return False
 
-    def fatal(self, seq: int) -> int:
+    def fatal_deaths(self, seq: int) -> int:
         return 0
 
     def enter(self, first: int, last: int = 0) -> None: ...

@@ -15,7 +15,8 @@ from db.hops import CLOCK_RESOLUTION_US, HOPS
 from settings import Settings
 from stacks import health
 from workers import audit_file
-from workers.observer_store import Observed, ObserverStore
+from workers.observer_records import Observed
+from workers.observer_store import ObserverStore
 
 CLOCK_OF = {"captured": "capture", "published": "producer"}
 

@@ -16,7 +16,7 @@ from db.outbox import PARKED_TOPIC, OutboxFeed
 from db.queries import DeadLetterRow
 from domain.outbox import UnreadableRow
 from settings import Settings
-from workers.inbox import requeued
+from workers.inbox import mark_requeued
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def requeue(settings: Settings, seqs: list[int]) -> list[Requeued]:
             except MessageRefused as error:
                 refused.append(f"dead letter {row.seq} cannot be sent again: {error}")
                 continue
-            requeued(engine, row.seq)
+            mark_requeued(engine, row.seq)
             sent.append(Requeued(row.seq, row.event_id, topic, message_id))
     finally:
         for publisher in publishers.values():

@@ -22,7 +22,7 @@ from settings import Settings
 from stacks import operation
 from stacks.python_parts import worker_names
 from stacks.supervisor import NotRunning, PartUnknown, Supervisor
-from workers.heartbeat import sign
+from workers.heartbeat import read_heartbeat
 from workers.observer_store import recently_published
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class BrokerHealer:
     def _lockout(self, now: float) -> str | None:
         supervisor = Supervisor(self._settings)
         for part in (*worker_names(self._settings), "observer", "commands", "relay"):
-            last = sign(self._settings, part)
+            last = read_heartbeat(self._settings, part)
             try:
                 alive = last is not None and supervisor.pid(part) == last.pid
             except (NotRunning, PartUnknown):
@@ -88,7 +88,7 @@ class BrokerHealer:
 
     def _at_work(self) -> bool:
         """Whether a worker has a message in hand, or is just starting: then what is missing may be on its way."""
-        signs = [sign(self._settings, part) for part in worker_names(self._settings)]
+        signs = [read_heartbeat(self._settings, part) for part in worker_names(self._settings)]
         return any(last is None or last.busy or last.age_s > IDLE_BEATS_S for last in signs)
 
     def _missing(self) -> frozenset[str]:

@@ -21,8 +21,9 @@ from db.errors import DatabaseUnavailable, translated
 from settings import Settings
 from stacks import faults
 from stacks.python_parts import worker_names
-from workers.heartbeat import sign
-from workers.observer_store import ObserverStore, Totals
+from workers.heartbeat import read_heartbeat
+from workers.observer_records import Totals
+from workers.observer_store import ObserverStore
 
 STALE_S = 5.0
 """A worker without a sign of life for this long is not well."""
@@ -158,7 +159,7 @@ def _broker(settings: Settings) -> PartHealth:
 
 
 def _worker(settings: Settings, part: str, behind: int = 0) -> PartHealth:
-    last = sign(settings, part)
+    last = read_heartbeat(settings, part)
     if last is None:
         return PartHealth(part, "down", "has not started yet")
     # While a broker starts, an attempt to connect takes longer than that: its process lives, and said that it waits.

@@ -7,7 +7,7 @@ import sys
 import httpx
 
 from settings import Settings, load
-from workers.heartbeat import sign
+from workers.heartbeat import read_heartbeat
 
 STALE_S = 10.0
 """A worker beats twice a second; on a busy machine a beat may be late."""
@@ -19,7 +19,7 @@ def problem(settings: Settings, part: str) -> str | None:
     if part in PATHS:
         port = settings.api_port if part == "api" else settings.dashboard_port
         return _answers(f"http://127.0.0.1:{port}{PATHS[part]}")
-    last = sign(settings, part)
+    last = read_heartbeat(settings, part)
     if last is None:
         return "it has given no sign of life yet"
     if last.age_s > STALE_S:

@@ -17,7 +17,7 @@ from settings import Settings
 from stacks import health
 from stacks.python_parts import worker_names
 from telemetry.metrics import BOUNDS_S, written
-from workers.heartbeat import sign
+from workers.heartbeat import read_heartbeat
 
 COUNTERS = {
     "commands": ("Commands by what became of them", ("command", "outcome")),
@@ -101,7 +101,7 @@ class Collector:
         parts += ["relay"] if self._settings.stack == "embedded" else []
         for part in parts:
             if part not in self._settings.without:
-                last = sign(self._settings, part)
+                last = read_heartbeat(self._settings, part)
                 well = last is not None and last.connected and last.age_s < health.STALE_S
                 up.add_metric((part,), int(well))
         return up

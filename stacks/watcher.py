@@ -24,7 +24,7 @@ from stacks.keeper import Keeper
 from stacks.native.healer import SourceHealer
 from stacks.python_parts import worker_names
 from stacks.supervisor import NotRunning, PartUnknown, Supervisor
-from workers.heartbeat import Heartbeat, sign
+from workers.heartbeat import Heartbeat, read_heartbeat
 from workers.process import run
 
 log = logging.getLogger(__name__)
@@ -127,7 +127,7 @@ def _restart_hanging(settings: Settings) -> None:
         return  # what it holds gives no sign of life
     held = faults.active(settings)
     for part in (*worker_names(settings), "relay", "observer", "audit", "commands"):
-        last = sign(settings, part)
+        last = read_heartbeat(settings, part)
         if last is None or last.age_s < HANGS_S or part in held or part in settings.without:
             continue
         try:

@@ -1,1 +1,1 @@
-"""The long-running parts in Python: relay, notifications, commands, audit, observer. Each is `python -m workers.NAME`."""
+"""Run the long-running Python processes: relay, notifications, commands, audit, observer. Start one: `python -m workers.NAME`."""

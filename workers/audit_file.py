@@ -1,7 +1,7 @@
-"""`events.jsonl`: one line a notification. Here are the line and the ways the file is read and written.
+"""Read and write `events.jsonl`, which has one line for each notification.
 
-Lines stand in the order in which the audit process saw their rows committed: ascending by `seq`, but a row that was
-committed after higher ones follows them. A file that is written anew is ascending throughout.
+The lines have the order in which the audit process saw their rows committed: ascending by `seq`, except that a row which was
+committed after higher ones follows them. A file that was written again from the beginning is ascending throughout.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ import os
 import stat
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from db.queries import NotificationRow
 
-_PLAIN = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def line(row: NotificationRow) -> bytes:
-    """The audit line: what was notified of, when, and by whom.
+    """Return the audit line of a notification: its event, when it was written, and by which consumer.
 
-    It is UTF-8 and JSON whatever the payload holds: half a surrogate is written as its escape, and a number that JSON lacks
-    as the text "NaN", "Infinity" or "-Infinity". Raises TypeError or RecursionError for a payload that no JSON can hold.
+    The line is always UTF-8 and JSON: half a surrogate pair becomes its escape, and a number that JSON does not have becomes
+    the text "NaN", "Infinity" or "-Infinity". Raise TypeError or RecursionError for a payload that JSON cannot represent.
     """
     entry = {
         "seq": row.seq,
@@ -38,19 +38,19 @@ def line(row: NotificationRow) -> bytes:
         "payload": row.payload,
     }
     try:
-        text = _PLAIN.encode(entry)
+        text = _ENCODER.encode(entry)
     except ValueError:
-        entry["payload"] = _finite(row.payload)
-        text = _PLAIN.encode(entry)
+        entry["payload"] = _replace_non_finite(row.payload)
+        text = _ENCODER.encode(entry)
     return text.encode("utf-8", "backslashreplace") + b"\n"  # half a surrogate pair becomes its JSON escape
 
 
-def _finite(value: Any) -> Any:
+def _replace_non_finite(value: Any) -> Any:
     match value:
         case dict():
-            return {name: _finite(each) for name, each in value.items()}
+            return {name: _replace_non_finite(member) for name, member in value.items()}
         case list():
-            return [_finite(each) for each in value]
+            return [_replace_non_finite(item) for item in value]
         case float() if not math.isfinite(value):
             return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
         case _:
@@ -58,13 +58,13 @@ def _finite(value: Any) -> Any:
 
 
 def event_ids(path: Path, correlation_id: str | None = None) -> list[str]:
-    """The event ids in the file, in order, doubled ones twice; a torn or foreign line is left out."""
+    """Return the event ids in the file, in order, an id on two lines twice. Incomplete and foreign lines are skipped."""
     ids: list[str] = []
     try:
         with path.open("rb") as file:
-            wanted = b"" if correlation_id is None else correlation_id.encode()
+            needle = b"" if correlation_id is None else correlation_id.encode()
             for raw in file:
-                if wanted not in raw:
+                if needle not in raw:
                     continue
                 try:
                     entry = json.loads(raw)
@@ -78,29 +78,49 @@ def event_ids(path: Path, correlation_id: str | None = None) -> list[str]:
 
 
 def append(path: Path, rows: Iterable[NotificationRow], half_way: Callable[[], None] = lambda: None) -> int:
-    """Add lines at the end and bring them to disk; how many bytes they are.
+    """Append lines, flush them to disk, and return their number of bytes.
 
-    `half_way` is called when the first half of the bytes is written. Raises OSError: the disk is full, or
-    (FileNotFoundError) the file is gone. It is never made anew here, nor written beyond its end: whoever deletes or
-    cuts it at this very moment leaves a file whose length betrays it.
+    `half_way` is called after the first half of the bytes was written. Raise OSError when the disk is full and
+    FileNotFoundError when the file does not exist. The file is never created here and never written beyond its end, so that
+    its length shows when another process deletes or cuts it at this moment.
     """
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW)
     try:
         data = b"".join(line(row) for row in rows)
         half = len(data) // 2
-        _write(descriptor, data[:half])
+        _write_all(descriptor, data[:half])
         half_way()
-        _write(descriptor, data[half:])
+        _write_all(descriptor, data[half:])
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
     return len(data)
 
 
-def open_for_repair(path: Path) -> int:
-    """A descriptor to read and write the file, made where there is none. A link or a pipe in its place is removed.
+class State(NamedTuple):
+    """What tells whether a file was touched: its kind, identity, size and times."""
 
-    Raises OSError, for example for a directory in its place.
+    mode: int
+    device: int
+    inode: int
+    size: int
+    modified_ns: int
+    changed_ns: int
+
+
+def read_state(path: Path) -> State | None:
+    """Return the file's state, None when there is no file."""
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return None
+    return State(status.st_mode, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def open_for_repair(path: Path) -> int:
+    """Return a descriptor to read and write the file; create the file when it is missing, and remove a link or pipe in its place.
+
+    Raise OSError, for example for a directory in its place.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -113,12 +133,12 @@ def open_for_repair(path: Path) -> int:
 
 
 def write_at(descriptor: int, start: int, data: bytes) -> None:
-    """Put these bytes at their place. Raises OSError."""
+    """Write these bytes at an offset. Raise OSError."""
     while data:
         written = os.pwrite(descriptor, data, start)
         data, start = data[written:], start + written
 
 
-def _write(descriptor: int, data: bytes) -> None:
+def _write_all(descriptor: int, data: bytes) -> None:
     while data:
         data = data[os.write(descriptor, data) :]

@@ -1,7 +1,7 @@
-"""What stands in the audit file, kept beside it: its blocks of lines, and which notifications they are.
+"""Keep the index of the audit file: its blocks of lines, and the notifications that they stand for.
 
-It is a small SQLite file, so that neither memory nor start grow with the audit file. It proves nothing: the notifications are
-the truth. Lost or damaged, it is made anew from them.
+The index is a small SQLite file beside the audit file, so that neither memory nor the time of a start grows with the audit
+file. The notifications remain the truth: an index that is lost or damaged is built again from them.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-LINES_A_BLOCK = 250
-BYTES_A_BLOCK = 1 << 18
+LINES_PER_BLOCK = 250
+BYTES_PER_BLOCK = 1 << 18
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS block (
@@ -26,21 +26,21 @@ CREATE TABLE IF NOT EXISTS unwritable (seq INTEGER PRIMARY KEY, reason TEXT NOT 
 """
 
 Run = tuple[int, int]
-"""First and last of `seq` numbers that follow each other."""
+"""First and last of consecutive `seq` numbers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Whole lines that follow each other in the file."""
+    """Complete lines that follow each other in the file."""
 
     number: int
-    """From 1, in the order of the file."""
+    """Counted from 1, in the order of the file."""
     start: int
-    """Bytes before it."""
+    """Offset of its first byte in the file."""
     length: int
     digest: bytes
     runs: tuple[Run, ...]
-    """The `seq` of its lines, in their order."""
+    """The `seq` numbers of its lines, in their order."""
 
     @property
     def seqs(self) -> list[int]:
@@ -49,13 +49,13 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Newest:
-    """The row with the highest `seq` that a line tells of. The table must still hold it: else it was emptied since."""
+    """The row with the highest `seq` that has a line. When the table no longer has this row, it was emptied."""
 
     seq: int
     digest: bytes
-    """Of its line."""
+    """Digest of its line."""
 
-    def is_of(self, seq: int, line: bytes) -> bool:
+    def matches(self, seq: int, line: bytes) -> bool:
         return (seq, digest(line)) == (self.seq, self.digest)
 
 
@@ -65,7 +65,7 @@ def digest(data: bytes) -> bytes:
 
 @dataclass(slots=True)
 class _Growing:
-    """The block that new lines go into."""
+    """The block to which new lines are added."""
 
     number: int
     start: int
@@ -85,14 +85,14 @@ class _Growing:
 
     @property
     def full(self) -> bool:
-        return self.lines >= LINES_A_BLOCK or self.length >= BYTES_A_BLOCK
+        return self.lines >= LINES_PER_BLOCK or self.length >= BYTES_PER_BLOCK
 
     def row(self) -> tuple[Any, ...]:
         return self.number, self.start, self.length, self.hash.digest(), json.dumps(self.runs, separators=(",", ":"))
 
 
 class AuditIndex:
-    """For one thread of one process. Every method raises sqlite3.DatabaseError for a file that is damaged or no index."""
+    """The open index. Use it in one thread only. Every method raises sqlite3.DatabaseError when the file is damaged or no index."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -100,10 +100,10 @@ class AuditIndex:
         self._db = sqlite3.connect(path, isolation_level=None, timeout=5)
         try:
             self._db.execute("PRAGMA journal_mode=WAL")
-            # What a loss of power takes from it is read again from the audit file; it is never half written.
+            # A power cut may lose its last changes, which are read again from the audit file; it never leaves half a change.
             self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.executescript(_SCHEMA)
-            # They are tried again: a newer program may know how to write them.
+            # Rows that could not be written are tried again: a newer program may be able to write them.
             for (seq,) in self._db.execute("SELECT seq FROM unwritable").fetchall():
                 self._uncover(seq)
             self._db.execute("DELETE FROM unwritable")
@@ -113,9 +113,9 @@ class AuditIndex:
             raise
 
     length: int
-    """Bytes the file must have."""
+    """Bytes that the audit file must have."""
     head: int
-    """Highest `seq` in it or left out of it; 0 when there is none."""
+    """Highest `seq` that was written or left out; 0 when there is none."""
     newest: Newest | None
     _blocks: int
     _version: int | None = None
@@ -126,10 +126,10 @@ class AuditIndex:
         self.head = int(self._db.execute("SELECT coalesce(max(high), 0) FROM covered").fetchone()[0])
         newest = self._db.execute("SELECT seq, digest FROM newest").fetchone()
         self.newest = None if newest is None else Newest(*newest)
-        self._growing: _Growing | None = None  # its hash cannot be continued: the next line begins a block
+        self._growing: _Growing | None = None  # a stored hash cannot be continued: the next line begins a new block
 
     def changed_by_another(self) -> bool:
-        """Whether another process wrote to it since this was asked; then it is read again."""
+        """Return whether another process changed the index since the last call; then read it again."""
         version = self._db.execute("PRAGMA data_version").fetchone()[0]
         changed = self._version not in (None, version)
         self._version = version
@@ -141,7 +141,7 @@ class AuditIndex:
         self._db.close()
 
     def add(self, lines: Sequence[tuple[int, bytes]]) -> None:
-        """Note that these lines, each with its `seq`, now stand at the end of the file."""
+        """Record lines, each with its `seq`, that were appended to the file."""
         if not lines:
             return
         self._db.execute("BEGIN IMMEDIATE")
@@ -163,12 +163,12 @@ class AuditIndex:
             raise
 
     def leave_out(self, seq: int, reason: str) -> None:
-        """Note that this row cannot be written, so that it is not tried at every look."""
+        """Record that a row cannot be written, so that the next check does not try it again."""
         self._db.execute("INSERT OR REPLACE INTO unwritable VALUES (?, ?)", (seq, reason))
         self._cover([seq])
 
     def clear(self) -> None:
-        """The file is to be written anew."""
+        """Forget everything, because the whole file will be written again."""
         self._db.execute("BEGIN IMMEDIATE")
         for table in ("block", "covered", "newest", "unwritable"):
             self._db.execute(f"DELETE FROM {table}")
@@ -176,31 +176,31 @@ class AuditIndex:
         self._load()
 
     def blocks(self, start_number: int, limit: int) -> list[Block]:
-        """Those from `start_number` on, in order."""
+        """Return up to `limit` blocks from `start_number` on, in order."""
         rows = self._db.execute(
             "SELECT number, start, length, digest, runs FROM block WHERE number >= ? ORDER BY number LIMIT ?",
             (start_number, limit),
         )
         return [
-            Block(number, start, length, found, tuple((first, last) for first, last in json.loads(runs)))
-            for number, start, length, found, runs in rows
+            Block(number, start, length, checksum, tuple((first, last) for first, last in json.loads(runs)))
+            for number, start, length, checksum, runs in rows
         ]
 
     def last_block(self) -> Block | None:
         return next(iter(self.blocks(self._blocks, 1)), None)
 
     def newest_gaps(self, limit: int) -> list[Run]:
-        """Numbers below the head that no line has: a row may still be committed there."""
+        """Return ranges of numbers below the head that have no line: a late transaction may still commit rows there."""
         rows = self._db.execute("SELECT low, high FROM covered ORDER BY low DESC LIMIT ?", (limit + 1,)).fetchall()
         complete = len(rows) <= limit
-        return _between(rows[::-1], 0 if complete else None)
+        return _gaps_between(rows[::-1], 0 if complete else None)
 
     def gaps_above(self, seq: int, limit: int) -> tuple[list[Run], int]:
-        """The gaps above a `seq`, lowest first, and the `seq` to go on from; that is 0 after the last one."""
+        """Return the gaps above a `seq`, lowest first, and the `seq` to continue from, which is 0 after the last gap."""
         rows = self._db.execute(
             "SELECT low, high FROM covered WHERE high >= ? ORDER BY low LIMIT ?", (seq, limit + 1)
         ).fetchall()
-        return _between(rows, 0 if seq == 0 else None), (rows[-1][1] if len(rows) > limit else 0)
+        return _gaps_between(rows, 0 if seq == 0 else None), (rows[-1][1] if len(rows) > limit else 0)
 
     def _store(self) -> None:
         if self._growing is not None:
@@ -213,7 +213,7 @@ class AuditIndex:
             self._db.execute("INSERT INTO newest VALUES (?, ?)", (self.newest.seq, self.newest.digest))
 
     def _cover(self, seqs: Any) -> None:
-        for low, high in _runs(sorted(seqs)):
+        for low, high in _join_runs(sorted(seqs)):
             before = self._db.execute(
                 "SELECT low, high FROM covered WHERE low <= ? ORDER BY low DESC LIMIT 1", (low,)
             ).fetchone()
@@ -241,19 +241,19 @@ class AuditIndex:
 
 
 def is_only_unavailable(error: sqlite3.DatabaseError) -> bool:
-    """Whether it cannot be read or written now, rather than being damaged."""
+    """Return whether the index cannot be read or written at the moment, which is no damage."""
     kinds = ("FULL", "IOERR", "BUSY", "LOCKED", "READONLY", "CANTOPEN", "PERM", "NOMEM")
     return getattr(error, "sqlite_errorname", "").removeprefix("SQLITE_").startswith(kinds)
 
 
 def delete(path: Path) -> None:
-    """Remove an index that is not open."""
+    """Delete an index that is not open."""
     for suffix in ("", "-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
-def _runs(seqs: Sequence[int]) -> list[Run]:
-    """Of ascending numbers."""
+def _join_runs(seqs: Sequence[int]) -> list[Run]:
+    """Return the ranges of consecutive numbers among ascending ones."""
     runs: list[Run] = []
     for seq in seqs:
         if runs and runs[-1][1] == seq - 1:
@@ -263,8 +263,8 @@ def _runs(seqs: Sequence[int]) -> list[Run]:
     return runs
 
 
-def _between(covered: Sequence[Run], start: int | None) -> list[Run]:
-    """What lies between ranges in ascending order, and between `start` and the first of them."""
+def _gaps_between(covered: Sequence[Run], start: int | None) -> list[Run]:
+    """Return the gaps between ascending ranges, and the one between `start` and the first of them."""
     gaps: list[Run] = []
     for low, high in covered:
         if start is not None and low > start + 1:

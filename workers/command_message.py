@@ -1,4 +1,4 @@
-"""A command as a message of topic `commands`: contract docs/contracts/commands.schema.json."""
+"""Parse commands from messages of the topic `commands`; their contract is docs/contracts/commands.schema.json."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ OPTIONAL_FIELDS = ("correlationId", "traceparent")
 
 
 class Malformed(ValueError):
-    """The message is not a command; `str(error)` says why, in ASCII."""
+    """The message is no command; `str(error)` says why, in ASCII."""
 
 
 def parse(value: bytes) -> Command:
-    """The command of a message. Raises Malformed."""
+    """Return the command of a message. Raise Malformed."""
     if len(value) > contract.BODY_BYTES:
         raise Malformed(f"a command has at most {contract.BODY_BYTES} bytes, not {len(value)}")
     try:

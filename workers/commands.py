@@ -1,7 +1,7 @@
-"""The optional consumer of commands: JSON on topic `commands` to the same handlers the API uses.
+"""Run the optional consumer of commands, which sends JSON messages of the topic `commands` to the handlers of the API.
 
-A command may come twice. The domain makes that harmless: a conversion calculated already is refused as a duplicate, an
-approval changes nothing; both are acknowledged. What can never succeed, or fails too often, is dead-lettered.
+A command may be delivered twice. The domain makes that harmless: a second calculation is refused as a duplicate and a second
+approval changes nothing; both are acknowledged. A command that can never succeed, or fails too often, is dead-lettered.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ BATCH = 50
 
 
 def handle(application: Application, message: Received) -> Outcome:
-    """What becomes of a command. Raises nothing: an exception is judged by the one policy for all consumers."""
+    """Handle one command and return its outcome. Raise nothing: `workers.policy` decides what an exception means."""
     try:
         command = parse(message.value)
     except Malformed as error:
         return DeadLetter("malformed_command", str(error))
     except MemoryError as error:
         return policy.judge(error)
-    except Exception as error:  # to read a message depends on nothing else: it raises again
+    except Exception as error:  # parsing depends on the message only, so a retry would fail too
         return DeadLetter("malformed_command", policy.describe(error))
     try:
         application.send(command)
@@ -52,8 +52,8 @@ def handle(application: Application, message: Received) -> Outcome:
         return Retry(str(error))
     except DuplicateConversion as error:
         if error.differing:
-            return DeadLetter("refused", str(error))  # no redelivery: another command for the same conversion
-        log.info("came again, changes nothing: %s", error)
+            return DeadLetter("refused", str(error))  # not a redelivery but another command for the same conversion
+        log.info("the command was delivered again and changes nothing: %s", error)
         return Ack("duplicate")
     except Refusal as error:
         return DeadLetter("refused", str(error))
@@ -63,7 +63,7 @@ def handle(application: Application, message: Received) -> Outcome:
 
 
 class CommandsWorker(Consumer):
-    """Each command by itself, in the order they come: one that fails holds the others for less than a second."""
+    """Handles commands one at a time, in order of arrival. One that fails delays the others by less than a second."""
 
     def __init__(
         self,
@@ -87,9 +87,9 @@ class CommandsWorker(Consumer):
 
     def _take(self, group: list[Received]) -> None:
         for message in group:
-            deaths = self._handling.fatal(message)
+            deaths = self._handling.fatal_deaths(message)
             if deaths:
-                self._bury(message, None, policy.killed(deaths), deaths)
+                self._bury(message, None, policy.give_up_after_deaths(deaths), deaths)
             else:
                 self._settle(message)
 
@@ -99,12 +99,12 @@ class CommandsWorker(Consumer):
                 outcome = handle(self._application, message)
             if isinstance(outcome, Ack):
                 self._inlet.acknowledge([message])
-                self._handling.settled([message])
+                self._handling.finish([message])
                 return
             pause_s = self._pause(message, None, outcome)
             if pause_s is None:
                 return
-            log.warning("command %s is tried again: %s", message.message_id, outcome.detail)
+            log.warning("command %s failed, trying again: %s", message.message_id, outcome.detail)
             self._pause_for(pause_s)
 
 
@@ -124,7 +124,7 @@ def main(settings: Settings, stop: threading.Event) -> None:
     inbox = Inbox(engine, consumer)
     application = Application(settings, pool_size=1)
     heart = Heartbeat(settings, consumer)
-    work = handling.of_part(settings, consumer, MessageFailures(engine), [settings.topics.commands])
+    work = handling.open_for_component(settings, consumer, MessageFailures(engine), [settings.topics.commands])
     worker = CommandsWorker(
         application,
         inbox,
@@ -135,10 +135,10 @@ def main(settings: Settings, stop: threading.Event) -> None:
         handling=work,
         waiting=heart.waiting,
     )
-    heart.beat(False)  # alive, and not let in yet
+    heart.beat(False)  # the process runs, but is not connected yet
     try:
         worker.run()
-        work.close()  # only here: an exception that ends the process is the message's doing
+        work.close()  # not in `finally`: when an exception ends the process, the message in work is the suspect
     finally:
         subscription.close()
         dead_letters.close()

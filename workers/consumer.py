@@ -1,4 +1,4 @@
-"""What every consumer of a subscription does: the loop, and the one policy for a message that cannot be processed."""
+"""Provide the base class of the consumers: their loop, and the same policy for messages that cannot be processed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class Inlet(Protocol):
-    """Where deliveries come from: a Subscription, or a list in a test."""
+    """The source of deliveries: a Subscription, or a list in a test."""
 
     generation: int
 
@@ -35,7 +35,7 @@ class Inlet(Protocol):
 
 
 class Consumer:
-    """Subclasses say in `_take` what becomes of a group of messages; whatever it raises is the messages' failure."""
+    """A worker's loop. Subclasses process a group of messages in `_take`; an exception there counts as the messages' failure."""
 
     def __init__(
         self,
@@ -58,35 +58,35 @@ class Consumer:
 
     @property
     def busy(self) -> bool:
-        """Whether a message is in hand."""
+        """Whether a message is being processed."""
         return self._handling.busy
 
     def run(self) -> None:
-        """Until the worker is told to stop. An exception never ends it."""
+        """Process messages until the worker is told to stop. No exception ends the loop."""
         while not self._stop.is_set():
             try:
                 self.step(0.5)
             except Exception:
-                # No message is known to be at fault. A new client is given everything again that is not acknowledged.
-                log.exception("the worker begins again with what is not acknowledged")
+                # No message is known to be at fault. A new client receives every unacknowledged message again.
+                log.exception("unexpected error: the worker reconnects and receives the unacknowledged messages again")
                 self._inlet.drop()
-                self._stop.wait(policy.AGAIN_S)
+                self._stop.wait(policy.RECHECK_S)
             self._beat()
 
     def step(self, timeout_s: float) -> None:
-        """One batch, waited for up to `timeout_s`."""
+        """Process one batch; wait for it up to `timeout_s`."""
         raise NotImplementedError
 
     def _take(self, group: list[Received]) -> None:
-        """Each of the group ends acknowledged, held, dead-lettered, or, when the worker stops, as it was."""
+        """Process a group. Each message is then acknowledged, held or dead-lettered, or untouched when the worker stops."""
         raise NotImplementedError
 
     def _event_of(self, message: Received) -> NamedEvent | None:
-        """The event that a message's dead letter names. Raises nothing."""
+        """Return the event that a message's dead letter names. Raise nothing."""
         return None
 
     def _groups(self, batch: list[Received]) -> Iterator[list[Received]]:
-        """The batch in its order and in work, once it is known what the former process left; none when stopping."""
+        """Yield the batch in order, in groups marked as in work, after recovering from the previous process; none when stopping."""
         if batch and self._recovered():
             yield from self._handling.groups(batch)
 
@@ -103,13 +103,13 @@ class Consumer:
         try:
             self._take(group)
         except Exception:
-            log.exception("%d messages cannot be handled together: one by one now", len(group))
+            log.exception("%d messages failed together; processing them one at a time", len(group))
             for message in group:
                 self._handle_alone(message)
 
     def _handle_alone(self, message: Received) -> None:
         while not self._stop.is_set():
-            self._handling.alone(message)
+            self._handling.enter_alone(message)
             try:
                 self._take([message])
                 return
@@ -120,10 +120,10 @@ class Consumer:
             self._pause_for(pause_s)
 
     def _pause(self, message: Received, record: NamedEvent | None, problem: Wait | Retry | DeadLetter) -> float | None:
-        """Seconds until the message is tried again; None when it was dead-lettered instead."""
+        """Return the seconds to wait before a retry; None when the message was dead-lettered instead."""
         match problem:
             case Wait():
-                return policy.AGAIN_S
+                return policy.RECHECK_S
             case DeadLetter():
                 self._bury(message, record, problem, 1)
                 return None
@@ -131,24 +131,24 @@ class Consumer:
                 try:
                     attempts = self._handling.count_attempt(message)
                 except DatabaseUnavailable:
-                    return policy.AGAIN_S  # while the database is away nothing is the message's fault
-                if attempts < policy.ATTEMPTS:
-                    return policy.pause_s(attempts)
-                self._bury(message, record, policy.exhausted(attempts, detail), attempts)
+                    return policy.RECHECK_S  # while the database is unavailable, no message is to blame
+                if attempts < policy.MAX_ATTEMPTS:
+                    return policy.backoff_s(attempts)
+                self._bury(message, record, policy.give_up_after_attempts(attempts, detail), attempts)
                 return None
 
     def _bury(self, message: Received, record: NamedEvent | None, dead: DeadLetter, attempts: int) -> None:
-        """To the dead letters, then acknowledged: killed between, it is completed when it comes again, never lost."""
+        """Dead-letter a message, then acknowledge it: after a crash in between, the redelivery completes it."""
         with self._waiting:
-            buried = self._dead_letters.bury(message, record, dead, attempts)
-        if buried:
+            is_stored = self._dead_letters.store_and_publish(message, record, dead, attempts)
+        if is_stored:
             self._inlet.acknowledge([message])
-            self._handling.buried(message)
+            self._handling.finish_dead_lettered(message)
 
     def _wait(self, why: str) -> None:
-        """A little, for what is away: no message is to blame for it, and to wait is a sign of life."""
-        log.warning("waiting: %s", why)
-        self._pause_for(policy.AGAIN_S)
+        """Pause for an unavailable dependency: no message is to blame, and the heartbeat continues."""
+        log.warning("waiting for a dependency: %s", why)
+        self._pause_for(policy.RECHECK_S)
 
     def _pause_for(self, seconds: float) -> None:
         self._beat()

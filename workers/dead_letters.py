@@ -1,8 +1,9 @@
-"""Dead letters: a row in the database and a message on the dead-letter topic, each once however often it is tried.
+"""Store dead letters: a row in the database and a message on the dead-letter topic, each once even after retries.
 
-The row comes first and says whether the topic has it. So nothing is published again while the database is away, and what
-was interrupted is completed when the message is delivered again. Only a process that ends between the broker's answer and
-the row's mark leaves a second message; its property `alpes-dead-letter` names the row, as the first one's does.
+The row is written first and says whether the message is on the topic. So nothing is published twice while the database is
+unavailable, and an interrupted dead letter is completed when its message is redelivered. A second message appears only when
+the process ends between the broker's acknowledgement and the update of the row; its property `alpes-dead-letter` then names
+the same row.
 """
 
 from __future__ import annotations
@@ -32,14 +33,14 @@ class Outlet(Protocol):
 
 class DeadLetters:
     def __init__(self, inbox: Inbox, outlet: Outlet, stop: threading.Event, wait: Callable[[str], None]) -> None:
-        """`wait(what for)` is called between two tries while the database or the broker is away."""
+        """`wait(reason)` is called before each retry while the database or the broker is unavailable."""
         self._inbox = inbox
         self._outlet = outlet
         self._stop = stop
         self._wait = wait
 
-    def bury(self, message: Received, record: NamedEvent | None, dead: DeadLetter, attempts: int) -> bool:
-        """Whether it is dead-lettered, so that the message may be acknowledged; not when the process is to stop."""
+    def store_and_publish(self, message: Received, record: NamedEvent | None, dead: DeadLetter, attempts: int) -> bool:
+        """Dead-letter a message. Return whether it may be acknowledged; False when the process is told to stop first."""
         dead = DeadLetter(dead.reason, one_line(dead.detail))
         kept = contract.truncate_body(message.value)
         if len(kept) < len(message.value):
@@ -48,38 +49,38 @@ class DeadLetters:
         recorded = self._record(message, record, dead, attempts)
         if recorded is None:
             return False
-        if not recorded.published and not (self._publish(message, dead, recorded) and self._mark(recorded)):
+        if not recorded.published and not (self._publish(message, dead, recorded) and self._mark_published(recorded)):
             return False
         log.warning("dead-lettered %s: %s: %s", message.message_id, dead.reason, dead.detail)
         return True
 
     def _record(self, message: Received, record: NamedEvent | None, dead: DeadLetter, attempts: int) -> Recorded | None:
-        """With as much of the message as the database takes: a message that cannot be stored must still be recorded."""
+        """Write the row with as much of the message as the database accepts: a dead letter must always have a row."""
         bare = replace(message, key=None, properties={})
-        lengths = (
+        omission = (
             f"{dead.detail[:500]} (its {len(message.value)} bytes cannot be stored: the dead-letter topic has them)"
         )
         forms = [
             (message, record, dead),
             (bare, None, dead),
-            (replace(bare, value=b""), None, DeadLetter(dead.reason, lengths)),
+            (replace(bare, value=b""), None, DeadLetter(dead.reason, omission)),
         ]
         while not self._stop.is_set():
-            kept, of, why = forms[0]
+            body, event, why = forms[0]
             try:
-                return self._inbox.bury(kept, of, why.reason, why.detail, attempts)
+                return self._inbox.record_dead_letter(body, event, why.reason, why.detail, attempts)
             except IntegrityError:
-                continue  # another worker recorded it at this moment: it is found at the next try
+                continue  # another worker recorded it at the same moment: the retry finds its row
             except Exception as error:
                 if not isinstance(judge(error), Wait) and len(forms) > 1:
-                    log.error("a dead letter is recorded with less of its message: %s", describe(error))
+                    log.error("a dead letter is stored with less of its message: %s", describe(error))
                     forms.pop(0)
                     continue
-                self._wait(f"to record a dead letter: {describe(error)}")
+                self._wait(f"a dead letter could not be stored: {describe(error)}")
         return None
 
     def _publish(self, message: Received, dead: DeadLetter, recorded: Recorded) -> bool:
-        about = {
+        context = {
             "alpes-reason": dead.reason,
             "alpes-detail": dead.detail[:500],
             "alpes-topic": message.topic,
@@ -87,9 +88,9 @@ class DeadLetters:
             "alpes-dead-letter": str(recorded.seq),
         }
         forms = [
-            (message.value, message.key, {**message.properties, **about}),
-            (message.value, None, about),
-            (b"", None, {**about, "alpes-omitted": f"{len(message.value)} bytes, see the row of this dead letter"}),
+            (message.value, message.key, {**message.properties, **context}),
+            (message.value, None, context),
+            (b"", None, {**context, "alpes-omitted": f"{len(message.value)} bytes, see the row of this dead letter"}),
         ]
         while not self._stop.is_set():
             try:
@@ -100,14 +101,14 @@ class DeadLetters:
                     log.error("a dead letter is published with less of its message: %s", describe(error))
                     forms.pop(0)
                     continue
-                self._wait(f"to publish a dead letter: {describe(error)}")
+                self._wait(f"a dead letter could not be published: {describe(error)}")
         return False
 
-    def _mark(self, recorded: Recorded) -> bool:
+    def _mark_published(self, recorded: Recorded) -> bool:
         while not self._stop.is_set():
             try:
-                self._inbox.published(recorded.seq)
+                self._inbox.mark_published(recorded.seq)
                 return True
             except Exception as error:
-                self._wait(f"to note that a dead letter is published: {describe(error)}")
+                self._wait(f"a dead letter could not be marked as published: {describe(error)}")
         return False

@@ -1,7 +1,7 @@
-"""What went wrong with each message, across the ends of processes: failed attempts, and deaths.
+"""Count, across process restarts, how often each message failed and how often it ended the process.
 
-A process that ends while it handles several messages tells only that one of them may have ended it. So those are handled
-one at a time by the next process; ends it at one of them, that one is counted. Counts are kept until the message is done.
+When a process ends while it handles several messages, any of them may have ended it. The next process handles these messages
+one at a time; if it ends too, the message in work is counted. Counts are kept until the message is processed.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from db.failures import Counts, MessageKey
 from settings import Settings
 from workers import in_work
 from workers.in_work import InWork, key_of
-from workers.policy import DEATHS
+from workers.policy import MAX_DEATHS
 
 log = logging.getLogger(__name__)
 
 
 class Failures(Protocol):
-    """Where the counts are kept: db.failures.MessageFailures, or workers.local_failures.LocalFailures."""
+    """The store of the counts: db.failures.MessageFailures, or workers.local_failures.LocalFailures."""
 
     def count_attempt(self, key: MessageKey) -> Counts: ...
 
@@ -37,17 +37,17 @@ class Failures(Protocol):
 
 
 class Handling:
-    """For one thread. Methods raise db.errors.DatabaseUnavailable where they say so."""
+    """The messages in work and their counts. Use it in one thread; methods raise DatabaseUnavailable where they say so."""
 
     def __init__(self, failures: Failures, in_work: InWork, topics: Collection[str], blameless: bool = False) -> None:
-        """`blameless`: the former process was killed on purpose, so no message is to blame for its end."""
+        """`blameless`: the previous process was killed on purpose, so no message is to blame."""
         self._failures = failures
         self._in_work = in_work
         self._topics = topics
         self._suspects = dict.fromkeys(in_work.left.keys, 0)
-        """Message that may have ended a process → how many it has ended for certain."""
+        """Message that may have ended a process → how many processes it ended for certain."""
         self._counted: set[MessageKey] = set()
-        """Those with counts to be forgotten once they are done."""
+        """Messages whose counts must be deleted when they are processed."""
         self._blamed = in_work.left.keys[0] if len(in_work.left.keys) == 1 and not blameless else None
         self._recovered = False
 
@@ -56,19 +56,24 @@ class Handling:
         return self._in_work.busy
 
     def recover(self) -> None:
-        """Count the former process's death and learn what is counted already. Once; raises DatabaseUnavailable.
+        """Count the death of the previous process and load the counts, at the first call only. Raise DatabaseUnavailable.
 
-        A death that cannot be counted at the first try is not counted: while the database is away, processes end for
-        other reasons than a message.
+        A death that cannot be counted at the first attempt is not counted: while the database is unavailable, processes end
+        for other reasons than a message.
         """
         if self._recovered:
             return
         blamed, self._blamed = self._blamed, None
         if blamed is not None:
             deaths = self._failures.count_death(blamed).deaths
-            log.error("the former process ended while it handled only %s, for the %d. time", blamed.message_id, deaths)
+            log.error(
+                "the previous process ended while it handled only %s; deaths so far: %d", blamed.message_id, deaths
+            )
         elif self._suspects:
-            log.error("the former process ended while it handled %d messages: one by one now", len(self._suspects))
+            log.error(
+                "the previous process ended while it handled %d messages; handling them one at a time",
+                len(self._suspects),
+            )
         self._failures.forget_old(self._topics)
         for key, counts in self._failures.load(self._topics).items():
             self._counted.add(key)
@@ -77,38 +82,38 @@ class Handling:
         self._recovered = True
 
     def groups(self, batch: Sequence[Received]) -> Iterator[list[Received]]:
-        """The batch in its order, in work group by group: a message that may end the process is a group of its own."""
+        """Yield the batch in order, in groups marked as in work; a message that may end the process is a group of its own."""
         for group in self._split(batch):
             self._in_work.enter(group)
             yield group
             self._in_work.leave()
 
-    def alone(self, message: Received) -> None:
-        """This one is in work now, and no other."""
+    def enter_alone(self, message: Received) -> None:
+        """Mark only this message as in work."""
         self._in_work.enter([message])
 
     def paused(self) -> AbstractContextManager[None]:
-        """While what the message depends on is away."""
+        """Return a context for waits on a dependency: if the process ends in it, no message is to blame."""
         return self._in_work.paused()
 
     def leave(self) -> None:
-        """Nothing is in work."""
+        """Mark no message as in work."""
         self._in_work.leave()
 
-    def fatal(self, message: Received) -> int:
-        """How many processes it has ended, if those are too many to try it once more; else 0."""
+    def fatal_deaths(self, message: Received) -> int:
+        """Return how many processes the message ended when they are too many for another attempt, else 0."""
         deaths = self._suspects.get(key_of(message), 0)
-        return deaths if deaths >= DEATHS else 0
+        return deaths if deaths >= MAX_DEATHS else 0
 
     def count_attempt(self, message: Received) -> int:
-        """How often it has failed, this time among them. Raises DatabaseUnavailable: then it is not counted."""
+        """Count a failed attempt and return how many there were. Raise DatabaseUnavailable: then it is not counted."""
         key = key_of(message)
         attempts = self._failures.count_attempt(key).attempts
         self._counted.add(key)
         return attempts
 
-    def settled(self, messages: Iterable[Received]) -> None:
-        """These are done; their counts are forgotten."""
+    def finish(self, messages: Iterable[Received]) -> None:
+        """Delete the counts of messages that were processed."""
         if not self._suspects and not self._counted:
             return
         keys = {key_of(message) for message in messages}
@@ -118,16 +123,16 @@ class Handling:
             self._failures.forget(keys & self._counted)
             self._counted -= keys
         except DatabaseUnavailable as error:
-            log.info("counts of messages that are done stay for a while: %s", error)
+            log.info("counts of processed messages could not be deleted yet: %s", error)
 
-    def buried(self, message: Received) -> None:
-        """It is dead-lettered. Its counts stay: if it is delivered again it is not tried again."""
+    def finish_dead_lettered(self, message: Received) -> None:
+        """Keep the counts of a dead-lettered message, so that a redelivery is not tried again."""
         key = key_of(message)
         if not self._suspects.get(key):
             self._suspects.pop(key, None)
 
     def close(self) -> None:
-        """A polite end: the next process suspects no message."""
+        """End in order, so that the next process suspects no message."""
         self._in_work.close()
 
     def _split(self, batch: Sequence[Received]) -> Iterator[list[Received]]:
@@ -147,8 +152,8 @@ class Handling:
             yield together
 
 
-def of_part(settings: Settings, part: str, failures: Failures, topics: Collection[str]) -> Handling:
-    """For the process that is this part."""
-    work = in_work.of_part(settings, part)
+def open_for_component(settings: Settings, part: str, failures: Failures, topics: Collection[str]) -> Handling:
+    """Return the counts and the file of messages in work for this component's process."""
+    work = in_work.open_for_component(settings, part)
     blameless = bool(work.left.keys) and in_work.ended_on_purpose(settings, part, work.left)
     return Handling(failures, work, topics, blameless)

@@ -1,7 +1,7 @@
-"""A sign of life that a worker gives from its loop: a file whose time says when, and whose text says how it is.
+"""Write and read heartbeats: files whose modification time says when a worker was alive, and whose text says its state.
 
-A worker beats once for each message, so a sign that grows old means one message that takes too long, or a worker that
-hangs. While it waits for a dependency's answer a thread beats in its place: to wait is not to hang.
+A worker beats once for each message, so an old heartbeat means that one message takes too long or that the worker is hung.
+While the worker waits for a dependency, a thread beats in its place: waiting is not hanging.
 """
 
 from __future__ import annotations
@@ -19,29 +19,33 @@ from settings import Settings
 
 EVERY_S = 0.5
 LONGEST_WAIT_S = 120.0
-"""No dependency's answer takes longer: their time-outs see to that. Beyond it, it is the worker that hangs."""
+"""Every dependency times out sooner. A worker that waits longer than this is hung."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sign:
+class Beat:
+    """The last heartbeat of a component."""
+
     connected: bool
     pid: int
     age_s: float
     busy: bool = False
-    """Whether it had a message in hand then."""
+    """Whether the worker was processing a message."""
 
 
 class Heartbeat:
+    """The writing side, in the worker's process."""
+
     def __init__(self, settings: Settings, part: str) -> None:
         self._path = _path(settings, part)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
         self._last: tuple[bool | None, float] = (None, 0.0)
         self.waiting = Waiting(self)
-        """`with heart.waiting:` while a dependency is asked for something that may take it long."""
+        """Use `with heart.waiting:` around a request to a dependency that may answer slowly."""
 
     def beat(self, connected: bool, busy: bool = False) -> None:
-        """Say so, at most every `EVERY_S` unless the connection changed. A disk that is full must not stop the worker."""
+        """Write the heartbeat, at most every `EVERY_S` unless `connected` changed. A full disk must not stop the worker."""
         before, at = self._last
         now = time.monotonic()
         if connected == before and now - at < EVERY_S:
@@ -50,7 +54,7 @@ class Heartbeat:
         self._write({"connected": connected, "pid": os.getpid(), "busy": busy})
 
     def beat_again(self) -> None:
-        """In the name of a worker that waits: as it was, and busy."""
+        """Write the last heartbeat again, as busy, for a worker that waits."""
         self._write({"connected": bool(self._last[0]), "pid": os.getpid(), "busy": True})
 
     def _write(self, values: dict[str, bool | int]) -> None:
@@ -61,7 +65,7 @@ class Heartbeat:
 
 
 class Waiting:
-    """A context that costs nothing while the answer comes soon."""
+    """A context in which a thread beats for the worker, once the wait is longer than `EVERY_S`."""
 
     def __init__(self, heart: Heartbeat) -> None:
         self._heart = heart
@@ -87,13 +91,13 @@ class Waiting:
                 self._heart.beat_again()
 
 
-def sign(settings: Settings, part: str) -> Sign | None:
-    """The last one a part gave; None when it never did."""
+def read_heartbeat(settings: Settings, part: str) -> Beat | None:
+    """Return the last heartbeat of a component, None when there is none."""
     path = _path(settings, part)
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         age_s = time.time() - path.stat().st_mtime
-        return Sign(values["connected"], values["pid"], age_s, bool(values.get("busy")))
+        return Beat(values["connected"], values["pid"], age_s, bool(values.get("busy")))
     except (OSError, ValueError, KeyError):
         return None
 

@@ -1,7 +1,7 @@
-"""Which messages a process is handling, in a small file that outlives it.
+"""Record in a small file which messages a process is handling, so that the file outlives the process.
 
-The file is written before anything looks into a message, for a message may end the process in any way: out of memory, a
-crash in a library, `os._exit`. It is not forced to the disk: it has to survive the process, not a power cut.
+The file is written before any code reads a message, because a message may end the process in any way: out of memory, a crash
+in a library, `os._exit`. It is not flushed to the disk, because it must survive the process and not a power cut.
 """
 
 from __future__ import annotations
@@ -20,33 +20,34 @@ from db.failures import MessageKey
 from settings import Settings
 
 CLOCK_SLACK_S = 1.0
-"""A lease is granted just before the process is killed, and files tell their times more coarsely than clocks."""
+"""A lease is granted just before the process is killed, and the times of files are coarser than clocks."""
 
 
 def key_of(message: Received) -> MessageKey:
+    """Return what identifies a message across redeliveries."""
     return MessageKey(message.topic, message.message_id, message.publish_us)
 
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What the former process was handling when it ended without saying so."""
+    """The messages that the previous process was handling when it ended unexpectedly."""
 
     keys: tuple[MessageKey, ...]
     pid: int
     at: float
-    """Since when, in seconds since the epoch."""
+    """When it began with them, in seconds since the epoch."""
 
 
 class InWork:
-    """The messages of this process. Without a path nothing is written: for a run in another process's place."""
+    """The messages that this process is handling. Without a path nothing is written."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._file: int | None = None
         self._lines: list[str] = []
-        """A line for each message in work; built without a `MessageKey` each, for this is done for every batch."""
+        """One line for each message in work. Lines are built without `MessageKey`, because every batch builds them."""
         self.left = Left((), 0, 0.0)
         if path is not None:
-            self.left = _left(path)
+            self.left = _read_left(path)
             with contextlib.suppress(OSError):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -56,23 +57,23 @@ class InWork:
         return bool(self._lines)
 
     def enter(self, messages: Sequence[Received]) -> None:
-        """From now on these are being handled, and no others."""
-        self._write([f"{each.topic}\t{each.message_id}\t{each.publish_us}" for each in messages])
+        """Record that exactly these messages are being handled."""
+        self._write([f"{message.topic}\t{message.message_id}\t{message.publish_us}" for message in messages])
 
     def leave(self) -> None:
-        """Nothing is being handled."""
+        """Record that no message is being handled."""
         self._write([])
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """What is in work waits for something else: if the process ends now, no message is to blame."""
+        """Enter a context for a wait: if the process ends in it, no message is to blame."""
         lines = self._lines
         self.leave()
         yield
         self._write(lines)
 
     def close(self) -> None:
-        """A polite end: nothing is left behind."""
+        """End in order, with no message in work."""
         self.leave()
         if self._file is not None:
             os.close(self._file)
@@ -82,21 +83,21 @@ class InWork:
         before, self._lines = self._lines, lines
         if self._file is None or lines == before:
             return
-        with contextlib.suppress(OSError):  # a full disk must not stop a worker; it only blames nobody then
+        with contextlib.suppress(OSError):  # a full disk must not stop a worker; then no message can be blamed
             if before:
                 os.ftruncate(self._file, 0)
             if lines:
                 os.pwrite(self._file, "\n".join([str(os.getpid()), *lines, ""]).encode("utf-8", "replace"), 0)
 
 
-def of_part(settings: Settings, part: str) -> InWork:
-    """The file of a part. Containers of one service share the folder, and each has a host name of its own."""
+def open_for_component(settings: Settings, part: str) -> InWork:
+    """Return the messages in work of a component. Containers of one service share the folder, so the host name tells them apart."""
     shared = settings.stack in ("compose", "external")
     return InWork(settings.run / "in-work" / (f"{part}@{socket.gethostname()}" if shared else part))
 
 
 def ended_on_purpose(settings: Settings, part: str, left: Left) -> bool:
-    """Whether somebody killed that process through this program, so that no message did."""
+    """Return whether a fault killed that process, so that no message is to blame."""
     since = left.at - CLOCK_SLACK_S
     if any(
         window.part == part and window.fault == "kill" and window.started_at >= since
@@ -107,8 +108,8 @@ def ended_on_purpose(settings: Settings, part: str, left: Left) -> bool:
     return any(hit is not None and hit.pid == left.pid for hit in hits)
 
 
-def _left(path: Path) -> Left:
-    """Nothing, where the file is missing, empty, or was not written to its end."""
+def _read_left(path: Path) -> Left:
+    """Return what the file says; no messages when it is missing, empty or incomplete."""
     try:
         text = path.read_text(encoding="utf-8")
         at = path.stat().st_mtime
@@ -116,6 +117,6 @@ def _left(path: Path) -> Left:
         if not lines or lines.pop():
             return Left((), 0, 0.0)
         fields = [line.split("\t") for line in lines]
-        return Left(tuple(MessageKey(topic, each, int(us)) for topic, each, us in fields), int(pid), at)
+        return Left(tuple(MessageKey(topic, message_id, int(us)) for topic, message_id, us in fields), int(pid), at)
     except (OSError, ValueError):
         return Left((), 0, 0.0)

@@ -1,4 +1,4 @@
-"""The worker's side of the database: notification and inbox rows in one transaction, each effect once."""
+"""Write notifications and inbox rows in one transaction, so that each event has its effect once."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from telemetry.metrics import METRICS
 
 _EPOCH = datetime(1970, 1, 1)
 
-# Built once: putting a statement together costs more than SQLite takes to run it.
-_KNOWN = select(notification.c.event_id).where(notification.c.event_id.in_(bindparam("ids", expanding=True)))
+# Built once: building a statement takes longer than SQLite needs to run it.
+_SELECT_KNOWN = select(notification.c.event_id).where(notification.c.event_id.in_(bindparam("ids", expanding=True)))
 _NOTIFY = insert(notification)
-_PROCESSED = insert(processed_message)
-_DEAD = select(dead_letter.c.seq, dead_letter.c.published_at).where(
+_INSERT_PROCESSED = insert(processed_message)
+_SELECT_DEAD_LETTER = select(dead_letter.c.seq, dead_letter.c.published_at).where(
     *(dead_letter.c[name] == bindparam(f"dead_{name}") for name in ("topic", "message_id", "publish_us"))
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """A delivery whose event is to be notified of."""
+    """A delivery whose event must be written as a notification."""
 
     message: Received
     record: OutboxRecord
@@ -41,18 +41,18 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A dead letter's row."""
+    """The row of a dead letter."""
 
     seq: int
     published: bool
-    """Whether the dead-letter topic has it too."""
+    """Whether its message is on the dead-letter topic."""
 
 
 class Inbox:
-    """Methods raise db.errors.DatabaseUnavailable when the database is away, and UnstorableData when it will never take
-    a value: nothing was then written.
+    """The table `processed_message` and the notifications. Methods raise db.errors.DatabaseUnavailable, and UnstorableData
+    when the database never accepts a value; then nothing was written.
 
-    For one thread: it keeps one connection, so that a batch costs its statements and its commit and nothing else.
+    Use it in one thread: it keeps one connection, so that a batch costs its statements and its commit only.
     """
 
     def __init__(self, engine: Engine, consumer: str) -> None:
@@ -66,10 +66,10 @@ class Inbox:
             self._connection = None
 
     def apply(self, effects: Sequence[Effect], skipped: Sequence[Received]) -> set[str]:
-        """Write the notifications that are new, and an inbox row for every delivery, in one transaction.
+        """Write the new notifications, and an inbox row for every delivery, in one transaction.
 
-        Returns the ids of the events that were new. Raises IntegrityError when another worker wrote one of them at the
-        same moment; nothing was then written.
+        Return the ids of the new events. Raise IntegrityError when another worker wrote one of them at the same moment;
+        then nothing was written.
         """
         first = self._first_of_each(effects)
         with self._transaction() as connection:
@@ -78,9 +78,9 @@ class Inbox:
                     connection.execute(_NOTIFY, self._notifications(first))
                 new = first
             except IntegrityError:
-                # The rarer way, with duplicates among them: begin anew, asking first which are known.
+                # Rare: there are duplicates among them. Start again, and ask first which events are known.
                 connection.rollback()
-                new = self._unknown(connection, first)
+                new = self._select_unknown(connection, first)
                 if new:
                     connection.execute(_NOTIFY, self._notifications(new))
             self._record(connection, effects, new, skipped)
@@ -93,14 +93,16 @@ class Inbox:
                 METRICS.count("deliveries", (outcome,), number)
         return set(new)
 
-    def bury(self, message: Received, record: NamedEvent | None, reason: str, detail: str, attempts: int) -> Recorded:
-        """Record a dead letter, once, with an inbox row for this delivery."""
+    def record_dead_letter(
+        self, message: Received, record: NamedEvent | None, reason: str, detail: str, attempts: int
+    ) -> Recorded:
+        """Insert a dead letter unless it has a row already, and an inbox row for this delivery."""
         with self._transaction() as connection:
-            known = connection.execute(_DEAD, _identity(message)).first()
+            known = connection.execute(_SELECT_DEAD_LETTER, _identity_parameters(message)).first()
             if known is None:
-                values = _dead(message, record, reason, detail, attempts)
+                values = _dead_letter_row(message, record, reason, detail, attempts)
                 inserted = connection.execute(insert(dead_letter).values(values)).inserted_primary_key
-            connection.execute(_PROCESSED, [self._processed(message, "dead_lettered", record)])
+            connection.execute(_INSERT_PROCESSED, [self._inbox_row(message, "dead_lettered", record)])
         METRICS.count("deliveries", ("dead_lettered",))
         if known is not None:
             return Recorded(known.seq, known.published_at is not None)
@@ -108,13 +110,13 @@ class Inbox:
         assert inserted is not None
         return Recorded(inserted.seq, False)
 
-    def published(self, seq: int) -> None:
-        """The dead-letter topic has this dead letter."""
+    def mark_published(self, seq: int) -> None:
+        """Record that a dead letter is on the dead-letter topic."""
         with self._transaction() as connection:
             connection.execute(update(dead_letter).where(dead_letter.c.seq == seq).values(published_at=_now()))
 
     def answers(self) -> bool:
-        """Whether the database answers now, with the tables that are written here."""
+        """Return whether the database answers now and has the tables that are written here."""
         try:
             with translated(), self._engine.connect().execution_options(**READ) as connection:
                 for table in (notification, processed_message, dead_letter):
@@ -124,8 +126,8 @@ class Inbox:
         return True
 
     @staticmethod
-    def _unknown(connection: Connection, first: dict[str, Effect]) -> dict[str, Effect]:
-        known = set(connection.scalars(_KNOWN, {"ids": list(first)}))
+    def _select_unknown(connection: Connection, first: dict[str, Effect]) -> dict[str, Effect]:
+        known = set(connection.scalars(_SELECT_KNOWN, {"ids": list(first)}))
         return {event_id: effect for event_id, effect in first.items() if event_id not in known}
 
     def _record(
@@ -133,16 +135,16 @@ class Inbox:
     ) -> None:
         applied = {id(effect) for effect in new.values()}
         rows = [
-            self._processed(effect.message, "applied" if id(effect) in applied else "duplicate", effect.record)
+            self._inbox_row(effect.message, "applied" if id(effect) in applied else "duplicate", effect.record)
             for effect in effects
         ]
-        rows += [self._processed(message, "skipped", None) for message in skipped]
+        rows += [self._inbox_row(message, "skipped", None) for message in skipped]
         if rows:
-            connection.execute(_PROCESSED, rows)
+            connection.execute(_INSERT_PROCESSED, rows)
 
     @staticmethod
     def _first_of_each(effects: Sequence[Effect]) -> dict[str, Effect]:
-        """First delivery of each event, in order."""
+        """Return the first delivery of each event, in order."""
         first: dict[str, Effect] = {}
         for effect in effects:
             first.setdefault(effect.record.id, effect)
@@ -178,7 +180,7 @@ class Inbox:
             "notified_at": _now(),
         }
 
-    def _processed(self, message: Received, outcome: str, record: NamedEvent | None) -> dict[str, object]:
+    def _inbox_row(self, message: Received, outcome: str, record: NamedEvent | None) -> dict[str, object]:
         return {
             "event_id": record.id if record else None,
             "topic": message.topic,
@@ -191,13 +193,13 @@ class Inbox:
         }
 
 
-def requeued(engine: Engine, seq: int) -> None:
-    """Note that the dead letter `seq` was sent again."""
+def mark_requeued(engine: Engine, seq: int) -> None:
+    """Record that a dead letter was requeued."""
     with translated(), engine.begin() as connection:
         connection.execute(update(dead_letter).where(dead_letter.c.seq == seq).values(requeued_at=_now()))
 
 
-def _identity(message: Received) -> dict[str, object]:
+def _identity_parameters(message: Received) -> dict[str, object]:
     return {
         "dead_topic": message.topic,
         "dead_message_id": message.message_id,
@@ -205,7 +207,9 @@ def _identity(message: Received) -> dict[str, object]:
     }
 
 
-def _dead(message: Received, record: NamedEvent | None, reason: str, detail: str, attempts: int) -> dict[str, object]:
+def _dead_letter_row(
+    message: Received, record: NamedEvent | None, reason: str, detail: str, attempts: int
+) -> dict[str, object]:
     return {
         "topic": message.topic,
         "message_id": message.message_id,

@@ -1,4 +1,4 @@
-"""Faults injected into a worker's handling: slower by so much an event, or failing for one commission."""
+"""Inject faults into a worker: a delay for each event, or a failure for one commission."""
 
 from __future__ import annotations
 
@@ -12,24 +12,26 @@ from settings import Settings
 
 
 class InjectedFailure(Exception):
-    """A lease makes this event fail."""
+    """The lease of a fault makes this event fail."""
 
 
 class Injected:
+    """Applies the leases of the faults `slow` and `fail` to one component."""
+
     def __init__(self, settings: Settings, part: str) -> None:
         self._settings = settings
         self._part = part
 
     def check(self, record: OutboxRecord) -> None:
-        """Called before each effect. Raises InjectedFailure."""
+        """Wait or fail as the leases ask; called before each effect. Raise InjectedFailure."""
         slow = leases.read(self._settings, self._part, "slow")
         if slow is not None:
             time.sleep(float(slow.parameters["delay_ms"]) / 1000)
         fail = leases.read(self._settings, self._part, "fail")
-        if fail is not None and _meant(fail.parameters, record):
-            raise InjectedFailure("a fault on purpose makes this commission's events fail")
+        if fail is not None and _applies_to(fail.parameters, record):
+            raise InjectedFailure("an injected fault makes the events of this commission fail")
 
 
-def _meant(parameters: Mapping[str, Any], record: OutboxRecord) -> bool:
+def _applies_to(parameters: Mapping[str, Any], record: OutboxRecord) -> bool:
     version = parameters.get("aggregate_version")
     return parameters["commission_id"] == record.aggregate_id and version in (None, record.aggregate_version)

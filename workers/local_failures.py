@@ -1,4 +1,4 @@
-"""Counts of failed messages in a file of one process's own, where the process has no database; or in memory."""
+"""Count failed messages in a file, or in memory, for a process that has no database."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from db.failures import Counts, MessageKey
 
 
 class LocalFailures:
-    """As `db.failures.MessageFailures`, for one process. Without a path the counts end with it."""
+    """The same as `db.failures.MessageFailures`, for one process. Without a path, the counts end with the process."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
@@ -24,24 +24,24 @@ class LocalFailures:
 
     def count_attempt(self, key: MessageKey) -> Counts:
         counts = self._counts.get(key, Counts())
-        return self._keep(key, replace(counts, attempts=counts.attempts + 1))
+        return self._store(key, replace(counts, attempts=counts.attempts + 1))
 
     def count_death(self, key: MessageKey) -> Counts:
         counts = self._counts.get(key, Counts())
-        return self._keep(key, replace(counts, deaths=counts.deaths + 1))
+        return self._store(key, replace(counts, deaths=counts.deaths + 1))
 
     def forget(self, keys: Collection[MessageKey]) -> None:
-        done = [key for key in keys if self._counts.pop(key, None)]
-        if done:
+        deleted = [key for key in keys if self._counts.pop(key, None)]
+        if deleted:
             self._save()
 
     def forget_old(self, topics: Collection[str]) -> None:
-        """Nothing: what is in the file is of messages that come again to this process."""
+        """Do nothing: all counts in the file belong to messages that will be redelivered to this process."""
 
     def load(self, topics: Collection[str]) -> dict[MessageKey, Counts]:
         return dict(self._counts)
 
-    def _keep(self, key: MessageKey, counts: Counts) -> Counts:
+    def _store(self, key: MessageKey, counts: Counts) -> Counts:
         self._counts[key] = counts
         self._save()
         return counts

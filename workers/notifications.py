@@ -1,8 +1,8 @@
-"""The notifications worker: at least once in, exactly one notification out, each commission's events in order.
+"""Run the notifications worker: it receives at least once, notifies once, and keeps the order of each commission's events.
 
-It does not use negative acknowledgements: under Key_Shared they come back out of order. What fails is tried again here,
-its key held (later events of that commission wait), and after some attempts it is dead-lettered and the key goes on. What
-counts as failing, and what as waiting, is decided by `workers.policy`.
+It does not use negative acknowledgements, because Key_Shared redelivers them out of order. The worker itself retries a failed
+event and holds its key, so that later events of the commission wait. After `policy.MAX_ATTEMPTS` the event is dead-lettered
+and its key continues. `workers.policy` decides what is a failure and what is a wait.
 """
 
 from __future__ import annotations
@@ -11,12 +11,9 @@ import logging
 import os
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 
-import pulsar
 from sqlalchemy.exc import IntegrityError
 
 from application import crash_points
@@ -31,27 +28,21 @@ from domain.outbox import OutboxRecord
 from settings import Settings
 from workers import handling, policy
 from workers.consumer import Consumer, Inlet
+from workers.consumer_type import choose_consumer_type, first_consumer_number
 from workers.dead_letters import Outlet
 from workers.handling import Handling
 from workers.heartbeat import Heartbeat
+from workers.held_key import HeldKey
 from workers.inbox import Effect, Inbox
 from workers.injected import Injected
 from workers.outcome import Ack, DeadLetter, Retry, Wait
 from workers.passage import Measure, measure_passage
 from workers.process import run
-from workers.reading import event_of, read, record_aside
+from workers.reading import decode_in_subprocess, find_event, interpret
 
 log = logging.getLogger(__name__)
 
 BATCH = 200
-
-
-@dataclass(slots=True)
-class _Held:
-    """A key that is held: its deliveries in order, the first of which failed."""
-
-    waiting: deque[tuple[Received, Effect]] = field(default_factory=deque)
-    due: float = 0.0
 
 
 class NotificationsWorker(Consumer):
@@ -69,7 +60,7 @@ class NotificationsWorker(Consumer):
         handling: Handling | None = None,
         waiting: AbstractContextManager[None] | None = None,
     ) -> None:
-        """`check(record)` runs before the effect; whatever it raises makes the delivery fail and be tried again.
+        """`check(record)` runs before the effect; an exception there makes the delivery fail, and it is retried.
 
         `reached("notifications.committed")` is called between a commit and its acknowledgements.
         """
@@ -78,7 +69,7 @@ class NotificationsWorker(Consumer):
         self._check = check
         self._reached = reached
         self._retry_topic = retry_topic
-        self._held: dict[str, _Held] = {}
+        self._held: dict[str, HeldKey] = {}
         self._generation = 0
 
     @property
@@ -86,17 +77,18 @@ class NotificationsWorker(Consumer):
         return super().busy or bool(self._held)
 
     def step(self, timeout_s: float) -> None:
-        """One batch and the held deliveries that are due."""
-        batch = self._inlet.receive(BATCH, self._patience(timeout_s))
+        """Process one batch, and the held deliveries that are due."""
+        batch = self._inlet.receive(BATCH, self._time_until_due(timeout_s))
         if self._inlet.generation != self._generation:
-            # A new consumer is given everything unacknowledged again, the held ones among it.
+            # A new consumer receives every unacknowledged message again, the held ones too.
             self._held.clear()
             self._generation = self._inlet.generation
         for group in self._groups(batch):
             self._handle(group)
-        self._try_held()
+        self._retry_held()
 
-    def _patience(self, timeout_s: float) -> float:
+    def _time_until_due(self, timeout_s: float) -> float:
+        """Return the seconds until a held delivery is due, at most `timeout_s`."""
         soonest = min((held.due for held in self._held.values()), default=None)
         return timeout_s if soonest is None else max(0.0, min(timeout_s, soonest - time.monotonic()))
 
@@ -104,11 +96,11 @@ class NotificationsWorker(Consumer):
         effects: list[Effect] = []
         skipped: list[Received] = []
         for message in batch:
-            deaths = self._handling.fatal(message)
+            deaths = self._handling.fatal_deaths(message)
             if deaths:
-                self._bury(message, record_aside(message), policy.killed(deaths), deaths)
+                self._bury(message, decode_in_subprocess(message), policy.give_up_after_deaths(deaths), deaths)
                 continue
-            match self._read(message):
+            match interpret(message):
                 case Effect() as effect:
                     held = self._held.get(effect.record.aggregate_id)
                     if held is not None:
@@ -118,22 +110,16 @@ class NotificationsWorker(Consumer):
                 case Ack():
                     skipped.append(message)
                 case DeadLetter() as dead:
-                    self._bury(message, event_of(message), dead, attempts=1)
-        effects = self._checked(effects)
+                    self._bury(message, find_event(message), dead, attempts=1)
+        effects = self._hold_failing(effects)
         if effects or skipped:
             self._apply(effects, skipped)
 
     def _event_of(self, message: Received) -> NamedEvent | None:
-        return event_of(message)
+        return find_event(message)
 
-    def _read(self, message: Received) -> Effect | Ack | DeadLetter:
-        try:
-            return read(message)
-        except Exception as error:  # a reader that raises does so again
-            return DeadLetter("unreadable", policy.describe(error))
-
-    def _checked(self, effects: list[Effect]) -> list[Effect]:
-        """Those that pass the check; the others, and the later ones of their keys, are held."""
+    def _hold_failing(self, effects: list[Effect]) -> list[Effect]:
+        """Return the effects that pass the check. Hold the others and the later ones of their keys."""
         passed: list[Effect] = []
         for effect in effects:
             self._beat()
@@ -141,7 +127,7 @@ class NotificationsWorker(Consumer):
             if held is not None:
                 held.waiting.append((effect.message, effect))
                 continue
-            problem = self._problem(effect)
+            problem = self._find_problem(effect)
             if problem is None:
                 passed.append(effect)
             else:
@@ -154,16 +140,16 @@ class NotificationsWorker(Consumer):
         except Exception as error:
             if not effects and len(skipped) == 1:
                 raise
-            # One row of the batch does not go in, or another worker was quicker with one: find out which.
-            log.info("a batch of %d is handled one by one: %s", len(effects) + len(skipped), policy.describe(error))
-            self._one_by_one(effects, skipped)
+            # One row of the batch cannot be inserted, or another worker inserted it first: find out which.
+            log.info("processing a batch of %d one at a time: %s", len(effects) + len(skipped), policy.describe(error))
+            self._apply_one_by_one(effects, skipped)
             return
         if new is not None:
-            self._done(effects, skipped, new)
+            self._finish(effects, skipped, new)
 
-    def _one_by_one(self, effects: list[Effect], skipped: list[Received]) -> None:
+    def _apply_one_by_one(self, effects: list[Effect], skipped: list[Received]) -> None:
         for message in skipped:
-            self._handling.alone(message)
+            self._handling.enter_alone(message)
             self._apply([], [message])
         for effect in effects:
             held = self._held.get(effect.record.aggregate_id)
@@ -175,10 +161,10 @@ class NotificationsWorker(Consumer):
                 self._hold(effect, outcome)
 
     def _attempt(self, effect: Effect) -> Ack | Wait | Retry | DeadLetter | None:
-        """One delivery by itself; None when the worker is stopping."""
-        self._handling.alone(effect.message)
+        """Process one delivery alone and return its outcome; None when the worker is stopping."""
+        self._handling.enter_alone(effect.message)
         self._beat()
-        problem = self._problem(effect)
+        problem = self._find_problem(effect)
         if problem is not None:
             return problem
         try:
@@ -188,11 +174,11 @@ class NotificationsWorker(Consumer):
         if new is None:
             return None
         outcome = Ack("applied" if effect.record.id in new else "duplicate")
-        self._done([effect], [], new)
+        self._finish([effect], [], new)
         return outcome
 
     def _write(self, effects: list[Effect], skipped: list[Received]) -> set[str] | None:
-        """Ids of the new events; waits while the database is away, None when told to stop meanwhile."""
+        """Write the effects and return the ids of the new events. Wait while the database is unavailable; None on a stop."""
         races = losses = 0
         while not self._stop.is_set():
             try:
@@ -203,9 +189,9 @@ class NotificationsWorker(Consumer):
                     raise
                 if error.kind is Kind.LOST and self._inbox.answers():
                     losses += 1
-                    if losses >= policy.LOSSES:
+                    if losses >= policy.MAX_CONNECTION_LOSSES:
                         raise DatabaseUnavailable(
-                            f"{losses} connections were lost at it: {error}", Kind.UNKNOWN
+                            f"the connection was lost {losses} times during this write: {error}", Kind.UNKNOWN
                         ) from error
                 self._wait(str(error))
             except IntegrityError:
@@ -214,20 +200,20 @@ class NotificationsWorker(Consumer):
                     raise
         return None
 
-    def _done(self, effects: list[Effect], skipped: list[Received], new: set[str]) -> None:
+    def _finish(self, effects: list[Effect], skipped: list[Received], new: set[str]) -> None:
         persisted_us = time.time_ns() // 1000
         if effects:
             self._reached("notifications.committed")
-        done = [effect.message for effect in effects] + skipped
-        self._inlet.acknowledge(done)
-        self._handling.settled(done)
-        measured = set(new)
+        messages = [effect.message for effect in effects] + skipped
+        self._inlet.acknowledge(messages)
+        self._handling.finish(messages)
+        unmeasured = set(new)
         for effect in effects:
-            if effect.record.id in measured:
-                measured.discard(effect.record.id)  # a second delivery in one batch is a duplicate, not a measurement
+            if effect.record.id in unmeasured:
+                unmeasured.discard(effect.record.id)  # a second delivery in one batch is a duplicate, not a measurement
                 measure_passage(self._measure, effect, persisted_us, self._retry_topic)
 
-    def _problem(self, effect: Effect) -> Wait | Retry | DeadLetter | None:
+    def _find_problem(self, effect: Effect) -> Wait | Retry | DeadLetter | None:
         try:
             self._check(effect.record)
         except Exception as error:
@@ -235,15 +221,15 @@ class NotificationsWorker(Consumer):
         return None
 
     def _hold(self, effect: Effect, problem: Wait | Retry | DeadLetter) -> None:
-        """Its commission's later events wait behind it, unless it is given up at once."""
+        """Hold the key of a failed effect, so that later events wait, unless the event is dead-lettered at once."""
         pause_s = self._pause(effect.message, effect.record, problem)
         if pause_s is not None:
-            held = self._held.setdefault(effect.record.aggregate_id, _Held())
+            held = self._held.setdefault(effect.record.aggregate_id, HeldKey())
             held.waiting.appendleft((effect.message, effect))
             held.due = time.monotonic() + pause_s
-            log.warning("event %s failed, its commission's events wait: %s", effect.record.id, problem.detail)
+            log.warning("event %s failed, later events of its commission wait: %s", effect.record.id, problem.detail)
 
-    def _try_held(self) -> None:
+    def _retry_held(self) -> None:
         for key, held in list(self._held.items()):
             while held.waiting and held.due <= time.monotonic() and not self._stop.is_set():
                 message, effect = held.waiting[0]
@@ -260,21 +246,6 @@ class NotificationsWorker(Consumer):
                 del self._held[key]
 
 
-def _numbers_from(settings: Settings, consumer: str) -> int:
-    """A range of consumer numbers for each worker, where the broker needs that: one a topic, one for all, some spare."""
-    number = consumer.rpartition("-")[2]
-    return 8 * (int(number) - 1) if settings.stack == "embedded" and number.isdigit() else 0
-
-
-def _consumer_type(settings: Settings) -> pulsar.ConsumerType:
-    """Key_Shared, so that several workers keep each commission's order.
-
-    `pulsar-lite` 0.2.0 may hold back what a killed Key_Shared consumer had; where one worker is alone on it, it is alone.
-    """
-    alone = settings.stack == "embedded" and settings.workers == 1
-    return pulsar.ConsumerType.Exclusive if alone else pulsar.ConsumerType.KeyShared
-
-
 def main(settings: Settings, stop: threading.Event) -> None:
     broker = Broker(settings)
     engine = connect(settings.worker_url)
@@ -285,15 +256,15 @@ def main(settings: Settings, stop: threading.Event) -> None:
         broker,
         read_topics,
         settings.subscription,
-        consumer_type=_consumer_type(settings),
+        consumer_type=choose_consumer_type(settings),
         consumer_name=consumer,
-        numbers_from=_numbers_from(settings, consumer),
+        numbers_from=first_consumer_number(settings, consumer),
     )
     dead_letters = Publisher(broker, topics.dead_letter)
     hops = HopRecorder(engine)
     inbox = Inbox(engine, consumer)
     heart = Heartbeat(settings, consumer)
-    work = handling.of_part(settings, consumer, MessageFailures(engine), read_topics)
+    work = handling.open_for_component(settings, consumer, MessageFailures(engine), read_topics)
     worker = NotificationsWorker(
         inbox,
         subscription,
@@ -307,10 +278,10 @@ def main(settings: Settings, stop: threading.Event) -> None:
         handling=work,
         waiting=heart.waiting,
     )
-    heart.beat(False)  # alive, and not let in yet
+    heart.beat(False)  # the process runs, but is not connected yet
     try:
         worker.run()
-        work.close()  # only here: an exception that ends the process is the message's doing
+        work.close()  # not in `finally`: when an exception ends the process, the message in work is the suspect
     finally:
         subscription.close()
         dead_letters.close()

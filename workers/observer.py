@@ -1,6 +1,6 @@
-"""The observer: sees every message of the instance's topics through durable subscriptions of its own, and records it.
+"""Run the observer, which records every message on the topics through its own durable subscriptions.
 
-Its subscriptions are made before any load, so what it counts as published is everything that was.
+The subscriptions exist before the first message, so the observer counts everything that was published.
 """
 
 from __future__ import annotations
@@ -24,19 +24,20 @@ from workers.consumer import Inlet
 from workers.handling import Handling
 from workers.heartbeat import Heartbeat
 from workers.local_failures import LocalFailures
-from workers.observer_store import Observed, ObserverStore
+from workers.observer_records import Observed
+from workers.observer_store import ObserverStore
 from workers.process import run
-from workers.reading import record_aside
+from workers.reading import decode_in_subprocess
 
 log = logging.getLogger(__name__)
 
 BATCH = 1000
 LINGER_S = 0.1
-"""How long more messages are awaited before a batch is written: one write to disk for many."""
+"""How long a batch waits for more messages, so that many of them need one write to disk."""
 
 
-def observe(message: Received, topics: Topics) -> Observed:
-    """The record of a message, with what its envelope tells where it has one."""
+def build_observed(message: Received, topics: Topics) -> Observed:
+    """Return the record of a message, with the fields of its envelope if it has one."""
     event_id = aggregate_id = correlation_id = op = digest = None
     seq = captured_us = version = None
     if message.topic == topics.commands:
@@ -50,7 +51,7 @@ def observe(message: Received, topics: Topics) -> Observed:
                 correlation_id, op, captured_us = record.correlation_id, decoded.op, decoded.captured_us
                 digest, version = contents.of_record(record).digest(), record.version
             case Unreadable(event=event) if event is not None:
-                # It was published, whatever its consumer makes of it.
+                # The event was published, even if its consumer cannot use it.
                 event_id, aggregate_id, seq = event.id, event.aggregate_id, event.seq
                 correlation_id, op = event.correlation_id or "", event.op if event.seq is not None else None
             case Skipped() | Unreadable():
@@ -76,8 +77,8 @@ def observe(message: Received, topics: Topics) -> Observed:
     )
 
 
-def unreadable(message: Received, why: str) -> Observed:
-    """The record of a message of which nothing but its place is known; `why` stands for its type."""
+def build_unreadable(message: Received, why: str) -> Observed:
+    """Return the record of a message whose contents are unknown; `why` takes the place of its type."""
     return Observed(
         topic=message.topic,
         message_id=message.message_id,
@@ -97,10 +98,10 @@ def unreadable(message: Received, why: str) -> Observed:
     )
 
 
-def _killed(message: Received) -> Observed:
-    """The record of a message that has ended observers: what it tells is read in a process of its own."""
-    record = record_aside(message)
-    observed = unreadable(message, policy.KILLED_WORKER)
+def _observe_in_subprocess(message: Received) -> Observed:
+    """Return the record of a message that ended observers: a subprocess decodes it."""
+    record = decode_in_subprocess(message)
+    observed = build_unreadable(message, policy.KILLED_WORKER)
     if record is None:
         return observed
     return replace(
@@ -116,7 +117,7 @@ def _killed(message: Received) -> Observed:
 
 
 class Observer:
-    """Records everything there is. What it cannot read or store it records as unreadable; nothing ends it."""
+    """Records every message, as unreadable when it cannot be read or stored. No message ends the loop."""
 
     def __init__(
         self,
@@ -143,9 +144,11 @@ class Observer:
             try:
                 self.step(0.5, LINGER_S)
             except Exception:
-                log.exception("the observer begins again with what is not acknowledged")
+                log.exception(
+                    "unexpected error: the observer reconnects and receives the unacknowledged messages again"
+                )
                 self._inlet.drop()
-                self._stop.wait(policy.AGAIN_S)
+                self._stop.wait(policy.RECHECK_S)
             self._beat()
 
     def step(self, timeout_s: float, linger_s: float = 0.0) -> None:
@@ -159,36 +162,38 @@ class Observer:
             self._beat()
             if self._record(group):
                 self._inlet.acknowledge(group)
-                self._handling.settled(group)
+                self._handling.finish(group)
 
     def _record(self, group: list[Received]) -> bool:
-        """Whether it is recorded; not when the observer is to stop."""
+        """Record a group and return whether that was done; False when the observer is told to stop first."""
         try:
             return self._write([self._observe(message) for message in group])
         except Exception as error:
             if len(group) > 1:
                 return all(self._record([message]) for message in group)
-            log.error("message %s is recorded with less than it holds: %s", group[0].message_id, policy.describe(error))
+            log.error(
+                "message %s is recorded without some of its fields: %s", group[0].message_id, policy.describe(error)
+            )
         return self._record_less(group[0])
 
     def _record_less(self, message: Received) -> bool:
-        """With as much of the message as can be read and stored."""
+        """Record as much of the message as can be read and stored."""
         forms: list[Callable[[], Observed]] = [
             lambda: replace(self._observe(message), key=None, properties={}),
-            lambda: unreadable(message, "unreadable"),
+            lambda: build_unreadable(message, "unreadable"),
         ]
         for form in forms:
             with contextlib.suppress(Exception):
                 return self._write([form()])
-        return self._write([replace(unreadable(message, "unreadable"), value=b"")])
+        return self._write([replace(build_unreadable(message, "unreadable"), value=b"")])
 
     def _observe(self, message: Received) -> Observed:
-        if self._handling.fatal(message):
-            return _killed(message)
-        return observe(message, self._topics)
+        if self._handling.fatal_deaths(message):
+            return _observe_in_subprocess(message)
+        return build_observed(message, self._topics)
 
     def _write(self, batch: list[Observed]) -> bool:
-        """Whether it was written: a store that cannot be written now is tried again until the process stops."""
+        """Write a batch; retry while the store cannot be written. Return False when the observer is told to stop first."""
         while not self._stop.is_set():
             try:
                 self._store.record(batch, self._topics.carrying_events())
@@ -197,7 +202,9 @@ class Observer:
                 kind = error_codes.of_sqlite(getattr(error, "sqlite_errorcode", 0))
                 if kind not in (Kind.UNAVAILABLE, Kind.REFUSED, Kind.CONFLICT):
                     raise
-                log.error("the observer cannot write its store, published counts stand still: %s", error)
+                log.error(
+                    "the observer cannot write its store, so the counts of published events do not change: %s", error
+                )
                 self._beat()
                 with self._handling.paused():
                     self._stop.wait(1)
@@ -209,15 +216,15 @@ def main(settings: Settings, stop: threading.Event) -> None:
     store = ObserverStore(settings.observer_store, write=True)
     subscription = Subscription(Broker(settings), topics.observed(), settings.observer_subscription, queue_size=200)
     heart = Heartbeat(settings, "observer")
-    heart.beat(False)  # alive, and not let in yet
+    heart.beat(False)  # the process runs, but is not connected yet
     counts = LocalFailures(settings.run / "in-work" / "observer.failures.json")
-    work = handling.of_part(settings, "observer", counts, topics.observed())
+    work = handling.open_for_component(settings, "observer", counts, topics.observed())
     observer = Observer(
         store, subscription, topics, stop, work, lambda: heart.beat(subscription.connected, observer.busy)
     )
     try:
         observer.run()
-        work.close()  # only here: an exception that ends the process is the message's doing
+        work.close()  # not in `finally`: when an exception ends the process, the message in work is the suspect
     finally:
         subscription.close()
         store.close()

@@ -1,6 +1,6 @@
-"""Which messages were recorded and trimmed since, as ranges of their numbers: one delivered again is not counted again.
+"""Remember which recorded messages were trimmed, as ranges of their numbers, so that a redelivery is not counted again.
 
-Pulsar numbers the messages of a ledger one by one, so what was trimmed is a few ranges, however many messages it was.
+Pulsar numbers the messages of a ledger consecutively, so a few ranges are enough for any number of trimmed messages.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ _MESSAGE_ID = re.compile(r"\((-?\d+),(-?\d+),(-?\d+),(-?\d+)\)")
 
 
 def add(db: sqlite3.Connection, topic: str, messages: Sequence[tuple[str, int]]) -> None:
-    """Note messages of a topic, each with its id and the time it was published in microseconds."""
-    places = sorted((*_place(message_id), publish_us) for message_id, publish_us in messages)
-    for series, number, publish_us in places:
+    """Add messages of a topic, each with its id and its time of publication in microseconds."""
+    numbered = sorted((*_split_id(message_id), publish_us) for message_id, publish_us in messages)
+    for series, number, publish_us in numbered:
         before = db.execute(
             "SELECT low, high, until_us FROM trimmed WHERE topic = ? AND series = ? AND low <= ? ORDER BY low DESC LIMIT 1",
             (topic, series, number),
@@ -39,9 +39,11 @@ def add(db: sqlite3.Connection, topic: str, messages: Sequence[tuple[str, int]])
 
 
 def holds(db: sqlite3.Connection, topic: str, message_id: str, publish_us: int) -> bool:
-    """Whether it was recorded and trimmed. One that was published later than all of its range is another message: a broker
-    with a new store gives the same ids again."""
-    series, number = _place(message_id)
+    """Return whether a message was recorded and trimmed.
+
+    A message published later than all of its range is another one: a broker with a new store assigns the same ids again.
+    """
+    series, number = _split_id(message_id)
     row = db.execute(
         "SELECT high, until_us FROM trimmed WHERE topic = ? AND series = ? AND low <= ? ORDER BY low DESC LIMIT 1",
         (topic, series, number),
@@ -49,8 +51,8 @@ def holds(db: sqlite3.Connection, topic: str, message_id: str, publish_us: int) 
     return row is not None and row[0] >= number and publish_us <= row[1]
 
 
-def _place(message_id: str) -> tuple[str, int]:
-    """The series a message is numbered in, and its number there."""
+def _split_id(message_id: str) -> tuple[str, int]:
+    """Return the series in which a message is numbered, and its number there."""
     match = _MESSAGE_ID.fullmatch(message_id)
     if match is None:
         return message_id, 0

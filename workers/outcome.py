@@ -1,4 +1,4 @@
-"""What becomes of a delivery."""
+"""Define the outcomes of a delivery."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """Done: its effect stands, or it needs none."""
+    """The delivery is processed: its effect was written, or it needs none."""
 
     outcome: Literal["applied", "duplicate", "skipped"]
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """What it depends on is away. It is no fault of the message: no attempt is counted, and everything waits in order."""
+    """A dependency is unavailable. The message is not at fault: no attempt is counted, and all messages wait in order."""
 
     detail: str
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """This message failed in a way that may pass: the attempt is counted, and it is tried again."""
+    """The message failed and may succeed later: the attempt is counted, and it is retried."""
 
     detail: str
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """It can never succeed, or has failed too often."""
+    """The message can never succeed, or has failed too often."""
 
     reason: str
     detail: str

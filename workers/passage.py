@@ -1,4 +1,4 @@
-"""An event's way, told once it is over: the histograms of its hops, and the spans of its trace."""
+"""Report the hops of an event after it was persisted: timestamps, histograms and the spans of its trace."""
 
 from __future__ import annotations
 
@@ -18,45 +18,47 @@ _END_TO_END = ("end_to_end",)
 
 
 class Measure(Protocol):
+    """The store of timestamps: db.hops.HopRecorder."""
+
     def add(self, passed: Passed) -> None: ...
 
 
 def measure_passage(measure: Measure, effect: Effect, persisted_us: int, retry_topic: str) -> None:
-    """Hand on when the event passed each hop. Raises nothing: what fails here loses a point of a chart."""
+    """Report the timestamps of an event. Raise nothing: a failure here costs one point of a chart."""
     event_id, message = effect.record.id, effect.message
     try:
         measure.add(Passed(event_id, "captured", effect.captured_us, "capture"))
-        if message.topic != retry_topic:  # else it is when it was sent again, not when capture published it
+        if message.topic != retry_topic:  # on the retry topic it is the time of the requeue, not of the capture
             measure.add(Passed(event_id, "published", message.publish_us, "producer"))
         measure.add(Passed(event_id, "received", message.received_us, "host"))
         measure.add(Passed(event_id, "persisted", persisted_us, "host"))
-        _tell(effect, persisted_us)
+        _observe_hops(effect, persisted_us)
     except Exception as error:
-        log.warning("event %s is not measured: %s", event_id, describe(error))
+        log.warning("the hops of event %s could not be recorded: %s", event_id, describe(error))
 
 
-def _tell(effect: Effect, persisted_us: int) -> None:
+def _observe_hops(effect: Effect, persisted_us: int) -> None:
     message, record = effect.message, effect.record
     occurred_us = epoch_us(record.occurred_at)
-    at = occurred_us
-    for labels, then in (
+    previous_us = occurred_us
+    for labels, next_us in (
         (("occurred_captured",), effect.captured_us),
         (("captured_published",), message.publish_us),
         (("published_received",), message.received_us),
         (("received_persisted",), persisted_us),
     ):
-        METRICS.observe("hop", labels, (then - at) / 1e6)
-        at = then
+        METRICS.observe("hop", labels, (next_us - previous_us) / 1e6)
+        previous_us = next_us
     METRICS.observe("hop", _END_TO_END, (persisted_us - occurred_us) / 1e6)
     if tracing.enabled() and record.traceparent:
-        _trace(effect, occurred_us, persisted_us)
+        _record_spans(effect, occurred_us, persisted_us)
 
 
-def _trace(effect: Effect, occurred_us: int, persisted_us: int) -> None:
-    """Capture, delivery, notification, each following from the one before.
+def _record_spans(effect: Effect, occurred_us: int, persisted_us: int) -> None:
+    """Record spans for capture, delivery and notification, each the parent of the next.
 
-    Nothing of ours runs where the row is captured: that span is derived from the times in envelope and message, and
-    says so. The relay's own, where there is a relay, stands beside it.
+    None of our code runs where Debezium captures the row, so that span is derived from the times in envelope and message and
+    is marked as derived. A relay records a span of its own besides.
     """
     message, record = effect.message, effect.record
     event = {"alpes.event_id": record.id, "alpes.event_type": record.type, "alpes.commission_id": record.aggregate_id}

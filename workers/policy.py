@@ -1,10 +1,10 @@
-"""What a consumer does with a message that it cannot process. One policy for all of them.
+"""Decide what a consumer does with a message that it cannot process. All consumers share this policy.
 
-Every exception is one of two. *What the message depends on is away*: everything waits, in order, and nothing is counted.
-Or *this message failed*: the attempt is counted, it is tried again after a pause, and after `ATTEMPTS` it is dead-lettered
-and the messages behind it go on. An exception that nobody knows is of the second kind; none ends the process.
+An exception means one of two things. *A dependency is unavailable*: all messages wait in order, and nothing is counted. Or
+*this message failed*: the attempt is counted and retried after a pause; after `MAX_ATTEMPTS` the message is dead-lettered and
+the messages behind it continue. An unknown exception is of the second kind. No exception ends the process.
 
-A message that ends the process itself is counted by `workers.handling`: after `DEATHS` it is dead-lettered too.
+`workers.handling` counts a message that ends the process itself: after `MAX_DEATHS` it is dead-lettered too.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from db.errors import DatabaseUnavailable, UnstorableData
 from telemetry.logs import one_line
 from workers.outcome import DeadLetter, Retry, Wait
 
-ATTEMPTS = 5
+MAX_ATTEMPTS = 5
 BACKOFF_S = (0.05, 0.1, 0.2, 0.4)
-DEATHS = 3
-LOSSES = 10
-"""So often in a row may the connection break at one message, although the database answers in between. A packet that
-the server finds too large looks like that, and nothing else tells it from a lost connection."""
-AGAIN_S = 0.2
-"""Between two looks at whether what is away is back."""
+MAX_DEATHS = 3
+MAX_CONNECTION_LOSSES = 10
+"""How often in a row the connection may break at one message although the database answers in between. A packet that is
+too large for the server looks like this, and nothing else distinguishes it from a lost connection."""
+RECHECK_S = 0.2
+"""Pause before an unavailable dependency is asked again."""
 
 FAILED_TOO_OFTEN = "failed_too_often"
 KILLED_WORKER = "killed_worker"
@@ -30,11 +30,11 @@ BAD_DATA = "bad_data"
 
 
 def judge(error: Exception) -> Wait | Retry | DeadLetter:
-    """What an exception that was raised while a message was handled means for the message."""
+    """Return what an exception in the handling of a message means for that message."""
     match error:
         case DatabaseUnavailable(kind=Kind.UNKNOWN):
-            # The server gave a number that no table knows. To wait could last for ever and stop every other message; a
-            # dead letter keeps the message and can be sent again. So it is counted, where the count can be written.
+            # The server gave an unknown error number. A wait could last forever and stop all other messages; a dead letter
+            # keeps the message and can be requeued. So the attempt is counted, if the count can be written.
             return Retry(describe(error))
         case DatabaseUnavailable() | BrokerUnavailable():
             return Wait(one_line(str(error)))
@@ -44,23 +44,27 @@ def judge(error: Exception) -> Wait | Retry | DeadLetter:
             return Retry(describe(error))
 
 
-def exhausted(attempts: int, detail: str) -> DeadLetter:
+def give_up_after_attempts(attempts: int, detail: str) -> DeadLetter:
+    """Return the dead letter of a message that failed too often."""
     return DeadLetter(FAILED_TOO_OFTEN, f"{attempts} attempts; the last: {detail}")
 
 
-def killed(deaths: int) -> DeadLetter:
-    return DeadLetter(KILLED_WORKER, f"killed its worker {deaths} times: the process ended while it handled only this")
+def give_up_after_deaths(deaths: int) -> DeadLetter:
+    """Return the dead letter of a message that ended its worker too often."""
+    return DeadLetter(
+        KILLED_WORKER, f"ended its worker {deaths} times: the process ended while it handled only this message"
+    )
 
 
-def pause_s(attempts: int) -> float:
-    """How long to wait after so many failed attempts."""
+def backoff_s(attempts: int) -> float:
+    """Return the backoff after this many failed attempts, in seconds."""
     return BACKOFF_S[min(max(attempts, 1), len(BACKOFF_S)) - 1]
 
 
 def describe(error: BaseException) -> str:
-    """Type and text on one line, storable in any database, whatever the exception's own text does."""
+    """Return type and text of an exception on one line that any database can store, even if its own text fails."""
     try:
         text = str(error)
     except Exception as broken:
-        text = f"its text cannot be had ({type(broken).__name__})"
+        text = f"its text is not available ({type(broken).__name__})"
     return one_line(f"{type(error).__name__}: {text}"[:2000])

@@ -1,4 +1,4 @@
-"""How every worker process starts and stops."""
+"""Start and stop a worker process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from telemetry.process import telling
 
 
 def run(name: str, main: Callable[[Settings, threading.Event], None]) -> None:
-    """Run `main(settings, stop)` until SIGTERM or SIGINT sets `stop`; what it is doing is finished first."""
+    """Run `main(settings, stop)`. SIGTERM or SIGINT sets `stop`; then `main` finishes its work in progress and returns."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

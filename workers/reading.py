@@ -1,4 +1,4 @@
-"""What a message on the events topics asks the notifications worker to do."""
+"""Decide what the notifications worker must do with a message of the topics of events."""
 
 from __future__ import annotations
 
@@ -15,14 +15,23 @@ from domain import contract
 from domain.outbox import KNOWN_EVENTS, OutboxRecord
 from workers.inbox import Effect
 from workers.outcome import Ack, DeadLetter
+from workers.policy import describe
 
-ASIDE_S = 20.0
+SUBPROCESS_TIMEOUT_S = 20.0
 
 
-def read(message: Received) -> Effect | Ack | DeadLetter:
+def interpret(message: Received) -> Effect | Ack | DeadLetter:
+    """Return the effect of a message, or why it has none. Raise nothing."""
+    try:
+        return _interpret(message)
+    except Exception as error:  # decoding depends on the message only, so a retry would fail too
+        return DeadLetter("unreadable", describe(error))
+
+
+def _interpret(message: Received) -> Effect | Ack | DeadLetter:
     match envelope.decode(message.value):
         case Inserted(record=record, captured_us=captured_us):
-            problem = _unknown(record)
+            problem = _find_problem(record)
             return Effect(message, record, captured_us) if problem is None else problem
         case Skipped():
             return Ack("skipped")
@@ -32,23 +41,25 @@ def read(message: Received) -> Effect | Ack | DeadLetter:
             assert_never(other)
 
 
-def event_of(message: Received) -> NamedEvent | None:
-    """The event that a message tells of, whether it is understood or not: its dead letter names it. Raises nothing."""
+def find_event(message: Received) -> NamedEvent | None:
+    """Return the event that a message names, even when its contents cannot be used: its dead letter names it. Raise nothing."""
     try:
-        return _event(envelope.decode(message.value))
+        return _get_event(envelope.decode(message.value))
     except Exception:
         return None
 
 
-def record_aside(message: Received) -> OutboxRecord | None:
-    """The row that a message tells of, read in a process of its own: this message has ended processes, and to read it may
-    be what did."""
+def decode_in_subprocess(message: Received) -> OutboxRecord | None:
+    """Return the outbox row in a message, decoded in a new process, because decoding it may be what ended this worker.
+
+    None when the message has no row or cannot be decoded.
+    """
     try:
         answer = subprocess.run(
             [sys.executable, "-m", "workers.reading"],
             input=message.value,
             capture_output=True,
-            timeout=ASIDE_S,
+            timeout=SUBPROCESS_TIMEOUT_S,
             check=True,
         )
         values = json.loads(answer.stdout)
@@ -57,7 +68,7 @@ def record_aside(message: Received) -> OutboxRecord | None:
         return None
 
 
-def _event(decoded: Decoded) -> NamedEvent | None:
+def _get_event(decoded: Decoded) -> NamedEvent | None:
     match decoded:
         case Inserted(record=record):
             return record
@@ -69,12 +80,14 @@ def _event(decoded: Decoded) -> NamedEvent | None:
             assert_never(other)
 
 
-def _unknown(record: OutboxRecord) -> DeadLetter | None:
+def _find_problem(record: OutboxRecord) -> DeadLetter | None:
     version = KNOWN_EVENTS.get(record.type)
     if version is None:
-        return DeadLetter("unknown_event", f"no event {record.type!a} is known")
+        return DeadLetter("unknown_event", f"the event type {record.type!a} is unknown")
     if version != record.version:
-        return DeadLetter("unknown_version", f"{record.type} version {record.version}; understood is {version}")
+        return DeadLetter(
+            "unknown_version", f"{record.type} has version {record.version}; this worker reads version {version}"
+        )
     try:
         payload = contract.read_payload(record.payload)
     except contract.ContractError as error:

@@ -1,4 +1,4 @@
-"""The relay's process: outbox feed → live topic, woken by commits. Embedded stack only."""
+"""Run the relay's process, which publishes outbox rows when a commit wakes it. Embedded stack only."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from workers.process import run
 
 def main(settings: Settings, stop: threading.Event) -> None:
     settings.run.mkdir(parents=True, exist_ok=True)
-    lock = _alone(settings.run / "relay.lock", stop)
+    lock = _acquire_lock(settings.run / "relay.lock", stop)
     publisher = Publisher(Broker(settings), settings.topics.events)
     engine = connect(settings.database_url)
     feed = OutboxFeed(engine)
-    work = rows_in_work.of_relay(settings)
+    work = rows_in_work.open_for_relay(settings)
     try:
-        Relay(feed, publisher, _bell(settings, publisher), work).run(stop)
-        work.close()
+        Relay(feed, publisher, _create_wait(settings, publisher), work).run(stop)
+        work.close()  # not in `finally`: when an exception ends the process, the rows in work are the suspects
     finally:
         publisher.close()
         feed.close()
@@ -39,31 +39,32 @@ def main(settings: Settings, stop: threading.Event) -> None:
         lock.close()
 
 
-def _alone(path: Path, stop: threading.Event) -> IO[str]:
-    """The lock that one relay a host holds; waits for it, because two at once would break the order of events."""
+def _acquire_lock(path: Path, stop: threading.Event) -> IO[str]:
+    """Wait for the lock that allows one relay per host, and return it: two relays at once would break the order of events."""
     lock = path.open("w")
-    said = False
+    warned = False
     while not stop.is_set():
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return lock
-        if not said:
+        if not warned:
             logging.getLogger(__name__).warning("another relay holds %s; waiting for it to end", path)
-            said = True
+            warned = True
         stop.wait(0.2)
     return lock
 
 
-def _bell(settings: Settings, publisher: Publisher) -> Callable[[float], None]:
-    bell = listen(settings.wake_socket)
+def _create_wait(settings: Settings, publisher: Publisher) -> Callable[[float], None]:
+    """Return a function that waits up to some seconds for a wake-up signal, and beats the heart."""
+    signals = listen(settings.wake_socket)
     heart = Heartbeat(settings, "relay")
 
     def wait(seconds: float) -> None:
         heart.beat(publisher.connected)
-        if select.select([bell], [], [], seconds)[0]:
+        if select.select([signals], [], [], seconds)[0]:
             with contextlib.suppress(BlockingIOError):
                 while True:
-                    bell.recv(16)
+                    signals.recv(16)
 
     return wait
 

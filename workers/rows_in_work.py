@@ -1,7 +1,7 @@
-"""Which outbox rows the relay is handling, in a small file that outlives its process, and how many processes each ended.
+"""Record in a small file which outbox rows the relay is handling, and how many processes each row ended.
 
-A process that ends while it handles several rows says only that one of them may have ended it. The next process handles
-those one at a time; if it ends at one of them, that row is counted. The relay has no message to count by, and is alone.
+When a process ends while it handles several rows, any of them may have ended it. The next process handles these rows one at a
+time; if it ends too, the row in work is counted. The counts are in a file, because there is only one relay.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ from pathlib import Path
 
 from settings import Settings
 from workers import in_work
-from workers.policy import DEATHS
+from workers.policy import MAX_DEATHS
 
 UNKNOWN_ROWS = 500
-"""Where the former process ended while it read, so many `seq` behind the last row it had are suspected."""
+"""How many `seq` after the last known row are suspected when the previous process ended while it was reading."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Left:
-    """What the former process was handling when it ended without a clean stop."""
+    """The rows that the previous process was handling when it ended unexpectedly."""
 
     pid: int
     first: int
     last: int
-    """0: it was reading, so nobody knows how far."""
+    """0: it was reading, so the last row is unknown."""
     at: float
-    """Since when, in seconds since the epoch."""
+    """When it began with them, in seconds since the epoch."""
 
 
 class RowsInWork:
-    """For one thread. A file that cannot be written blames no row; it never stops the relay."""
+    """The rows in work. Use it in one thread. When its file cannot be written, no row can be blamed, and the relay continues."""
 
     def __init__(self, path: Path, killed_on_purpose: bool = False) -> None:
-        """Count the former process's end, unless it was killed on purpose."""
+        """Count the death of the previous process, unless it was killed on purpose."""
         self._deaths_path = path.with_suffix(".deaths")
         self._deaths = _read_deaths(self._deaths_path)
         self._written = ""
@@ -51,21 +51,21 @@ class RowsInWork:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
 
-    def alone(self, after: int) -> bool:
-        """Whether the next row behind a `seq` must be handled by itself: it may have ended a process."""
+    def is_next_suspect(self, after: int) -> bool:
+        """Return whether the next row after a `seq` may have ended a process, so that it must be handled alone."""
         return after < self._until or any(seq > after for seq in self._deaths)
 
-    def fatal(self, seq: int) -> int:
-        """How many processes this row has ended, if those are too many to try it once more; else 0."""
+    def fatal_deaths(self, seq: int) -> int:
+        """Return how many processes the row ended when they are too many for another attempt, else 0."""
         deaths = self._deaths.get(seq, 0)
-        return deaths if deaths >= DEATHS else 0
+        return deaths if deaths >= MAX_DEATHS else 0
 
     def enter(self, first: int, last: int = 0) -> None:
-        """From now on these rows are handled, and no others; without `last`, whatever will be read from `first` on."""
+        """Record that exactly these rows are being handled; without `last`, all rows that will be read from `first` on."""
         self._write(f"{os.getpid()} {first} {last}\n")
 
     def leave(self, done: int) -> None:
-        """Nothing is handled now; every row up to `done` is published or parked."""
+        """Record that no row is being handled and that every row up to `done` is published or parked."""
         self._write("")
         finished = [seq for seq in self._deaths if seq <= done]
         if finished:
@@ -74,7 +74,7 @@ class RowsInWork:
             self._save_deaths()
 
     def close(self) -> None:
-        """Stop cleanly: the next process suspects no row."""
+        """End in order, so that the next process suspects no row."""
         self._write("")
         os.close(self._file)
 
@@ -95,19 +95,19 @@ class RowsInWork:
             temporary.replace(self._deaths_path)
 
 
-def of_relay(settings: Settings) -> RowsInWork:
-    """The relay's file in its instance."""
+def open_for_relay(settings: Settings) -> RowsInWork:
+    """Return the rows in work of this instance's relay."""
     path = settings.run / "in-work" / "relay"
     left = _read_left(path)
-    return RowsInWork(path, left is not None and _on_purpose(settings, left))
+    return RowsInWork(path, left is not None and _was_killed_on_purpose(settings, left))
 
 
-def _on_purpose(settings: Settings, left: _Left) -> bool:
+def _was_killed_on_purpose(settings: Settings, left: _Left) -> bool:
     return in_work.ended_on_purpose(settings, "relay", in_work.Left((), left.pid, left.at))
 
 
 def _read_left(path: Path) -> _Left | None:
-    """None where the file is missing, empty, or was not written to its end."""
+    """Return what the file says, None when it is missing, empty or incomplete."""
     with contextlib.suppress(OSError, ValueError):
         text = path.read_text(encoding="utf-8")
         if text.endswith("\n"):

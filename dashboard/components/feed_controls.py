@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard import resources
 from dashboard.i18n import _
 from dashboard.view_models.snapshot import FeedState
-from workers.observer_store import Observed
+from workers.observer_records import Observed
 
 
 @dataclass(frozen=True, slots=True)

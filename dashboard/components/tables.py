@@ -11,7 +11,7 @@ from dashboard.view_models import words
 from dashboard.view_models.snapshot import DatabaseState
 from dashboard.view_models.tracing import plain_key, pretty, resolution_ms
 from db.queries import CommissionRow, OutboxRow
-from workers.observer_store import Observed
+from workers.observer_records import Observed
 
 SHOWN = 7
 """Rows of each table on one screen."""

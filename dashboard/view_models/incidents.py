@@ -21,7 +21,7 @@ from db.errors import DatabaseUnavailable
 from settings import Settings
 from stacks import faults, health, source_control
 from stacks.supervisor import NotRunning, PartUnknown, Supervisor
-from workers.heartbeat import sign
+from workers.heartbeat import read_heartbeat
 
 KEPT = 8
 LOOK_EVERY_S = 0.1
@@ -151,7 +151,7 @@ class Incidents:
             pid = Supervisor(self._settings).pid(part)
         except (PartUnknown, NotRunning):
             return False
-        last = sign(self._settings, part)
+        last = read_heartbeat(self._settings, part)
         return pid not in (0, old_pid) and (last is None or (last.pid == pid and last.connected))
 
     def _all_there(self, back: Counts) -> bool:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from dashboard.view_models.snapshot import YOUNG, FeedState
 from settings import Settings
-from workers.observer_store import Observed, ObserverStore
+from workers.observer_records import Observed
+from workers.observer_store import ObserverStore
 
 ROWS = 30
 CHUNK = 1 << 20
@@ -56,7 +57,7 @@ class ObserverReader:
         if self._store is None or inode != self._inode:  # a reset writes a new file
             self._forget()
             self._store, self._inode = ObserverStore(self._settings.observer_store), inode
-        with self._store.one_moment():
+        with self._store.consistent_read():
             totals = self._store.totals()
             if totals.version == self._version:
                 return self.state

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from db.queries import CommissionRow, Deliveries, OutboxRow
 from stacks.faults import Lease
 from stacks.health import PartHealth
-from workers.observer_store import Observed
+from workers.observer_records import Observed
 
 YOUNG = 5_000
 """No more events than so are looked at one by one: of a busy second, and of a busy second after a standstill."""

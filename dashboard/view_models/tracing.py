@@ -17,7 +17,8 @@ from db.hops import CLOCK_RESOLUTION_US, HOPS
 from db.lookups import Delivery
 from db.queries import CommissionRow, NotificationRow, OutboxRow
 from settings import Settings
-from workers.observer_store import Observed, ObserverStore
+from workers.observer_records import Observed
+from workers.observer_store import ObserverStore
 
 SHORTEST = 6
 """Characters of an id that may be looked up by its beginning; tables show eight."""

@@ -18,7 +18,7 @@ from settings import Settings
 from stacks import faults, health, operation
 from stacks.health import Lag
 from stacks.native import intent, provision
-from workers.heartbeat import sign
+from workers.heartbeat import read_heartbeat
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ class SourceHealer:
         if lag.captured != self._captured:
             self._wait_s = STARTS_WITHIN_S
         self._captured, self._written = lag.captured, status.written
-        observer = sign(self._settings, "observer")
+        observer = read_heartbeat(self._settings, "observer")
         if not lag.capture_behind or advanced or observer is None or not observer.connected:
             return None  # without an observer nothing is known of what is published: no reason to restart anything
         return f"it stands still, {lag.capture_behind} behind the outbox"

@@ -31,7 +31,7 @@ from tests.builders import delivery
 from workers import audit_file
 from workers.inbox import Effect, Inbox
 from workers.observer_store import ObserverStore
-from workers.reading import read
+from workers.reading import interpret
 
 NOT_UTF8: tuple[Literal["Cs"]] = ("Cs",)
 texts = st.text(st.characters(exclude_categories=NOT_UTF8, exclude_characters="\0"), max_size=40)
@@ -90,7 +90,7 @@ def deliver_rest(engine: Engine, inbox: Inbox, after: int) -> list[tuple[OutboxR
     for record in feed.after(after, 1000):
         assert isinstance(record, OutboxRecord)
         message = delivery(record, record.seq)
-        effect = read(message)
+        effect = interpret(message)
         assert isinstance(effect, Effect), effect
         inbox.apply([effect], [])
         brought.append((record, message.value))

@@ -16,7 +16,8 @@ from domain.commands import ApproveCommission, CalculateCommission
 from scenarios.waiting import until
 from settings import Settings
 from settings.model import REPOSITORY
-from workers.observer_store import Observed, ObserverStore
+from workers.observer_records import Observed
+from workers.observer_store import ObserverStore
 
 EPOCH = datetime(1970, 1, 1)
 

@@ -143,8 +143,8 @@ def test_the_inbox_makes_each_effect_once_and_counts_every_delivery(engine: Engi
     assert inbox.apply([Effect(delivery(one, 3), one, 0), Effect(delivery(two, 4), two, 0)], [delivery(b"", 5)]) == {
         two.id
     }
-    inbox.bury(delivery(b"x", 6), None, "not_an_envelope", "why", 1)
-    inbox.bury(delivery(b"x", 6), None, "not_an_envelope", "why", 1)
+    inbox.record_dead_letter(delivery(b"x", 6), None, "not_an_envelope", "why", 1)
+    inbox.record_dead_letter(delivery(b"x", 6), None, "not_an_envelope", "why", 1)
     inbox.close()
     with engine.connect().execution_options(**READ) as connection:
         assert queries.notification_ids(connection) == {one.id, two.id}

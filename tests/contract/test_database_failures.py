@@ -84,10 +84,10 @@ def test_a_row_that_does_not_fit_harms_no_other(
 
 def test_a_dead_letter_is_recorded_once_and_says_whether_it_is_published(engine: Engine) -> None:
     inbox = Inbox(engine, "test")
-    first = inbox.bury(delivery(b"x", 1), None, "not_an_envelope", "why", 1)
+    first = inbox.record_dead_letter(delivery(b"x", 1), None, "not_an_envelope", "why", 1)
     assert not first.published
-    inbox.published(first.seq)
-    again = inbox.bury(delivery(b"x", 1), None, "not_an_envelope", "why", 1)
+    inbox.mark_published(first.seq)
+    again = inbox.record_dead_letter(delivery(b"x", 1), None, "not_an_envelope", "why", 1)
     assert (again.seq, again.published) == (first.seq, True)
     inbox.close()
 

@@ -21,7 +21,7 @@ from scenarios.waiting import until
 from settings import Settings
 from stacks.faults import Lease
 from tests.builders import delivery, record
-from workers.observer import observe
+from workers.observer import build_observed
 from workers.observer_store import ObserverStore
 
 HOPS = {"occurred": 0, "committed": 2000, "captured": 1500, "published": 3000, "received": 5000, "persisted": 9000}
@@ -216,7 +216,7 @@ def test_the_feed_follows_the_store_and_tells_when_there_is_none(tmp_path: Path)
     assert reader.state.version == before, "nothing changed"
     event = record(3)
     store.record(
-        [observe(delivery(event, 1, settings.topics.events), settings.topics)], settings.topics.carrying_events()
+        [build_observed(delivery(event, 1, settings.topics.events), settings.topics)], settings.topics.carrying_events()
     )
     reader.step()
     assert (reader.state.published, reader.state.watermark) == (1, 3)

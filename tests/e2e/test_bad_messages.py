@@ -21,7 +21,7 @@ from tests.builders import record
 from tests.mutants.worker_dies_on_one import FATAL
 from tests.mutants.worker_raises_on_every_tenth import EVERY
 from tests.scenarios.replacing import replaced
-from workers.heartbeat import sign
+from workers.heartbeat import read_heartbeat
 from workers.observer_store import ObserverStore
 
 WITHIN_S = 120  # a few starts of a process, on a machine that may be busy
@@ -118,7 +118,7 @@ def published_by(settings: Settings) -> Iterator[Callable[[bytes, str | None], s
 
 
 def busy(settings: Settings) -> bool:
-    found = sign(settings, "notifications")
+    found = read_heartbeat(settings, "notifications")
     return found is not None and found.busy
 
 

@@ -1,4 +1,4 @@
-"""The audit file equals the notifications, whatever happened to it."""
+"""Test that the audit process keeps the audit file equal to the notifications."""
 
 from __future__ import annotations
 
@@ -47,15 +47,15 @@ class Audited:
 
 @pytest.fixture
 def audited(tmp_path: Path) -> Iterator[Audited]:
-    made = Audited(tmp_path)
-    made.notify(3)
-    made.projection.step()
-    assert made.lines() == made.expected
-    yield made
-    made.engine.dispose()
+    audit = Audited(tmp_path)
+    audit.notify(3)
+    audit.projection.step()
+    assert audit.lines() == audit.expected
+    yield audit
+    audit.engine.dispose()
 
 
-def test_only_what_is_new_is_appended(audited: Audited) -> None:
+def test_only_new_lines_are_appended(audited: Audited) -> None:
     before = audited.path.read_bytes()
     audited.notify(2)
     assert audited.projection.step() == 2
@@ -65,7 +65,7 @@ def test_only_what_is_new_is_appended(audited: Audited) -> None:
 
 
 @pytest.mark.parametrize("cut", [1, 40])
-def test_a_torn_last_line_is_repaired(audited: Audited, cut: int) -> None:
+def test_an_incomplete_last_line_is_repaired(audited: Audited, cut: int) -> None:
     audited.path.write_bytes(audited.path.read_bytes()[:-cut])
     audited.notify(1)
     AuditProjection(audited.engine, audited.path).step()
@@ -73,13 +73,13 @@ def test_a_torn_last_line_is_repaired(audited: Audited, cut: int) -> None:
     assert audited.path.read_bytes().endswith(b"\n")
 
 
-def test_a_deleted_file_is_written_anew_while_running(audited: Audited) -> None:
+def test_a_file_deleted_while_running_is_written_again(audited: Audited) -> None:
     audited.path.unlink()
     audited.projection.step()
     assert audited.lines() == audited.expected
 
 
-def test_a_truncated_file_is_filled_again_while_running(audited: Audited) -> None:
+def test_a_file_truncated_while_running_is_written_again(audited: Audited) -> None:
     audited.path.write_bytes(b"")
     audited.projection.step()
     assert audited.lines() == audited.expected
@@ -87,26 +87,26 @@ def test_a_truncated_file_is_filled_again_while_running(audited: Audited) -> Non
 
 @pytest.mark.parametrize("moment", ["before the append", "half way through it"])
 @pytest.mark.parametrize("damage", ["deleted", "cut", "emptied"])
-def test_a_file_damaged_at_the_moment_of_an_append_is_whole_again(
+def test_a_file_damaged_during_an_append_is_repaired(
     audited: Audited, moment: str, damage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def hurt() -> None:
+    def damage_file() -> None:
         if damage == "deleted":
             audited.path.unlink()
         else:
             os.truncate(audited.path, audited.path.stat().st_size // 2 if damage == "cut" else 0)
 
     projection, append = audited.projection, audit_file.append
-    hurts = iter([hurt])
+    damages = iter([damage_file])
 
-    def damaged_first(*given: Any) -> int:
-        next(hurts, lambda: None)()
-        return append(*given)
+    def damage_then_append(*arguments: Any) -> int:
+        next(damages, lambda: None)()
+        return append(*arguments)
 
     if moment == "before the append":
-        monkeypatch.setattr(audit_file, "append", damaged_first)
+        monkeypatch.setattr(audit_file, "append", damage_then_append)
     else:
-        projection.half_way = lambda: next(hurts, lambda: None)()
+        projection.half_way = lambda: next(damages, lambda: None)()
     audited.notify(2)
     with suppress(FileNotFoundError):
         projection.step()
@@ -123,19 +123,19 @@ def test_a_line_missing_in_the_middle_is_added(audited: Audited) -> None:
 
 
 @pytest.mark.parametrize("foreign", [b"garbage\n", b'{"seq":999,"eventId":"x","correlationId":"y"}\n'])
-def test_a_foreign_line_is_not_kept(audited: Audited, foreign: bytes) -> None:
+def test_a_foreign_line_is_removed(audited: Audited, foreign: bytes) -> None:
     audited.path.write_bytes(foreign + audited.path.read_bytes())
     audited.projection.step()
     assert audited.lines() == audited.expected
 
 
-def test_a_doubled_line_is_not_kept(audited: Audited) -> None:
+def test_duplicate_lines_are_removed(audited: Audited) -> None:
     audited.path.write_bytes(audited.path.read_bytes() * 2)
     audited.projection.step()
     assert audited.lines() == audited.expected
 
 
-def test_emptied_tables_empty_the_file(audited: Audited) -> None:
+def test_an_emptied_table_empties_the_file(audited: Audited) -> None:
     with audited.engine.begin() as connection:
         connection.execute(delete(notification))
     audited.projection.step()

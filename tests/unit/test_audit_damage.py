@@ -1,5 +1,5 @@
-"""Whatever happens to the audit file, its index or the table: after a bounded number of steps the file holds the lines of the
-notifications, each once and byte for byte."""
+"""Test that the audit file recovers from any damage to itself, its index or the table: after a bounded number of steps it has
+each notification's line exactly once, byte for byte."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from db import queries
 from db.engine import READ, connect
 from db.tables import metadata, notification
 from tests.builders import AT
-from workers import audit, audit_file, audit_index
+from workers import audit, audit_blocks, audit_file, audit_index, audit_rows
 from workers.audit import AuditProjection
 
 SURROGATE = json.loads('"half a surrogate \\ud800"')
@@ -46,7 +46,7 @@ class Audited:
             connection.execute(insert(notification), [self._row(seq, payload) for seq in seqs])
         self.head = max(self.head, *seqs)
 
-    def more(self, count: int) -> None:
+    def add(self, count: int) -> None:
         self.put(*range(self.head + 1, self.head + 1 + count))
 
     def restart(self) -> None:
@@ -63,11 +63,11 @@ class Audited:
         with self.engine.connect().execution_options(**READ) as connection:
             return queries.notifications_after(connection, 0, 1_000_000)
 
-    def steps(self, at_most: int = 5) -> None:
-        for _ in range(at_most):
+    def steps(self, limit: int = 5) -> None:
+        for _ in range(limit):
             self.projection.step()
 
-    def equal(self) -> bool:
+    def is_complete(self) -> bool:
         lines = self.path.read_bytes().splitlines(keepends=True) if self.path.is_file() else []
         return sorted(lines) == sorted(audit_file.line(row) for row in self.rows())
 
@@ -91,16 +91,16 @@ class Audited:
 
 @pytest.fixture
 def audited(tmp_path: Path) -> Iterator[Audited]:
-    made = Audited(tmp_path)
-    made.more(8)
-    made.projection.step()
-    assert made.equal()
-    yield made
-    made.close()
+    audit = Audited(tmp_path)
+    audit.add(8)
+    audit.projection.step()
+    assert audit.is_complete()
+    yield audit
+    audit.close()
 
 
 def in_place(path: Path, change: Callable[[bytes], bytes]) -> None:
-    """Same size, same inode, same times."""
+    """Change a file and keep its size, inode and times."""
     before = path.read_bytes()
     after = change(before)
     assert (len(after), after != before) == (len(before), True)
@@ -126,28 +126,28 @@ def test_a_change_in_place_is_repaired_by_the_next_step(audited: Audited, what: 
     if not running:
         audited.restart()
     audited.projection.step()
-    assert audited.equal()
+    assert audited.is_complete()
     assert audited.seqs() == list(range(1, 9))
 
 
-def test_an_old_change_in_place_is_repaired_however_the_times_look(
+def test_an_old_change_in_place_is_repaired_although_the_times_are_unchanged(
     audited: Audited, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit_index, "LINES_A_BLOCK", 10)
-    audited.more(2000)
+    monkeypatch.setattr(audit_index, "LINES_PER_BLOCK", 10)
+    audited.add(2000)
     audited.steps()
-    assert audited.equal()
+    assert audited.is_complete()
     in_place(audited.path, CHANGES["forged amounts"])
-    monkeypatch.setattr(audited.projection, "_left", audited.projection._stat())  # as if nobody had touched it
-    audited.projection._next_block = 50
-    looks = 0
-    while not audited.equal():
+    monkeypatch.setattr(audited.projection, "_left", audit_file.read_state(audited.path))  # as if nobody had touched it
+    audited.projection._blocks.next_block = 50
+    checks = 0
+    while not audited.is_complete():
         audited.projection.step()
-        looks += 1
-    assert looks <= 2000 / audit_index.LINES_A_BLOCK / audit.BLOCKS_A_LOOK + 2
+        checks += 1
+    assert checks <= 2000 / audit_index.LINES_PER_BLOCK / audit_blocks.BLOCKS_PER_CHECK + 2
 
 
-def rewritten(change: Callable[[list[bytes]], list[bytes]]) -> Callable[[Path], None]:
+def rewrite_lines(change: Callable[[list[bytes]], list[bytes]]) -> Callable[[Path], None]:
     def act(path: Path) -> None:
         path.write_bytes(b"".join(change(path.read_bytes().splitlines(keepends=True))))
 
@@ -176,11 +176,11 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "emptied": lambda path: os.truncate(path, 0),
     "torn": lambda path: os.truncate(path, path.stat().st_size - 20),
     "cut in the middle": lambda path: os.truncate(path, path.stat().st_size // 2),
-    "doubled": rewritten(lambda lines: lines * 2),
-    "a line doubled": rewritten(lambda lines: [lines[2], *lines]),
-    "a line missing": rewritten(lambda lines: lines[1:]),
-    "foreign lines": rewritten(lambda lines: [*lines, b'{"seq":999,"eventId":"x"}\n']),
-    "foreign from the beginning": rewritten(lambda lines: [b"garbage\n", *lines]),
+    "doubled": rewrite_lines(lambda lines: lines * 2),
+    "a line doubled": rewrite_lines(lambda lines: [lines[2], *lines]),
+    "a line missing": rewrite_lines(lambda lines: lines[1:]),
+    "foreign lines": rewrite_lines(lambda lines: [*lines, b'{"seq":999,"eventId":"x"}\n']),
+    "foreign from the beginning": rewrite_lines(lambda lines: [b"garbage\n", *lines]),
     "grown by zeros": lambda path: os.truncate(path, path.stat().st_size + 5000),
     "another file": _random,
     "a link": _link,
@@ -194,9 +194,9 @@ def test_damage_of_any_kind_is_repaired(audited: Audited, what: str, running: bo
     DAMAGES[what](audited.path)
     if not running:
         audited.restart()
-    audited.more(2)
+    audited.add(2)
     audited.steps(3)
-    assert audited.equal()
+    assert audited.is_complete()
     assert audited.path.is_file()
     assert not audited.path.is_symlink()
     precious = audited.path.with_name("precious")
@@ -204,46 +204,46 @@ def test_damage_of_any_kind_is_repaired(audited: Audited, what: str, running: bo
 
 
 @pytest.mark.parametrize("step", [1, 700, 1_000_000])
-def test_a_row_is_written_however_late_it_is_committed(audited: Audited, step: int) -> None:
-    for number in range(2, 130):  # more gaps than one look looks at
+def test_a_row_that_is_committed_late_is_written(audited: Audited, step: int) -> None:
+    for number in range(2, 130):  # more gaps than one check reads
         audited.put(8 + number * step * 2)
     audited.steps()
     written = audited.seqs()
     audited.put(9 + step)
     audited.put(8 + 60 * step * 2 - 1)
-    for _ in range(2 * 130 // audit.GAPS_A_LOOK):
+    for _ in range(2 * 130 // audit_rows.GAPS_PER_CHECK):
         audited.projection.step()
-    assert audited.equal()
-    # What was written keeps its place; late rows follow in the order they are seen.
+    assert audited.is_complete()
+    # Written lines keep their place; late rows follow in the order in which they were seen.
     assert audited.seqs()[: len(written)] == written
     assert sorted(audited.seqs()[len(written) :]) == [9 + step, 8 + 60 * step * 2 - 1]
-    whole = audited.path.read_bytes()
+    complete = audited.path.read_bytes()
     audited.path.unlink()
     audited.steps()
-    assert audited.path.read_bytes() == whole  # a repair keeps the order, too
+    assert audited.path.read_bytes() == complete  # a repair keeps the order, too
     audited.projection.close()
     audit_index.delete(audited.path.with_suffix(".index"))
     audited.restart()
     audited.steps()
-    assert audited.seqs() == sorted(audited.seqs())  # written anew it is ascending
-    assert audited.equal()
+    assert audited.seqs() == sorted(audited.seqs())  # a file written from the beginning is ascending
+    assert audited.is_complete()
 
 
-def test_an_emptied_table_is_noticed_even_when_it_was_filled_again(audited: Audited) -> None:
+def test_an_emptied_table_is_detected_even_when_it_has_new_rows(audited: Audited) -> None:
     audited.reset()
-    audited.more(20)
+    audited.add(20)
     audited.projection.step()
-    assert audited.equal()
+    assert audited.is_complete()
     audited.reset()
     audited.projection.step()
     assert audited.path.read_bytes() == b""
 
 
-def test_rows_deleted_below_the_newest_are_noticed(audited: Audited) -> None:
+def test_rows_deleted_below_the_newest_are_detected(audited: Audited) -> None:
     with audited.engine.begin() as connection:
         connection.execute(delete(notification).where(notification.c.seq == 4))
-    audited.steps(audit.ROWS_EVERY + 1)
-    assert audited.equal()
+    audited.steps(audit.CHECKS_PER_ROW_CHECK + 1)
+    assert audited.is_complete()
 
 
 @pytest.mark.parametrize("damage", ["deleted", "garbage", "another database", "blocks that overlap"])
@@ -265,12 +265,15 @@ def test_a_lost_index_costs_nothing_but_time(audited: Audited, damage: str) -> N
         db.close()
     audited.restart()
     audited.steps()
-    assert audited.equal()
+    assert audited.is_complete()
     after = audited.path.stat()
-    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)  # it was whole: nothing was written
-    audited.more(3)
+    assert (after.st_ino, after.st_mtime_ns) == (
+        before.st_ino,
+        before.st_mtime_ns,
+    )  # the file was complete, so nothing was written
+    audited.add(3)
     audited.steps()
-    assert audited.equal()
+    assert audited.is_complete()
 
 
 @pytest.mark.parametrize(
@@ -283,9 +286,9 @@ def test_a_lost_index_costs_nothing_but_time(audited: Audited, damage: str) -> N
         ([], []),
     ],
 )
-def test_whatever_was_notified_is_written(audited: Audited, payload: Any, written: Any) -> None:
+def test_every_payload_is_written_as_json(audited: Audited, payload: Any, written: Any) -> None:
     audited.put(9, payload=payload)
-    audited.more(2)
+    audited.add(2)
     audited.steps()
     assert audited.seqs() == list(range(1, 12))
 
@@ -296,10 +299,8 @@ def test_whatever_was_notified_is_written(audited: Audited, payload: Any, writte
     assert json.loads(line.decode("utf-8"), parse_constant=refuse)["payload"] == written
 
 
-def test_a_row_that_cannot_be_read_is_named_and_keeps_no_other_out(
-    audited: Audited, caplog: pytest.LogCaptureFixture
-) -> None:
-    audited.more(4)
+def test_a_row_that_cannot_be_read_is_logged_and_skipped(audited: Audited, caplog: pytest.LogCaptureFixture) -> None:
+    audited.add(4)
     with audited.engine.begin() as connection:
         connection.execute(text("UPDATE notification SET payload = '{no json' WHERE seq = 10"))
     audited.steps()
@@ -309,10 +310,10 @@ def test_a_row_that_cannot_be_read_is_named_and_keeps_no_other_out(
         connection.execute(text("UPDATE notification SET payload = '{}' WHERE seq = 10"))
     audited.restart()  # tried again by the next process
     audited.steps()
-    assert audited.equal()
+    assert audited.is_complete()
 
 
-def test_a_row_whose_line_cannot_be_made_is_named_and_keeps_no_other_out(
+def test_a_row_that_cannot_be_a_line_is_logged_and_skipped(
     audited: Audited, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     line = audit_file.line
@@ -323,7 +324,7 @@ def test_a_row_whose_line_cannot_be_made_is_named_and_keeps_no_other_out(
         return line(row)
 
     monkeypatch.setattr(audit_file, "line", fails)
-    audited.more(4)
+    audited.add(4)
     audited.steps()
     assert audited.seqs() == [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12]
     assert sum("seq 10 " in message for message in caplog.messages) == 1
@@ -342,41 +343,41 @@ OPERATIONS = st.tuples(
 @given(st.lists(OPERATIONS, max_size=14))
 @example([("append", 9), ("step", 0), ("reset", 0), ("append", 9), ("damage", 3)])
 @example([("append", 5), ("skip", 50), ("append", 3), ("step", 0), ("late", 7), ("damage", 1), ("late", 3)])
-def test_any_history_ends_equal(
+def test_after_any_history_the_file_is_complete(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, history: list[Operation]
 ) -> None:
     for module, name, value in (
-        (audit_index, "LINES_A_BLOCK", 3),
-        (audit, "BLOCKS_A_STEP", 4),
-        (audit, "BLOCKS_A_LOOK", 2),
-        (audit, "REPAIRS_A_STEP", 2),
-        (audit, "PAGE", 5),
-        (audit, "PAGES_A_STEP", 2),
-        (audit, "GAPS_A_LOOK", 2),
+        (audit_index, "LINES_PER_BLOCK", 3),
+        (audit, "BLOCKS_PER_STEP", 4),
+        (audit_blocks, "BLOCKS_PER_CHECK", 2),
+        (audit, "REPAIRS_PER_STEP", 2),
+        (audit_rows, "PAGE", 5),
+        (audit, "PAGES_PER_STEP", 2),
+        (audit_rows, "GAPS_PER_CHECK", 2),
     ):
         monkeypatch.setattr(module, name, value)
     folder = tmp_path_factory.mktemp("history")
     audited = Audited(folder)
     try:
         for operation in history:
-            _perform(audited, *operation)
+            _apply(audited, *operation)
         rows = len(audited.rows())
         for _ in range(30 + 8 * rows):
             audited.projection.step()
-            if audited.equal():
+            if audited.is_complete():
                 break
-        assert audited.equal()
+        assert audited.is_complete()
         audited.steps(3)
-        assert audited.equal()
+        assert audited.is_complete()
     finally:
         audited.close()
 
 
-def _perform(audited: Audited, operation: str, number: int) -> None:
+def _apply(audited: Audited, operation: str, number: int) -> None:
     path, chance = audited.path, random.Random(number)
     match operation:
         case "append":
-            audited.more(number % 12 + 1)
+            audited.add(number % 12 + 1)
         case "skip":
             audited.head += number % 300 + 1
         case "late":
@@ -400,19 +401,19 @@ def _perform(audited: Audited, operation: str, number: int) -> None:
             audited.steps(number % 3 + 1)
 
 
-def test_neither_start_nor_memory_grow_with_the_table(tmp_path: Path) -> None:
-    costs = {rows: _cost_of_a_start(tmp_path / str(rows), rows) for rows in (500, 4_000)}
+def test_neither_the_cost_of_a_start_nor_the_memory_grows_with_the_table(tmp_path: Path) -> None:
+    costs = {rows: _measure_start(tmp_path / str(rows), rows) for rows in (500, 4_000)}
     (few_statements, few_rows, few_bytes), (statements, rows, peak) = costs[500], costs[4_000]
     assert (statements, rows) == (few_statements, few_rows)
     assert peak < 1.3 * few_bytes + 300_000
 
 
-def _cost_of_a_start(folder: Path, rows: int) -> tuple[int, int, int]:
-    """Statements and rows read from the table by the first step of a new process, and its peak of memory in bytes; the
-    whole file is repaired afterwards under the same measure of memory."""
+def _measure_start(folder: Path, rows: int) -> tuple[int, int, int]:
+    """Return how many statements and rows the first step of a new process reads, and its peak of memory in bytes, which
+    includes a repair of the whole file."""
     folder.mkdir()
     audited = Audited(folder)
-    audited.more(rows)
+    audited.add(rows)
     while audited.projection.step():
         pass
     assert audited.path.read_bytes().count(b"\n") == rows
@@ -440,6 +441,6 @@ def _cost_of_a_start(folder: Path, rows: int) -> tuple[int, int, int]:
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert audited.equal()
+    assert audited.is_complete()
     audited.close()
     return *needed, peak

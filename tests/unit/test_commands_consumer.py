@@ -1,4 +1,4 @@
-"""Commands from the topic: parsed strictly, a repetition harmless, the hopeless dead-lettered."""
+"""Test the consumer of commands: strict parsing, harmless repetitions, and dead letters for commands that cannot succeed."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from workers.command_message import Malformed, parse
 from workers.commands import CommandsWorker, handle
 from workers.inbox import Inbox
 from workers.outcome import Ack, DeadLetter, Retry, Wait
-from workers.policy import ATTEMPTS
+from workers.policy import MAX_ATTEMPTS
 
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is waited for: no test waits."""
+    """Remove the backoff, so that no test waits."""
     monkeypatch.setattr(policy, "BACKOFF_S", (0.0,))
 
 
@@ -69,8 +69,8 @@ def application(tmp_path: Path) -> Iterator[Application]:
     engine = connect(url)
     upgrade(engine)
     engine.dispose()
-    with Application(Settings(home=tmp_path, stack="external", database_url=url), pool_size=1) as made:
-        yield made
+    with Application(Settings(home=tmp_path, stack="external", database_url=url), pool_size=1) as application:
+        yield application
 
 
 def encoded(**changes: Any) -> bytes:
@@ -78,12 +78,12 @@ def encoded(**changes: Any) -> bytes:
     return json.dumps({name: value for name, value in body.items() if value is not ...}).encode()
 
 
-def test_a_number_is_read_exactly() -> None:
-    found = parse(
+def test_an_amount_is_parsed_exactly() -> None:
+    command = parse(
         b'{"command":"calculate","conversionId":"c","affiliateId":"a","campaignId":"k","grossAmount":0.1,"currency":"USD"}'
     )
-    assert isinstance(found, CalculateCommission)
-    assert found.gross_amount == Decimal("0.1")
+    assert isinstance(command, CalculateCommission)
+    assert command.gross_amount == Decimal("0.1")
 
 
 def test_an_approval_needs_only_its_commission() -> None:
@@ -118,7 +118,7 @@ def test_an_approval_needs_only_its_commission() -> None:
         b'{"command":"approve","commissionId":"x","commissionId":"y"}',
     ],
 )
-def test_what_is_no_command_is_malformed(value: bytes) -> None:
+def test_a_message_that_is_no_command_is_malformed(value: bytes) -> None:
     with pytest.raises(Malformed):
         parse(value)
 
@@ -137,11 +137,11 @@ def test_what_is_no_command_is_malformed(value: bytes) -> None:
         (RecursionError("x"), Retry("RecursionError: x")),
     ],
 )
-def test_what_becomes_of_a_command(error: Exception | None, expected: object) -> None:
+def test_each_error_has_its_outcome(error: Exception | None, expected: object) -> None:
     assert handle(cast(Application, Answering(error)), delivery(encoded())) == expected
 
 
-def test_the_same_command_again_is_a_duplicate_and_another_one_leaves_a_trace(application: Application) -> None:
+def test_a_repeated_command_is_a_duplicate_and_a_different_one_is_dead_lettered(application: Application) -> None:
     assert handle(application, delivery(encoded())) == Ack("applied")
     assert handle(application, delivery(encoded())) == Ack("duplicate")
     assert handle(application, delivery(encoded(grossAmount="120.500"))) == Ack("duplicate")
@@ -152,7 +152,7 @@ def test_the_same_command_again_is_a_duplicate_and_another_one_leaves_a_trace(ap
         assert name in outcome.detail
 
 
-def test_whatever_a_message_holds_the_next_one_is_handled(application: Application) -> None:
+def test_the_next_message_is_handled_after_any_hostile_one(application: Application) -> None:
     hostile = [
         b"\xff\xfe",
         b"[" * 100_000,
@@ -195,12 +195,12 @@ def test_a_command_that_always_fails_is_dead_lettered_and_the_next_one_is_handle
     inbox.close()
     with application.reading() as connection:
         (dead,) = queries.dead_letters(connection)
-        assert (dead.reason, dead.attempts) == ("failed_too_often", ATTEMPTS)
+        assert (dead.reason, dead.attempts) == ("failed_too_often", MAX_ATTEMPTS)
         assert queries.commission_by_conversion(connection, "good") is not None
     assert len(inlet.acknowledged) == 2
 
 
-def test_what_is_malformed_never_reaches_the_domain() -> None:
+def test_a_malformed_message_never_reaches_the_domain() -> None:
     application = Answering()
     outcome = handle(cast(Application, application), delivery(b"garbage"))
     assert isinstance(outcome, DeadLetter)
@@ -208,7 +208,7 @@ def test_what_is_malformed_never_reaches_the_domain() -> None:
     assert application.sent == []
 
 
-def test_the_contract_accepts_what_is_parsed_and_refuses_what_is_not() -> None:
+def test_the_schema_accepts_and_refuses_the_same_commands_as_the_parser() -> None:
     path: Path = REPOSITORY / "docs" / "contracts" / "commands.schema.json"
     schema = json.loads(path.read_text())
     jsonschema.validate(CALCULATE, schema)

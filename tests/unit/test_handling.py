@@ -1,4 +1,4 @@
-"""A message that ends its worker's process is found out, counted across processes, and given up; good ones never are."""
+"""Test that a message which ends its worker's process is identified, counted across processes, and dead-lettered, and no other."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ PART = "notifications"
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    made = connect(f"sqlite:///{tmp_path / 'test.db'}")
-    upgrade(made)
-    yield made
-    made.dispose()
+    engine = connect(f"sqlite:///{tmp_path / 'test.db'}")
+    upgrade(engine)
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture
@@ -45,8 +45,8 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(home=tmp_path)
 
 
-def in_a_process(action: Callable[[], object]) -> int:
-    """Exit code of a process that does it, and ends without a word about it."""
+def run_in_fork(action: Callable[[], object]) -> int:
+    """Run an action in a forked process that ends at once, and return its exit code."""
     pid = os.fork()
     if pid == 0:
         code = 70
@@ -59,7 +59,7 @@ def in_a_process(action: Callable[[], object]) -> int:
 
 
 class Broker:
-    """Delivers what is not acknowledged again to each new process, as a subscription does."""
+    """Delivers every unacknowledged message to each new process, as a subscription does."""
 
     def __init__(self, *messages: Received) -> None:
         self.messages = messages
@@ -71,7 +71,7 @@ class Broker:
         engine = connect(f"sqlite:///{settings.home / 'test.db'}")
         inlet = ListInlet([message for message in self.messages if message.message_id not in self.acknowledged])
         counts = MessageFailures(engine)
-        work = handling.of_part(settings, PART, counts, ["events"])
+        work = handling.open_for_component(settings, PART, counts, ["events"])
         return (
             NotificationsWorker(
                 Inbox(engine, PART), inlet, ListOutlet(), Measurements(), threading.Event(), check, handling=work
@@ -80,25 +80,25 @@ class Broker:
         )
 
     def process(self, settings: Settings, check: Callable[[OutboxRecord], None]) -> int:
-        """One worker's life, in a process; its exit code."""
-        told = settings.home / "acknowledged"
+        """Run one worker in a process and return its exit code."""
+        acknowledgements = settings.home / "acknowledged"
 
-        def live() -> None:
+        def run_worker() -> None:
             worker, inlet = self.worker(settings, check)
-            note = inlet.acknowledge
+            remember = inlet.acknowledge
 
             def acknowledge(batch: list[Received]) -> None:
-                note(batch)
-                with told.open("a") as file:
+                remember(batch)
+                with acknowledgements.open("a") as file:
                     file.writelines(f"{message.message_id}\n" for message in batch)
 
             inlet.acknowledge = acknowledge  # type: ignore[method-assign, assignment]
             worker.step(0)
             worker._handling.close()
 
-        code = in_a_process(live)
-        if told.exists():
-            self.acknowledged |= set(told.read_text().split())
+        code = run_in_fork(run_worker)
+        if acknowledgements.exists():
+            self.acknowledged |= set(acknowledgements.read_text().split())
         return code
 
 
@@ -123,19 +123,19 @@ def test_a_message_that_kills_its_worker_is_dead_lettered_and_the_others_are_not
             return decode(value)
 
         monkeypatch.setattr(envelope, "decode", killing)
-    codes = [broker.process(settings, check) for _ in range(policy.DEATHS + 2)]
-    assert codes == [137] * (policy.DEATHS + 1) + [0]
+    codes = [broker.process(settings, check) for _ in range(policy.MAX_DEATHS + 2)]
+    assert codes == [137] * (policy.MAX_DEATHS + 1) + [0]
     with engine.connect().execution_options(**READ) as connection:
         notified = queries.notification_ids(connection)
         (dead,) = queries.dead_letters(connection)
     assert notified == {event.id for event in events} - {fatal.id}
-    assert (dead.reason, dead.event_id, dead.attempts) == ("killed_worker", fatal.id, policy.DEATHS)
+    assert (dead.reason, dead.event_id, dead.attempts) == ("killed_worker", fatal.id, policy.MAX_DEATHS)
     assert len(broker.acknowledged) == len(events)
 
 
-def test_a_dead_letter_that_comes_again_is_not_tried_again(engine: Engine, settings: Settings) -> None:
+def test_a_redelivered_dead_letter_is_not_tried_again(engine: Engine, settings: Settings) -> None:
     message = delivery(record(), 1)
-    for _ in range(policy.DEATHS):
+    for _ in range(policy.MAX_DEATHS):
         MessageFailures(engine).count_death(key_of(message))
     for _ in range(2):  # its acknowledgement was lost
         worker, inlet = Broker(message).worker(settings, lambda _: os._exit(137))
@@ -145,9 +145,9 @@ def test_a_dead_letter_that_comes_again_is_not_tried_again(engine: Engine, setti
         assert [row.reason for row in queries.dead_letters(connection)] == ["killed_worker"]
 
 
-def test_attempts_are_shared_by_workers_and_survive_them(engine: Engine, settings: Settings) -> None:
+def test_attempts_are_counted_across_workers(engine: Engine, settings: Settings) -> None:
     message = delivery(record(), 1)
-    for _ in range(policy.ATTEMPTS - 1):
+    for _ in range(policy.MAX_ATTEMPTS - 1):
         MessageFailures(engine).count_attempt(key_of(message))
 
     def check(_event: OutboxRecord) -> None:
@@ -157,10 +157,10 @@ def test_attempts_are_shared_by_workers_and_survive_them(engine: Engine, setting
     worker.step(0)
     with engine.connect().execution_options(**READ) as connection:
         (dead,) = queries.dead_letters(connection)
-    assert (dead.reason, dead.attempts) == ("failed_too_often", policy.ATTEMPTS)
+    assert (dead.reason, dead.attempts) == ("failed_too_often", policy.MAX_ATTEMPTS)
 
 
-def test_counts_are_forgotten_once_the_message_is_done(engine: Engine, settings: Settings) -> None:
+def test_counts_are_deleted_when_the_message_is_processed(engine: Engine, settings: Settings) -> None:
     message = delivery(record(), 1)
     failures = MessageFailures(engine)
     failures.count_death(key_of(message))
@@ -171,31 +171,31 @@ def test_counts_are_forgotten_once_the_message_is_done(engine: Engine, settings:
     assert failures.load(["events"]) == {}
 
 
-def test_a_process_that_is_killed_from_outside_blames_no_message(engine: Engine, settings: Settings) -> None:
-    """However often: several messages in work, a lease, or a wait for the database, and no death is counted."""
+def test_no_message_is_blamed_when_the_process_is_killed_from_outside(engine: Engine, settings: Settings) -> None:
+    """No death is counted for several messages in work, for a lease, or during a wait, however often they occur."""
     one, two = delivery(record(1), 1), delivery(record(2), 2)
     failures = MessageFailures(engine)
-    for _ in range(policy.DEATHS + 1):
-        in_a_process(lambda: in_work.of_part(settings, PART).enter([one, two]))
-        handling.of_part(settings, PART, failures, ["events"]).recover()
-    for _ in range(policy.DEATHS + 1):
-        in_a_process(lambda: in_work.of_part(settings, PART).enter([one]))
+    for _ in range(policy.MAX_DEATHS + 1):
+        run_in_fork(lambda: in_work.open_for_component(settings, PART).enter([one, two]))
+        handling.open_for_component(settings, PART, failures, ["events"]).recover()
+    for _ in range(policy.MAX_DEATHS + 1):
+        run_in_fork(lambda: in_work.open_for_component(settings, PART).enter([one]))
         leases.grant(settings, PART, "kill", 0)
-        handling.of_part(settings, PART, failures, ["events"]).recover()
+        handling.open_for_component(settings, PART, failures, ["events"]).recover()
     (settings.data / "faults.jsonl").unlink()
-    for _ in range(policy.DEATHS + 1):
+    for _ in range(policy.MAX_DEATHS + 1):
 
         def wait() -> None:
-            work = in_work.of_part(settings, PART)
+            work = in_work.open_for_component(settings, PART)
             work.enter([one])
             work.paused().__enter__()
 
-        in_a_process(wait)
-        handling.of_part(settings, PART, failures, ["events"]).recover()
+        run_in_fork(wait)
+        handling.open_for_component(settings, PART, failures, ["events"]).recover()
     assert failures.load(["events"]) == {}
 
 
-def test_a_death_beside_an_outage_of_the_database_is_not_counted(settings: Settings) -> None:
+def test_a_death_during_an_outage_of_the_database_is_not_counted(settings: Settings) -> None:
     message = delivery(record(), 1)
 
     class Away(LocalFailures):
@@ -206,9 +206,9 @@ def test_a_death_beside_an_outage_of_the_database_is_not_counted(settings: Setti
                 raise DatabaseUnavailable("away")
             return super().count_death(key)
 
-    in_a_process(lambda: in_work.of_part(settings, PART).enter([message]))
+    run_in_fork(lambda: in_work.open_for_component(settings, PART).enter([message]))
     failures = Away()
-    work = handling.of_part(settings, PART, failures, ["events"])
+    work = handling.open_for_component(settings, PART, failures, ["events"])
     with pytest.raises(DatabaseUnavailable):
         work.recover()
     failures.away = False
@@ -217,27 +217,27 @@ def test_a_death_beside_an_outage_of_the_database_is_not_counted(settings: Setti
     assert [len(group) for group in work.groups([message, delivery(record(), 2)])] == [1, 1]
 
 
-def test_a_polite_end_leaves_nothing_and_a_torn_file_means_nothing(settings: Settings) -> None:
-    work = in_work.of_part(settings, PART)
+def test_an_orderly_end_and_an_incomplete_file_leave_no_suspect(settings: Settings) -> None:
+    work = in_work.open_for_component(settings, PART)
     work.enter([delivery(record(), 1)])
     work.close()
-    assert in_work.of_part(settings, PART).left.keys == ()
+    assert in_work.open_for_component(settings, PART).left.keys == ()
     path = settings.run / "in-work" / PART
     for torn in (b"123\nevents\t(1,2", b"\xff\xfe", b"123", b"x\ny\n"):
         path.write_bytes(torn)
-        assert in_work.of_part(settings, PART).left.keys == ()
+        assert in_work.open_for_component(settings, PART).left.keys == ()
 
 
-def test_suspects_are_alone_and_order_is_kept() -> None:
+def test_suspects_are_handled_alone_and_in_order() -> None:
     messages = [delivery(record(seq), seq) for seq in range(1, 7)]
     work = Handling(LocalFailures(), InWork(), ["events"])
     work._suspects = {key_of(messages[1]): 0, key_of(messages[4]): 2}
     groups = [[message.message_id for message in group] for group in work.groups(messages)]
     assert [len(group) for group in groups] == [1, 1, 2, 1, 1]
-    assert [each for group in groups for each in group] == [message.message_id for message in messages]
+    assert [message_id for group in groups for message_id in group] == [message.message_id for message in messages]
 
 
-def test_counts_in_a_file_outlive_the_process(tmp_path: Path) -> None:
+def test_counts_in_a_file_survive_the_process(tmp_path: Path) -> None:
     key = key_of(delivery(record(), 1))
     LocalFailures(tmp_path / "counts.json").count_death(key)
     again = LocalFailures(tmp_path / "counts.json")

@@ -1,4 +1,4 @@
-"""A worker that makes progress, or waits for something, gives signs of life; one that hangs does not."""
+"""Test that a worker beats while it makes progress or waits for a dependency."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.builders import delivery, record
 from tests.fakes import ListInlet, ListOutlet, Measurements
 from workers import heartbeat
 from workers.dead_letters import DeadLetters
-from workers.heartbeat import Heartbeat, sign
+from workers.heartbeat import Heartbeat, read_heartbeat
 from workers.inbox import Inbox
 from workers.notifications import NotificationsWorker
 from workers.outcome import DeadLetter
@@ -28,7 +28,7 @@ class Unreachable(Inbox):
         return {effect.record.id for effect in effects}
 
 
-def test_a_worker_beats_once_for_each_message_however_slow(tmp_path: Path) -> None:
+def test_a_worker_beats_once_for_each_message(tmp_path: Path) -> None:
     beats: list[int] = []
     handled: list[str] = []
     worker = NotificationsWorker(
@@ -44,39 +44,39 @@ def test_a_worker_beats_once_for_each_message_however_slow(tmp_path: Path) -> No
     assert set(range(200)) <= set(beats)
 
 
-def test_a_dead_letter_that_waits_beats(tmp_path: Path) -> None:
+def test_a_waiting_dead_letter_beats(tmp_path: Path) -> None:
     beats: list[str] = []
     outlet = ListOutlet(failures=3)
 
     class Recording(Unreachable):
-        def bury(self, *arguments: object):  # type: ignore[no-untyped-def]
+        def record_dead_letter(self, *arguments: object):  # type: ignore[no-untyped-def]
             from workers.inbox import Recorded
 
             return Recorded(1, False)
 
-        def published(self, seq: int) -> None:
+        def mark_published(self, seq: int) -> None:
             pass
 
-    dead = DeadLetters(Recording(), outlet, threading.Event(), beats.append)
-    assert dead.bury(delivery(b"x", 1), None, DeadLetter("not_an_envelope", "why"), 1)
+    dead_letters = DeadLetters(Recording(), outlet, threading.Event(), beats.append)
+    assert dead_letters.store_and_publish(delivery(b"x", 1), None, DeadLetter("not_an_envelope", "why"), 1)
     assert (len(beats), len(outlet.sent)) == (3, 1)
 
 
-def test_who_waits_for_an_answer_is_alive_and_busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_waits_for_an_answer_is_alive_and_busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(heartbeat, "EVERY_S", 0.01)
     settings = Settings(home=tmp_path)
     heart = Heartbeat(settings, "commands")
     heart.beat(True)
     path = settings.run / "heartbeat" / "commands"
 
-    def signs() -> int:
+    def last_beat_ns() -> int:
         return path.stat().st_mtime_ns
 
     with heart.waiting:
         for _ in range(3):
-            before = signs()
-            until(lambda before=before: signs() != before, 10, "another sign", 0.005)  # type: ignore[misc]
-    found = sign(settings, "commands")
-    assert found is not None
-    assert (found.connected, found.busy) == (True, True)
-    assert json.loads(path.read_text())["pid"] == found.pid
+            before = last_beat_ns()
+            until(lambda before=before: last_beat_ns() != before, 10, "another beat", 0.005)  # type: ignore[misc]
+    beat = read_heartbeat(settings, "commands")
+    assert beat is not None
+    assert (beat.connected, beat.busy) == (True, True)
+    assert json.loads(path.read_text())["pid"] == beat.pid

@@ -1,4 +1,4 @@
-"""The notifications worker on a real SQLite inbox: effects once, order per commission, nothing stops it."""
+"""Test the notifications worker on a real SQLite inbox: effects once, order per commission, and no message stops it."""
 
 from __future__ import annotations
 
@@ -24,24 +24,23 @@ from domain import contract
 from domain.outbox import OutboxRecord
 from tests.builders import delivery, record
 from tests.fakes import ListInlet, ListOutlet, Measurements
-from workers import notifications, policy
+from workers import policy, reading
 from workers.inbox import Effect, Inbox
 from workers.notifications import NotificationsWorker
-from workers.outcome import Ack
-from workers.policy import ATTEMPTS
-from workers.reading import read
+from workers.outcome import Ack, DeadLetter
+from workers.policy import MAX_ATTEMPTS
 
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    made = connect(f"sqlite:///{tmp_path / 'test.db'}")
-    upgrade(made)
-    yield made
-    made.dispose()
+    engine = connect(f"sqlite:///{tmp_path / 'test.db'}")
+    upgrade(engine)
+    yield engine
+    engine.dispose()
 
 
 class Run:
-    """A worker on a list of batches, and what it left."""
+    """A worker on a list of batches, and what it wrote and sent."""
 
     def __init__(
         self, engine: Engine, *batches: list[Received], check: Callable[[OutboxRecord], None] | None = None
@@ -79,12 +78,12 @@ class Run:
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Held deliveries are due at once: no test waits."""
+    """Make held deliveries due at once, so that no test waits."""
     monkeypatch.setattr(policy, "BACKOFF_S", (0.0,))
-    monkeypatch.setattr(policy, "AGAIN_S", 0.0)
+    monkeypatch.setattr(policy, "RECHECK_S", 0.0)
 
 
-def test_each_event_is_notified_of_once_and_acknowledged(engine: Engine) -> None:
+def test_each_event_has_one_notification_and_is_acknowledged(engine: Engine) -> None:
     events = [record(seq) for seq in (1, 2, 3)]
     run = Run(engine, [delivery(event, event.seq) for event in events]).steps()
     assert run.notified() == [event.id for event in events]
@@ -104,7 +103,7 @@ def test_duplicates_are_absorbed_and_counted(engine: Engine) -> None:
     assert len(run.inlet.acknowledged) == 4
 
 
-def test_what_is_no_event_is_dead_lettered_and_the_rest_goes_on(engine: Engine) -> None:
+def test_messages_that_are_no_events_are_dead_lettered_and_the_others_continue(engine: Engine) -> None:
     good = record(9)
     bad = {
         "not_an_envelope": delivery(b"garbage", 1),
@@ -123,11 +122,13 @@ def test_what_is_no_event_is_dead_lettered_and_the_rest_goes_on(engine: Engine) 
     assert run.deliveries() == queries.Deliveries(applied=1, dead_lettered=5)
 
 
-def test_an_event_that_was_sent_again_has_no_time_of_being_published(engine: Engine) -> None:
-    """That of its message is the retry topic's: capture would seem to have taken as long as the repair."""
+def test_a_requeued_event_has_no_published_timestamp(engine: Engine) -> None:
+    """Its message was published by the requeue: capture would seem to have taken as long as the repair."""
     first, again = record(1), record(2)
     run = Run(engine, [delivery(first), delivery(again, 1, "retry")]).steps()
-    hops = {event: {one.hop for one in run.measured.passed if one.event_id == event} for event in run.notified()}
+    hops = {
+        event: {passed.hop for passed in run.measured.passed if passed.event_id == event} for event in run.notified()
+    }
     assert hops[first.id] - hops[again.id] == {"published"}
 
 
@@ -138,7 +139,7 @@ def test_tombstones_and_updates_are_skipped_and_counted(engine: Engine) -> None:
     assert (run.notified(), run.deliveries()) == ([], queries.Deliveries(skipped=2))
 
 
-def test_a_failing_event_holds_its_commission_in_order_until_it_passes(engine: Engine) -> None:
+def test_a_failing_event_holds_its_commission_until_it_succeeds(engine: Engine) -> None:
     one, two, other = record(1, "c-1"), record(2, "c-1", version=2), record(3, "c-2")
     left = [2]
 
@@ -152,7 +153,7 @@ def test_a_failing_event_holds_its_commission_in_order_until_it_passes(engine: E
     assert sorted(run.inlet.acknowledged) == ["(7,1,-1,-1)", "(7,2,-1,-1)", "(7,3,-1,-1)"]
 
 
-def test_an_event_that_always_fails_is_dead_lettered_and_its_commission_goes_on(engine: Engine) -> None:
+def test_an_event_that_always_fails_is_dead_lettered_and_its_commission_continues(engine: Engine) -> None:
     one, two = record(1, "c-1"), record(2, "c-1", version=2)
     attempts: list[str] = []
 
@@ -161,15 +162,15 @@ def test_an_event_that_always_fails_is_dead_lettered_and_its_commission_goes_on(
             attempts.append(event.id)
             raise RuntimeError("never")
 
-    run = Run(engine, [delivery(one, 1), delivery(two, 2)], check=check).steps(ATTEMPTS + 1)
-    assert len(attempts) == ATTEMPTS
+    run = Run(engine, [delivery(one, 1), delivery(two, 2)], check=check).steps(MAX_ATTEMPTS + 1)
+    assert len(attempts) == MAX_ATTEMPTS
     assert run.notified() == [two.id]
     (dead,) = run.dead()
-    assert (dead.reason, dead.event_id, dead.attempts) == ("failed_too_often", one.id, ATTEMPTS)
+    assert (dead.reason, dead.event_id, dead.attempts) == ("failed_too_often", one.id, MAX_ATTEMPTS)
     assert "never" in dead.detail
 
 
-def test_what_cannot_be_dead_lettered_now_is_not_acknowledged_before_it_can(engine: Engine) -> None:
+def test_a_message_is_acknowledged_only_after_its_dead_letter_was_published(engine: Engine) -> None:
     run = Run(engine, [delivery(b"garbage", 1)])
     run.outlet.failures = 3
     run.steps()
@@ -177,21 +178,21 @@ def test_what_cannot_be_dead_lettered_now_is_not_acknowledged_before_it_can(engi
     assert run.inlet.acknowledged == ["(7,1,-1,-1)"]
 
 
-def test_while_the_database_is_away_nothing_is_acknowledged(tmp_path: Path) -> None:
+def test_nothing_is_acknowledged_while_the_database_is_unavailable(tmp_path: Path) -> None:
     path = tmp_path / "later.db"
     engine = connect(f"sqlite:///{path}")
     event = record(1)
     run = Run(engine, [delivery(event, 1)])
-    looks: list[list[str]] = []
+    acknowledged: list[list[str]] = []
 
     def beat() -> None:
-        looks.append(list(run.inlet.acknowledged))
-        if len(looks) == 3:
+        acknowledged.append(list(run.inlet.acknowledged))
+        if len(acknowledged) == 3:
             upgrade(engine)
 
     run.worker._beat = beat
     run.steps()
-    assert looks == [[], [], []]
+    assert acknowledged == [[], [], []]
     assert (run.notified(), run.inlet.acknowledged) == ([event.id], ["(7,1,-1,-1)"])
     engine.dispose()
 
@@ -207,7 +208,7 @@ def test_while_the_database_is_away_nothing_is_acknowledged(tmp_path: Path) -> N
     ],
 )
 @pytest.mark.parametrize("where", ["check", "write", "read", "take"])
-def test_whatever_one_message_raises_it_alone_is_dead_lettered(
+def test_any_exception_dead_letters_only_the_message_that_caused_it(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, where: str, error: Exception
 ) -> None:
     events = [record(seq, f"c-{seq % 3}", version=seq) for seq in range(1, 10)]
@@ -218,8 +219,8 @@ def test_whatever_one_message_raises_it_alone_is_dead_lettered(
             raise error
 
     run = Run(engine, [delivery(event, event.seq) for event in events], check=check)
-    raises_for(run, monkeypatch, where, bad, error)
-    run.steps(2 * ATTEMPTS)
+    inject_error(run, monkeypatch, where, bad, error)
+    run.steps(2 * MAX_ATTEMPTS)
     assert sorted(run.notified()) == sorted(event.id for event in events if event is not bad)
     by_key = [event.id for event in events if event.aggregate_id == bad.aggregate_id and event is not bad]
     assert [event_id for event_id in run.notified() if event_id in by_key] == by_key
@@ -229,38 +230,39 @@ def test_whatever_one_message_raises_it_alone_is_dead_lettered(
     assert set(run.inlet.acknowledged) == {f"(7,{event.seq},-1,-1)" for event in events}
 
 
-def raises_for(run: Run, monkeypatch: pytest.MonkeyPatch, where: str, bad: OutboxRecord, error: Exception) -> None:
+def inject_error(run: Run, monkeypatch: pytest.MonkeyPatch, where: str, bad: OutboxRecord, error: Exception) -> None:
     if where == "write":
         apply = run.inbox.apply
 
-        def failing(effects: list[Effect], skipped: list[Received]) -> set[str]:
+        def failing_apply(effects: list[Effect], skipped: list[Received]) -> set[str]:
             if any(effect.record.id == bad.id for effect in effects):
                 raise error
             return apply(effects, skipped)
 
-        run.inbox.apply = failing  # type: ignore[method-assign, assignment]
+        run.inbox.apply = failing_apply  # type: ignore[method-assign, assignment]
     if where == "read":
+        interpret = reading._interpret
 
-        def reading(message: Received) -> object:
+        def failing_interpret(message: Received) -> Effect | Ack | DeadLetter:
             if bad.id.encode() in message.value:
                 raise error
-            return read(message)
+            return interpret(message)
 
-        monkeypatch.setattr(notifications, "read", reading)
+        monkeypatch.setattr(reading, "_interpret", failing_interpret)
     if where == "take":
         take = run.worker._take
 
-        def taking(group: list[Received]) -> None:
+        def failing_take(group: list[Received]) -> None:
             if any(bad.id.encode() in message.value for message in group):
                 raise error
             take(group)
 
-        run.worker._take = taking  # type: ignore[method-assign, assignment]
+        run.worker._take = failing_take  # type: ignore[method-assign, assignment]
 
 
-def test_while_the_database_is_away_a_dead_letter_is_published_once(engine: Engine) -> None:
+def test_a_dead_letter_is_published_once_while_the_database_is_unavailable(engine: Engine) -> None:
     run = Run(engine, [delivery(b"garbage", 1)])
-    for name in ("bury", "published"):
+    for name in ("record_dead_letter", "mark_published"):
         fails_first(run.inbox, name, 20)
     run.outlet.failures = 5
     run.steps()
@@ -270,23 +272,23 @@ def test_while_the_database_is_away_a_dead_letter_is_published_once(engine: Engi
     assert run.inlet.acknowledged == ["(7,1,-1,-1)"]
 
 
-@pytest.mark.parametrize("ended_before", ["send", "published", "acknowledge"])
-def test_a_dead_letter_that_was_interrupted_is_completed(engine: Engine, ended_before: str) -> None:
+@pytest.mark.parametrize("ended_before", ["send", "mark_published", "acknowledge"])
+def test_an_interrupted_dead_letter_is_completed(engine: Engine, ended_before: str) -> None:
     message = delivery(b"garbage", 1)
     first = Run(engine, [message])
-    at = {"send": first.outlet, "published": first.inbox, "acknowledge": first.inlet}[ended_before]
-    setattr(at, ended_before, raising(SystemExit))
+    target = {"send": first.outlet, "mark_published": first.inbox, "acknowledge": first.inlet}[ended_before]
+    setattr(target, ended_before, raising(SystemExit))
     with pytest.raises(SystemExit):
         first.steps()
     first.inbox.close()
     again = Run(engine, [message]).steps()
     assert len(again.dead()) == 1
     sent = len(first.outlet.sent) + len(again.outlet.sent)
-    assert sent == (2 if ended_before == "published" else 1)  # the broker has no transaction with the database
+    assert sent == (2 if ended_before == "mark_published" else 1)  # the broker has no transaction with the database
     assert again.inlet.acknowledged == [message.message_id]
 
 
-def test_a_message_too_big_to_be_published_again_is_dead_lettered_without_its_body(engine: Engine) -> None:
+def test_a_message_too_large_to_publish_is_dead_lettered_without_its_body(engine: Engine) -> None:
     run = Run(engine, [delivery(b"garbage", 1)])
     send = run.outlet.send
 
@@ -302,15 +304,15 @@ def test_a_message_too_big_to_be_published_again_is_dead_lettered_without_its_bo
     assert [row.payload for row in run.dead()] == [b"garbage"]
 
 
-def test_a_dead_letter_that_the_database_cannot_store_is_recorded_with_less(engine: Engine) -> None:
+def test_a_dead_letter_that_the_database_refuses_is_stored_without_key_and_properties(engine: Engine) -> None:
     hostile = replace(delivery(b"garbage", 1), key="\ud800", properties={"a": "\udfff"})
     run = Run(engine, [hostile]).steps()
     assert [(row.payload, row.properties, row.message_key) for row in run.dead()] == [(b"garbage", {}, None)]
     assert len(run.outlet.sent) == 1
 
 
-def test_payloads_of_any_depth_are_notified_of_or_dead_lettered(engine: Engine) -> None:
-    """Between what the reader and what the writer can nest, neither may end the worker."""
+def test_payloads_of_any_depth_are_notified_or_dead_lettered(engine: Engine) -> None:
+    """The reader and the writer have different limits of nesting; neither limit may end the worker."""
     events = [
         record(depth, f"c-{depth}", payload=f'{{"commissionId": "c-{depth}", "x": {"[" * depth}{"]" * depth}}}')
         for depth in [*range(1, 900, 100), *range(900, 1010)]
@@ -321,14 +323,14 @@ def test_payloads_of_any_depth_are_notified_of_or_dead_lettered(engine: Engine) 
     assert len(set(run.inlet.acknowledged)) == len(events)
 
 
-def test_skipped_messages_whose_rows_do_not_go_in_end_as_dead_letters(engine: Engine) -> None:
+def test_skipped_messages_whose_rows_cannot_be_written_are_dead_lettered(engine: Engine) -> None:
     run = Run(engine, [delivery(b"", 1), delivery(b"", 2)])
     run.inbox.apply = raising(RuntimeError)  # type: ignore[method-assign]
     run.steps()
     assert [row.reason for row in run.dead()] == ["failed_too_often"] * 2
 
 
-def test_a_connection_that_is_lost_again_and_again_at_one_message_is_its_failure(engine: Engine) -> None:
+def test_a_message_that_repeatedly_loses_the_connection_is_dead_lettered(engine: Engine) -> None:
     events = [record(1), record(2)]
     run = Run(engine, [delivery(event, event.seq) for event in events])
     apply = run.inbox.apply
@@ -339,12 +341,12 @@ def test_a_connection_that_is_lost_again_and_again_at_one_message_is_its_failure
         return apply(effects, skipped)
 
     run.inbox.apply = losing  # type: ignore[method-assign, assignment]
-    run.steps(ATTEMPTS + 1)
+    run.steps(MAX_ATTEMPTS + 1)
     assert run.notified() == [events[1].id]
     assert [row.reason for row in run.dead()] == ["failed_too_often"]
 
 
-def test_what_an_attempt_came_to_is_told(engine: Engine) -> None:
+def test_an_attempt_returns_its_outcome(engine: Engine) -> None:
     event = record(1)
     run = Run(engine)
     effect = Effect(delivery(event, 1), event, 0)
@@ -352,7 +354,7 @@ def test_what_an_attempt_came_to_is_told(engine: Engine) -> None:
     run.inbox.close()
 
 
-def test_what_raises_outside_of_any_message_begins_anew(engine: Engine) -> None:
+def test_an_error_outside_of_any_message_reconnects(engine: Engine) -> None:
     event = record(1)
     run = Run(engine, [delivery(event, 1)])
     receive = run.inlet.receive
@@ -389,7 +391,7 @@ def fails_first(of: object, name: str, times: int) -> None:
     setattr(of, name, act)
 
 
-def test_a_message_larger_than_the_contract_is_dead_lettered_under_its_event_with_its_beginning(engine: Engine) -> None:
+def test_the_dead_letter_of_a_too_large_message_names_its_event_and_keeps_its_beginning(engine: Engine) -> None:
     large = record(1, payload=json.dumps({"pad": "x" * 6_000_000}))
     message = delivery(large, 1)
     run = Run(engine, [message, delivery(record(2), 2)]).steps()

@@ -1,4 +1,4 @@
-"""The observer records whatever comes; what it cannot read or store ends neither it nor the others' record."""
+"""Test that the observer records every message and continues after one that it cannot read or store."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from workers.in_work import InWork, key_of
 from workers.local_failures import LocalFailures
 from workers.observer import Observer
 from workers.observer_store import ObserverStore
-from workers.policy import DEATHS
+from workers.policy import MAX_DEATHS
 
 TOPICS = Settings().topics
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[ObserverStore]:
-    made = ObserverStore(tmp_path / "observer.db", write=True)
-    yield made
-    made.close()
+    store = ObserverStore(tmp_path / "observer.db", write=True)
+    yield store
+    store.close()
 
 
 def observe(store: ObserverStore, *batch: Received, counts: LocalFailures | None = None) -> list[str]:
-    """Ids acknowledged."""
+    """Return the ids of the acknowledged messages."""
     inlet = ListInlet(list(batch))
     work = Handling(counts or LocalFailures(), InWork(), TOPICS.observed())
     Observer(store, inlet, TOPICS, threading.Event(), work).step(0)
@@ -55,16 +55,16 @@ def message(number: int, **changes: object) -> Received:
         {"value": b"[" * 100_000},
     ],
 )
-def test_a_message_that_cannot_be_stored_is_recorded_with_less(
+def test_a_message_that_cannot_be_stored_is_recorded_without_some_fields(
     store: ObserverStore, changes: dict[str, object]
 ) -> None:
     batch = [message(1), message(2, **changes), message(3)]
-    assert sorted(observe(store, *batch)) == [each.message_id for each in batch]
-    assert {row.message_id for row in store.feed()} == {each.message_id for each in batch}
+    assert sorted(observe(store, *batch)) == [sent.message_id for sent in batch]
+    assert {row.message_id for row in store.feed()} == {sent.message_id for sent in batch}
     assert store.totals().distinct >= 2
 
 
-def test_a_reader_that_raises_stops_nothing(store: ObserverStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_decoding_error_does_not_stop_the_observer(store: ObserverStore, monkeypatch: pytest.MonkeyPatch) -> None:
     decode = envelope.decode
     bad = message(2)
 
@@ -78,20 +78,20 @@ def test_a_reader_that_raises_stops_nothing(store: ObserverStore, monkeypatch: p
     assert {row.type for row in store.feed()} == {"CommissionCalculated", "unreadable"}
 
 
-def test_what_killed_observers_is_recorded_without_being_read_here(
+def test_a_message_that_killed_observers_is_recorded_without_being_decoded_here(
     store: ObserverStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counts, fatal = LocalFailures(), message(2)
-    for _ in range(DEATHS):
+    for _ in range(MAX_DEATHS):
         counts.count_death(key_of(fatal))
     decode = envelope.decode
     monkeypatch.setattr(envelope, "decode", lambda value: os._exit(137) if value == fatal.value else decode(value))
     assert len(observe(store, message(1), fatal, counts=counts)) == 2
     assert {row.type for row in store.feed()} == {"CommissionCalculated", "killed_worker"}
-    assert store.totals().distinct == 2  # it was published, whatever is wrong with it
+    assert store.totals().distinct == 2  # it was published, although it cannot be read
 
 
-def test_a_store_that_cannot_be_written_now_is_waited_for(store: ObserverStore) -> None:
+def test_the_observer_waits_for_a_store_that_cannot_be_written(store: ObserverStore) -> None:
     record_batch, left = store.record, [2]
 
     def full(*arguments: object) -> None:

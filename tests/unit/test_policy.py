@@ -1,4 +1,4 @@
-"""Every exception is one of two: what the message depends on is away, or this message failed."""
+"""Test that every exception means one of two things: a dependency is unavailable, or this message failed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Mute(Exception):
         *(DatabaseUnavailable("away", kind) for kind in Kind if kind not in (Kind.UNKNOWN, Kind.DATA)),
     ],
 )
-def test_a_dependency_that_is_away_is_waited_for(error: Exception) -> None:
+def test_the_worker_waits_for_an_unavailable_dependency(error: Exception) -> None:
     assert policy.judge(error) == Wait("away")
 
 
@@ -36,7 +36,7 @@ def test_a_dependency_that_is_away_is_waited_for(error: Exception) -> None:
         DatabaseUnavailable("no table knows this number", Kind.UNKNOWN),
     ],
 )  # fmt: skip
-def test_any_other_exception_is_the_messages_failure(error: Exception) -> None:
+def test_any_other_exception_is_a_failure_of_the_message(error: Exception) -> None:
     assert isinstance(policy.judge(error), Retry)
 
 
@@ -49,7 +49,7 @@ def test_any_other_exception_is_the_messages_failure(error: Exception) -> None:
         RecursionError("too deep"),
     ],
 )
-def test_a_value_that_no_database_takes_is_given_up_at_once(error: Exception) -> None:
+def test_a_value_that_no_database_accepts_is_dead_lettered_at_once(error: Exception) -> None:
     translated = translate(error)
     assert isinstance(translated, UnstorableData)
     dead = policy.judge(translated)
@@ -57,13 +57,13 @@ def test_a_value_that_no_database_takes_is_given_up_at_once(error: Exception) ->
     assert dead.reason == "bad_data"
 
 
-def test_what_an_error_says_is_one_line_that_can_be_stored() -> None:
+def test_the_description_of_an_error_is_one_line_that_can_be_stored() -> None:
     text = policy.describe(ValueError("first\nsecond \ud800 \x00 \x1b[31m ü"))
     assert text == "ValueError: first\\nsecond \\ud800 \\x00 \\x1b[31m ü"
     assert text.encode("utf-8")
 
 
-def test_pauses_grow_and_stay_short() -> None:
-    pauses = [policy.pause_s(attempts) for attempts in range(policy.ATTEMPTS + 3)]
+def test_backoffs_grow_and_stay_short() -> None:
+    pauses = [policy.backoff_s(attempts) for attempts in range(policy.MAX_ATTEMPTS + 3)]
     assert pauses == sorted(pauses)
-    assert 0 < sum(pauses[1 : policy.ATTEMPTS]) < 1
+    assert 0 < sum(pauses[1 : policy.MAX_ATTEMPTS]) < 1

@@ -27,7 +27,7 @@ from db.tables import (
 from settings import Settings
 from stacks import dead_letters, pruning
 from tests.builders import AT, delivery, record
-from workers.observer import observe
+from workers.observer import build_observed
 from workers.observer_store import ObserverStore
 
 OLD, YOUNG = AT, AT + timedelta(days=36500)
@@ -51,7 +51,7 @@ class Instance:
         self.add(outbox_event, {**row, "payload": {}})
         if published:
             topics = self.settings.topics
-            self.store.record([observe(delivery(event, seq, topics.events), topics)], topics.carrying_events())
+            self.store.record([build_observed(delivery(event, seq, topics.events), topics)], topics.carrying_events())
         if notified:
             self.add(notification, _notification(event.id, event.aggregate_id))
         for number in range(deliveries):

@@ -19,8 +19,8 @@ from connectors.sending import Sent
 from settings import Settings
 from tests.fakes import FakePublisher
 from tests.unit.test_relay import ListFeed
-from workers.policy import DEATHS
-from workers.rows_in_work import RowsInWork, of_relay
+from workers.policy import MAX_DEATHS
+from workers.rows_in_work import RowsInWork, open_for_relay
 
 
 class Died(BaseException):
@@ -47,7 +47,7 @@ def acknowledging(publisher: FakePublisher) -> Callable[[float], None]:
 def run_until_done(path: Path, feed: ListFeed, fatal: set[int]) -> tuple[list[int], int]:
     """The rows sent, by as many processes as it takes, and how many of those died."""
     sent: list[int] = []
-    for deaths in range(len(feed.records) * DEATHS + 1):
+    for deaths in range(len(feed.records) * MAX_DEATHS + 1):
         work, publisher = RowsInWork(path), FatalPublisher(fatal)
         relay = Relay(feed, cast(Publisher, publisher), acknowledging(publisher), work)
         try:
@@ -75,27 +75,27 @@ def test_a_row_that_ends_the_process_is_parked_and_the_others_go_out_in_order(
     assert set(sent) == set(range(1, count + 1)) - there
     assert list(dict.fromkeys(sent)) == sorted(set(sent))
     assert feed.checkpoint == count
-    assert deaths <= len(there) * (DEATHS + 1)
+    assert deaths <= len(there) * (MAX_DEATHS + 1)
 
 
 def test_a_process_that_ends_while_it_reads_blames_no_row_and_the_next_ones_are_handled_alone(tmp_path: Path) -> None:
     RowsInWork(tmp_path / "relay").enter(7)
     work = RowsInWork(tmp_path / "relay")
-    assert work.alone(6)
-    assert not any(work.fatal(seq) for seq in range(20))
+    assert work.is_next_suspect(6)
+    assert not any(work.fatal_deaths(seq) for seq in range(20))
 
 
 def test_a_clean_stop_and_a_kill_on_purpose_blame_nobody(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
-    for _ in range(DEATHS + 1):
-        work = of_relay(settings)
+    for _ in range(MAX_DEATHS + 1):
+        work = open_for_relay(settings)
         work.enter(3, 3)
         work.close()
-    assert not of_relay(settings).alone(0)
-    for _ in range(DEATHS + 1):
-        of_relay(settings).enter(3, 3)
+    assert not open_for_relay(settings).alone(0)
+    for _ in range(MAX_DEATHS + 1):
+        open_for_relay(settings).enter(3, 3)
         leases.grant(settings, "relay", "kill", 0.01)
-    assert not of_relay(settings).fatal(3)
+    assert not open_for_relay(settings).fatal_deaths(3)
 
 
 @pytest.mark.parametrize("text", ["", "1 2", "x y z\n", "1 2 3 4\n", "\x00\n"])
@@ -103,7 +103,7 @@ def test_a_damaged_file_blames_nobody(tmp_path: Path, text: str) -> None:
     (tmp_path / "relay").write_text(text)
     (tmp_path / "relay.deaths").write_text(text)
     work = RowsInWork(tmp_path / "relay")
-    assert not work.alone(0)
+    assert not work.is_next_suspect(0)
     assert (tmp_path / "relay").stat().st_size == 0
 
 

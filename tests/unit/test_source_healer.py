@@ -13,7 +13,7 @@ from connectors.admin import SourceStatus
 from settings import Settings
 from stacks.health import Lag
 from stacks.native import healer as healing
-from workers.heartbeat import Sign
+from workers.heartbeat import Beat
 
 
 @dataclass
@@ -51,7 +51,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Source:
     monkeypatch.setattr(healing, "Admin", lambda *_, **__: made)
     monkeypatch.setattr("stacks.health.lag", lag)
     monkeypatch.setattr("connectors.source.status", status)
-    monkeypatch.setattr(healing, "sign", lambda *_: Sign(True, 1, 0.0))
+    monkeypatch.setattr(healing, "read_heartbeat", lambda *_: Beat(True, 1, 0.0))
     monkeypatch.setattr(healing.SourceHealer, "_may_judge", lambda _: True)
     return made
 

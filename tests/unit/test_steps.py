@@ -18,7 +18,7 @@ from scenarios.waiting import until
 from settings import Settings, load
 from settings.model import REPOSITORY
 from stacks import health, healthcheck, migration, source_control
-from workers.heartbeat import Heartbeat, sign
+from workers.heartbeat import Heartbeat, read_heartbeat
 
 
 def alpes(*words: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -56,7 +56,7 @@ def test_a_part_runs_in_the_foreground_and_stops_on_a_signal(tmp_path: Path) -> 
     )
     settings = load(home=tmp_path)
     until(lambda: healthcheck.problem(settings, "audit") is None, 30, "the audit worker is well")
-    found = sign(settings, "audit")
+    found = read_heartbeat(settings, "audit")
     assert found is not None
     assert found.pid == running.pid  # it became the part: signals reach it, no process stands between
     running.send_signal(signal.SIGTERM)
