@@ -91,7 +91,7 @@ def test_a_clean_stop_and_a_kill_on_purpose_blame_nobody(tmp_path: Path) -> None
         work = open_for_relay(settings)
         work.enter(3, 3)
         work.close()
-    assert not open_for_relay(settings).alone(0)
+    assert not open_for_relay(settings).is_next_suspect(0)
     for _ in range(MAX_DEATHS + 1):
         open_for_relay(settings).enter(3, 3)
         leases.grant(settings, "relay", "kill", 0.01)
