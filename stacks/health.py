@@ -62,18 +62,35 @@ class Lag:
 def lag(settings: Settings, engine: Engine) -> Lag:
     head = notified = None
     parked = parked_beyond = 0
-    seen = observed(settings)
+    captured = 0
     with (
         contextlib.suppress(DatabaseUnavailable),
         translated(),
         engine.connect().execution_options(**READ) as connection,
     ):
         head, notified = queries.outbox_head(connection), queries.notification_head(connection)
+        captured = captured_up_to(settings, head)
         if settings.stack == "embedded":  # elsewhere Debezium publishes whatever the database took
             parked = outbox.parked_above(connection, 0)
-            parked_beyond = outbox.parked_above(connection, seen.watermark if seen else 0)
-    watermark, distinct = (seen.watermark, seen.distinct) if seen else (None, None)
-    return Lag(head, watermark, distinct, notified, parked, parked_beyond)
+            parked_beyond = outbox.parked_above(connection, captured)
+    seen = observed(settings)
+    if seen is None:
+        return Lag(head, None, None, notified, parked, parked_beyond)
+    return Lag(head, seen.watermark if head is None else captured, seen.distinct, notified, parked, parked_beyond)
+
+
+def captured_up_to(settings: Settings, head: int) -> int:
+    """Highest outbox `seq`, of those the table has, that the observer saw published; 0 while there is no store."""
+    try:
+        store = ObserverStore(settings.observer_store)
+    except sqlite3.OperationalError:
+        return 0
+    try:
+        return store.captured_up_to(head)
+    except sqlite3.OperationalError:
+        return 0
+    finally:
+        store.close()
 
 
 def observed(settings: Settings) -> Totals | None:

@@ -73,9 +73,9 @@ class Collector:
     def _outbox(self) -> Iterator[Metric]:
         reached = GaugeMetricFamily("alpes_database_up", "Whether the database answers")
         try:
-            seen = health.observed(self._settings)
             with translated(), self._engine.connect().execution_options(**READ) as connection:
-                found = queries.backlog(connection, seen.watermark if seen else 0)
+                captured = health.captured_up_to(self._settings, queries.outbox_head(connection))
+                found = queries.backlog(connection, captured)
         except DatabaseUnavailable:
             reached.add_metric((), 0)
             yield reached

@@ -36,6 +36,7 @@ CREATE TABLE IF NOT EXISTS topic (name TEXT PRIMARY KEY, messages INTEGER NOT NU
 CREATE TABLE IF NOT EXISTS total (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 INSERT OR IGNORE INTO total VALUES ('distinct', 0), ('watermark', 0), ('version', 0);
 """
+_HIGHEST = 2**63 - 1
 _PUBLISH = """
 INSERT INTO published (event_id, seq, correlation_id, times, contents, version) VALUES (?, ?, ?, 1, ?, ?)
 ON CONFLICT (event_id) DO UPDATE SET times = times + 1,
@@ -131,9 +132,19 @@ class ObserverStore:
         ):
             yield dict(row)
 
-    def newest_seqs(self, limit: int) -> tuple[int, ...]:
-        """Return the outbox `seq` of the newest distinct events, ascending."""
-        rows = self._db.execute("SELECT seq FROM published ORDER BY seq DESC LIMIT ?", (limit,))
+    def captured_up_to(self, head: int) -> int:
+        """Return the highest outbox `seq` published that is not beyond the table's `head`; 0 when there is none.
+
+        A message may carry any number. One that the table has not reached yet says nothing about the capture.
+        """
+        query = "SELECT seq FROM published WHERE seq <= ? ORDER BY seq DESC LIMIT 1"
+        row = self._db.execute(query, (head,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def newest_seqs(self, limit: int, up_to: int | None = None) -> tuple[int, ...]:
+        """Return the highest outbox `seq` of distinct events, ascending; with `up_to` none beyond it."""
+        query = "SELECT seq FROM published WHERE seq <= ? ORDER BY seq DESC LIMIT ?"
+        rows = self._db.execute(query, (_HIGHEST if up_to is None else up_to, limit))
         return tuple(row[0] for row in rows)[::-1]
 
     def restore(self, published: Sequence[dict[str, Any]]) -> None:

@@ -30,12 +30,15 @@ class ObserverReader:
         self._version = -1
         self._lines = LineCount(settings.audit_file)
 
-    def step(self) -> None:
-        """Bring the state up to date; a store that is not there is told in it, never raised."""
+    def step(self, outbox_head: int | None = None) -> None:
+        """Bring the state up to date; a missing store is a problem in the state, never raised.
+
+        `outbox_head` is the highest `seq` of the table: what a message says beyond it is not believed.
+        """
         problem = None
         read = self.state
         try:
-            read = self._read()
+            read = self._read(outbox_head)
         except (sqlite3.Error, OSError, TypeError):
             self._forget()
             problem = "away"
@@ -52,22 +55,23 @@ class ObserverReader:
         finally:
             store.close()
 
-    def _read(self) -> FeedState:
+    def _read(self, outbox_head: int | None) -> FeedState:
         inode = self._settings.observer_store.stat().st_ino
         if self._store is None or inode != self._inode:  # a reset writes a new file
             self._forget()
             self._store, self._inode = ObserverStore(self._settings.observer_store), inode
         with self._store.consistent_read():
             totals = self._store.totals()
+            watermark = totals.watermark if outbox_head is None else self._store.captured_up_to(outbox_head)
             if totals.version == self._version:
-                return self.state
-            messages, seqs = tuple(self._store.feed(limit=ROWS)), self._store.newest_seqs(YOUNG)
+                return replace(self.state, watermark=watermark)
+            messages, seqs = tuple(self._store.feed(limit=ROWS)), self._store.newest_seqs(YOUNG, _believed(outbox_head))
         self._version = totals.version
         return replace(
             self.state,
             messages=messages,
             published=totals.distinct,
-            watermark=totals.watermark,
+            watermark=watermark,
             newest_published=seqs,
         )
 
@@ -75,6 +79,11 @@ class ObserverReader:
         if self._store is not None:
             self._store.close()
         self._store, self._version = None, -1
+
+
+def _believed(outbox_head: int | None) -> int | None:
+    """Rows are committed while the table and the store are read one after the other, but never so many."""
+    return None if outbox_head is None else outbox_head + YOUNG
 
 
 @dataclass(slots=True)

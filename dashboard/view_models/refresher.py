@@ -107,7 +107,8 @@ class Refresher:
         self._sample()
 
     def _read_observer(self) -> None:
-        self.observer.step()
+        newest = self.database.outbox[:1]
+        self.observer.step(newest[0].seq if newest else None)
         self._note_arrived()
 
     def _note_arrived(self) -> None:

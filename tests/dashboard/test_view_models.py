@@ -225,6 +225,23 @@ def test_the_feed_follows_the_store_and_tells_when_there_is_none(tmp_path: Path)
     store.close()
 
 
+def test_a_message_with_a_number_that_the_table_has_not_reached_says_nothing_of_the_capture(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    store = ObserverStore(settings.observer_store, write=True)
+    for number, seq in enumerate((1, 3, 2**62), 1):
+        store.record(
+            [build_observed(delivery(record(seq), number, settings.topics.events), settings.topics)],
+            settings.topics.carrying_events(),
+        )
+    reader = ObserverReader(settings)
+    for head, captured in ((3, 3), (10, 3), (2, 1), (0, 0)):
+        reader.step(head)
+        assert reader.state.watermark == captured
+        assert store.captured_up_to(head) == captured
+    assert store.newest_seqs(10, 10) == (1, 3)
+    store.close()
+
+
 def test_what_the_layers_below_say_is_said_in_words_of_the_page() -> None:
     assert words.sentence("held down by a kill for 7 s more") == "held down by a kill for 7 s more"
     assert words.sentence("something new") == "something new"
