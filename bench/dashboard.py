@@ -22,7 +22,7 @@ from application import Application
 from bench.crowd import LATE_S, PAGES, RATE_PER_S, Crowd, crowded, late
 from bench.filling import fill
 from dashboard.view_models.database_reader import DatabaseReader
-from db import queries
+from db import notification_queries
 from domain.commands import CalculateCommission
 from scenarios.api_client import page_client
 from scenarios.statistics import percentiles
@@ -235,7 +235,7 @@ def _filled(rows: int, say: Callable[[str], None]) -> Iterator[tuple[Settings, f
 
 def _whole(application: Application, rows: int) -> bool:
     with application.reading() as connection:
-        return queries.notification_head(connection) == rows
+        return notification_queries.notification_head(connection) == rows
 
 
 def _chromium() -> str:

@@ -17,7 +17,7 @@ from typing import Any
 from connectors import envelope
 from db.engine import connect, sqlite_url
 from db.migrate import upgrade
-from db.queries import NotificationRow
+from db.notification_queries import NotificationRow
 from domain.outbox import OutboxRecord
 from settings import Settings
 from stacks import ownership

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from application import Application
-from db import queries
+from db import notification_queries
 from domain.commands import CalculateCommission
 from scenarios.reconciliation import reconcile
 from scenarios.waiting import TookTooLong, until
@@ -59,7 +59,7 @@ def throughput(
         with contextlib.suppress(TookTooLong):  # what is missing is counted below
             until(lambda: _notified(application, correlation_id) >= commands, deadline_s, "all notified", 0.1)
         with application.reading() as connection:
-            last = queries.last_notified_us(connection, correlation_id) / 1e6
+            last = notification_queries.last_notified_us(connection, correlation_id) / 1e6
         with contextlib.suppress(TookTooLong):  # what is missing is counted below
             until(lambda: reconcile(application, settings, correlation_id).complete, 10, "reconciled", 0.2)
         found = reconcile(application, settings, correlation_id)
@@ -78,4 +78,4 @@ def throughput(
 
 def _notified(application: Application, correlation_id: str) -> int:
     with application.reading() as connection:
-        return queries.count_notifications(connection, correlation_id)
+        return notification_queries.count_notifications(connection, correlation_id)

@@ -10,7 +10,7 @@ import typer
 
 from application import Application
 from cli.output import AsJson, Failed, StackName, format_time, out, print_json, say, table
-from db import queries
+from db import dead_letter_queries
 from scenarios import reconciliation
 from stacks import dead_letters as letters
 from stacks import instance
@@ -123,7 +123,7 @@ def _print_differences(reconciled: reconciliation.Reconciliation) -> None:
 def list_dead_letters(stack: StackName = None, json: AsJson = False) -> None:
     """List the newest dead letters with their reasons."""
     with Application(instance.find(stack), pool_size=1) as application, application.reading() as connection:
-        dead_letters = queries.dead_letters(connection, limit=200)
+        dead_letters = dead_letter_queries.dead_letters(connection, limit=200)
     if json:
         print_json(dead_letters)
         return

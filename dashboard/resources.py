@@ -15,7 +15,7 @@ from dashboard.view_models.load import Load
 from dashboard.view_models.reconciling import Judge, MissingIds, Steady
 from dashboard.view_models.refresher import Refresher
 from dashboard.view_models.runs import RunsReader, RunsState
-from db.queries import DeadLetterRow
+from db.dead_letter_queries import DeadLetterRow
 from settings import Settings, load
 from stacks.source_control import SourceReport
 from stacks.status import Status

@@ -9,7 +9,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Select, func, select
 
-from db.queries import NotificationRow, OutboxRow
+from db.notification_queries import NotificationRow
+from db.queries import OutboxRow
 from db.tables import commission, dead_letter, notification, outbox_event, processed_message
 
 _OUTBOX = select(*(outbox_event.c[name] for name in OutboxRow.__slots__))

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 
+from db.dead_letter_queries import PRUNED
 from db.errors import translated
-from db.queries import PRUNED
 from db.tables import (
     dead_letter,
     hop_time,

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from application import Application
-from db import lookups, queries
+from db import dead_letter_queries, lookups, notification_queries, queries
 from db.hops import CLOCK_RESOLUTION_US, HOPS
 from settings import Settings
 from stacks import health
@@ -56,7 +56,7 @@ class Reading:
     def notifications_of_run(self, correlation_id: str, limit: int = 5000) -> pd.DataFrame:
         """Those of a correlation id among the newest `limit`, in the order they were persisted."""
         with self.application.reading() as connection:
-            newest = queries.recent_notifications(connection, limit)
+            newest = notification_queries.recent_notifications(connection, limit)
         return _frame([row for row in reversed(newest) if row.correlation_id == correlation_id])
 
     def deliveries(self, event_id: str) -> pd.DataFrame:
@@ -67,7 +67,7 @@ class Reading:
     def dead_letters(self, limit: int = 20) -> pd.DataFrame:
         """Newest first; `requeued_at` is empty for those that wait."""
         with self.application.reading() as connection:
-            return _frame(queries.dead_letters(connection, limit))
+            return _frame(dead_letter_queries.dead_letters(connection, limit))
 
     def messages(self, event_id: str) -> pd.DataFrame:
         """Every message that carried the event, as the observer received it; values are decoded by `Lab.envelope`."""
@@ -109,7 +109,7 @@ class Reading:
     def backlog(self, correlation_id: str) -> pd.DataFrame:
         """Events committed and not yet notified of, at each moment one of both happened; seconds since the first."""
         with self.application.reading() as connection:
-            pairs = queries.latencies(connection, correlation_id)
+            pairs = notification_queries.latencies(connection, correlation_id)
         steps = sorted([(occurred, 1) for occurred, _ in pairs] + [(notified, -1) for _, notified in pairs])
         frame = pd.DataFrame(steps, columns=["at_us", "waiting"])
         frame["at_s"] = (frame.pop("at_us") - steps[0][0]) / 1e6

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from application import Application
-from db import queries
+from db import notification_queries, queries
 from db.hops import HOPS
 from scenarios.api_client import ApiClient
 from scenarios.waiting import until
@@ -114,7 +114,7 @@ def _seen(application: Application, settings: Settings, event_ids: list[str]) ->
     finally:
         store.close()
     with application.reading() as connection:
-        notified = len(wanted & queries.notification_ids(connection))
+        notified = len(wanted & notification_queries.notification_ids(connection))
     audited = sum(1 for event_id in audit_file.event_ids(settings.audit_file) if event_id in wanted)
     return published, notified, audited
 

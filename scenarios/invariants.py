@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from db import agreement, queries
+from db import agreement, dead_letter_queries, notification_queries, queries
 from db.errors import DatabaseUnavailable
 from scenarios.model import Check, Counts, FaultWindow, Verdict
 from scenarios.reconciliation import Reconciliation, reconcile
@@ -35,8 +35,8 @@ def settle(trial: Trial, deadline_s: float) -> Reconciliation:
                 raise TookTooLong("the sources differ, and nothing moves any more")
             with trial.application.reading() as connection:
                 committed = queries.count_outbox_ids(connection, trial.run_id)
-                settled = queries.count_notifications(connection, trial.run_id)
-                settled += len(queries.dead_letter_ids(connection, trial.run_id))
+                settled = notification_queries.count_notifications(connection, trial.run_id)
+                settled += len(dead_letter_queries.dead_letter_ids(connection, trial.run_id))
             # Counts first: all ids are compared only when there may be nothing left to wait for.
             if settled < committed:
                 return False
@@ -125,7 +125,7 @@ def recovery(trial: Trial) -> list[FaultWindow]:
     """The run's fault windows with how long each took to recover from."""
     ends_us = [int(window.ended_at * 1e6) for window in trial.windows]
     with trial.application.reading() as connection:
-        notified_us = queries.notified_around(connection, trial.run_id, ends_us)
+        notified_us = notification_queries.notified_around(connection, trial.run_id, ends_us)
     measured = []
     for window, end_us in zip(trial.windows, ends_us, strict=True):
         last = notified_us[end_us]
@@ -142,5 +142,5 @@ def _disagreements(trial: Trial) -> tuple[str, ...]:
 def points(trial: Trial) -> tuple[tuple[float, float], ...]:
     """(occurred at in seconds since the epoch, milliseconds until notified) of the run's events."""
     with trial.application.reading() as connection:
-        found = queries.latencies(connection, trial.run_id)
+        found = notification_queries.latencies(connection, trial.run_id)
     return tuple((occurred / 1e6, round((notified - occurred) / 1000, 3)) for occurred, notified in found)

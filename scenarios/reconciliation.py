@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from application import Application
-from db import contents, ordering, outbox, queries
+from db import contents, dead_letter_queries, notification_queries, ordering, outbox, queries
 from scenarios import audit_lines, streams
 from scenarios.audit_lines import AuditLine
 from scenarios.comparison import Compared, Notified, Versioned, compare, joined
@@ -124,7 +124,7 @@ def _compare(
         begun = [streams.begun(source) for source in sources]
         pages = streams.windows(begun, size) if size else iter([tuple(map(dict, begun))])
         with application.reading() as connection:
-            dead = queries.dead_letter_ids(connection, correlation_id)
+            dead = dead_letter_queries.dead_letter_ids(connection, correlation_id)
             parked = outbox.parked_ids(connection, correlation_id)
         sums, parts = Counter[str](), list[Compared]()
         never_notified_dead = set(dead)
@@ -154,10 +154,10 @@ def _counted(
 ) -> Reconciliation:
     with application.reading() as connection:
         parked = outbox.parked_ids(connection, correlation_id) & dead
-        dead_letters = queries.dead_letter_reasons(connection, sorted(dead)[:EXPLAINED_AT_MOST])
+        dead_letters = dead_letter_queries.dead_letter_reasons(connection, sorted(dead)[:EXPLAINED_AT_MOST])
         deliveries = queries.deliveries(connection, correlation_id)
         out_of_order = ordering.notified_out_of_order(connection, correlation_id, one_clock=settings.demo)
-        doubled |= set(queries.doubled_notifications(connection, correlation_id))
+        doubled |= set(notification_queries.doubled_notifications(connection, correlation_id))
     return Reconciliation(
         committed=sums["c"],
         published=sums["p"],

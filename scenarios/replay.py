@@ -25,6 +25,7 @@ from db.engine import READ, connect
 from db.errors import translated
 from db.hops import Passed
 from db.tables import dead_letter, outbox_event, processed_message
+from domain import clock
 from scenarios.waiting import TookTooLong, until
 from settings import Settings
 from workers.inbox import Inbox
@@ -122,7 +123,7 @@ def applied_of_before(connection: Connection, consumer: str, began_us: int) -> i
         .select_from(processed_message)
         .join(outbox_event, outbox_event.c.id == processed_message.c.event_id)
         .where(processed_message.c.consumer == consumer, processed_message.c.outcome == "applied")
-        .where(outbox_event.c.occurred_at < queries.EPOCH + timedelta(microseconds=began_us))
+        .where(outbox_event.c.occurred_at < clock.EPOCH + timedelta(microseconds=began_us))
     )
     return connection.scalar(query) or 0
 

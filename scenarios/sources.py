@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from application import Application
 from connectors.broker import Broker
-from db import binlog, lookups, queries
+from db import binlog, dead_letter_queries, lookups, notification_queries, queries
 from db.engine import READ, connect
 from db.errors import DatabaseUnavailable, translated
 from settings import Settings
@@ -37,7 +37,9 @@ class Sources:
         """The correlation id of everything this run sends."""
         self.application = application
         with application.reading() as connection:
-            self._letters_before = max((row.seq for row in queries.dead_letters(connection, limit=1)), default=0)
+            self._letters_before = max(
+                (row.seq for row in dead_letter_queries.dead_letters(connection, limit=1)), default=0
+            )
 
     @property
     def capture_part(self) -> str:
@@ -60,7 +62,7 @@ class Sources:
 
     def notified(self) -> set[str]:
         with self.application.reading() as connection:
-            return queries.notification_ids(connection, self.run_id)
+            return notification_queries.notification_ids(connection, self.run_id)
 
     def published(self) -> dict[str, int]:
         """Event id → messages that carried it, as the observer saw them."""
@@ -86,11 +88,11 @@ class Sources:
         finally:
             store.close()
 
-    def dead_letters(self) -> list[queries.DeadLetterRow]:
+    def dead_letters(self) -> list[dead_letter_queries.DeadLetterRow]:
         """The run's own, newest first, requeued ones included: its id stands in them somewhere."""
         marker = self.run_id.encode()
         with self.application.reading() as connection:
-            rows = queries.dead_letters(connection, limit=500)
+            rows = dead_letter_queries.dead_letters(connection, limit=500)
         return [
             row
             for row in rows

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from application import Application
-from db import queries
+from db import notification_queries, queries
 from db.errors import DatabaseUnavailable
 from domain.commands import ApproveCommission, CalculateCommission, CommissionResult
 from scenarios import load as loads
@@ -152,7 +152,7 @@ class Trial(Breaking):
 
         def there() -> bool:
             with self.application.reading() as connection:
-                waiting.difference_update(queries.notified_among(connection, waiting))
+                waiting.difference_update(notification_queries.notified_among(connection, waiting))
             if waiting and standstill.reached():
                 raise TookTooLong(
                     f"{len(waiting)} of {len(event_ids)} events were not notified of, and nothing moves any more"
@@ -166,7 +166,7 @@ class Trial(Breaking):
         with suppress(DatabaseUnavailable):
             with self.application.reading() as connection:
                 committed = queries.count_outbox_ids(connection, self.run_id)
-                notified = queries.count_notifications(connection, self.run_id)
+                notified = notification_queries.count_notifications(connection, self.run_id)
             store = ObserverStore(self.settings.observer_store)
             try:
                 published = store.count_published(self.run_id)

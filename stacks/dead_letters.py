@@ -9,11 +9,11 @@ from application.permissions import Action, require
 from connectors import envelope
 from connectors.broker import Broker, Publisher
 from connectors.sending import MessageRefused
-from db import queries
+from db import dead_letter_queries
+from db.dead_letter_queries import DeadLetterRow
 from db.engine import READ, connect
 from db.errors import translated
 from db.outbox import PARKED_TOPIC, OutboxFeed
-from db.queries import DeadLetterRow
 from domain.outbox import UnreadableRow
 from settings import Settings
 from workers.inbox import mark_requeued
@@ -46,7 +46,7 @@ def requeue(settings: Settings, seqs: list[int]) -> list[Requeued]:
     try:
         for seq in seqs:
             with translated(), engine.connect().execution_options(**READ) as connection:
-                (row,) = queries.dead_letters_at(connection, [seq])
+                (row,) = dead_letter_queries.dead_letters_at(connection, [seq])
             try:
                 topic, key, value = _message(settings, feed, row)
                 message_id = publishers[topic].send(value, key, {"alpes-requeued": str(row.seq)})
@@ -69,12 +69,12 @@ def requeue(settings: Settings, seqs: list[int]) -> list[Requeued]:
 def waiting(settings: Settings) -> list[int]:
     """The numbers of those that were not requeued yet, oldest first. Raises DatabaseUnavailable."""
     with Application(settings, pool_size=1) as application, application.reading() as connection:
-        return queries.dead_letter_seqs(connection)
+        return dead_letter_queries.dead_letter_seqs(connection)
 
 
 def _check(settings: Settings, seqs: list[int]) -> None:
     with Application(settings, pool_size=1) as application, application.reading() as connection:
-        pruned = queries.dead_letters_pruned(connection, seqs)
+        pruned = dead_letter_queries.dead_letters_pruned(connection, seqs)
     unknown = [str(seq) for seq in seqs if seq not in pruned]
     if unknown:
         raise LookupError(f"no dead letter {', '.join(unknown)}; `./alpes dead-letters list` shows them")

@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from connectors import source
 from connectors.admin import Admin, AdminRefused, AdminUnavailable
 from connectors.broker import Broker
-from db import outbox, queries
+from db import notification_queries, outbox, queries
 from db.engine import READ
 from db.errors import DatabaseUnavailable, translated
 from settings import Settings
@@ -68,7 +68,7 @@ def lag(settings: Settings, engine: Engine) -> Lag:
         translated(),
         engine.connect().execution_options(**READ) as connection,
     ):
-        head, notified = queries.outbox_head(connection), queries.notification_head(connection)
+        head, notified = queries.outbox_head(connection), notification_queries.notification_head(connection)
         captured = captured_up_to(settings, head)
         if settings.stack == "embedded":  # elsewhere Debezium publishes whatever the database took
             parked = outbox.parked_above(connection, 0)

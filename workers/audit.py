@@ -20,7 +20,7 @@ from sqlalchemy import Engine
 from application import crash_points
 from db.engine import connect
 from db.errors import DatabaseUnavailable
-from db.queries import NotificationRow
+from db.notification_queries import NotificationRow
 from settings import Settings
 from telemetry.metrics import METRICS
 from workers import audit_file, audit_index, audit_rows

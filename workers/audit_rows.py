@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from db import queries
+from db import notification_queries
 from db.engine import READ
 from db.errors import DatabaseUnavailable, translated
-from db.queries import NotificationRow
+from db.notification_queries import NotificationRow
 from workers import audit_file
 from workers.audit_index import AuditIndex
 
@@ -32,12 +32,12 @@ class AuditRows:
         """Return up to `limit` rows from this `seq` on, in order."""
         try:
             with translated(), self._engine.connect().execution_options(**READ) as connection:
-                return queries.notifications_after(connection, seq - 1, limit)
+                return notification_queries.notifications_after(connection, seq - 1, limit)
         except (DatabaseUnavailable, SQLAlchemyError):
             raise
         except Exception:
             with translated(), self._engine.connect().execution_options(**READ) as connection:
-                seqs = queries.notification_seqs_after(connection, seq - 1, limit)
+                seqs = notification_queries.notification_seqs_after(connection, seq - 1, limit)
             return self._read_one_by_one(seqs)
 
     def at(self, seqs: Sequence[int]) -> list[NotificationRow]:
@@ -46,7 +46,7 @@ class AuditRows:
             return []
         try:
             with translated(), self._engine.connect().execution_options(**READ) as connection:
-                return queries.notifications_at(connection, seqs)
+                return notification_queries.notifications_at(connection, seqs)
         except (DatabaseUnavailable, SQLAlchemyError):
             raise
         except Exception:
@@ -57,7 +57,7 @@ class AuditRows:
         if not ranges:
             return []
         with translated(), self._engine.connect().execution_options(**READ) as connection:
-            seqs = queries.notification_seqs_in(connection, ranges, limit)
+            seqs = notification_queries.notification_seqs_in(connection, ranges, limit)
         return self.at(seqs)
 
     def _read_one_by_one(self, seqs: Sequence[int]) -> list[NotificationRow]:
@@ -65,7 +65,7 @@ class AuditRows:
         for seq in seqs:
             try:
                 with translated(), self._engine.connect().execution_options(**READ) as connection:
-                    rows += queries.notifications_at(connection, [seq])
+                    rows += notification_queries.notifications_at(connection, [seq])
             except (DatabaseUnavailable, SQLAlchemyError):
                 raise
             except Exception as error:

@@ -6,7 +6,7 @@ import logging
 from typing import Protocol
 
 from db.hops import Passed
-from db.queries import epoch_us
+from domain.clock import epoch_us
 from telemetry import tracing
 from telemetry.metrics import METRICS
 from workers.inbox import Effect

@@ -12,7 +12,7 @@ from dashboard.components.markup import empty, notice, tag
 from dashboard.guard import guarded
 from dashboard.i18n import _
 from dashboard.view_models import operations, words
-from db.queries import DeadLetterRow
+from db.dead_letter_queries import DeadLetterRow
 
 
 def mark() -> object:

@@ -10,7 +10,7 @@ from dashboard.components.markup import Html, empty, facts, join, notice, table,
 from dashboard.i18n import _, clock, instant, number
 from dashboard.view_models import operations, words
 from dashboard.view_models.tracing import plain_key
-from db.queries import DeadLetterRow
+from db.dead_letter_queries import DeadLetterRow
 from stacks.health import PartHealth
 from stacks.jobs import Job
 from stacks.source_control import SourceReport

@@ -12,11 +12,12 @@ from sqlalchemy import Connection
 
 from application import Application
 from dashboard.view_models.snapshot import YOUNG, DatabaseState, Timed, Young
-from db import lookups, queries
+from db import lookups, notification_queries, queries
 from db.counting import GrowingCount
 from db.errors import DatabaseUnavailable
 from db.hops import HOPS
-from db.queries import Deliveries, NotificationRow
+from db.notification_queries import NotificationRow
+from db.queries import Deliveries
 from db.tables import notification, outbox_event, processed_message
 
 ROWS = 20
@@ -117,9 +118,9 @@ class DatabaseReader:
     def _time(self, connection: Connection) -> None:
         """Add the events notified since, and the hop times that came late."""
         if self._last_seq:
-            rows = queries.notifications_after(connection, max(0, self._last_seq - OVERLAP), FIRST)
+            rows = notification_queries.notifications_after(connection, max(0, self._last_seq - OVERLAP), FIRST)
         else:
-            rows = list(reversed(queries.recent_notifications(connection, FIRST)))
+            rows = list(reversed(notification_queries.recent_notifications(connection, FIRST)))
         self._last_seq = max([self._last_seq, *(row.seq for row in rows)])
         late = datetime.now(UTC).replace(tzinfo=None) - HOPS_COME_WITHIN
         wanted = {event_id: row for event_id, row in self._incomplete.items() if row.notified_at > late}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from application import Application, permissions
 from application.permissions import Caller, require
 from dashboard.view_models.tracing import pretty
-from db import queries
-from db.queries import DeadLetterRow
+from db import dead_letter_queries
+from db.dead_letter_queries import DeadLetterRow
 from settings import Settings
 from stacks import dead_letters as letters
 from stacks import faults, jobs, source_control
@@ -49,7 +49,7 @@ def act(settings: Settings, action: Action) -> None:
 def dead_letters(application: Application) -> tuple[DeadLetterRow, ...]:
     """Newest first. Raises DatabaseUnavailable."""
     with application.reading() as connection:
-        return tuple(queries.dead_letters(connection, LETTERS))
+        return tuple(dead_letter_queries.dead_letters(connection, LETTERS))
 
 
 def requeue(settings: Settings, seqs: list[int]) -> str:

@@ -14,6 +14,7 @@ from application.leases import Window
 from db import lookups, queries
 from db.hops import HOPS
 from db.queries import OutboxRow
+from domain import clock
 from scenarios import journal
 from scenarios.journal import Run
 from settings import Settings
@@ -84,12 +85,12 @@ def done(facts: TourFacts, since: float, now: float, refused_twice: bool) -> fro
 
     `refused_twice`: the database refused this session a conversion it had, which leaves nothing in any table.
     """
-    rows = [row for row in facts.outbox if queries.epoch_us(row.occurred_at) / 1e6 >= since]
+    rows = [row for row in facts.outbox if clock.epoch_us(row.occurred_at) / 1e6 >= since]
     mine = {row.id for row in rows}
     kills = [window for window in facts.windows if _broker_kill(window, since)]
     over = [window for window in kills if window.ended_at <= now]
     within = [row for row in rows if any(_inside(row, window) for window in kills)]
-    runs = [run for run in facts.runs if run.state == "finished" and queries.epoch_us(run.started_at) / 1e6 >= since]
+    runs = [run for run in facts.runs if run.state == "finished" and clock.epoch_us(run.started_at) / 1e6 >= since]
     found = {
         "command": any(row.type == "CommissionCalculated" for row in rows),
         "arrives": bool(mine & facts.notified),
@@ -116,7 +117,7 @@ def _broker_kill(window: Window, since: float) -> bool:
 
 
 def _inside(row: OutboxRow, window: Window) -> bool:
-    return window.started_at <= queries.epoch_us(row.occurred_at) / 1e6 <= window.ended_at
+    return window.started_at <= clock.epoch_us(row.occurred_at) / 1e6 <= window.ended_at
 
 
 def _made(folder: Path) -> list[float]:

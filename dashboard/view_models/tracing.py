@@ -15,7 +15,8 @@ from db import lookups, queries
 from db.errors import DatabaseUnavailable
 from db.hops import CLOCK_RESOLUTION_US, HOPS
 from db.lookups import Delivery
-from db.queries import CommissionRow, NotificationRow, OutboxRow
+from db.notification_queries import NotificationRow
+from db.queries import CommissionRow, OutboxRow
 from settings import Settings
 from workers.observer_records import Observed
 from workers.observer_store import ObserverStore

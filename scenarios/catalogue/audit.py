@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from db import contents, queries
+from db import contents, notification_queries
 from scenarios import audit_lines
 from scenarios.audit_lines import AuditLine
 from scenarios.model import Scenario
@@ -55,7 +55,7 @@ def experiment(trial: Trial) -> None:
 def _within_s(trial: Trial) -> float:
     """How long the file may take to be whole again: it has a line for everything there ever was."""
     with trial.application.reading() as connection:
-        return WITHIN_S + queries.count_notifications(connection) / WRITTEN_PER_S
+        return WITHIN_S + notification_queries.count_notifications(connection) / WRITTEN_PER_S
 
 
 def _note(damaged: list[int], damage: Callable[[Path], int], path: Path) -> None:

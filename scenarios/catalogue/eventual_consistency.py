@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from application import Application
-from db import queries
+from db import notification_queries, queries
 from domain.commands import ApproveCommission
 from scenarios.listening import Listener
 from scenarios.model import Scenario
@@ -36,7 +36,10 @@ def experiment(trial: Trial) -> None:
     trial.check("a rolled-back command leaves nothing", not left, f"{len(left)} of {len(undone)} did")
     trial.figures["rolled_back"] = len(undone)
     with trial.application.reading() as connection:
-        taken = [(notified - occurred) / 1000 for occurred, notified in queries.latencies(connection, trial.run_id)]
+        taken = [
+            (notified - occurred) / 1000
+            for occurred, notified in notification_queries.latencies(connection, trial.run_id)
+        ]
     trial.figures["consistent_after_ms"] = percentiles(taken)
 
 

@@ -10,9 +10,10 @@ from sqlalchemy import insert, update
 
 from application.commissions import utc_now
 from connectors.broker import Broker, Publisher
-from db import outbox, queries
+from db import outbox
 from db.errors import translated
 from db.tables import commission, outbox_event
+from domain import clock
 from domain.commands import CommissionResult
 from domain.events import CommissionApproved
 from scenarios.model import Scenario
@@ -116,7 +117,7 @@ def _came_while_it_failed(trial: Trial, blocked: _Blocked) -> bool:
 def _dead_lettered_at(trial: Trial, event_id: str) -> int | None:
     """Microseconds since the epoch."""
     rows = [row for row in trial.dead_letters() if row.event_id == event_id]
-    return min((queries.epoch_us(row.dead_lettered_at) for row in rows), default=None)
+    return min((clock.epoch_us(row.dead_lettered_at) for row in rows), default=None)
 
 
 def _poison(marker: str) -> dict[str, bytes]:

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from application import Application
-from db import queries
+from db import dead_letter_queries, queries
 from scenarios import end_to_end, runner
 from scenarios.waiting import until
 from settings import Settings
@@ -101,6 +101,6 @@ def test_everything_is_reset_and_the_page_comes_back_and_says_so(visit: Open, ow
     assert end_to_end.run(own).ok
 
 
-def _letters(settings: Settings) -> list[queries.DeadLetterRow]:
+def _letters(settings: Settings) -> list[dead_letter_queries.DeadLetterRow]:
     with Application(settings, pool_size=1) as application, application.reading() as connection:
-        return queries.dead_letters(connection)
+        return dead_letter_queries.dead_letters(connection)

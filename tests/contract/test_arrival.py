@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, create_engine, select, text
 from application import Application
 from connectors import envelope
 from connectors.envelope import Inserted
-from db import queries
+from db import notification_queries, queries
 from db.engine import READ
 from db.outbox import OutboxFeed
 from db.tables import notification, outbox_event
@@ -108,7 +108,7 @@ def inbox(engine: Engine) -> Iterator[Inbox]:
 def check_sources(engine: Engine, path: Path, brought: list[tuple[OutboxRecord, bytes]], sent: list[str]) -> None:
     """All four sources hold the documents `sent`, spelled the same."""
     with engine.connect().execution_options(**READ) as connection:
-        rows = {row.event_id: row for row in queries.notifications_after(connection, 0, 10_000)}
+        rows = {row.event_id: row for row in notification_queries.notifications_after(connection, 0, 10_000)}
     lines = [audit_file.line(rows[record.id]) for record, _ in brought]
     path.write_bytes(b"".join(lines))
     audited = [contract.read_envelope(line) for line in path.read_bytes().splitlines()]

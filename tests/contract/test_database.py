@@ -14,7 +14,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, insert, text
 
 from application import Application
-from db import ordering, queries
+from db import dead_letter_queries, notification_queries, ordering, queries
 from db.engine import READ
 from db.hops import HopRecorder, Passed
 from db.migrate import upgrade
@@ -147,9 +147,9 @@ def test_the_inbox_makes_each_effect_once_and_counts_every_delivery(engine: Engi
     inbox.record_dead_letter(delivery(b"x", 6), None, "not_an_envelope", "why", 1)
     inbox.close()
     with engine.connect().execution_options(**READ) as connection:
-        assert queries.notification_ids(connection) == {one.id, two.id}
+        assert notification_queries.notification_ids(connection) == {one.id, two.id}
         assert queries.deliveries(connection) == queries.Deliveries(applied=2, duplicate=2, skipped=1, dead_lettered=2)
-        (dead,) = queries.dead_letters(connection)
+        (dead,) = dead_letter_queries.dead_letters(connection)
         assert (dead.payload, dead.reason, dead.detail) == (b"x", "not_an_envelope", "why")
 
 
@@ -169,7 +169,7 @@ def test_two_workers_at_once_make_one_effect(engine: Engine) -> None:
     with ThreadPoolExecutor(2) as pool:
         made = sum(pool.map(work, ["one", "two"]))
     with engine.connect().execution_options(**READ) as connection:
-        assert (made, queries.count_notifications(connection)) == (20, 20)
+        assert (made, notification_queries.count_notifications(connection)) == (20, 20)
         assert queries.deliveries(connection).total == 40
 
 
@@ -209,6 +209,6 @@ def test_times_keep_their_microseconds(engine: Engine) -> None:
     inbox.apply([Effect(delivery(one, 1), one, 0)], [])
     inbox.close()
     with engine.connect().execution_options(**READ) as connection:
-        (row,) = queries.recent_notifications(connection)
+        (row,) = notification_queries.recent_notifications(connection)
         assert row.occurred_at == AT
         assert connection.scalar(text("SELECT COUNT(*) FROM notification")) == 1

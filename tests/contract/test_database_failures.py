@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, create_engine, text
 
-from db import queries
+from db import dead_letter_queries, notification_queries
 from db.engine import READ
 from db.error_codes import Kind
 from db.errors import DatabaseUnavailable, UnstorableData, translated
@@ -73,7 +73,7 @@ def test_a_row_that_does_not_fit_harms_no_other(
     inbox.close()
     assert sorted(inlet.acknowledged) == [message.message_id for message in messages]
     with engine.connect().execution_options(**READ) as connection:
-        notified, dead = queries.notification_ids(connection), queries.dead_letters(connection)
+        notified, dead = notification_queries.notification_ids(connection), dead_letter_queries.dead_letters(connection)
     assert good.id in notified
     assert len(notified) + len(dead) == 2
     assert {row.reason for row in dead} <= {"bad_data"}

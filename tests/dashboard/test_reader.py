@@ -14,7 +14,7 @@ from dashboard.view_models import reconciling, tracing
 from dashboard.view_models.database_reader import DatabaseReader
 from dashboard.view_models.load import Load
 from dashboard.view_models.refresher import Refresher
-from db import lookups, queries
+from db import lookups, notification_queries, queries
 from db.counting import GrowingCount
 from db.tables import notification, outbox_event
 from domain.commands import ApproveCommission, CalculateCommission
@@ -42,7 +42,7 @@ def test_the_reader_follows_and_repeats_nothing_unchanged(stack: Settings) -> No
         until(arrived, 20, "the event and its times")
         with application.reading() as connection:
             assert reader.state.committed == queries.count_outbox(connection)
-            assert reader.state.notified == queries.count_notifications(connection)
+            assert reader.state.notified == notification_queries.count_notifications(connection)
         assert reader.state.outbox[0].aggregate_id == commission_id
         statements: list[str] = []
         event.listen(application.engine, "before_cursor_execute", lambda *given: statements.append(given[2]))

@@ -11,7 +11,7 @@ import pytest
 from application import Application
 from connectors import envelope
 from connectors.broker import Broker, Publisher
-from db import queries
+from db import dead_letter_queries, notification_queries, queries
 from db.errors import DatabaseUnavailable
 from domain.commands import CalculateCommission
 from scenarios.waiting import until
@@ -99,7 +99,7 @@ def test_while_the_database_is_away_a_dead_letter_is_published_once(native_stack
 
         def recorded() -> bool:
             with suppress(DatabaseUnavailable), application.reading() as connection:
-                return any(row.payload == garbage for row in queries.dead_letters(connection))
+                return any(row.payload == garbage for row in dead_letter_queries.dead_letters(connection))
             return False
 
         until(recorded, WITHIN_S, "the dead letter is recorded")
@@ -140,14 +140,16 @@ def settle(application: Application, run: str, good: set[str], bad: dict[str, st
 
     def settled() -> bool:
         with application.reading() as connection:
-            return good <= queries.notification_ids(connection, run) and set(bad) <= queries.dead_letter_ids(
-                connection, run
-            )
+            return good <= notification_queries.notification_ids(connection, run) and set(
+                bad
+            ) <= dead_letter_queries.dead_letter_ids(connection, run)
 
     until(settled, WITHIN_S, "every event is notified of or dead-lettered", 0.2)
     with application.reading() as connection:
-        assert queries.notification_ids(connection, run) == good
+        assert notification_queries.notification_ids(connection, run) == good
         letters = {
-            row.event_id: row.reason for row in queries.dead_letters(connection, 500) if row.correlation_id == run
+            row.event_id: row.reason
+            for row in dead_letter_queries.dead_letters(connection, 500)
+            if row.correlation_id == run
         }
     assert letters == bad

@@ -12,7 +12,7 @@ from application import Application
 from application.commissions import new_id, utc_now
 from connectors import envelope
 from connectors.broker import Broker, Publisher
-from db import queries
+from db import dead_letter_queries, notification_queries, queries
 from db.unit_of_work import SqlUnitOfWork
 from domain.commands import CalculateCommission
 from domain.commission import Commission
@@ -57,11 +57,15 @@ def test_bad_messages_are_dead_lettered_and_good_ones_go_on(stack: Settings) -> 
 
         def reasons() -> set[str]:
             with application.reading() as connection:
-                return {row.reason for row in queries.dead_letters(connection, 500) if marker.encode() in row.payload}
+                return {
+                    row.reason
+                    for row in dead_letter_queries.dead_letters(connection, 500)
+                    if marker.encode() in row.payload
+                }
 
         def notified() -> set[str]:
             with application.reading() as connection:
-                return queries.notification_ids(connection, marker)
+                return notification_queries.notification_ids(connection, marker)
 
         until(lambda: reasons() == {"not_an_envelope", "another_table", "unknown_event"}, 20, "dead letters")
         until(lambda: notified() == set(sent.event_ids), 20, "the good one notified")
@@ -74,10 +78,12 @@ def test_a_dead_letter_can_be_sent_again(embedded: Settings) -> None:
     publisher.close()
     with Application(embedded, pool_size=1) as application:
 
-        def letters() -> list[queries.DeadLetterRow]:
+        def letters() -> list[dead_letter_queries.DeadLetterRow]:
             with application.reading() as connection:
                 return [
-                    row for row in queries.dead_letters(connection, 500) if row.payload.find(broken.id.encode()) >= 0
+                    row
+                    for row in dead_letter_queries.dead_letters(connection, 500)
+                    if row.payload.find(broken.id.encode()) >= 0
                 ]
 
         until(lambda: len(letters()) == 1, 20, "dead-lettered")
@@ -128,7 +134,7 @@ def test_several_workers_keep_each_commissions_order() -> None:
         assert found.out_of_order == ()
         assert found.committed == found.notified >= 300
         with Application(settings, pool_size=1) as application, application.reading() as connection:
-            consumers = {row.consumer for row in queries.recent_notifications(connection, 1000)}
+            consumers = {row.consumer for row in notification_queries.recent_notifications(connection, 1000)}
         assert len(consumers) > 1
 
 

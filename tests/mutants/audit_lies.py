@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from db.queries import NotificationRow
+from db.notification_queries import NotificationRow
 from workers import audit, audit_file
 from workers.process import run
 

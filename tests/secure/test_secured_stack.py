@@ -21,7 +21,7 @@ from sqlalchemy import create_engine, make_url, text
 from application import Application
 from connectors.admin import Admin, PartitionsDiffer
 from connectors.broker import Broker, Publisher
-from db import queries
+from db import notification_queries, queries
 from db.engine import connect
 from db.errors import DatabaseUnavailable, translated
 from domain.commands import ApproveCommission, CalculateCommission
@@ -58,7 +58,7 @@ def test_each_commissions_events_are_in_order_over_partitions_and_workers(secure
         with application.reading() as connection:
             consumers = Counter(
                 row.consumer
-                for row in queries.recent_notifications(connection, 1000)
+                for row in notification_queries.recent_notifications(connection, 1000)
                 if row.correlation_id == correlation
             )
     assert set(consumers) == {"notifications-1", "notifications-2"}

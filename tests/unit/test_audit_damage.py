@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, event, insert, text
 
-from db import queries
+from db import notification_queries
 from db.engine import READ, connect
 from db.tables import metadata, notification
 from tests.builders import AT
@@ -59,9 +59,9 @@ class Audited:
         self.head = 0
         self.generation += 1
 
-    def rows(self) -> list[queries.NotificationRow]:
+    def rows(self) -> list[notification_queries.NotificationRow]:
         with self.engine.connect().execution_options(**READ) as connection:
-            return queries.notifications_after(connection, 0, 1_000_000)
+            return notification_queries.notifications_after(connection, 0, 1_000_000)
 
     def steps(self, limit: int = 5) -> None:
         for _ in range(limit):
@@ -318,7 +318,7 @@ def test_a_row_that_cannot_be_a_line_is_logged_and_skipped(
 ) -> None:
     line = audit_file.line
 
-    def fails(row: queries.NotificationRow) -> bytes:
+    def fails(row: notification_queries.NotificationRow) -> bytes:
         if row.seq == 10:
             raise RecursionError("too deep")
         return line(row)
@@ -421,7 +421,7 @@ def _measure_start(folder: Path, rows: int) -> tuple[int, int, int]:
     statements: list[str] = []
     event.listen(audited.engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
     fetched = 0
-    read = queries.NotificationRow
+    read = notification_queries.NotificationRow
 
     class Counted(read):  # type: ignore[misc, valid-type]
         def __init__(self, *values: Any) -> None:
@@ -430,7 +430,7 @@ def _measure_start(folder: Path, rows: int) -> tuple[int, int, int]:
             super().__init__(*values)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(queries, "NotificationRow", Counted)
+        patch.setattr(notification_queries, "NotificationRow", Counted)
         audited.projection.step()
     needed = len(statements), fetched
     tracemalloc.start()

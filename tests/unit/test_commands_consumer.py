@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 
 from application import Application
-from db import queries
+from db import dead_letter_queries, queries
 from db.engine import connect
 from db.errors import DatabaseUnavailable, UnstorableData
 from db.migrate import upgrade
@@ -173,7 +173,7 @@ def test_the_next_message_is_handled_after_any_hostile_one(application: Applicat
     inbox.close()
     assert inlet.acknowledged == [message.message_id for message in batch]
     with application.reading() as connection:
-        dead = queries.dead_letters(connection, limit=100)
+        dead = dead_letter_queries.dead_letters(connection, limit=100)
         assert queries.commission_by_conversion(connection, "after") is not None
         assert queries.count_outbox(connection) + len(dead) == len(batch)
     assert len(outlet.sent) == len(dead)
@@ -194,7 +194,7 @@ def test_a_command_that_always_fails_is_dead_lettered_and_the_next_one_is_handle
     CommandsWorker(application, inbox, inlet, ListOutlet(), threading.Event()).step(0)
     inbox.close()
     with application.reading() as connection:
-        (dead,) = queries.dead_letters(connection)
+        (dead,) = dead_letter_queries.dead_letters(connection)
         assert (dead.reason, dead.attempts) == ("failed_too_often", MAX_ATTEMPTS)
         assert queries.commission_by_conversion(connection, "good") is not None
     assert len(inlet.acknowledged) == 2

@@ -97,7 +97,7 @@ def test_text_that_is_not_json_is_compared_unchanged() -> None:
 
 
 def test_the_judge_reads_the_audit_file_with_its_own_reader(tmp_path: Path) -> None:
-    from db.queries import NotificationRow
+    from db.notification_queries import NotificationRow
 
     event = record()
     row = NotificationRow(

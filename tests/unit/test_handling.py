@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from application import leases
 from connectors import envelope
 from connectors.broker import Received
-from db import queries
+from db import dead_letter_queries, notification_queries
 from db.engine import READ, connect
 from db.errors import DatabaseUnavailable
 from db.failures import Counts, MessageFailures, MessageKey
@@ -126,8 +126,8 @@ def test_a_message_that_kills_its_worker_is_dead_lettered_and_the_others_are_not
     codes = [broker.process(settings, check) for _ in range(policy.MAX_DEATHS + 2)]
     assert codes == [137] * (policy.MAX_DEATHS + 1) + [0]
     with engine.connect().execution_options(**READ) as connection:
-        notified = queries.notification_ids(connection)
-        (dead,) = queries.dead_letters(connection)
+        notified = notification_queries.notification_ids(connection)
+        (dead,) = dead_letter_queries.dead_letters(connection)
     assert notified == {event.id for event in events} - {fatal.id}
     assert (dead.reason, dead.event_id, dead.attempts) == ("killed_worker", fatal.id, policy.MAX_DEATHS)
     assert len(broker.acknowledged) == len(events)
@@ -142,7 +142,7 @@ def test_a_redelivered_dead_letter_is_not_tried_again(engine: Engine, settings: 
         worker.step(0)
         assert inlet.acknowledged == [message.message_id]
     with engine.connect().execution_options(**READ) as connection:
-        assert [row.reason for row in queries.dead_letters(connection)] == ["killed_worker"]
+        assert [row.reason for row in dead_letter_queries.dead_letters(connection)] == ["killed_worker"]
 
 
 def test_attempts_are_counted_across_workers(engine: Engine, settings: Settings) -> None:
@@ -156,7 +156,7 @@ def test_attempts_are_counted_across_workers(engine: Engine, settings: Settings)
     worker, _inlet = Broker(message).worker(settings, check)
     worker.step(0)
     with engine.connect().execution_options(**READ) as connection:
-        (dead,) = queries.dead_letters(connection)
+        (dead,) = dead_letter_queries.dead_letters(connection)
     assert (dead.reason, dead.attempts) == ("failed_too_often", policy.MAX_ATTEMPTS)
 
 

@@ -13,10 +13,11 @@ from typing import Any, cast
 import pytest
 from sqlalchemy import Engine, event, insert
 
-from db import queries
+from db import notification_queries
 from db.engine import READ, connect
 from db.migrate import upgrade
 from db.tables import notification
+from domain import clock
 from scenarios import journal, process, sampler
 from scenarios.model import Moment, Sample
 from scenarios.trial import Trial
@@ -98,13 +99,13 @@ def test_recoveries_of_all_faults_are_read_in_one_pass(engine: Engine) -> None:
                 "notified_at": AT + notified * US,
             }
             connection.execute(insert(notification), row)
-    began = queries.epoch_us(AT)
+    began = clock.epoch_us(AT)
     moments = [began - 1, began, began + 15, began + 45, began + 100]
     statements: list[str] = []
     event.listen(engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
     with engine.connect().execution_options(**READ) as connection:
-        found = queries.notified_around(connection, "run", moments)
+        found = notification_queries.notified_around(connection, "run", moments)
         assert [found[moment] - began for moment in moments] == [5, 90, 90, 95, 95]
-        assert queries.notified_around(connection, "other", moments) == dict.fromkeys(moments, 0)
-        assert queries.notified_among(connection, {"e1", "e5", "unknown"}) == {"e1", "e5"}
+        assert notification_queries.notified_around(connection, "other", moments) == dict.fromkeys(moments, 0)
+        assert notification_queries.notified_among(connection, {"e1", "e5", "unknown"}) == {"e1", "e5"}
     assert sum(statement.startswith("SELECT") for statement in statements) == 3

@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from connectors import envelope
 from connectors.broker import Received
 from connectors.sending import MessageRefused
-from db import queries
+from db import dead_letter_queries, notification_queries, queries
 from db.engine import READ, connect
 from db.error_codes import Kind
 from db.errors import DatabaseUnavailable
@@ -65,15 +65,15 @@ class Run:
 
     def notified(self) -> list[str]:
         with self.engine.connect().execution_options(**READ) as connection:
-            return [row.event_id for row in queries.notifications_after(connection, 0)]
+            return [row.event_id for row in notification_queries.notifications_after(connection, 0)]
 
     def deliveries(self) -> queries.Deliveries:
         with self.engine.connect().execution_options(**READ) as connection:
             return queries.deliveries(connection)
 
-    def dead(self) -> list[queries.DeadLetterRow]:
+    def dead(self) -> list[dead_letter_queries.DeadLetterRow]:
         with self.engine.connect().execution_options(**READ) as connection:
-            return queries.dead_letters(connection, limit=1000)
+            return dead_letter_queries.dead_letters(connection, limit=1000)
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 from connectors.broker import Publisher
 from connectors.relay import Relay
-from db import contents, lookups, outbox, queries
+from db import contents, dead_letter_queries, lookups, outbox, queries
 from db.engine import READ, connect
 from db.migrate import upgrade
 from db.outbox import OutboxFeed
@@ -98,7 +98,7 @@ def insert_undecodable(path: Path, column: str) -> None:
     connection.close()
 
 
-def relayed(engine: Engine) -> tuple[list[int], dict[int, queries.DeadLetterRow]]:
+def relayed(engine: Engine) -> tuple[list[int], dict[int, dead_letter_queries.DeadLetterRow]]:
     """`seq` of what a relay sends, and the dead letters of what it parks, by `seq`."""
     publisher, feed = FakePublisher(), OutboxFeed(engine)
     relay = Relay(feed, cast(Publisher, publisher), lambda seconds: None)
@@ -109,7 +109,7 @@ def relayed(engine: Engine) -> tuple[list[int], dict[int, queries.DeadLetterRow]
     assert feed.load_checkpoint() == feed.head()
     feed.close()
     with engine.connect().execution_options(**READ) as connection:
-        letters = queries.dead_letters(connection, 1000)
+        letters = dead_letter_queries.dead_letters(connection, 1000)
     assert {row.topic for row in letters} <= {outbox.PARKED_TOPIC}
     sent = [json.loads(value)["after"]["seq"] for value, _ in publisher.sent]
     return sent, {int(row.message_id): row for row in letters}
@@ -156,7 +156,7 @@ def check_readers(engine: Engine, unsettled: int) -> None:
         parked = outbox.parked_ids(connection)
         assert parked <= committed
         assert len(committed) == 3
-        assert sorted(committed - queries.dead_letter_ids(connection)) == sorted(committed - parked)
+        assert sorted(committed - dead_letter_queries.dead_letter_ids(connection)) == sorted(committed - parked)
         assert {row.contents.event_id for row in contents.committed(connection)} == committed
         assert len({row.contents.digest() for row in contents.committed(connection)}) == 3
         assert _unnotified(connection) == unsettled
@@ -193,7 +193,7 @@ def test_of_a_huge_payload_the_dead_letter_keeps_the_beginning(path: Path, engin
     insert(path, {"payload": json.dumps("x" * 6_000_000)})
     assert relayed(engine)[0] == []
     with engine.connect().execution_options(**READ) as connection:
-        (letter,) = queries.dead_letters(connection)
+        (letter,) = dead_letter_queries.dead_letters(connection)
     assert letter.payload == b'"' + b"x" * (contract.KEPT_BYTES - 1)
     assert (letter.reason, letter.attempts, letter.properties) == ("unpublishable", 1, {})
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, func, insert, select, update
 
-from db import queries
+from db import dead_letter_queries, notification_queries, queries
 from db.engine import READ, connect
 from db.migrate import upgrade
 from db.tables import (
@@ -133,7 +133,7 @@ def test_more_rows_go_than_are_made_and_every_page_is_small(instance: Instance) 
     assert (found.pruned, found.inbox_rows) == (10, 20)
     assert before - instance.rows() == 10 * (1 + 3 + 2) - 10  # outbox, hops and inbox; the ids stay
     with instance.engine.connect().execution_options(**READ) as connection:
-        assert queries.outbox_ids(connection) == ids == queries.notification_ids(connection)
+        assert queries.outbox_ids(connection) == ids == notification_queries.notification_ids(connection)
     again = pruning.prune(instance.settings)
     assert (again.pruned, again.inbox_rows) == (0, 0)
 
@@ -170,7 +170,7 @@ def test_requeued_letters_keep_their_row_and_lose_their_body(instance: Instance)
     assert pruning.prune(instance.settings).letters_emptied == 4
     assert pruning.prune(instance.settings).letters_emptied == 0
     with instance.engine.connect().execution_options(**READ) as connection:
-        letters = queries.dead_letters(connection)
+        letters = dead_letter_queries.dead_letters(connection)
     assert sorted(len(letter.payload) for letter in letters) == [0, 0, 0, 0, 1000, 1000]
     assert dead_letters.waiting(instance.settings) == [2, 5]
     with pytest.raises(LookupError, match="no dead letter 9"):

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from application import Application
-from db import queries
+from db import notification_queries
 from db.engine import READ
 from db.tables import notification
 from scenarios import reconciliation
@@ -85,7 +85,7 @@ def test_a_reconciliation_in_windows_finds_the_same(tmp_path: Path) -> None:
     with instance.engine.begin() as connection:
         connection.execute(text("DELETE FROM pruned_event WHERE seq = (SELECT min(seq) FROM pruned_event)"))
     with instance.engine.connect().execution_options(**READ) as connection:
-        lines = [audit_file.line(row) for row in queries.notifications_after(connection, 0)]
+        lines = [audit_file.line(row) for row in notification_queries.notifications_after(connection, 0)]
     with instance.engine.begin() as connection:
         connection.execute(notification.update().where(notification.c.seq.in_([2, 9])).values(type="other"))
     foreign = lines[3].replace(b'"eventId":"', b'"eventId":"\\ud800')

@@ -1,0 +1,82 @@
+"""Read dead letters. Every function takes a connection opened with `db.engine.READ`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, select
+
+from db.queries import select_ids
+from db.tables import dead_letter
+
+PRUNED = {"alpes-pruned": "true"}
+"""The properties of a dead letter whose body was pruned."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterRow:
+    seq: int
+    topic: str
+    message_id: str
+    message_key: str | None
+    payload: bytes
+    properties: dict[str, str]
+    event_id: str | None
+    correlation_id: str | None
+    reason: str
+    detail: str
+    attempts: int
+    dead_lettered_at: datetime
+    requeued_at: datetime | None
+
+
+def dead_letters(connection: Connection, limit: int = 50, waiting_only: bool = False) -> list[DeadLetterRow]:
+    columns = (dead_letter.c[name] for name in DeadLetterRow.__slots__)
+    query = select(*columns).order_by(dead_letter.c.seq.desc()).limit(limit)
+    if waiting_only:
+        query = query.where(dead_letter.c.requeued_at.is_(None))
+    return [DeadLetterRow(**row) for row in connection.execute(query).mappings()]
+
+
+def dead_letters_at(connection: Connection, seqs: Sequence[int]) -> list[DeadLetterRow]:
+    """Those there are of these numbers, in order."""
+    columns = (dead_letter.c[name] for name in DeadLetterRow.__slots__)
+    query = select(*columns).where(dead_letter.c.seq.in_(seqs)).order_by(dead_letter.c.seq)
+    return [DeadLetterRow(*row) for row in connection.execute(query)]
+
+
+def dead_letters_pruned(connection: Connection, seqs: Sequence[int]) -> dict[int, bool]:
+    """`seq` → whether its body was pruned, of those there are."""
+    pruned: dict[int, bool] = {}
+    for start in range(0, len(seqs), 500):
+        query = select(dead_letter.c.seq, dead_letter.c.properties)
+        for seq, properties in connection.execute(query.where(dead_letter.c.seq.in_(seqs[start : start + 500]))):
+            pruned[seq] = properties == PRUNED
+    return pruned
+
+
+def dead_letter_seqs(connection: Connection) -> list[int]:
+    """The numbers of all that were not requeued yet, oldest first."""
+    query = select(dead_letter.c.seq).where(dead_letter.c.requeued_at.is_(None)).order_by(dead_letter.c.seq)
+    return list(connection.scalars(query))
+
+
+def dead_letter_ids(connection: Connection, correlation_id: str | None = None) -> set[str]:
+    """Event ids that were dead-lettered at least once, requeued ones included."""
+    query = select(dead_letter.c.event_id).where(dead_letter.c.event_id.is_not(None))
+    return select_ids(connection, query, dead_letter.c.correlation_id, correlation_id)
+
+
+def dead_letter_reasons(connection: Connection, event_ids: Sequence[str]) -> dict[str, str]:
+    """Event id → why it was dead-lettered the last time, in a sentence."""
+    columns = dead_letter.c.event_id, dead_letter.c.topic, dead_letter.c.reason, dead_letter.c.detail
+    # Compared here: an id that is a BLOB in SQLite equals no text there.
+    query = select(*columns).where(dead_letter.c.event_id.is_not(None)).order_by(dead_letter.c.seq)
+    wanted = set(event_ids)
+    return {
+        event_id: f"{reason} on {topic.rpartition('/')[2]}: {detail[:200]}"
+        for event_id, topic, reason, detail in connection.execute(query)
+        if event_id in wanted
+    }

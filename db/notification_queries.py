@@ -1,0 +1,141 @@
+"""Read notifications. Every function takes a connection opened with `db.engine.READ`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, select, text
+
+from db.queries import select_ids
+from db.tables import notification
+from domain.clock import epoch_us
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationRow:
+    seq: int
+    event_id: str
+    commission_id: str
+    aggregate_version: int
+    type: str
+    payload: dict[str, Any]
+    correlation_id: str
+    consumer: str
+    occurred_at: datetime
+    notified_at: datetime
+
+
+_NOTIFICATION = select(*(notification.c[name] for name in NotificationRow.__slots__))
+
+
+def recent_notifications(
+    connection: Connection, limit: int = 50, before_seq: int | None = None
+) -> list[NotificationRow]:
+    query = select(notification).order_by(notification.c.seq.desc())
+    if before_seq is not None:
+        query = query.where(notification.c.seq < before_seq)
+    return [NotificationRow(**row) for row in connection.execute(query.limit(limit)).mappings()]
+
+
+def notifications_after(connection: Connection, seq: int, limit: int = 1000) -> list[NotificationRow]:
+    """Oldest first."""
+    query = _NOTIFICATION.where(notification.c.seq > seq).order_by(notification.c.seq).limit(limit)
+    return [NotificationRow(*row) for row in connection.execute(query)]
+
+
+def notifications_at(connection: Connection, seqs: Sequence[int]) -> list[NotificationRow]:
+    query = _NOTIFICATION.where(notification.c.seq.in_(seqs)).order_by(notification.c.seq)
+    return [NotificationRow(*row) for row in connection.execute(query)]
+
+
+def notification_head(connection: Connection) -> int:
+    """Highest `seq`, 0 when there is none."""
+    return connection.scalar(select(func.max(notification.c.seq))) or 0
+
+
+def notification_seqs_after(connection: Connection, seq: int, limit: int) -> list[int]:
+    query = select(notification.c.seq).where(notification.c.seq > seq).order_by(notification.c.seq)
+    return list(connection.scalars(query.limit(limit)))
+
+
+def notification_seqs_in(connection: Connection, ranges: Sequence[tuple[int, int]], limit: int) -> list[int]:
+    """The first `limit` numbers in use within these ranges (first and last), at most 500 of them, ascending.
+
+    Each range is a look-up of its own in the index: what it costs depends on the ranges, not on the table.
+    """
+    # Text: to put so many small statements together costs more than the database takes to answer.
+    looks = (f"SELECT seq FROM notification WHERE seq BETWEEN {int(first)} AND {int(last)}" for first, last in ranges)
+    return list(connection.scalars(text(f"{' UNION ALL '.join(looks)} ORDER BY seq LIMIT {int(limit)}")))
+
+
+def notification_ids(connection: Connection, correlation_id: str | None = None) -> set[str]:
+    return select_ids(connection, select(notification.c.event_id), notification.c.correlation_id, correlation_id)
+
+
+def notified_among(connection: Connection, event_ids: Collection[str]) -> set[str]:
+    """Those of these events that have a notification."""
+    chosen = list(event_ids)
+    notified: set[str] = set()
+    for start in range(0, len(chosen), 500):
+        query = select(notification.c.event_id).where(notification.c.event_id.in_(chosen[start : start + 500]))
+        notified.update(connection.scalars(query))
+    return notified
+
+
+def count_notifications(connection: Connection, correlation_id: str | None = None) -> int:
+    query = select(func.count()).select_from(notification)
+    if correlation_id is not None:
+        query = query.where(notification.c.correlation_id == correlation_id)
+    return connection.scalar(query) or 0
+
+
+def last_notified_us(connection: Connection, correlation_id: str) -> int:
+    """When the newest notification of a correlation id was persisted, microseconds since the epoch; 0 without one."""
+    query = select(func.max(notification.c.notified_at)).where(notification.c.correlation_id == correlation_id)
+    at = connection.scalar(query)
+    return 0 if at is None else epoch_us(at)
+
+
+def notified_around(connection: Connection, correlation_id: str, moments_us: Sequence[int]) -> dict[int, int]:
+    """Moment → when everything that occurred up to it, and the first event after it, was notified; all in microseconds
+    since the epoch, 0 where there is no such event.
+
+    One pass over the correlation id's events for all moments: a query for each would read all of them each time.
+    """
+    query = (
+        select(notification.c.occurred_at, notification.c.notified_at)
+        .where(notification.c.correlation_id == correlation_id)
+        .order_by(notification.c.occurred_at)
+        .execution_options(yield_per=1000)
+    )
+    latest = 0
+    notified: dict[int, int] = {}
+    waiting = sorted(set(moments_us), reverse=True)
+    for occurred_at, notified_at in connection.execute(query):
+        occurred_us, notified_us = epoch_us(occurred_at), epoch_us(notified_at)
+        while waiting and waiting[-1] < occurred_us:
+            notified[waiting.pop()] = max(latest, notified_us)
+        if not waiting:
+            break
+        latest = max(latest, notified_us)
+    return notified | dict.fromkeys(waiting, latest)
+
+
+def doubled_notifications(connection: Connection, correlation_id: str | None = None) -> list[str]:
+    """Event ids notified of more than once. The schema forbids it; a proof does not rely on that."""
+    query = select(notification.c.event_id).group_by(notification.c.event_id).having(func.count() > 1)
+    if correlation_id is not None:
+        query = query.where(notification.c.correlation_id == correlation_id)
+    return list(connection.scalars(query))
+
+
+def latencies(connection: Connection, correlation_id: str, limit: int = 5000) -> list[tuple[int, int]]:
+    """(occurred, notified) of a correlation id's newest events, microseconds since the epoch, oldest first."""
+    query = select(notification.c.occurred_at, notification.c.notified_at).where(
+        notification.c.correlation_id == correlation_id
+    )
+    rows = connection.execute(query.order_by(notification.c.seq.desc()).limit(limit)).all()
+    return [(epoch_us(occurred), epoch_us(notified)) for occurred, notified in reversed(rows)]
