@@ -99,12 +99,12 @@ def _scenarios(to: APIRouter, application: Application) -> None:
     def history(limit: Annotated[int, Field(ge=1, le=1000)] = 50) -> list[journal.Run]:
         """The runs, newest first."""
         with application.reading() as connection:
-            return journal.runs(connection, limit)
+            return journal.list_runs(connection, limit)
 
     @to.get("/runs/{run_id}")
     def found(run_id: str) -> dict[str, Any]:
         """What a run found; 404 until it has."""
-        result = journal.result(settings, _known(run_id))
+        result = journal.load_result(settings, _known(run_id))
         if result is None:
             raise HTTPException(404, f"run {run_id} has no result")
         return result.to_json()
@@ -124,7 +124,7 @@ def _scenarios(to: APIRouter, application: Application) -> None:
     def _known(run_id: str) -> str:
         try:
             runner.check_id(run_id)
-            journal.moments(settings, run_id)
+            journal.read_timeline(settings, run_id)
         except (journal.UnknownRun, ValueError):
             raise HTTPException(404, f"no run {run_id}") from None
         return run_id

@@ -25,8 +25,8 @@ from application import Application
 from dashboard.pulse import EVERY_MS
 from db import queries
 from domain.commands import CalculateCommission
-from scenarios.api_client import host, page_client
-from scenarios.statistics import percentiles
+from scenarios.api_client import page_client, url_host
+from scenarios.percentiles import percentiles
 from scenarios.waiting import TookTooLong
 from settings import Settings
 
@@ -78,7 +78,7 @@ class Visitor:
 
     def start(self) -> None:
         """Open the page; returns when all of it is here. Raises OSError or TimeoutError."""
-        address = f"{host(self.settings.bind)}:{self.settings.dashboard_port}"
+        address = f"{url_host(self.settings.bind)}:{self.settings.dashboard_port}"
         socket = connect(f"ws://{address}/_stcore/stream", subprotocols=["streamlit"], max_size=None, proxy=None)  # type: ignore[list-item]
         self._ask(socket, None)
         self._thread = threading.Thread(target=self._stay, args=(socket,), daemon=True)

@@ -25,7 +25,7 @@ from dashboard.view_models.database_reader import DatabaseReader
 from db import notification_queries
 from domain.commands import CalculateCommission
 from scenarios.api_client import page_client
-from scenarios.statistics import percentiles
+from scenarios.percentiles import percentiles
 from scenarios.waiting import until
 from settings import Settings
 from stacks import instance

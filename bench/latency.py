@@ -11,8 +11,8 @@ from application import Application
 from db import queries
 from db.hops import HOPS
 from domain.commands import CalculateCommission
-from scenarios.end_to_end import between
-from scenarios.statistics import percentiles
+from scenarios.end_to_end import hop_durations_ms
+from scenarios.percentiles import percentiles
 from scenarios.waiting import until
 from settings import Settings
 
@@ -81,7 +81,7 @@ def ways(settings: Settings, n: int, progress: Callable[[int], None] = lambda do
         measured = event_ids[first:]
         until(lambda: _complete(application, measured), 30, "every event notified and its hop times written", 0.2)
         hops = _hops(application, measured)
-    return [between(hops[event_id]) for event_id in measured]
+    return [hop_durations_ms(hops[event_id]) for event_id in measured]
 
 
 def _complete(application: Application, event_ids: Sequence[str]) -> bool:

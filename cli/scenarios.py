@@ -108,7 +108,7 @@ def runs(
     """List the runs, the newest first."""
     settings = instance.find(stack)
     with Application(settings, pool_size=1) as application, application.reading() as connection:
-        history = journal.runs(connection, limit, name)
+        history = journal.list_runs(connection, limit, name)
     if json:
         print_json(history)
         return
@@ -152,7 +152,7 @@ def export(
     folder.mkdir(parents=True, exist_ok=True)
     stem = folder / f"{result.name}-{result.stack}-{result.run_id[:8]}"
     page, document = stem.with_suffix(".html"), stem.with_suffix(".json")
-    page.write_text(evidence.html(result), encoding="utf-8")
+    page.write_text(evidence.render_html(result), encoding="utf-8")
     document.write_text(jsonlib.dumps(result.to_json(), indent=2), encoding="utf-8")
     if json:
         print_json({"ok": True, "html": page.resolve(), "json": document.resolve()})
@@ -211,7 +211,7 @@ def _print_results(settings: Settings, results: list[Result], json: bool, *, who
 def _load_result(stack: str | None, run_id: str) -> tuple[Settings, Result]:
     settings = instance.find(stack)
     with Application(settings, pool_size=1) as application, application.reading() as connection:
-        finished_ids = [run_row.id for run_row in journal.runs(connection, 1000) if run_row.state == "finished"]
+        finished_ids = [run_row.id for run_row in journal.list_runs(connection, 1000) if run_row.state == "finished"]
         matching = (
             finished_ids[:1]
             if run_id == "last"
@@ -219,7 +219,7 @@ def _load_result(stack: str | None, run_id: str) -> tuple[Settings, Result]:
         )
         if len(matching) != 1:
             raise Failed(f"{len(matching)} finished runs match {run_id!r}; `./alpes scenario runs` lists them")
-        result = journal.stored_result(connection, matching[0]) or journal.result(settings, matching[0])
+        result = journal.load_stored_result(connection, matching[0]) or journal.load_result(settings, matching[0])
     if result is None:
         raise Failed(f"run {matching[0]} has no stored result; run the scenario again")
     return settings, result

@@ -95,10 +95,10 @@ def steps(ways: Mapping[str, pd.DataFrame]) -> go.Figure:
 def timeline(result: Result) -> go.Figure:
     """A run of a scenario: what was committed, published, notified, and each event's delay; the faults are shaded."""
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08)
-    for number, line in enumerate(evidence.progress(result).data):
+    for number, line in enumerate(evidence.progress_figure(result).data):
         line.update(line=_line(number), name=said(line.name))
         figure.add_trace(line, row=1, col=1)
-    for points in evidence.latency(result).data:
+    for points in evidence.latency_figure(result).data:
         points.update(showlegend=False, marker={"color": INK, "size": 4, "opacity": 0.6})
         figure.add_trace(points, row=2, col=1)
     for window in result.windows:

@@ -72,7 +72,7 @@ class Lab(Reading):
     def burst(self, commissions: int, seed: int = 1) -> str:
         """Calculate and approve so many, as fast as one client can; the correlation id of all their events."""
         correlation_id = str(uuid.uuid4())
-        stream = load.commands(seed, correlation_id)
+        stream = load.command_stream(seed, correlation_id)
         for _ in range(commissions):
             result = self.send(next(stream))
             self.send(ApproveCommission(result.commission_id, correlation_id))

@@ -1,1 +1,1 @@
-"""What the instance is judged by: the same events, with the same contents, in every source."""
+"""Scenarios: experiments that inject faults under load and judge whether every event is in every source, unchanged."""

@@ -1,7 +1,7 @@
-"""HTTP to the instance's own API and page, as every scenario, measurement and command asks them.
+"""HTTP clients of an instance's API and page, for scenarios, measurements and commands.
 
-Past every proxy of the environment: the instance is this machine's own. With the instance's token, and patient where it limits
-the rate: what keeps the asking side out says nothing about the system that is asked.
+They ignore the proxies of the environment, because the instance is on this machine. The API's client sends the instance's
+token and waits when the API limits the rate: being kept out says nothing about the system under test.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ PATIENCE_S = 120.0
 """How long one request may wait for the rate limit."""
 
 
-class NoWayIn(JudgeFailed):
-    """The API cannot be used: it refused the asking side, not the command; `str(error)` says why."""
+class AccessRefused(JudgeFailed):
+    """The API refused this client, not its command; `str(error)` says why."""
 
 
 class ApiClient:
-    """Close it, or use it in a `with`; for several threads at once.
+    """A client of the API; use it in a `with` statement or close it. Threads may share it.
 
-    Methods raise NoWayIn for 401, 403 and a rate limit without end, and httpx.TransportError when nothing answers.
+    Methods raise AccessRefused for 401, 403 and a rate limit that does not end, and httpx.TransportError when nothing
+    answers.
     """
 
     def __init__(
@@ -40,22 +41,22 @@ class ApiClient:
         pause: Callable[[float], None] = time.sleep,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        """`pause(seconds)` waits for the rate limit; `transport` stands in for the network in a test."""
+        """Set it up. `pause(seconds)` waits for the rate limit; `transport` replaces the network in a test."""
         token = settings.api_token.get_secret_value()
-        own = {"Authorization": f"Bearer {token}"} if token else {}
+        token_header = {"Authorization": f"Bearer {token}"} if token else {}
         self._pause = pause
-        self._http = _client(
-            f"http://{host(settings.api_host or settings.bind)}:{settings.api_port}",
-            {**own, **(headers or {})},
+        self._http = _make_client(
+            f"http://{url_host(settings.api_host or settings.bind)}:{settings.api_port}",
+            {**token_header, **(headers or {})},
             timeout_s,
             transport,
         )
 
     def post(self, path: str, body: Mapping[str, Any]) -> httpx.Response:
-        return self._asked("POST", path, json=body)
+        return self._request("POST", path, json=body)
 
     def get(self, path: str) -> httpx.Response:
-        return self._asked("GET", path)
+        return self._request("GET", path)
 
     def close(self) -> None:
         self._http.close()
@@ -68,29 +69,31 @@ class ApiClient:
     ) -> None:
         self.close()
 
-    def _asked(self, method: str, path: str, **options: Any) -> httpx.Response:
-        patient_until = time.monotonic() + PATIENCE_S
+    def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        give_up_at = time.monotonic() + PATIENCE_S
         while True:
-            answer = self._http.request(method, path, **options)
-            if answer.status_code == 429:
-                wait_s = _retry_after_s(answer)
-                if time.monotonic() + wait_s > patient_until:
-                    raise NoWayIn(f"the API's rate limit leaves no room for a request within {PATIENCE_S:g} s")
+            response = self._http.request(method, path, **options)
+            if response.status_code == 429:
+                wait_s = _retry_after_s(response)
+                if time.monotonic() + wait_s > give_up_at:
+                    raise AccessRefused(
+                        f"the API's rate limit refused a request for {PATIENCE_S:g} s; raise ALPES_API_RATE_LIMIT, or try later"
+                    )
                 self._pause(wait_s)
-            elif answer.status_code in (401, 403):
-                raise NoWayIn(f"the API lets nobody in here: {_detail(answer)} (HTTP {answer.status_code})")
+            elif response.status_code in (401, 403):
+                raise AccessRefused(f"the API refuses this client: {_detail(response)} (HTTP {response.status_code})")
             else:
-                return answer
+                return response
 
 
 def page_client(settings: Settings) -> httpx.Client:
-    """A client of the instance's page."""
-    return _client(f"http://{host(settings.bind)}:{settings.dashboard_port}", {}, 10, None)
+    """Return an HTTP client of the instance's page."""
+    return _make_client(f"http://{url_host(settings.bind)}:{settings.dashboard_port}", {}, 10, None)
 
 
-def host(address: str) -> str:
-    """An address to connect to, as it stands in a URL: the loopback for one that means every address of the machine."""
-    if address in ("0.0.0.0", "::"):  # noqa: S104 - it is not listened on
+def url_host(address: str) -> str:
+    """Return the host part of a URL for a bind address. For "every address" (0.0.0.0, ::) that is the loopback address."""
+    if address in ("0.0.0.0", "::"):  # noqa: S104 - nothing listens here, this only connects
         return "127.0.0.1" if address == "0.0.0.0" else "[::1]"  # noqa: S104
     try:
         return f"[{address}]" if ipaddress.ip_address(address).version == 6 else address
@@ -98,7 +101,7 @@ def host(address: str) -> str:
         return address
 
 
-def _client(
+def _make_client(
     base_url: str, headers: Mapping[str, str], timeout_s: float, transport: httpx.BaseTransport | None
 ) -> httpx.Client:
     return httpx.Client(
@@ -106,13 +109,13 @@ def _client(
     )
 
 
-def _retry_after_s(answer: httpx.Response) -> float:
-    text = answer.headers.get("Retry-After", "")
+def _retry_after_s(response: httpx.Response) -> float:
+    text = response.headers.get("Retry-After", "")
     return max(1.0, float(text)) if text.isdecimal() else 1.0
 
 
-def _detail(answer: httpx.Response) -> str:
+def _detail(response: httpx.Response) -> str:
     try:
-        return str(answer.json()["detail"])
+        return str(response.json()["detail"])
     except (ValueError, KeyError, TypeError):
-        return answer.text[:200] or "no reason given"
+        return response.text[:200] or "no reason given"

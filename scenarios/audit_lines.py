@@ -1,4 +1,4 @@
-"""The audit file as the judge reads it, by its own means: what the audit process believes of its file proves nothing."""
+"""Read the audit file for the judge, without the audit worker's code, which may be wrong about its own file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class AuditLine:
     notified_at: str
 
     def is_of(self, row: NotifiedContents) -> bool:
-        """Whether it says what the notification says."""
+        """Return whether this line says what the notification says."""
         return (self.contents, self.seq, self.consumer, self.notified_at) == (
             row.contents,
             row.seq,
@@ -30,29 +30,29 @@ class AuditLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Foreign:
-    """A whole line that is no audit line."""
+class ForeignLine:
+    """A complete line of the file that is not an audit line."""
 
     number: int
-    """From 1."""
+    """Line number, from 1."""
 
 
-def read(path: Path, correlation_id: str | None = None) -> Iterator[AuditLine | Foreign]:
-    """Every whole line in order; what stands behind the last line's end is still being written.
+def read(path: Path, correlation_id: str | None = None) -> Iterator[AuditLine | ForeignLine]:
+    """Yield every complete line in order. Bytes after the last line's end are still being written and are ignored.
 
-    With a correlation id only its own lines; foreign ones cannot be told apart then and are left out.
+    With a correlation id, yield only its lines, and no foreign lines, because nobody knows whose they are.
     """
-    # Looked for before a line is parsed; only where the file can write the id in no other way.
-    plain = correlation_id is not None and correlation_id.isascii() and correlation_id.isprintable()
-    marker = json.dumps(correlation_id).encode() if plain else b""
+    # Searching the bytes for the id is cheaper than parsing each line. That works only for an id with one spelling in JSON.
+    has_plain_spelling = correlation_id is not None and correlation_id.isascii() and correlation_id.isprintable()
+    id_bytes = json.dumps(correlation_id).encode() if has_plain_spelling else b""
     try:
         with path.open("rb") as file:
             for number, raw in enumerate(file, 1):
-                if not raw.endswith(b"\n") or marker not in raw:
+                if not raw.endswith(b"\n") or id_bytes not in raw:
                     continue
                 line = parse(raw)
                 if correlation_id is None:
-                    yield line or Foreign(number)
+                    yield line or ForeignLine(number)
                 elif line is not None and line.contents.correlation_id == correlation_id:
                     yield line
     except FileNotFoundError:
@@ -60,7 +60,7 @@ def read(path: Path, correlation_id: str | None = None) -> Iterator[AuditLine | 
 
 
 def parse(raw: bytes) -> AuditLine | None:
-    """None for what is no audit line."""
+    """Return the audit line in `raw`, or None when it is not one."""
     try:
         entry: dict[str, Any] = json.loads(raw)
         contents = Contents(

@@ -1,4 +1,4 @@
-"""Chaos: a random schedule of faults over a steady load, the same for the same seed, judged by the same invariants."""
+"""Scheduled chaos: random faults under a steady load, reproducible from a seed, judged by the invariants of every run."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from stacks.controls import control
 
 CALM_S = (1.0, 4.0)
 DOWN_S = (0.0, 4.0)
-WAYS = {InProcess.name, OverHttp.name, ThroughTopic.name}
+ROUTES = {InProcess.name, OverHttp.name, ThroughTopic.name}
 
 
 def chaos(minutes: float) -> Scenario:
-    """Raises ValueError for a time out of range."""
+    """Return the scenario. Raises ValueError unless it lasts more than 0 minutes and at most a day."""
     if not 0 < minutes <= 24 * 60:
-        raise ValueError("chaos lasts up to a day; say how many minutes")
+        raise ValueError(f"chaos lasts up to 1440 minutes, not {minutes:g}")
     return Scenario(
         name="chaos",
         quality="Everything at once",
-        hypothesis="Whatever is killed, restarted or forgotten in whatever order: nothing lost, doubled or reordered.",
-        breaks=f"For {minutes:g} min, faults drawn from the seed hit every part under load.",
+        hypothesis="Under random faults in a random order, no event is lost, duplicated or reordered.",
+        breaks=f"For {minutes:g} min, random faults, chosen by the seed, hit every component under load.",
         experiment=lambda trial: _experiment(trial, minutes * 60),
         stacks=EVERYWHERE,
         takes_s=int(minutes * 60) + 15,
@@ -34,21 +34,21 @@ def chaos(minutes: float) -> Scenario:
 
 def _experiment(trial: Trial, seconds: float) -> None:
     injections = _injections(trial)
-    end = time.monotonic() + seconds
+    ends_at = time.monotonic() + seconds
     injected: dict[str, int] = {}
-    with trial.load(every_way=True) as load:
-        while time.monotonic() < end:
-            # Everything is drawn from the seed before anything that depends on the machine's pace.
+    with trial.load(all_routes=True) as load:
+        while time.monotonic() < ends_at:
+            # All random choices come before anything that depends on the machine's speed, so that the seed decides them.
             name = trial.rng.choice(sorted(injections))
             calm_s, down_s = trial.rng.uniform(*CALM_S), round(trial.rng.uniform(*DOWN_S), 1)
             trial.pause(calm_s)
             injections[name](down_s)
             injected[name] = injected.get(name, 0) + 1
-            trial.whole(90)
-        load.grows(20)
-        trial.confirm("commands were acknowledged by every way", lambda: load.acknowledged_by.keys() >= WAYS)
-    trial.kept(trial.everything_again_within_s())
-    trial.arrived(trial.acknowledged, trial.everything_again_within_s())
+            trial.wait_until_healthy(90)
+        load.wait_for_more(20)
+        trial.confirm("commands were acknowledged by every route", lambda: load.acknowledged_by.keys() >= ROUTES)
+    trial.wait_until_promises_are_kept(trial.full_replay_deadline_s())
+    trial.wait_until_notified(trial.acknowledged, trial.full_replay_deadline_s())
     trial.figures |= {
         "faults": injected,
         "commands_refused": load.unacknowledged,
@@ -57,7 +57,7 @@ def _experiment(trial: Trial, seconds: float) -> None:
 
 
 def _injections(trial: Trial) -> dict[str, Callable[[float], None]]:
-    """Name → what does it and confirms it; the argument is for how long a killed part stays down, in seconds."""
+    """Return name → function that injects a fault and confirms it. Its argument: seconds that a killed component stays down."""
 
     def kill(part: str) -> Callable[[float], None]:
         def act(down_s: float) -> None:
@@ -68,31 +68,31 @@ def _injections(trial: Trial) -> dict[str, Callable[[float], None]]:
 
     def crash(_: float) -> None:
         trial.crash(trial.worker, "notifications.committed")
-        parts = control(trial.settings)
-        trial.wait(lambda: parts.pid(trial.worker) != 0, 20, "the worker is back")
+        components = control(trial.settings)
+        trial.wait(lambda: components.pid(trial.worker) != 0, 20, "the worker runs again")
 
     def restart(_: float) -> None:
-        replaced = trial.another_instance(trial.capture_part)
+        replaced = trial.replacement_check(trial.capture_part)
         with trial.restarted(trial.capture_part):
-            trial.confirm("another instance of the capture reads", replaced, 30)
+            trial.confirm("a new instance of the capture reads the outbox", replaced, 30)
 
     def forget(_: float) -> None:
-        first = trial.first_committed()
-        trial.wait(lambda: trial.times_published(first) > 0, 30, "the first event of the outbox is published")
-        times = trial.times_published(first)
+        first_event = trial.first_committed()
+        trial.wait(lambda: trial.times_published(first_event) > 0, 30, "the first event of the outbox is published")
+        times_before = trial.times_published(first_event)
         with trial.injected(trial.capture_part, "lost offsets", lambda: lost_offsets.lose(trial.settings)):
             trial.say("fault", "the capture's offsets are lost")
             trial.confirm(
                 "the outbox was read again from its start",
-                lambda: trial.times_published(first) > times,
-                trial.everything_again_within_s(),
+                lambda: trial.times_published(first_event) > times_before,
+                trial.full_replay_deadline_s(),
             )
 
-    parts = ["broker", trial.worker, "observer", "audit", "commands", "api"]
-    parts.append("relay" if trial.settings.stack == "embedded" else "database")
-    there = {state.name for state in control(trial.settings).states()}
-    found = {f"kill {part}": kill(part) for part in parts if part in there}
-    return found | {
+    candidates = ["broker", trial.worker, "observer", "audit", "commands", "api"]
+    candidates.append("relay" if trial.settings.stack == "embedded" else "database")
+    present = {state.name for state in control(trial.settings).states()}
+    kills = {f"kill {part}": kill(part) for part in candidates if part in present}
+    return kills | {
         "crash between commit and acknowledgement": crash,
         "restart the capture": restart,
         "lose the offsets": forget,

@@ -1,7 +1,7 @@
-"""The comparison of the sources, event by event and in both directions. Pure: what the sources say is handed in.
+"""Compare the sources, event by event and in both directions. This module is pure: callers pass in the sources' data.
 
-Each source is a mapping from event id to what it says: `committed` and `published` the digest of the contents with the
-schema version, `notified` the contents with the whole audit line that belongs to it, `audited` the lines.
+Each source is a mapping by event id. `committed` and `published` hold the digest of the contents with the schema version,
+`notified` holds the digest of the contents with that of the audit line it must have, `audited` the digest of each line.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from itertools import chain
 
 @dataclass(frozen=True, slots=True)
 class Versioned:
-    """Of an outbox row or of an event's messages; None where it is not known."""
+    """Digest and schema version of an outbox row, or of an event's messages; None where they are not known."""
 
     contents: str | None
     version: int | None
@@ -27,8 +27,8 @@ class Notified:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
-    """Event ids, sorted."""
+class Comparison:
+    """The event ids that differ, sorted."""
 
     not_published: tuple[str, ...]
     not_notified: tuple[str, ...]
@@ -37,21 +37,24 @@ class Compared:
     never_notified: tuple[str, ...]
     contents_differ: tuple[str, ...]
     contents_unknown: int
-    """Events whose published contents nobody recorded."""
+    """Number of events whose published contents were not recorded."""
 
     @property
     def differs(self) -> bool:
-        return any(getattr(self, name) for name in LISTS)
+        return any(getattr(self, name) for name in ID_LISTS)
 
 
-LISTS = ("not_published", "not_notified", "not_audited", "never_committed", "never_notified", "contents_differ")
+ID_LISTS = ("not_published", "not_notified", "not_audited", "never_committed", "never_notified", "contents_differ")
 
 
-def joined(parts: Iterable[Compared]) -> Compared:
-    """Of comparisons of different events one."""
-    parts = list(parts)
-    lists = {name: tuple(sorted(chain.from_iterable(getattr(part, name) for part in parts))) for name in LISTS}
-    return Compared(**lists, contents_unknown=sum(part.contents_unknown for part in parts))
+def merge_comparisons(comparisons: Iterable[Comparison]) -> Comparison:
+    """Merge comparisons of disjoint sets of events into one."""
+    comparisons = list(comparisons)
+    ids_by_list = {
+        name: tuple(sorted(chain.from_iterable(getattr(comparison, name) for comparison in comparisons)))
+        for name in ID_LISTS
+    }
+    return Comparison(**ids_by_list, contents_unknown=sum(comparison.contents_unknown for comparison in comparisons))
 
 
 def compare(
@@ -59,37 +62,39 @@ def compare(
     published: Mapping[str, Versioned],
     notified: Mapping[str, Notified],
     audited: Mapping[str, str],
-    dead: set[str],
+    dead_lettered: set[str],
     parked: Collection[str] = (),
-) -> Compared:
-    """`parked` events are dead letters of the outbox: committed, and never to be published."""
-    differ = {
+) -> Comparison:
+    """Compare the sources. `parked` events are outbox rows that cannot be published: they are not missing there."""
+    differing = {
         event_id
         for event_id in committed.keys() | published.keys() | notified.keys()
-        if _differ(committed.get(event_id), published.get(event_id), notified.get(event_id))
+        if _contents_differ(committed.get(event_id), published.get(event_id), notified.get(event_id))
     }
-    differ |= {
+    differing |= {
         event_id for event_id, line in audited.items() if event_id in notified and notified[event_id].line != line
     }
-    return Compared(
+    return Comparison(
         not_published=tuple(sorted(committed.keys() - published.keys() - set(parked))),
-        not_notified=tuple(sorted(committed.keys() - notified.keys() - dead)),
+        not_notified=tuple(sorted(committed.keys() - notified.keys() - dead_lettered)),
         not_audited=tuple(sorted(notified.keys() - audited.keys())),
         never_committed=tuple(sorted((published.keys() | notified.keys() | audited.keys()) - committed.keys())),
         never_notified=tuple(sorted(audited.keys() - notified.keys())),
-        contents_differ=tuple(sorted(differ)),
-        contents_unknown=sum(1 for each in published.values() if each.contents is None),
+        contents_differ=tuple(sorted(differing)),
+        contents_unknown=sum(1 for event in published.values() if event.contents is None),
     )
 
 
-def _differ(committed: Versioned | None, published: Versioned | None, notified: Notified | None) -> bool:
-    """Whether two of them, where both are there and known, say different things. Of a pruned row nothing is known."""
-    if _known(committed) and _known(published) and committed != published:
+def _contents_differ(committed: Versioned | None, published: Versioned | None, notified: Notified | None) -> bool:
+    """Return whether two of the three that are present and known differ. The contents of a pruned row are not known."""
+    if _has_known_contents(committed) and _has_known_contents(published) and committed != published:
         return True
     if notified is None:
         return False
-    return any(each is not None and each.contents not in (None, notified.contents) for each in (committed, published))
+    return any(
+        event is not None and event.contents not in (None, notified.contents) for event in (committed, published)
+    )
 
 
-def _known(each: Versioned | None) -> bool:
-    return each is not None and each.contents is not None
+def _has_known_contents(event: Versioned | None) -> bool:
+    return event is not None and event.contents is not None

@@ -1,4 +1,4 @@
-"""What two sources say differently of an event, field by field: for the few events that differ, read once more."""
+"""Explain differences between sources field by field. The few events that differ are read again for that."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ Fields = Mapping[str, str]
 class Difference:
     event_id: str
     source: str
-    """Where it was seen: published, notified or audited."""
+    """Where the difference was seen: published, notified or audited."""
     field: str
     expected: str
-    """What the source before it says; `-` where that lacks the field."""
+    """The value in the previous source; `-` if that lacks the field."""
     seen: str
 
     def __str__(self) -> str:
@@ -34,45 +34,57 @@ class Difference:
 
 
 def explain(application: Application, settings: Settings, event_ids: Sequence[str]) -> tuple[Difference, ...]:
-    """Raises DatabaseUnavailable, or sqlite3.OperationalError while there is no observer."""
+    """Return the differences of these events. Raises DatabaseUnavailable, or sqlite3.OperationalError without an observer."""
     with application.reading() as connection:
         rows = {row.contents.event_id: row for row in stored.committed(connection, event_ids=event_ids)}
         notifications = {row.contents.event_id: row for row in stored.notified(connection, event_ids=event_ids)}
-    messages = _messages(settings, event_ids)
-    lines = _lines(settings, set(event_ids))
-    found: list[Difference] = []
+    messages = _read_messages(settings, event_ids)
+    lines = _read_audit_lines(settings, set(event_ids))
+    differences: list[Difference] = []
     for event_id in event_ids:
         row, notification, line = rows.get(event_id), notifications.get(event_id), lines.get(event_id)
-        carried = messages.get(event_id, [])
-        first = _of(row.contents) | {"version": str(row.version)} if row else carried[0] if carried else None
-        for message in carried:
-            found += _between(event_id, "published", first, message)
+        message_fields = messages.get(event_id, [])
+        original = (
+            _fields_of_contents(row.contents) | {"version": str(row.version)}
+            if row
+            else message_fields[0]
+            if message_fields
+            else None
+        )
+        for message in message_fields:
+            differences += _compare_fields(event_id, "published", original, message)
         if notification is not None:
-            expected = None if first is None else {name: text for name, text in first.items() if name != "version"}
-            found += _between(event_id, "notified", expected, _of(notification.contents))
+            expected = (
+                None if original is None else {name: text for name, text in original.items() if name != "version"}
+            )
+            differences += _compare_fields(event_id, "notified", expected, _fields_of_contents(notification.contents))
             if line is not None:
-                found += _between(event_id, "audited", _line(notification), _line(line))
-    return tuple(dict.fromkeys(found))
+                differences += _compare_fields(
+                    event_id, "audited", _fields_of_line(notification), _fields_of_line(line)
+                )
+    return tuple(dict.fromkeys(differences))
 
 
-def _messages(settings: Settings, event_ids: Sequence[str]) -> dict[str, list[Fields]]:
-    """As they are kept: the store keeps the newest bodies only."""
+def _read_messages(settings: Settings, event_ids: Sequence[str]) -> dict[str, list[Fields]]:
+    """Return event id → fields of its messages, as far as they are stored: the store keeps the newest bodies only."""
     topics = settings.topics.carrying_events()
-    found: dict[str, list[Fields]] = {}
+    fields_by_event: dict[str, list[Fields]] = {}
     store = ObserverStore(settings.observer_store)
     try:
         for event_id in event_ids:
             for message in store.messages_of(event_id):
                 decoded = envelope.decode(message.value)
                 if message.topic in topics and isinstance(decoded, Inserted):
-                    fields = _of(contents.of_record(decoded.record)) | {"version": str(decoded.record.version)}
-                    found.setdefault(event_id, []).append(fields)
+                    fields = _fields_of_contents(contents.of_record(decoded.record)) | {
+                        "version": str(decoded.record.version)
+                    }
+                    fields_by_event.setdefault(event_id, []).append(fields)
     finally:
         store.close()
-    return found
+    return fields_by_event
 
 
-def _lines(settings: Settings, event_ids: set[str]) -> dict[str, AuditLine]:
+def _read_audit_lines(settings: Settings, event_ids: set[str]) -> dict[str, AuditLine]:
     return {
         line.contents.event_id: line
         for line in audit_lines.read(settings.audit_file)
@@ -80,26 +92,30 @@ def _lines(settings: Settings, event_ids: set[str]) -> dict[str, AuditLine]:
     }
 
 
-def _between(event_id: str, source: str, expected: Fields | None, seen: Fields) -> Iterator[Difference]:
+def _compare_fields(event_id: str, source: str, expected: Fields | None, seen: Fields) -> Iterator[Difference]:
     if expected is None:
         return
     for name in sorted(expected.keys() | seen.keys()):
-        before, after = expected.get(name, "-"), seen.get(name, "-")
-        if before != after:
-            yield Difference(event_id, source, name, before, after)
+        expected_text, seen_text = expected.get(name, "-"), seen.get(name, "-")
+        if expected_text != seen_text:
+            yield Difference(event_id, source, name, expected_text, seen_text)
 
 
-def _of(each: Contents) -> dict[str, str]:
+def _fields_of_contents(event: Contents) -> dict[str, str]:
     fields = {
-        "commission_id": each.commission_id,
-        "aggregate_version": str(each.aggregate_version),
-        "type": each.type,
-        "correlation_id": each.correlation_id,
-        "occurred_at": each.occurred_at,
+        "commission_id": event.commission_id,
+        "aggregate_version": str(event.aggregate_version),
+        "type": event.type,
+        "correlation_id": event.correlation_id,
+        "occurred_at": event.occurred_at,
     }
-    members = contents.payload_fields(each.payload)
-    return fields | {f"payload.{name}" if name else "payload": text[:200] for name, text in members.items()}
+    payload_fields = contents.payload_fields(event.payload)
+    return fields | {f"payload.{name}" if name else "payload": text[:200] for name, text in payload_fields.items()}
 
 
-def _line(each: stored.NotifiedContents | AuditLine) -> dict[str, str]:
-    return _of(each.contents) | {"seq": str(each.seq), "consumer": each.consumer, "notified_at": each.notified_at}
+def _fields_of_line(notification: stored.NotifiedContents | AuditLine) -> dict[str, str]:
+    return _fields_of_contents(notification.contents) | {
+        "seq": str(notification.seq),
+        "consumer": notification.consumer,
+        "notified_at": notification.notified_at,
+    }

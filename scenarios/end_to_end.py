@@ -1,4 +1,4 @@
-"""The original description's script: calculate → approve → query → two events, two notifications, two audit lines."""
+"""Send fresh commands through the whole path: calculate → approve → query → two events, notifications, audit lines."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class EndToEnd:
     notifications: int
     audit_lines: int
     hops_ms: dict[str, float]
-    """Milliseconds from each hop to the next, the last event's; `end_to_end` from handler to notification."""
+    """Duration of each hop of the last event in milliseconds; `end_to_end` is from handler to notification."""
     versions: dict[str, str]
 
 
@@ -42,32 +42,39 @@ class EndToEnd:
 def running(
     stack: str, say: instance.Say = lambda _: None, private: bool = False, **changes: Any
 ) -> Iterator[Settings]:
-    """The instance that runs, or a private one on free ports in a temporary home, removed afterwards.
+    """Yield the settings of the running instance, or of a private one on free ports that is removed afterwards.
 
-    One that runs is not taken when a `private` one is wanted, or one with `changes` of settings.
+    The running instance is not used with `private`, or when `changes` asks for other settings.
     """
     existing = instance.find(stack)
     if not private and not changes and control(existing).running():
         yield existing
         return
     with TemporaryDirectory(prefix="alpes-", ignore_cleanup_errors=True) as folder:
-        names = ["api_port", "broker_port", "dashboard_port", "admin_port", "plain_admin_port", "functions_port"]
-        names.append("mysql_port")
-        ports = {name: free_port() for name in names}
+        port_settings = [
+            "api_port",
+            "broker_port",
+            "dashboard_port",
+            "admin_port",
+            "plain_admin_port",
+            "functions_port",
+        ]
+        port_settings.append("mysql_port")
+        ports = {name: free_port() for name in port_settings}
         changes.setdefault("without", ("dashboard",))
-        changes.setdefault("owner_pid", os.getpid())  # killed, it removes nothing itself
+        changes.setdefault("owner_pid", os.getpid())  # if this process is killed, the instance removes itself
         started = instance.up(stack, Path(folder), say, **{**ports, **changes})
         try:
             yield started.settings
         finally:
             instance.down(started.settings, say)
-            instance.remove(started.settings)  # of the compose stack the volumes too
+            instance.remove(started.settings)  # the compose stack has volumes outside the temporary folder
 
 
 def run(settings: Settings, deadline_s: float = 30) -> EndToEnd:
-    """Through the HTTP API, on fresh ids.
+    """Send the commands through the HTTP API with fresh ids, wait for their effects, and return what arrived where.
 
-    Raises TookTooLong, NoWayIn when the API takes no commands from here, or httpx.HTTPError when it fails.
+    Raises TookTooLong, AccessRefused when the API refuses this client, or httpx.HTTPError when it fails.
     """
     conversion_id = str(uuid.uuid4())
     with ApiClient(settings) as http:
@@ -75,52 +82,52 @@ def run(settings: Settings, deadline_s: float = 30) -> EndToEnd:
         calculated = http.post("/commissions/calculate", {"conversionId": conversion_id, **body})
         commission_id = str(calculated.raise_for_status().json()["commissionId"])
         approved = http.post("/commissions/approve", {"commissionId": commission_id}).raise_for_status()
-        found = http.get(f"/commissions/by-conversion/{conversion_id}").raise_for_status().json()
+        commission = http.get(f"/commissions/by-conversion/{conversion_id}").raise_for_status().json()
     event_ids = [*calculated.json()["eventIds"], *approved.json()["eventIds"]]
     with Application(settings, pool_size=1) as application:
-        until(lambda: _all_there(application, settings, event_ids), deadline_s, "two events notified and audited")
-        published, notified, audited = _seen(application, settings, event_ids)
+        until(lambda: _is_complete(application, settings, event_ids), deadline_s, "two events notified and audited")
+        published, notified, audited = _count_seen(application, settings, event_ids)
         with application.reading() as connection:
             hops = queries.hop_times(connection, event_ids)[event_ids[-1]]
     return EndToEnd(
-        ok=found["status"] == "APPROVED" and (published, notified, audited) == (2, 2, 2),
+        ok=commission["status"] == "APPROVED" and (published, notified, audited) == (2, 2, 2),
         stack=settings.stack,
         commission_id=commission_id,
         events=published,
         notifications=notified,
         audit_lines=audited,
-        hops_ms=between(hops),
+        hops_ms=hop_durations_ms(hops),
         versions=instance.versions(settings),
     )
 
 
-def between(hops: dict[str, int]) -> dict[str, float]:
-    """{`from→to`: milliseconds} for the hops measured, as they were, negative ones too, and `end_to_end`."""
-    found = {
+def hop_durations_ms(hops: dict[str, int]) -> dict[str, float]:
+    """Return {`from→to`: milliseconds} for the measured hops, negative ones included, and `end_to_end`."""
+    durations = {
         f"{first}→{second}": (hops[second] - hops[first]) / 1000
         for first, second in pairwise(HOPS)
         if first in hops and second in hops
     }
     if "persisted" in hops and "occurred" in hops:
-        found["end_to_end"] = (hops["persisted"] - hops["occurred"]) / 1000
-    return found
+        durations["end_to_end"] = (hops["persisted"] - hops["occurred"]) / 1000
+    return durations
 
 
-def _seen(application: Application, settings: Settings, event_ids: list[str]) -> tuple[int, int, int]:
-    wanted = set(event_ids)
+def _count_seen(application: Application, settings: Settings, event_ids: list[str]) -> tuple[int, int, int]:
+    ids = set(event_ids)
     store = ObserverStore(settings.observer_store)
     try:
-        published = sum(1 for event_id in wanted if store.messages_of(event_id))
+        published = sum(1 for event_id in ids if store.messages_of(event_id))
     finally:
         store.close()
     with application.reading() as connection:
-        notified = len(wanted & notification_queries.notification_ids(connection))
-    audited = sum(1 for event_id in audit_file.event_ids(settings.audit_file) if event_id in wanted)
+        notified = len(ids & notification_queries.notification_ids(connection))
+    audited = sum(1 for event_id in audit_file.event_ids(settings.audit_file) if event_id in ids)
     return published, notified, audited
 
 
-def _all_there(application: Application, settings: Settings, event_ids: list[str]) -> bool:
-    if _seen(application, settings, event_ids) != (2, 2, 2):
+def _is_complete(application: Application, settings: Settings, event_ids: list[str]) -> bool:
+    if _count_seen(application, settings, event_ids) != (2, 2, 2):
         return False
     with application.reading() as connection:
         hops = queries.hop_times(connection, event_ids)

@@ -1,4 +1,4 @@
-"""The evidence of a run: one HTML file that needs nothing else, made to be read by somebody who was not there."""
+"""Render the evidence of a run: one self-contained HTML file for readers who did not see the run."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ from plotly.offline import get_plotlyjs
 from scenarios.model import Result
 
 COLOURS = {"committed": "#5b6b82", "published": "#2f6fed", "notified": "#1d9a61"}
-_PAGES = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=select_autoescape(["html"]))
+_TEMPLATES = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=select_autoescape(["html"]))
 
 
-def html(result: Result) -> str:
-    """Hypothesis, verdict, counts, checks, plots with the fault shaded, timeline, versions, seed, commands to repeat it."""
-    return _PAGES.get_template("evidence.html").render(
+def render_html(result: Result) -> str:
+    """Return the page: hypothesis, verdict, counts, checks, plots with faults shaded, timeline, versions, seed, commands."""
+    return _TEMPLATES.get_template("evidence.html").render(
         result=result,
         counts={name: getattr(result.counts, name) for name in result.counts.__slots__},
         figures={name: json.dumps(value) for name, value in result.figures.items()},
-        at=_clock,
+        at=_format_time,
         since=lambda at: f"{at - result.started_at:+.3f} s",
         started=datetime.fromtimestamp(result.started_at, UTC).isoformat(timespec="seconds"),
         machine=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
-        commands=commands(result),
-        plots=[_plot(figure) for figure in (latency(result), progress(result))],
+        commands=repeat_commands(result),
+        plots=[_render_figure(figure) for figure in (latency_figure(result), progress_figure(result))],
         plotly=get_plotlyjs(),
     )
 
 
-def commands(result: Result) -> list[str]:
-    """What repeats the run: same scenario, same seed, same kind of stack."""
+def repeat_commands(result: Result) -> list[str]:
+    """Return the commands that repeat the run with the same scenario, seed and stack."""
     minutes = round(result.duration_s / 60, 1)
-    what = f"chaos --minutes {max(minutes, 0.1)}" if result.name == "chaos" else f"run {result.name}"
+    arguments = f"chaos --minutes {max(minutes, 0.1)}" if result.name == "chaos" else f"run {result.name}"
     return [
         f"./alpes up -d --stack {result.stack}",
-        f"./alpes scenario {what} --stack {result.stack} --seed {result.seed}",
+        f"./alpes scenario {arguments} --stack {result.stack} --seed {result.seed}",
     ]
 
 
-def latency(result: Result) -> go.Figure:
-    """Each event a point: when it occurred, in seconds since the start, and the milliseconds until it was notified of."""
+def latency_figure(result: Result) -> go.Figure:
+    """Return a plot of one point for each event: seconds since the start, and milliseconds until its notification."""
     figure = go.Figure()
     figure.add_scatter(
         x=[at - result.started_at for at, _ in result.points],
@@ -54,11 +54,11 @@ def latency(result: Result) -> go.Figure:
         hovertemplate="%{x:.2f} s: %{y:.1f} ms<extra></extra>",
     )
     figure.update_yaxes(title="ms from command to notification", type="log")
-    return _framed(figure, result)
+    return _add_faults_and_axes(figure, result)
 
 
-def progress(result: Result) -> go.Figure:
-    """Distinct events committed, published and notified over time: the gap between the lines is what is in flight."""
+def progress_figure(result: Result) -> go.Figure:
+    """Return a plot of distinct events committed, published and notified over time; the gaps are the events in flight."""
     figure = go.Figure()
     for name, colour in COLOURS.items():
         figure.add_scatter(
@@ -69,10 +69,10 @@ def progress(result: Result) -> go.Figure:
             line={"color": colour, "width": 2},
         )
     figure.update_yaxes(title="distinct events")
-    return _framed(figure, result)
+    return _add_faults_and_axes(figure, result)
 
 
-def _framed(figure: go.Figure, result: Result) -> go.Figure:
+def _add_faults_and_axes(figure: go.Figure, result: Result) -> go.Figure:
     for window in result.windows:
         begin = window.started_at - result.started_at
         end = max(window.ended_at - result.started_at, begin + result.duration_s / 300)
@@ -88,9 +88,9 @@ def _framed(figure: go.Figure, result: Result) -> go.Figure:
     return figure
 
 
-def _plot(figure: go.Figure) -> str:
+def _render_figure(figure: go.Figure) -> str:
     return str(figure.to_html(full_html=False, include_plotlyjs=False, config={"displayModeBar": False}))
 
 
-def _clock(at: float) -> str:
+def _format_time(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S.%f")[:-3]

@@ -1,6 +1,6 @@
-"""A run's records: its timeline as it happens in a file, its row in the database, its result in both.
+"""Record a run: its timeline in a file, its row in the database, its result in both.
 
-The file lives in the instance's home, so the timeline goes on while the database is the part that is broken.
+The file is in the instance's home, so the timeline continues while the database is down.
 """
 
 from __future__ import annotations
@@ -42,25 +42,25 @@ class Run:
 
 
 class AnotherRuns(Exception):
-    """A scenario runs already in this instance: two at once would judge each other's faults."""
+    """A scenario is already running in this instance; two at once would judge each other's faults."""
 
 
 class UnknownRun(LookupError):
-    """There is no such run."""
+    """No run has this id."""
 
 
 def folder(settings: Settings, run_id: str) -> Path:
-    """Raises UnknownRun for what is no run id, and so might name another folder."""
+    """Return the folder of a run. Raises UnknownRun for a text that is not a run id and might name another folder."""
     if not RUN_ID.fullmatch(run_id):
-        raise UnknownRun(f"no run {run_id!r}")
+        raise UnknownRun(f"{run_id!r} is not the id of a run; `./alpes scenario runs` lists them")
     return settings.data / "scenarios" / run_id
 
 
 @contextmanager
-def alone(settings: Settings, patience_s: float = 0.0) -> Iterator[None]:
-    """Hold the instance's scenario lock. Raises AnotherRuns.
+def scenario_lock(settings: Settings, patience_s: float = 0.0) -> Iterator[None]:
+    """Hold the instance's scenario lock. Raises AnotherRuns when another process holds it for longer than `patience_s`.
 
-    The patience is for those who only look whether it is held, and hold it for that moment.
+    `is_scenario_running` holds the lock for a moment, which a little patience outlasts.
     """
     settings.run.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + patience_s
@@ -76,17 +76,17 @@ def alone(settings: Settings, patience_s: float = 0.0) -> Iterator[None]:
         yield
 
 
-def busy(settings: Settings) -> bool:
-    """Whether a scenario runs now."""
+def is_scenario_running(settings: Settings) -> bool:
+    """Return whether a scenario is running now."""
     try:
-        with alone(settings):
+        with scenario_lock(settings):
             return False
     except AnotherRuns:
         return True
 
 
 class Journal:
-    """Written by the process that runs the scenario."""
+    """The records of one run, written by the process that runs the scenario."""
 
     def __init__(self, settings: Settings, engine: Engine, run_id: str) -> None:
         self._engine = engine
@@ -97,22 +97,23 @@ class Journal:
         self.moments: list[Moment] = []
 
     def say(self, kind: str, text: str, data: Mapping[str, Any] | None = None) -> None:
+        """Add an entry to the timeline."""
         moment = Moment(time.time(), kind, text, dict(data or {}))
         self.moments.append(moment)
         self._file.write(json.dumps(asdict(moment)) + "\n")
         self._file.flush()
 
     def begin(self, name: str, stack: str, seed: int) -> None:
-        """Raises DatabaseUnavailable."""
+        """Insert the run's row. Raises DatabaseUnavailable."""
         values = {"id": self._run_id, "name": name, "stack": stack, "seed": seed, "state": "running"}
         with translated(), self._engine.begin() as connection:
-            gone = scenario_run.c.state == "running"  # its process was killed: it holds no lock any more
-            connection.execute(update(scenario_run).where(gone).values(state="stopped", finished_at=_now()))
+            is_abandoned = scenario_run.c.state == "running"  # its process was killed, or it would hold the lock
+            connection.execute(update(scenario_run).where(is_abandoned).values(state="stopped", finished_at=_now()))
             connection.execute(insert(scenario_run).values(**values, started_at=_now()))
 
-    def end(self, state: str, result: Result | None) -> None:
-        """The file first; the row too, unless the database stays away."""
-        values = None if result is None else result.to_json()
+    def end(self, state: str, load_result: Result | None) -> None:
+        """Write the result to the file, and then to the row unless the database is unavailable."""
+        values = None if load_result is None else load_result.to_json()
         if values is not None:
             temporary = self._folder / "result.tmp"
             temporary.write_text(json.dumps(values), encoding="utf-8")
@@ -122,7 +123,10 @@ class Journal:
                 update(scenario_run)
                 .where(scenario_run.c.id == self._run_id)
                 .values(
-                    state=state, verdict=None if result is None else result.verdict, finished_at=_now(), result=values
+                    state=state,
+                    verdict=None if load_result is None else load_result.verdict,
+                    finished_at=_now(),
+                    result=values,
                 )
             )
 
@@ -130,49 +134,49 @@ class Journal:
         self._file.close()
 
 
-def moments(settings: Settings, run_id: str) -> list[Moment]:
-    """The timeline as it is now. Raises UnknownRun. Who follows a run keeps a `Timeline` instead."""
-    return Timeline(settings, run_id).fresh()
+def read_timeline(settings: Settings, run_id: str) -> list[Moment]:
+    """Return the timeline so far. Raises UnknownRun. To follow a run, keep a `Timeline` instead."""
+    return Timeline(settings, run_id).read_new()
 
 
 class Timeline:
-    """A run's timeline, read once: each `fresh` reads only what was written since the one before."""
+    """A run's timeline: each call of `read_new` reads only the entries written since the call before."""
 
     def __init__(self, settings: Settings, run_id: str) -> None:
         self._run_id = run_id
         self._path = folder(settings, run_id) / "timeline.jsonl"
         self._read_bytes = 0
 
-    def fresh(self) -> list[Moment]:
-        """The entries that are new, oldest first. Raises UnknownRun."""
+    def read_new(self) -> list[Moment]:
+        """Return the new entries, oldest first. Raises UnknownRun."""
         try:
             with self._path.open("rb") as file:
                 file.seek(self._read_bytes)
-                written = file.read()
+                new_bytes = file.read()
         except FileNotFoundError:
             raise UnknownRun(f"no run {self._run_id}; `./alpes scenario runs` lists them") from None
-        whole = written[: written.rfind(b"\n") + 1]  # what stands behind the last line's end is not whole yet
-        self._read_bytes += len(whole)
-        return [Moment(**json.loads(line)) for line in whole.splitlines()]
+        complete_lines = new_bytes[: new_bytes.rfind(b"\n") + 1]  # the last line may be incomplete
+        self._read_bytes += len(complete_lines)
+        return [Moment(**json.loads(line)) for line in complete_lines.splitlines()]
 
 
-def result(settings: Settings, run_id: str) -> Result | None:
-    """What a run found; None while it runs, or when it was stopped."""
+def load_result(settings: Settings, run_id: str) -> Result | None:
+    """Return the result of a run from its file, or None while it runs and when it was stopped."""
     try:
         return result_from_json(json.loads((folder(settings, run_id) / "result.json").read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
 
 
-def stored_result(connection: Connection, run_id: str) -> Result | None:
-    """The same from the database."""
-    found = connection.execute(select(scenario_run.c.result).where(scenario_run.c.id == run_id)).scalar()
-    return None if found is None else result_from_json(found)
+def load_stored_result(connection: Connection, run_id: str) -> Result | None:
+    """Return the result of a run from the database, or None."""
+    document = connection.execute(select(scenario_run.c.result).where(scenario_run.c.id == run_id)).scalar()
+    return None if document is None else result_from_json(document)
 
 
-def runs(connection: Connection, limit: int = 50, name: str | None = None) -> list[Run]:
-    """Newest first."""
-    columns = [scenario_run.c[each] for each in Run.__slots__]
+def list_runs(connection: Connection, limit: int = 50, name: str | None = None) -> list[Run]:
+    """Return the runs, newest first."""
+    columns = [scenario_run.c[column] for column in Run.__slots__]
     query = select(*columns).order_by(scenario_run.c.started_at.desc(), scenario_run.c.id).limit(limit)
     if name is not None:
         query = query.where(scenario_run.c.name == name)

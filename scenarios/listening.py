@@ -1,4 +1,4 @@
-"""A listener of a run's own: a reader without a durable subscription, so that nothing of it stays on the broker."""
+"""Listen to the events of a run with a Pulsar reader, which leaves no subscription on the broker."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from settings import Settings
 
 
 class Listener:
-    """Asks `visible(event id)` the moment each event of the run is received."""
+    """A reader that calls `visible(event id)` at once when it receives an event of the run for the first time."""
 
     def __init__(
         self, settings: Settings, correlation_id: str, visible: Callable[[str], bool], failed: Callable[[str], None]
     ) -> None:
-        """`failed(why)` is told when the listener itself cannot go on."""
+        """Connect. `failed(why)` is called when the listener ends with an error."""
         self.received: dict[str, bool] = {}
         """Event id → whether its row was visible on its first receipt."""
         self._correlation_id = correlation_id
@@ -51,9 +51,8 @@ class Listener:
         while not self._stop.is_set():
             try:
                 message = self._reader.read_next(timeout_millis=100)
-            except (
-                pulsar.PulsarException
-            ):  # nothing came, or the broker is away: what is missing is missed by the check
+            # A timeout without a message, or an unavailable broker: the scenario's check notices a missing event.
+            except pulsar.PulsarException:
                 continue
             match envelope.decode(message.data()):
                 case Inserted(record=record) if record.correlation_id == self._correlation_id:

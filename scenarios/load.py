@@ -1,4 +1,4 @@
-"""A steady stream of commands, of which it is known which were acknowledged. Seeded: the same seed, the same commands."""
+"""Send a steady stream of commands and remember which were acknowledged. The same seed sends the same commands."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CURRENCIES = ("USD", "EUR", "COP")
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class AcknowledgedCommand:
     """One acknowledged command."""
 
     at: float
@@ -29,8 +29,8 @@ class Sent:
     event_ids: tuple[str, ...]
 
 
-def commands(seed: int, correlation_id: str) -> Iterator[CalculateCommission]:
-    """Endlessly: amounts, campaigns and currencies from the seed, conversion ids from the seed and the run."""
+def command_stream(seed: int, correlation_id: str) -> Iterator[CalculateCommission]:
+    """Yield commands without end: amounts, campaigns and currencies from the seed, conversion ids from seed and run."""
     rng = random.Random(seed)
     namespace = uuid.UUID(correlation_id)
     number = 0
@@ -47,14 +47,14 @@ def commands(seed: int, correlation_id: str) -> Iterator[CalculateCommission]:
 
 
 Pair = tuple[Route, Route | None]
-"""Whom a calculation goes to, and whom the approval of its commission; None: it is not approved."""
+"""The route of a calculation, and the route of the commission's approval; None: it is not approved."""
 
 
 class Load:
-    """Calculates and approves from one thread, `per_second` pairs of commands, until it is stopped.
+    """A thread that sends `per_second` pairs of commands (calculate, approve) until it is stopped.
 
-    What is not acknowledged is not tried again: its conversion is remembered in `attempted`, and the verdict looks
-    whether it left both rows or neither.
+    A command without an acknowledgement is not retried. Its conversion stays in `attempted`, and the verdict checks that it
+    left either both rows or neither.
     """
 
     def __init__(
@@ -64,22 +64,22 @@ class Load:
         per_second: float,
         pairs: Sequence[Pair] = (),
     ) -> None:
-        """`pairs` take turns; without any, everything is sent in this process. They are closed by `stop`."""
-        inside = InProcess(application)
-        self.sent: list[Sent] = []
+        """Set it up. The `pairs` of routes take turns, and `stop` closes them. By default all commands go in process."""
+        in_process = InProcess(application)
+        self.sent: list[AcknowledgedCommand] = []
         self.promised: list[Promise] = []
-        """Commands that the broker acknowledged, to be carried out by the commands worker."""
+        """Commands that the broker acknowledged; the commands worker must process them."""
         self.attempted: list[str] = []
-        """Conversion ids of every calculation, acknowledged or not."""
+        """Conversion ids of all calculations, acknowledged or not."""
         self.acknowledged_by: Counter[str] = Counter()
-        """Name of a route → commands acknowledged by it."""
+        """Name of a route → number of commands that it acknowledged."""
         self.unacknowledged = 0
         self.error: BaseException | None = None
-        """What ended the load before its time: an error of the judging side."""
-        self._pairs = itertools.cycle(pairs or [(inside, inside)])
+        """The exception that ended the load too early: an error of the judge."""
+        self._pairs = itertools.cycle(pairs or [(in_process, in_process)])
         self._routes = {id(route): route for pair in pairs for route in pair if route is not None}
         self._stream = stream
-        self._apart_s = 1 / per_second if per_second else 0.0
+        self._interval_s = 1 / per_second if per_second else 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="load", daemon=True)
 
@@ -87,38 +87,38 @@ class Load:
         self._thread.start()
 
     def stop(self) -> None:
-        """Returns when the command under way is answered."""
+        """Stop the load. Returns when the current command is answered."""
         self._stop.set()
         self._thread.join()
         for route in self._routes.values():
             route.close()
 
-    def grows(self, by: int, deadline_s: float = 30) -> None:
-        """Until so many more commands are acknowledged. Raises TookTooLong, or JudgeFailed when the load has died."""
+    def wait_for_more(self, by: int, deadline_s: float = 30) -> None:
+        """Wait until `by` more commands are acknowledged. Raises TookTooLong, or JudgeFailed when the load has died."""
         goal = len(self.sent) + by
 
-        def grown() -> bool:
+        def goal_reached() -> bool:
             if self.error is not None:
                 raise JudgeFailed(f"the load died: {type(self.error).__name__}: {self.error}")
             return len(self.sent) >= goal
 
-        until(grown, deadline_s, f"{by} more commands acknowledged", 0.02)
+        until(goal_reached, deadline_s, f"{by} more commands acknowledged", 0.02)
 
     @property
     def event_ids(self) -> set[str]:
         return {event_id for sent in list(self.sent) for event_id in sent.event_ids}
 
     def _run(self) -> None:
-        due = time.monotonic()
+        due_at = time.monotonic()
         try:
             while not self._stop.is_set():
-                self._pair(next(self._stream), next(self._pairs))
-                due = max(due + self._apart_s, time.monotonic() - 1)  # after an outage: no burst to catch up
-                self._stop.wait(max(0.0, due - time.monotonic()))
+                self._send_pair(next(self._stream), next(self._pairs))
+                due_at = max(due_at + self._interval_s, time.monotonic() - 1)  # send no burst after an outage
+                self._stop.wait(max(0.0, due_at - time.monotonic()))
         except BaseException as error:
             self.error = error
 
-    def _pair(self, command: CalculateCommission, pair: Pair) -> None:
+    def _send_pair(self, command: CalculateCommission, pair: Pair) -> None:
         calculating, approving = pair
         self.attempted.append(command.conversion_id)
         answer = self._send(calculating, command)
@@ -126,7 +126,7 @@ class Load:
             self._send(approving, ApproveCommission(answer.commission_id, command.correlation_id))
 
     def _send(self, route: Route, command: CalculateCommission | ApproveCommission) -> Done | Promise | None:
-        began = time.time()
+        started_at = time.time()
         try:
             answer = route.send(command)
         except NotAcknowledged:
@@ -137,5 +137,5 @@ class Load:
         if isinstance(answer, Promise):
             self.promised.append(answer)
         event_ids = answer.event_ids if isinstance(answer, Done) else ()
-        self.sent.append(Sent(began, (time.time() - began) * 1000, event_ids))
+        self.sent.append(AcknowledgedCommand(started_at, (time.time() - started_at) * 1000, event_ids))
         return answer

@@ -1,4 +1,4 @@
-"""What a scenario declares, and what a run of it found."""
+"""The data of scenarios: what a scenario declares, and the result of a run."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ WITH_MYSQL = ("native", "compose")
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One quality scenario: what is believed, what is broken, and the experiment that puts the belief to the test."""
+    """One scenario: its hypothesis, the fault, and the experiment that tests the hypothesis."""
 
     name: str
     quality: str
-    """The quality in the architect's words."""
+    """The quality of the architecture that is tested, in the words of architects."""
     hypothesis: str
     """One sentence that the run supports or refutes."""
     breaks: str
-    """What it does to the running parts, before anybody presses Run."""
+    """What a run does to the running components: users read it before they start one."""
     experiment: Callable[[Trial], None]
     stacks: tuple[str, ...] = EVERYWHERE
     takes_s: int = 10
-    """About how long a run takes."""
+    """Approximate duration of a run in seconds."""
     in_all: bool = True
     """Whether `run all` runs it."""
     poisonous: bool = False
-    """Whether it sends what must be dead-lettered; in any other scenario one dead letter refutes the hypothesis."""
+    """Whether it sends poison messages. In all other scenarios one dead letter refutes the hypothesis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,9 @@ class FaultWindow:
     started_at: float
     ended_at: float
     noticed_s: float | None = None
-    """From the injection until the system itself noticed; None where it did not."""
+    """Seconds from the injection until the supervisor noticed; None if it did not."""
     recovery_s: float | None = None
-    """From the fault's end until every event committed by then, and the first one after it, was notified of."""
+    """Seconds from the fault's end until all events committed by then, and the first one after, had a notification."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,21 +85,21 @@ class Counts:
     notifications: int
     audited: int
     lost: int
-    """Acknowledged to a client or committed, and missing in one of the other sources, dead-lettered for good included."""
+    """Acknowledged to a client or committed, and missing in another source; includes unresolved dead letters."""
     duplicated_effects: int
     out_of_order: int
     never_committed: int
-    """Published, notified or audited, and in no committed transaction."""
+    """Published, notified or audited without a committed transaction."""
     duplicates_absorbed: int
     dead_lettered: int
-    """Dead-lettered and never notified of."""
+    """Dead-lettered and without a notification."""
     contents_differ: int = 0
-    """Events of which two sources say different things."""
+    """Events with different contents in two sources."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Everything a run found; `to_json` of it is the evidence."""
+    """The whole result of a run; `to_json` returns the evidence."""
 
     run_id: str
     name: str
@@ -108,7 +108,7 @@ class Result:
     hypothesis: str
     verdict: Verdict
     reason: str
-    """Why the verdict is what it is, in a sentence."""
+    """The reason of the verdict, in one sentence."""
     fault_confirmed: bool
     counts: Counts
     recovery_s: float | None
@@ -119,9 +119,9 @@ class Result:
     checks: tuple[Check, ...]
     windows: tuple[FaultWindow, ...]
     figures: Mapping[str, Any]
-    """What this scenario measures beyond the counts; times in ms or s as their names say."""
+    """Further measurements of this scenario; the names end in the unit of times, `_ms` or `_s`."""
     ids: Mapping[str, list[str]]
-    """Where a count is not what it should be: the first of the event ids concerned."""
+    """Name of a wrong count → the first event ids behind it."""
     timeline: tuple[Moment, ...]
     samples: tuple[Sample, ...]
     points: tuple[tuple[float, float], ...]
@@ -132,7 +132,7 @@ class Result:
         return asdict(self)
 
     def summary(self) -> dict[str, Any]:
-        """One line of `run all`."""
+        """Return the values that `run all` prints of each run."""
         return {
             "name": self.name,
             "verdict": self.verdict,
@@ -154,9 +154,9 @@ class Result:
 
 
 def result_from_json(values: Mapping[str, Any]) -> Result:
-    """The inverse of `to_json`."""
-    made = dict(values)
-    made["counts"] = Counts(**made["counts"])
+    """Build a result from the output of `to_json`."""
+    fields = dict(values)
+    fields["counts"] = Counts(**fields["counts"])
     for name, kind in (
         ("confirmations", Check),
         ("checks", Check),
@@ -164,6 +164,6 @@ def result_from_json(values: Mapping[str, Any]) -> Result:
         ("timeline", Moment),
         ("samples", Sample),
     ):
-        made[name] = tuple(kind(**each) for each in made[name])
-    made["points"] = tuple((each[0], each[1]) for each in made["points"])
-    return Result(**made)
+        fields[name] = tuple(kind(**entry) for entry in fields[name])
+    fields["points"] = tuple((entry[0], entry[1]) for entry in fields["points"])
+    return Result(**fields)

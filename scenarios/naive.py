@@ -1,7 +1,7 @@
-"""What people write who have no outbox: commit, then publish. Here to be compared with, in a table and on a topic of its own.
+"""The naive alternative to an outbox, for comparison: commit a row, then publish its event. It has its own table and topic.
 
-It is written as well as such code is: each message is published after the commit of its row, waits up to a second for the
-broker's acknowledgement (a client waits for the answer), and an error is logged and counted.
+It is careful naive code: each message is published after the commit of its row and waits up to a second for the broker's
+acknowledgement, because a client waits for the answer; errors are counted.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from connectors.broker import Broker, BrokerUnavailable, Publisher
 from db.errors import translated
 from db.tables import naive_commission
 from domain.outbox import OutboxRecord
-from scenarios.trial import PER_SECOND, Trial
+from scenarios.trial import PAIRS_PER_SECOND, Trial
 from scenarios.waiting import JudgeFailed, until
 from workers.observer_store import ObserverStore
 
@@ -27,7 +27,7 @@ SEEN_WITHIN_S = 5.0
 
 
 class NaiveLoad:
-    """Writes as many events a second as the outbox's load, until it is left."""
+    """Write as many events a second as the outbox's load while the `with` block runs."""
 
     def __init__(self, trial: Trial) -> None:
         self.committed = 0
@@ -48,32 +48,34 @@ class NaiveLoad:
         self._thread.join()
         self._publisher.close()
 
-    def grows(self, by: int, deadline_s: float = 30) -> None:
-        """Raises TookTooLong, or JudgeFailed when the writer has died."""
+    def wait_for_more(self, by: int, deadline_s: float = 30) -> None:
+        """Wait until `by` more rows are committed. Raises TookTooLong, or JudgeFailed when the writer has died."""
         goal = self.committed + by
 
-        def grown() -> bool:
+        def goal_reached() -> bool:
             if self._died:
                 raise JudgeFailed(self._died)
             return self.committed >= goal
 
-        until(grown, deadline_s, f"the naive writer committed {by} more", 0.02)
+        until(goal_reached, deadline_s, f"the naive writer committed {by} more", 0.02)
 
     def _run(self) -> None:
         try:
             self._write()
         except Exception as error:
             self._died = f"the naive writer ended: {type(error).__name__}: {error}"
-            self._trial.failed(self._died)
+            self._trial.report_judge_error(self._died)
 
     def _write(self) -> None:
-        while not self._stop.wait(1 / PER_SECOND):
+        while not self._stop.wait(1 / PAIRS_PER_SECOND):
             event_id = self._commit()
             self.committed += 1
             try:
                 self._publish(event_id)
             except BrokerUnavailable:
-                self.errors += 1  # the row is committed, the caller has its answer: nobody publishes it any more
+                self.errors += (
+                    1  # the row is committed and the caller has its answer: nothing publishes the event later
+                )
 
     def _commit(self) -> str:
         event_id = str(uuid.uuid4())
@@ -100,18 +102,18 @@ class NaiveLoad:
         self._publisher.send(value, key)
 
 
-def lost(trial: Trial) -> int:
-    """Rows that the naive writer committed and whose event the observer never saw."""
+def count_lost(trial: Trial) -> int:
+    """Return how many rows the naive writer committed whose event the observer never saw."""
     query = select(naive_commission.c.event_id).where(naive_commission.c.correlation_id == trial.run_id)
     with trial.application.reading() as connection:
         committed = set(connection.scalars(query))
     deadline = time.monotonic() + SEEN_WITHIN_S
-    while (missing := committed - _seen(trial)) and time.monotonic() < deadline:
+    while (missing := committed - _read_observed_ids(trial)) and time.monotonic() < deadline:
         trial.pause(0.2)
     return len(missing)
 
 
-def _seen(trial: Trial) -> set[str]:
+def _read_observed_ids(trial: Trial) -> set[str]:
     store = ObserverStore(trial.settings.observer_store)
     try:
         return set(store.published_on(trial.settings.topics.naive, trial.run_id))

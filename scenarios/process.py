@@ -1,7 +1,7 @@
-"""`python -m scenarios.process RUN_ID NAME SEED [MINUTES]`: the process a scenario runs in.
+"""Run a scenario in a process of its own: `python -m scenarios.process RUN_ID NAME SEED MINUTES`.
 
-It is its own, so that it survives whoever asked for it; on SIGTERM it restores the system and ends without a verdict. Should
-it be killed itself, the leases of its faults run out.
+The process outlives the client that started the run. On SIGTERM it ends its faults and exits without a verdict. If it is
+killed, its faults end when their leases expire.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from dataclasses import replace
 
 from db.engine import connect
 from scenarios import invariants, journal
-from scenarios.breaking import Stopped
 from scenarios.catalogue import find
+from scenarios.fault_injection import Stopped
 from scenarios.model import Check, Moment, Result, Scenario
 from scenarios.reconciliation import Reconciliation
 from scenarios.sampler import Sampler
@@ -26,21 +26,21 @@ from scenarios.waiting import JudgeFailed, TookTooLong
 from settings import Settings, load
 from stacks import instance
 
-MOMENTS_AT_MOST = 2000
-"""Entries of the timeline that a result keeps: half from its beginning, half from its end."""
+MAX_MOMENTS = 2000
+"""Largest number of timeline entries in a result: the first half and the last half of a longer timeline are kept."""
 
 
 def main(run_id: str, name: str, seed: int, minutes: float) -> int:
-    """0 when there is a verdict, 1 when there is none."""
+    """Run the scenario. Return 0 when there is a verdict, else 1."""
     logging.basicConfig(stream=sys.stdout, level=logging.WARNING)
     settings = load()
     engine = connect(settings.database_url, pool_size=1)
     log = journal.Journal(settings, engine, run_id)
     scenario = find(name, minutes)
     try:
-        with journal.alone(settings, patience_s=1.0):
+        with journal.scenario_lock(settings, patience_s=1.0):
             log.begin(name, settings.stack, seed)
-            result = _run(settings, scenario, run_id, seed, log)
+            result = _run_scenario(settings, scenario, run_id, seed, log)
             log.end("stopped" if result is None else "finished", result)
             return 0 if result is not None else 1
     except Exception as error:
@@ -53,22 +53,24 @@ def main(run_id: str, name: str, seed: int, minutes: float) -> int:
         engine.dispose()
 
 
-def _run(settings: Settings, scenario: Scenario, run_id: str, seed: int, log: journal.Journal) -> Result | None:
+def _run_scenario(
+    settings: Settings, scenario: Scenario, run_id: str, seed: int, log: journal.Journal
+) -> Result | None:
     trial = Trial(settings, run_id, seed, log)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: trial.stop.set())
-    began = time.time()
+    started_at = time.time()
     trial.say("started", scenario.hypothesis, name=scenario.name, seed=seed, stack=settings.stack)
     try:
         with Sampler(trial):
             _experiment(trial, scenario)
-            trial.say("counting", "waiting until everything arrived, then counting")
-            found = invariants.settle(trial, trial.everything_again_within_s())
-        result = _judged(trial, scenario, found, began, log)
+            trial.say("counting", "waiting until every event has arrived, then counting")
+            reconciliation = invariants.wait_until_settled(trial, trial.full_replay_deadline_s())
+        result = _make_result(trial, scenario, reconciliation, started_at, log)
         log.say("verdict", f"{result.verdict}: {result.reason}", {"verdict": result.verdict})
-        return _with_timeline(result, log)
+        return _with_final_timeline(result, log)
     except Stopped:
-        trial.say("stopped", "stopped before its verdict; everything it broke is restored")
+        trial.say("stopped", "stopped before its verdict; every fault was undone")
         return None
     finally:
         trial.close()
@@ -80,29 +82,31 @@ def _experiment(trial: Trial, scenario: Scenario) -> None:
     except Stopped:
         raise
     except TookTooLong as error:
-        if trial.errors:  # then it may be the judge's doing
+        if trial.errors:  # the delay may be the judge's fault
             trial.say("note", str(error))
         else:
-            trial.check("the system does in time what it must", False, str(error))
+            trial.check("the system meets its deadlines", False, str(error))
     except JudgeFailed as error:
-        trial.failed(str(error))
+        trial.report_judge_error(str(error))
     except Exception as error:
-        # It may be what the system did to the experiment; but only an invariant that does not hold shows that.
+        # The system may have caused this error, but only a broken invariant could show that.
         trial.say("note", traceback.format_exc(limit=-3))
-        trial.failed(f"{type(error).__name__}: {error}")
+        trial.report_judge_error(f"{type(error).__name__}: {error}")
 
 
-def _judged(trial: Trial, scenario: Scenario, found: Reconciliation, began: float, log: journal.Journal) -> Result:
-    counts, ids, checks = invariants.count(trial, found, poisonous=scenario.poisonous)
+def _make_result(
+    trial: Trial, scenario: Scenario, reconciliation: Reconciliation, started_at: float, log: journal.Journal
+) -> Result:
+    counts, ids, checks = invariants.check_invariants(trial, reconciliation, poisonous=scenario.poisonous)
     checks = [*checks, *trial.checks]
     confirmations = list(trial.confirmations)
     if confirmations:
-        measured = Check("something was measured", counts.committed > 0, f"{counts.committed} events")
-        confirmations.append(measured)
+        measured_check = Check("something was measured", counts.committed > 0, f"{counts.committed} events")
+        confirmations.append(measured_check)
     verdict, reason = invariants.verdict(confirmations, checks, trial.errors)
-    windows = invariants.recovery(trial)
+    windows = invariants.measure_recovery(trial)
     recoveries = [window.recovery_s for window in windows if window.recovery_s is not None]
-    noticed = [window.noticed_s for window in windows if window.noticed_s is not None]
+    notice_times = [window.noticed_s for window in windows if window.noticed_s is not None]
     return Result(
         run_id=trial.run_id,
         name=scenario.name,
@@ -114,34 +118,32 @@ def _judged(trial: Trial, scenario: Scenario, found: Reconciliation, began: floa
         fault_confirmed=bool(confirmations) and all(check.ok for check in confirmations),
         counts=counts,
         recovery_s=max(recoveries, default=None),
-        noticed_s=max(noticed, default=None),
-        duration_s=round(time.time() - began, 2),
-        started_at=began,
+        noticed_s=max(notice_times, default=None),
+        duration_s=round(time.time() - started_at, 2),
+        started_at=started_at,
         confirmations=tuple(confirmations),
         checks=tuple(checks),
         windows=tuple(windows),
         figures=trial.figures,
         ids=ids,
-        timeline=shortened(log.moments),
+        timeline=shorten_timeline(log.moments),
         samples=tuple(trial.samples),
-        points=invariants.points(trial),
+        points=invariants.latency_points(trial),
         versions=instance.versions(trial.settings),
     )
 
 
-def _with_timeline(result: Result, log: journal.Journal) -> Result:
-    return replace(result, timeline=shortened(log.moments))
+def _with_final_timeline(result: Result, log: journal.Journal) -> Result:
+    return replace(result, timeline=shorten_timeline(log.moments))
 
 
-def shortened(timeline: Sequence[Moment]) -> tuple[Moment, ...]:
-    """Its beginning and its end, where it is long: a result must fit into a row of the database."""
-    left_out = len(timeline) - MOMENTS_AT_MOST
-    if left_out <= 0:
+def shorten_timeline(timeline: Sequence[Moment]) -> tuple[Moment, ...]:
+    """Return the beginning and the end of a long timeline, because a result must fit into a row of the database."""
+    omitted = len(timeline) - MAX_MOMENTS
+    if omitted <= 0:
         return tuple(timeline)
-    half = MOMENTS_AT_MOST // 2
-    note = Moment(
-        timeline[half].at, "note", f"{left_out} entries are left out here; timeline.jsonl of this run has them"
-    )
+    half = MAX_MOMENTS // 2
+    note = Moment(timeline[half].at, "note", f"{omitted} entries are omitted here; timeline.jsonl of this run has them")
     return (*timeline[:half], note, *timeline[-half:])
 
 

@@ -1,6 +1,6 @@
-"""Replay: every event from the beginning, on a fresh subscription, through the same inbox. Nothing may come of it.
+"""Replay every event from the beginning with a new subscription and the same inbox, which must absorb all of them.
 
-Events whose dead letter is open are read and counted, but not handled: sending them again is what a requeue is for.
+Events with an open dead letter are read and counted, but not handled: only a requeue sends them to the worker again.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ from workers.observer_store import ObserverStore
 from workers.outcome import DeadLetter
 
 QUIET_S = 2.0
-"""Without a further message of before the replay for this long, everything has come."""
+"""After this long without another message from before the replay, all have been delivered."""
 CAUGHT_UP_WITHIN_S = 30.0
-"""How long the workers may need for what was committed before the replay began."""
+"""Time for the workers to process the events committed before the replay."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
     events: int
-    """Distinct events published, as the observer counted."""
+    """Distinct published events, as the observer counted them."""
     messages: int
 
 
@@ -52,7 +52,7 @@ class Replayed:
     deliveries: int
     distinct_events: int
     new_notifications: int
-    """Of events committed before the replay began: they had their notification, or should have had it."""
+    """New notifications of events committed before the replay, which should have had one already."""
     duplicates_absorbed: int
     seconds: float
 
@@ -62,7 +62,7 @@ class Replayed:
 
 
 def preview(settings: Settings) -> Preview:
-    """What a replay would read. Raises sqlite3.OperationalError while there is no observer store."""
+    """Return how much a replay would read. Raises sqlite3.OperationalError while there is no observer's store."""
     store = ObserverStore(settings.observer_store)
     try:
         counts = {count.name: count.messages for count in store.topics()}
@@ -73,33 +73,33 @@ def preview(settings: Settings) -> Preview:
 
 
 def replay(settings: Settings, deadline_s: float = 300) -> Replayed:
-    """Raises DatabaseUnavailable or Forbidden. The subscription is removed afterwards.
+    """Replay all events and return what was delivered and absorbed. The subscription is removed afterwards.
 
-    Commands may go on meanwhile: what they commit after the replay began reaches it as well, and it may be the first to
-    notify of it. Only events of before count.
+    Commands may continue meanwhile. Their new events reach the replay too, and it may be the first to notify them, so only
+    events from before the replay are counted. Raises DatabaseUnavailable or Forbidden.
     """
     require(settings, Action.REPLAY)
     expected = preview(settings).events
-    began_us = time.time_ns() // 1000
+    started_us = time.time_ns() // 1000
     engine = connect(settings.worker_url, pool_size=2)
     broker = Broker(settings)
-    name = f"replay-{uuid.uuid4().hex[:12]}"
+    consumer = f"replay-{uuid.uuid4().hex[:12]}"
     topics = settings.topics.carrying_events()
-    inlet = _Counting(broker, topics, name, began_us, engine)
+    inlet = _CountingSubscription(broker, topics, consumer, started_us, engine)
     dead_letters = Publisher(broker, settings.topics.dead_letter)
-    inbox = Inbox(engine, name)
-    worker = _Replaying(inbox, inlet, dead_letters, _Unmeasured(), threading.Event())
+    inbox = Inbox(engine, consumer)
+    worker = _ReplayWorker(inbox, inlet, dead_letters, _IgnoreHops(), threading.Event())
     try:
-        _wait_until_notified(engine, began_us)
-        began = quiet_since = time.monotonic()
-        while time.monotonic() - quiet_since < QUIET_S and time.monotonic() - began < deadline_s:
-            seen = inlet.of_before
+        _wait_until_notified(engine, started_us)
+        started_at = quiet_since = time.monotonic()
+        while time.monotonic() - quiet_since < QUIET_S and time.monotonic() - started_at < deadline_s:
+            count_before = inlet.published_before
             worker.step(0.2)
-            if inlet.of_before > seen or not inlet.connected:
+            if inlet.published_before > count_before or not inlet.connected:
                 quiet_since = time.monotonic()
         with translated(), engine.connect().execution_options(**READ) as connection:
-            outcome = queries.deliveries_of_consumer(connection, name)
-            new = applied_of_before(connection, name, began_us)
+            deliveries = queries.deliveries_of_consumer(connection, consumer)
+            new_notifications = count_applied_before(connection, consumer, started_us)
         inlet.unsubscribe()
     finally:
         inlet.close()
@@ -110,26 +110,26 @@ def replay(settings: Settings, deadline_s: float = 300) -> Replayed:
         expected,
         inlet.deliveries,
         len(inlet.event_ids),
-        new,
-        outcome.duplicate,
-        round(time.monotonic() - began, 2),
+        new_notifications,
+        deliveries.duplicate,
+        round(time.monotonic() - started_at, 2),
     )
 
 
-def applied_of_before(connection: Connection, consumer: str, began_us: int) -> int:
-    """Notifications that this consumer made of events committed before a time, microseconds since the epoch."""
+def count_applied_before(connection: Connection, consumer: str, started_us: int) -> int:
+    """Count this consumer's notifications of events committed before `started_us`, microseconds since the epoch."""
     query = (
         select(func.count())
         .select_from(processed_message)
         .join(outbox_event, outbox_event.c.id == processed_message.c.event_id)
         .where(processed_message.c.consumer == consumer, processed_message.c.outcome == "applied")
-        .where(outbox_event.c.occurred_at < clock.EPOCH + timedelta(microseconds=began_us))
+        .where(outbox_event.c.occurred_at < clock.EPOCH + timedelta(microseconds=started_us))
     )
     return connection.scalar(query) or 0
 
 
-def dead_lettered_among(connection: Connection, event_ids: set[str]) -> set[str]:
-    """Those of the events that have an open dead letter: one that was not requeued."""
+def find_dead_lettered(connection: Connection, event_ids: set[str]) -> set[str]:
+    """Return those of the events that have an open dead letter, that is one that was not requeued."""
     query = select(dead_letter.c.event_id).where(
         dead_letter.c.event_id.in_(event_ids), dead_letter.c.requeued_at.is_(None)
     )
@@ -137,31 +137,33 @@ def dead_lettered_among(connection: Connection, event_ids: set[str]) -> set[str]
 
 
 def _wait_until_notified(engine: Engine, before_us: int) -> None:
-    """Until the workers are through with what was committed before; what they leave is then the replay's finding."""
+    """Wait until the workers have processed the events committed before; what they miss, the replay finds."""
 
-    def through() -> bool:
+    def everything_is_notified() -> bool:
         with translated(), engine.connect().execution_options(**READ) as connection:
             oldest_us = queries.backlog(connection, 0).oldest_not_notified_us
         return oldest_us is None or oldest_us >= before_us
 
     with suppress(TookTooLong):
-        until(through, CAUGHT_UP_WITHIN_S, "what was committed before the replay is notified of", 0.1)
+        until(
+            everything_is_notified, CAUGHT_UP_WITHIN_S, "notifications of all events committed before the replay", 0.1
+        )
 
 
-class _Counting(Subscription):
-    def __init__(self, broker: Broker, topics: Sequence[str], name: str, began_us: int, engine: Engine) -> None:
+class _CountingSubscription(Subscription):
+    def __init__(self, broker: Broker, topics: Sequence[str], name: str, started_us: int, engine: Engine) -> None:
         super().__init__(broker, topics, name, consumer_type=pulsar.ConsumerType.Exclusive)
-        self._began_us = began_us
+        self._started_us = started_us
         self._engine = engine
         self.deliveries = 0
-        self.of_before = 0
+        self.published_before = 0
         """Deliveries of messages published before the replay began."""
         self.event_ids: set[str] = set()
 
     def receive(self, limit: int, timeout_s: float) -> list[Received]:
         batch = super().receive(limit, timeout_s)
         self.deliveries += len(batch)
-        self.of_before += sum(1 for message in batch if message.publish_us < self._began_us)
+        self.published_before += sum(1 for message in batch if message.publish_us < self._started_us)
         events = {}
         for message in batch:
             decoded = envelope.decode(message.value)
@@ -169,20 +171,20 @@ class _Counting(Subscription):
                 events[message.message_id] = decoded.record.id
         self.event_ids.update(events.values())
         with translated(), self._engine.connect().execution_options(**READ) as connection:
-            given_up = dead_lettered_among(connection, set(events.values()))
-        left = [message for message in batch if events.get(message.message_id) in given_up]
-        self.acknowledge(left)
-        return [message for message in batch if message not in left]
+            dead_lettered = find_dead_lettered(connection, set(events.values()))
+        ignored = [message for message in batch if events.get(message.message_id) in dead_lettered]
+        self.acknowledge(ignored)
+        return [message for message in batch if message not in ignored]
 
 
-class _Replaying(NotificationsWorker):
+class _ReplayWorker(NotificationsWorker):
     def _bury(self, message: Received, record: NamedEvent | None, dead: DeadLetter, attempts: int) -> None:
-        """It was dead-lettered when it came the first time: a replay adds no second dead letter."""
+        """Acknowledge it only: it has been dead-lettered before, and a replay adds no second dead letter."""
         self._inlet.acknowledge([message])
 
 
-class _Unmeasured:
-    """A replay is no measurement of an event's way."""
+class _IgnoreHops:
+    """Drop the timestamps, because a replay does not measure the path of an event."""
 
     def add(self, passed: Passed) -> None:
         pass

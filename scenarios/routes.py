@@ -1,4 +1,4 @@
-"""The ways by which a load's commands reach the system: in the load's own process, over HTTP, through the commands topic."""
+"""Routes by which commands of a load reach the system: in the load's own process, over HTTP, through the commands topic."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CHUNK = 500
 
 
 class NotAcknowledged(Exception):
-    """Nobody said that the command is done: it may be committed or not."""
+    """The command was not acknowledged: it may be committed or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +38,18 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """A command that the broker keeps: it must be carried out, sooner or later."""
+    """A command that the broker has stored: it must be processed sooner or later."""
 
     command: Literal["calculate", "approve"]
     id: str
-    """Of the conversion, or of the commission that is to be approved."""
+    """Id of the conversion to calculate, or of the commission to approve."""
 
 
 class Route(Protocol):
     name: str
 
     def send(self, command: CalculateCommission | ApproveCommission) -> Done | Promise:
-        """Raises NotAcknowledged, or JudgeFailed."""
+        """Send a command. Raises NotAcknowledged, or JudgeFailed when the route itself cannot be used."""
 
     def close(self) -> None: ...
 
@@ -64,12 +64,12 @@ class InProcess:
         try:
             result = self._application.send(command)
         except (DatabaseUnavailable, Refusal, DBAPIError) as error:
-            # A server that dies in the middle of an answer makes the driver raise whatever that answer looked like.
+            # When a server dies in the middle of an answer, the driver raises any error, depending on the bytes it got.
             raise NotAcknowledged(str(error)) from error
         return Done(result.commission_id, result.event_ids)
 
     def close(self) -> None:
-        """The application is its owner's."""
+        """Do nothing: the application belongs to the caller."""
 
 
 class OverHttp:
@@ -81,13 +81,13 @@ class OverHttp:
     def send(self, command: CalculateCommission | ApproveCommission) -> Done:
         path = "/commissions/calculate" if isinstance(command, CalculateCommission) else "/commissions/approve"
         try:
-            answer = self._api.post(path, body_of(command))
+            answer = self._api.post(path, request_body(command))
         except httpx.TransportError as error:
             raise NotAcknowledged(str(error)) from error
         if not answer.is_success:
             raise NotAcknowledged(f"HTTP {answer.status_code}: {answer.text[:200]}")
-        told = answer.json()
-        return Done(str(told["commissionId"]), tuple(told["eventIds"]))
+        document = answer.json()
+        return Done(str(document["commissionId"]), tuple(document["eventIds"]))
 
     def close(self) -> None:
         self._api.close()
@@ -104,7 +104,7 @@ class ThroughTopic:
         calculates = isinstance(command, CalculateCommission)
         message = {
             "command": "calculate" if calculates else "approve",
-            **body_of(command),
+            **request_body(command),
             "correlationId": self._correlation_id,
         }
         try:
@@ -119,8 +119,8 @@ class ThroughTopic:
         self._publisher.close()
 
 
-def body_of(command: CalculateCommission | ApproveCommission) -> dict[str, str]:
-    """As API and commands topic take it."""
+def request_body(command: CalculateCommission | ApproveCommission) -> dict[str, str]:
+    """Return the command as the JSON object that the API and the commands topic expect."""
     if isinstance(command, ApproveCommission):
         return {"commissionId": command.commission_id}
     return {
@@ -132,20 +132,20 @@ def body_of(command: CalculateCommission | ApproveCommission) -> dict[str, str]:
     }
 
 
-def unkept(connection: Connection, promises: Sequence[Promise]) -> list[Promise]:
-    """Those that were not carried out."""
-    wanted = {each.id for each in promises if each.command == "calculate"}
-    approvals = {each.id for each in promises if each.command == "approve"}
+def find_broken_promises(connection: Connection, promises: Sequence[Promise]) -> list[Promise]:
+    """Return the promised commands that have not been processed."""
+    conversion_ids = {promise.id for promise in promises if promise.command == "calculate"}
+    commission_ids = {promise.id for promise in promises if promise.command == "approve"}
     calculated: set[str] = set()
     approved: set[str] = set()
-    for some in _chunks(sorted(wanted)):
-        query = select(commission.c.conversion_id).where(commission.c.conversion_id.in_(some))
+    for chunk in _chunks(sorted(conversion_ids)):
+        query = select(commission.c.conversion_id).where(commission.c.conversion_id.in_(chunk))
         calculated |= set(connection.scalars(query))
-    for some in _chunks(sorted(approvals)):
-        query = select(commission.c.id).where(commission.c.id.in_(some), commission.c.status == "APPROVED")
+    for chunk in _chunks(sorted(commission_ids)):
+        query = select(commission.c.id).where(commission.c.id.in_(chunk), commission.c.status == "APPROVED")
         approved |= set(connection.scalars(query))
-    kept = {"calculate": calculated, "approve": approved}
-    return [each for each in promises if each.id not in kept[each.command]]
+    fulfilled = {"calculate": calculated, "approve": approved}
+    return [promise for promise in promises if promise.id not in fulfilled[promise.command]]
 
 
 def _chunks(ids: Sequence[str]) -> list[list[str]]:

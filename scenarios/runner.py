@@ -1,6 +1,6 @@
-"""Scenarios for everybody: the command line, the control API, the page and the notebooks call these functions.
+"""Start, follow and stop runs of scenarios. The command line, the control API, the page and the notebooks use this.
 
-A run has a process of its own; these start it, follow its timeline and read what it found.
+Each run has a process of its own.
 """
 
 from __future__ import annotations
@@ -32,33 +32,33 @@ __all__ = ["AnotherRuns", "NotOnThisStack", "NotRunning", "UnknownRun", "follow"
 
 STARTS_WITHIN_S = 30.0
 ENDS_WITHIN_S = 60.0
-LOOK_EVERY_S = 0.05
-LAST = ("verdict", "stopped")
+POLL_EVERY_S = 0.05
+LAST_KINDS = ("verdict", "stopped")
 
 
 class NotOnThisStack(Exception):
-    """The scenario breaks a part that this stack does not have."""
+    """The scenario needs a component that this stack does not have."""
 
 
 class NoVerdict(Exception):
-    """The run was stopped, or could not be made; `str(error)` says why."""
+    """The run was stopped or could not start; `str(error)` says why."""
 
 
 def start(settings: Settings, name: str, seed: int | None = None, minutes: float = 1.0) -> str:
-    """Start a scenario in a process of its own and return its run id, which is its correlation id too.
+    """Start a scenario in a process of its own and return its run id, which is also its correlation id.
 
-    `seed` is made up where none is given; `minutes` is for chaos. Raises LookupError for an unknown scenario,
+    `seed` is random by default; `minutes` is the duration of chaos. Raises LookupError for an unknown scenario,
     NotOnThisStack, AnotherRuns, NotRunning, or Forbidden.
     """
     require(settings, Action.RUN_SCENARIOS)
     scenario = find(name, minutes)
     if settings.stack not in scenario.stacks:
         raise NotOnThisStack(
-            f"{name} runs on {', '.join(scenario.stacks)}: the {settings.stack} stack lacks what it breaks"
+            f"{name} runs on {', '.join(scenario.stacks)} only: the {settings.stack} stack lacks the component it breaks"
         )
     if not control(settings).running():
         raise NotRunning("nothing is running here; `./alpes up` starts it")
-    if journal.busy(settings):
+    if journal.is_scenario_running(settings):
         raise AnotherRuns("another scenario runs now; wait for its verdict, or stop it")
     run_id = str(uuid.uuid4())
     seed = random.randrange(2**31) if seed is None else seed
@@ -80,25 +80,25 @@ def start(settings: Settings, name: str, seed: int | None = None, minutes: float
             umask=UMASK,
         )
     (journal.folder(settings, run_id) / "pid").write_text(str(process.pid))
-    _begun(settings, run_id, process)
+    _wait_for_start(settings, run_id, process)
     return run_id
 
 
 def follow(settings: Settings, run_id: str) -> Iterator[Moment]:
-    """Every entry of a run's timeline as it comes, until its last. Raises UnknownRun."""
+    """Yield each entry of a run's timeline as it is written, up to the last. Raises UnknownRun."""
     timeline = journal.Timeline(settings, run_id)
     while True:
         alive = running(settings, run_id)
-        fresh = timeline.fresh()
-        yield from fresh
-        if any(moment.kind in LAST for moment in fresh):
+        new_moments = timeline.read_new()
+        yield from new_moments
+        if any(moment.kind in LAST_KINDS for moment in new_moments):
             return
         if not alive:
             yield Moment(
-                time.time(), "stopped", "its process is gone; what it broke comes back when its leases run out"
+                time.time(), "stopped", "its process ended without a verdict; its faults end when their leases expire"
             )
             return
-        time.sleep(LOOK_EVERY_S)
+        time.sleep(POLL_EVERY_S)
 
 
 def run(
@@ -106,29 +106,29 @@ def run(
     name: str,
     seed: int | None = None,
     minutes: float = 1.0,
-    tell: Callable[[Moment], None] = lambda moment: None,
+    on_moment: Callable[[Moment], None] = lambda moment: None,
 ) -> Result:
-    """Start a scenario, tell each moment as it happens, and return what it found.
+    """Run a scenario and return its result. `on_moment` is called with each entry of the timeline.
 
     Raises what `start` raises, and NoVerdict.
     """
     run_id = start(settings, name, seed, minutes)
-    last = Moment(0, "stopped", "no word of it")
+    last = Moment(0, "stopped", "its timeline is empty")
     for last in follow(settings, run_id):
-        tell(last)
-    found = _result(settings, run_id) if last.kind == "verdict" else None
-    if found is None:
+        on_moment(last)
+    result = _wait_for_result(settings, run_id) if last.kind == "verdict" else None
+    if result is None:
         raise NoVerdict(f"{name} has no verdict: {last.text}")
-    return found
+    return result
 
 
 def check_id(run_id: str) -> None:
-    """Raises ValueError for what is no run id, and so might name another file."""
+    """Raise ValueError for a text that is not a run id and might name another file."""
     uuid.UUID(run_id)
 
 
 def stop(settings: Settings, run_id: str) -> None:
-    """Ask a run to restore the system and end; nothing happens where it has ended. Raises Forbidden."""
+    """Ask a run to end its faults and exit; does nothing if it has ended. Raises Forbidden."""
     require(settings, Action.RUN_SCENARIOS)
     pid = _pid(settings, run_id)
     if pid and running(settings, run_id):
@@ -137,7 +137,7 @@ def stop(settings: Settings, run_id: str) -> None:
 
 
 def running(settings: Settings, run_id: str) -> bool:
-    """Whether the run's process is alive."""
+    """Return whether the run's process is alive."""
     with suppress(psutil.Error):
         process = psutil.Process(_pid(settings, run_id))
         return run_id in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE
@@ -145,17 +145,17 @@ def running(settings: Settings, run_id: str) -> bool:
 
 
 def current(settings: Settings) -> str | None:
-    """The run that is under way now."""
+    """Return the id of the run that is running now, or None."""
     newest = sorted((settings.data / "scenarios").glob("*/pid"), key=lambda path: path.stat().st_mtime, reverse=True)
     return next((path.parent.name for path in newest[:3] if running(settings, path.parent.name)), None)
 
 
-def _begun(settings: Settings, run_id: str, process: subprocess.Popen[bytes]) -> None:
+def _wait_for_start(settings: Settings, run_id: str, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + STARTS_WITHIN_S
     while time.monotonic() < deadline:
         with suppress(UnknownRun):
-            if journal.moments(settings, run_id):
-                process.returncode = 0  # it is meant to outlive us: Popen need not warn of it
+            if journal.read_timeline(settings, run_id):
+                process.returncode = 0  # the run outlives this process; without this, Popen warns about that
                 return
         if process.poll() is not None:
             break
@@ -164,12 +164,12 @@ def _begun(settings: Settings, run_id: str, process: subprocess.Popen[bytes]) ->
     raise NoVerdict(f"the scenario's process did not start: {log.read_text()[-500:] or log}")
 
 
-def _result(settings: Settings, run_id: str) -> Result | None:
-    """Once its process has ended: it writes the result after the last word of the timeline, and frees the lock last."""
+def _wait_for_result(settings: Settings, run_id: str) -> Result | None:
+    """Wait until the process has ended, which writes the result after its last entry and then frees the lock."""
     deadline = time.monotonic() + ENDS_WITHIN_S
     while running(settings, run_id) and time.monotonic() < deadline:
         time.sleep(0.02)
-    return journal.result(settings, run_id)
+    return journal.load_result(settings, run_id)
 
 
 def _pid(settings: Settings, run_id: str) -> int:

@@ -1,4 +1,4 @@
-"""Counts a run's events now and then, for its plot: committed, published and notified over time."""
+"""Count a run's events at intervals, for the plot of committed, published and notified events over time."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import threading
 from scenarios.model import Sample
 from scenarios.trial import Trial
 
-EVERY_S = 0.25
-"""At first. A long run is sampled less often: see `thinned`."""
-SAMPLES_AT_MOST = 1000
+FIRST_INTERVAL_S = 0.25
+"""Interval at the start of a run. A long run is sampled less often: see `thin_out`."""
+MAX_SAMPLES = 1000
 
 
 class Sampler:
-    """In a thread of its own while it is entered. Each sample counts index entries and loads no id."""
+    """A thread that samples while the `with` block runs. Each sample counts index entries and loads no id."""
 
     def __init__(self, trial: Trial) -> None:
         self._trial = trial
@@ -31,20 +31,23 @@ class Sampler:
     def _run(self) -> None:
         try:
             self._sample()
-        except Exception as error:  # the plot ends here; nothing is judged by it
+        except Exception as error:  # the plot ends early, which does not affect the verdict
             self._trial.say("note", f"no more samples: {type(error).__name__}: {error}")
 
     def _sample(self) -> None:
-        every_s = EVERY_S
-        while not self._stop.wait(every_s):
+        interval_s = FIRST_INTERVAL_S
+        while not self._stop.wait(interval_s):
             self._trial.sample()
-            if len(self._trial.samples) >= SAMPLES_AT_MOST:
-                self._trial.samples = thinned(self._trial.samples)
-                every_s *= 2
+            if len(self._trial.samples) >= MAX_SAMPLES:
+                self._trial.samples = thin_out(self._trial.samples)
+                interval_s *= 2
         self._trial.sample()
 
 
-def thinned(samples: list[Sample]) -> list[Sample]:
-    """Every second one. With the pause doubled, a run of any length keeps evenly spaced samples, fewer than
-    `SAMPLES_AT_MOST`; and as a sample's cost grows with the run, its share of the time does not."""
+def thin_out(samples: list[Sample]) -> list[Sample]:
+    """Return every second sample.
+
+    The interval is doubled at the same time, so a run of any length keeps evenly spaced samples, fewer than `MAX_SAMPLES`.
+    The cost of a sample grows with the run; because samples become rarer, their share of the time does not grow.
+    """
     return samples[1::2]

@@ -1,4 +1,4 @@
-"""What a run sees of the system: its events in each source, its parts, and who reads the binlog."""
+"""Read the system for a run: its events in each source, the state of its components, and the readers of the binlog."""
 
 from __future__ import annotations
 
@@ -19,40 +19,40 @@ from workers.observer_store import ObserverStore
 
 T = TypeVar("T")
 
-SLOWEST_PER_S = 200
-"""Where everything there is comes again, whoever sent it, deadlines grow with it."""
+SLOWEST_REPLAY_PER_S = 200
+"""Slowest assumed rate at which all events are delivered again; such deadlines grow with the size of the outbox."""
 
 
-def every(items: Collection[T], holds: Callable[[T], bool]) -> bool:
-    """Whether there are items and it holds for each: of nothing, nothing is shown."""
+def holds_for_all(items: Collection[T], holds: Callable[[T], bool]) -> bool:
+    """Return whether there are items and the condition holds for each. No items prove nothing, so they give False."""
     return bool(items) and all(holds(item) for item in items)
 
 
 class Sources:
-    """Reads raise DatabaseUnavailable, or sqlite3.OperationalError while there is no observer."""
+    """The sources of one run. Reads raise DatabaseUnavailable, or sqlite3.OperationalError while there is no observer."""
 
     def __init__(self, settings: Settings, run_id: str, application: Application) -> None:
         self.settings = settings
         self.run_id = run_id
-        """The correlation id of everything this run sends."""
+        """The correlation id of all commands of this run."""
         self.application = application
         with application.reading() as connection:
-            self._letters_before = max(
+            self._last_letter_before = max(
                 (row.seq for row in dead_letter_queries.dead_letters(connection, limit=1)), default=0
             )
 
     @property
     def capture_part(self) -> str:
-        """The part that captures on this stack."""
+        """Name of the component that captures on this stack."""
         return "relay" if self.settings.stack == "embedded" else "source"
 
     @property
     def worker(self) -> str:
-        """The first notifications worker."""
+        """Name of the first notifications worker."""
         return worker_names(self.settings)[0]
 
     def outbox_size(self) -> int:
-        """Rows of every run and user, at most: the highest `seq`."""
+        """Return an upper bound of the number of outbox rows, of all runs and users: the highest `seq`."""
         with self.application.reading() as connection:
             return queries.outbox_head(connection)
 
@@ -65,7 +65,7 @@ class Sources:
             return notification_queries.notification_ids(connection, self.run_id)
 
     def published(self) -> dict[str, int]:
-        """Event id → messages that carried it, as the observer saw them."""
+        """Return event id → number of messages that carried it, as the observer counted them."""
         store = ObserverStore(self.settings.observer_store)
         try:
             return store.published_ids(self.run_id)
@@ -73,7 +73,7 @@ class Sources:
             store.close()
 
     def first_committed(self) -> str:
-        """Id of the outbox's first event, whoever sent it. Raises LookupError for an empty outbox."""
+        """Return the id of the outbox's first event, of any run or user. Raises LookupError for an empty outbox."""
         with self.application.reading() as connection:
             event_id = lookups.first_event(connection)
         if event_id is None:
@@ -81,7 +81,7 @@ class Sources:
         return event_id
 
     def times_published(self, event_id: str) -> int:
-        """Messages that carried an event, as the observer saw them."""
+        """Return the number of messages that carried an event, as the observer counted them."""
         store = ObserverStore(self.settings.observer_store)
         try:
             return store.times_published(event_id)
@@ -89,14 +89,14 @@ class Sources:
             store.close()
 
     def dead_letters(self) -> list[dead_letter_queries.DeadLetterRow]:
-        """The run's own, newest first, requeued ones included: its id stands in them somewhere."""
+        """Return the run's dead letters, newest first, requeued ones included: those that contain its id."""
         marker = self.run_id.encode()
         with self.application.reading() as connection:
             rows = dead_letter_queries.dead_letters(connection, limit=500)
         return [
             row
             for row in rows
-            if row.seq > self._letters_before and (row.correlation_id == self.run_id or marker in row.payload)
+            if row.seq > self._last_letter_before and (row.correlation_id == self.run_id or marker in row.payload)
         ]
 
     def deliveries(self) -> queries.Deliveries:
@@ -104,41 +104,41 @@ class Sources:
             return queries.deliveries(connection, self.run_id)
 
     def activity(self) -> object:
-        """Another value whenever anything was written to the database, or seen on a topic, of any run."""
+        """Return a value that changes whenever anything is written to the database or observed on a topic, by any run."""
         store = ObserverStore(self.settings.observer_store)
         try:
-            seen = store.totals()
+            observed = store.totals()
         finally:
             store.close()
         with self.application.reading() as connection:
-            return lookups.heads(connection), seen
+            return lookups.heads(connection), observed
 
     def broker_answers(self) -> bool:
         return Broker(self.settings).reachable()
 
-    def ill(self) -> list[str]:
-        """The parts that are down now, with what is known of them."""
-        rows = health.check(self.settings, self.application.engine)
-        return [f"{row.part} ({row.detail})" for row in rows if row.light == "down"]
+    def down_components(self) -> list[str]:
+        """Return the components that are down now, with the detail of their health."""
+        states = health.check(self.settings, self.application.engine)
+        return [f"{state.part} ({state.detail})" for state in states if state.light == "down"]
 
-    def everything_again_within_s(self) -> float:
-        """How long it may take until everything in the outbox was published and delivered once more."""
-        rows = 0
+    def full_replay_deadline_s(self) -> float:
+        """Return the time, in seconds, in which everything in the outbox must be published and delivered once more."""
+        row_count = 0
         with suppress(DatabaseUnavailable):
-            rows = self.outbox_size()
-        return 60 + rows / SLOWEST_PER_S
+            row_count = self.outbox_size()
+        return 60 + row_count / SLOWEST_REPLAY_PER_S
 
-    def another_instance(self, part: str) -> Callable[[], bool]:
-        """Whether another instance of a part runs than the one of now: another process, or of the source another reader.
+    def replacement_check(self, part: str) -> Callable[[], bool]:
+        """Return a function that says whether a component was replaced since now: by another process, or binlog reader.
 
-        The database knows each reader of its binlog by the number of its connection.
+        The source has no process of its own. The database knows each reader of its binlog by the id of its connection.
         """
         if part == "source":
-            reader = self._binlog_readers()
-            return lambda: bool(self._binlog_readers() - reader)
-        parts = control(self.settings)
-        pid = parts.pid(part)
-        return lambda: parts.pid(part) not in (0, pid)
+            readers_before = self._binlog_readers()
+            return lambda: bool(self._binlog_readers() - readers_before)
+        components = control(self.settings)
+        pid = components.pid(part)
+        return lambda: components.pid(part) not in (0, pid)
 
     def _binlog_readers(self) -> set[int]:
         engine = connect(self.settings.admin_url, pool_size=1)

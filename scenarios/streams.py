@@ -1,4 +1,4 @@
-"""Sources of any size, compared window by window: each is read once, in the order of the event ids, and none is kept."""
+"""Read sources of any size side by side, window by window: each once, in the order of its event ids, in little memory."""
 
 from __future__ import annotations
 
@@ -11,47 +11,49 @@ WINDOW = 5000
 
 
 class NotAscending(Exception):
-    """A source does not give its ids in the order in which they compare here, as another collation may."""
+    """A source yields ids in an order other than Python's, as a database with another collation may."""
 
 
-def begun(source: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
-    """The same with its first item read: a database shows what it held at that moment."""
+def start_reading(source: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """Read the first item now and return all items: a database then yields the rows that it holds now."""
     iterator = iter(source)
     return chain(list(islice(iterator, 1)), iterator)
 
 
 def windows(sources: Sequence[Iterator[tuple[str, Any]]], size: int = WINDOW) -> Iterator[tuple[dict[str, Any], ...]]:
-    """What each source says of the next ids: all windows together hold every id once, and an id that several sources
-    know is in the same window of each. Each source gives (id, value), ids ascending. Raises NotAscending.
+    """Yield windows: for each source a mapping from the next ids to their values.
+
+    Every id is in exactly one window, and an id of several sources is in the same window for each. Each source yields
+    (id, value) with ascending ids. Raises NotAscending.
     """
-    waiting: list[list[tuple[str, Any]]] = [[] for _ in sources]
+    pending: list[list[tuple[str, Any]]] = [[] for _ in sources]
     highest: list[str | None] = [None for _ in sources]
     while True:
         for number, source in enumerate(sources):
-            fresh = list(islice(source, size - len(waiting[number])))
-            for id_, _ in fresh:
-                before = highest[number]
-                if not isinstance(id_, str) or (before is not None and id_ <= before):
-                    raise NotAscending(f"{id_!r} after {before!r}")
+            new_entries = list(islice(source, size - len(pending[number])))
+            for id_, _ in new_entries:
+                previous = highest[number]
+                if not isinstance(id_, str) or (previous is not None and id_ <= previous):
+                    raise NotAscending(f"{id_!r} after {previous!r}")
                 highest[number] = id_
-            waiting[number] += fresh
-        if not any(waiting):
+            pending[number] += new_entries
+        if not any(pending):
             return
-        # Of a source whose page is full more may follow behind its last id; of the others everything is here.
-        ends = [page[-1][0] for page in waiting if len(page) >= size]
+        # A source with a full page may have more ids after its last one; the other sources are complete.
+        ends = [page[-1][0] for page in pending if len(page) >= size]
         bound = min(ends) if ends else None
-        window = tuple(dict(each for each in page if bound is None or each[0] <= bound) for page in waiting)
+        window = tuple(dict(entry for entry in page if bound is None or entry[0] <= bound) for page in pending)
         yield window
-        waiting = [page[len(taken) :] for page, taken in zip(waiting, window, strict=True)]
+        pending = [page[len(taken) :] for page, taken in zip(pending, window, strict=True)]
 
 
-class Sorted:
-    """Values by id, put in in any order and read in the order of the ids; what is too much for memory goes to disk."""
+class SortedById:
+    """A collection of (id, value) that accepts any order and is read in the order of the ids. It spills to disk."""
 
     def __init__(self) -> None:
-        self._db = sqlite3.connect("", isolation_level=None)  # a file of its own that goes when it is closed
+        self._db = sqlite3.connect("", isolation_level=None)  # a temporary database that is deleted when it is closed
         self._db.execute("PRAGMA journal_mode=OFF")
-        # Ids as bytes: a foreign one may hold half a surrogate pair. Their order is that of the texts.
+        # Ids are stored as bytes, because a foreign id may hold half a surrogate pair. Bytes sort like the texts.
         self._db.execute("CREATE TABLE entry (id BLOB NOT NULL, value TEXT NOT NULL)")
 
     def close(self) -> None:
@@ -64,11 +66,11 @@ class Sorted:
         self._db.execute("COMMIT")
 
     def latest(self) -> Iterator[tuple[str, str]]:
-        """Each id once, with the value that was put in last."""
+        """Yield each id once, with its last value."""
         for id_, value, _ in self._db.execute("SELECT id, value, max(rowid) FROM entry GROUP BY id ORDER BY id"):
             yield id_.decode("utf-8", "surrogatepass"), value
 
-    def doubled(self) -> set[str]:
-        """Ids that were put in more than once."""
+    def duplicate_ids(self) -> set[str]:
+        """Return the ids that were put in more than once."""
         rows = self._db.execute("SELECT id FROM entry GROUP BY id HAVING count(*) > 1")
         return {row[0].decode("utf-8", "surrogatepass") for row in rows}

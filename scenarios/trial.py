@@ -1,4 +1,4 @@
-"""What an experiment is handed: commands to send, faults to inject, conditions to confirm. Everything is undone at its end."""
+"""The interface of an experiment: send commands, inject faults, wait for conditions. Faults are undone at its end."""
 
 from __future__ import annotations
 
@@ -12,47 +12,48 @@ from application import Application
 from db import notification_queries, queries
 from db.errors import DatabaseUnavailable
 from domain.commands import ApproveCommission, CalculateCommission, CommissionResult
-from scenarios import load as loads
+from scenarios import load as load_module
 from scenarios.api_client import ApiClient
-from scenarios.breaking import Breaking
+from scenarios.fault_injection import FaultInjection
 from scenarios.journal import Journal
 from scenarios.load import Load, Pair
 from scenarios.model import Sample
-from scenarios.routes import InProcess, OverHttp, Promise, ThroughTopic, unkept
+from scenarios.routes import InProcess, OverHttp, Promise, ThroughTopic, find_broken_promises
 from scenarios.waiting import TookTooLong
 from settings import Settings
 from workers.observer_store import ObserverStore
 
-PER_SECOND = 30
-"""Pairs of commands, so 60 events a second: a load that no stack notices."""
-PATIENCE_S = {"embedded": 6.0, "native": 20.0}
-"""How long nothing may move before what is missing counts as lost."""
+PAIRS_PER_SECOND = 30
+"""Pairs of commands, so 60 events, a second: a light load for every stack."""
+STANDSTILL_S = {"embedded": 6.0, "native": 20.0}
+"""Seconds without any activity after which missing events count as lost."""
 
 
 class Standstill:
-    """Nothing moved for a while though no part is down: what is missing now will not come.
+    """Notice that nothing has happened for a while although no component is down: missing events will not arrive any more.
 
-    Whatever moves counts, whoever sent it: a capture that lost its offsets reads everything else first.
+    Activity of every run and user counts, because a capture that lost its offsets reads their events first.
     """
 
     def __init__(self, trial: Trial) -> None:
         self._trial = trial
-        self._patience_s = PATIENCE_S["embedded" if trial.settings.stack == "embedded" else "native"]
-        self._seen: object = None
-        self._since = time.monotonic()
+        self._standstill_s = STANDSTILL_S["embedded" if trial.settings.stack == "embedded" else "native"]
+        self._last_activity: object = None
+        self._unchanged_since = time.monotonic()
 
     def reached(self) -> bool:
+        """Return whether nothing has happened for long enough. Call it again and again while you wait."""
         trial = self._trial
-        seen = trial.activity()
-        if seen != self._seen or (self._late() and trial.ill()):
-            self._seen, self._since = seen, time.monotonic()
-        return self._late()
+        activity = trial.activity()
+        if activity != self._last_activity or (self._is_late() and trial.down_components()):
+            self._last_activity, self._unchanged_since = activity, time.monotonic()
+        return self._is_late()
 
-    def _late(self) -> bool:
-        return time.monotonic() - self._since > self._patience_s
+    def _is_late(self) -> bool:
+        return time.monotonic() - self._unchanged_since > self._standstill_s
 
 
-class Trial(Breaking):
+class Trial(FaultInjection):
     def __init__(self, settings: Settings, run_id: str, seed: int, journal: Journal) -> None:
         undo = ExitStack()
         application = undo.enter_context(Application(settings, pool_size=4))
@@ -62,17 +63,17 @@ class Trial(Breaking):
         self.samples: list[Sample] = []
         self.figures: dict[str, Any] = {}
         self.acknowledged: set[str] = set()
-        """Event ids that a client was told are committed."""
+        """Event ids whose commit was acknowledged to a client."""
         self.promised: list[Promise] = []
-        """Commands that the broker acknowledged: the commands worker must carry them out."""
+        """Commands that the broker acknowledged; the commands worker must process them."""
         self.conversions: list[str] = []
-        """Of every calculation that was tried, acknowledged or not."""
-        self._stream = loads.commands(seed, run_id)
+        """Conversion ids of all calculations, acknowledged or not."""
+        self._stream = load_module.command_stream(seed, run_id)
 
-    # What it sends.
+    # Sending commands.
 
     def calculate(self) -> CommissionResult:
-        """The next command of the seeded stream. Raises what `Application.send` raises."""
+        """Send the next command of the seeded stream. Raises what `Application.send` raises."""
         command = next(self._stream)
         self.conversions.append(command.conversion_id)
         result = self.application.send(command)
@@ -85,84 +86,84 @@ class Trial(Breaking):
         return result
 
     def next_command(self) -> CalculateCommission:
-        """Of the seeded stream, for a scenario that sends it by a way of its own."""
+        """Return the next command of the seeded stream, for a scenario that sends it by itself."""
         command = next(self._stream)
         self.conversions.append(command.conversion_id)
         return command
 
     @contextmanager
-    def load(self, per_second: float = PER_SECOND, *, every_way: bool = False) -> Iterator[Load]:
-        """Pairs of commands from the background, as many a second; counted in when it is left.
+    def load(self, per_second: float = PAIRS_PER_SECOND, *, all_routes: bool = False) -> Iterator[Load]:
+        """Send pairs of commands from a thread while the `with` block runs; leaving it counts them as the run's.
 
-        `every_way`: not only in this process, but over HTTP and through the commands topic too, in turns.
+        With `all_routes` they go in process, over HTTP and through the commands topic in turns.
         """
-        running = Load(self.application, self._stream, per_second, self._every_way() if every_way else ())
-        running.start()
+        running_load = Load(self.application, self._stream, per_second, self._route_pairs() if all_routes else ())
+        running_load.start()
         self.say("load", f"{per_second:g} commissions a second are calculated and approved")
         try:
-            running.grows(10)
-            yield running
+            running_load.wait_for_more(10)
+            yield running_load
         finally:
-            running.stop()
-            if running.error is not None:
-                self.failed(f"the load ended: {type(running.error).__name__}: {running.error}")
-            self.acknowledged |= running.event_ids
-            self.promised += running.promised
-            self.conversions += running.attempted
-            failed = f", {running.unacknowledged} were refused" if running.unacknowledged else ""
-            self.say("load", f"the load ends: {len(running.sent)} commands acknowledged{failed}")
+            running_load.stop()
+            if running_load.error is not None:
+                self.report_judge_error(f"the load ended: {type(running_load.error).__name__}: {running_load.error}")
+            self.acknowledged |= running_load.event_ids
+            self.promised += running_load.promised
+            self.conversions += running_load.attempted
+            refused_note = f", {running_load.unacknowledged} were refused" if running_load.unacknowledged else ""
+            self.say("load", f"the load ends: {len(running_load.sent)} commands acknowledged{refused_note}")
 
-    def _every_way(self) -> list[Pair]:
-        inside = InProcess(self.application)
+    def _route_pairs(self) -> list[Pair]:
+        in_process = InProcess(self.application)
         http = OverHttp(self.settings, self.run_id)
         topic = ThroughTopic(self.settings, self.run_id)
-        return [(inside, inside), (http, http), (http, topic), (topic, None)]
+        return [(in_process, in_process), (http, http), (http, topic), (topic, None)]
 
-    def unkept(self) -> list[Promise]:
-        """Commands that the broker acknowledged and nobody carried out."""
+    def broken_promises(self) -> list[Promise]:
+        """Return the commands that the broker acknowledged and that have not been processed."""
         with self.application.reading() as connection:
-            return unkept(connection, self.promised)
+            return find_broken_promises(connection, self.promised)
 
-    def kept(self, deadline_s: float = 60) -> None:
-        """Until every command that the broker acknowledged is carried out. Raises TookTooLong."""
+    def wait_until_promises_are_kept(self, deadline_s: float = 60) -> None:
+        """Wait until every command that the broker acknowledged is processed. Raises TookTooLong."""
         standstill = Standstill(self)
 
-        def all_kept() -> bool:
-            missing = self.unkept()
+        def all_are_kept() -> bool:
+            missing = self.broken_promises()
             if missing and standstill.reached():
                 raise TookTooLong(
-                    f"{len(missing)} of {len(self.promised)} commands of the topic were not carried out,"
-                    " and nothing moves any more"
+                    f"{len(missing)} of {len(self.promised)} commands of the topic were not processed,"
+                    " and nothing happens any more"
                 )
             return not missing
 
-        self.wait(all_kept, deadline_s, f"{len(self.promised)} commands of the topic carried out", 0.2)
+        self.wait(all_are_kept, deadline_s, f"{len(self.promised)} commands of the topic processed", 0.2)
 
     def api(self, timeout_s: float = 10) -> ApiClient:
-        """The instance's HTTP API; what it is sent belongs to this run."""
+        """Return a client of the instance's API whose commands belong to this run."""
         headers = {"X-Correlation-Id": self.run_id}
         return ApiClient(self.settings, timeout_s=timeout_s, headers=headers, pause=self.pause)
 
-    # What it waits for.
+    # Waiting.
 
-    def arrived(self, event_ids: set[str], deadline_s: float = 30) -> None:
-        """Until these events are notified of. Raises TookTooLong."""
+    def wait_until_notified(self, event_ids: set[str], deadline_s: float = 30) -> None:
+        """Wait until each of these events has a notification. Raises TookTooLong."""
         standstill = Standstill(self)
-        waiting = set(event_ids)
+        missing = set(event_ids)
 
-        def there() -> bool:
+        def all_are_notified() -> bool:
             with self.application.reading() as connection:
-                waiting.difference_update(notification_queries.notified_among(connection, waiting))
-            if waiting and standstill.reached():
+                missing.difference_update(notification_queries.notified_among(connection, missing))
+            if missing and standstill.reached():
                 raise TookTooLong(
-                    f"{len(waiting)} of {len(event_ids)} events were not notified of, and nothing moves any more"
+                    f"{len(missing)} of {len(event_ids)} events have no notification, and nothing happens any more"
                 )
-            return not waiting
+            return not missing
 
-        self.wait(there, deadline_s, f"{len(event_ids)} events notified of", 0.1)
+        self.wait(all_are_notified, deadline_s, f"notifications of {len(event_ids)} events", 0.1)
 
     def sample(self) -> None:
-        """Count once; nothing is added while the database is away."""
+        """Add one sample; none while the database is unavailable."""
         with suppress(DatabaseUnavailable):
             with self.application.reading() as connection:
                 committed = queries.count_outbox_ids(connection, self.run_id)
@@ -175,5 +176,5 @@ class Trial(Breaking):
             self.samples.append(Sample(time.time(), committed, published, notified))
 
     def close(self) -> None:
-        """Undo every fault that is still in force."""
+        """End every fault that is still active."""
         self._undo.close()

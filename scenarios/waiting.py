@@ -1,4 +1,4 @@
-"""Waiting for a condition, with a deadline."""
+"""Wait for a condition with a deadline."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ class TookTooLong(Exception):
 
 
 class JudgeFailed(Exception):
-    """The judging side could not do its part, so nothing is shown about the system; `str(error)` says why."""
+    """The judge itself failed, which proves nothing about the system; `str(error)` says why."""
 
 
 def until(condition: Callable[[], bool], deadline_s: float, what: str, every_s: float = 0.05) -> None:
-    """Return once `condition()` is true. Raises TookTooLong, saying what was awaited."""
-    end = time.monotonic() + deadline_s
+    """Return as soon as `condition()` is true. Raises TookTooLong, whose text says `what` was awaited."""
+    ends_at = time.monotonic() + deadline_s
     while not condition():
-        if time.monotonic() > end:
+        if time.monotonic() > ends_at:
             raise TookTooLong(f"{what}: not within {deadline_s:.0f} s")
         time.sleep(every_s)

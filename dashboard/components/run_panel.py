@@ -140,7 +140,7 @@ def _figure(value: Any) -> str:
 
 def figures(result: Result) -> tuple[go.Figure, go.Figure]:
     """The evidence's plots in the reader's language and the page's colours, the fault windows shaded."""
-    latency, progress = evidence.latency(result), evidence.progress(result)
+    latency, progress = evidence.latency_figure(result), evidence.progress_figure(result)
     latency.update_yaxes(title=_("ms from command to notification"))
     progress.update_yaxes(title=_("distinct events"))
     names = {"committed": _("committed"), "published": _("published"), "notified": _("notified")}

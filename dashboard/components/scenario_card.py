@@ -12,7 +12,7 @@ from scenarios.model import Scenario
 def card(scenario: Scenario, last: Run | None, why_not: str | None, minutes: float | None = None) -> Html:
     breaks = _(scenario.breaks)
     if minutes is not None:
-        breaks = _("For {minutes} min, faults drawn from the seed hit every part under load.")
+        breaks = _("For {minutes} min, random faults, chosen by the seed, hit every component under load.")
         breaks = breaks.format(minutes=f"{minutes:g}")
     takes = _("about {n} s").format(n=number(scenario.takes_s))
     stacks = " · ".join(scenario.stacks)

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from dashboard.view_models.snapshot import Sample, Timed
 from db.hops import HOPS
-from scenarios.statistics import percentiles
+from scenarios.percentiles import percentiles
 
 ROLLING = 50
 """Events behind a point of the percentile lines."""

@@ -44,7 +44,7 @@ class RunsReader:
         current, problem = runner.current(self._settings), None
         try:
             with self._application.reading() as connection:
-                self._history = tuple(journal.runs(connection, HISTORY))
+                self._history = tuple(journal.list_runs(connection, HISTORY))
         except DatabaseUnavailable as error:
             problem = str(error)
         return RunsState(current, self._history, problem)
@@ -56,7 +56,7 @@ class RunsReader:
                 self._moments = {run_id: []}
                 self._timeline = journal.Timeline(self._settings, run_id)
             try:
-                self._moments[run_id] += self._timeline.fresh()
+                self._moments[run_id] += self._timeline.read_new()
             except (UnknownRun, ValueError):
                 return []
             return list(self._moments[run_id])
@@ -68,10 +68,10 @@ class RunsReader:
                 self._results.move_to_end(run_id)
                 return self._results[run_id]
         try:
-            found = journal.result(self._settings, run_id)
+            found = journal.load_result(self._settings, run_id)
             if found is None:
                 with self._application.reading() as connection:
-                    found = journal.stored_result(connection, run_id)
+                    found = journal.load_stored_result(connection, run_id)
         except (DatabaseUnavailable, ValueError, TypeError, LookupError, OSError):
             found = None
         if found is not None:
@@ -94,7 +94,7 @@ class RunsReader:
         with self._lock:
             made = self._evidence.get(found.run_id)
             if made is None:
-                self._evidence = {found.run_id: (made := evidence.html(found).encode())}
+                self._evidence = {found.run_id: (made := evidence.render_html(found).encode())}
             return made
 
     def keep_evidence(self, found: Result) -> None:

@@ -58,7 +58,7 @@ class Reader:
             if version != self._seen or time.monotonic() - self._read_at > ANYWAY_S:
                 self._facts = _events(connection)
                 self._seen, self._read_at = version, time.monotonic()
-            runs = tuple(journal.runs(connection, 20))
+            runs = tuple(journal.list_runs(connection, 20))
         return replace(
             self._facts,
             windows=tuple(leases.windows(self._settings)),

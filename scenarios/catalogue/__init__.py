@@ -1,4 +1,4 @@
-"""The scenarios, one file each. A new one is a new file here that declares `SCENARIO`."""
+"""The scenarios, one file each. To add one, add a file here that declares `SCENARIO`."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ ORDER = (
     "dual-write",
     "audit",
 )
-"""As they are told; others come after them, by name."""
+"""The order of lists; scenarios that are not named here come last, by name."""
 
 
 @cache
 def scenarios() -> dict[str, Scenario]:
-    """By name."""
-    found: dict[str, Scenario] = {}
+    """Return the scenarios by name, in the order of lists."""
+    by_name: dict[str, Scenario] = {}
     for module in pkgutil.iter_modules(__path__):
         scenario: Scenario = importlib.import_module(f"{__name__}.{module.name}").SCENARIO
-        found[scenario.name] = scenario
-    place = {name: number for number, name in enumerate(ORDER)}
-    return dict(sorted(found.items(), key=lambda item: (place.get(item[0], len(place)), item[0])))
+        by_name[scenario.name] = scenario
+    position = {name: number for number, name in enumerate(ORDER)}
+    return dict(sorted(by_name.items(), key=lambda item: (position.get(item[0], len(position)), item[0])))
 
 
 def find(name: str, minutes: float = 1.0) -> Scenario:
-    """Raises LookupError. `minutes` is how long chaos lasts."""
+    """Return the scenario of this name; `minutes` is the duration of chaos. Raises LookupError for an unknown name."""
     if name == "chaos":
         from scenarios.chaos import chaos
 
@@ -46,4 +46,4 @@ def find(name: str, minutes: float = 1.0) -> Scenario:
     try:
         return scenarios()[name]
     except KeyError:
-        raise LookupError(f"there is no scenario {name!r}; there are {', '.join(scenarios())} and chaos") from None
+        raise LookupError(f"there is no scenario {name!r}; choose from {', '.join(scenarios())} and chaos") from None

@@ -1,4 +1,4 @@
-"""State and outbox row are one transaction: both or neither, wherever the process dies."""
+"""State and outbox row are one transaction: both are written or neither, wherever the process dies."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import httpx
 
 from db import queries
 from scenarios.model import Scenario
-from scenarios.routes import body_of
+from scenarios.routes import request_body
 from scenarios.trial import Trial
 from stacks import health
 
@@ -17,31 +17,35 @@ POINTS = {
     "command.outbox_written": 0,
     "command.committed": 1,
 }
-"""Where the API dies → how many of (commission, outbox row) pairs are left."""
+"""Crash point of the API → number of pairs (commission, outbox row) that must exist afterwards."""
 
 
 def experiment(trial: Trial) -> None:
-    for point, left in POINTS.items():
+    for point, expected_rows in POINTS.items():
         command = trial.next_command()
-        body = body_of(command)
+        body = request_body(command)
 
         def send(body: dict[str, str] = body) -> None:
-            with suppress(httpx.TransportError):  # it dies before it answers
+            with suppress(httpx.TransportError):  # the API dies before it answers
                 _post(trial, body)
 
         if not trial.crash("api", point, send):
-            continue  # it did not die there: what is left says nothing
-        trial.wait(lambda: _api_is_well(trial), 30, "the API is back")
-        rows = _rows(trial, command.conversion_id)
+            continue  # the API did not die there, so its rows prove nothing
+        trial.wait(lambda: _api_is_healthy(trial), 30, "the API is healthy again")
+        rows = _count_rows(trial, command.conversion_id)
         trial.check(
-            f"died at {point}: {'both rows' if left else 'neither row'}",
-            rows == (left, left),
+            f"died at {point}: {'both rows' if expected_rows else 'neither row'}",
+            rows == (expected_rows, expected_rows),
             f"{rows[0]} commission, {rows[1]} outbox row",
         )
-        answer = _post(trial, body)
-        wanted = 409 if left else 201
-        trial.check("sent again it does what is missing", answer.status_code == wanted, f"HTTP {answer.status_code}")
-    trial.arrived(trial.committed())
+        response = _post(trial, body)
+        expected_status = 409 if expected_rows else 201
+        trial.check(
+            "the command completes when it is sent again",
+            response.status_code == expected_status,
+            f"HTTP {response.status_code}",
+        )
+    trial.wait_until_notified(trial.committed())
 
 
 def _post(trial: Trial, body: dict[str, str]) -> httpx.Response:
@@ -49,7 +53,7 @@ def _post(trial: Trial, body: dict[str, str]) -> httpx.Response:
         return api.post("/commissions/calculate", body)
 
 
-def _rows(trial: Trial, conversion_id: str) -> tuple[int, int]:
+def _count_rows(trial: Trial, conversion_id: str) -> tuple[int, int]:
     with trial.application.reading() as connection:
         commission = queries.commission_by_conversion(connection, conversion_id)
         if commission is None:
@@ -58,7 +62,7 @@ def _rows(trial: Trial, conversion_id: str) -> tuple[int, int]:
         return 1, len(queries.outbox_of(connection, commission.id))
 
 
-def _api_is_well(trial: Trial) -> bool:
+def _api_is_healthy(trial: Trial) -> bool:
     rows = health.check(trial.settings, trial.application.engine)
     return all(row.light == "ok" for row in rows if row.part == "api")
 
@@ -66,7 +70,7 @@ def _api_is_well(trial: Trial) -> bool:
 SCENARIO = Scenario(
     name="atomicity",
     quality="Outbox in the same transaction",
-    hypothesis="Wherever the process dies, the commission and its outbox row are both there or both not.",
+    hypothesis="Wherever the process dies, the commission and its outbox row are both present or both absent.",
     breaks="The API dies by SIGKILL between the two writes, before the commit, and right after it.",
     experiment=experiment,
     takes_s=12,

@@ -1,4 +1,4 @@
-"""The same command many times at once has one effect."""
+"""The same command, sent many times at once, has one effect."""
 
 from __future__ import annotations
 
@@ -7,63 +7,70 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 
-from scenarios.api_client import ApiClient, NoWayIn
+from scenarios.api_client import AccessRefused, ApiClient
 from scenarios.model import Scenario
-from scenarios.routes import body_of
+from scenarios.routes import request_body
 from scenarios.trial import Trial
 
 ROUNDS = 5
 AT_ONCE = 12
+CALCULATION_OUTCOMES = {201: "created", 409: "refused"}
+"""HTTP status → outcome of a calculation."""
 
 
 def experiment(trial: Trial) -> None:
-    answers: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     with trial.api(timeout_s=20) as api:
         for number in range(1, ROUNDS + 1):
             trial.say("load", f"round {number}: one calculation and one approval, {AT_ONCE} times each, at once")
-            _round(trial, api, answers)
-    trial.confirm(f"{answers['refused']} repeated calculations were refused", lambda: answers["refused"] > 0)
-    trial.arrived(trial.acknowledged)
+            _send_round(trial, api, counts)
+    trial.confirm(f"{counts['refused']} repeated calculations were refused", lambda: counts["refused"] > 0)
+    trial.wait_until_notified(trial.acknowledged)
     repeats = ROUNDS * (AT_ONCE - 1)
-    trial.check("one commission a conversion", answers["created"] == ROUNDS, f"{answers['created']} of {ROUNDS}")
-    trial.check("every repeated calculation is refused", answers["refused"] == repeats, f"{answers['refused']}")
-    trial.check("one approval has an effect", answers["approved"] == ROUNDS, f"{answers['approved']} of {ROUNDS}")
-    trial.check("every repeated approval changes nothing", answers["unchanged"] == repeats, f"{answers['unchanged']}")
+    trial.check("one commission for each conversion", counts["created"] == ROUNDS, f"{counts['created']} of {ROUNDS}")
+    trial.check("every repeated calculation is refused", counts["refused"] == repeats, f"{counts['refused']}")
+    trial.check("one approval has an effect", counts["approved"] == ROUNDS, f"{counts['approved']} of {ROUNDS}")
+    trial.check("every repeated approval changes nothing", counts["unchanged"] == repeats, f"{counts['unchanged']}")
     committed = len(trial.committed())
-    trial.check("two events a commission", committed == 2 * ROUNDS, f"{committed} events of {ROUNDS} commissions")
-    trial.figures["answers"] = dict(answers)
+    trial.check(
+        "two events for each commission", committed == 2 * ROUNDS, f"{committed} events of {ROUNDS} commissions"
+    )
+    trial.figures["answers"] = dict(counts)
     if trial.settings.stack != "embedded":
         trial.figures["refused_by"] = "MySQL's error 1062, duplicate entry for commission.conversion_id"
 
 
-def _round(trial: Trial, api: ApiClient, answers: Counter[str]) -> None:
+def _send_round(trial: Trial, api: ApiClient, counts: Counter[str]) -> None:
     command = trial.next_command()
     commission_id = ""
-    for answer in _at_once(api, "/commissions/calculate", body_of(command)):
+    for answer in _post_at_once(api, "/commissions/calculate", request_body(command)):
         if answer.status_code == 201:
             commission_id = answer.json()["commissionId"]
             trial.acknowledged.update(answer.json()["eventIds"])
-        answers["created" if answer.status_code == 201 else "refused" if answer.status_code == 409 else "failed"] += 1
-    for answer in _at_once(api, "/commissions/approve", {"commissionId": commission_id}):
-        changed = answer.status_code == 200 and answer.json()["changed"]
-        if changed:
+        counts[CALCULATION_OUTCOMES.get(answer.status_code, "failed")] += 1
+    for answer in _post_at_once(api, "/commissions/approve", {"commissionId": commission_id}):
+        if answer.status_code != 200:
+            counts["failed"] += 1
+        elif answer.json()["changed"]:
             trial.acknowledged.update(answer.json()["eventIds"])
-        answers["approved" if changed else "unchanged" if answer.status_code == 200 else "failed"] += 1
+            counts["approved"] += 1
+        else:
+            counts["unchanged"] += 1
 
 
-def _at_once(api: ApiClient, path: str, body: dict[str, str]) -> list[httpx.Response]:
-    """Raises NoWayIn, also where the API answers nobody."""
+def _post_at_once(api: ApiClient, path: str, body: dict[str, str]) -> list[httpx.Response]:
+    """Post the same body in parallel and return the responses. Raises AccessRefused, also when the API does not answer."""
     try:
         with ThreadPoolExecutor(AT_ONCE) as pool:
             return list(pool.map(lambda _: api.post(path, body), range(AT_ONCE)))
     except httpx.TransportError as error:
-        raise NoWayIn(f"the API did not answer: {error}") from error
+        raise AccessRefused(f"the API did not answer: {error}") from error
 
 
 SCENARIO = Scenario(
     name="duplicate-command",
     quality="Idempotency in the domain",
-    hypothesis="The same command sent many times at once makes one commission and two events.",
+    hypothesis="The same command sent many times at once creates one commission and two events.",
     breaks=f"Each command goes to the API {AT_ONCE} times at once.",
     experiment=experiment,
     takes_s=5,

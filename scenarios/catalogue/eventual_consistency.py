@@ -1,4 +1,4 @@
-"""The message comes after the commit, and only after a commit."""
+"""The message is published after the commit, and never without one."""
 
 from __future__ import annotations
 
@@ -7,64 +7,71 @@ from db import notification_queries, queries
 from domain.commands import ApproveCommission
 from scenarios.listening import Listener
 from scenarios.model import Scenario
-from scenarios.statistics import percentiles
+from scenarios.percentiles import percentiles
 from scenarios.trial import Trial
 
 COMMITTED = 60
-ROLLED_BACK = 20
 
 
 class _RolledBack(Exception):
-    """Raised when state and outbox row are written and nothing is committed."""
+    """Raised after state and outbox row are written and before they are committed."""
 
 
 def experiment(trial: Trial) -> None:
     def row_is_there(event_id: str) -> bool:
-        with trial.application.reading() as connection:  # a connection of its own for every look
+        with trial.application.reading() as connection:  # each check uses a connection of its own
             return queries.outbox_exists(connection, event_id)
 
-    with Listener(trial.settings, trial.run_id, row_is_there, trial.failed) as listener:
-        undone = _send(trial)
-        trial.arrived(trial.acknowledged)
+    with Listener(trial.settings, trial.run_id, row_is_there, trial.report_judge_error) as listener:
+        rolled_back = _send_with_rollbacks(trial)
+        trial.wait_until_notified(trial.acknowledged)
         trial.wait(lambda: trial.acknowledged <= listener.received.keys(), 20, "the listener received every event")
     early = [event_id for event_id, visible in listener.received.items() if not visible]
     trial.check(
-        "on receipt another connection sees the row", not early, f"{len(early)} of {len(listener.received)} not"
+        "another connection sees the row when its event is received",
+        not early,
+        f"{len(early)} of {len(listener.received)} not",
     )
     with trial.application.reading() as connection:
-        left = [each for each in undone if queries.commission_by_conversion(connection, each) is not None]
-    trial.check("a rolled-back command leaves nothing", not left, f"{len(left)} of {len(undone)} did")
-    trial.figures["rolled_back"] = len(undone)
+        remaining = [
+            conversion_id
+            for conversion_id in rolled_back
+            if queries.commission_by_conversion(connection, conversion_id) is not None
+        ]
+    trial.check("a rolled-back command leaves nothing", not remaining, f"{len(remaining)} of {len(rolled_back)} did")
+    trial.figures["rolled_back"] = len(rolled_back)
     with trial.application.reading() as connection:
-        taken = [
+        latencies_ms = [
             (notified - occurred) / 1000
             for occurred, notified in notification_queries.latencies(connection, trial.run_id)
         ]
-    trial.figures["consistent_after_ms"] = percentiles(taken)
+    trial.figures["consistent_after_ms"] = percentiles(latencies_ms)
 
 
-def _send(trial: Trial) -> list[str]:
-    """Commands that commit, and among them some that are undone at the last moment; those ones' conversions."""
+def _send_with_rollbacks(trial: Trial) -> list[str]:
+    """Send commands, a third of them with a twin that is rolled back at the last moment; return the twins' conversions."""
 
     def undo(point: str) -> None:
         if point == "outbox_written":
             raise _RolledBack
 
-    undone: list[str] = []
-    with Application(trial.settings, pool_size=1, reached=undo) as doomed:
+    rolled_back: list[str] = []
+    with Application(trial.settings, pool_size=1, reached=undo) as failing_application:
         for number in range(COMMITTED):
             result = trial.calculate()
             if number % 3 == 0:
                 command = trial.next_command()
-                for each in (command, ApproveCommission(result.commission_id, trial.run_id)):
+                for doomed_command in (command, ApproveCommission(result.commission_id, trial.run_id)):
                     try:
-                        doomed.send(each)
+                        failing_application.send(doomed_command)
                     except _RolledBack:
                         continue
-                undone.append(command.conversion_id)
+                rolled_back.append(command.conversion_id)
             trial.approve(result.commission_id)
-    trial.confirm(f"{len(undone)} pairs of transactions were rolled back after writing both rows", lambda: bool(undone))
-    return undone
+    trial.confirm(
+        f"{len(rolled_back)} pairs of transactions were rolled back after writing both rows", lambda: bool(rolled_back)
+    )
+    return rolled_back
 
 
 SCENARIO = Scenario(

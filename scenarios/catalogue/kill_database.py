@@ -12,18 +12,18 @@ DOWN_S = 3.0
 def experiment(trial: Trial) -> None:
     with trial.load() as load:
         with trial.killed("database", DOWN_S):
-            trial.confirm("the database refuses connections", lambda: not _answers(trial))
-            refused = load.unacknowledged
-            trial.confirm("commands are refused in words", lambda: load.unacknowledged > refused, DOWN_S)
-        trial.wait(lambda: _answers(trial), 60, "the database is back")
+            trial.confirm("the database refuses connections", lambda: not _database_answers(trial))
+            refused_before = load.unacknowledged
+            trial.confirm("commands are refused with a reason", lambda: load.unacknowledged > refused_before, DOWN_S)
+        trial.wait(lambda: _database_answers(trial), 60, "the database answers again")
         trial.say("recovered", "the database answers")
-        load.grows(60)
-    trial.whole()
-    trial.arrived(trial.acknowledged, 60)
+        load.wait_for_more(60)
+    trial.wait_until_healthy()
+    trial.wait_until_notified(trial.acknowledged, 60)
     trial.figures["refused"] = load.unacknowledged
 
 
-def _answers(trial: Trial) -> bool:
+def _database_answers(trial: Trial) -> bool:
     try:
         trial.committed()
     except DatabaseUnavailable:
@@ -34,7 +34,7 @@ def _answers(trial: Trial) -> bool:
 SCENARIO = Scenario(
     name="kill-database",
     quality="Durability",
-    hypothesis="What was acknowledged survives the death of MySQL, what failed left nothing, and the source goes on.",
+    hypothesis="When MySQL dies, acknowledged commands survive, failed ones leave nothing, and the source continues.",
     breaks=f"SIGKILL of mysqld under load, kept down for {DOWN_S:g} s.",
     experiment=experiment,
     stacks=WITH_MYSQL,

@@ -1,4 +1,4 @@
-"""The worker dies when its effects are committed and nothing is acknowledged: the deliveries come again."""
+"""The worker dies after its commit and before its acknowledgements: the broker redelivers, and the inbox absorbs."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ TIMES = 2
 def experiment(trial: Trial) -> None:
     with trial.load() as load:
         for _ in range(TIMES):
-            back = trial.another_instance(trial.worker)
+            is_replaced = trial.replacement_check(trial.worker)
             trial.crash(trial.worker, "notifications.committed")
-            trial.wait(back, 20, "the worker is back")
-            load.grows(40)
-            trial.arrived(load.event_ids)
-    trial.confirm("the broker delivered some of it again", lambda: trial.deliveries().duplicate > 0, 30)
+            trial.wait(is_replaced, 20, "the worker runs again")
+            load.wait_for_more(40)
+            trial.wait_until_notified(load.event_ids)
+    trial.confirm("the broker redelivered some of the messages", lambda: trial.deliveries().duplicate > 0, 30)
     absorbed = trial.deliveries().duplicate
     trial.figures["absorbed"] = absorbed
 
@@ -24,7 +24,7 @@ def experiment(trial: Trial) -> None:
 SCENARIO = Scenario(
     name="kill-worker",
     quality="Idempotent consumer",
-    hypothesis="A worker killed between commit and acknowledgement gets its messages again, and the inbox absorbs them.",
+    hypothesis="A worker killed between commit and acknowledgement gets redeliveries, and the inbox absorbs them.",
     breaks="The notifications worker dies by SIGKILL exactly between its commit and its acknowledgements.",
     experiment=experiment,
     takes_s=12,

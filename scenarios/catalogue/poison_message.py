@@ -1,4 +1,4 @@
-"""Messages that can never be processed, and one that cannot now, among good ones."""
+"""Poison messages, and an event that fails for a while, are contained among good messages."""
 
 from __future__ import annotations
 
@@ -21,77 +21,79 @@ from scenarios.trial import Trial
 from stacks import dead_letters
 from workers.observer_store import ObserverStore
 
-FAILS = "failed_too_often"
-BLOCKED_AT_MOST = 4
-"""Commissions that are made to fail, at most, until two events came behind the failing one in time."""
+FAILED_TOO_OFTEN = "failed_too_often"
+MAX_BLOCKED = 4
+"""Largest number of commissions that are made to fail until two later events arrive in time."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Blocked:
-    """A failing event, and the two that were written behind it."""
+    """A failing event, and the two later events of its commission."""
 
     failing: str
     behind: tuple[str, str]
 
 
 def experiment(trial: Trial) -> None:
-    poison = _poison(trial.run_id)
+    poison_messages = _make_poison_messages(trial.run_id)
     with trial.load() as load:
         publisher = Publisher(Broker(trial.settings), trial.settings.topics.events)
         try:
-            for value in poison.values():
+            for value in poison_messages.values():
                 publisher.send(value)
         finally:
             publisher.close()
-        _newer_producer(trial)
-        trial.say("fault", f"{len(poison) + 1} messages that nobody can process were published")
-        blocked = _blocked_in_time(trial)
-        load.grows(40)
-        wanted = {*poison, "unknown_version", FAILS}
-        trial.confirm("each is dead-lettered with its reason", lambda: _reasons(trial) == wanted, 30)
-        trial.check("the worker is alive and good events go on", bool(load.event_ids & trial.notified()))
-    doomed = {each.failing for each in blocked}
-    trial.arrived(trial.acknowledged - doomed)
-    trial.check("the failing event is not notified", not doomed & trial.notified())
-    dead_letters.requeue(trial.settings, [row.seq for row in trial.dead_letters() if row.reason == FAILS])
-    trial.say("note", "the failing event is sent again after the fix")
-    trial.arrived(trial.acknowledged, 30)
-    trial.check("requeued after the fix it is notified", doomed <= trial.notified())
+        _commit_unknown_version(trial)
+        trial.say("fault", f"{len(poison_messages) + 1} messages that cannot be processed were published")
+        blocked = _block_until_in_time(trial)
+        load.wait_for_more(40)
+        expected_reasons = {*poison_messages, "unknown_version", FAILED_TOO_OFTEN}
+        trial.confirm(
+            "each is dead-lettered with its reason", lambda: _dead_letter_reasons(trial) == expected_reasons, 30
+        )
+        trial.check("the worker is alive and processes good events", bool(load.event_ids & trial.notified()))
+    failing_ids = {blocked_commission.failing for blocked_commission in blocked}
+    trial.wait_until_notified(trial.acknowledged - failing_ids)
+    trial.check("the failing event is not notified", not failing_ids & trial.notified())
+    dead_letters.requeue(trial.settings, [row.seq for row in trial.dead_letters() if row.reason == FAILED_TOO_OFTEN])
+    trial.say("note", "the failing event is requeued after the fix")
+    trial.wait_until_notified(trial.acknowledged, 30)
+    trial.check("after the fix, the requeued event is notified", failing_ids <= trial.notified())
     trial.figures["dead_letters"] = sorted(row.reason for row in trial.dead_letters())
 
 
-def _blocked_in_time(trial: Trial) -> list[_Blocked]:
-    """Failing events with two of their commission behind each, until one pair came while its failing event was tried.
+def _block_until_in_time(trial: Trial) -> list[_Blocked]:
+    """Make events fail, each with two later events of its commission, until two arrive while the failing one is retried.
 
-    Only such a pair shows whether the worker holds the commission; on a slow machine the first may come too late.
+    Only such a pair shows whether the worker holds the commission's key; on a slow machine the first pair may be too late.
     """
     blocked: list[_Blocked] = []
-    for _ in range(BLOCKED_AT_MOST):
-        blocked.append(_block(trial))
-        if _came_while_it_failed(trial, blocked[-1]):
+    for _ in range(MAX_BLOCKED):
+        blocked.append(_block_commission(trial))
+        if _arrived_while_failing(trial, blocked[-1]):
             break
     trial.confirm(
-        "two later events of its commission came while it was tried again",
-        lambda: any(_came_while_it_failed(trial, each) for each in blocked),
+        "two later events of its commission arrived while it was retried",
+        lambda: any(_arrived_while_failing(trial, candidate) for candidate in blocked),
     )
     return blocked
 
 
-def _block(trial: Trial) -> _Blocked:
+def _block_commission(trial: Trial) -> _Blocked:
     calculated = trial.calculate()
-    trial.arrived(set(calculated.event_ids))
+    trial.wait_until_notified(set(calculated.event_ids))
     with trial.failing(calculated.commission_id, aggregate_version=2):
         approved = trial.approve(calculated.commission_id)
         (failing,) = approved.event_ids
-        # The worker has it too by now: what comes next is in another batch, and held by nothing but the commission's key.
+        # The worker has the event by now. Later events are in another batch, so only the held key can keep them back.
         trial.wait(lambda: failing in trial.published(), 20, "the failing event is published", 0.01)
-        behind = (_changed_again(trial, approved, 3), _changed_again(trial, approved, 4))
+        behind = (_commit_change(trial, approved, 3), _commit_change(trial, approved, 4))
         trial.wait(lambda: _dead_lettered_at(trial, failing) is not None, 30, "the failing event is dead-lettered")
     return _Blocked(failing, behind)
 
 
-def _changed_again(trial: Trial, approved: CommissionResult, version: int) -> str:
-    """Commit one more change of a commission with its event, as a later program would; the event's id."""
+def _commit_change(trial: Trial, approved: CommissionResult, version: int) -> str:
+    """Commit one more change of a commission with its event, as a later version might; return the event's id."""
     event = CommissionApproved(
         approved.commission_id, version, utc_now(), approved.conversion_id, approved.amount, approved.currency
     )
@@ -104,32 +106,32 @@ def _changed_again(trial: Trial, approved: CommissionResult, version: int) -> st
     return event_id
 
 
-def _came_while_it_failed(trial: Trial, blocked: _Blocked) -> bool:
-    at = _dead_lettered_at(trial, blocked.failing)
+def _arrived_while_failing(trial: Trial, blocked: _Blocked) -> bool:
+    dead_lettered_at = _dead_lettered_at(trial, blocked.failing)
     store = ObserverStore(trial.settings.observer_store)
     try:
-        published = [[message.publish_us for message in store.messages_of(each)] for each in blocked.behind]
+        published = [[message.publish_us for message in store.messages_of(event_id)] for event_id in blocked.behind]
     finally:
         store.close()
-    return at is not None and all(times and min(times) < at for times in published)
+    return dead_lettered_at is not None and all(times and min(times) < dead_lettered_at for times in published)
 
 
 def _dead_lettered_at(trial: Trial, event_id: str) -> int | None:
-    """Microseconds since the epoch."""
+    """Return the time of the event's dead letter in microseconds since the epoch, or None."""
     rows = [row for row in trial.dead_letters() if row.event_id == event_id]
     return min((clock.epoch_us(row.dead_lettered_at) for row in rows), default=None)
 
 
-def _poison(marker: str) -> dict[str, bytes]:
-    """Reason → message that somebody else published; the run's id stands in each, so that its dead letter is known."""
+def _make_poison_messages(marker: str) -> dict[str, bytes]:
+    """Return dead-letter reason → message that causes it. Each contains the run's id, by which its dead letter is found."""
     return {
         "not_an_envelope": f"garbage of {marker}".encode(),
         "another_table": json.dumps({"op": "c", "source": {"table": "commission"}, "of": marker}).encode(),
     }
 
 
-def _newer_producer(trial: Trial) -> None:
-    """Commits an event of a version nobody here understands, as a producer would that was updated first."""
+def _commit_unknown_version(trial: Trial) -> None:
+    """Commit an event with a version that no worker understands, as a producer does that is updated first."""
     row = {
         "id": str(uuid.uuid4()),
         "aggregate_type": "commission",
@@ -146,14 +148,14 @@ def _newer_producer(trial: Trial) -> None:
         connection.execute(insert(outbox_event).values(**row))
 
 
-def _reasons(trial: Trial) -> set[str]:
+def _dead_letter_reasons(trial: Trial) -> set[str]:
     return {row.reason for row in trial.dead_letters()}
 
 
 SCENARIO = Scenario(
     name="poison-message",
     quality="Containment of bad messages",
-    hypothesis="What cannot be processed is dead-lettered with its reason; its commission waits until then, all else goes on.",
+    hypothesis="A message that cannot be processed is dead-lettered with its reason; only its commission waits until then.",
     breaks="Garbage, another table's row, an unknown version and an event that always fails, among good ones.",
     experiment=experiment,
     takes_s=8,

@@ -1,10 +1,10 @@
-"""Everything from the beginning, once more."""
+"""All events are read again from the beginning."""
 
 from __future__ import annotations
 
-from scenarios import replay as replaying
+from scenarios import replay as replay_operation
 from scenarios.model import Scenario
-from scenarios.sources import SLOWEST_PER_S
+from scenarios.sources import SLOWEST_REPLAY_PER_S
 from scenarios.trial import Trial
 
 PAIRS = 40
@@ -13,28 +13,28 @@ PAIRS = 40
 def experiment(trial: Trial) -> None:
     for _ in range(PAIRS):
         trial.approve(trial.calculate().commission_id)
-    trial.arrived(trial.acknowledged)
+    trial.wait_until_notified(trial.acknowledged)
     trial.wait(lambda: trial.acknowledged <= trial.published().keys(), 20, "the observer saw every event")
-    preview = replaying.preview(trial.settings)
+    preview = replay_operation.preview(trial.settings)
     trial.say("note", f"{preview.events} events in {preview.messages} messages will be read again")
-    found = replaying.replay(trial.settings, deadline_s=60 + preview.messages / SLOWEST_PER_S)
-    trial.confirm(f"{found.deliveries} messages were read again", lambda: found.deliveries > 0)
+    replayed = replay_operation.replay(trial.settings, deadline_s=60 + preview.messages / SLOWEST_REPLAY_PER_S)
+    trial.confirm(f"{replayed.deliveries} messages were read again", lambda: replayed.deliveries > 0)
     trial.check(
-        "the preview was right", found.distinct_events >= preview.events, f"{found.distinct_events} events came"
+        "the preview was right", replayed.distinct_events >= preview.events, f"{replayed.distinct_events} events"
     )
-    trial.check("no new notification comes of it", found.new_notifications == 0, f"{found.new_notifications} came")
+    trial.check("the replay adds no notification", replayed.new_notifications == 0, f"{replayed.new_notifications} new")
     trial.figures |= {
         "previewed": preview.events,
-        "read_again": found.deliveries,
-        "absorbed": found.duplicates_absorbed,
+        "read_again": replayed.deliveries,
+        "absorbed": replayed.duplicates_absorbed,
     }
 
 
 SCENARIO = Scenario(
     name="replay",
     quality="Replay",
-    hypothesis="Reading every event again from the beginning brings no new notification.",
-    breaks="A fresh subscription reads every topic of events from its first message.",
+    hypothesis="Reading every event again from the beginning adds no notification.",
+    breaks="A new subscription reads every topic of events from its first message.",
     experiment=experiment,
     takes_s=10,
 )

@@ -107,7 +107,7 @@ def test_a_card_is_in_the_readers_language_and_says_why_it_cannot_run(spanish: N
     reason = runs.hindrance(scenario, "embedded", busy=False, down=())
     assert reason == "other_stack"
     html = scenario_card.card(scenario, None, scenario_card.why_not(reason, scenario))
-    assert "sobrevive a la muerte de MySQL" in html
+    assert "los comandos confirmados sobreviven" in html
     assert "Necesita el stack native / compose" in html
     assert runs.hindrance(scenario, "native", busy=True, down=()) == "busy"
     assert runs.hindrance(scenario, "native", busy=False, down=("broker",)) == "ill"

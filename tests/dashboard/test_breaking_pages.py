@@ -53,7 +53,7 @@ def test_a_scenario_is_started_in_a_process_of_its_own_and_stopped(home: Setting
     run_id = runner.current(home)
     assert run_id is not None
     until(lambda: bool(resources.runs_reader().moments(run_id)), WAIT_S, "it said its first word")
-    assert journal.moments(home, run_id)[0].data["seed"] == 5
+    assert journal.read_timeline(home, run_id)[0].data["seed"] == 5
     until(lambda: _current() == run_id, WAIT_S, "the page knows")
     app.run()
     assert app.button(key="run-replay").disabled
@@ -62,7 +62,7 @@ def test_a_scenario_is_started_in_a_process_of_its_own_and_stopped(home: Setting
     until(lambda: _current() is None, WAIT_S, "the page knows")
     app.run()
     assert not app.exception
-    assert journal.moments(home, run_id)[-1].kind == "stopped"
+    assert journal.read_timeline(home, run_id)[-1].kind == "stopped"
 
 
 def _current() -> str | None:

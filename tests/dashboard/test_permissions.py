@@ -158,7 +158,7 @@ def serving(home: Path, monkeypatch: pytest.MonkeyPatch, **changes: object) -> I
     monkeypatch.setattr(runner, "_pid", lambda *_: 1)
     monkeypatch.setattr(Supervisor, "running", lambda _: True)
     monkeypatch.setattr(Supervisor, "pid", lambda *_: 1)
-    monkeypatch.setattr(journal, "busy", lambda _: False)
+    monkeypatch.setattr(journal, "is_scenario_running", lambda _: False)
     monkeypatch.setattr(source, "status", lambda *_: SourceStatus(True, "", 0, 0, 0))
     try:
         resources.refresher().reader.step(())

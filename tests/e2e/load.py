@@ -24,11 +24,11 @@ class Load:
         self.correlation_id = str(uuid.uuid4())
         self._settings = settings
         self._application = Application(settings, pool_size=2)
-        self._load = load.Load(self._application, load.commands(1, self.correlation_id), PER_SECOND)
+        self._load = load.Load(self._application, load.command_stream(1, self.correlation_id), PER_SECOND)
 
     def __enter__(self) -> Load:
         self._load.start()
-        self._load.grows(20)
+        self._load.wait_for_more(20)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -39,9 +39,9 @@ class Load:
     def failed(self) -> int:
         return self._load.unacknowledged
 
-    def grows(self, by: int) -> None:
+    def wait_for_more(self, by: int) -> None:
         """Until so many more commands were acknowledged."""
-        self._load.grows(by, 60)
+        self._load.wait_for_more(by, 60)
 
     def finish(self, deadline_s: float = 60) -> Reconciliation:
         self._load.stop()
@@ -49,7 +49,7 @@ class Load:
         until(
             lambda: all(row.light == "ok" for row in health.check(self._settings, engine)),
             deadline_s,
-            "every part well again",
+            "every component healthy again",
             0.2,
         )
         engine.dispose()

@@ -37,7 +37,7 @@ def survives(settings: Settings, part: str) -> None:
         before = supervisor.pid(part)
         faults.kill(settings, part)
         until(lambda: supervisor.pid(part) not in (0, before), 30, f"{part} started again")
-        load.grows(50)
+        load.wait_for_more(50)
         found = load.finish()
         assert load.lost() == set()
         assert found.committed == found.published == found.notified == found.audited >= 70
@@ -48,7 +48,7 @@ def test_a_part_under_a_lease_stays_down_and_comes_back(embedded: Settings) -> N
     supervisor = Supervisor(embedded)
     with Load(embedded) as load:
         faults.kill(embedded, "broker", hold_s=60)
-        load.grows(50)  # commands go on while the broker is away
+        load.wait_for_more(50)  # commands go on while the broker is away
         assert "broker" in faults.active(embedded)
         faults.release(embedded, "broker")
         found = load.finish()

@@ -129,7 +129,7 @@ def test_several_workers_keep_each_commissions_order() -> None:
 
     with end_to_end.running("embedded", private=True, workers=3) as settings:
         with Load(settings) as load:
-            load.grows(300)
+            load.wait_for_more(300)
             found = load.finish()
         assert found.out_of_order == ()
         assert found.committed == found.notified >= 300

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from domain import contents
 from domain.contents import Contents
 from scenarios import audit_lines
-from scenarios.audit_lines import AuditLine, Foreign
-from scenarios.comparison import Compared, Notified, Versioned, compare
+from scenarios.audit_lines import AuditLine, ForeignLine
+from scenarios.comparison import Comparison, Notified, Versioned, compare
 from tests.builders import AT, record
 from workers import audit_file
 
@@ -24,11 +24,11 @@ EQUAL = {
     "published": {"e": Versioned("c", 1)},
     "notified": {"e": Notified("c", "l")},
     "audited": {"e": "l"},
-    "dead": set(),
+    "dead_lettered": set(),
 }
 
 
-def compared(**changes: object) -> Compared:
+def compared(**changes: object) -> Comparison:
     return compare(**{**EQUAL, **changes})  # type: ignore[arg-type]
 
 
@@ -67,7 +67,7 @@ def test_contents_that_are_pruned_or_were_not_recorded_are_no_difference() -> No
 
 
 def test_a_dead_lettered_event_is_not_reported_as_not_notified() -> None:
-    assert compared(notified={}, audited={}, dead={"e"}).not_notified == ()
+    assert compared(notified={}, audited={}, dead_lettered={"e"}).not_notified == ()
 
 
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Contents)])
@@ -107,7 +107,7 @@ def test_the_judge_reads_the_audit_file_with_its_own_reader(tmp_path: Path) -> N
     path.write_bytes(audit_file.line(row) + b"XXXX\n" + audit_file.line(row)[:-20])
     assert list(audit_lines.read(path)) == [
         AuditLine(contents.of_record(event), 7, "worker", contents.format_instant(AT)),
-        Foreign(2),
+        ForeignLine(2),
     ]
     assert len(list(audit_lines.read(path, "run-1"))) == 1
     assert list(audit_lines.read(path, "run")) == list(audit_lines.read(tmp_path / "none")) == []

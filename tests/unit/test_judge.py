@@ -18,13 +18,13 @@ from application.permissions import Forbidden
 from db.engine import connect
 from db.migrate import upgrade
 from domain.commands import CalculateCommission
-from scenarios import api_client, breaking, chaos, invariants, process, runner
-from scenarios.api_client import ApiClient, NoWayIn, host
+from scenarios import api_client, chaos, fault_injection, invariants, process, runner
+from scenarios.api_client import AccessRefused, ApiClient, url_host
 from scenarios.journal import Journal
-from scenarios.load import Load, commands
+from scenarios.load import Load, command_stream
 from scenarios.model import Check, Scenario
 from scenarios.routes import Done, Promise
-from scenarios.sources import every
+from scenarios.sources import holds_for_all
 from scenarios.trial import Trial
 from scenarios.waiting import JudgeFailed, TookTooLong
 from settings import Settings
@@ -35,7 +35,7 @@ from workers.observer_store import ObserverStore
 @pytest.fixture
 def trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Trial]:
     """A run on a database alone: nothing of a stack is there, and its deadlines are short."""
-    monkeypatch.setattr(breaking, "NOTICED_WITHIN_S", 0.05)
+    monkeypatch.setattr(fault_injection, "NOTICED_WITHIN_S", 0.05)
     settings = Settings(home=tmp_path, database_url=f"sqlite:///{tmp_path / 'a.db'}", control_token="x")
     engine = connect(settings.database_url)
     upgrade(engine)
@@ -99,10 +99,10 @@ def test_a_fault_of_chaos_that_was_not_injected_is_not_confirmed(
         if not condition():  # type: ignore[operator]
             raise TookTooLong(what)
 
-    for module in ("scenarios.breaking", "scenarios.chaos", "scenarios.sources", "stacks.faults"):
+    for module in ("scenarios.fault_injection", "scenarios.chaos", "scenarios.sources", "stacks.faults"):
         monkeypatch.setattr(f"{module}.control", lambda _settings: Idle())
     monkeypatch.setattr(faults, "kill", lambda _s, part, hold_s: Lease(part, "kill", time.time(), time.time()))
-    monkeypatch.setattr(breaking, "until", impatient)
+    monkeypatch.setattr(fault_injection, "until", impatient)
     monkeypatch.setattr(lost_offsets, "lose", lambda _settings: None)
     monkeypatch.setattr(trial, "first_committed", lambda: "e-1")
     monkeypatch.setattr(trial, "times_published", lambda _event_id: 1)
@@ -117,9 +117,9 @@ def test_the_test_above_knows_every_fault_of_chaos(trial: Trial, monkeypatch: py
 
 
 def test_of_nothing_nothing_is_shown() -> None:
-    assert not every([], bool)
-    assert every([1], bool)
-    assert not every([1, 0], bool)
+    assert not holds_for_all([], bool)
+    assert holds_for_all([1], bool)
+    assert not holds_for_all([1, 0], bool)
 
 
 # The judge's own failures.
@@ -151,7 +151,7 @@ def test_a_load_that_dies_is_an_error_of_the_judge(trial: Trial, monkeypatch: py
 
 
 def test_a_broken_invariant_fails_the_run_whatever_became_of_the_judge(trial: Trial) -> None:
-    trial.failed("the load ended")
+    trial.report_judge_error("the load ended")
     assert invariants.verdict([Check("x", True)], [Check("nothing lost", False, "1 lost")], trial.errors)[0] == "FAIL"
 
 
@@ -187,7 +187,7 @@ def test_a_rate_limit_without_end_is_no_way_in(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(api_client, "PATIENCE_S", 5.0)
     with (
         client([httpx.Response(429, headers={"Retry-After": "60"})], []) as api,
-        pytest.raises(NoWayIn, match="rate limit"),
+        pytest.raises(AccessRefused, match="rate limit"),
     ):
         api.get("/commissions/by-conversion/x")
 
@@ -195,7 +195,7 @@ def test_a_rate_limit_without_end_is_no_way_in(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize("status", [401, 403])
 def test_who_is_not_let_in_says_so(status: int) -> None:
     refusal = httpx.Response(status, json={"detail": "this instance is shown read-only; it takes no commands"})
-    with client([refusal], []) as api, pytest.raises(NoWayIn, match="shown read-only"):
+    with client([refusal], []) as api, pytest.raises(AccessRefused, match="shown read-only"):
         api.post("/commissions/calculate", {})
 
 
@@ -213,7 +213,7 @@ def test_the_token_is_borne_and_proxies_are_passed_by(monkeypatch: pytest.Monkey
     [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]"), ("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("api", "api")],
 )
 def test_an_address_is_written_as_a_url_wants_it(address: str, url: str) -> None:
-    assert host(address) == url
+    assert url_host(address) == url
 
 
 def test_a_read_only_instance_is_not_judged(tmp_path: Path) -> None:
@@ -248,9 +248,9 @@ def running(load: Load) -> Iterator[Load]:
 
 def test_pairs_take_turns_and_promises_are_remembered(trial: Trial) -> None:
     http, topic = Way("HTTP", Done("c-1", ("e-1",))), Way("topic", Promise("approve", "c-1"))
-    stream = commands(1, str(uuid.uuid4()))
+    stream = command_stream(1, str(uuid.uuid4()))
     with running(Load(trial.application, stream, 1000, [(http, http), (http, topic), (topic, None)])) as load:
-        load.grows(20)
+        load.wait_for_more(20)
     assert http.closed
     assert topic.closed
     assert http.kinds[:3] == ["CalculateCommission", "ApproveCommission", "CalculateCommission"]
@@ -266,17 +266,17 @@ def test_a_promise_that_nobody_kept_is_lost(trial: Trial) -> None:
         Promise("calculate", "forgotten"),
         Promise("approve", result.commission_id),
     ]
-    assert [each.id for each in trial.unkept()] == ["forgotten", result.commission_id]
+    assert [each.id for each in trial.broken_promises()] == ["forgotten", result.commission_id]
 
 
 def test_a_load_that_died_tells_whoever_waits_for_it(trial: Trial) -> None:
     class Broken(Way):
         def send(self, command: object) -> Done | Promise:
-            raise NoWayIn("the API lets nobody in here")
+            raise AccessRefused("the API lets nobody in here")
 
     broken = Broken("HTTP", Done("", ()))
     with (
-        running(Load(trial.application, commands(1, str(uuid.uuid4())), 100, [(broken, None)])) as load,
+        running(Load(trial.application, command_stream(1, str(uuid.uuid4())), 100, [(broken, None)])) as load,
         pytest.raises(JudgeFailed, match="lets nobody in"),
     ):
-        load.grows(1)
+        load.wait_for_more(1)

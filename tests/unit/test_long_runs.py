@@ -36,7 +36,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 
 
 def test_a_long_run_is_sampled_less_and_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sampler, "SAMPLES_AT_MOST", 8)
+    monkeypatch.setattr(sampler, "MAX_SAMPLES", 8)
     pauses: list[float] = []
     trial = SimpleNamespace(samples=[])
     trial.sample = lambda: trial.samples.append(Sample(sum(pauses), 0, 0, 0))
@@ -56,12 +56,12 @@ def test_a_long_run_is_sampled_less_and_less_often(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_result_keeps_the_beginning_and_the_end_of_a_long_timeline() -> None:
-    few = [Moment(at, "fault", str(at)) for at in range(process.MOMENTS_AT_MOST)]
-    assert process.shortened(few) == tuple(few)
-    many = [Moment(at, "fault", str(at)) for at in range(5 * process.MOMENTS_AT_MOST)]
-    kept = process.shortened(many)
-    assert (kept[0], kept[-1], len(kept)) == (many[0], many[-1], process.MOMENTS_AT_MOST + 1)
-    assert "8000 entries are left out" in kept[process.MOMENTS_AT_MOST // 2].text
+    few = [Moment(at, "fault", str(at)) for at in range(process.MAX_MOMENTS)]
+    assert process.shorten_timeline(few) == tuple(few)
+    many = [Moment(at, "fault", str(at)) for at in range(5 * process.MAX_MOMENTS)]
+    kept = process.shorten_timeline(many)
+    assert (kept[0], kept[-1], len(kept)) == (many[0], many[-1], process.MAX_MOMENTS + 1)
+    assert "8000 entries are omitted" in kept[process.MAX_MOMENTS // 2].text
 
 
 def test_who_follows_a_timeline_reads_each_entry_once(engine: Engine, tmp_path: Path) -> None:
@@ -71,15 +71,15 @@ def test_who_follows_a_timeline_reads_each_entry_once(engine: Engine, tmp_path: 
     log.say("note", "one")
     log._file.write('{"at": 2.0, "kind": "note"')  # not whole yet
     log._file.flush()
-    assert [moment.text for moment in timeline.fresh()] == ["one"]
-    assert timeline.fresh() == []
+    assert [moment.text for moment in timeline.read_new()] == ["one"]
+    assert timeline.read_new() == []
     log._file.write(', "text": "two", "data": {}}\n')
     log._file.flush()
-    assert [moment.text for moment in timeline.fresh()] == ["two"]
-    assert [moment.text for moment in journal.moments(settings, "run")] == ["one", "two"]
+    assert [moment.text for moment in timeline.read_new()] == ["two"]
+    assert [moment.text for moment in journal.read_timeline(settings, "run")] == ["one", "two"]
     log.close()
     with pytest.raises(journal.UnknownRun):
-        journal.Timeline(settings, "other").fresh()
+        journal.Timeline(settings, "other").read_new()
 
 
 def test_recoveries_of_all_faults_are_read_in_one_pass(engine: Engine) -> None:

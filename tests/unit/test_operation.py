@@ -128,12 +128,12 @@ def _in_another_context(settings: Settings) -> None:
 
 def test_a_scenario_and_a_reset_exclude_each_other(settings: Settings) -> None:
     with (
-        scenarios.alone(settings),
+        scenarios.scenario_lock(settings),
         pytest.raises(Busy, match="a scenario runs now"),
         operation.without_scenario(settings),
     ):
         pass
-    with operation.without_scenario(settings), pytest.raises(scenarios.AnotherRuns), scenarios.alone(settings):
+    with operation.without_scenario(settings), pytest.raises(scenarios.AnotherRuns), scenarios.scenario_lock(settings):
         pass
 
 

@@ -19,7 +19,7 @@ from db import notification_queries
 from db.engine import READ
 from db.tables import notification
 from scenarios import reconciliation
-from scenarios.streams import NotAscending, Sorted, begun, windows
+from scenarios.streams import NotAscending, SortedById, start_reading, windows
 from stacks import pruning
 from tests.unit.test_pruning import Instance
 from workers import audit_file
@@ -29,7 +29,7 @@ IDS = st.sets(st.text(max_size=4))
 
 @given(st.lists(IDS, min_size=1, max_size=5), st.integers(1, 6))
 def test_windows_hold_every_id_once_and_together(ids: list[set[str]], size: int) -> None:
-    sources = [begun((each, number) for each in sorted(some)) for number, some in enumerate(ids)]
+    sources = [start_reading((each, number) for each in sorted(some)) for number, some in enumerate(ids)]
     seen: list[dict[str, int]] = [{} for _ in ids]
     for window in windows(sources, size):
         for number, page in enumerate(window):
@@ -51,12 +51,12 @@ def test_what_is_put_in_in_any_order_comes_back_sorted_with_its_last_value() -> 
     strange = ["\ud800", "\0", "ñ", "\U0001f600", "\uffff", ""]
     ids = strange + [str(number) for number in range(100)]
     random.Random(1).shuffle(ids)
-    with closing(Sorted()) as entries:
+    with closing(SortedById()) as entries:
         entries.put((each, "old") for each in ids[:10])
         entries.put((each, "new") for each in ids)
         found = list(entries.latest())
         assert found == [(each, "new") for each in sorted(ids)]
-        assert entries.doubled() == set(ids[:10])
+        assert entries.duplicate_ids() == set(ids[:10])
 
 
 def test_memory_does_not_grow_with_the_sources() -> None:

@@ -1,4 +1,4 @@
-"""Breaking the parts of a running system, and confirming that they broke. Everything is undone at the end of the run."""
+"""Inject faults into a running system and confirm that they happened. Every fault is undone at the end of the run."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from stacks.controls import control
 from stacks.python_parts import worker_names
 
 CONFIRMED_WITHIN_S = 10.0
-WHOLE_WITHIN_S = 120.0
-"""A busy machine needs a minute for a Pulsar whose functions worker has to come up again."""
+HEALTHY_WITHIN_S = 120.0
+"""On a busy machine, Pulsar's functions worker needs a minute to start again."""
 NOTICED_WITHIN_S = 5.0
 
 
@@ -34,51 +34,51 @@ class Stopped(Exception):
     """The run was asked to stop before its verdict."""
 
 
-class Breaking(Sources):
+class FaultInjection(Sources):
     def __init__(
         self, settings: Settings, run_id: str, application: Application, journal: Journal, undo: ExitStack
     ) -> None:
-        """`undo` is closed by its owner, whatever happens."""
+        """Set it up. The caller closes `undo`, which ends every fault, also after an error."""
         super().__init__(settings, run_id, application)
         self.stop = threading.Event()
-        """Set from outside when the run is to end early."""
+        """Set by others to end the run early."""
         self.confirmations: list[Check] = []
         self.checks: list[Check] = []
         self.windows: list[FaultWindow] = []
         self.errors: list[str] = []
-        """What the judging side itself could not do: with one, missing time proves nothing about the system."""
+        """Errors of the judge itself. After one, a missed deadline proves nothing about the system."""
         self._journal = journal
         self._undo = undo
 
-    # What it tells.
+    # The timeline.
 
     def say(self, kind: str, text: str, **data: Any) -> None:
-        """An entry of the timeline."""
+        """Add an entry to the timeline."""
         self._journal.say(kind, text, data)
 
     def check(self, name: str, ok: bool, detail: str = "") -> None:
-        """One more invariant of this scenario: a run with one that does not hold fails."""
+        """Record an invariant of this scenario. The run fails when one of them does not hold."""
         self.checks.append(Check(name, ok, detail))
         self.say("check", f"{name}: {'holds' if ok else 'DOES NOT HOLD'}{f' ({detail})' if detail else ''}", ok=ok)
 
-    def failed(self, what: str) -> None:
-        """An error of the judging side: the verdict is INCONCLUSIVE, unless the system broke an invariant."""
+    def report_judge_error(self, what: str) -> None:
+        """Record an error of the judge: the verdict is INCONCLUSIVE, unless the system broke an invariant."""
         self.errors.append(what)
         self.say("judge_error", f"the judge failed: {what}")
 
     def confirm(self, what: str, condition: Callable[[], bool], deadline_s: float = CONFIRMED_WITHIN_S) -> bool:
-        """The fault really happened: without this, the verdict is INCONCLUSIVE.
+        """Wait until an observation confirms the fault, and return whether it did. If not, the verdict is INCONCLUSIVE.
 
-        `condition` looks at the system, and is false where nothing was done to it.
+        `condition` observes the system; it is false on a system without the fault.
         """
 
-        def seen() -> bool:
+        def condition_holds() -> bool:
             with suppress(DatabaseUnavailable, sqlite3.OperationalError, AdminUnavailable, NotRunning, PartUnknown):
                 return condition()
             return False
 
         try:
-            self.wait(seen, deadline_s, what)
+            self.wait(condition_holds, deadline_s, what)
         except TookTooLong:
             self.confirmations.append(Check(what, False, f"not within {deadline_s:g} s"))
             self.say("unconfirmed", f"not confirmed: {what}")
@@ -87,133 +87,137 @@ class Breaking(Sources):
         self.say("confirmed", what)
         return True
 
-    # What it waits for.
+    # Waiting.
 
     def wait(self, condition: Callable[[], bool], deadline_s: float, what: str, every_s: float = 0.05) -> None:
-        """Raises TookTooLong, or Stopped when the run is to end."""
+        """Wait until the condition is true. Raises TookTooLong, or Stopped when the run is to end."""
 
-        def met() -> bool:
+        def condition_or_stop() -> bool:
             if self.stop.is_set():
                 raise Stopped
             return condition()
 
-        until(met, deadline_s, what, every_s)
+        until(condition_or_stop, deadline_s, what, every_s)
 
     def pause(self, seconds: float) -> None:
-        """Let the load go on for so long. Raises Stopped."""
+        """Let the load continue for some seconds. Raises Stopped when the run is to end."""
         if self.stop.wait(seconds):
             raise Stopped
 
-    def whole(self, deadline_s: float = WHOLE_WITHIN_S) -> None:
-        """Until every part is well again. Raises TookTooLong naming those that are not."""
+    def wait_until_healthy(self, deadline_s: float = HEALTHY_WITHIN_S) -> None:
+        """Wait until every component is healthy. Raises TookTooLong with the names of those that are not."""
         try:
-            self.wait(lambda: not self.ill(), deadline_s, "every part well again", 0.1)
+            self.wait(lambda: not self.down_components(), deadline_s, "every component healthy again", 0.1)
         except TookTooLong:
-            raise TookTooLong(f"not well again after {deadline_s:g} s: {', '.join(self.ill())}") from None
-        self.say("recovered", "every part is well")
+            raise TookTooLong(f"not healthy after {deadline_s:g} s: {', '.join(self.down_components())}") from None
+        self.say("recovered", "every component is healthy")
 
-    # What it breaks.
+    # Faults. Each is a context manager: the fault lasts at most until the `with` block is left.
 
     @contextmanager
     def killed(self, part: str, hold_s: float = 0.0) -> Iterator[None]:
-        """SIGKILL a part and keep it down for `hold_s`; leaving waits for the end of that time."""
-        parts = control(self.settings)
-        pid = parts.pid(part)
+        """Kill a component with SIGKILL and keep it down for `hold_s`. Leaving the block waits for the end of that time."""
+        components = control(self.settings)
+        pid = components.pid(part)
         self._undo.callback(faults.release, self.settings, part)
         lease = faults.kill(self.settings, part, hold_s)
         self.say("fault", f"SIGKILL of {part}, pid {pid}, down for {hold_s:g} s", part=part, pid=pid)
-        noticed = self._noticed(part, pid, lease.started_at)
+        noticed_s = self._measure_notice_time(part, pid, lease.started_at)
         self.confirm(f"process {pid} of {part} is dead", lambda: not psutil.pid_exists(pid))
         yield
         self.pause(max(0.0, lease.expires_at - time.time()))
         faults.release(self.settings, part)
-        self._fault_ended(part, "kill", lease.started_at, max(lease.expires_at, lease.started_at), noticed)
+        self._record_fault_end(part, "kill", lease.started_at, max(lease.expires_at, lease.started_at), noticed_s)
 
     @contextmanager
     def slowed(self, delay_ms: float, longest_s: float = 60) -> Iterator[None]:
-        """Make every notifications worker take so much longer for each event."""
+        """Make every notifications worker take `delay_ms` longer for each event."""
         workers = worker_names(self.settings)
         for part in workers:
             self._undo.callback(leases.release, self.settings, part, "slow")
             faults.slow(self.settings, part, delay_ms, longest_s)
-        began = time.time()
+        started_at = time.time()
         self.say("fault", f"{', '.join(workers)} take {delay_ms:g} ms more for each event", part=workers[0])
         yield
         for part in workers:
             leases.release(self.settings, part, "slow")
-        self._fault_ended(workers[0], "slow", began, time.time(), None)
+        self._record_fault_end(workers[0], "slow", started_at, time.time(), None)
 
     @contextmanager
     def failing(
         self, commission_id: str, longest_s: float = 120, aggregate_version: int | None = None
     ) -> Iterator[None]:
-        """Make every notifications worker fail for this commission's events, or for the one of a version only."""
+        """Make every notifications worker fail on this commission's events, or only on the event of one version."""
         workers = worker_names(self.settings)
         for part in workers:
             self._undo.callback(leases.release, self.settings, part, "fail")
             faults.fail(self.settings, part, commission_id, longest_s, aggregate_version)
-        self.say("fault", f"whatever comes of commission {commission_id} fails in the worker", part=workers[0])
+        self.say("fault", f"every event of commission {commission_id} fails in the worker", part=workers[0])
         yield
         for part in workers:
             leases.release(self.settings, part, "fail")
-        self.say("fault_end", "the worker is mended")
+        self.say("fault_end", "the worker works again")
 
     def crash(self, part: str, point: str, provoke: Callable[[], None] = lambda: None, deadline_s: float = 15) -> bool:
-        """Arm a crash point, `provoke` it, and prove that the process died there; whether that is confirmed."""
+        """Arm a crash point, call `provoke` to reach it, and return whether the process is confirmed to have died there."""
         token = self.settings.control_token.get_secret_value()
         pid = control(self.settings).pid(part)
         self._undo.callback(crash_points.disarm, self.settings, part, point)
         crash_points.arm(self.settings, part, point, token)
         self.say("fault", f"{part} dies where {crash_points.POINTS[point]}", part=part, point=point)
         provoke()
-        reached = self.confirm(
+        point_confirmed = self.confirm(
             f"{part} reached that point", lambda: crash_points.hit(self.settings, part, point) is not None, deadline_s
         )
         hit = crash_points.hit(self.settings, part, point)
-        # In a container the process counts from one: there Docker's own number is the one to look for.
-        dead = hit.pid if hit is not None and self.settings.stack != "compose" else pid
-        died = self.confirm(f"process {dead} of {part} is dead", lambda: not psutil.pid_exists(dead))
-        at = time.time() if hit is None else hit.at
-        self._fault_ended(part, f"crash at {point}", at, at, self._noticed(part, dead, at))
-        return reached and died
+        # In a container, process numbers start at 1; the number to look for on this host is Docker's.
+        dead_pid = hit.pid if hit is not None and self.settings.stack != "compose" else pid
+        death_confirmed = self.confirm(f"process {dead_pid} of {part} is dead", lambda: not psutil.pid_exists(dead_pid))
+        died_at = time.time() if hit is None else hit.at
+        self._record_fault_end(
+            part, f"crash at {point}", died_at, died_at, self._measure_notice_time(part, dead_pid, died_at)
+        )
+        return point_confirmed and death_confirmed
 
     @contextmanager
     def restarted(self, part: str) -> Iterator[None]:
-        """Stop a part politely and start it again; `source` is Debezium's, or the relay where that captures."""
-        began = time.time()
+        """Stop a component with SIGTERM and start it again. `source` means the capture of this stack: Debezium or the relay."""
+        started_at = time.time()
         if part == "source":
             source_control.act(self.settings, "restart")
         else:
             faults.restart(self.settings, part)
-        ended = time.time()
+        ended_at = time.time()
         self.say("fault", f"{part} was restarted", part=part)
         yield
-        self._fault_ended(part, "restart", began, ended, 0.0)
+        self._record_fault_end(part, "restart", started_at, ended_at, 0.0)
 
     @contextmanager
     def injected(self, part: str, fault: str, act: Callable[[], object]) -> Iterator[None]:
-        """Any other fault: `act` does it, leaving says that it is over."""
-        began = time.time()
+        """Inject any other fault by calling `act`. Leaving the block records the fault's end."""
+        started_at = time.time()
         act()
         self.say("fault", f"{part}: {fault}", part=part)
-        ended = time.time()
+        ended_at = time.time()
         yield
-        self._fault_ended(part, fault, began, ended, None)
+        self._record_fault_end(part, fault, started_at, ended_at, None)
 
-    def _noticed(self, part: str, pid: int, since: float) -> float | None:
-        parts = control(self.settings)
+    def _measure_notice_time(self, part: str, pid: int, since: float) -> float | None:
+        components = control(self.settings)
 
-        def seen() -> bool:
+        def pid_changed() -> bool:
             try:
-                return parts.pid(part) != pid
+                return components.pid(part) != pid
             except (NotRunning, PartUnknown):
                 return False
 
         with suppress(TookTooLong):
-            until(seen, NOTICED_WITHIN_S, "noticed", 0.01)
+            until(pid_changed, NOTICED_WITHIN_S, "noticed", 0.01)
             return round(time.time() - since, 3)
         return None
 
-    def _fault_ended(self, part: str, fault: str, began: float, ended: float, noticed: float | None) -> None:
-        self.windows.append(FaultWindow(part, fault, began, ended, noticed))
+    def _record_fault_end(
+        self, part: str, fault: str, started_at: float, ended_at: float, noticed_s: float | None
+    ) -> None:
+        self.windows.append(FaultWindow(part, fault, started_at, ended_at, noticed_s))
         self.say("fault_end", f"the {fault} of {part} is over", part=part)
