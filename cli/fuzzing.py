@@ -68,7 +68,7 @@ def fuzz(
     inputs = _choose_inputs(n, seed, only, again, here)
     with foreground.interruptible(), _running_instance(stack, here) as settings:
         run = Run(settings, inputs, seed)
-        report = run.go(_progress(json))
+        report = run.go(_progress())
         shrunk = Shrinker(settings, shrink, say).shrink(run.failures) if shrink else []
     file = failures or Path(f"fuzz-{report.stack}-{seed}.jsonl")
     if run.failures:
@@ -113,13 +113,13 @@ def _choose_inputs(n: int, seed: int, only: str, again: Path | None, here: bool)
     return running.inputs(n, seed, run)
 
 
-def _progress(json: bool) -> Callable[[Run], None]:
+def _progress() -> Callable[[Run], None]:
     started_at = printed_at = time.monotonic()
 
     def progress(run: Run) -> None:
         nonlocal printed_at
         now = time.monotonic()
-        if json or now - printed_at < PROGRESS_EVERY_S:
+        if now - printed_at < PROGRESS_EVERY_S:
             return
         printed_at = now
         tally = run.accountant.tally
