@@ -21,7 +21,7 @@ from db import engine
 from db.currencies import IsoCurrencies
 from db.engine import connect
 from db.errors import translated
-from db.hops import HopRecorder, Passed
+from db.hops import HopRecorder, HopTime
 from db.unit_of_work import Reached, SqlUnitOfWork
 from domain.commands import Command, CommissionResult
 from domain.handlers import Dependencies
@@ -62,9 +62,9 @@ class Application:
             return self._mediator.send(command if trace == command.traceparent else replace(command, traceparent=trace))
 
     @contextmanager
-    def reading(self, one_moment: bool = False) -> Iterator[Connection]:
-        """A connection for `db.queries`; all of its statements see `one_moment`, where asked. Raises DatabaseUnavailable."""
-        options = engine.one_moment(self.engine) if one_moment else engine.READ
+    def reading(self, consistent: bool = False) -> Iterator[Connection]:
+        """A connection for `db.queries`; all of its statements see `consistent_read`, where asked. Raises DatabaseUnavailable."""
+        options = engine.consistent_read(self.engine) if consistent else engine.READ
         with translated(), self.engine.connect().execution_options(**options) as connection:
             yield connection
 
@@ -86,7 +86,7 @@ class Application:
         if self._wake is not None:
             self._wake.ring()
         for event_id in event_ids:
-            self._hops.add(Passed(event_id, "committed", committed_us, "host"))
+            self._hops.add(HopTime(event_id, "committed", committed_us, "host"))
 
 
 def open_application(settings: Settings, pool_size: int = 5) -> Application:

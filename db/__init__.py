@@ -1,1 +1,1 @@
-"""Persistence on SQLite and MySQL 8 from one set of tables: unit of work, outbox, queries, migrations."""
+"""Store state, outbox and effects on SQLite and MySQL 8, from one set of tables: unit of work, outbox, queries, migrations."""

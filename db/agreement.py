@@ -1,4 +1,4 @@
-"""Whether commissions and their outbox rows say the same: neither without the other, and the same amounts in both."""
+"""Compare commissions with their outbox rows: neither may exist without the other, and both must have the same amounts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, select
 from db.tables import commission, outbox_event, pruned_event
 
 CHUNK = 500
-_SAME = {
+_PAYLOAD_COLUMNS = {
     "conversionId": "conversion_id",
     "affiliateId": "affiliate_id",
     "campaignId": "campaign_id",
@@ -21,7 +21,7 @@ _SAME = {
     "amount": "amount",
     "currency": "currency",
 }
-"""Field of a payload → the commission's column that says the same."""
+"""Field of a payload → column of the commission with the same value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,55 +29,62 @@ class Disagreement:
     commission_id: str
     field: str
     state: str
-    """What the commission says; `-` where it is not there."""
+    """The commission's value; `-` when there is no commission."""
     event: str
+    """The value in its events."""
 
     def __str__(self) -> str:
         return f"{self.commission_id}: {self.field} is {self.state} in the commission, {self.event} in its events"
 
 
-def disagreements(
+def find_disagreements(
     connection: Connection, correlation_id: str, conversion_ids: Sequence[str] = ()
 ) -> Iterator[Disagreement]:
-    """Of the commissions that events of a correlation id tell of, and those of some conversions.
+    """Yield the disagreements of the commissions with events of a correlation id, and of those of some conversions.
 
-    Commissions that lost a row to pruning are left out: their events are not all there any more.
+    Commissions that lost a row to pruning are left out, because some of their events are gone.
     """
-    told = select(outbox_event.c.aggregate_id).where(outbox_event.c.correlation_id == correlation_id).distinct()
-    ids = set(connection.scalars(told))
-    for some in _chunks(list(conversion_ids)):
-        ids |= set(connection.scalars(select(commission.c.id).where(commission.c.conversion_id.in_(some))))
+    aggregate_ids = (
+        select(outbox_event.c.aggregate_id).where(outbox_event.c.correlation_id == correlation_id).distinct()
+    )
+    ids = set(connection.scalars(aggregate_ids))
+    for chunk in _chunks(list(conversion_ids)):
+        ids |= set(connection.scalars(select(commission.c.id).where(commission.c.conversion_id.in_(chunk))))
     pruned = connection.scalar(select(pruned_event.c.event_id).limit(1)) is not None
-    for some in _chunks(sorted(ids)):
-        states = _rows(connection, commission, commission.c.id.in_(some))
-        events = _rows(connection, outbox_event, outbox_event.c.aggregate_id.in_(some))
+    for chunk in _chunks(sorted(ids)):
+        states = _rows(connection, commission, commission.c.id.in_(chunk))
+        events = _rows(connection, outbox_event, outbox_event.c.aggregate_id.in_(chunk))
         by_id = {str(row["id"]): row for row in states}
-        events_of: dict[str, list[Mapping[str, Any]]] = {}
+        events_by_commission: dict[str, list[Mapping[str, Any]]] = {}
         for row in events:
-            events_of.setdefault(str(row["aggregate_id"]), []).append(row)
-        for commission_id in some:
-            own = events_of.get(commission_id, [])
-            if pruned and by_id.get(commission_id) is not None and len(own) < int(by_id[commission_id]["version"]):
+            events_by_commission.setdefault(str(row["aggregate_id"]), []).append(row)
+        for commission_id in chunk:
+            own_events = events_by_commission.get(commission_id, [])
+            if (
+                pruned
+                and by_id.get(commission_id) is not None
+                and len(own_events) < int(by_id[commission_id]["version"])
+            ):
                 continue
-            yield from _compared(commission_id, by_id.get(commission_id), own)
+            yield from _compare(commission_id, by_id.get(commission_id), own_events)
 
 
-def _compared(
+def _compare(
     commission_id: str, state: Mapping[str, Any] | None, events: Sequence[Mapping[str, Any]]
 ) -> Iterator[Disagreement]:
     versions = sorted(int(row["aggregate_version"]) for row in events)
     if state is None:
-        yield Disagreement(commission_id, "version", "-", _listed(versions))
+        yield Disagreement(commission_id, "version", "-", _format_versions(versions))
         return
     if versions != list(range(1, int(state["version"]) + 1)):
-        yield Disagreement(commission_id, "version", str(state["version"]), _listed(versions))
+        yield Disagreement(commission_id, "version", str(state["version"]), _format_versions(versions))
     approved = any(row["type"] == "CommissionApproved" for row in events)
     status = "APPROVED" if approved else "CALCULATED"
     if state["status"] != status:
         yield Disagreement(commission_id, "status", str(state["status"]), status)
     for row in events:
         payload = row["payload"] if isinstance(row["payload"], dict) else {}
-        for field, column in _SAME.items():
+        for field, column in _PAYLOAD_COLUMNS.items():
             if field in payload and not _equal(state[column], payload[field]):
                 yield Disagreement(commission_id, field, str(state[column]), str(payload[field]))
 
@@ -91,7 +98,7 @@ def _equal(state: Any, event: Any) -> bool:
     return bool(state == event)
 
 
-def _listed(versions: Sequence[int]) -> str:
+def _format_versions(versions: Sequence[int]) -> str:
     return ", ".join(map(str, versions)) or "-"
 
 

@@ -1,4 +1,4 @@
-"""What MySQL must be set to so that Debezium can read its binlog: the original description's table."""
+"""Check the settings of MySQL that Debezium needs to read its binlog, as the original description lists them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 
 
 class BinlogUnfit(Exception):
-    """The server's binlog cannot be captured from; `str(error)` names the settings and how to set them."""
+    """Debezium cannot read the server's binlog; `str(error)` names the settings and how to set them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,51 +20,51 @@ class BinlogSetting:
     ok: bool
 
 
-def settings(connection: Connection) -> list[BinlogSetting]:
-    """The server's version and its four settings, as they are and as they must be."""
+def read_settings(connection: Connection) -> list[BinlogSetting]:
+    """Return the server's version and its four settings, each with its actual and its required value."""
     names = ("log_bin", "binlog_format", "binlog_row_image", "server_id")
     rows = connection.execute(text(f"SHOW GLOBAL VARIABLES WHERE Variable_name IN {names}"))
-    found = {str(name): str(value) for name, value in rows}
+    values = {str(name): str(value) for name, value in rows}
     version = str(connection.scalar(text("SELECT VERSION()")))
     return [
-        BinlogSetting("version", version, "8.0 to 8.3", readable(version)),
-        _judged("log_bin", found, "ON"),
-        _judged("binlog_format", found, "ROW"),
-        _judged("binlog_row_image", found, "FULL"),
-        BinlogSetting("server_id", found.get("server_id", ""), "above 0", found.get("server_id", "0") != "0"),
+        BinlogSetting("version", version, "8.0 to 8.3", is_supported(version)),
+        _judge("log_bin", values, "ON"),
+        _judge("binlog_format", values, "ROW"),
+        _judge("binlog_row_image", values, "FULL"),
+        BinlogSetting("server_id", values.get("server_id", ""), "above 0", values.get("server_id", "0") != "0"),
     ]
 
 
 def require(connection: Connection) -> None:
-    """Raises BinlogUnfit."""
-    wrong = [row for row in settings(connection) if not row.ok]
+    """Raise BinlogUnfit unless Debezium can read the server's binlog."""
+    wrong = [row for row in read_settings(connection) if not row.ok]
     if wrong:
-        found = ", ".join(f"{row.name} is {row.value or 'not set'} and must be {row.wanted}" for row in wrong)
+        problems = ", ".join(f"{row.name} is {row.value or 'not set'} and must be {row.wanted}" for row in wrong)
         raise BinlogUnfit(
-            f"Debezium cannot read this server's binlog: {found}."
+            f"Debezium cannot read this server's binlog: {problems}."
             " A server of another version must be replaced by MySQL 8.0."
             " Set the others in my.cnf below [mysqld] (log_bin=mysql-bin, binlog_format=ROW, binlog_row_image=FULL, server_id=1)"
             " and restart MySQL"
         )
 
 
-def readable(version: str) -> bool:
-    """Whether Debezium 1.9 can read a server of this version: `SHOW MASTER STATUS`, which it asks, is gone since 8.4."""
+def is_supported(version: str) -> bool:
+    """Return whether Debezium 1.9 supports this server version. It uses `SHOW MASTER STATUS`, which MySQL 8.4 removed."""
     numbers = re.match(r"(\d+)\.(\d+)", version)
     return numbers is not None and (8, 0) <= (int(numbers[1]), int(numbers[2])) < (8, 4) and "MariaDB" not in version
 
 
-def captured(connection: Connection) -> bool:
-    """Whether a replica reads the binlog now, as Debezium does once its snapshot is done. Needs the PROCESS privilege."""
-    return bool(readers(connection))
+def is_captured(connection: Connection) -> bool:
+    """Return whether a replica reads the binlog now, as Debezium does after its snapshot. Needs the PROCESS privilege."""
+    return bool(reader_ids(connection))
 
 
-def readers(connection: Connection) -> set[int]:
-    """Connection ids of the replicas that read the binlog now. Needs the PROCESS privilege."""
+def reader_ids(connection: Connection) -> set[int]:
+    """Return the connection ids of the replicas that read the binlog now. Needs the PROCESS privilege."""
     query = "SELECT id FROM information_schema.processlist WHERE command LIKE 'Binlog Dump%'"
     return {int(number) for number in connection.scalars(text(query))}
 
 
-def _judged(name: str, found: dict[str, str], wanted: str) -> BinlogSetting:
-    value = found.get(name, "")
+def _judge(name: str, values: dict[str, str], wanted: str) -> BinlogSetting:
+    value = values.get(name, "")
     return BinlogSetting(name, value, wanted, value.upper() == wanted)

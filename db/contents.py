@@ -1,4 +1,4 @@
-"""The contents of committed events and of notifications, row by row: what reconciliation compares."""
+"""Read the contents of committed events and of notifications, row by row, for reconciliation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROWS_AT_ONCE = 1000
 class CommittedContents:
     contents: Contents
     version: int
-    """Of the event's schema."""
+    """Version of the event's schema."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +30,14 @@ class NotifiedContents:
     """ISO 8601 in UTC with microseconds, as in the audit file."""
 
 
-def committed(
+def read_committed(
     connection: Connection, correlation_id: str | None = None, event_ids: Sequence[str] | None = None
 ) -> Iterator[CommittedContents]:
-    """Outbox rows by event id, of one correlation id or of some events where given."""
+    """Yield outbox rows in the order of event ids; only those of a correlation id or of some events, if given."""
     names = ("id", "aggregate_id", "aggregate_version", "type", "correlation_id", "occurred_at", "version")
-    # Text, not the parsed payload: what cannot be parsed must still be compared.
+    # The text, not the parsed payload: a payload that cannot be parsed must be compared too.
     query = select(*(outbox_event.c[name] for name in names), type_coerce(outbox_event.c.payload, ForeignText))
-    for where in _chosen(outbox_event.c.correlation_id, correlation_id, outbox_event.c.id, event_ids):
+    for where in _build_conditions(outbox_event.c.correlation_id, correlation_id, outbox_event.c.id, event_ids):
         query = query.where(where)
     query = query.order_by(outbox_event.c.id).execution_options(yield_per=ROWS_AT_ONCE)
     for id_, aggregate, number, type_, correlation, occurred, version, payload in connection.execute(query):
@@ -47,10 +47,10 @@ def committed(
         )
 
 
-def notified(
+def read_notified(
     connection: Connection, correlation_id: str | None = None, event_ids: Sequence[str] | None = None
 ) -> Iterator[NotifiedContents]:
-    """Notifications by event id, of one correlation id or of some events where given."""
+    """Yield notifications in the order of event ids; only those of a correlation id or of some events, if given."""
     names = (
         "event_id",
         "commission_id",
@@ -63,7 +63,7 @@ def notified(
         "notified_at",
     )
     query = select(*(notification.c[name] for name in names), type_coerce(notification.c.payload, Text))
-    for where in _chosen(notification.c.correlation_id, correlation_id, notification.c.event_id, event_ids):
+    for where in _build_conditions(notification.c.correlation_id, correlation_id, notification.c.event_id, event_ids):
         query = query.where(where)
     query = query.order_by(notification.c.event_id).execution_options(yield_per=ROWS_AT_ONCE)
     for id_, commission, number, type_, correlation, occurred, seq, consumer, at, payload in connection.execute(query):
@@ -75,7 +75,7 @@ def notified(
         )
 
 
-def _chosen(
+def _build_conditions(
     correlation: ColumnElement[str], correlation_id: str | None, key: ColumnElement[str], keys: Sequence[str] | None
 ) -> Iterator[ColumnElement[bool]]:
     if correlation_id is not None:

@@ -1,8 +1,8 @@
-"""Counting tables that only grow, without counting them all again each time.
+"""Count the rows of growing tables without a full count each time.
 
-COUNT(*) over a million rows takes a second on MySQL. Rows up to a settled `seq` are counted once; only the younger ones
-are counted anew. They are: on MySQL a lower `seq` may commit after a higher one, so a `seq` settles only once it has
-been the head for `SETTLE_S`. What comes later still, or is pruned, is found by the full count from time to time.
+COUNT(*) over a million rows takes a second on MySQL. Rows up to a settled `seq` are counted once; only newer rows are counted
+again. On MySQL a lower `seq` may commit after a higher one, so a `seq` is settled only when it was the head `SETTLE_S` ago.
+A full count from time to time finds rows that committed even later, and pruned rows.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ RECOUNT_S = 600.0
 
 @dataclass(slots=True)
 class GrowingCount:
-    """Rows of a table by the value of a column, or all under the key None."""
+    """The number of rows of a table for each value of a column, or of all rows under the key None."""
 
     table: Table
     by: Column[str] | None = None
@@ -31,7 +31,7 @@ class GrowingCount:
     _recount_at: float = 0.0
 
     def read(self, connection: Connection) -> dict[str | None, int]:
-        """Raises SQLAlchemy's errors; nothing was then changed."""
+        """Return the counts. Raise SQLAlchemy's errors; then nothing was changed."""
         now = time.monotonic()
         seq = self.table.c.seq
         lowest, head = connection.execute(
@@ -41,16 +41,16 @@ class GrowingCount:
             self._settled, self._base, self._lowest = 0, {}, lowest
             self._heads.clear()
             self._recount_at = now + RECOUNT_S
-            self._base = self._between(connection, 0, head or 0)
-            # Counted now, but not yet settled: what is this young is counted again until it is old.
+            self._base = self._count_between(connection, 0, head or 0)
+            # The newest rows are counted, but not settled: they are counted again until they are.
             self._settled = max(0, (head or 0) - 2000)
-            young = self._between(connection, self._settled, head or 0)
-            self._base = {key: count - young.get(key, 0) for key, count in self._base.items()}
+            unsettled = self._count_between(connection, self._settled, head or 0)
+            self._base = {key: count - unsettled.get(key, 0) for key, count in self._base.items()}
         self._settle(connection, now, head or 0)
-        found = dict(self._base)
-        for key, count in self._between(connection, self._settled, None).items():
-            found[key] = found.get(key, 0) + count
-        return found
+        counts = dict(self._base)
+        for key, count in self._count_between(connection, self._settled, None).items():
+            counts[key] = counts.get(key, 0) + count
+        return counts
 
     def _settle(self, connection: Connection, now: float, head: int) -> None:
         if not self._heads or now - self._heads[-1][0] >= SETTLE_S / 10:
@@ -58,23 +58,23 @@ class GrowingCount:
         while self._heads and now - self._heads[0][0] >= SETTLE_S:
             settled = self._heads.popleft()[1]
             if settled > self._settled:
-                for key, count in self._between(connection, self._settled, settled).items():
+                for key, count in self._count_between(connection, self._settled, settled).items():
                     self._base[key] = self._base.get(key, 0) + count
                 self._settled = settled
 
-    def _between(self, connection: Connection, above: int, upto: int | None) -> dict[str | None, int]:
+    def _count_between(self, connection: Connection, above: int, upto: int | None) -> dict[str | None, int]:
         seq = self.table.c.seq
         query = select(func.count()).where(seq > above)
         if upto is not None:
             query = query.where(seq <= upto)
         if self.by is None:
             return {None: connection.scalar(query.select_from(self.table)) or 0}
-        # Of a few young rows an index on the column is no help, yet SQLite walks all of it to have them grouped: 40 ms for
-        # a million. An expression has no index.
+        # To group a few new rows, SQLite would read the whole index of the column: 40 ms for a million rows. An expression
+        # has no index, so SQLite groups without one.
         key = self.by if not above else func.coalesce(self.by, "")
         grouped = query.add_columns(key).group_by(key)
         return {row[1]: row[0] for row in connection.execute(grouped)}
 
     def recount(self) -> None:
-        """Count everything at the next `read`: someone doubts the sum."""
+        """Let the next `read` count everything, for a caller that doubts the sum."""
         self._recount_at = 0.0

@@ -1,4 +1,4 @@
-"""ISO 4217, from the `iso4217` package (the standard's own list one)."""
+"""Look up the currencies of ISO 4217 in the `iso4217` package, which has the standard's list one."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ class IsoCurrencies:
         if not (len(code) == 3 and code.isascii() and code.isupper()):
             return None
         try:
-            found = iso4217.Currency(code)
+            entry = iso4217.Currency(code)
         except ValueError:
             return None
-        # Metals, funds and test codes have no minor unit: nothing can be paid in them.
-        if found.exponent is None:
+        # Metals, funds and test codes have no minor unit, so no amount can be paid in them.
+        if entry.exponent is None:
             return None
-        return Currency(code, found.exponent)
+        return Currency(code, entry.exponent)

@@ -12,7 +12,7 @@ from db.queries import select_ids
 from db.tables import dead_letter
 
 PRUNED = {"alpes-pruned": "true"}
-"""The properties of a dead letter whose body was pruned."""
+"""Properties of a dead letter whose body was pruned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +41,14 @@ def dead_letters(connection: Connection, limit: int = 50, waiting_only: bool = F
 
 
 def dead_letters_at(connection: Connection, seqs: Sequence[int]) -> list[DeadLetterRow]:
-    """Those there are of these numbers, in order."""
+    """Return the dead letters with these numbers that exist, in order."""
     columns = (dead_letter.c[name] for name in DeadLetterRow.__slots__)
     query = select(*columns).where(dead_letter.c.seq.in_(seqs)).order_by(dead_letter.c.seq)
     return [DeadLetterRow(*row) for row in connection.execute(query)]
 
 
 def dead_letters_pruned(connection: Connection, seqs: Sequence[int]) -> dict[int, bool]:
-    """`seq` → whether its body was pruned, of those there are."""
+    """Return `seq` → whether the body was pruned, for the dead letters that exist."""
     pruned: dict[int, bool] = {}
     for start in range(0, len(seqs), 500):
         query = select(dead_letter.c.seq, dead_letter.c.properties)
@@ -58,25 +58,25 @@ def dead_letters_pruned(connection: Connection, seqs: Sequence[int]) -> dict[int
 
 
 def dead_letter_seqs(connection: Connection) -> list[int]:
-    """The numbers of all that were not requeued yet, oldest first."""
+    """Return the numbers of all dead letters that were not requeued, oldest first."""
     query = select(dead_letter.c.seq).where(dead_letter.c.requeued_at.is_(None)).order_by(dead_letter.c.seq)
     return list(connection.scalars(query))
 
 
 def dead_letter_ids(connection: Connection, correlation_id: str | None = None) -> set[str]:
-    """Event ids that were dead-lettered at least once, requeued ones included."""
+    """Return the ids of events that were dead-lettered, requeued ones too."""
     query = select(dead_letter.c.event_id).where(dead_letter.c.event_id.is_not(None))
     return select_ids(connection, query, dead_letter.c.correlation_id, correlation_id)
 
 
 def dead_letter_reasons(connection: Connection, event_ids: Sequence[str]) -> dict[str, str]:
-    """Event id → why it was dead-lettered the last time, in a sentence."""
+    """Return event id → a sentence on why it was last dead-lettered."""
     columns = dead_letter.c.event_id, dead_letter.c.topic, dead_letter.c.reason, dead_letter.c.detail
-    # Compared here: an id that is a BLOB in SQLite equals no text there.
+    # Compare ids here: SQLite does not find an id that is a BLOB by its text.
     query = select(*columns).where(dead_letter.c.event_id.is_not(None)).order_by(dead_letter.c.seq)
-    wanted = set(event_ids)
+    requested = set(event_ids)
     return {
         event_id: f"{reason} on {topic.rpartition('/')[2]}: {detail[:200]}"
         for event_id, topic, reason, detail in connection.execute(query)
-        if event_id in wanted
+        if event_id in requested
     }

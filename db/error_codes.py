@@ -1,4 +1,4 @@
-"""What each error number of the two drivers means: the one table that `db.errors` decides by."""
+"""Map the error numbers of both drivers to kinds of failure; `db.errors` decides by this table."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from enum import StrEnum
 
 class Kind(StrEnum):
     LOST = "lost"
-    """The connection broke, or there is none. Worth trying again."""
+    """The connection broke or could not be opened. A retry may succeed."""
     UNAVAILABLE = "unavailable"
-    """The server answers and cannot do it now, whatever the values are. Worth trying again."""
+    """The server answers, but cannot execute the statement now, with any values. A retry may succeed."""
     REFUSED = "refused"
-    """This user may not, or nobody may write. Somebody must change a right or a setting first."""
+    """The user lacks a privilege, or the database is read-only. An administrator must change something first."""
     CONFLICT = "conflict"
-    """Another transaction was quicker, or holds the lock."""
+    """Another transaction committed first or holds the lock."""
     DATA = "data"
     """These values can never be stored."""
     UNKNOWN = "unknown"
-    """Not in this table: it may be the values' fault or the server's."""
+    """The number is not in this table: the values or the server may be the cause."""
 
 
 def _of(kind: Kind, *numbers: int) -> dict[int, Kind]:
@@ -72,7 +72,7 @@ MYSQL: dict[int, Kind] = {
         *range(3140, 3159),  # JSON: not valid, another type, character set or path, too big (3150), too deep (3157)
     ),
 }
-"""Numbers below 100 are the server's file errors, and 2000 to 2999 its client's: see `of_mysql`."""
+"""Numbers below 100 are file errors of the server, and 2000 to 2999 errors of the client: see `of_mysql`."""
 
 SQLITE: dict[int, Kind] = {
     **_of(Kind.UNAVAILABLE, 9, 10, 11, 13, 14, 17, 22, 26),  # interrupted, I/O, corrupt, full, cannot open, no database
@@ -81,10 +81,10 @@ SQLITE: dict[int, Kind] = {
     **_of(Kind.CONFLICT, 1555, 2067, 2579),  # constraint: primary key, unique, rowid
     **_of(Kind.DATA, 18, 19, 20, 25),  # too big, any other constraint, mismatch, parameter out of range
 }
-"""Primary result codes, and extended ones where they differ. 1 (a statement failed) and 7 (no memory) are not here:
-either may come of the values or of the database."""
+"""Primary result codes, and extended ones where they differ. 1 (a statement failed) and 7 (no memory) are missing,
+because the values or the database may cause them."""
 
-# By database, the numbers that have a sentence of their own; SQLite's are primary result codes.
+# Numbers with their own sentence, by database; those of SQLite are primary result codes.
 FULL = {"mysql": {1021, 1114}, "sqlite": {13}}
 BUSY = {"mysql": {1205, 1213, 1614, 3572}, "sqlite": {5, 6, 15}}
 SCHEMA = {"mysql": {1146, 1054, 1049}, "sqlite": {1}}
@@ -95,6 +95,7 @@ TLS_WANTED = {"mysql": {3159}, "sqlite": set[int]()}
 
 
 def of_mysql(number: int) -> Kind:
+    """Return the kind of an error number of MySQL or its client."""
     if number in MYSQL:
         return MYSQL[number]
     if 2000 <= number < 3000 or number == 0:
@@ -103,5 +104,5 @@ def of_mysql(number: int) -> Kind:
 
 
 def of_sqlite(number: int) -> Kind:
-    """`number` may be an extended result code."""
+    """Return the kind of a result code of SQLite, which may be an extended one."""
     return SQLITE.get(number, SQLITE.get(number & 0xFF, Kind.UNKNOWN))

@@ -1,4 +1,4 @@
-"""The database's failures: what kind each is, by its number, and a sentence a user can act on."""
+"""Translate failures of the database by their number: into a kind, and a sentence that says what to do."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from db import error_codes
 from db.error_codes import Kind
 
-_ANOTHER_HOST = {62, 64}
+_HOST_MISMATCH = {62, 64}
 """OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH."""
 
 
 class DatabaseUnavailable(Exception):
     """The database cannot be reached or cannot write now; the transaction was not acknowledged.
 
-    `kind` is never DATA. With UNKNOWN the values may be to blame: whoever tries again must give up some time.
+    `kind` is never DATA. With UNKNOWN the values may be the cause, so a caller that retries must give up at some time.
     """
 
     def __init__(self, message: str, kind: Kind = Kind.UNAVAILABLE) -> None:
@@ -30,25 +30,28 @@ class DatabaseUnavailable(Exception):
 
 
 class UnstorableData(Exception):
-    """The database will never take these values; nothing was written."""
+    """The database will never accept these values; nothing was written."""
 
 
 def translate(error: BaseException) -> DatabaseUnavailable | UnstorableData | None:
-    """What to raise in place of an error of the database or its driver; None for a broken unique key and all else."""
+    """Return the exception to raise in place of an error of the database or its driver; None for any other error.
+
+    None for a violated unique key too, which only the caller can interpret.
+    """
     if isinstance(error, PoolTimeout):
         return DatabaseUnavailable("every database connection is busy; try again in a moment")
     if isinstance(error, DBAPIError):
         kind = kind_of(error)
         if kind is Kind.DATA:
             return UnstorableData(f"the database cannot store it: {_first_line(error)}")
-        # A broken unique key tells the caller something: it is his to handle.
+        # The caller must handle a violated unique key.
         if kind is Kind.CONFLICT and not _is_among(error, error_codes.BUSY):
             return None
         if kind is Kind.UNKNOWN and not isinstance(error, OperationalError | InternalError):
-            return None  # a statement that is wrong: a mistake of this program, not to be called an outage
-        return DatabaseUnavailable(_sentence(error), kind)
+            return None  # a wrong statement is a mistake of this program and no outage
+        return DatabaseUnavailable(_build_sentence(error), kind)
     if isinstance(error, StatementError | UnicodeEncodeError | OverflowError | RecursionError):
-        # SQLAlchemy could not turn a value into a parameter, or the driver could not.
+        # SQLAlchemy or the driver could not turn a value into a parameter.
         cause = error.orig if isinstance(error, StatementError) else error
         return UnstorableData(f"the database cannot store it: {type(cause).__name__}: {cause}")
     return None
@@ -56,18 +59,18 @@ def translate(error: BaseException) -> DatabaseUnavailable | UnstorableData | No
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raises DatabaseUnavailable or UnstorableData for what `translate` knows; other errors pass through."""
+    """Raise DatabaseUnavailable or UnstorableData in place of the errors that `translate` knows; let others pass."""
     try:
         yield
     except Exception as error:
-        known = translate(error)
-        if known is None:
+        translation = translate(error)
+        if translation is None:
             raise
-        raise known from error
+        raise translation from error
 
 
 def kind_of(error: DBAPIError) -> Kind:
-    """By the driver's number; where it gives none, by the type it raised."""
+    """Return the kind of an error by the driver's number, or by the driver's type when there is no number."""
     if error.connection_invalidated:
         return Kind.LOST
     driver, number = error.orig, _number(error)
@@ -75,7 +78,7 @@ def kind_of(error: DBAPIError) -> Kind:
         return Kind.UNKNOWN if number is None else error_codes.of_sqlite(number)
     if number is not None:
         return error_codes.of_mysql(number)
-    # Without a number it is the client's own word: of a value it cannot write, or of a conversation gone wrong.
+    # An error without a number comes from the client: it cannot write a value, or the connection failed.
     return Kind.DATA if isinstance(driver, pymysql.ProgrammingError | pymysql.DataError) else Kind.LOST
 
 
@@ -94,7 +97,7 @@ def _is_among(error: DBAPIError, numbers: dict[str, set[int]]) -> bool:
     return number & 0xFF in numbers["sqlite"] if isinstance(error.orig, sqlite3.Error) else number in numbers["mysql"]
 
 
-def _sentence(error: DBAPIError) -> str:
+def _build_sentence(error: DBAPIError) -> str:
     text = _first_line(error)
     if _is_among(error, error_codes.FULL):
         return "the database's disk is full: free some space, nothing was written"
@@ -113,15 +116,15 @@ def _sentence(error: DBAPIError) -> str:
         return "the database is read-only; nothing was written"
     if kind_of(error) is Kind.UNKNOWN:
         return f"the database failed ({text}); nothing was written"
-    return _untrusted(error, text) or f"the database does not answer ({text})"
+    return _certificate_problem(error, text) or f"the database does not answer ({text})"
 
 
-def _untrusted(error: DBAPIError, text: str) -> str | None:
-    """What is wrong with the server's certificate, where that is what kept us out."""
+def _certificate_problem(error: DBAPIError, text: str) -> str | None:
+    """Return a sentence about the server's certificate when that is why the connection failed, else None."""
     cause = getattr(error.orig, "original_exception", None)
     if not isinstance(cause, ssl.SSLCertVerificationError):
         return None
-    if cause.verify_code in _ANOTHER_HOST:
+    if cause.verify_code in _HOST_MISMATCH:
         return (
             "the database's certificate is made out to another host;"
             f" ALPES_DATABASE_TLS_HOSTNAME_CHECK=false turns the check off ({text})"

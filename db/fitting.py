@@ -1,6 +1,6 @@
-"""Rows that fit their table on both databases: SQLite would store what MySQL refuses or rounds.
+"""Check that rows fit their table on both databases, because SQLite would store what MySQL refuses or rounds.
 
-The last guard: a command is checked by the domain long before, and with a better sentence.
+This is the last guard: the domain checks a command earlier and with a better sentence.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from domain.errors import InvalidField, TooLarge
 
 
 def check_row(table: Table, row: Mapping[str, Any]) -> None:
-    """Compare a row with the types of its table's columns. Raises InvalidField naming the column."""
+    """Check a row against the types of its table's columns. Raise InvalidField naming the column."""
     for column in table.columns:
         value = row.get(column.name)
         if value is None:
             if column.name in row and not column.nullable:
                 raise InvalidField(column.name, "is required")
             continue
-        reason = _misfit(column, value)
+        reason = _find_misfit(column, value)
         if reason is not None:
             raise InvalidField(column.name, reason)
 
 
 def check_outbox_row(table: Table, row: Mapping[str, Any]) -> None:
-    """An outbox row without its `seq`, its payload a dict. Raises InvalidField naming the column, or TooLarge."""
+    """Check an outbox row without `seq`, its payload a dict. Raise InvalidField naming the column, or TooLarge."""
     check_row(table, row)
     for name, value in row.items():
         if name != "payload" and not (name == "traceparent" and value is None):
@@ -48,21 +48,21 @@ def check_outbox_row(table: Table, row: Mapping[str, Any]) -> None:
         raise InvalidField("payload", str(error)) from None
 
 
-def _misfit(column: Column[Any], value: Any) -> str | None:
+def _find_misfit(column: Column[Any], value: Any) -> str | None:
     kind = column.type
     if isinstance(kind, Exact):
-        return _number_misfit(kind, value)
+        return _find_number_misfit(kind, value)
     if isinstance(kind, String) and kind.length is not None:
         fits = isinstance(value, str) and len(value) <= kind.length
         return None if fits else f"must be a text of at most {kind.length} characters"
     if isinstance(kind, Integer):
-        most = 2**63 - 1 if isinstance(kind, BigInteger) else 2**31 - 1
-        fits = type(value) is int and -most - 1 <= value <= most
-        return None if fits else f"must be an integer of at most {most}"
+        highest = 2**63 - 1 if isinstance(kind, BigInteger) else 2**31 - 1
+        fits = type(value) is int and -highest - 1 <= value <= highest
+        return None if fits else f"must be an integer of at most {highest}"
     return None
 
 
-def _number_misfit(kind: Exact, value: Any) -> str | None:
+def _find_number_misfit(kind: Exact, value: Any) -> str | None:
     exponent = value.as_tuple().exponent if isinstance(value, Decimal) else None
     if not isinstance(exponent, int):  # NaN and infinity have a letter there
         return "must be a finite decimal number"

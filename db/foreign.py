@@ -1,7 +1,7 @@
-"""Reading rows that somebody else wrote: SQLite keeps any value in any column, and one such value must stop no reader.
+"""Define column types that read rows of other programs: SQLite accepts any value in any column, and readers must not fail.
 
-Each type here writes as the type it stands for and reads whatever is there. What the relay needs to judge a row it reads
-raw (`db.outbox`); these are for counting, comparing and showing.
+Each type writes like its standard type and reads any value. They serve counting, comparing and showing; the relay reads the
+raw values instead, to judge them (`db.outbox`).
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from sqlalchemy import JSON, DateTime, Integer, String, Text, TypeDecorator
 from sqlalchemy.engine import Dialect
 
 UNREADABLE_TIME = datetime(1970, 1, 1)
-"""Read where a time column holds no time."""
+"""The value of a time column that does not hold a time."""
 UNREADABLE_INTEGER = 0
-"""Read where an integer column holds no integer; versions begin with 1."""
+"""The value of an integer column that does not hold an integer. Versions begin with 1."""
 
 
-def text_of(value: Any) -> str | None:
-    """What a text column holds, as text; bytes in hexadecimal digits."""
+def to_text(value: Any) -> str | None:
+    """Return the value of a text column as text, bytes as hexadecimal digits."""
     if value is None or isinstance(value, str):
         return value
     return f"0x{value.hex()}" if isinstance(value, bytes) else str(value)
 
 
-def instant_of(value: Any) -> datetime | None:
-    """Naive UTC of what a time column of SQLite holds; None where it is no time."""
+def to_time(value: Any) -> datetime | None:
+    """Return the value of a time column of SQLite as naive UTC; None when it is no time."""
     if isinstance(value, datetime):
         return value
     if not isinstance(value, str):
@@ -40,8 +40,8 @@ def instant_of(value: Any) -> datetime | None:
         return None
 
 
-class _Reading(TypeDecorator[Any]):
-    """A type whose results go through `read` alone: the type's own processor would raise."""
+class _ForeignType(TypeDecorator[Any]):
+    """A type whose results only `read` converts, because the standard conversion would raise."""
 
     read: Callable[[Any], Any]
 
@@ -49,49 +49,49 @@ class _Reading(TypeDecorator[Any]):
         return type(self).read
 
 
-class ForeignString(_Reading):
+class ForeignString(_ForeignType):
     impl = String
     cache_ok = True
-    read = staticmethod(text_of)
+    read = staticmethod(to_text)
 
 
-class ForeignText(_Reading):
+class ForeignText(_ForeignType):
     impl = Text
     cache_ok = True
-    read = staticmethod(text_of)
+    read = staticmethod(to_text)
 
 
-def _integer(value: Any) -> int | None:
+def _to_integer(value: Any) -> int | None:
     return value if value is None or type(value) is int else UNREADABLE_INTEGER
 
 
-class ForeignInteger(_Reading):
+class ForeignInteger(_ForeignType):
     impl = Integer
     cache_ok = True
-    read = staticmethod(_integer)
+    read = staticmethod(_to_integer)
 
 
-def _instant(value: Any) -> datetime | None:
-    return None if value is None else instant_of(value) or UNREADABLE_TIME
+def _to_time(value: Any) -> datetime | None:
+    return None if value is None else to_time(value) or UNREADABLE_TIME
 
 
-class ForeignInstant(_Reading):
+class ForeignInstant(_ForeignType):
     impl = DateTime
     cache_ok = True
-    read = staticmethod(_instant)
+    read = staticmethod(_to_time)
 
 
-def _document(value: Any) -> Any:
+def _to_document(value: Any) -> Any:
     try:
         document = json.loads(value) if isinstance(value, str | bytes) else value
     except (ValueError, RecursionError):
         document = None
-    return document if isinstance(document, dict) else {"unreadable": (text_of(value) or "")[:200]}
+    return document if isinstance(document, dict) else {"unreadable": (to_text(value) or "")[:200]}
 
 
-class ForeignDocument(_Reading):
-    """A JSON object; one member `unreadable` with the text's beginning where it is none."""
+class ForeignDocument(_ForeignType):
+    """A JSON object. Any other value is read as an object with the member `unreadable`, which has the text's beginning."""
 
     impl = JSON
     cache_ok = True
-    read = staticmethod(_document)
+    read = staticmethod(_to_document)

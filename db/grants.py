@@ -1,6 +1,6 @@
-"""MySQL: what the application's and the worker's user may write, table by table. Reading is granted by `init.sql`.
+"""Grant MySQL's users the right to write, table by table; `init.sql` grants the right to read.
 
-Neither may change or delete an outbox row, and only the worker writes notifications.
+Neither the application nor the worker may change or delete an outbox row, and only the worker writes notifications.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ GRANTS = (
 )
 
 
-def grant(engine: Engine) -> None:
-    """Apply the grants, as the admin user, once the tables are there. Raises DatabaseUnavailable."""
+def apply_grants(engine: Engine) -> None:
+    """Apply the grants as the admin user, after the tables were created. Raise DatabaseUnavailable."""
     with translated(), engine.begin() as connection:
         for statement in GRANTS:
             connection.execute(text(statement))

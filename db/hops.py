@@ -1,4 +1,4 @@
-"""When each event passed each hop: measured where it happens, written afterwards in batches, off the hot path."""
+"""Record the timestamps of events: measured where they happen, and written later in batches by another thread."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from db.errors import DatabaseUnavailable, translated
 from db.tables import hop_time
 
 HOPS = ("occurred", "committed", "captured", "published", "received", "persisted")
-"""In the order of the event's way. `occurred` stands in the outbox row itself."""
+"""The timestamps in order. `occurred` is a column of the outbox row."""
 
 CLOCK_RESOLUTION_US = {"host": 1, "capture": 1000, "producer": 1000}
-"""Clocks of `hop_time.clock`: this host's in microseconds; the envelope's `ts_ms`; the message's publish time."""
+"""Resolution of each clock in `hop_time.clock`: this host, the envelope's `ts_ms`, the message's publish time."""
 
 FLUSH_EVERY_S = 0.2
 BATCH = 2000
-KEEP_AT_MOST = 200_000  # waiting measurements, while the database is away
+MAX_WAITING = 200_000  # timestamps that wait while the database is unavailable
 
 
 @dataclass(frozen=True, slots=True)
-class Passed:
+class HopTime:
+    """One timestamp of an event, a row of `hop_time`."""
+
     event_id: str
     hop: str
     at_us: int
@@ -32,24 +34,24 @@ class Passed:
 
 
 class HopRecorder:
-    """Collects measurements and writes them in a thread of its own; the first one of an event and hop stands.
+    """Collects timestamps and writes them in its own thread. The first timestamp of an event and hop is kept.
 
-    Losing some (the process is killed, the database stays away) loses points of a chart, never an event.
+    When some are lost, because the process is killed or the database is unavailable, charts lack points; no event is lost.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._waiting: queue.SimpleQueue[Passed] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[HopTime] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="hop-recorder", daemon=True)
         self._thread.start()
 
-    def add(self, passed: Passed) -> None:
-        if self._waiting.qsize() < KEEP_AT_MOST:
+    def add(self, passed: HopTime) -> None:
+        if self._waiting.qsize() < MAX_WAITING:
             self._waiting.put(passed)
 
     def close(self) -> None:
-        """Write what waits and stop."""
+        """Write the waiting timestamps and stop."""
         self._stop.set()
         self._thread.join(timeout=5)
 
@@ -64,8 +66,8 @@ class HopRecorder:
                 with translated(), self._engine.begin() as connection:
                     connection.execute(_insert_if_new(self._engine), batch)
             except Exception as error:
-                # Whatever it is, it may not end the thread: later measurements would only pile up.
-                logging.getLogger(__name__).warning("hop times of %d measurements dropped: %s", len(batch), error)
+                # No error may end the thread: later timestamps would pile up.
+                logging.getLogger(__name__).warning("%d timestamps are lost: %s", len(batch), error)
                 if isinstance(error, DatabaseUnavailable):
                     return
 

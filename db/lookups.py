@@ -1,5 +1,7 @@
-"""Reads that follow one event, and the small ones a live page repeats. Each uses an index: none reads a whole table,
-save `not_notified`, which may and says so. Connections are opened with `db.engine.READ`."""
+"""Read single events, and what a live page reads again and again. Open the connections with `db.engine.READ`.
+
+Every function uses an index and none reads a whole table, except `not_notified`.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ _OUTBOX = select(*(outbox_event.c[name] for name in OutboxRow.__slots__))
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """Changed, and something was written since."""
+    """High-water marks of the tables. If one differs from last time, something was written."""
 
     outbox: int
     notification: int
@@ -41,7 +43,8 @@ class Delivery:
     received_at: datetime
 
 
-def heads(connection: Connection) -> Heads:
+def read_heads(connection: Connection) -> Heads:
+    """Return the present high-water marks."""
     newest = [
         select(func.max(column)).scalar_subquery()
         for column in (outbox_event.c.seq, notification.c.seq, processed_message.c.seq, dead_letter.c.seq)
@@ -55,19 +58,19 @@ def outbox_event_by_id(connection: Connection, event_id: str) -> OutboxRow | Non
 
 
 def events_of_commission(connection: Connection, commission_id: str, limit: int = 50) -> list[OutboxRow]:
-    """In the order of the commission's versions."""
+    """Return a commission's events in the order of versions."""
     query = _OUTBOX.where(outbox_event.c.aggregate_id == commission_id).order_by(outbox_event.c.aggregate_version)
     return _events(connection, query, limit)
 
 
 def events_of_correlation(connection: Connection, correlation_id: str, limit: int = 50) -> list[OutboxRow]:
-    """Newest first."""
+    """Return the events of a correlation id, newest first."""
     query = _OUTBOX.where(outbox_event.c.correlation_id == correlation_id).order_by(outbox_event.c.seq.desc())
     return _events(connection, query, limit)
 
 
 def outbox_seqs(connection: Connection, limit: int) -> dict[str, int]:
-    """Event id → seq, of the newest rows."""
+    """Return event id → `seq` of the newest rows."""
     query = select(outbox_event.c.id, outbox_event.c.seq).order_by(outbox_event.c.seq.desc()).limit(limit)
     return {row[0]: row[1] for row in connection.execute(query)}
 
@@ -78,45 +81,47 @@ def notification_of(connection: Connection, event_id: str) -> NotificationRow | 
 
 
 def deliveries_of_event(connection: Connection, event_id: str, limit: int = 50) -> list[Delivery]:
-    """In the order they were committed."""
+    """Return the deliveries of an event in the order of their commits."""
     columns = [processed_message.c[name] for name in Delivery.__slots__]
     query = select(*columns).where(processed_message.c.event_id == event_id).order_by(processed_message.c.seq)
     return [Delivery(*row) for row in connection.execute(query.limit(limit))]
 
 
 def delivery_counts(connection: Connection, event_ids: Sequence[str]) -> dict[str, int]:
-    """Committed deliveries of each of these events; those without one are left out."""
+    """Return the number of committed deliveries of each of these events; events without one are left out."""
     if not event_ids:
         return {}
     query = select(processed_message.c.event_id, func.count()).where(processed_message.c.event_id.in_(event_ids))
     return {row[0]: row[1] for row in connection.execute(query.group_by(processed_message.c.event_id))}
 
 
-def only_id_that_begins(connection: Connection, start: str) -> str | None:
-    """The event's, else the commission's id that begins so, if no other does."""
+def find_id_by_prefix(connection: Connection, start: str) -> str | None:
+    """Return the only event id, else the only commission id, with this beginning; None when there is no or several."""
     for column in (outbox_event.c.id, commission.c.id):
         query = select(column).where(column.startswith(start, autoescape=True)).limit(2)
-        found = list(connection.scalars(query))
-        if found:
-            return found[0] if len(found) == 1 else None
+        ids = list(connection.scalars(query))
+        if ids:
+            return ids[0] if len(ids) == 1 else None
     return None
 
 
-def young(connection: Connection, above_seq: int) -> tuple[list[tuple[str, int | None]], int]:
-    """Of the events committed beyond a `seq`: each one's id and its notification's `seq`; and how many of those without
-    were dead-lettered."""
+def events_above(connection: Connection, above_seq: int) -> tuple[list[tuple[str, int | None]], int]:
+    """Return the events above a `seq`, each as its id and its notification's `seq`, and how many of them are dead-lettered.
+
+    The count is of distinct events without a notification.
+    """
     joined = outbox_event.outerjoin(notification, notification.c.event_id == outbox_event.c.id)
     query = select(outbox_event.c.id, notification.c.seq).select_from(joined).where(outbox_event.c.seq > above_seq)
-    found = [(row.id, row.seq) for row in connection.execute(query)]
-    waiting = [event_id for event_id, seq in found if seq is None]
+    events = [(row.id, row.seq) for row in connection.execute(query)]
+    waiting = [event_id for event_id, seq in events if seq is None]
     if not waiting:
-        return found, 0
+        return events, 0
     dead = select(func.count(dead_letter.c.event_id.distinct())).where(dead_letter.c.event_id.in_(waiting))
-    return found, connection.scalar(dead) or 0
+    return events, connection.scalar(dead) or 0
 
 
-def dead_lettered_for_good(connection: Connection) -> int:
-    """Distinct events that were dead-lettered, requeued or not, and have no notification."""
+def count_dead_without_notification(connection: Connection) -> int:
+    """Return the number of distinct events that were dead-lettered, requeued or not, and have no notification."""
     query = (
         select(func.count(dead_letter.c.event_id.distinct()))
         .select_from(dead_letter.outerjoin(notification, notification.c.event_id == dead_letter.c.event_id))
@@ -126,8 +131,10 @@ def dead_lettered_for_good(connection: Connection) -> int:
 
 
 def not_notified(connection: Connection, limit: int = 200) -> list[str]:
-    """Ids of committed events without a notification, newest first. Looks at every row when there are few: once in a
-    while, never in a refresh."""
+    """Return the ids of committed events without a notification, newest first.
+
+    This may read every row, so call it now and then, never in a refresh.
+    """
     joined = outbox_event.outerjoin(notification, notification.c.event_id == outbox_event.c.id)
     query = select(outbox_event.c.id).select_from(joined).where(notification.c.seq.is_(None))
     return list(connection.scalars(query.order_by(outbox_event.c.seq.desc()).limit(limit)))
@@ -143,5 +150,5 @@ def _events(connection: Connection, query: Select[tuple[object, ...]], limit: in
 
 
 def first_event(connection: Connection) -> str | None:
-    """Id of the outbox's first row; None for an empty outbox."""
+    """Return the event id of the outbox's first row; None for an empty outbox."""
     return connection.scalar(select(outbox_event.c.id).order_by(outbox_event.c.seq).limit(1))

@@ -1,4 +1,4 @@
-"""Brings a database to the newest schema, whatever it has now."""
+"""Migrate a database of any earlier schema to the newest one."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from db.errors import translated
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
-    """Apply the migrations that are missing; a schema that is up to date is left as it is.
+    """Apply the missing migrations. Raise DatabaseUnavailable.
 
-    Raises DatabaseUnavailable. The engine's user must be the one that may create tables.
+    The engine's user must be allowed to create tables.
     """
     config = _config()
     with translated(), engine.begin() as connection:
@@ -26,19 +26,19 @@ def upgrade(engine: Engine, revision: str = "head") -> None:
 
 
 def revision(connection: Connection) -> str:
-    """Of the database's schema; empty where it has none yet."""
+    """Return the revision of the database's schema, empty when there is none yet."""
     return MigrationContext.configure(connection).get_current_revision() or ""
 
 
 @cache
 def newest() -> str:
-    """The revision this program was made for."""
+    """Return the revision that this program needs."""
     return ScriptDirectory.from_config(_config()).get_current_head() or ""
 
 
-def known(wanted: str) -> bool:
-    """Whether this program has a migration of that name, and so knows what comes after it."""
-    return any(each.revision == wanted for each in ScriptDirectory.from_config(_config()).walk_revisions())
+def is_known(revision: str) -> bool:
+    """Return whether this program has a migration of that name, and so can migrate from it."""
+    return any(script.revision == revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
 
 
 def _config() -> Config:

@@ -41,7 +41,7 @@ def recent_notifications(
 
 
 def notifications_after(connection: Connection, seq: int, limit: int = 1000) -> list[NotificationRow]:
-    """Oldest first."""
+    """Return the notifications above a `seq`, oldest first."""
     query = _NOTIFICATION.where(notification.c.seq > seq).order_by(notification.c.seq).limit(limit)
     return [NotificationRow(*row) for row in connection.execute(query)]
 
@@ -52,7 +52,7 @@ def notifications_at(connection: Connection, seqs: Sequence[int]) -> list[Notifi
 
 
 def notification_head(connection: Connection) -> int:
-    """Highest `seq`, 0 when there is none."""
+    """Return the highest `seq`, 0 when there is none."""
     return connection.scalar(select(func.max(notification.c.seq))) or 0
 
 
@@ -62,13 +62,13 @@ def notification_seqs_after(connection: Connection, seq: int, limit: int) -> lis
 
 
 def notification_seqs_in(connection: Connection, ranges: Sequence[tuple[int, int]], limit: int) -> list[int]:
-    """The first `limit` numbers in use within these ranges (first and last), at most 500 of them, ascending.
+    """Return the first `limit` numbers in use within up to 500 ranges (first and last), ascending.
 
-    Each range is a look-up of its own in the index: what it costs depends on the ranges, not on the table.
+    Each range is one look-up in the index, so the cost depends on the ranges and not on the table.
     """
-    # Text: to put so many small statements together costs more than the database takes to answer.
-    looks = (f"SELECT seq FROM notification WHERE seq BETWEEN {int(first)} AND {int(last)}" for first, last in ranges)
-    return list(connection.scalars(text(f"{' UNION ALL '.join(looks)} ORDER BY seq LIMIT {int(limit)}")))
+    # Plain text: SQLAlchemy would need more time to build the many small statements than the database to answer them.
+    lookups = (f"SELECT seq FROM notification WHERE seq BETWEEN {int(first)} AND {int(last)}" for first, last in ranges)
+    return list(connection.scalars(text(f"{' UNION ALL '.join(lookups)} ORDER BY seq LIMIT {int(limit)}")))
 
 
 def notification_ids(connection: Connection, correlation_id: str | None = None) -> set[str]:
@@ -76,7 +76,7 @@ def notification_ids(connection: Connection, correlation_id: str | None = None) 
 
 
 def notified_among(connection: Connection, event_ids: Collection[str]) -> set[str]:
-    """Those of these events that have a notification."""
+    """Return those of these events that have a notification."""
     chosen = list(event_ids)
     notified: set[str] = set()
     for start in range(0, len(chosen), 500):
@@ -93,17 +93,17 @@ def count_notifications(connection: Connection, correlation_id: str | None = Non
 
 
 def last_notified_us(connection: Connection, correlation_id: str) -> int:
-    """When the newest notification of a correlation id was persisted, microseconds since the epoch; 0 without one."""
+    """Return when the newest notification of a correlation id was persisted, in microseconds since the epoch; 0: none."""
     query = select(func.max(notification.c.notified_at)).where(notification.c.correlation_id == correlation_id)
     at = connection.scalar(query)
     return 0 if at is None else epoch_us(at)
 
 
-def notified_around(connection: Connection, correlation_id: str, moments_us: Sequence[int]) -> dict[int, int]:
-    """Moment → when everything that occurred up to it, and the first event after it, was notified; all in microseconds
-    since the epoch, 0 where there is no such event.
+def notified_around(connection: Connection, correlation_id: str, times_us: Sequence[int]) -> dict[int, int]:
+    """Return, for each time, when all events up to it and the first one after it were notified.
 
-    One pass over the correlation id's events for all moments: a query for each would read all of them each time.
+    All times are microseconds since the epoch; 0: there is no such event. One query serves all times, because a query for each
+    would read all events of the correlation id each time.
     """
     query = (
         select(notification.c.occurred_at, notification.c.notified_at)
@@ -113,7 +113,7 @@ def notified_around(connection: Connection, correlation_id: str, moments_us: Seq
     )
     latest = 0
     notified: dict[int, int] = {}
-    waiting = sorted(set(moments_us), reverse=True)
+    waiting = sorted(set(times_us), reverse=True)
     for occurred_at, notified_at in connection.execute(query):
         occurred_us, notified_us = epoch_us(occurred_at), epoch_us(notified_at)
         while waiting and waiting[-1] < occurred_us:
@@ -124,8 +124,8 @@ def notified_around(connection: Connection, correlation_id: str, moments_us: Seq
     return notified | dict.fromkeys(waiting, latest)
 
 
-def doubled_notifications(connection: Connection, correlation_id: str | None = None) -> list[str]:
-    """Event ids notified of more than once. The schema forbids it; a proof does not rely on that."""
+def duplicate_notifications(connection: Connection, correlation_id: str | None = None) -> list[str]:
+    """Return the event ids with several notifications. The schema forbids them, but a verdict must not rely on that."""
     query = select(notification.c.event_id).group_by(notification.c.event_id).having(func.count() > 1)
     if correlation_id is not None:
         query = query.where(notification.c.correlation_id == correlation_id)
@@ -133,7 +133,7 @@ def doubled_notifications(connection: Connection, correlation_id: str | None = N
 
 
 def latencies(connection: Connection, correlation_id: str, limit: int = 5000) -> list[tuple[int, int]]:
-    """(occurred, notified) of a correlation id's newest events, microseconds since the epoch, oldest first."""
+    """Return (occurred, notified) of a correlation id's newest events in microseconds since the epoch, oldest first."""
     query = select(notification.c.occurred_at, notification.c.notified_at).where(
         notification.c.correlation_id == correlation_id
     )

@@ -1,8 +1,8 @@
-"""Whether each commission's events were notified in order.
+"""Find events that were notified out of order within their commission.
 
-`notification.seq` is the order of commits on SQLite, which has one writer at a time. MySQL gives it at INSERT, so there a
-later event may become visible first and still have the higher `seq`. What tells is the hop `persisted`: the worker reads the
-clock after its commit and before it acknowledges, and no other worker is given the commission's next event before that.
+On SQLite, which has one writer at a time, `notification.seq` is the order of commits. MySQL assigns it at the INSERT, so a later
+event may become visible first and still have the higher `seq`. There the timestamp `persisted` decides: the worker reads the
+clock after its commit and before it acknowledges, and no worker receives the commission's next event before that.
 """
 
 from __future__ import annotations
@@ -15,29 +15,32 @@ from db.tables import dead_letter, hop_time, notification, outbox_event
 def notified_out_of_order(
     connection: Connection, correlation_id: str | None = None, *, one_clock: bool = True
 ) -> list[str]:
-    """Ids of events that a later event of the same commission overtook, or that overtook a failing one; sorted.
+    """Return the sorted ids of events that a later event of their commission overtook, or that overtook a failing one.
 
-    An event that was dead-lettered may come after later ones, once it is requeued. These must in turn have waited until it
-    was dead-lettered. `one_clock`: all workers run on one host, so that their clocks can be compared.
+    A requeued event may follow later ones, but these must have waited until it was dead-lettered. `one_clock` means that all
+    workers run on one host, so that their timestamps can be compared.
     """
-    overtaken = set(connection.scalars(_inserted_after_a_later_one(correlation_id)))
-    overtaken |= set(connection.scalars(_before_an_earlier_one_was_dead_lettered(correlation_id)))
+    overtaken = set(connection.scalars(_select_inserted_late(correlation_id)))
+    overtaken |= set(connection.scalars(_select_overtaking_failing(correlation_id)))
     if one_clock:
-        overtaken |= set(connection.scalars(_visible_after_a_later_one(correlation_id)))
+        overtaken |= set(connection.scalars(_select_visible_late(correlation_id)))
     return sorted(overtaken)
 
 
-def _inserted_after_a_later_one(correlation_id: str | None) -> Select[tuple[str]]:
+def _select_inserted_late(correlation_id: str | None) -> Select[tuple[str]]:
     highest = func.max(notification.c.aggregate_version).over(
         partition_by=notification.c.commission_id, order_by=notification.c.seq, rows=(None, -1)
     )
     query = select(notification.c.event_id, notification.c.aggregate_version, highest.label("highest"))
-    inner = _never_dead_lettered(query, correlation_id).subquery()
+    inner = _exclude_dead_lettered(query, correlation_id).subquery()
     return select(inner.c.event_id).where(inner.c.highest > inner.c.aggregate_version)
 
 
-def _visible_after_a_later_one(correlation_id: str | None) -> Select[tuple[str]]:
-    """Events committed after a later one: a smaller clock value follows by version. Unmeasured events are left out."""
+def _select_visible_late(correlation_id: str | None) -> Select[tuple[str]]:
+    """Select events that were committed after a later one: a higher version has an earlier timestamp.
+
+    Events without a timestamp are left out.
+    """
     earliest_later = func.min(hop_time.c.at_us).over(
         partition_by=notification.c.commission_id, order_by=notification.c.aggregate_version, rows=(1, None)
     )
@@ -46,11 +49,11 @@ def _visible_after_a_later_one(correlation_id: str | None) -> Select[tuple[str]]
         .select_from(notification)
         .join(hop_time, (hop_time.c.event_id == notification.c.event_id) & (hop_time.c.hop == "persisted"))
     )
-    inner = _never_dead_lettered(query, correlation_id).subquery()
+    inner = _exclude_dead_lettered(query, correlation_id).subquery()
     return select(inner.c.event_id).where(inner.c.earliest_later < inner.c.at_us)
 
 
-def _before_an_earlier_one_was_dead_lettered(correlation_id: str | None) -> Select[tuple[str]]:
+def _select_overtaking_failing(correlation_id: str | None) -> Select[tuple[str]]:
     dead = (
         select(dead_letter.c.event_id, func.min(dead_letter.c.dead_lettered_at).label("at"))
         .where(dead_letter.c.event_id.is_not(None))
@@ -58,7 +61,7 @@ def _before_an_earlier_one_was_dead_lettered(correlation_id: str | None) -> Sele
         .subquery()
     )
     later = notification.alias("later")
-    # Delivered again and failing then, an event that has its notification holds nobody up.
+    # An event that has its notification and fails at a redelivery holds no other event.
     known = (
         select(notification.c.event_id)
         .where(notification.c.event_id == dead.c.event_id, notification.c.notified_at <= dead.c.at)
@@ -80,7 +83,7 @@ def _before_an_earlier_one_was_dead_lettered(correlation_id: str | None) -> Sele
     return query if correlation_id is None else query.where(later.c.correlation_id == correlation_id)
 
 
-def _never_dead_lettered(
+def _exclude_dead_lettered(
     query: Select[tuple[str, int, int]], correlation_id: str | None
 ) -> Select[tuple[str, int, int]]:
     dead = select(dead_letter.c.event_id).where(dead_letter.c.event_id == notification.c.event_id).exists()

@@ -1,9 +1,8 @@
-"""The outbox: an event as the row that is inserted with the state it tells of, and as the feed the relay reads."""
+"""Build outbox rows, read them for the relay, and park rows that cannot be published."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -29,9 +28,10 @@ from sqlalchemy.types import NullType
 
 from db.engine import READ, discard
 from db.errors import translated
-from db.foreign import instant_of, text_of
-from db.tables import dead_letter, notification, outbox_event, relay_checkpoint
+from db.foreign import to_text, to_time
+from db.tables import IS_DEAD_LETTERED, IS_NOTIFIED, dead_letter, outbox_event, relay_checkpoint
 from domain import contract
+from domain.clock import utc_now
 from domain.events import AGGREGATE_TYPE, Event
 from domain.outbox import OutboxRecord, UnreadableRow
 
@@ -39,12 +39,12 @@ RELAY = "relay"
 PARKED_TOPIC = "outbox"
 """`topic` of the dead letter of an outbox row that cannot be published; its `message_id` is the row's `seq`."""
 PAGE_BYTES = 16_000_000
-"""A page ends early once its payloads have so many bytes."""
+"""A page ends early when its payloads exceed this many bytes."""
 _DETAIL = 2000
 
 
-def row(event: Event, event_id: str, correlation_id: str, traceparent: str | None) -> dict[str, Any]:
-    """Columns of `outbox_event` without `seq`, which the database gives."""
+def build_row(event: Event, event_id: str, correlation_id: str, traceparent: str | None) -> dict[str, Any]:
+    """Return the columns of `outbox_event`, without `seq`, which the database assigns."""
     return {
         "id": event_id,
         "aggregate_type": AGGREGATE_TYPE,
@@ -60,29 +60,29 @@ def row(event: Event, event_id: str, correlation_id: str, traceparent: str | Non
 
 
 class OutboxFeed:
-    """The outbox in the order of its commits, and how far the relay has brought it. SQLite only.
+    """The outbox in the order of commits, and the relay's checkpoint. SQLite only.
 
-    SQLite has one writer at a time, so `seq` order is commit order and no lower `seq` can appear later. On MySQL that
-    does not hold: there the binlog is the order, and Debezium reads it.
+    SQLite has one writer at a time, so the order of `seq` is the order of commits, and no lower `seq` can appear later. That is
+    not so on MySQL, where Debezium reads the order from the binlog.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._reader: Connection | None = None
-        # Raw, without the columns' types: each row is judged by itself, and one that somebody else spoilt hides no other.
+        # Read raw values without the columns' types, so that a malformed row does not hide the others.
         raw = [type_coerce(outbox_event.c[name], NullType()) for name in OutboxRecord.__slots__]
         self._rows = select(*raw).order_by(outbox_event.c.seq)
         self._after = self._rows.where(outbox_event.c.seq > bindparam("seq")).limit(bindparam("most"))
 
     def after(self, seq: int, limit: int) -> list[OutboxRecord | UnreadableRow]:
-        """At most `limit` rows beyond `seq`, in order; fewer where they are large. Raises DatabaseUnavailable."""
+        """Return up to `limit` rows above `seq`, in order, fewer when they are large. Raise DatabaseUnavailable."""
         with translated():
-            # One connection for good: this is asked after every commit, and opening it anew would be most of the cost.
+            # Keep one connection: this runs after every commit, and opening a connection would be most of the cost.
             if self._reader is None:
                 self._reader = self._open()
             try:
                 with self._reader.execute(self._after, {"seq": seq, "most": limit}) as result:
-                    page = _page(result)
+                    page = _read_page(result)
                 self._reader.rollback()
             except BaseException:
                 self.close()
@@ -92,7 +92,7 @@ class OutboxFeed:
     def _open(self) -> Connection:
         reader = self._engine.connect().execution_options(**READ)
         if self._engine.dialect.name == "sqlite":
-            # What is no UTF-8 arrives as half surrogates, which no event may hold, instead of failing the whole page.
+            # Read text that is not UTF-8 as half surrogates, which no event may have, instead of failing the whole page.
             _decode_text(reader, "surrogateescape")
         return reader
 
@@ -104,22 +104,23 @@ class OutboxFeed:
             self._reader = None
 
     def at(self, seq: int) -> OutboxRecord | UnreadableRow | None:
-        """The row of a `seq`; None where there is none. Raises DatabaseUnavailable."""
+        """Return the row of a `seq`, None when there is none. Raise DatabaseUnavailable."""
         page = self.after(seq - 1, 1)
         return page[0] if page and page[0].seq == seq else None
 
     def head(self) -> int:
+        """Return the highest `seq`, 0 when the outbox is empty. Raise DatabaseUnavailable."""
         with translated(), self._engine.connect().execution_options(**READ) as connection:
             return connection.scalar(select(func.max(outbox_event.c.seq))) or 0
 
     def load_checkpoint(self) -> int:
-        """Highest `seq` up to which everything is acknowledged by the broker, or parked; 0 at first."""
+        """Return the highest `seq` up to which every row was acknowledged by the broker or parked; 0 at first."""
         query = select(relay_checkpoint.c.seq).where(relay_checkpoint.c.name == RELAY)
         with translated(), self._engine.connect().execution_options(**READ) as connection:
             return connection.scalar(query) or 0
 
     def save_checkpoint(self, seq: int) -> None:
-        values = {"seq": seq, "updated_at": datetime.now(UTC).replace(tzinfo=None)}
+        values = {"seq": seq, "updated_at": utc_now()}
         with translated(), self._engine.begin() as connection:
             changed = connection.execute(
                 update(relay_checkpoint).where(relay_checkpoint.c.name == RELAY).values(**values)
@@ -128,10 +129,10 @@ class OutboxFeed:
                 connection.execute(insert(relay_checkpoint).values(name=RELAY, **values))
 
     def park(self, seq: int, reason: str, detail: str) -> bool:
-        """Record a row as an outbox dead letter; False when it is one already. Raises DatabaseUnavailable.
+        """Record a row as a dead letter; return False when it was one already. Raise DatabaseUnavailable.
 
-        Ids are copied within the database, whatever they are, so that they stay equal to the row's. Of the payload the
-        first `contract.KEPT_BYTES` are kept: the row itself stays in the outbox.
+        The database copies the ids, so that they equal the row's even when they are malformed. The dead letter keeps the first
+        `contract.KEPT_BYTES` of the payload; the row itself stays in the outbox.
         """
         kept = func.substr(cast(outbox_event.c.payload, LargeBinary), 1, contract.KEPT_BYTES)  # NULL of an empty BLOB
         values: dict[str, Any] = {
@@ -145,10 +146,10 @@ class OutboxFeed:
             "reason": literal(reason),
             "detail": literal(detail[:_DETAIL]),
             "attempts": literal(1),
-            "dead_lettered_at": literal(datetime.now(UTC).replace(tzinfo=None), dead_letter.c.dead_lettered_at.type),
+            "dead_lettered_at": literal(utc_now(), dead_letter.c.dead_lettered_at.type),
         }
         rows = select(*values.values()).where(outbox_event.c.seq == seq)
-        # Not OR IGNORE, which would drop a row that lacks a value as silently as one that is there.
+        # Not OR IGNORE, which would silently drop a row with a missing value too.
         statement = sqlite.insert(dead_letter).from_select(list(values), rows).on_conflict_do_nothing()
         with translated(), self._engine.begin() as connection:
             return connection.execute(statement).rowcount == 1
@@ -159,23 +160,23 @@ def _decode_text(connection: Connection, errors: str) -> None:
     driver.text_factory = partial(str, encoding="utf-8", errors=errors)
 
 
-def _page(rows: Iterable[Row[Any]]) -> list[OutboxRecord | UnreadableRow]:
+def _read_page(rows: Iterable[Row[Any]]) -> list[OutboxRecord | UnreadableRow]:
     page: list[OutboxRecord | UnreadableRow] = []
     size = 0
     for raw in rows:
         values = dict(zip(OutboxRecord.__slots__, raw, strict=True))
-        page.append(_judged(values))
+        page.append(_judge(values))
         size += len(values["payload"]) if isinstance(values["payload"], str | bytes) else 0
         if size > PAGE_BYTES:
             break
     return page
 
 
-def _judged(values: dict[str, Any]) -> OutboxRecord | UnreadableRow:
-    """The row as an event, where its columns keep the contract. What its payload says is for consumers to judge."""
+def _judge(values: dict[str, Any]) -> OutboxRecord | UnreadableRow:
+    """Return the row as an event if its columns keep the contract. Consumers judge its payload."""
     if isinstance(values["payload"], int | float):
-        values["payload"] = str(values["payload"])  # SQLite keeps a document that is a bare number as a number
-    values["occurred_at"] = instant_of(values["occurred_at"]) or values["occurred_at"]
+        values["payload"] = str(values["payload"])  # SQLite stores a document that is only a number as a number
+    values["occurred_at"] = to_time(values["occurred_at"]) or values["occurred_at"]
     try:
         for name, value in values.items():
             if name == "payload":
@@ -183,34 +184,34 @@ def _judged(values: dict[str, Any]) -> OutboxRecord | UnreadableRow:
             elif name != "traceparent" or value is not None:
                 contract.check_column(name, value)
     except contract.ContractError as error:
-        aggregate_id = text_of(values["aggregate_id"]) or ""
-        return UnreadableRow(values["seq"], text_of(values["id"]) or "", aggregate_id, str(error))
+        aggregate_id = to_text(values["aggregate_id"]) or ""
+        return UnreadableRow(values["seq"], to_text(values["id"]) or "", aggregate_id, str(error))
     return OutboxRecord(**values)
 
 
-def parked_above(connection: Connection, seq: int) -> int:
-    """How many rows beyond a `seq` are outbox dead letters."""
+def count_parked_above(connection: Connection, seq: int) -> int:
+    """Return the number of parked rows above a `seq`."""
     number = cast(dead_letter.c.message_id, Integer)
     query = select(func.count()).where(dead_letter.c.topic == PARKED_TOPIC, number > seq)
     return connection.scalar(query) or 0
 
 
 def parked_ids(connection: Connection, correlation_id: str | None = None) -> set[str]:
-    """Event ids of the outbox dead letters: committed, and not published."""
+    """Return the event ids of the parked rows, which are committed and not published."""
     query = select(dead_letter.c.event_id).where(dead_letter.c.topic == PARKED_TOPIC)
     if correlation_id is not None:
         query = query.where(dead_letter.c.correlation_id == correlation_id)
     return {event_id for event_id in connection.scalars(query) if event_id is not None}
 
 
-def send_again(connection: Connection) -> None:
-    """Draw the relay's checkpoint back to before the first event that nothing became of.
+def rewind_checkpoint(connection: Connection) -> None:
+    """Set the relay's checkpoint back to before the first event that is neither notified nor dead-lettered.
 
-    For a broker that lost its messages: what was acknowledged and not yet notified of would else never come.
+    After a broker lost its messages, events that it had acknowledged would otherwise never be delivered.
     """
-    notified = select(notification.c.event_id).where(notification.c.event_id == outbox_event.c.id).exists()
-    dead = select(dead_letter.c.event_id).where(dead_letter.c.event_id == outbox_event.c.id).exists()
-    first = connection.scalar(select(func.min(outbox_event.c.seq)).where(~notified, ~dead))
+    first = connection.scalar(select(func.min(outbox_event.c.seq)).where(~IS_NOTIFIED, ~IS_DEAD_LETTERED))
     if first is not None:
-        own = relay_checkpoint.c.name == RELAY
-        connection.execute(update(relay_checkpoint).where(own, relay_checkpoint.c.seq >= first).values(seq=first - 1))
+        is_relay = relay_checkpoint.c.name == RELAY
+        connection.execute(
+            update(relay_checkpoint).where(is_relay, relay_checkpoint.c.seq >= first).values(seq=first - 1)
+        )

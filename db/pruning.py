@@ -1,25 +1,29 @@
-"""Taking out what has done its work: outbox rows, of which the ids stay in `pruned_event`, with their hop times; inbox rows;
-the bodies of dead letters that were requeued; scenario runs. Every function that removes needs the admin user."""
+"""Delete rows that are no longer needed: outbox rows with their timestamps, inbox rows, bodies of requeued dead letters, runs.
+
+The ids of pruned outbox rows stay in `pruned_event`. Every function that deletes needs the admin user and raises
+DatabaseUnavailable.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 
 from db.dead_letter_queries import PRUNED
 from db.errors import translated
 from db.tables import (
+    IS_NOTIFIED,
     dead_letter,
     hop_time,
-    notification,
     outbox_event,
     processed_message,
     pruned_event,
     scenario_run,
 )
+from domain.clock import utc_now
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +37,15 @@ class Candidate:
 class InboxPage:
     last_seq: int
     older: int
-    """Rows of it that were received before the time."""
+    """Number of its rows that were received before the time."""
     removable: list[int]
-    """The `seq` of those whose event stands in the outbox no more, or that carried none."""
+    """`seq` of the older rows whose event is no longer in the outbox, or that have no event."""
 
 
-def candidates(connection: Connection, after_seq: int, before: datetime, keep: int, limit: int) -> list[Candidate]:
-    """The next rows beyond `after_seq` that are older than `before` and not among the newest `keep`, oldest first."""
-    known = select(notification.c.event_id).where(notification.c.event_id == outbox_event.c.id).exists()
+def find_candidates(connection: Connection, after_seq: int, before: datetime, keep: int, limit: int) -> list[Candidate]:
+    """Return the next outbox rows above `after_seq` that are older than `before` and not among the newest `keep`, in order."""
     query = (
-        select(outbox_event.c.seq, outbox_event.c.id, known)
+        select(outbox_event.c.seq, outbox_event.c.id, IS_NOTIFIED)
         .where(outbox_event.c.seq > after_seq, outbox_event.c.occurred_at < before)
         .order_by(outbox_event.c.seq)
         .limit(limit)
@@ -51,34 +54,36 @@ def candidates(connection: Connection, after_seq: int, before: datetime, keep: i
         newest = select(outbox_event.c.seq).order_by(outbox_event.c.seq.desc()).limit(keep).subquery()
         lowest = connection.scalar(select(func.min(newest.c.seq)))
         query = query.where(outbox_event.c.seq < (lowest or 0))
-    return [Candidate(seq, event_id, bool(known)) for seq, event_id, known in connection.execute(query)]
+    return [Candidate(seq, event_id, bool(notified)) for seq, event_id, notified in connection.execute(query)]
 
 
-def remove(engine: Engine, event_ids: Sequence[str]) -> int:
-    """Move these rows' ids to `pruned_event` and delete them with their hop times, in one transaction; how many went.
+def delete_outbox_rows(engine: Engine, event_ids: Sequence[str]) -> int:
+    """Move the ids of outbox rows to `pruned_event`, delete the rows and their timestamps, and return how many there were.
 
-    Only those with a notification go, looked at again here. Needs the admin user. Raises DatabaseUnavailable.
+    This is one transaction. Rows without a notification, which is checked again here, are kept.
     """
     chosen = outbox_event.c.id.in_(event_ids)
-    known = select(notification.c.event_id).where(notification.c.event_id == outbox_event.c.id).exists()
-    now = datetime.now(UTC).replace(tzinfo=None)
+    now = utc_now()
     with translated(), engine.begin() as connection:
         columns = (outbox_event.c.id, outbox_event.c.seq, outbox_event.c.correlation_id, outbox_event.c.occurred_at)
         rows = [
             {"event_id": row[0], "seq": row[1], "correlation_id": row[2], "occurred_at": row[3], "pruned_at": now}
-            for row in connection.execute(select(*columns).where(chosen, known))
+            for row in connection.execute(select(*columns).where(chosen, IS_NOTIFIED))
         ]
         if rows:
-            gone = [row["event_id"] for row in rows]
+            pruned = [row["event_id"] for row in rows]
             connection.execute(insert(pruned_event), rows)
-            connection.execute(delete(outbox_event).where(outbox_event.c.id.in_(gone)))
-            connection.execute(delete(hop_time).where(hop_time.c.event_id.in_(gone)))
+            connection.execute(delete(outbox_event).where(outbox_event.c.id.in_(pruned)))
+            connection.execute(delete(hop_time).where(hop_time.c.event_id.in_(pruned)))
     return len(rows)
 
 
-def inbox_page(connection: Connection, after_seq: int, before: datetime, limit: int) -> InboxPage | None:
-    """The next inbox rows beyond `after_seq`; None behind the last. An inbox row only counts a delivery: what makes an
-    effect happen once is the notification's unique event id, which stays."""
+def read_inbox_page(connection: Connection, after_seq: int, before: datetime, limit: int) -> InboxPage | None:
+    """Return the next inbox rows above `after_seq`, None after the last.
+
+    Pruning them is safe: an inbox row counts a delivery, and the unique event id of the notification, which stays, prevents a
+    second effect.
+    """
     row = processed_message.c
     query = (
         select(row.seq, row.received_at < before, outbox_event.c.seq.is_(None))
@@ -94,14 +99,14 @@ def inbox_page(connection: Connection, after_seq: int, before: datetime, limit: 
     return InboxPage(page[-1][0], len(older), [seq for seq, gone in older if gone])
 
 
-def remove_inbox_rows(engine: Engine, seqs: Sequence[int]) -> int:
-    """Raises DatabaseUnavailable."""
+def delete_inbox_rows(engine: Engine, seqs: Sequence[int]) -> int:
+    """Delete inbox rows and return how many there were."""
     with translated(), engine.begin() as connection:
         return connection.execute(delete(processed_message).where(processed_message.c.seq.in_(seqs))).rowcount
 
 
-def requeued_letters(connection: Connection, before: datetime, after_seq: int, limit: int) -> list[int]:
-    """The `seq` of the next dead letters that were requeued before a time and still have their body."""
+def find_requeued_dead_letters(connection: Connection, before: datetime, after_seq: int, limit: int) -> list[int]:
+    """Return the `seq` of the next dead letters that were requeued before a time and still have their body."""
     query = (
         select(dead_letter.c.seq)
         .where(
@@ -113,23 +118,22 @@ def requeued_letters(connection: Connection, before: datetime, after_seq: int, l
     return list(connection.scalars(query))
 
 
-def empty_letters(engine: Engine, seqs: Sequence[int]) -> int:
-    """Take the bodies of these dead letters out. That they were there stays known: the order of events is judged by it.
-    Raises DatabaseUnavailable."""
+def delete_bodies(engine: Engine, seqs: Sequence[int]) -> int:
+    """Delete the bodies of dead letters. Their rows stay, because the order of events is judged by them."""
     with translated(), engine.begin() as connection:
         chosen = update(dead_letter).where(dead_letter.c.seq.in_(seqs))
         return connection.execute(chosen.values(payload=b"", properties=PRUNED)).rowcount
 
 
-def old_runs(connection: Connection, before: datetime, keep: int) -> list[str]:
-    """Ids of the scenario runs that ended before a time, the newest `keep` excepted."""
+def find_old_runs(connection: Connection, before: datetime, keep: int) -> list[str]:
+    """Return the ids of the scenario runs that ended before a time, without the newest `keep`."""
     newest = select(scenario_run.c.id).order_by(scenario_run.c.started_at.desc(), scenario_run.c.id).limit(keep)
     kept = set(connection.scalars(newest))
     ended = select(scenario_run.c.id).where(scenario_run.c.finished_at < before).order_by(scenario_run.c.started_at)
     return [run_id for run_id in connection.scalars(ended) if run_id not in kept]
 
 
-def remove_run(engine: Engine, run_id: str) -> None:
-    """Raises DatabaseUnavailable."""
+def delete_run(engine: Engine, run_id: str) -> None:
+    """Delete a scenario run."""
     with translated(), engine.begin() as connection:
         connection.execute(delete(scenario_run).where(scenario_run.c.id == run_id))

@@ -1,6 +1,7 @@
-"""The read side: frozen rows for the page, the API, the command line, the notebooks and the tests.
+"""Read commissions, the outbox, the backlog and deliveries for the page, the API, the command line and the notebooks.
 
-Every function takes a connection opened with `db.engine.READ`; lists come newest first and are bounded by `limit`.
+Every function takes a connection opened with `db.engine.READ`. Lists are newest first and bounded by `limit`, if not said
+otherwise.
 """
 
 from __future__ import annotations
@@ -14,7 +15,17 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Select, func, select
 
 from db.currencies import IsoCurrencies
-from db.tables import commission, dead_letter, hop_time, notification, outbox_event, processed_message, pruned_event
+from db.tables import (
+    IS_DEAD_LETTERED,
+    IS_NOTIFIED,
+    commission,
+    dead_letter,
+    hop_time,
+    notification,
+    outbox_event,
+    processed_message,
+    pruned_event,
+)
 from domain import clock
 from domain.money import strip_zeros
 
@@ -50,7 +61,7 @@ class OutboxRow:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """Times are microseconds since the epoch, of the oldest event a stage has not reached; None: it reached all."""
+    """What waits at each stage. Times are of the oldest waiting event, in microseconds since the epoch; None: none waits."""
 
     head: int
     not_captured: int
@@ -60,7 +71,7 @@ class Backlog:
 
 @dataclass(frozen=True, slots=True)
 class Deliveries:
-    """Committed deliveries by outcome."""
+    """Numbers of committed deliveries by outcome."""
 
     applied: int = 0
     duplicate: int = 0
@@ -74,19 +85,19 @@ class Deliveries:
 
 def commission_by_conversion(connection: Connection, conversion_id: str) -> CommissionRow | None:
     row = connection.execute(select(commission).where(commission.c.conversion_id == conversion_id)).mappings().first()
-    return None if row is None else _commission(row)
+    return None if row is None else _to_commission(row)
 
 
 def commission_by_id(connection: Connection, commission_id: str) -> CommissionRow | None:
     row = connection.execute(select(commission).where(commission.c.id == commission_id)).mappings().first()
-    return None if row is None else _commission(row)
+    return None if row is None else _to_commission(row)
 
 
 def recent_commissions(connection: Connection, limit: int = 50, status: str | None = None) -> list[CommissionRow]:
     query = select(commission).order_by(commission.c.updated_at.desc(), commission.c.id.desc()).limit(limit)
     if status is not None:
         query = query.where(commission.c.status == status)
-    return [_commission(row) for row in connection.execute(query).mappings()]
+    return [_to_commission(row) for row in connection.execute(query).mappings()]
 
 
 def recent_outbox(connection: Connection, limit: int = 50, before_seq: int | None = None) -> list[OutboxRow]:
@@ -100,56 +111,58 @@ def outbox_exists(connection: Connection, event_id: str) -> bool:
     return connection.scalar(select(outbox_event.c.seq).where(outbox_event.c.id == event_id)) is not None
 
 
-def outbox_of(connection: Connection, commission_id: str) -> list[OutboxRow]:
-    """A commission's events, in order."""
-    return _outbox(connection, outbox_event.c.aggregate_id == commission_id)
+def outbox_of_commission(connection: Connection, commission_id: str) -> list[OutboxRow]:
+    """Return all events of a commission, in order."""
+    return _read_outbox(connection, outbox_event.c.aggregate_id == commission_id)
 
 
 def outbox_of_correlation(connection: Connection, correlation_id: str) -> list[OutboxRow]:
-    """Every event of a correlation id, in order."""
-    return _outbox(connection, outbox_event.c.correlation_id == correlation_id)
+    """Return all events of a correlation id, in order."""
+    return _read_outbox(connection, outbox_event.c.correlation_id == correlation_id)
 
 
-def _outbox(connection: Connection, where: Any) -> list[OutboxRow]:
+def _read_outbox(connection: Connection, where: Any) -> list[OutboxRow]:
     query = select(*(outbox_event.c[name] for name in OutboxRow.__slots__)).where(where).order_by(outbox_event.c.seq)
     return [OutboxRow(**row) for row in connection.execute(query).mappings()]
 
 
 def outbox_head(connection: Connection) -> int:
-    """Highest `seq`, 0 when the outbox is empty."""
+    """Return the highest `seq`, 0 when the outbox is empty."""
     return connection.scalar(select(func.max(outbox_event.c.seq))) or 0
 
 
-LOOKED_BACK = 10_000
-"""Outbox rows below the head among which the ones not notified of are looked for: a scrape must stay short."""
+SEARCHED_ROWS = 10_000
+"""How many outbox rows below the head are searched for events without a notification, so that a scrape stays short."""
 
 
 def backlog(connection: Connection, captured_seq: int) -> Backlog:
-    """How far the stages are behind, where the observer has seen the outbox up to `captured_seq`."""
+    """Return the backlog, when the observer has seen the outbox up to `captured_seq`."""
     head = outbox_head(connection)
-    beyond = outbox_event.c.seq > captured_seq
-    waiting, oldest = connection.execute(select(func.count(), func.min(outbox_event.c.occurred_at)).where(beyond)).one()
-    known = select(notification.c.event_id).where(notification.c.event_id == outbox_event.c.id).exists()
-    dead = select(dead_letter.c.event_id).where(dead_letter.c.event_id == outbox_event.c.id).exists()
+    is_above = outbox_event.c.seq > captured_seq
+    waiting, oldest = connection.execute(
+        select(func.count(), func.min(outbox_event.c.occurred_at)).where(is_above)
+    ).one()
     unnotified = connection.scalar(
-        select(func.min(outbox_event.c.occurred_at)).where(outbox_event.c.seq > head - LOOKED_BACK, ~known, ~dead)
+        select(func.min(outbox_event.c.occurred_at)).where(
+            outbox_event.c.seq > head - SEARCHED_ROWS, ~IS_NOTIFIED, ~IS_DEAD_LETTERED
+        )
     )
-    return Backlog(head, waiting, _us(oldest), _us(unnotified))
+    return Backlog(head, waiting, _optional_epoch_us(oldest), _optional_epoch_us(unnotified))
 
 
-def _us(at: datetime | None) -> int | None:
+def _optional_epoch_us(at: datetime | None) -> int | None:
     return None if at is None else clock.epoch_us(at)
 
 
 def outbox_ids(connection: Connection, correlation_id: str | None = None) -> set[str]:
-    """Ids committed, pruned rows' too."""
-    standing = select_ids(connection, select(outbox_event.c.id), outbox_event.c.correlation_id, correlation_id)
+    """Return the ids of committed events, those of pruned rows too."""
+    present = select_ids(connection, select(outbox_event.c.id), outbox_event.c.correlation_id, correlation_id)
     pruned = select_ids(connection, select(pruned_event.c.event_id), pruned_event.c.correlation_id, correlation_id)
-    return standing | pruned
+    return present | pruned
 
 
 def pruned_ids(connection: Connection, correlation_id: str | None = None) -> Iterator[str]:
-    """Ids of the outbox rows that were pruned, ascending."""
+    """Yield the ids of pruned outbox rows, ascending."""
     query = select(pruned_event.c.event_id).order_by(pruned_event.c.event_id)
     if correlation_id is not None:
         query = query.where(pruned_event.c.correlation_id == correlation_id)
@@ -157,15 +170,15 @@ def pruned_ids(connection: Connection, correlation_id: str | None = None) -> Ite
 
 
 def unsettled(connection: Connection, event_ids: Sequence[str]) -> set[str]:
-    """Those of these committed events that are neither notified of nor dead-lettered."""
-    found: set[str] = set()
+    """Return those of these committed events that have no notification and no dead letter."""
+    unsettled_ids: set[str] = set()
     for start in range(0, len(event_ids), 500):
         chunk = list(event_ids[start : start + 500])
         committed = set(connection.scalars(select(outbox_event.c.id).where(outbox_event.c.id.in_(chunk))))
         notified = set(connection.scalars(select(notification.c.event_id).where(notification.c.event_id.in_(chunk))))
         dead = set(connection.scalars(select(dead_letter.c.event_id).where(dead_letter.c.event_id.in_(chunk))))
-        found |= committed - notified - dead
-    return found
+        unsettled_ids |= committed - notified - dead
+    return unsettled_ids
 
 
 def count_outbox(connection: Connection) -> int:
@@ -173,7 +186,7 @@ def count_outbox(connection: Connection) -> int:
 
 
 def count_outbox_ids(connection: Connection, correlation_id: str) -> int:
-    """Events committed under a correlation id, pruned ones too, counted from an index."""
+    """Return the number of events of a correlation id, pruned ones too; an index makes this cheap."""
     return sum(
         connection.scalar(select(func.count()).select_from(table).where(table.c.correlation_id == correlation_id)) or 0
         for table in (outbox_event, pruned_event)
@@ -184,22 +197,22 @@ def deliveries(connection: Connection, correlation_id: str | None = None) -> Del
     query = select(processed_message.c.outcome, func.count()).group_by(processed_message.c.outcome)
     if correlation_id is not None:
         query = query.where(processed_message.c.correlation_id == correlation_id)
-    return _deliveries(connection, query)
+    return _count_deliveries(connection, query)
 
 
 def deliveries_of_consumer(connection: Connection, consumer: str) -> Deliveries:
     query = select(processed_message.c.outcome, func.count()).where(processed_message.c.consumer == consumer)
-    return _deliveries(connection, query.group_by(processed_message.c.outcome))
+    return _count_deliveries(connection, query.group_by(processed_message.c.outcome))
 
 
-def _deliveries(connection: Connection, query: Select[Any]) -> Deliveries:
+def _count_deliveries(connection: Connection, query: Select[Any]) -> Deliveries:
     counts: dict[str, int] = {str(row[0]): int(row[1]) for row in connection.execute(query)}
     return Deliveries(**counts)
 
 
-def _commission(row: RowMapping) -> CommissionRow:
+def _to_commission(row: RowMapping) -> CommissionRow:
     values = dict(row)
-    # DECIMAL columns add zeros: 12.0500 USD is 12.05 again, a rate of 0.100000 is 0.1.
+    # DECIMAL columns add zeros: turn 12.0500 USD into 12.05 again, and a rate of 0.100000 into 0.1.
     currency = IsoCurrencies().get(values["currency"])
     if currency is not None:
         for name in ("gross_amount", "amount"):
@@ -209,20 +222,21 @@ def _commission(row: RowMapping) -> CommissionRow:
 
 
 def hop_times(connection: Connection, event_ids: list[str]) -> dict[str, dict[str, int]]:
-    """For each event id, {hop: microseconds since the epoch}, `occurred` among them."""
-    found: dict[str, dict[str, int]] = {}
+    """Return for each event id its timestamps: {hop: microseconds since the epoch}, `occurred` too."""
+    times: dict[str, dict[str, int]] = {}
     if not event_ids:
-        return found
+        return times
     occurred = select(outbox_event.c.id, outbox_event.c.occurred_at).where(outbox_event.c.id.in_(event_ids))
     for event_id, at in connection.execute(occurred):
-        found[event_id] = {"occurred": clock.epoch_us(at)}
+        times[event_id] = {"occurred": clock.epoch_us(at)}
     measured = select(hop_time.c.event_id, hop_time.c.hop, hop_time.c.at_us).where(hop_time.c.event_id.in_(event_ids))
     for event_id, hop, at_us in connection.execute(measured):
-        found.setdefault(event_id, {})[hop] = at_us
-    return found
+        times.setdefault(event_id, {})[hop] = at_us
+    return times
 
 
 def select_ids(connection: Connection, query: Select[Any], column: Any, correlation_id: str | None) -> set[str]:
+    """Return the ids that a query selects; only those of a correlation id, if given."""
     if correlation_id is not None:
         query = query.where(column == correlation_id)
     return set(connection.scalars(query))

@@ -1,4 +1,4 @@
-"""The commissions of one transaction."""
+"""Load and save the commissions of one transaction."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from domain.errors import ConcurrentChange, DuplicateConversion
 from domain.money import Currency, Money
 from domain.ports import Currencies
 
-# Built once: putting a statement together costs more than SQLite takes to run it.
+# Built once: building a statement takes longer than SQLite needs to run it.
 _INSERT = insert(table)
 _BY_ID = select(table).where(table.c.id == bindparam("commission_id"))
 _BY_CONVERSION = select(table).where(table.c.conversion_id == bindparam("conversion"))
@@ -26,50 +26,50 @@ class SqlCommissions:
         self._connection = connection
         self._currencies = currencies
         self.seen: list[Commission] = []
-        """Added or saved here: the unit of work takes their events from it."""
+        """Commissions added or saved here, whose events the unit of work writes."""
 
     def add(self, commission: Commission) -> None:
-        columns = _columns(commission)
+        columns = _to_columns(commission)
         check_row(table, columns)
         try:
             self._connection.execute(_INSERT, columns)
         except IntegrityError as error:
-            existing = self._of_conversion(commission.conversion_id)
+            existing = self._find_by_conversion(commission.conversion_id)
             if existing is None:
                 raise
             raise DuplicateConversion(
-                commission.conversion_id, existing["id"], _differing(existing, columns)
+                commission.conversion_id, existing["id"], _find_differing_fields(existing, columns)
             ) from error
         self.seen.append(commission)
 
     def get(self, commission_id: str) -> Commission | None:
         row = self._connection.execute(_BY_ID, {"commission_id": commission_id}).mappings().first()
-        return None if row is None else self._commission(row)
+        return None if row is None else self._to_commission(row)
 
     def save(self, commission: Commission) -> None:
         read_version = commission.version - len(commission.events)
         changed = self._connection.execute(
-            _UPDATE, {**_columns(commission), "read_version": read_version, "saved_id": commission.id}
+            _UPDATE, {**_to_columns(commission), "read_version": read_version, "saved_id": commission.id}
         )
         if changed.rowcount != 1:
             raise ConcurrentChange(commission.id)
         self.seen.append(commission)
 
-    def _of_conversion(self, conversion_id: str) -> RowMapping | None:
+    def _find_by_conversion(self, conversion_id: str) -> RowMapping | None:
         return self._connection.execute(_BY_CONVERSION, {"conversion": conversion_id}).mappings().first()
 
-    def _commission(self, row: RowMapping) -> Commission:
+    def _to_commission(self, row: RowMapping) -> Commission:
         currency = self._currencies.get(row["currency"])
         if currency is None:
-            raise LookupError(f"commission {row['id']} is in {row['currency']}, which is no ISO 4217 currency")
+            raise LookupError(f"commission {row['id']} has the currency {row['currency']}, which is not in ISO 4217")
         return Commission(
             id=row["id"],
             conversion_id=row["conversion_id"],
             affiliate_id=row["affiliate_id"],
             campaign_id=row["campaign_id"],
-            gross=_money(row["gross_amount"], currency),
+            gross=_to_money(row["gross_amount"], currency),
             rate=row["rate"],
-            amount=_money(row["amount"], currency),
+            amount=_to_money(row["amount"], currency),
             status=Status(row["status"]),
             version=row["version"],
             created_at=row["created_at"],
@@ -83,19 +83,19 @@ _FIELDS = {
     "gross_amount": "grossAmount",
     "currency": "currency",
 }
-"""Columns that a command gives, by the names of its fields."""
+"""Columns that come from a command → names of its fields."""
 
 
-def _differing(existing: RowMapping, columns: dict[str, object]) -> tuple[str, ...]:
+def _find_differing_fields(existing: RowMapping, columns: dict[str, object]) -> tuple[str, ...]:
     return tuple(field for column, field in _FIELDS.items() if existing[column] != columns[column])
 
 
-def _money(amount: Decimal, currency: Currency) -> Money:
-    # DECIMAL(19, 4) gives 12.0500 back; the amount was in whole minor units when it was written.
+def _to_money(amount: Decimal, currency: Currency) -> Money:
+    # DECIMAL(19, 4) returns 12.0500; the amount was written in whole minor units.
     return Money(amount.quantize(currency.quantum), currency)
 
 
-def _columns(commission: Commission) -> dict[str, object]:
+def _to_columns(commission: Commission) -> dict[str, object]:
     return {
         "id": commission.id,
         "conversion_id": commission.conversion_id,

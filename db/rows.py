@@ -1,4 +1,4 @@
-"""Every row of every table as JSON values and back, the same from SQLite and MySQL."""
+"""Convert the rows of all tables to JSON values and back, alike for SQLite and MySQL."""
 
 from __future__ import annotations
 
@@ -20,34 +20,34 @@ def tables() -> list[Table]:
 
 
 def read(connection: Connection, table: Table) -> Iterator[dict[str, Any]]:
-    """In the order of the primary key."""
+    """Yield a table's rows as JSON values, in the order of the primary key."""
     query = select(table).order_by(*table.primary_key.columns)
     for row in connection.execution_options(yield_per=BATCH).execute(query).mappings():
-        yield {name: _plain(value) for name, value in row.items()}
+        yield {name: _to_json_value(value) for name, value in row.items()}
 
 
 def write(connection: Connection, table: Table, values: list[dict[str, Any]]) -> None:
-    """Insert rows as `db.backup_values.typed` gives them."""
+    """Insert rows that `db.backup_values.convert_row` returned."""
     if values:
         connection.execute(insert(table), values)
 
 
-def empty(connection: Connection, table: Table) -> None:
+def delete_rows(connection: Connection, table: Table) -> None:
     connection.execute(delete(table))
 
 
-def empty_sequences(connection: Connection) -> None:
-    """On SQLite sequences begin anew; on MySQL that is no part of a transaction: `continue_sequences`."""
+def reset_sequences(connection: Connection) -> None:
+    """Let sequences begin again on SQLite. On MySQL no transaction can do so; see `continue_sequences`."""
     if connection.dialect.name == "sqlite":
         connection.execute(text("DELETE FROM sqlite_sequence"))
 
 
 def continue_sequences(connection: Connection) -> None:
-    """A `seq` that was pruned is never given again, although no row of the outbox has it any more.
+    """Let the outbox continue after the highest `seq`, so that the `seq` of a pruned row is never assigned again.
 
     On MySQL this ends the transaction.
     """
-    highest = max(connection.scalar(select(func.max(each.c.seq))) or 0 for each in (pruned_event, outbox_event))
+    highest = max(connection.scalar(select(func.max(table.c.seq))) or 0 for table in (pruned_event, outbox_event))
     if not highest:
         return
     if connection.dialect.name == "mysql":
@@ -61,7 +61,7 @@ def continue_sequences(connection: Connection) -> None:
         connection.execute(text("INSERT INTO sqlite_sequence (name, seq) VALUES ('outbox_event', :seq)"), values)
 
 
-def _plain(value: Any) -> Any:
+def _to_json_value(value: Any) -> Any:
     match value:
         case datetime():
             return value.isoformat(timespec="microseconds")

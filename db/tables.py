@@ -1,4 +1,4 @@
-"""The tables, once for SQLite and MySQL. Times are naive UTC with microseconds; ids are compared byte by byte."""
+"""Define the tables for SQLite and MySQL. Times are naive UTC with microseconds; ids are compared byte by byte."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    select,
 )
 from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Dialect
@@ -32,7 +33,7 @@ metadata = MetaData()
 
 
 class Exact(TypeDecorator[Decimal]):
-    """A Decimal kept exactly: DECIMAL on MySQL, text on SQLite, whose NUMERIC is a binary float."""
+    """A Decimal that is stored exactly: DECIMAL on MySQL, text on SQLite, whose NUMERIC is a binary float."""
 
     impl = Numeric
     cache_ok = True
@@ -75,7 +76,7 @@ def table(name: str, *columns: Any, **options: Any) -> Table:
         name,
         metadata,
         *columns,
-        # Byte-wise comparison: SQLite's, and the one under which two different conversion ids are different.
+        # Compare byte by byte, as SQLite does, so that different conversion ids never count as equal.
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",
         mysql_engine="InnoDB",
@@ -102,7 +103,7 @@ commission = table(
 )
 
 outbox_event = table(
-    "outbox_event",  # others may write into it, too: what SQLite keeps for them is read without failing
+    "outbox_event",  # other programs may write here too: malformed values must not fail a reader
     big_key("seq"),  # the key is the order of commits, so that a snapshot reads the rows in order
     Column("id", foreign_string(36), nullable=False, unique=True),
     Column("aggregate_type", foreign_string(32), nullable=False),
@@ -116,7 +117,7 @@ outbox_event = table(
     Column("occurred_at", FOREIGN_INSTANT, nullable=False),
     UniqueConstraint("aggregate_id", "aggregate_version", name="outbox_event_once"),
     Index("outbox_event_by_correlation", "correlation_id", "seq"),
-    sqlite_autoincrement=True,  # a pruned seq is never given again
+    sqlite_autoincrement=True,  # the seq of a pruned row is never assigned again
 )
 
 notification = table(
@@ -157,7 +158,7 @@ hop_time = table(
     Column("event_id", String(36), primary_key=True),
     Column("hop", String(16), primary_key=True),
     Column("at_us", BigInteger, nullable=False),  # microseconds since the epoch
-    Column("clock", String(16), nullable=False),  # whose clock, and so which resolution: see db.hops
+    Column("clock", String(16), nullable=False),  # the clock that was read, which sets the resolution: see db.hops
 )
 
 dead_letter = table(
@@ -175,21 +176,21 @@ dead_letter = table(
     Column("attempts", Integer, nullable=False),
     instant("dead_lettered_at"),
     instant("requeued_at", nullable=True),
-    # With a new store a broker gives old message ids again: the time tells two messages apart.
+    # A broker with a new store assigns old message ids again: the time distinguishes the messages.
     Column("publish_us", BigInteger, nullable=False, server_default="0"),
-    instant("published_at", nullable=True),  # when the dead-letter topic took it; null until then
+    instant("published_at", nullable=True),  # when the dead-letter topic acknowledged it; null until then
     UniqueConstraint("topic", "message_id", "publish_us", name="dead_letter_once"),
     Index("dead_letter_by_event", "event_id"),
     sqlite_autoincrement=True,
 )
 
 message_failure = table(
-    "message_failure",  # what went wrong with a message that is not done yet, counted for all workers
+    "message_failure",  # failures of an unfinished message, counted for all workers
     Column("topic", String(255), primary_key=True),
     Column("message_id", String(64), primary_key=True),
     Column("publish_us", BigInteger, primary_key=True, autoincrement=False),
-    Column("attempts", Integer, nullable=False),  # handlings that ended in an error
-    Column("deaths", Integer, nullable=False),  # of processes that were handling nothing else
+    Column("attempts", Integer, nullable=False),  # attempts that ended in an error
+    Column("deaths", Integer, nullable=False),  # of processes that handled only this message
     instant("failed_at"),
 )
 
@@ -215,7 +216,7 @@ scenario_run = table(
 )
 
 naive_commission = table(
-    "naive_commission",  # what the naive writer of the dual-write scenario committed; it has no outbox row
+    "naive_commission",  # commits of the naive writer in the dual-write scenario, which have no outbox row
     Column("event_id", String(36), primary_key=True),
     Column("conversion_id", String(64), nullable=False),
     Column("correlation_id", String(64), nullable=False),
@@ -224,7 +225,7 @@ naive_commission = table(
 )
 
 pruned_event = table(
-    "pruned_event",  # what is left of an outbox row that was pruned: enough to be counted as committed
+    "pruned_event",  # the rest of a pruned outbox row: enough to count it as committed
     Column("event_id", String(36), primary_key=True),
     Column("seq", BigInteger, nullable=False),
     Column("correlation_id", String(64), nullable=False),
@@ -232,3 +233,8 @@ pruned_event = table(
     instant("pruned_at"),
     Index("pruned_event_by_correlation", "correlation_id"),
 )
+
+IS_NOTIFIED = select(notification.c.event_id).where(notification.c.event_id == outbox_event.c.id).exists()
+"""In a query of `outbox_event`: whether the event has a notification."""
+IS_DEAD_LETTERED = select(dead_letter.c.event_id).where(dead_letter.c.event_id == outbox_event.c.id).exists()
+"""In a query of `outbox_event`: whether the event was dead-lettered, requeued or not."""

@@ -1,4 +1,4 @@
-"""One transaction for the state and its outbox rows."""
+"""Write the state and its outbox rows in one transaction."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from domain.ports import Currencies, NewId
 _INSERT = insert(outbox_event)
 
 Reached = Callable[[str], None]
-"""Told of `state_written`, `outbox_written` and `committed` as they are reached; what it raises ends the transaction."""
+"""Called with `state_written`, `outbox_written` and `committed` when they are reached; an exception ends the transaction."""
 
 OnCommit = Callable[[tuple[str, ...], int], None]
-"""Called after a commit that wrote events: their ids, and when it returned in microseconds since the epoch."""
+"""Called after a commit that wrote events, with their ids and the time of the commit in microseconds since the epoch."""
 
 
 class SqlUnitOfWork:
-    """Raises db.errors.DatabaseUnavailable where the database fails; what it had done is then rolled back."""
+    """A transaction. Its methods raise db.errors.DatabaseUnavailable when the database fails; then it is rolled back."""
 
     commissions: SqlCommissions
 
@@ -66,10 +66,13 @@ class SqlUnitOfWork:
             raise unavailable from error
 
     def commit(self, correlation_id: str, traceparent: str | None) -> tuple[str, ...]:
-        """Raises InvalidField or TooLarge for an event that breaks the contract; nothing is then written."""
+        """Write the outbox rows, commit, and return the rows' ids.
+
+        Raise InvalidField or TooLarge for an event that breaks the contract; then nothing is written.
+        """
         assert self._connection is not None
         rows = [
-            outbox.row(event, self._new_id(), correlation_id, traceparent)
+            outbox.build_row(event, self._new_id(), correlation_id, traceparent)
             for commission in self.commissions.seen
             for event in commission.events
         ]

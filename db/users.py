@@ -1,4 +1,4 @@
-"""MySQL's four users, their passwords and what they may read: `init.sql` with its values put in."""
+"""Create MySQL's four users with their passwords and the right to read, from the template `init.sql`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ INIT_SQL = Path(__file__).with_name("init.sql")
 
 
 class PasswordUnfit(ValueError):
-    """A password has a character that could end the SQL string it is written into; `str(error)` names whose."""
+    """A password has a character that could end the SQL string around it; `str(error)` names the password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +28,16 @@ class Passwords:
 
 
 def passwords(admin_url: str, url: str, worker_url: str, debezium: str, root: str = "") -> Passwords:
-    """As the users' URLs hold them."""
+    """Return the passwords that the users' URLs have."""
 
-    def of(url: str) -> str:
+    def get_password(url: str) -> str:
         return make_url(url).password or ""
 
-    return Passwords(root, of(admin_url), of(url), of(worker_url), debezium)
+    return Passwords(root, get_password(admin_url), get_password(url), get_password(worker_url), debezium)
 
 
-def script(values: Passwords) -> str:
-    """The statements that make users and database, for the server's init file. Raises PasswordUnfit."""
+def render_script(values: Passwords) -> str:
+    """Return the statements that create users and database, for the server's init file. Raise PasswordUnfit."""
     named = {f"{name}_password": getattr(values, name) for name in Passwords.__slots__}
     for name, value in named.items():
         if not re.fullmatch(r"[A-Za-z0-9_.~-]+", value):
@@ -45,12 +45,12 @@ def script(values: Passwords) -> str:
     return Template(INIT_SQL.read_text(encoding="utf-8")).substitute(named)
 
 
-def create(root: Engine, values: Passwords) -> None:
-    """Make the users, or give those that are there these passwords; `root`'s own stays.
+def create_users(root: Engine, values: Passwords) -> None:
+    """Create the users or set their passwords. The password of `root` stays.
 
-    Raises PasswordUnfit or DatabaseUnavailable.
+    Raise PasswordUnfit or DatabaseUnavailable.
     """
-    lines = script(values).splitlines()
+    lines = render_script(values).splitlines()
     with translated(), root.begin() as connection:
         for line in lines:
             if line.strip() and "'root'@" not in line:

@@ -40,7 +40,7 @@ class Reading:
     def outbox(self, commission_id: str) -> pd.DataFrame:
         """Rows of `outbox_event` of one commission, in order."""
         with self.application.reading() as connection:
-            return _frame(queries.outbox_of(connection, commission_id))
+            return _frame(queries.outbox_of_commission(connection, commission_id))
 
     def outbox_head(self) -> int:
         """Highest `seq` of the outbox: it rises with every event, and with nothing else."""

@@ -36,8 +36,8 @@ class Difference:
 def explain(application: Application, settings: Settings, event_ids: Sequence[str]) -> tuple[Difference, ...]:
     """Return the differences of these events. Raises DatabaseUnavailable, or sqlite3.OperationalError without an observer."""
     with application.reading() as connection:
-        rows = {row.contents.event_id: row for row in stored.committed(connection, event_ids=event_ids)}
-        notifications = {row.contents.event_id: row for row in stored.notified(connection, event_ids=event_ids)}
+        rows = {row.contents.event_id: row for row in stored.read_committed(connection, event_ids=event_ids)}
+        notifications = {row.contents.event_id: row for row in stored.read_notified(connection, event_ids=event_ids)}
     messages = _read_messages(settings, event_ids)
     lines = _read_audit_lines(settings, set(event_ids))
     differences: list[Difference] = []

@@ -152,7 +152,7 @@ def measure_recovery(trial: Trial) -> list[FaultWindow]:
 
 def _find_disagreements(trial: Trial) -> tuple[str, ...]:
     with trial.application.reading() as connection:
-        return tuple(map(str, agreement.disagreements(connection, trial.run_id, trial.conversions)))
+        return tuple(map(str, agreement.find_disagreements(connection, trial.run_id, trial.conversions)))
 
 
 def latency_points(trial: Trial) -> tuple[tuple[float, float], ...]:

@@ -167,7 +167,7 @@ def _summarize(
         dead_letters = dead_letter_queries.dead_letter_reasons(connection, sorted(dead)[:MAX_EXPLAINED])
         deliveries = queries.deliveries(connection, correlation_id)
         out_of_order = ordering.notified_out_of_order(connection, correlation_id, one_clock=settings.demo)
-        duplicated |= set(notification_queries.doubled_notifications(connection, correlation_id))
+        duplicated |= set(notification_queries.duplicate_notifications(connection, correlation_id))
     return Reconciliation(
         committed=totals["c"],
         published=totals["p"],
@@ -215,12 +215,12 @@ def _read_published(store: ObserverStore, correlation_id: str | None) -> Iterato
 
 
 def _read_notified(connection: Connection, correlation_id: str | None) -> Iterator[tuple[str, Notified]]:
-    for row in contents.notified(connection, correlation_id):
+    for row in contents.read_notified(connection, correlation_id):
         yield row.contents.event_id, Notified(row.contents.digest(), _digest_line(row))
 
 
 def _read_committed(connection: Connection, correlation_id: str | None) -> Iterator[tuple[str, Versioned]]:
-    for row in contents.committed(connection, correlation_id):
+    for row in contents.read_committed(connection, correlation_id):
         yield row.contents.event_id, Versioned(row.contents.digest(), row.version)
 
 

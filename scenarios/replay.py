@@ -23,7 +23,7 @@ from connectors.envelope import NamedEvent
 from db import queries
 from db.engine import READ, connect
 from db.errors import translated
-from db.hops import Passed
+from db.hops import HopTime
 from db.tables import dead_letter, outbox_event, processed_message
 from domain import clock
 from scenarios.waiting import TookTooLong, until
@@ -186,5 +186,5 @@ class _ReplayWorker(NotificationsWorker):
 class _IgnoreHops:
     """Drop the timestamps, because a replay does not measure the path of an event."""
 
-    def add(self, passed: Passed) -> None:
+    def add(self, passed: HopTime) -> None:
         pass

@@ -111,7 +111,7 @@ class Sources:
         finally:
             store.close()
         with self.application.reading() as connection:
-            return lookups.heads(connection), observed
+            return lookups.read_heads(connection), observed
 
     def broker_answers(self) -> bool:
         return Broker(self.settings).reachable()
@@ -144,6 +144,6 @@ class Sources:
         engine = connect(self.settings.admin_url, pool_size=1)
         try:
             with translated(), engine.connect().execution_options(**READ) as connection:
-                return binlog.readers(connection)
+                return binlog.reader_ids(connection)
         finally:
             engine.dispose()

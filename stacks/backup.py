@@ -18,7 +18,7 @@ from db import rows
 from db.engine import READ, connect
 from db.errors import translated
 from db.migrate import revision
-from db.outbox import send_again
+from db.outbox import rewind_checkpoint
 from settings import Settings
 from stacks import operation, recovery, staging
 from stacks import reset as resetting
@@ -76,14 +76,14 @@ def restore(settings: Settings, path: Path, say: Say) -> dict[str, int]:
 
 def _fill(connection: Connection, found: Staged) -> None:
     for table in reversed(rows.tables()):
-        rows.empty(connection, table)
-    rows.empty_sequences(connection)
+        rows.delete_rows(connection, table)
+    rows.reset_sequences(connection)
     for table in rows.tables():
         for batch in found.batches(table):
             rows.write(connection, table, batch)
     if connection.dialect.name == "sqlite":
         rows.continue_sequences(connection)
-    send_again(connection)
+    rewind_checkpoint(connection)
 
 
 def _observed_aside(settings: Settings, found: Staged) -> int:

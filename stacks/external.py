@@ -78,7 +78,7 @@ def _database(settings: Settings, say: Say) -> None:
         upgrade(engine)
         users = {make_url(url).username for url in (settings.database_url, settings.worker_url)}
         if users == {"alpes", "alpes_worker"} and settings.database_name == "alpes":
-            grants.grant(engine)
+            grants.apply_grants(engine)
         say("MySQL answers, its binlog fits, the schema is up to date")
     finally:
         engine.dispose()

@@ -71,8 +71,8 @@ def lag(settings: Settings, engine: Engine) -> Lag:
         head, notified = queries.outbox_head(connection), notification_queries.notification_head(connection)
         captured = captured_up_to(settings, head)
         if settings.stack == "embedded":  # elsewhere Debezium publishes whatever the database took
-            parked = outbox.parked_above(connection, 0)
-            parked_beyond = outbox.parked_above(connection, captured)
+            parked = outbox.count_parked_above(connection, 0)
+            parked_beyond = outbox.count_parked_above(connection, captured)
     seen = observed(settings)
     if seen is None:
         return Lag(head, None, None, notified, parked, parked_beyond)

@@ -52,6 +52,6 @@ def _make_users(settings: Settings) -> None:
             settings.debezium_password.get_secret_value(),
             root="kept",  # `create` leaves root alone
         )
-        users.create(root, made)
+        users.create_users(root, made)
     finally:
         root.dispose()

@@ -74,7 +74,7 @@ def _outbox(settings: Settings, engine: Engine, before: datetime, keep: int, dry
     try:
         while True:
             with translated(), engine.connect().execution_options(**READ) as connection:
-                page = pruning.candidates(connection, after, before, keep, PAGE)
+                page = pruning.find_candidates(connection, after, before, keep, PAGE)
             if not page:
                 return pruned, not_captured, not_notified
             after = page[-1].seq
@@ -83,7 +83,7 @@ def _outbox(settings: Settings, engine: Engine, before: datetime, keep: int, dry
             safe = [row.event_id for row in seen if row.notified]
             not_captured += len(page) - len(seen)
             not_notified += len(seen) - len(safe)
-            pruned += len(safe) if dry_run else pruning.remove(engine, safe)
+            pruned += len(safe) if dry_run else pruning.delete_outbox_rows(engine, safe)
     finally:
         store.close()
 
@@ -92,31 +92,31 @@ def _inbox(engine: Engine, before: datetime, dry_run: bool) -> int:
     removed = after = 0
     while True:
         with translated(), engine.connect().execution_options(**READ) as connection:
-            page = pruning.inbox_page(connection, after, before, PAGE)
+            page = pruning.read_inbox_page(connection, after, before, PAGE)
         if page is None or not page.older:  # in the order they were written, so all the rest is younger
             return removed
         after = page.last_seq
         if page.removable:
-            removed += len(page.removable) if dry_run else pruning.remove_inbox_rows(engine, page.removable)
+            removed += len(page.removable) if dry_run else pruning.delete_inbox_rows(engine, page.removable)
 
 
 def _letters(engine: Engine, before: datetime, dry_run: bool) -> int:
     emptied = after = 0
     while True:
         with translated(), engine.connect().execution_options(**READ) as connection:
-            page = pruning.requeued_letters(connection, before, after, PAGE)
+            page = pruning.find_requeued_dead_letters(connection, before, after, PAGE)
         if not page:
             return emptied
         after = page[-1]
-        emptied += len(page) if dry_run else pruning.empty_letters(engine, page)
+        emptied += len(page) if dry_run else pruning.delete_bodies(engine, page)
 
 
 def _runs(settings: Settings, engine: Engine, before: datetime, dry_run: bool) -> int:
     with translated(), engine.connect().execution_options(**READ) as connection:
-        old = pruning.old_runs(connection, before, KEEP_RUNS)
+        old = pruning.find_old_runs(connection, before, KEEP_RUNS)
     for run_id in old if not dry_run else ():
         records = settings.data / "scenarios" / run_id
         if records.parent == settings.data / "scenarios" and not records.is_symlink():  # the id is a name, not a path
             shutil.rmtree(records, ignore_errors=True)
-        pruning.remove_run(engine, run_id)
+        pruning.delete_run(engine, run_id)
     return len(old)

@@ -16,7 +16,7 @@ from db import backup_values, rows
 from db.backup_values import Unfit
 from db.engine import READ, connect, sqlite_url
 from db.errors import translated
-from db.migrate import known
+from db.migrate import is_known
 from db.tables import metadata
 from settings import Settings
 
@@ -155,7 +155,7 @@ class _Reader:
     def _head(self, value: dict[str, Any]) -> None:
         if value.get("alpes") != FORMAT:
             raise BackupUnfit(f"{self._path} is no back-up of this program; nothing was changed")
-        if not known(str(value.get("schema"))):
+        if not is_known(str(value.get("schema"))):
             raise BackupUnfit(
                 f"{self._path} has schema {value.get('schema')}, which this program does not know: update it"
             )
@@ -170,7 +170,7 @@ class _Reader:
         # Others may write to the outbox, and SQLite let them write longer texts.
         foreign = table.name == "outbox_event" and not self._lengths
         try:
-            self._batch.append((number, backup_values.typed(table, row, foreign)))
+            self._batch.append((number, backup_values.convert_row(table, row, foreign)))
         except Unfit as error:
             raise self._unfit(number, f"table {table.name}, {error}") from None
 

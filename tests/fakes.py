@@ -13,7 +13,7 @@ from typing import Self
 
 from connectors.broker import BrokerUnavailable, Received
 from connectors.sending import Sent
-from db.hops import Passed
+from db.hops import HopTime
 from domain.commission import Commission
 from domain.errors import ConcurrentChange, DuplicateConversion
 from domain.events import Event
@@ -133,9 +133,9 @@ class ListOutlet:
 
 class Measurements:
     def __init__(self) -> None:
-        self.passed: list[Passed] = []
+        self.passed: list[HopTime] = []
 
-    def add(self, passed: Passed) -> None:
+    def add(self, passed: HopTime) -> None:
         self.passed.append(passed)
 
 

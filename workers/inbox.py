@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Engine, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -16,10 +15,9 @@ from db.engine import READ, discard
 from db.errors import translated
 from db.tables import dead_letter, notification, processed_message
 from domain import contract
+from domain.clock import from_epoch_us, utc_now
 from domain.outbox import OutboxRecord
 from telemetry.metrics import METRICS
-
-_EPOCH = datetime(1970, 1, 1)
 
 # Built once: building a statement takes longer than SQLite needs to run it.
 _SELECT_KNOWN = select(notification.c.event_id).where(notification.c.event_id.in_(bindparam("ids", expanding=True)))
@@ -113,7 +111,7 @@ class Inbox:
     def mark_published(self, seq: int) -> None:
         """Record that a dead letter is on the dead-letter topic."""
         with self._transaction() as connection:
-            connection.execute(update(dead_letter).where(dead_letter.c.seq == seq).values(published_at=_now()))
+            connection.execute(update(dead_letter).where(dead_letter.c.seq == seq).values(published_at=utc_now()))
 
     def answers(self) -> bool:
         """Return whether the database answers now and has the tables that are written here."""
@@ -177,7 +175,7 @@ class Inbox:
             "correlation_id": record.correlation_id,
             "consumer": self._consumer,
             "occurred_at": record.occurred_at,
-            "notified_at": _now(),
+            "notified_at": utc_now(),
         }
 
     def _inbox_row(self, message: Received, outcome: str, record: NamedEvent | None) -> dict[str, object]:
@@ -189,14 +187,14 @@ class Inbox:
             "outcome": outcome,
             "correlation_id": record.correlation_id if record else None,
             "consumer": self._consumer,
-            "received_at": _EPOCH + timedelta(microseconds=message.received_us),
+            "received_at": from_epoch_us(message.received_us),
         }
 
 
 def mark_requeued(engine: Engine, seq: int) -> None:
     """Record that a dead letter was requeued."""
     with translated(), engine.begin() as connection:
-        connection.execute(update(dead_letter).where(dead_letter.c.seq == seq).values(requeued_at=_now()))
+        connection.execute(update(dead_letter).where(dead_letter.c.seq == seq).values(requeued_at=utc_now()))
 
 
 def _identity_parameters(message: Received) -> dict[str, object]:
@@ -221,10 +219,6 @@ def _dead_letter_row(
         "reason": reason,
         "detail": detail[:2000],
         "attempts": attempts,
-        "dead_lettered_at": _now(),
+        "dead_lettered_at": utc_now(),
         "publish_us": message.publish_us,
     }
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)

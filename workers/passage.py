@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Protocol
 
-from db.hops import Passed
+from db.hops import HopTime
 from domain.clock import epoch_us
 from telemetry import tracing
 from telemetry.metrics import METRICS
@@ -20,18 +20,18 @@ _END_TO_END = ("end_to_end",)
 class Measure(Protocol):
     """The store of timestamps: db.hops.HopRecorder."""
 
-    def add(self, passed: Passed) -> None: ...
+    def add(self, passed: HopTime) -> None: ...
 
 
 def measure_passage(measure: Measure, effect: Effect, persisted_us: int, retry_topic: str) -> None:
     """Report the timestamps of an event. Raise nothing: a failure here costs one point of a chart."""
     event_id, message = effect.record.id, effect.message
     try:
-        measure.add(Passed(event_id, "captured", effect.captured_us, "capture"))
+        measure.add(HopTime(event_id, "captured", effect.captured_us, "capture"))
         if message.topic != retry_topic:  # on the retry topic it is the time of the requeue, not of the capture
-            measure.add(Passed(event_id, "published", message.publish_us, "producer"))
-        measure.add(Passed(event_id, "received", message.received_us, "host"))
-        measure.add(Passed(event_id, "persisted", persisted_us, "host"))
+            measure.add(HopTime(event_id, "published", message.publish_us, "producer"))
+        measure.add(HopTime(event_id, "received", message.received_us, "host"))
+        measure.add(HopTime(event_id, "persisted", persisted_us, "host"))
         _observe_hops(effect, persisted_us)
     except Exception as error:
         log.warning("the hops of event %s could not be recorded: %s", event_id, describe(error))

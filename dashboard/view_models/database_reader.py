@@ -55,8 +55,8 @@ class DatabaseReader:
     def step(self, feed_ids: Sequence[str]) -> None:
         """Bring the state up to date; a database that is away is told in it, never raised."""
         try:
-            with self._application.reading(one_moment=True) as connection:
-                found = lookups.heads(connection)
+            with self._application.reading(consistent=True) as connection:
+                found = lookups.read_heads(connection)
                 stale = time.monotonic() - self._looked > LOOK_ANYWAY_S
                 same = found == self._heads and tuple(feed_ids) == self._feed_ids and not self._incomplete
                 if same and not stale and self.state.problem is None:
@@ -89,7 +89,7 @@ class DatabaseReader:
             deliveries_of=lookups.delivery_counts(connection, feed_ids),
             committed=self._committed.read(connection).get(None, 0),
             notified=self._notified.read(connection).get(None, 0),
-            dead_lettered=lookups.dead_lettered_for_good(connection),
+            dead_lettered=lookups.count_dead_without_notification(connection),
             deliveries=Deliveries(**{str(key): n for key, n in self._outcomes.read(connection).items()}),
             young=self._young(connection, heads),
             timed=tuple(self._timed.values()),
@@ -111,7 +111,7 @@ class DatabaseReader:
         if now - at >= YOUNG_S:
             self.all_arrived(old)
         self._settled = min(max(self._settled, heads.outbox - YOUNG), heads.outbox)
-        found, dead = lookups.young(connection, self._settled)
+        found, dead = lookups.events_above(connection, self._settled)
         notified = frozenset(seq for _event_id, seq in found if seq is not None)
         return Young(self._settled, len(found), notified, heads.notification, dead)
 

@@ -91,7 +91,7 @@ def find(application: Application, text: str) -> Found:
             events = lookups.events_of_correlation(connection, wanted, EVENTS)
             if events:
                 return Found("correlation", tuple(events))
-            whole = lookups.only_id_that_begins(connection, wanted) if len(wanted) >= SHORTEST else None
+            whole = lookups.find_id_by_prefix(connection, wanted) if len(wanted) >= SHORTEST else None
         return find(application, whole) if whole and whole != wanted else Found("nothing")
     except DatabaseUnavailable as error:
         return Found(problem=str(error))

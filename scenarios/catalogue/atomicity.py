@@ -59,7 +59,7 @@ def _count_rows(trial: Trial, conversion_id: str) -> tuple[int, int]:
         if commission is None:
             rows = queries.outbox_of_correlation(connection, trial.run_id)
             return 0, sum(1 for row in rows if row.payload.get("conversionId") == conversion_id)
-        return 1, len(queries.outbox_of(connection, commission.id))
+        return 1, len(queries.outbox_of_commission(connection, commission.id))
 
 
 def _api_is_healthy(trial: Trial) -> bool:

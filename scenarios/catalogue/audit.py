@@ -110,7 +110,7 @@ def _file_equals_notifications(trial: Trial, event_ids: set[str]) -> bool:
         if isinstance(line, AuditLine)
     }
     with trial.application.reading() as connection:
-        rows = {row.contents.event_id: row for row in contents.notified(connection, trial.run_id)}
+        rows = {row.contents.event_id: row for row in contents.read_notified(connection, trial.run_id)}
     return holds_for_all(
         event_ids, lambda event_id: event_id in lines and event_id in rows and lines[event_id].is_of(rows[event_id])
     )

@@ -101,7 +101,7 @@ def _commit_change(trial: Trial, approved: CommissionResult, version: int) -> st
     changed = update(commission).where(commission.c.id == approved.commission_id).values(version=version)
     with translated(), trial.application.engine.begin() as connection:
         connection.execute(changed)
-        connection.execute(insert(outbox_event).values(**outbox.row(event, event_id, trial.run_id, None)))
+        connection.execute(insert(outbox_event).values(**outbox.build_row(event, event_id, trial.run_id, None)))
     trial.acknowledged.add(event_id)
     return event_id
 

@@ -15,7 +15,7 @@ from functools import cache as once
 from pathlib import Path
 
 from application.wake import socket_address
-from db.users import Passwords, PasswordUnfit, script
+from db.users import Passwords, PasswordUnfit, render_script
 from stacks.command import Command
 from stacks.native import libraries, limits
 from stacks.native.artifacts import cache, locked
@@ -179,7 +179,7 @@ def located(mysqld: Mysqld) -> list[str]:
 
 def _init_sql(passwords: Passwords) -> str:
     try:
-        return script(passwords)
+        return render_script(passwords)
     except PasswordUnfit as error:
         raise MysqlUnusable(str(error)) from error
 

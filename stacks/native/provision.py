@@ -54,7 +54,7 @@ def provision_database(settings: Settings, say: Say) -> None:
         with engine.connect().execution_options(**READ) as connection:
             binlog.require(connection)
         upgrade(engine)
-        grants.grant(engine)
+        grants.apply_grants(engine)
         say("MySQL answers, its binlog fits, the schema is up to date")
     finally:
         engine.dispose()
@@ -115,7 +115,7 @@ def create_source(settings: Settings, say: Say) -> None:
 
 def _captures(engine: Engine) -> bool:
     with translated(), engine.connect().execution_options(**READ) as connection:
-        return binlog.captured(connection)
+        return binlog.is_captured(connection)
 
 
 def _drained(admin: Admin, topic: str, subscription: str) -> bool:

@@ -16,7 +16,7 @@ from sqlalchemy import Engine, insert, text
 from application import Application
 from db import dead_letter_queries, notification_queries, ordering, queries
 from db.engine import READ
-from db.hops import HopRecorder, Passed
+from db.hops import HopRecorder, HopTime
 from db.migrate import upgrade
 from db.tables import metadata, notification
 from domain.commands import ApproveCommission, CalculateCommission
@@ -196,8 +196,8 @@ def test_events_persisted_out_of_order_are_found(engine: Engine) -> None:
 
 def test_the_first_measurement_of_a_hop_stands(engine: Engine) -> None:
     recorder = HopRecorder(engine)
-    recorder.add(Passed("e-1", "received", 10, "host"))
-    recorder.add(Passed("e-1", "received", 20, "host"))
+    recorder.add(HopTime("e-1", "received", 10, "host"))
+    recorder.add(HopTime("e-1", "received", 20, "host"))
     recorder.close()
     with engine.connect().execution_options(**READ) as connection:
         assert queries.hop_times(connection, ["e-1"]) == {"e-1": {"received": 10}}

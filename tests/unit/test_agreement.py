@@ -39,7 +39,7 @@ def commission_id(engine: Engine, tmp_path: Path) -> str:
 
 def found(engine: Engine) -> list[tuple[str, str, str]]:
     with engine.connect().execution_options(**READ) as connection:
-        rows = agreement.disagreements(connection, "run-1", ["conversion-1"])
+        rows = agreement.find_disagreements(connection, "run-1", ["conversion-1"])
         return [(row.field, row.state, row.event) for row in rows]
 
 

@@ -157,13 +157,13 @@ def check_readers(engine: Engine, unsettled: int) -> None:
         assert parked <= committed
         assert len(committed) == 3
         assert sorted(committed - dead_letter_queries.dead_letter_ids(connection)) == sorted(committed - parked)
-        assert {row.contents.event_id for row in contents.committed(connection)} == committed
-        assert len({row.contents.digest() for row in contents.committed(connection)}) == 3
+        assert {row.contents.event_id for row in contents.read_committed(connection)} == committed
+        assert len({row.contents.digest() for row in contents.read_committed(connection)}) == 3
         assert _unnotified(connection) == unsettled
         assert queries.backlog(connection, 0).head == 3
-        assert outbox.parked_above(connection, 0) == 3 - unsettled
-        lookups.heads(connection)
-        lookups.young(connection, 0)
+        assert outbox.count_parked_above(connection, 0) == 3 - unsettled
+        lookups.read_heads(connection)
+        lookups.events_above(connection, 0)
         for row in rows:
             lookups.outbox_event_by_id(connection, row.id)
             lookups.events_of_commission(connection, row.aggregate_id)

@@ -85,7 +85,7 @@ def test_a_whole_back_up_fits(settings: Settings) -> None:
 def test_every_row_comes_out_as_it_went_in(settings: Settings, name: str) -> None:
     with staged(settings, write(settings.home / "b.jsonl", lines())) as found:
         (batch,) = found.batches(metadata.tables[name])
-    assert batch == [backup_values.typed(metadata.tables[name], row(name, n)) for n in (1, 2)]
+    assert batch == [backup_values.convert_row(metadata.tables[name], row(name, n)) for n in (1, 2)]
 
 
 WRONG = [
@@ -111,7 +111,7 @@ WRONG = [
 def test_a_wrong_value_is_refused_with_its_line_and_column(table: str, column: str, wrong: Any) -> None:
     known = metadata.tables.get(table, staging._seen)
     with pytest.raises(Unfit, match=f"column {column}"):
-        backup_values.typed(known, row(table) | {column: wrong})
+        backup_values.convert_row(known, row(table) | {column: wrong})
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_a_row_of_somebody_elses_with_a_long_text_goes_back_to_sqlite_only(tmp_p
         if stack == "embedded":
             judged(settings, content)
         else:
-            with pytest.raises(BackupUnfit, match="column traceparent: it has 100 characters, and 64 is the most"):
+            with pytest.raises(BackupUnfit, match="column traceparent: it has 100 characters, at most 64 are allowed"):
                 judged(settings, content)
 
 
@@ -199,7 +199,7 @@ def test_no_value_is_a_surprise(wrong: Any) -> None:
         for column in table.c:
             refusal = ""
             try:
-                backup_values.typed(table, row(table.name) | {column.name: wrong})
+                backup_values.convert_row(table, row(table.name) | {column.name: wrong})
             except Unfit as error:
                 refusal = str(error)
             assert not refusal or column.name in refusal

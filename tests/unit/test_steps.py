@@ -145,4 +145,4 @@ def test_secrets_come_from_files_below_what_the_environment_says(
 @pytest.mark.parametrize("password", ["", "it's", "a;b", 'quo"te', "back\\slash"])
 def test_a_password_that_could_end_its_string_is_refused(password: str) -> None:
     with pytest.raises(users.PasswordUnfit, match="worker_password"):
-        users.script(users.Passwords("r", "a", "b", password, "d"))
+        users.render_script(users.Passwords("r", "a", "b", password, "d"))
