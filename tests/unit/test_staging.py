@@ -177,7 +177,9 @@ def test_a_row_of_somebody_elses_with_a_long_text_goes_back_to_sqlite_only(tmp_p
         if stack == "embedded":
             judged(settings, content)
         else:
-            with pytest.raises(BackupUnfit, match="column traceparent: it has 100 characters, at most 64 are allowed"):
+            with pytest.raises(
+                BackupUnfit, match="column traceparent: it has 100 characters, and at most 64 are allowed"
+            ):
                 judged(settings, content)
 
 
