@@ -17,7 +17,7 @@ from application import permissions
 from cli import foreground
 from cli.output import AsJson, Failed, StackName, err, out, print_json, say, table
 from fuzzing import running, writing
-from fuzzing.generator import make
+from fuzzing.generator import generate_input
 from fuzzing.inputs import Input
 from fuzzing.report import Report
 from fuzzing.running import Run
@@ -68,11 +68,11 @@ def fuzz(
     inputs = _choose_inputs(n, seed, only, again, here)
     with foreground.interruptible(), _running_instance(stack, here) as settings:
         run = Run(settings, inputs, seed)
-        report = run.go(_progress())
+        report = run.execute(_progress())
         shrunk = Shrinker(settings, shrink, say).shrink(run.failures) if shrink else []
     file = failures or Path(f"fuzz-{report.stack}-{seed}.jsonl")
     if run.failures:
-        writing.write(file, [failure.given for failure in shrunk] or [failure.given for failure in run.failures])
+        writing.write(file, [failure.input for failure in shrunk] or [failure.input for failure in run.failures])
     if json:
         print_json(_as_json(report, run, shrunk, file))
     else:
@@ -103,14 +103,14 @@ def _choose_inputs(n: int, seed: int, only: str, again: Path | None, here: bool)
     if again is not None:
         try:
             return iter(writing.read(again))
-        except writing.NoInputs as error:
+        except writing.InvalidInputFile as error:
             raise Failed(str(error)) from None
     if only:
         if not all(number.strip().isdigit() for number in only.split(",")):
             raise Failed(f"--only takes numbers such as 4711 or 17,99, not {only!r}")
         # Input 0 creates the commission that the others refer to.
-        return iter([make(seed, run, number) for number in sorted({0, *map(int, only.split(","))})])
-    return running.inputs(n, seed, run)
+        return iter([generate_input(seed, run, number) for number in sorted({0, *map(int, only.split(","))})])
+    return running.generate_inputs(n, seed, run)
 
 
 def _progress() -> Callable[[Run], None]:
@@ -125,8 +125,8 @@ def _progress() -> Callable[[Run], None]:
         tally = run.accountant.tally
         fates = ", ".join(f"{number} {fate.replace('_', '-')}" for fate, number in sorted(tally.fates.items()))
         bad = ", ".join(f"{number} {fault.replace('_', ' ')}" for fault, number in sorted(tally.faults.items()))
-        rate = run.made / (now - started_at)
-        say(f"{run.made} inputs, {rate:.0f}/s: {fates}; {run.accountant.pending()} pending")
+        rate = run.created_count / (now - started_at)
+        say(f"{run.created_count} inputs, {rate:.0f}/s: {fates}; {run.accountant.count_pending()} pending")
         if bad:
             say(f"✗ {bad}")
 
@@ -142,13 +142,13 @@ def _as_json(report: Report, run: Run, shrunk: list[Shrunk], file: Path) -> dict
 
 def _describe(shrunk: Shrunk) -> dict[str, Any]:
     return {
-        "channel": shrunk.given.channel,
-        "number": shrunk.of,
-        "kind": shrunk.given.kind,
+        "channel": shrunk.input.channel,
+        "number": shrunk.number,
+        "kind": shrunk.input.kind,
         "fault": shrunk.fault,
         "detail": shrunk.detail,
         "alone": shrunk.alone,
-        "input": writing.line(shrunk.given)[:2000],
+        "input": writing.to_line(shrunk.input)[:2000],
     }
 
 
@@ -166,13 +166,13 @@ def _print_report(report: Report, run: Run, shrunk: list[Shrunk], file: Path) ->
     for counter_example in shrunk:
         alone_note = "" if counter_example.alone else " (fails together with other inputs only)"
         err.print(
-            f"\n{counter_example.given.channel} {counter_example.of}, {counter_example.given.kind}: {counter_example.fault}{alone_note}",
+            f"\n{counter_example.input.channel} {counter_example.number}, {counter_example.input.kind}: {counter_example.fault}{alone_note}",
             style="red",
             markup=False,
         )
-        command = f"./alpes fuzz --stack {report.stack} --seed {report.seed} --only {counter_example.of}"
+        command = f"./alpes fuzz --stack {report.stack} --seed {report.seed} --only {counter_example.number}"
         _print_unwrapped(
-            f"  {counter_example.detail[:500]}\n  {repr(counter_example.given)[:1500]}\n  again: {command}"
+            f"  {counter_example.detail[:500]}\n  {repr(counter_example.input)[:1500]}\n  again: {command}"
         )
     _print_unwrapped(f"\n{file} has the failing inputs: ./alpes fuzz --stack {report.stack} --again {file}")
 

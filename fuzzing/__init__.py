@@ -1,6 +1,6 @@
-"""Hostile inputs for a running instance, and an account of what became of each.
+"""Send hostile inputs to a running instance, and account for each of them.
 
-What belongs here: the generators of inputs (pure, the same for the same seed), the drivers that send them over the four
-channels, the accountant that finds each input's fate in the sources, and the shrinker of inputs that fail. It knows the
-parts below from outside only: it sends what anybody could send and reads what they keep.
+This package holds the generators of inputs (pure, reproducible from a seed), the drivers that send them over the four
+channels, the accountant that finds the fate of each input in the sources, and the shrinker of failing inputs. It uses the
+product from outside: it sends what any client could send, and reads what the components store.
 """

@@ -1,4 +1,4 @@
-"""Counts the processes of an instance that ended while nobody asked them to: a part whose process id changed."""
+"""Count the components of an instance that died: those whose process id changed."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from contextlib import suppress
 
 from stacks.control import Control, NotRunning
 
-LOOK_EVERY_S = 1.0
-"""A part takes longer than this to come back, so that hardly a death is missed."""
+POLL_EVERY_S = 1.0
+"""A component needs longer than this to start again, so nearly every death is noticed."""
 
 
-class Deaths:
+class DeathCounter:
     def __init__(self, control: Control) -> None:
         self._control = control
         self._pids: dict[str, int] = {}
-        self._look_at = 0.0
+        self._next_check_at = 0.0
         self.died: list[str] = []
-        """Names of parts, once for each death."""
-        self.look()
+        """Names of components, once for each death."""
+        self.check()
 
-    def look(self, now: bool = False) -> list[str]:
-        """The parts that died since the last look, which was at least LOOK_EVERY_S ago; else none, unless `now`."""
-        if time.monotonic() < self._look_at and not now:
+    def check(self, at_once: bool = False) -> list[str]:
+        """Return the components that died since the last check. Checks at most every POLL_EVERY_S, unless `at_once`."""
+        if time.monotonic() < self._next_check_at and not at_once:
             return []
-        self._look_at = time.monotonic() + LOOK_EVERY_S
+        self._next_check_at = time.monotonic() + POLL_EVERY_S
         died = []
         with suppress(NotRunning):
             for state in self._control.states():
-                before = self._pids.get(state.name)
-                if before and before != state.pid:
+                known_pid = self._pids.get(state.name)
+                if known_pid and known_pid != state.pid:
                     died.append(state.name)
                 self._pids[state.name] = state.pid
         self.died += died

@@ -1,4 +1,4 @@
-"""Which input stands at which number. Pure: the same seed and number make the same input, in whatever order."""
+"""Generate the input of a number. This module is pure: the same seed and number give the same input, in any order."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from fuzzing import message_generator, request_generator, row_generator
 from fuzzing.inputs import Input, Tag
 
 GOOD_SHARE = 0.1
-"""Of the inputs, how many are in order: by them it is seen that the pipeline goes on."""
+"""Share of good inputs, which show that the pipeline still makes progress."""
 
 _GOOD = ((0.5, request_generator.good), (0.3, message_generator.good_command), (0.2, row_generator.good))
 _HOSTILE = (
@@ -19,13 +19,13 @@ _HOSTILE = (
 )
 
 
-def make(seed: int, run: str, number: int) -> Input:
-    """The input. `run` is part of its ids only, so that the same inputs can be sent to one instance twice."""
-    random = Random(f"{seed}-{number}")  # a text is hashed the same in every process
+def generate_input(seed: int, run: str, number: int) -> Input:
+    """Return the input. `run` changes its ids only, so that one instance can receive the same inputs twice."""
+    random = Random(f"{seed}-{number}")  # unlike a tuple, a text seeds equally in every process
     tag = Tag(run, number)
-    # The first ones are good: there must be a commission before anything can refer to one.
+    # The first inputs are good, because later ones refer to an existing commission.
     choices = _GOOD if number < 3 or random.random() < GOOD_SHARE else _HOSTILE
     if number == 0:
         return request_generator.calculate(random, tag)
-    (maker,) = random.choices([maker for _, maker in choices], [weight for weight, _ in choices])
-    return maker(random, tag)
+    (generate,) = random.choices([generate for _, generate in choices], [weight for weight, _ in choices])
+    return generate(random, tag)

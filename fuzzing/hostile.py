@@ -1,14 +1,14 @@
-"""Values that software tends to take wrongly: texts, numbers, nestings, bytes."""
+"""Generate values that software often handles wrongly: texts, numbers, nestings, bytes."""
 
 from __future__ import annotations
 
 from random import Random
 from typing import Any
 
-from fuzzing.json_text import Members, Written
+from fuzzing.json_text import Members, RawJson
 
 LIMITS = (1, 3, 16, 32, 36, 64, 100, 255, 256, 512, 1000, 2000, 4096, 65_535, 65_536)
-"""Lengths at which something ends: columns, headers, buffers."""
+"""Lengths that are limits of columns, headers or buffers."""
 
 STRANGE = (
     "",
@@ -72,27 +72,27 @@ DEPTHS = (1, 2, 10, 50, 99, 100, 101, 200, 500, 900, 950, 980, 984, 988, 990, 99
 
 
 def text(random: Random) -> str:
-    """A strange text, or one as long as a limit, one shorter or one longer."""
+    """Return a strange text, or one whose length is a limit, one less or one more."""
     if random.random() < 0.6:
         return random.choice(STRANGE)
     length = random.choice(LIMITS) + random.choice((-1, 0, 1))
     return random.choice(("a", "é", "\U0001f600", "\x00", "7")) * length
 
 
-def number(random: Random) -> Written:
-    return Written(random.choice(NUMBERS))
+def number(random: Random) -> RawJson:
+    return RawJson(random.choice(NUMBERS))
 
 
-def nesting(random: Random) -> Written:
-    """Arrays or objects in one another, 1 to 2,000 deep; seldom one that does not end."""
+def nesting(random: Random) -> RawJson:
+    """Return nested arrays or objects, 1 to 2,000 deep; a few are not closed."""
     depth = random.choice(DEPTHS)
     if random.random() < 0.5:
-        return Written("[" * depth + "]" * (depth if random.random() < 0.95 else depth - 1))
-    return Written('{"a":' * depth + "1" + "}" * depth)
+        return RawJson("[" * depth + "]" * (depth if random.random() < 0.95 else depth - 1))
+    return RawJson('{"a":' * depth + "1" + "}" * depth)
 
 
 def value(random: Random) -> Any:
-    """Any JSON value that its place does not expect."""
+    """Return a JSON value that its place does not expect."""
     kind = random.randrange(10)
     if kind < 4:
         return text(random)
@@ -106,19 +106,19 @@ def value(random: Random) -> Any:
 
 
 def traceparent(random: Random) -> str:
-    """A W3C trace context, whole or damaged."""
-    whole = f"00-{random.getrandbits(128):032x}-{random.getrandbits(64):016x}-01"
-    choices = (whole, whole.upper(), whole + "-extra", whole[:-1], "ff" + whole[2:], "00-" + "0" * 32 + "-" + "0" * 16)
-    return random.choice((*choices, whole * 20, "a" * 64, "a" * 65, "a" * 100, text(random)))
+    """Return a W3C trace context, valid or damaged."""
+    valid = f"00-{random.getrandbits(128):032x}-{random.getrandbits(64):016x}-01"
+    choices = (valid, valid.upper(), valid + "-extra", valid[:-1], "ff" + valid[2:], "00-" + "0" * 32 + "-" + "0" * 16)
+    return random.choice((*choices, valid * 20, "a" * 64, "a" * 65, "a" * 100, text(random)))
 
 
 def text_for_client(random: Random) -> str:
-    """A text that the broker's client can send at all: whole characters."""
+    """Return a text that the broker's client is able to send: without half surrogate pairs."""
     return text(random).encode("utf-8", "replace").decode("utf-8")
 
 
 def garbage(random: Random) -> bytes:
-    """Bytes that are no JSON object."""
+    """Return bytes that are not a JSON object."""
     choices = (
         b"",
         b"null",

@@ -1,4 +1,4 @@
-"""What is sent, over which channel. An input is a value: made from a seed and a number, sent by a driver."""
+"""The types of inputs. An input is a value: generated from a seed and a number, and sent by the driver of its channel."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ Channel = Literal["requests", "commands", "messages", "rows"]
 CHANNELS: tuple[Channel, ...] = ("requests", "commands", "messages", "rows")
 
 COMMISSION = "c0331551-0000-4000-8000-00000000c0de"
-"""Stands for the id of a commission that exists: the driver puts one in when it sends."""
+"""Placeholder for the id of an existing commission; the driver replaces it when it sends."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """The ids that no other input has. All end in the input's number, so that an input can be sent again as another."""
+    """The ids of one input. All end in its number, so that it can be sent again with another number as a new input."""
 
     run: str
     """Eight hexadecimal digits."""
@@ -43,7 +43,7 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class Undecodable:
-    """A text column's value that is no UTF-8. SQLite keeps such a text, and MySQL refuses it."""
+    """A value for a text column that is not valid UTF-8. SQLite stores such a text, and MySQL refuses it."""
 
     value: bytes
 
@@ -60,14 +60,14 @@ class Request:
     headers: tuple[tuple[bytes, bytes], ...] = ((b"Content-Type", b"application/json"),)
     body: bytes = b""
     raw: bytes | None = None
-    """Sent instead of all that: bytes that are no HTTP request, so that closing the connection is an answer."""
+    """If set, these bytes are sent instead of a request. They are not valid HTTP, so a closed connection is an answer too."""
 
     channel: Channel = field(default="requests", init=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message on the topic of commands, of events, or of events sent again."""
+    """A message on the topic of commands, the topic of events, or the retry topic."""
 
     tag: Tag
     kind: str
@@ -81,7 +81,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of `outbox_event` that somebody else inserts. Values are what the driver of the database takes."""
+    """A row of `outbox_event` from a foreign program. Values are in the types of the database's driver."""
 
     tag: Tag
     kind: str
@@ -94,35 +94,39 @@ class Row:
 Input = Request | Message | Row
 
 
-def retagged(given: Input, number: int) -> Input:
-    """The same input under another number: its ids are new, so that it is no duplicate of the first."""
-    tag = replace(given.tag, number=number)
-    old, new = given.tag.digits, tag.digits
-    match given:
+def with_new_number(fuzz_input: Input, number: int) -> Input:
+    """Return the same input with another number: its ids are new, so it is not a duplicate of the first."""
+    tag = replace(fuzz_input.tag, number=number)
+    old, new = fuzz_input.tag.digits, tag.digits
+    match fuzz_input:
         case Request():
             return replace(
-                given,
+                fuzz_input,
                 tag=tag,
-                target=_renamed(given.target, old, new),
-                headers=tuple((name, _renamed(value, old, new)) for name, value in given.headers),
-                body=_renamed(given.body, old, new),
-                raw=None if given.raw is None else _renamed(given.raw, old, new),
+                target=_replace_in_bytes(fuzz_input.target, old, new),
+                headers=tuple((name, _replace_in_bytes(value, old, new)) for name, value in fuzz_input.headers),
+                body=_replace_in_bytes(fuzz_input.body, old, new),
+                raw=None if fuzz_input.raw is None else _replace_in_bytes(fuzz_input.raw, old, new),
             )
         case Message():
-            return replace(given, tag=tag, value=_renamed(given.value, old, new))
+            return replace(fuzz_input, tag=tag, value=_replace_in_bytes(fuzz_input.value, old, new))
         case Row():
-            return replace(given, tag=tag, values=tuple((name, _any(value, old, new)) for name, value in given.values))
+            return replace(
+                fuzz_input,
+                tag=tag,
+                values=tuple((name, _replace_in_value(value, old, new)) for name, value in fuzz_input.values),
+            )
 
 
-def _any(value: Any, old: str, new: str) -> Any:
+def _replace_in_value(value: Any, old: str, new: str) -> Any:
     match value:
         case str():
             return value.replace(old, new)
         case bytes():
-            return _renamed(value, old, new)
+            return _replace_in_bytes(value, old, new)
         case _:
             return value
 
 
-def _renamed(text: bytes, old: str, new: str) -> bytes:
+def _replace_in_bytes(text: bytes, old: str, new: str) -> bytes:
     return text.replace(old.encode(), new.encode())

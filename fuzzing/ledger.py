@@ -1,4 +1,4 @@
-"""What the sources say of events and messages, as it was read from them. Bounded: the oldest complete entries go first."""
+"""Hold what the sources say about events and messages. The ledger is bounded: it forgets the oldest entries."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-MOST = 100_000
+MAX_ENTRIES = 100_000
 DIGITS_OF_A_DOUBLE = 17
-"""With fewer, a decimal number is written as it is meant."""
+"""A double with up to this many digits is written with the digits that are meant."""
 
 
 @dataclass(slots=True)
 class EventTrace:
-    """One event in the four sources. Contents are as `contents` gives them; None: it is not there."""
+    """One event in the four sources. The fields hold the result of `contents`; None: the source lacks the event."""
 
     committed: str | None = None
     published: bool = False
@@ -24,33 +24,33 @@ class EventTrace:
     audit_lines: int = 0
     dead_reason: str | None = None
     conversion_id: str | None = None
-    """Of a calculation."""
+    """The conversion, if the event is of a calculation."""
     version: tuple[str, str] | None = None
-    """(commission, version)."""
+    """(commission id, version of the commission)."""
 
     @property
     def complete(self) -> bool:
         return self.committed is not None and self.published and self.notified is not None and self.audited is not None
 
     @property
-    def missing(self) -> str:
-        """In words, which of the sources lack it."""
+    def missing_sources(self) -> str:
+        """A text that names the sources that lack the event."""
         states = {
             "committed": self.committed is not None,
             "published": self.published,
             "notified": self.notified is not None,
             "audited": self.audited is not None,
         }
-        return ", ".join(f"not {name}" for name, there in states.items() if not there)
+        return ", ".join(f"not {name}" for name, is_present in states.items() if not is_present)
 
 
 @dataclass(slots=True)
 class MessageTrace:
-    """One message by topic and id."""
+    """One message, found by its topic and id."""
 
     observed: bool = False
     outcome: str | None = None
-    """The inbox's: applied, duplicate, skipped or dead_lettered."""
+    """The outcome in the inbox: applied, duplicate, skipped or dead_lettered."""
     event_id: str | None = None
     dead_reason: str | None = None
     dead_detail: str = ""
@@ -62,26 +62,28 @@ class Ledger:
     events: OrderedDict[str, EventTrace] = field(default_factory=OrderedDict)
     messages: OrderedDict[tuple[str, str], MessageTrace] = field(default_factory=OrderedDict)
     first_events: dict[str, str | None] = field(default_factory=dict)
-    """Conversion → the event of its calculation; None once that was complete and forgotten."""
+    """Conversion id → event of its calculation; None once the event was complete and is forgotten."""
     versions: dict[tuple[str, str], str | None] = field(default_factory=dict)
-    """(commission, version) → the event; None once that was complete and forgotten."""
+    """(commission id, version) → event; None once the event was complete and is forgotten."""
     rows: dict[int, str] = field(default_factory=dict)
     """`seq` of an outbox row → its event id as text."""
-    most: int = MOST
+    max_entries: int = MAX_ENTRIES
 
     def event(self, event_id: str) -> EventTrace:
+        """Return the trace of an event, which is created if it is new."""
         trace = self.events.get(event_id)
         if trace is None:
             trace = self.events[event_id] = EventTrace()
-            if len(self.events) > self.most:
+            if len(self.events) > self.max_entries:
                 self._forget()
         return trace
 
     def message(self, topic: str, message_id: str) -> MessageTrace:
+        """Return the trace of a message, which is created if it is new."""
         trace = self.messages.get((topic, message_id))
         if trace is None:
             trace = self.messages[topic, message_id] = MessageTrace()
-            if len(self.messages) > self.most:
+            if len(self.messages) > self.max_entries:
                 self.messages.popitem(last=False)
         return trace
 
@@ -95,22 +97,22 @@ class Ledger:
 
 
 def contents(kind: Any, commission_id: Any, version: Any, correlation_id: Any, payload: Any) -> str:
-    """What an event says, in one spelling: the same for the same values, whatever the source writes them like.
+    """Return the contents of an event in one canonical spelling, so that sources that format values differently agree.
 
-    `payload` is JSON text, or what `parse` made of it.
+    `payload` is JSON text, or the result of `parse`.
     """
-    spelled = _spelled(payload) if isinstance(payload, str | bytes) else _canonical(payload)
-    return "|".join((str(kind), str(commission_id), str(version), str(correlation_id), spelled))
+    spelled_payload = _spell_json(payload) if isinstance(payload, str | bytes) else _spell_value(payload)
+    return "|".join((str(kind), str(commission_id), str(version), str(correlation_id), spelled_payload))
 
 
 def parse(text: str | bytes) -> Any:
-    """JSON with its numbers as they are written. Raises ValueError or RecursionError."""
+    """Parse JSON and keep its numbers as they are written. Raises ValueError or RecursionError."""
     return json.loads(text, parse_float=_Number, parse_int=_Number)
 
 
-def _spelled(text: str | bytes) -> str:
+def _spell_json(text: str | bytes) -> str:
     try:
-        return _canonical(parse(text))
+        return _spell_value(parse(text))
     except (ValueError, RecursionError):
         return f"not JSON: {text!r}"
 
@@ -119,29 +121,32 @@ class _Number(str):
     """A JSON number as it is written."""
 
 
-def _canonical(value: Any) -> str:
+def _spell_value(value: Any) -> str:
     try:
-        return json.dumps(_plain(value), sort_keys=True)
+        return json.dumps(_to_plain(value), sort_keys=True)
     except (RecursionError, ValueError, TypeError):
         return repr(value)
 
 
-def _plain(value: Any) -> Any:
+def _to_plain(value: Any) -> Any:
     match value:
         case dict():
-            return {key: _plain(each) for key, each in value.items()}
+            return {key: _to_plain(member) for key, member in value.items()}
         case list():
-            return [_plain(each) for each in value]
+            return [_to_plain(member) for member in value]
         case bool() | None:
             return value
         case _Number() | int() | float():
-            return _number(str(value))
+            return _spell_number(str(value))
         case _:
             return f"s{value}"
 
 
-def _number(text: str) -> str:
-    """The number in one spelling. All digits of a double are the double: so Debezium writes 0.1 from MySQL's JSON."""
+def _spell_number(text: str) -> str:
+    """Return a number in one spelling.
+
+    Debezium writes a double of MySQL's JSON, such as 0.1, with all its binary digits; those are the same number.
+    """
     try:
         number = Decimal(text)
         if number.is_finite() and len(text) > DIGITS_OF_A_DOUBLE and number == Decimal(float(text)):

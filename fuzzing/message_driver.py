@@ -1,4 +1,4 @@
-"""Publishes messages on the topics of commands, of events and of events sent again."""
+"""Publish messages on the topic of commands, the topic of events and the retry topic."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DECLINES = (pulsar.Result.MessageTooBig, pulsar.Result.InvalidMessage)
 
 
 class MessageDriver:
-    """`done(message, outcome)` is called once for each message, from the client's thread."""
+    """A driver that calls `done(message, outcome)` once for each message, from the client's thread."""
 
     def __init__(
         self, settings: Settings, commission: Callable[[], str], done: Callable[[Message, Published | Declined], None]
@@ -36,7 +36,7 @@ class MessageDriver:
         }
 
     def close(self) -> None:
-        # A broker that is gone keeps `close` waiting; what it still holds is not awaited.
+        # Without a broker, `close` of the client blocks for long. Pending messages are not awaited.
         closing = threading.Thread(target=self._close, daemon=True)
         closing.start()
         closing.join(5)
@@ -49,7 +49,7 @@ class MessageDriver:
         commission_id = self._commission()
         value = message.value.replace(COMMISSION.encode(), commission_id.encode())
 
-        def answered(result: Any, message_id: Any) -> None:
+        def on_answer(result: Any, message_id: Any) -> None:
             if result == pulsar.Result.Ok:
                 self._done(message, Published(self._topics[message.topic], str(message_id), commission_id))
             else:
@@ -57,7 +57,7 @@ class MessageDriver:
 
         try:
             self._producers[message.topic].send_async(
-                value, answered, partition_key=message.key, properties=dict(message.properties)
+                value, on_answer, partition_key=message.key, properties=dict(message.properties)
             )
         except (pulsar.PulsarException, TypeError, ValueError) as error:
             self._done(message, Declined(str(error)))

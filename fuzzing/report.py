@@ -1,4 +1,4 @@
-"""The sum of a run."""
+"""The report of a run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from fuzzing.accounting import Tally
 
 LONGEST_STANDSTILL_S = 60.0
-"""Good traffic that makes no progress for longer than this fails the run: a pipeline that stands still has stopped."""
+"""A run fails when good inputs make no progress for longer than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,23 +22,23 @@ class Report:
     messages: int
     rows: int
     server_errors: int
-    """HTTP answers of 500 and above, but for a 503 that was true; connections closed, reset or left without an answer."""
+    """HTTP answers from 500 on, except a 503 that ends after a moment; and connections closed, reset or without an answer."""
     worker_deaths: int
     unaccounted: int
-    """Inputs that are in none of the fates, in two that contradict each other, or that arrived changed."""
+    """Inputs without a fate, with two contradicting fates, or that arrived changed."""
     good_lost: int
     longest_standstill_s: float
     refused: int
     dead_lettered: int
     applied: int
     died: tuple[str, ...] = ()
-    """Names of the parts that died, once for each death."""
+    """Names of the components that died, once for each death."""
     stuck: tuple[str, ...] = ()
-    """Channels that stood still until the run gave up: the inputs behind were not sent."""
+    """Channels without progress until the run gave up; their remaining inputs were not sent."""
     seconds: float = 0.0
 
     @classmethod
-    def of(cls, stack: str, seed: int, tally: Tally, died: Sequence[str]) -> Report:
+    def from_tally(cls, stack: str, seed: int, tally: Tally, died: Sequence[str]) -> Report:
         server_errors = tally.faults["server_error"]
         unaccounted = sum(tally.faults.values()) - server_errors
         sent: Counter[str] = tally.sent
@@ -62,5 +62,6 @@ class Report:
             died=tuple(died),
         )
 
-    def lasting(self, seconds: float, stuck: Sequence[str]) -> Report:
+    def with_duration(self, seconds: float, stuck: Sequence[str]) -> Report:
+        """Return the report with the duration of the run and the channels without progress."""
         return replace(self, ok=self.ok and not stuck, seconds=round(seconds, 1), stuck=tuple(stuck))

@@ -1,4 +1,4 @@
-"""Sends HTTP requests byte by byte as they were made: over a connection kept alive, the malformed ones over their own."""
+"""Send HTTP requests exactly as they were generated: over a kept-alive connection, malformed ones over one of their own."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from fuzzing.outcomes import Answered
 from settings import Settings
 
 TIMEOUT_S = 30.0
-AGAIN_S = 0.5
-TIMES_AGAIN = 4
-"""A 503 is the truth when the same request is answered otherwise a moment later. One in order is repeated for longer."""
-TIMES_AGAIN_GOOD = 60
+RETRY_AFTER_S = 0.5
+RETRIES = 4
+"""A 503 is legitimate if the same request gets another answer a moment later. A good request is retried for longer."""
+RETRIES_OF_GOOD = 60
 
 
 class RequestDriver:
-    """For one thread. `commission()` is the id that is put in for COMMISSION; `stopped()` ends the repeating."""
+    """A driver for one thread. `commission()` returns the id that replaces COMMISSION; `stopped()` ends the retries."""
 
     def __init__(self, settings: Settings, commission: Callable[[], str], stopped: Callable[[], bool]) -> None:
         self._address = (settings.api_host or settings.bind, settings.api_port)
@@ -37,46 +37,46 @@ class RequestDriver:
             self._socket = None
 
     def send(self, request: Request) -> Answered:
-        """Send, and again while the answer is 503; the last answer."""
+        """Send the request, retry while the answer is 503, and return the last answer."""
         if request.raw is not None:
-            return self._malformed(request.raw)
-        text = self._text(request)
+            return self._send_malformed(request.raw)
+        text = self._to_bytes(request)
         answer = self._exchange(text, request.method)
-        for _ in range(TIMES_AGAIN_GOOD if request.good else TIMES_AGAIN):
+        for _ in range(RETRIES_OF_GOOD if request.good else RETRIES):
             if answer.status != 503 or self._stopped():
                 break
-            time.sleep(AGAIN_S)
+            time.sleep(RETRY_AFTER_S)
             answer = self._exchange(text, request.method)
         return answer
 
-    def _text(self, request: Request) -> bytes:
+    def _to_bytes(self, request: Request) -> bytes:
         body = request.body.replace(COMMISSION.encode(), self._commission().encode())
         target = request.target.replace(COMMISSION.encode(), self._commission().encode())
-        named = {name.lower() for name, _ in request.headers}
+        given_names = {name.lower() for name, _ in request.headers}
         lines = [b"%b %b HTTP/1.1" % (request.method, target)]
-        if b"host" not in named:
+        if b"host" not in given_names:
             lines.append(b"Host: %b:%d" % (self._address[0].encode(), self._address[1]))
-        if self._token and b"authorization" not in named:
+        if self._token and b"authorization" not in given_names:
             lines.append(b"Authorization: Bearer " + self._token.encode())
         lines += [b"%b: %b" % header for header in request.headers]
         lines.append(b"Content-Length: %d" % len(body))
         return b"\r\n".join(lines) + b"\r\n\r\n" + body
 
     def _exchange(self, text: bytes, method: bytes) -> Answered:
-        fresh = self._socket is None
-        answer = self._once(text, method)
-        if answer.fault in ("closed", "reset") and not fresh:
-            # The server may close a connection that was idle: only on a new one does it say something of the request.
-            answer = self._once(text, method)
+        is_new_connection = self._socket is None
+        answer = self._exchange_once(text, method)
+        if answer.fault in ("closed", "reset") and not is_new_connection:
+            # A server may close an idle connection. Only on a new connection does that mean anything about the request.
+            answer = self._exchange_once(text, method)
         return answer
 
-    def _once(self, text: bytes, method: bytes) -> Answered:
+    def _exchange_once(self, text: bytes, method: bytes) -> Answered:
         try:
             if self._socket is None:
                 self._socket = socket.create_connection(self._address, TIMEOUT_S)
-            with contextlib.suppress(BrokenPipeError):  # it may have answered already, and closed
+            with contextlib.suppress(BrokenPipeError):  # the server may have answered and closed already
                 self._socket.sendall(text)
-            answer, closes = _read(self._socket, method)
+            answer, closes = _read_answer(self._socket, method)
         except TimeoutError:
             answer, closes = Answered(0, fault="timeout"), True
         except (http.client.RemoteDisconnected, http.client.IncompleteRead):
@@ -87,14 +87,14 @@ class RequestDriver:
             self.close()
         return answer
 
-    def _malformed(self, raw: bytes) -> Answered:
-        """The first status that comes; a connection closed without one is an answer too."""
+    def _send_malformed(self, raw: bytes) -> Answered:
+        """Send the bytes and return the first answer; a connection closed without one counts as an answer."""
         try:
-            with socket.create_connection(self._address, TIMEOUT_S) as own:
+            with socket.create_connection(self._address, TIMEOUT_S) as connection:
                 with contextlib.suppress(OSError):
-                    own.sendall(raw)
-                    own.shutdown(socket.SHUT_WR)
-                answer, _ = _read(own, b"")
+                    connection.sendall(raw)
+                    connection.shutdown(socket.SHUT_WR)
+                answer, _ = _read_answer(connection, b"")
                 return answer
         except TimeoutError:
             return Answered(0, fault="timeout")
@@ -104,8 +104,8 @@ class RequestDriver:
             return Answered(0, fault="closed")
 
 
-def _read(connection: socket.socket, method: bytes) -> tuple[Answered, bool]:
-    """The answer, and whether the connection ends with it. Raises OSError or http.client.HTTPException."""
+def _read_answer(connection: socket.socket, method: bytes) -> tuple[Answered, bool]:
+    """Return the answer, and whether the connection ends with it. Raises OSError or http.client.HTTPException."""
     response = http.client.HTTPResponse(connection, method=method.decode("latin-1"))
     try:
         response.begin()

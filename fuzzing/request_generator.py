@@ -1,4 +1,4 @@
-"""HTTP requests: commands with something wrong, and requests with something wrong around them."""
+"""Generate HTTP requests: invalid commands, and commands with an invalid header, path or framing."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from urllib.parse import quote_from_bytes
 from fuzzing import hostile
 from fuzzing.inputs import COMMISSION, Request, Tag
 from fuzzing.json_text import Members, encode
-from fuzzing.mutations import mutated
+from fuzzing.mutations import mutate
 
 JSON = ((b"Content-Type", b"application/json"),)
 CALCULATE, APPROVE = b"/commissions/calculate", b"/commissions/approve"
 
 
 def calculation(random: Random, tag: Tag) -> Members:
-    """The body of a command that is in order."""
+    """Return the body of a valid command."""
     return Members(
         [
             ("conversionId", tag.conversion_id),
@@ -35,7 +35,7 @@ def good(random: Random, tag: Tag) -> Request:
 
 
 def calculate(random: Random, tag: Tag) -> Request:
-    """A calculation that is in order."""
+    """Return a valid calculation."""
     headers = (*JSON, (b"X-Correlation-Id", tag.correlation_id.encode()))
     return Request(tag, "calculate", True, headers=headers, body=encode(calculation(random, tag)))
 
@@ -46,13 +46,13 @@ def hostile_request(random: Random, tag: Tag) -> Request:
 
 
 def _body(random: Random, tag: Tag) -> Request:
-    name, body = mutated(random, calculation(random, tag))
+    name, body = mutate(random, calculation(random, tag))
     return Request(tag, f"calculate:{name}", body=body)
 
 
 def _approval(random: Random, tag: Tag) -> Request:
     commission = random.choice((COMMISSION, tag.aggregate_id))
-    name, body = mutated(random, Members([("commissionId", commission)]))
+    name, body = mutate(random, Members([("commissionId", commission)]))
     return Request(tag, f"approve:{name}", target=APPROVE, body=body)
 
 
@@ -76,14 +76,14 @@ def _not_json(random: Random, tag: Tag) -> Request:
 
 
 def _header(random: Random, tag: Tag) -> Request:
-    """A command that is in order, with a hostile header."""
+    """Return a valid command with a hostile header."""
     name, value = random.choice(_HEADERS)(random)
     body = encode(calculation(random, tag))
     return Request(tag, f"header:{name.decode('latin-1')[:30]}", headers=(*JSON, (name, value)), body=body)
 
 
 def _line(text: str) -> bytes:
-    """Without what would end the header: that is another kind, `malformed`."""
+    """Return the text without the characters that end a header: those belong to the kind `malformed`."""
     return text.encode("utf-8", "surrogatepass").replace(b"\r", b"").replace(b"\n", b"").replace(b"\x00", b"")
 
 
@@ -160,7 +160,7 @@ def _query(random: Random, tag: Tag) -> Request:
 
 
 def _malformed(random: Random, tag: Tag) -> Request:
-    """Bytes that break the rules of HTTP; the connection is closed by either side afterwards."""
+    """Return bytes that break the rules of HTTP; either side closes the connection afterwards."""
     kind = random.randrange(10)
     if kind == 0:
         raw = random.randbytes(random.randrange(1, 2000))

@@ -1,4 +1,4 @@
-"""Inserts rows of `outbox_event` straight into the database, with its bare driver: no type of ours stands between."""
+"""Insert rows of `outbox_event` with the database's bare driver, so that no type of ours checks the values."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from fuzzing.outcomes import Declined, Inserted
 from settings import Settings
 
 LOCKED = (1205, 1213)
-LOST = (2006, 2013, 2055)
+CONNECTION_LOST = (2006, 2013, 2055)
 ATTEMPTS = 20
 
 
 class RowDriver(Protocol):
-    """For one thread."""
+    """A driver for one thread."""
 
     def send(self, row: Row) -> Inserted | Declined: ...
 
@@ -28,11 +28,12 @@ class RowDriver(Protocol):
 
 
 def row_driver(settings: Settings) -> RowDriver:
+    """Return the driver for the instance's database."""
     url = make_url(settings.database_url)
     if url.get_backend_name() == "sqlite":
         return _Sqlite(str(url.database))
-    parts = ("host", "port", "password", "database")
-    return _MySql({name: getattr(url, name) for name in parts} | {"user": url.username})
+    fields = ("host", "port", "password", "database")
+    return _MySql({name: getattr(url, name) for name in fields} | {"user": url.username})
 
 
 class _Sqlite:
@@ -47,14 +48,16 @@ class _Sqlite:
     def send(self, row: Row) -> Inserted | Declined:
         if self._connection is None:
             self._connection = sqlite3.connect(self._path, timeout=60, isolation_level=None)
-        marks = ", ".join("CAST(? AS TEXT)" if isinstance(value, Undecodable) else "?" for _, value in row.values)
+        placeholders = ", ".join(
+            "CAST(? AS TEXT)" if isinstance(value, Undecodable) else "?" for _, value in row.values
+        )
         values = [value.value if isinstance(value, Undecodable) else value for _, value in row.values]
         names = ", ".join(name for name, _ in row.values)
         try:
-            done = self._connection.execute(f"INSERT INTO outbox_event ({names}) VALUES ({marks})", values)
+            result = self._connection.execute(f"INSERT INTO outbox_event ({names}) VALUES ({placeholders})", values)
         except (sqlite3.Error, OverflowError, UnicodeEncodeError) as error:
             return Declined(str(error))
-        return Inserted(_text(dict(row.values).get("id")), int(done.lastrowid or 0))
+        return Inserted(_text(dict(row.values).get("id")), int(result.lastrowid or 0))
 
 
 class _MySql:
@@ -77,13 +80,13 @@ class _MySql:
                 return self._insert(statement, values, _text(dict(row.values).get("id")))
             except pymysql.MySQLError as error:
                 code = error.args[0] if error.args else 0
-                if code not in (*LOCKED, *LOST):
+                if code not in (*LOCKED, *CONNECTION_LOST):
                     return Declined(str(error))
                 self.close()
                 time.sleep(0.2)
             except (UnicodeEncodeError, ValueError) as error:
                 return Declined(str(error))
-        return Declined("the database did not take it in time")
+        return Declined(f"the database was locked or unavailable in {ATTEMPTS} attempts")
 
     def _insert(self, statement: str, values: list[Any], event_id: str) -> Inserted:
         if self._connection is None:

@@ -1,4 +1,4 @@
-"""Rows of `outbox_event` as somebody else may insert them: SQLite keeps any type in any column."""
+"""Generate rows of `outbox_event` as a foreign program may insert them: SQLite stores any type in any column."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from typing import Any
 from fuzzing import hostile
 from fuzzing.inputs import Row, Tag, Undecodable
 from fuzzing.json_text import Members, encode
-from fuzzing.mutations import mutated
+from fuzzing.mutations import mutate
 
 Values = dict[str, Any]
-LEFT_OUT = object()
-"""In place of a value: the column is not named at all."""
+OMITTED = object()
+"""Used as a value: the column is left out of the statement."""
 
 
 def good(random: Random, tag: Tag) -> Row:
-    return Row(tag, "row", tuple(_in_order(random, tag).items()), good=True)
+    return Row(tag, "row", tuple(_valid_values(random, tag).items()), good=True)
 
 
 def hostile_row(random: Random, tag: Tag) -> Row:
-    values = _in_order(random, tag)
+    values = _valid_values(random, tag)
     changes: Values = {}
     names = []
     for _ in range(random.choice((1, 1, 1, 2))):
         ((name, change, _),) = random.choices(_CHANGES, [weight for *_, weight in _CHANGES])
         changes |= change(random, values)
         names.append(name)
-    kept = {name: value for name, value in (values | changes).items() if value is not LEFT_OUT}
+    kept = {name: value for name, value in (values | changes).items() if value is not OMITTED}
     return Row(tag, "+".join(names), tuple(kept.items()))
 
 
-def _in_order(random: Random, tag: Tag) -> Values:
+def _valid_values(random: Random, tag: Tag) -> Values:
     payload = {
         "commissionId": tag.aggregate_id,
         "conversionId": tag.conversion_id,
@@ -67,16 +67,24 @@ def _column_value(random: Random) -> Any:
 
 
 def _id(random: Random, values: Values) -> Values:
-    own = values["id"]
+    event_id = values["id"]
     return {
-        "id": random.choice((own[:-14] + "é💥" + own[-12:], own * 3, own.encode(), own + " ", own.upper() + "\x00"))
+        "id": random.choice(
+            (
+                event_id[:-14] + "é💥" + event_id[-12:],
+                event_id * 3,
+                event_id.encode(),
+                event_id + " ",
+                event_id.upper() + "\x00",
+            )
+        )
     }
 
 
 def _payload(random: Random, values: Values) -> Values:
-    own = Members([("commissionId", values["aggregate_id"]), ("note", hostile.value(random))])
-    written = encode(own) if random.random() < 0.5 else mutated(random, own)[1]
-    return {"payload": written if random.random() < 0.3 else written.decode("utf-8", "replace")}
+    members = Members([("commissionId", values["aggregate_id"]), ("note", hostile.value(random))])
+    encoded = encode(members) if random.random() < 0.5 else mutate(random, members)[1]
+    return {"payload": encoded if random.random() < 0.3 else encoded.decode("utf-8", "replace")}
 
 
 def _huge_payload(random: Random, values: Values) -> Values:
@@ -97,8 +105,8 @@ def _number(random: Random, _values: Values) -> Values:
 
 
 def _traceparent(random: Random, _values: Values) -> Values:
-    odd = hostile.traceparent(random).encode("utf-8", "replace").decode()
-    return {"traceparent": hostile.text_for_client(random) if random.random() < 0.3 else odd}
+    hostile_context = hostile.traceparent(random).encode("utf-8", "replace").decode()
+    return {"traceparent": hostile.text_for_client(random) if random.random() < 0.3 else hostile_context}
 
 
 def _undecodable(random: Random, _values: Values) -> Values:
@@ -106,8 +114,8 @@ def _undecodable(random: Random, _values: Values) -> Values:
     return {random.choice(names): Undecodable(random.choice((b"\xff\xfe", b"\xed\xa0\x80", b"abc\xc3", b"\x00\xff")))}
 
 
-def _left_out(random: Random, values: Values) -> Values:
-    return {random.choice([name for name in values if name != "id"]): LEFT_OUT}
+def _omit_column(random: Random, values: Values) -> Values:
+    return {random.choice([name for name in values if name != "id"]): OMITTED}
 
 
 _CHANGES = (
@@ -118,6 +126,6 @@ _CHANGES = (
     ("number", _number, 8),
     ("traceparent", _traceparent, 6),
     ("undecodable", _undecodable, 6),
-    ("left_out", _left_out, 4),
+    ("left_out", _omit_column, 4),
     ("huge_payload", _huge_payload, 0.5),
 )

@@ -1,4 +1,4 @@
-"""Simpler inputs than a given one: what the shrinker tries. Pure, and the boldest steps come first."""
+"""Generate simpler variants of an input for the shrinker, the largest steps first. This module is pure."""
 
 from __future__ import annotations
 
@@ -11,99 +11,101 @@ from fuzzing import row_generator
 from fuzzing.inputs import Input, Message, Request, Row
 from fuzzing.json_text import Members, encode, parse
 
-FINEST = 16
-"""Bytes or members are left out in halves, quarters, … down to so many parts."""
-LONG = 24
+MAX_PIECES = 16
+"""Bytes or members are omitted in halves, quarters, …, down to this many pieces."""
+LONG_TEXT = 24
 
 
-def simpler(given: Input) -> Iterator[Input]:
-    """Inputs that are a little simpler; each differs from `given`."""
-    match given:
+def simpler_inputs(fuzz_input: Input) -> Iterator[Input]:
+    """Yield inputs that are a little simpler; each differs from the original."""
+    match fuzz_input:
         case Request():
-            yield from _requests(given)
+            yield from _simplify_request(fuzz_input)
         case Message():
-            if given.properties:
-                yield replace(given, properties=())
-            if given.key is not None:
-                yield replace(given, key=None)
-            for value in _texts(given.value):
-                yield replace(given, value=value)
+            if fuzz_input.properties:
+                yield replace(fuzz_input, properties=())
+            if fuzz_input.key is not None:
+                yield replace(fuzz_input, key=None)
+            for value in _simplify_text(fuzz_input.value):
+                yield replace(fuzz_input, value=value)
         case Row():
-            yield from _rows(given)
+            yield from _simplify_row(fuzz_input)
 
 
-def _requests(given: Request) -> Iterator[Request]:
-    for left_out in range(len(given.headers)):
-        yield replace(given, headers=given.headers[:left_out] + given.headers[left_out + 1 :])
-    for number, (name, value) in enumerate(given.headers):
-        for shorter in _pieces(value):
-            yield replace(given, headers=(*given.headers[:number], (name, shorter), *given.headers[number + 1 :]))
-    if given.raw is not None:
-        for raw in _pieces(given.raw):
-            yield replace(given, raw=raw)
+def _simplify_request(fuzz_input: Request) -> Iterator[Request]:
+    for omitted in range(len(fuzz_input.headers)):
+        yield replace(fuzz_input, headers=fuzz_input.headers[:omitted] + fuzz_input.headers[omitted + 1 :])
+    for number, (name, value) in enumerate(fuzz_input.headers):
+        for shorter in _omit_pieces(value):
+            yield replace(
+                fuzz_input, headers=(*fuzz_input.headers[:number], (name, shorter), *fuzz_input.headers[number + 1 :])
+            )
+    if fuzz_input.raw is not None:
+        for raw in _omit_pieces(fuzz_input.raw):
+            yield replace(fuzz_input, raw=raw)
         return
-    for body in _texts(given.body):
-        yield replace(given, body=body)
-    for target in _pieces(given.target[1:]):
-        yield replace(given, target=b"/" + target)
+    for body in _simplify_text(fuzz_input.body):
+        yield replace(fuzz_input, body=body)
+    for target in _omit_pieces(fuzz_input.target[1:]):
+        yield replace(fuzz_input, target=b"/" + target)
 
 
-def _rows(given: Row) -> Iterator[Row]:
-    in_order = dict(row_generator.good(Random(0), given.tag).values)
-    for name, value in given.values:
+def _simplify_row(fuzz_input: Row) -> Iterator[Row]:
+    in_order = dict(row_generator.good(Random(0), fuzz_input.tag).values)
+    for name, value in fuzz_input.values:
         if (name != "occurred_at" and in_order[name] != value) or (
             name == "occurred_at" and not str(value).startswith("2026-01-01 00:00:00.")
         ):
-            yield replace(given, values=_with(given, name, in_order[name]))
-    for name, value in given.values:
+            yield replace(fuzz_input, values=_replace_column(fuzz_input, name, in_order[name]))
+    for name, value in fuzz_input.values:
         if isinstance(value, str | bytes) and value != in_order[name]:
-            for piece in _pieces(value):
-                yield replace(given, values=_with(given, name, piece))
+            for piece in _omit_pieces(value):
+                yield replace(fuzz_input, values=_replace_column(fuzz_input, name, piece))
 
 
-def _with(given: Row, name: str, value: Any) -> tuple[tuple[str, Any], ...]:
-    return tuple((key, value if key == name else old) for key, old in given.values)
+def _replace_column(fuzz_input: Row, name: str, value: Any) -> tuple[tuple[str, Any], ...]:
+    return tuple((key, value if key == name else old) for key, old in fuzz_input.values)
 
 
-def _texts(text: bytes) -> Iterator[bytes]:
-    """Of JSON, with members left out and long texts halved; of anything else, with pieces left out."""
+def _simplify_text(text: bytes) -> Iterator[bytes]:
+    """Yield JSON with members omitted and long texts halved; any other text with pieces omitted."""
     try:
-        whole = parse(text)
-        if not isinstance(whole, Members) or len(text) > 100_000:
+        parsed = parse(text)
+        if not isinstance(parsed, Members) or len(text) > 100_000:
             raise ValueError("not an object that is worth taking apart")
-        for smaller in _objects(whole):
-            yield encode(smaller)
+        for smaller_object in _simplify_object(parsed):
+            yield encode(smaller_object)
     except (ValueError, RecursionError, ArithmeticError):
-        yield from _pieces(text)
+        yield from _omit_pieces(text)
 
 
-def _objects(whole: Members) -> Iterator[Members]:
-    for part in _pieces(whole):
-        yield Members(part)
-    for number, (name, value) in enumerate(whole):
-        for other in _values(value):
-            yield Members([*whole[:number], (name, other), *whole[number + 1 :]])
+def _simplify_object(original: Members) -> Iterator[Members]:
+    for members in _omit_pieces(original):
+        yield Members(members)
+    for number, (name, value) in enumerate(original):
+        for simpler_value in _simplify_value(value):
+            yield Members([*original[:number], (name, simpler_value), *original[number + 1 :]])
 
 
-def _values(value: Any) -> Iterator[Any]:
+def _simplify_value(value: Any) -> Iterator[Any]:
     match value:
         case Members():
-            yield from _objects(value)
-        case str() if value.startswith("{") and len(value) > LONG:
-            for text in _texts(value.encode("utf-8", "surrogatepass")):
+            yield from _simplify_object(value)
+        case str() if value.startswith("{") and len(value) > LONG_TEXT:
+            for text in _simplify_text(value.encode("utf-8", "surrogatepass")):
                 yield text.decode("utf-8", "replace")
-        case str() if len(value) > LONG:
+        case str() if len(value) > LONG_TEXT:
             yield value[: len(value) // 2]
         case list() if value:
             yield value[: len(value) // 2]
             yield value[0]
 
 
-def _pieces(whole: Any) -> Iterator[Any]:
-    """A sequence without one of its halves, quarters, …"""
+def _omit_pieces(sequence: Any) -> Iterator[Any]:
+    """Yield the sequence without one of its halves, quarters, …"""
     parts = 2
-    while parts <= min(FINEST, len(whole)):
-        size = -(-len(whole) // parts)
-        for start in range(0, len(whole), size):
-            yield whole[:start] + whole[start + size :]
+    while parts <= min(MAX_PIECES, len(sequence)):
+        size = -(-len(sequence) // parts)
+        for start in range(0, len(sequence), size):
+            yield sequence[:start] + sequence[start + size :]
         parts *= 2

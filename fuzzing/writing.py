@@ -1,4 +1,4 @@
-"""Inputs as JSON, one a line, so that a failing one can be kept and sent again."""
+"""Write inputs to a file and read them, as one JSON object a line, so that failing inputs can be sent again."""
 
 from __future__ import annotations
 
@@ -13,66 +13,66 @@ from fuzzing.inputs import Input, Message, Request, Row, Tag, Undecodable
 _KINDS: dict[str, type[Input]] = {"request": Request, "message": Message, "row": Row}
 
 
-class NoInputs(Exception):
-    """The file does not hold inputs; `str(error)` says where it stops making sense."""
+class InvalidInputFile(Exception):
+    """The file does not hold inputs; `str(error)` says which line is wrong."""
 
 
 def write(path: Path, inputs: Iterable[Input]) -> None:
-    """Raises OSError."""
-    path.write_text("".join(f"{line(each)}\n" for each in inputs), encoding="utf-8")
+    """Write the inputs to a file. Raises OSError."""
+    path.write_text("".join(f"{to_line(fuzz_input)}\n" for fuzz_input in inputs), encoding="utf-8")
 
 
 def read(path: Path) -> list[Input]:
     """Raises NoInputs, also for a file that cannot be read."""
-    found: list[Input] = []
+    inputs: list[Input] = []
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise NoInputs(f"{path} cannot be read: {error}") from error
+        raise InvalidInputFile(f"{path} cannot be read: {error}") from error
     for number, text in enumerate(lines, 1):
         try:
-            found.append(_input(json.loads(text)))
+            inputs.append(_parse_input(json.loads(text)))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise NoInputs(f"line {number} of {path} is no input: {error}") from error
-    return found
+            raise InvalidInputFile(f"line {number} of {path} is not an input: {error}") from error
+    return inputs
 
 
-def line(given: Input) -> str:
-    """The input as one line of JSON."""
-    names = [name for name in given.__slots__ if name != "channel" or isinstance(given, Message)]
-    written = {name: _written(getattr(given, name)) for name in names}
-    (kind,) = (name for name, each in _KINDS.items() if isinstance(given, each))
-    return json.dumps({"input": kind, **written})
+def to_line(fuzz_input: Input) -> str:
+    """Return the input as one line of JSON."""
+    names = [name for name in fuzz_input.__slots__ if name != "channel" or isinstance(fuzz_input, Message)]
+    fields = {name: _to_json(getattr(fuzz_input, name)) for name in names}
+    (kind,) = (name for name, input_type in _KINDS.items() if isinstance(fuzz_input, input_type))
+    return json.dumps({"input": kind, **fields})
 
 
-def _input(values: dict[str, Any]) -> Input:
+def _parse_input(values: dict[str, Any]) -> Input:
     kind = _KINDS[values.pop("input")]
-    read = {name: _read(value) for name, value in values.items()}
-    read["tag"] = Tag(**read["tag"])
-    return kind(**read)
+    fields = {name: _from_json(value) for name, value in values.items()}
+    fields["tag"] = Tag(**fields["tag"])
+    return kind(**fields)
 
 
-def _written(value: Any) -> Any:
+def _to_json(value: Any) -> Any:
     match value:
         case bytes():
             return {"bytes": base64.b64encode(value).decode()}
         case Undecodable():
             return {"undecodable": base64.b64encode(value.value).decode()}
         case tuple():
-            return [_written(each) for each in value]
+            return [_to_json(member) for member in value]
         case Tag():
             return {"run": value.run, "number": value.number}
         case _:
             return value
 
 
-def _read(value: Any) -> Any:
+def _from_json(value: Any) -> Any:
     match value:
         case {"bytes": text}:
             return base64.b64decode(text)
         case {"undecodable": text}:
             return Undecodable(base64.b64decode(text))
         case list():
-            return tuple(_read(each) for each in value)
+            return tuple(_from_json(member) for member in value)
         case _:
             return value

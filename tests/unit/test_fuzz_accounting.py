@@ -82,8 +82,8 @@ def test_each_fate_is_seen() -> None:
 def test_what_one_source_lacks_is_not_applied(lacking: str) -> None:
     event = whole()
     setattr(event, lacking, None)
-    for given, outcome in ((POST, CREATED), (COMMAND, SENT), (ROW, Inserted("e", 1))):
-        assert judge(given, outcome, ledger_with(event)) is None
+    for fuzz_input, outcome in ((POST, CREATED), (COMMAND, SENT), (ROW, Inserted("e", 1))):
+        assert judge(fuzz_input, outcome, ledger_with(event)) is None
 
 
 @pytest.mark.parametrize("lacking", list(DEAD))
@@ -96,8 +96,8 @@ def test_half_a_dead_letter_is_none(lacking: str) -> None:
 def test_what_arrives_changed_is_a_violation(source: str) -> None:
     event = whole()
     setattr(event, source, contents("CommissionCalculated", "c", 1, "r", '{"amount": 0.00}'))
-    for given, outcome in ((POST, CREATED), (COMMAND, SENT), (ROW, Inserted("e", 1))):
-        assert fault(judge(given, outcome, ledger_with(event))) == "changed"
+    for fuzz_input, outcome in ((POST, CREATED), (COMMAND, SENT), (ROW, Inserted("e", 1))):
+        assert fault(judge(fuzz_input, outcome, ledger_with(event))) == "changed"
 
 
 def test_an_approval_is_applied_by_the_event_of_the_commission_that_was_put_in() -> None:
@@ -169,21 +169,21 @@ def accountant(ledger: Ledger) -> tuple[Accountant, list[Failure], Clock]:
 def test_what_never_settles_is_lost_and_a_good_one_counts_twice() -> None:
     ledger = ledger_with()
     keeper, failures, _ = accountant(ledger)
-    keeper.sent(replace(COMMAND, good=True), SENT)
-    keeper.sent(EVENT, SENT)
+    keeper.record_sent(replace(COMMAND, good=True), SENT)
+    keeper.record_sent(EVENT, SENT)
     assert keeper.settle(lambda: True) == 0
-    assert keeper.pending() == 2
+    assert keeper.count_pending() == 2
     keeper.give_up()
     assert [each.violation.fault for each in failures] == ["lost", "lost"]
-    report = Report.of("embedded", 1, keeper.tally, [])
+    report = Report.from_tally("embedded", 1, keeper.tally, [])
     assert (report.ok, report.unaccounted, report.good_lost) == (False, 2, 1)
 
 
 def test_a_good_input_that_is_refused_is_lost_though_it_is_accounted_for() -> None:
     keeper, failures, _ = accountant(ledger_with())
-    keeper.sent(replace(POST, good=True), Answered(422))
+    keeper.record_sent(replace(POST, good=True), Answered(422))
     keeper.settle(lambda: True)
-    report = Report.of("embedded", 1, keeper.tally, [])
+    report = Report.from_tally("embedded", 1, keeper.tally, [])
     assert (report.ok, report.unaccounted, report.good_lost, report.refused) == (False, 0, 1, 1)
     assert len(failures) == 1
 
@@ -191,7 +191,7 @@ def test_a_good_input_that_is_refused_is_lost_though_it_is_accounted_for() -> No
 def test_a_second_fate_that_comes_late_is_seen() -> None:
     ledger = ledger_with(**DEAD)
     keeper, failures, _ = accountant(ledger)
-    keeper.sent(COMMAND, SENT)
+    keeper.record_sent(COMMAND, SENT)
     assert keeper.settle(lambda: True) == 1
     ledger.first_events[TAG.conversion_id] = "e"
     keeper.give_up()
@@ -201,7 +201,7 @@ def test_a_second_fate_that_comes_late_is_seen() -> None:
 
 def test_nothing_is_judged_before_the_sources_were_read() -> None:
     keeper, _, _ = accountant(ledger_with())
-    keeper.sent(POST, Answered(422))
+    keeper.record_sent(POST, Answered(422))
     assert keeper.settle(lambda: False) == 0
     assert keeper.settle(lambda: True) == 1
 
@@ -210,7 +210,7 @@ def test_the_longest_standstill_of_good_inputs_is_measured_while_one_waits() -> 
     ledger = ledger_with()
     keeper, _, clock = accountant(ledger)
     clock.now += 1000  # nobody waits
-    keeper.sent(replace(POST, good=True), CREATED)
+    keeper.record_sent(replace(POST, good=True), CREATED)
     clock.now += 70
     keeper.settle(lambda: True)
     assert keeper.tally.longest_standstill_s == pytest.approx(70)
@@ -218,30 +218,30 @@ def test_the_longest_standstill_of_good_inputs_is_measured_while_one_waits() -> 
     clock.now += 5
     keeper.settle(lambda: True)
     assert keeper.tally.longest_standstill_s == pytest.approx(75)
-    assert not Report.of("embedded", 1, keeper.tally, []).ok
+    assert not Report.from_tally("embedded", 1, keeper.tally, []).ok
     keeper.tally.longest_standstill_s = LONGEST_STANDSTILL_S
-    assert Report.of("embedded", 1, keeper.tally, []).ok
+    assert Report.from_tally("embedded", 1, keeper.tally, []).ok
 
 
 def test_a_channel_that_settles_nothing_stands_still() -> None:
     keeper, _, clock = accountant(ledger_with())
-    keeper.sent(COMMAND, SENT)
+    keeper.record_sent(COMMAND, SENT)
     clock.now += 59
-    assert keeper.stuck(60) == []
-    keeper.sent(POST, Answered(404))
+    assert keeper.stuck_channels(60) == []
+    keeper.record_sent(POST, Answered(404))
     clock.now += 2
     keeper.settle(lambda: True)
-    assert keeper.stuck(60) == ["commands"]
+    assert keeper.stuck_channels(60) == ["commands"]
 
 
 def test_a_death_alone_fails_the_run() -> None:
     keeper, _, _ = accountant(ledger_with())
-    assert Report.of("embedded", 1, keeper.tally, []).ok
-    assert not Report.of("embedded", 1, keeper.tally, ["commands"]).ok
+    assert Report.from_tally("embedded", 1, keeper.tally, []).ok
+    assert not Report.from_tally("embedded", 1, keeper.tally, ["commands"]).ok
 
 
 def test_the_ledger_forgets_the_oldest_and_remembers_that_they_were_complete() -> None:
-    ledger = Ledger(most=2)
+    ledger = Ledger(max_entries=2)
     for number in range(3):
         trace = ledger.event(f"e{number}")
         trace.committed = trace.notified = trace.audited = SAID

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fuzzing.accounting import Failure
-from fuzzing.generator import make
+from fuzzing.generator import generate_input
 from fuzzing.inputs import Input, Message, Tag
 from fuzzing.json_text import Members, encode
 from fuzzing.judging import Fault, Violation
@@ -35,17 +35,17 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> list[list[Input]]:
 
 
 def failed(*inputs: Input) -> list[Failure]:
-    return [Failure(given, Violation(FAULT, "not settled")) for given in inputs]
+    return [Failure(fuzz_input, Violation(FAULT, "not settled")) for fuzz_input in inputs]
 
 
 def test_the_poison_is_found_among_those_that_waited_behind_it_and_made_small(tried: list[list[Input]]) -> None:
     among = failed(*(message(number, "1e9999" if number == 11 else "5.00") for number in range(20)))
     (found,) = Shrinker(Settings()).shrink(among)
-    assert found.of == 11
+    assert found.number == 11
     assert found.alone
-    assert isinstance(found.given, Message)
-    assert found.given.value == b'{"amount":"1e9999"}'
-    assert (found.given.key, found.given.properties) == (None, ())
+    assert isinstance(found.input, Message)
+    assert found.input.value == b'{"amount":"1e9999"}'
+    assert (found.input.key, found.input.properties) == (None, ())
     assert len(tried) < 60
 
 
@@ -55,9 +55,12 @@ def test_what_fails_only_together_is_told_as_such(tried: list[list[Input]]) -> N
 
 
 def test_each_channel_with_its_kind_of_failure_is_shrunk_by_itself(tried: list[list[Input]]) -> None:
-    first = {given.channel: given for given in (make(1, "0a0b0c0d", number) for number in range(200))}
+    first = {
+        fuzz_input.channel: fuzz_input
+        for fuzz_input in (generate_input(1, "0a0b0c0d", number) for number in range(200))
+    }
     found = Shrinker(Settings()).shrink(failed(*first.values()))
-    assert [each.given.channel for each in found] == ["rows", "messages", "commands", "requests"]
+    assert [each.input.channel for each in found] == ["rows", "messages", "commands", "requests"]
 
 
 def test_without_time_nothing_is_tried(tried: list[list[Input]]) -> None:
