@@ -1,1 +1,1 @@
-"""Measurements on running parts. Latency is end to end by the clocks of one host; nothing is extrapolated."""
+"""Measure running components. End-to-end latency uses the clocks of one host; nothing is extrapolated."""

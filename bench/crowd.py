@@ -1,6 +1,6 @@
-"""Open pages without browsers: each speaks to the server as Streamlit's application does, and draws nothing.
+"""Open pages without browsers: each speaks Streamlit's protocol with the server, and draws nothing.
 
-So ten of them cost this machine what the server does for them and hardly more; ten browsers would measure themselves.
+Ten of them cost this machine little more than the work of the server; ten browsers would mostly measure themselves.
 """
 
 from __future__ import annotations
@@ -32,31 +32,31 @@ from settings import Settings
 
 PAGES = 10
 RATE_PER_S = 50
-FOR_S = 20.0
-LATE_S = 3.0
-"""So long what was sent last may take to be seen."""
+DURATION_S = 20.0
+CROWD_SETTLE_S = 3.0
+"""Seconds to wait for the last events to appear."""
 _GO = re.compile(r'data-go="([^"]+)"')
 
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """The server with several open live pages while events come."""
+    """Measurements of the page's server with several open live pages under load."""
 
     pages: int
     events_per_s: float
     cpu_percent: float
-    """Of one core, by the page's server."""
+    """CPU time of the page's server, in percent of one core."""
     refresh_ms_p95: float
-    """From a page's asking until all of the refresh has come; what it waits for the others is in it."""
+    """From a page's request until the whole refresh has arrived, including the wait for other pages."""
     feed_delay_ms_p95: float
-    """Over all pages: from the notification's commit until its message came to the page."""
+    """From the notification's commit until its message arrived at a page, over all pages."""
     seen_per_page: float
-    """Messages: of those that come between two refreshes the newest are in the feed."""
+    """Messages that appeared in the feed; between two refreshes only the newest do."""
 
 
 @dataclass(slots=True)
-class _Part:
-    """What is drawn alone: its fragment, the widget that asks for it, and the mark it was drawn with."""
+class _Fragment:
+    """A fragment: its id, the widget that requests its drawing, and the version that was drawn last."""
 
     fragment: str
     widget: str
@@ -65,23 +65,23 @@ class _Part:
 
 @dataclass(slots=True)
 class Visitor:
-    """One open live page. `seen_ms`: commission id → when its message was in the feed first, in ms since the epoch."""
+    """One open live page. `seen_ms`: commission id → when its message first appeared in the feed, in ms since the epoch."""
 
     settings: Settings
     seen_ms: dict[str, float] = field(default_factory=dict)
     refreshes_ms: list[float] = field(default_factory=list)
-    """From asking for a refresh until all of it is here."""
-    _parts: dict[str, _Part] = field(default_factory=dict)
+    """Durations from the request of a refresh until all of it has arrived."""
+    _fragments: dict[str, _Fragment] = field(default_factory=dict)
     _page: str = ""
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Open the page; returns when all of it is here. Raises OSError or TimeoutError."""
+        """Open the page and wait until all of it has arrived. Raises OSError or TimeoutError."""
         address = f"{url_host(self.settings.bind)}:{self.settings.dashboard_port}"
         socket = connect(f"ws://{address}/_stcore/stream", subprotocols=["streamlit"], max_size=None, proxy=None)  # type: ignore[list-item]
-        self._ask(socket, None)
-        self._thread = threading.Thread(target=self._stay, args=(socket,), daemon=True)
+        self._request_drawing(socket, None)
+        self._thread = threading.Thread(target=self._poll, args=(socket,), daemon=True)
         self._thread.start()
 
     def forget(self) -> None:
@@ -93,84 +93,84 @@ class Visitor:
         if self._thread is not None:
             self._thread.join()
 
-    def _stay(self, socket: ClientConnection) -> None:
+    def _poll(self, socket: ClientConnection) -> None:
         with socket, page_client(self.settings) as client:
             try:
                 while not self._stop.wait(EVERY_MS / 1000):
-                    marks = client.get("/pulse", params={"of": ",".join(self._parts)}).json()
-                    for name, part in self._parts.items():
-                        if marks.get(name, part.drawn) != part.drawn:
-                            began = time.perf_counter()
-                            self._ask(socket, (part, marks[name]))
-                            self.refreshes_ms.append((time.perf_counter() - began) * 1000)
+                    versions = client.get("/pulse", params={"of": ",".join(self._fragments)}).json()
+                    for name, fragment in self._fragments.items():
+                        if versions.get(name, fragment.drawn) != fragment.drawn:
+                            started_at = time.perf_counter()
+                            self._request_drawing(socket, (fragment, versions[name]))
+                            self.refreshes_ms.append((time.perf_counter() - started_at) * 1000)
             except ConnectionClosed:
                 return
 
-    def _ask(self, socket: ClientConnection, of: tuple[_Part, str] | None) -> None:
-        """For a part, or the page; returns when it was drawn."""
+    def _request_drawing(self, socket: ClientConnection, fragment_and_version: tuple[_Fragment, str] | None) -> None:
+        """Request the drawing of a fragment, or of the page, and wait until it is drawn."""
         message = BackMsg()
         message.rerun_script.query_string = "lang=en"
         message.rerun_script.page_script_hash = self._page
-        if of is not None:
-            part, mark = of
-            message.rerun_script.fragment_id = part.fragment
-            asking = message.rerun_script.widget_states.widgets.add()
-            asking.id = part.widget
-            asking.json_trigger_value = json.dumps([{"event": "changed", "value": mark}])
+        if fragment_and_version is not None:
+            fragment, version = fragment_and_version
+            message.rerun_script.fragment_id = fragment.fragment
+            widget_state = message.rerun_script.widget_states.widgets.add()
+            widget_state.id = fragment.widget
+            widget_state.json_trigger_value = json.dumps([{"event": "changed", "value": version}])
         socket.send(message.SerializeToString())
-        while self._hear(socket.recv(timeout=30)) != "script_finished":
+        while self._handle_message(socket.recv(timeout=30)) != "script_finished":
             pass
 
-    def _hear(self, raw: Any) -> str | None:
+    def _handle_message(self, raw: Any) -> str | None:
         message = ForwardMsg()
         message.ParseFromString(raw)
         kind = message.WhichOneof("type")
         if kind == "new_session":
             self._page = message.new_session.page_script_hash
         elif kind == "delta" and message.delta.new_element.WhichOneof("type") == "bidi_component":
-            self._drawn(message.delta)
+            self._note_drawing(message.delta)
         return kind
 
-    def _drawn(self, delta: Delta) -> None:
+    def _note_drawing(self, delta: Delta) -> None:
         component = delta.new_element.bidi_component
         data = json.loads(component.json)
         if component.component_name == "alpes_pulse":
-            self._parts[data["name"]] = _Part(delta.fragment_id, f"{component.id}__events", data["drawn"])
+            self._fragments[data["name"]] = _Fragment(delta.fragment_id, f"{component.id}__events", data["drawn"])
         elif component.id.endswith("live-feed") and data["html"]:
             now = time.time() * 1000
             for commission in _GO.findall(data["html"]):
                 self.seen_ms.setdefault(commission, now)
 
 
-def crowded(settings: Settings, server: psutil.Process) -> Crowd:
-    """Open the pages, send the events. Raises TookTooLong where a page shows nothing, OSError where it cannot be opened."""
+def measure_crowd(settings: Settings, server: psutil.Process) -> Crowd:
+    """Open the pages, send events, and measure. Raises TookTooLong when a page is not refreshed, OSError when one cannot open."""
     visitors = [Visitor(settings) for _ in range(PAGES)]
     commissions: dict[str, str] = {}
     with Application(settings, pool_size=2) as application:
         try:
             for visitor in visitors:
                 visitor.start()
-            time.sleep(LATE_S)
+            time.sleep(CROWD_SETTLE_S)
             for visitor in visitors:
                 visitor.forget()
             server.cpu_percent()
-            began = time.monotonic()
-            for number in range(int(RATE_PER_S * FOR_S)):
-                time.sleep(max(0.0, began + number / RATE_PER_S - time.monotonic()))
+            started_at = time.monotonic()
+            for number in range(int(RATE_PER_S * DURATION_S)):
+                time.sleep(max(0.0, started_at + number / RATE_PER_S - time.monotonic()))
                 result = application.send(CalculateCommission(str(uuid.uuid4()), "aff-1", "cmp-1", "120.50", "USD"))
                 commissions[result.commission_id] = result.event_ids[0]
-            took, cpu = time.monotonic() - began, server.cpu_percent()
-            time.sleep(LATE_S)
+            duration_s, cpu = time.monotonic() - started_at, server.cpu_percent()
+            time.sleep(CROWD_SETTLE_S)
         finally:
             for visitor in visitors:
                 visitor.close()
-        delays = [ms for visitor in visitors for ms in late(application, commissions, visitor.seen_ms)]
+        delays = [ms for visitor in visitors for ms in feed_delays_ms(application, commissions, visitor.seen_ms)]
     refreshes = [ms for visitor in visitors for ms in visitor.refreshes_ms]
     if not delays or not all(visitor.refreshes_ms for visitor in visitors):
         raise TookTooLong("an open page was not refreshed")
     return Crowd(
         pages=PAGES,
-        events_per_s=round(len(commissions) / took, 1),
+        events_per_s=round(len(commissions) / duration_s, 1),
         cpu_percent=round(cpu, 1),
         refresh_ms_p95=round(percentiles(refreshes)["p95"], 1),
         feed_delay_ms_p95=round(percentiles(delays)["p95"], 1),
@@ -178,8 +178,8 @@ def crowded(settings: Settings, server: psutil.Process) -> Crowd:
     )
 
 
-def late(application: Application, commissions: dict[str, str], seen: Mapping[str, float]) -> list[float]:
-    """Milliseconds from each notification's commit until it was seen, of those that were."""
+def feed_delays_ms(application: Application, commissions: dict[str, str], seen: Mapping[str, float]) -> list[float]:
+    """Return the milliseconds from each notification's commit until it was seen; unseen ones are left out."""
     with application.reading() as connection:
         hops = queries.hop_times(connection, list(commissions.values()))
     return [

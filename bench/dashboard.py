@@ -1,4 +1,4 @@
-"""What the page costs, measured from outside: a real browser on a private embedded stack filled with many events."""
+"""Measure the page from outside: with a real browser, on a private embedded stack filled with many events."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import psutil
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from application import Application
-from bench.crowd import LATE_S, PAGES, RATE_PER_S, Crowd, crowded, late
+from bench.crowd import CROWD_SETTLE_S, PAGES, RATE_PER_S, Crowd, feed_delays_ms, measure_crowd
 from bench.filling import fill
 from dashboard.view_models.database_reader import DatabaseReader
 from db import notification_queries
@@ -34,13 +34,13 @@ from stacks.supervisor import Supervisor
 
 PAINTS = 5
 EVENTS = 60
-APART_S = 0.25
+INTERVAL_S = 0.25
 IDLE_S = 15.0
 SETTLE_S = 25.0
-"""After the last event everything that came late has come, and the page is idle."""
+"""Seconds after the last event until every late refresh has happened and the page is idle."""
 CHROMIUM = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
 
-# Notes, by the clock of this host, when each commission is first seen in the feed.
+# Record when each commission first appears in the feed, by the clock of this host.
 _WATCH = """() => {
   window.seen = {};
   const look = () => document.querySelectorAll('.st-key-card-feed tr [data-go]').forEach((link) => {
@@ -51,8 +51,8 @@ _WATCH = """() => {
 }"""
 
 
-# Notes when the counts and the rows are first on the screen, in milliseconds since the page was asked for. Whoever asks from
-# outside learns it up to half a second late.
+# Record when the counts and the rows are first on the screen, in milliseconds since the page was requested. Polling from
+# outside would notice it up to half a second late.
 _PAINTED = """() => {
   const count = %s;
   const look = () => {
@@ -67,7 +67,7 @@ _PAINTED = """() => {
 
 
 class NoBrowser(Exception):
-    """There is no playwright or no chromium; `str(error)` says how to get it."""
+    """Playwright or chromium is missing; `str(error)` says how to install it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,24 +75,24 @@ class Dashboard:
     rows: int
     fill_s: float
     first_paint_ms: float
-    """From the request until counts and rows are shown: the slowest of several, the server's first included."""
+    """From the request until counts and rows are shown: the slowest of several, including the server's first."""
     refresh_ms_p95: float
-    """Server time of a refresh in which something changed: the shared read, and what one page draws of it."""
+    """Server time of a refresh with changes: the shared read, and the drawing of one page."""
     unchanged_ms_p95: float
-    """The same where nothing changed: the page asks, is told so, and draws nothing."""
+    """Server time of a poll without changes, after which the page draws nothing."""
     idle_cpu_percent: float
-    """Of one core, by the page's server, with one idle page open."""
+    """CPU time of the page's server with one idle page open, in percent of one core."""
     feed_delay_ms_p95: float
     """From the notification's commit until the message is in the browser's feed."""
     rss_mb: float
     crowd: Crowd
 
 
-def dashboard(rows: int, say: Callable[[str], None]) -> Dashboard:
-    """Raises NoBrowser, StartFailed or TookTooLong."""
-    playwright = _playwright()
-    with _filled(rows, say) as (settings, fill_s), playwright() as driver:
-        browser = driver.chromium.launch(executable_path=_chromium(), args=list(CHROMIUM))
+def measure_dashboard(rows: int, say: Callable[[str], None]) -> Dashboard:
+    """Fill an instance with `rows` events and measure its page. Raises NoBrowser, StartFailed or TookTooLong."""
+    playwright = _import_playwright()
+    with _filled_instance(rows, say) as (settings, fill_s), playwright() as driver:
+        browser = driver.chromium.launch(executable_path=_find_chromium(), args=list(CHROMIUM))
         try:
             return _measure(browser, settings, rows, fill_s, say)
         finally:
@@ -102,49 +102,49 @@ def dashboard(rows: int, say: Callable[[str], None]) -> Dashboard:
 def _measure(browser: Any, settings: Settings, rows: int, fill_s: float, say: Callable[[str], None]) -> Dashboard:
     server = psutil.Process(Supervisor(settings).pid("dashboard"))
     say("opening pages")
-    paints = [_paint(browser, settings, rows) for _ in range(PAINTS)]
+    paints = [_measure_first_paint(browser, settings, rows) for _ in range(PAINTS)]
     page = browser.new_page(viewport={"width": 1440, "height": 900})
-    ticks = _Ticks(page)
-    _open(page, settings, rows)
+    refresh_timer = _RefreshTimer(page)
+    _open_page(page, settings, rows)
     page.evaluate(_WATCH)
     with Application(settings, pool_size=2) as application:
         say(f"sending {EVENTS} commands")
-        ticks.begin()
-        reads = _reads(application, lambda: page.wait_for_timeout(APART_S * 1000))
-        changed = ticks.end()
-        delays = _delays(page, application, reads.commissions)
+        refresh_timer.begin()
+        reads = _measure_reads(application, lambda: page.wait_for_timeout(INTERVAL_S * 1000))
+        changed_ms = refresh_timer.end()
+        delays = _measure_feed_delays(page, application, reads.commissions)
     say("an idle page")
     page.wait_for_timeout(SETTLE_S * 1000)
     server.cpu_percent()
     page.wait_for_timeout(IDLE_S * 1000)
-    idle = server.cpu_percent()
-    unchanged = _asked(settings)
+    idle_cpu = server.cpu_percent()
+    unchanged_ms = _measure_polls(settings)
     page.close()
     say(f"{PAGES} open pages, {RATE_PER_S} events a second")
-    crowd = crowded(settings, server)
+    crowd = measure_crowd(settings, server)
     return Dashboard(
         rows=rows,
         fill_s=round(fill_s, 1),
         first_paint_ms=round(max(paints), 1),
-        refresh_ms_p95=round(percentiles(reads.ms)["p95"] + percentiles(changed)["p95"], 1),
-        unchanged_ms_p95=round(percentiles(unchanged)["p95"], 1),
-        idle_cpu_percent=round(idle, 1),
+        refresh_ms_p95=round(percentiles(reads.ms)["p95"] + percentiles(changed_ms)["p95"], 1),
+        unchanged_ms_p95=round(percentiles(unchanged_ms)["p95"], 1),
+        idle_cpu_percent=round(idle_cpu, 1),
         feed_delay_ms_p95=round(percentiles(delays)["p95"], 1),
         rss_mb=round(server.memory_info().rss / 1e6, 1),
         crowd=crowd,
     )
 
 
-def _paint(browser: Any, settings: Settings, rows: int) -> float:
+def _measure_first_paint(browser: Any, settings: Settings, rows: int) -> float:
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     try:
-        return _open(page, settings, rows)
+        return _open_page(page, settings, rows)
     finally:
         page.close()
 
 
-def _open(page: Any, settings: Settings, rows: int) -> float:
-    """Milliseconds until the rows and the count of all of them are there."""
+def _open_page(page: Any, settings: Settings, rows: int) -> float:
+    """Open the page and return the milliseconds until the rows and their count are shown."""
     page.add_init_script(f"({_PAINTED % json.dumps(f'{rows:,}')})()")
     page.goto(f"http://{settings.bind}:{settings.dashboard_port}/?lang=en")
     page.wait_for_function("window.painted", timeout=60_000)
@@ -158,97 +158,97 @@ class _Reads:
     """Commission id → event id."""
 
 
-def _reads(application: Application, pause: Callable[[], None]) -> _Reads:
-    """Send commands, and after each read as the page's server does; in this process, for its own cannot be watched."""
+def _measure_reads(application: Application, pause: Callable[[], None]) -> _Reads:
+    """Send commands and, after each, read as the page's server does. This process reads, because it can time itself."""
     reader = DatabaseReader(application)
     reader.step(())
-    found = _Reads([], {})
+    reads = _Reads([], {})
     for _ in range(EVENTS):
         result = application.send(CalculateCommission(str(uuid.uuid4()), "aff-1", "cmp-1", "120.50", "USD"))
-        found.commissions[result.commission_id] = result.event_ids[0]
-        began = time.perf_counter()
+        reads.commissions[result.commission_id] = result.event_ids[0]
+        started_at = time.perf_counter()
         reader.step(())
-        found.ms.append((time.perf_counter() - began) * 1000)
+        reads.ms.append((time.perf_counter() - started_at) * 1000)
         pause()
-    return found
+    return reads
 
 
-def _asked(settings: Settings) -> list[float]:
-    """Milliseconds of each question whether anything changed."""
-    found = []
+def _measure_polls(settings: Settings) -> list[float]:
+    """Return the milliseconds of each poll for changes."""
+    durations_ms = []
     with page_client(settings) as client:
         for _ in range(EVENTS):
-            began = time.perf_counter()
+            started_at = time.perf_counter()
             client.get("/pulse").raise_for_status()
-            found.append((time.perf_counter() - began) * 1000)
-    return found
+            durations_ms.append((time.perf_counter() - started_at) * 1000)
+    return durations_ms
 
 
-def _delays(page: Any, application: Application, commissions: dict[str, str]) -> list[float]:
-    page.wait_for_timeout(LATE_S * 1000)
-    return late(application, commissions, page.evaluate("window.seen"))
+def _measure_feed_delays(page: Any, application: Application, commissions: dict[str, str]) -> list[float]:
+    page.wait_for_timeout(CROWD_SETTLE_S * 1000)
+    return feed_delays_ms(application, commissions, page.evaluate("window.seen"))
 
 
-class _Ticks:
-    """How long the server takes for a refresh: from its first message of one to its last, as the browser got them."""
+class _RefreshTimer:
+    """Times the refreshes of the server, from the first message of each to the last, as the browser receives them."""
 
     def __init__(self, page: Any) -> None:
-        self._found: list[float] = []
-        self._began: float | None = None
+        self._durations_ms: list[float] = []
+        self._started_at: float | None = None
         session = page.context.new_cdp_session(page)
         session.send("Network.enable")
         session.on("Network.webSocketFrameReceived", self._received)
 
     def begin(self) -> None:
-        self._found.clear()
+        self._durations_ms.clear()
 
     def end(self) -> list[float]:
-        return list(self._found)
+        return list(self._durations_ms)
 
     def _received(self, event: Any) -> None:
         message = ForwardMsg()
         message.ParseFromString(base64.b64decode(event["response"]["payloadData"]))
         kind = message.WhichOneof("type")
         if kind == "new_session":
-            self._began = event["timestamp"]
-        elif kind == "script_finished" and self._began is not None:
-            self._found.append((event["timestamp"] - self._began) * 1000)
-            self._began = None
+            self._started_at = event["timestamp"]
+        elif kind == "script_finished" and self._started_at is not None:
+            self._durations_ms.append((event["timestamp"] - self._started_at) * 1000)
+            self._started_at = None
 
 
 @contextmanager
-def _filled(rows: int, say: Callable[[str], None]) -> Iterator[tuple[Settings, float]]:
+def _filled_instance(rows: int, say: Callable[[str], None]) -> Iterator[tuple[Settings, float]]:
     with TemporaryDirectory(prefix="alpes-bench-", ignore_cleanup_errors=True) as folder:
         ports: dict[str, Any] = {name: free_port() for name in ("api_port", "broker_port", "dashboard_port")}
         ports["owner_pid"] = os.getpid()
         settings = instance.resolve("embedded", Path(folder), without=(), **ports)
         say(f"filling {rows:,} events")
-        took = fill(settings, rows)
+        fill_s = fill(settings, rows)
         started = instance.up("embedded", Path(folder), lambda _: None, deadline_s=300, without=(), **ports)
         try:
             with Application(started.settings, pool_size=1) as application:
-                until(lambda: _whole(application, rows), 60, "the filled rows")
-            yield started.settings, took
+                until(lambda: _is_filled(application, rows), 60, "the filled rows")
+            yield started.settings, fill_s
         finally:
             instance.down(started.settings, lambda _: None)
 
 
-def _whole(application: Application, rows: int) -> bool:
+def _is_filled(application: Application, rows: int) -> bool:
     with application.reading() as connection:
         return notification_queries.notification_head(connection) == rows
 
 
-def _chromium() -> str:
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    if found is None:
+def _find_chromium() -> str:
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
         raise NoBrowser("this needs a browser: sudo apt-get install chromium")
-    return found
+    return path
 
 
-def _playwright() -> Any:
+def _import_playwright() -> Any:
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
         raise NoBrowser("this drives a browser with playwright: `./alpes test --collect-only` installs it") from None
-    _chromium()
+    _find_chromium()
     return sync_playwright

@@ -1,6 +1,6 @@
-"""Fills the databases of an instance that is not started with a great many finished events, quickly.
+"""Fill the databases of a stopped instance with many finished events, quickly.
 
-Every event went its whole way: committed, published, notified, audited. So the instance starts with nothing to do.
+Every event is committed, published, notified and audited, so the instance has nothing to do when it starts.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from workers.audit_index import AuditIndex
 from workers.observer_records import Observed
 from workers.observer_store import KEEP, ObserverStore
 
-TIMED = 20_000
-"""So many of the newest have hop times: more than a page keeps in memory."""
+ROWS_WITH_HOPS = 20_000
+"""Number of newest events with hop times: more than a page keeps in memory."""
 CORRELATION = "bench-filling"
 
 _NUMBERS = "WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < :rows)"
-# Ids as long as a UUID, and as scattered: an index over them is as large and as slow as a real one.
+# Ids are as long and as random as UUIDs, so that an index over them is as large and as slow as a real one.
 _ID = "substr(h, 1, 8) || '-' || substr(h, 9, 4) || '-' || substr(h, 13, 4) || '-' || substr(h, 17, 4) || '-' || substr(h, 21)"
 _AT = "strftime('%Y-%m-%d %H:%M:%f000', 'now', '-' || ((:rows - n) * 0.001 + 60) || ' seconds')"
 
 
 def fill(settings: Settings, rows: int) -> float:
-    """SQLite only, tables and store empty; seconds it took."""
-    began = time.monotonic()
+    """Fill an instance with SQLite, empty tables and an empty store, and return the seconds it took."""
+    started_at = time.monotonic()
     path = settings.data / "alpes.db"
     ownership.claim(ownership.INSTANCE, settings.home)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,16 +51,16 @@ def fill(settings: Settings, rows: int) -> float:
         db.execute("PRAGMA cache_size=-800000")
         db.execute("ATTACH ? AS seen", (str(settings.observer_store),))
         db.execute("BEGIN")
-        _tables(db, rows)
-        _observed_totals(db, rows, settings.topics.events)
+        _fill_tables(db, rows)
+        _fill_observer_totals(db, rows, settings.topics.events)
         db.execute("COMMIT")
-        _messages(db, settings)
-        _audit(db, settings.audit_file)
+        _fill_observer_messages(db, settings)
+        _write_audit_file(db, settings.audit_file)
     db.close()
-    return time.monotonic() - began
+    return time.monotonic() - started_at
 
 
-def _tables(db: sqlite3.Connection, rows: int) -> None:
+def _fill_tables(db: sqlite3.Connection, rows: int) -> None:
     values = {"rows": rows, "correlation": CORRELATION}
     payload = "json_object('commissionId', c, 'conversionId', c, 'amount', '12.05', 'currency', 'USD')"
     db.execute(
@@ -83,7 +83,7 @@ def _tables(db: sqlite3.Connection, rows: int) -> None:
         " 'notifications', occurred_at FROM outbox_event"
     )
     at = "CAST((julianday(occurred_at) - 2440587.5) * 86400000000 AS INTEGER)"
-    for place, (hop, clock) in enumerate(
+    for position, (hop, clock) in enumerate(
         (
             ("committed", "host"),
             ("captured", "capture"),
@@ -94,31 +94,31 @@ def _tables(db: sqlite3.Connection, rows: int) -> None:
     ):
         db.execute(
             f"INSERT INTO hop_time SELECT id, ?, {at} + ? + abs(random() % 4000), ? FROM outbox_event WHERE seq > ?",
-            (hop, 1500 * (place + 1), clock, rows - TIMED),
+            (hop, 1500 * (position + 1), clock, rows - ROWS_WITH_HOPS),
         )
     db.execute("INSERT INTO relay_checkpoint VALUES ('relay', ?, '2026-01-01 00:00:00.000000')", (rows,))
 
 
-def _observed_totals(db: sqlite3.Connection, rows: int, topic: str) -> None:
+def _fill_observer_totals(db: sqlite3.Connection, rows: int, topic: str) -> None:
     db.execute("INSERT INTO seen.published SELECT id, seq, correlation_id, 1 FROM outbox_event")
     db.execute("UPDATE seen.total SET value = ? WHERE name IN ('distinct', 'watermark')", (rows,))
     db.execute("INSERT INTO seen.topic VALUES (?, ?, 0)", (topic, rows))
 
 
-def _messages(db: sqlite3.Connection, settings: Settings) -> None:
-    """The newest, as many as the observer keeps."""
+def _fill_observer_messages(db: sqlite3.Connection, settings: Settings) -> None:
+    """Record the newest messages in the observer's store, as many as it keeps."""
     store = ObserverStore(settings.observer_store, write=True)
     names = OutboxRecord.__slots__
     query = f"SELECT {', '.join(names)} FROM outbox_event ORDER BY seq DESC LIMIT {KEEP}"
     newest = [dict(zip(names, row, strict=True)) for row in db.execute(query)]
     try:
-        # No topic carries events here: what they count is counted above.
-        store.record([_observed(row, settings.topics.events) for row in reversed(newest)], ())
+        # No topic counts as carrying events here, because `_fill_observer_totals` has counted them already.
+        store.record([_make_observed(row, settings.topics.events) for row in reversed(newest)], ())
     finally:
         store.close()
 
 
-def _observed(row: dict[str, Any], topic: str) -> Observed:
+def _make_observed(row: dict[str, Any], topic: str) -> Observed:
     record = OutboxRecord(**{**row, "occurred_at": datetime.fromisoformat(row["occurred_at"])})
     us = int((record.occurred_at - datetime(1970, 1, 1)) / timedelta(microseconds=1))
     key, value = envelope.encode(record, us // 1000)
@@ -141,10 +141,10 @@ def _observed(row: dict[str, Any], topic: str) -> Observed:
     )
 
 
-def _audit(db: sqlite3.Connection, path: Path) -> None:
-    """The file and its index: else the audit process would compare all of it first."""
+def _write_audit_file(db: sqlite3.Connection, path: Path) -> None:
+    """Write the audit file and its index. Without the index, the audit worker would compare the whole file first."""
     index = AuditIndex(path.with_suffix(".index"))
-    lines = _lines(db)
+    lines = _make_audit_lines(db)
     try:
         with path.open("wb") as file:
             while page := list(islice(lines, 10_000)):
@@ -154,7 +154,7 @@ def _audit(db: sqlite3.Connection, path: Path) -> None:
         index.close()
 
 
-def _lines(db: sqlite3.Connection) -> Iterator[tuple[int, bytes]]:
+def _make_audit_lines(db: sqlite3.Connection) -> Iterator[tuple[int, bytes]]:
     names = NotificationRow.__slots__
     for row in db.execute(f"SELECT {', '.join(names)} FROM notification ORDER BY seq"):
         values = dict(zip(names, row, strict=True))

@@ -1,7 +1,7 @@
-"""What this machine can do without this product: loops, fsyncs, and commits of the stack's own database.
+"""Measure what this machine can do without this product: loops, fsyncs, and commits of the stack's own database.
 
-Machines of one description differ by a factor of two. A figure of a benchmark means something beside these three, taken
-on the same machine.
+Machines of the same description differ by a factor of two, so a benchmark means something only next to these three
+measurements of the same machine.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from stacks.processes import free_port
 
 WRITERS = 4
 CPU_S, FSYNC_S, COMMIT_S = 0.5, 1.0, 2.0
-LOOP = 1000
+ADDITIONS_PER_LOOP = 1000
 PAGE = b"\0" * 4096
 
 
@@ -40,39 +40,39 @@ PAGE = b"\0" * 4096
 class Floor:
     stack: str
     cpu_loops_per_s: int
-    """Loops of 1,000 additions of one Python process, on one core."""
+    """Loops of 1,000 additions of one Python process on one core."""
     fsyncs_per_s: int
-    """Appends of 4 KiB, each brought to disk by fdatasync, where the instances of this user lie."""
+    """Appends of 4 KiB, each written to disk by fdatasync, on the file system of this user's instances."""
     commits_per_s: int
-    """Transactions of two rows (a commission and its outbox row) from four writers, by the bare driver."""
+    """Transactions of two rows (a commission and its outbox row) from four writers, with the bare driver."""
 
 
 def measure_floor(settings: Settings) -> Floor:
-    """Take the three figures in a few seconds; nothing of an instance is touched.
+    """Take the three measurements in a few seconds, without touching an instance.
 
-    The commits go to a database of the stack's kind, made for this and removed: SQLite, or a `mysqld` with the native
-    stack's options. Raises stacks.native.mysql.MysqlUnusable or FetchFailed, or OSError when the disk cannot be written.
+    The commits go to a temporary database of the stack's kind: SQLite, or a `mysqld` with the native stack's options.
+    Raises stacks.native.mysql.MysqlUnusable or FetchFailed, or OSError when the disk cannot be written.
     """
-    with tempfile.TemporaryDirectory(prefix="alpes-floor-", dir=_existing(settings.home)) as folder:
+    with tempfile.TemporaryDirectory(prefix="alpes-floor-", dir=_nearest_existing(settings.home)) as folder:
         cpu, fsyncs = count_loops(CPU_S), count_fsyncs(Path(folder), FSYNC_S)
-        with _database(settings.stack, Path(folder)) as engine:
+        with _empty_database(settings.stack, Path(folder)) as engine:
             commits = count_commits(engine, COMMIT_S)
     return Floor(settings.stack, cpu, fsyncs, commits)
 
 
 def count_loops(seconds: float) -> int:
-    """Loops of LOOP additions a second."""
+    """Return how many loops of ADDITIONS_PER_LOOP additions run in a second."""
 
     def loop() -> None:
         total = 0
-        for number in range(LOOP):
+        for number in range(ADDITIONS_PER_LOOP):
             total += number
 
-    return _per_second(loop, seconds)
+    return _count_per_second(loop, seconds)
 
 
 def count_fsyncs(folder: Path, seconds: float) -> int:
-    """Appended and synced pages a second, on the file system of `folder`."""
+    """Return how many pages a second are appended and synced on the file system of `folder`."""
     descriptor = os.open(folder / "fsync", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     synchronize = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
 
@@ -81,19 +81,19 @@ def count_fsyncs(folder: Path, seconds: float) -> int:
         synchronize(descriptor)
 
     try:
-        return _per_second(append, seconds)
+        return _count_per_second(append, seconds)
     finally:
         os.close(descriptor)
 
 
 def count_commits(engine: Engine, seconds: float) -> int:
-    """Transactions a second of WRITERS threads, each with a row of `commission` and one of `outbox_event`.
+    """Return the transactions a second of WRITERS threads, each with a row of `commission` and one of `outbox_event`.
 
-    The first failure of a writer is raised.
+    Raises the first error of a writer.
     """
     counts, failures = [0] * WRITERS, list[Exception]()
     stop = threading.Event()
-    statements = [_statement(engine, table) for table in (commission, outbox_event)]
+    statements = [_insert_statement(engine, table) for table in (commission, outbox_event)]
 
     def write(writer: int) -> None:
         try:
@@ -102,7 +102,7 @@ def count_commits(engine: Engine, seconds: float) -> int:
                 while not stop.is_set():
                     if engine.dialect.name == "sqlite":
                         cursor.execute("BEGIN IMMEDIATE")
-                    for statement, values in zip(statements, _rows(), strict=True):
+                    for statement, values in zip(statements, _make_rows(), strict=True):
                         cursor.execute(statement, values)
                     connection.commit()
                     counts[writer] += 1
@@ -110,7 +110,7 @@ def count_commits(engine: Engine, seconds: float) -> int:
             failures.append(error)
 
     threads = [threading.Thread(target=write, args=(writer,), daemon=True) for writer in range(WRITERS)]
-    began = time.perf_counter()
+    started_at = time.perf_counter()
     for thread in threads:
         thread.start()
     stop.wait(seconds)
@@ -119,31 +119,31 @@ def count_commits(engine: Engine, seconds: float) -> int:
         thread.join()
     if failures:
         raise failures[0]
-    return round(sum(counts) / (time.perf_counter() - began))
+    return round(sum(counts) / (time.perf_counter() - started_at))
 
 
-def _per_second(work: Callable[[], None], seconds: float) -> int:
-    times, began = 0, time.perf_counter()
-    while (passed := time.perf_counter() - began) < seconds:
+def _count_per_second(work: Callable[[], None], seconds: float) -> int:
+    repetitions, started_at = 0, time.perf_counter()
+    while (elapsed_s := time.perf_counter() - started_at) < seconds:
         work()
-        times += 1
-    return round(times / passed)
+        repetitions += 1
+    return round(repetitions / elapsed_s)
 
 
 @contextlib.contextmanager
-def _database(stack: str, folder: Path) -> Iterator[Engine]:
-    """An empty database with the product's tables."""
+def _empty_database(stack: str, folder: Path) -> Iterator[Engine]:
+    """Yield an empty database with the product's tables."""
     with contextlib.ExitStack() as stack_of_exits:
         url = f"sqlite:///{folder / 'floor.db'}"
         if stack != "embedded":
-            url = stack_of_exits.enter_context(_mysqld(folder))
+            url = stack_of_exits.enter_context(_running_mysqld(folder))
         engine = connect(url, pool_size=WRITERS)
         stack_of_exits.callback(engine.dispose)
-        until(lambda: _creates_tables(engine), 60, "the database answers", 0.1)
+        until(lambda: _can_create_tables(engine), 60, "the database answers", 0.1)
         yield engine
 
 
-def _creates_tables(engine: Engine) -> bool:
+def _can_create_tables(engine: Engine) -> bool:
     try:
         metadata.create_all(engine)
     except Exception:
@@ -152,8 +152,8 @@ def _creates_tables(engine: Engine) -> bool:
 
 
 @contextlib.contextmanager
-def _mysqld(folder: Path) -> Iterator[str]:
-    """URL of a server of its own, with the native stack's options; stopped at the end."""
+def _running_mysqld(folder: Path) -> Iterator[str]:
+    """Start a MySQL server with the native stack's options, yield its URL, and stop it at the end."""
     if mysql.needs_download():
         ensure(locked(["mysql"]))
     mysqld, port, data = mysql.obtain(), free_port(), folder / "mysql"
@@ -182,14 +182,14 @@ def _mysqld(folder: Path) -> Iterator[str]:
             server.wait()
 
 
-def _statement(engine: Engine, table: Table) -> str:
-    place = "?" if engine.dialect.name == "sqlite" else "%s"
+def _insert_statement(engine: Engine, table: Table) -> str:
+    placeholder = "?" if engine.dialect.name == "sqlite" else "%s"
     names = [column.name for column in table.columns if column.name != "seq"]
-    return f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({', '.join([place] * len(names))})"
+    return f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({', '.join([placeholder] * len(names))})"
 
 
-def _rows() -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """Values of a commission and of its outbox row, in the order of their columns."""
+def _make_rows() -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Return the values of a commission and of its outbox row, in the order of their columns."""
     key, now = str(uuid.uuid4()), datetime.now(UTC).replace(tzinfo=None).isoformat(" ")
     payload = f'{{"commissionId":"{key}","conversionId":"{key}","amount":"12.05","currency":"USD"}}'
     state = (key, key, "aff-1", "cmp-1", "120.50", "0.10", "12.05", "USD", "CALCULATED", 1, now, now)
@@ -197,6 +197,6 @@ def _rows() -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     return state, event
 
 
-def _existing(folder: Path) -> Path:
-    """The folder, or its nearest parent that there is."""
-    return next(place for place in (folder, *folder.parents) if place.is_dir())
+def _nearest_existing(folder: Path) -> Path:
+    """Return the folder, or its nearest existing parent."""
+    return next(candidate for candidate in (folder, *folder.parents) if candidate.is_dir())

@@ -1,4 +1,4 @@
-"""How long an event takes from its command to its notification, hop by hop."""
+"""Measure how long events take from command to notification, hop by hop."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from settings import Settings
 
 WARM_UP = 100
 WARM_UP_JAVA = 600
-"""Commands before the measured ones. A broker in Java that just started runs interpreted: it needs more of them."""
-APART_S = 0.01
-"""Between two commands: slow enough that none waits for the one before it."""
+"""Commands before the measured ones. A broker in Java needs more of them, because it starts with interpreted code."""
+INTERVAL_S = 0.01
+"""Pause between two commands: long enough that none waits for the one before it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Latency:
     stack: str
     n: int
-    warm_up: int
-    """Commands sent before, and not measured."""
+    count_warm_up: int
+    """Number of commands sent before the measured ones."""
     p50_ms: float
     p95_ms: float
     p99_ms: float
@@ -37,61 +37,65 @@ class Latency:
     versions: dict[str, str]
 
 
-def latency(
+def measure_latency(
     settings: Settings, n: int, versions: dict[str, str], progress: Callable[[int], None] = lambda done: None
 ) -> Latency:
-    """Send `n` commands after a warm-up and read the hop times the parts wrote.
+    """Send `n` commands after a warm-up and return percentiles of the hop times that the components wrote.
 
     Raises TookTooLong when an event does not arrive within 30 s after the last command.
     """
-    measured = ways(settings, n, progress)
-    whole = percentiles([way.pop("end_to_end") for way in measured])
+    paths = measure_paths(settings, n, progress)
+    end_to_end = percentiles([path.pop("end_to_end") for path in paths])
     return Latency(
         settings.stack,
         n,
-        warm_up(settings),
-        whole["p50"],
-        whole["p95"],
-        whole["p99"],
-        {hop: percentiles([way[hop] for way in measured]) for hop in measured[0]},
+        count_warm_up(settings),
+        end_to_end["p50"],
+        end_to_end["p95"],
+        end_to_end["p99"],
+        {hop: percentiles([path[hop] for path in paths]) for hop in paths[0]},
         versions,
     )
 
 
-def warm_up(settings: Settings) -> int:
-    """Commands sent before the measured ones."""
+def count_warm_up(settings: Settings) -> int:
+    """Return the number of commands to send before the measured ones."""
     return WARM_UP if settings.stack == "embedded" else WARM_UP_JAVA
 
 
-def ways(settings: Settings, n: int, progress: Callable[[int], None] = lambda done: None) -> list[dict[str, float]]:
-    """The way of each of `n` commands sent after a warm-up: {`from→to`: milliseconds} and `end_to_end`.
+def measure_paths(
+    settings: Settings, n: int, progress: Callable[[int], None] = lambda done: None
+) -> list[dict[str, float]]:
+    """Send `n` commands after a warm-up and return the path of each: {`from→to`: milliseconds} and `end_to_end`.
 
     Raises TookTooLong when an event does not arrive within 30 s after the last command.
     """
-    first = warm_up(settings)
+    warm_up_commands = count_warm_up(settings)
     correlation_id = str(uuid.uuid4())
     pause = threading.Event()
     event_ids: list[str] = []
     with Application(settings, pool_size=2) as application:
-        for number in range(first + n):
+        for number in range(warm_up_commands + n):
             command = CalculateCommission(str(uuid.uuid4()), "aff-bench", "cmp-bench", "120.50", "USD", correlation_id)
             event_ids += application.send(command).event_ids
-            progress(number + 1 - first)
-            pause.wait(APART_S)
-        measured = event_ids[first:]
-        until(lambda: _complete(application, measured), 30, "every event notified and its hop times written", 0.2)
-        hops = _hops(application, measured)
-    return [hop_durations_ms(hops[event_id]) for event_id in measured]
+            progress(number + 1 - warm_up_commands)
+            pause.wait(INTERVAL_S)
+        measured_ids = event_ids[warm_up_commands:]
+        until(
+            lambda: _are_complete(application, measured_ids), 30, "every event notified and its hop times written", 0.2
+        )
+        hops = _read_hops(application, measured_ids)
+    return [hop_durations_ms(hops[event_id]) for event_id in measured_ids]
 
 
-def _complete(application: Application, event_ids: Sequence[str]) -> bool:
-    hops = _hops(application, event_ids)
+def _are_complete(application: Application, event_ids: Sequence[str]) -> bool:
+    hops = _read_hops(application, event_ids)
     return all(len(hops.get(event_id, {})) == len(HOPS) for event_id in event_ids)
 
 
-def _hops(application: Application, event_ids: Sequence[str]) -> dict[str, dict[str, int]]:
-    found: dict[str, dict[str, int]] = {}
+def _read_hops(application: Application, event_ids: Sequence[str]) -> dict[str, dict[str, int]]:
+    hops: dict[str, dict[str, int]] = {}
     with application.reading() as connection:
         for start in range(0, len(event_ids), 500):
-            found |= queries.hop_times(connection, list(event_ids[start : start + 500]))
-    return found
+            hops |= queries.hop_times(connection, list(event_ids[start : start + 500]))
+    return hops

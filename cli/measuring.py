@@ -11,8 +11,8 @@ import typer
 from rich.progress import Progress
 
 from bench.floor import measure_floor
-from bench.latency import latency
-from bench.throughput import throughput
+from bench.latency import measure_latency
+from bench.throughput import measure_throughput
 from cli import foreground
 from cli.output import AsJson, Failed, StackName, err, out, print_json, say, table
 from scenarios import end_to_end
@@ -74,7 +74,7 @@ def bench_latency(
         _running_instance(stack, None) as settings,
         _progress_bar("commands", n, json) as progress,
     ):
-        report = latency(settings, n, instance.versions(settings), progress)
+        report = measure_latency(settings, n, instance.versions(settings), progress)
     if json:
         print_json(report)
         return
@@ -95,7 +95,7 @@ def bench_throughput(
         _running_instance(stack, None) as settings,
         _progress_bar("commands", commands, json) as progress,
     ):
-        report = throughput(settings, commands, writers, progress)
+        report = measure_throughput(settings, commands, writers, progress)
     if json:
         print_json(report)
     else:
@@ -140,7 +140,7 @@ def bench_dashboard(
 
     try:
         with foreground.interruptible():
-            report = dashboard.dashboard(rows, say)
+            report = dashboard.measure_dashboard(rows, say)
     except dashboard.NoBrowser as error:
         raise Failed(str(error)) from error
     if json:

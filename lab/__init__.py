@@ -1,5 +1,5 @@
-"""The system in the hands of a notebook: one object to send, read, break and measure with, and the figures.
+"""The laboratory of the notebooks: one object that sends, reads, injects faults and measures, and the figures.
 
-`from lab import figures, stacks` is the whole import; what is underneath stays reachable through `Lab.settings` and
+A notebook needs only `from lab import figures, stacks`. The layers below are reachable through `Lab.settings` and
 `Lab.application`.
 """

@@ -1,6 +1,6 @@
-"""The notebooks as files: executed from top to bottom on a stack of their own, and kept alike in both languages.
+"""Execute the notebooks on a private stack, and keep their code equal in both languages.
 
-They are their own source. The code is written in `notebooks/en`; `sync` carries it to `notebooks/es`.
+The notebooks are their own source. Code is written in `notebooks/en`; `sync` copies it to `notebooks/es`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from settings.model import REPOSITORY
 FOLDER = REPOSITORY / "notebooks"
 LANGUAGES = ("en", "es")
 ON_NATIVE = ("03", "05")
-"""The ones whose subject differs on the real parts."""
+"""Notebooks whose subject differs on the native stack."""
 CELL_WITHIN_S = 300
 
 Say = Callable[[str], None]
@@ -35,25 +35,25 @@ Plan = dict[str, list[Path]]
 @dataclass(frozen=True, slots=True)
 class Executed:
     notebook: str
-    """`es/04_idempotent_worker`."""
+    """Folder and name, such as `es/04_idempotent_worker`."""
     stack: str
     ok: bool
     seconds: float
     error: str = ""
-    """The cell that failed, and why."""
+    """The cell that failed, and its error."""
 
 
 def paths(only: str = "", languages: Sequence[str] = LANGUAGES) -> list[Path]:
-    """Those whose names begin with `only`, in the order they are read."""
-    found = [path for language in languages for path in (FOLDER / language).glob(f"{only}*.ipynb")]
-    return sorted(found, key=lambda path: (path.name, path.parent.name))
+    """Return the notebooks whose names begin with `only`, in reading order."""
+    matching = [path for language in languages for path in (FOLDER / language).glob(f"{only}*.ipynb")]
+    return sorted(matching, key=lambda path: (path.name, path.parent.name))
 
 
 def plan(only: str = "", stack: str | None = None, sample: bool = False) -> Plan:
-    """What is executed where: all of them on embedded, `ON_NATIVE` on native too; or what is asked for.
+    """Return stack → notebooks to execute on it. By default all on embedded, and `ON_NATIVE` on native too.
 
-    The code is the same in both languages, so on native, where a run costs most, one language is enough. A `sample`
-    takes each notebook once on embedded, the languages in turn, and one notebook on native.
+    The code is the same in both languages, so one language is enough on native, where a run costs most. A `sample` takes
+    each notebook once on embedded, with alternating languages, and one notebook on native.
     """
     if stack is not None:
         return {stack: paths(only)}
@@ -64,17 +64,18 @@ def plan(only: str = "", stack: str | None = None, sample: bool = False) -> Plan
     return {"embedded": paths(only), "native": native}
 
 
-def run(what: Plan, say: Say = lambda _: None, save: bool = False) -> Iterator[Executed]:
-    """Execute on one private stack of each kind, which the notebooks of that kind share. Raises StartFailed.
+def run(planned: Plan, say: Say = lambda _: None, save: bool = False) -> Iterator[Executed]:
+    """Execute the planned notebooks, and yield the result of each. Those of one stack share a private instance.
 
-    `save` writes the outputs of those that succeed into their files, with a picture of every figure.
+    With `save`, the outputs of successful notebooks are written to their files, with a picture of every figure. Raises
+    StartFailed.
     """
-    for stack, chosen in what.items():
-        if not chosen:
+    for stack, notebook_paths in planned.items():
+        if not notebook_paths:
             continue
         say(f"starting a private {stack} stack")
         with end_to_end.running(stack, private=True) as settings:
-            for path in chosen:
+            for path in notebook_paths:
                 executed = _execute(path, stack, settings.home, save)
                 say(f"{'✓' if executed.ok else '✗'} {executed.notebook} on {stack}, {executed.seconds:.0f} s")
                 yield executed
@@ -90,37 +91,44 @@ def _execute(path: Path, stack: str, home: Path, save: bool) -> Executed:
         resources={"metadata": {"path": str(path.parent)}},
         record_timing=False,
     )
-    began, error = time.monotonic(), ""
+    started_at, error = time.monotonic(), ""
     try:
         client.execute(env=_environment(stack, home, save), stderr=subprocess.DEVNULL)
-    except (CellExecutionError, CellTimeoutError, DeadKernelError, RuntimeError) as failure:  # the last: no kernel came
+    except (
+        CellExecutionError,
+        CellTimeoutError,
+        DeadKernelError,
+        RuntimeError,
+    ) as failure:  # RuntimeError: no kernel started
         error = re.sub(r"\x1b\[[0-9;]*m", "", str(failure))[-2000:]
     if save and not error:
         pictures.shrink_outputs(notebook)
         nbformat.write(notebook, path)
-    return Executed(name, stack, not error, round(time.monotonic() - began, 1), error)
+    return Executed(name, stack, not error, round(time.monotonic() - started_at, 1), error)
 
 
 def _environment(stack: str, home: Path, save: bool) -> dict[str, str]:
-    """Ours, without the ports and the home of another instance."""
-    ours = {name: value for name, value in os.environ.items() if not re.fullmatch(r"ALPES_(HOME|STACK|.*_PORT)", name)}
-    ours |= {"ALPES_HOME": str(home), "ALPES_NOTEBOOK_STACK": stack, "PYTHONPATH": str(REPOSITORY)}
-    # Without a static picture no browser is needed; a saved notebook is read where no JavaScript runs.
-    ours["ALPES_NOTEBOOK_STATIC"] = "1" if save else "0"
-    return ours
+    """Return this process's environment without the ports and the home of another instance."""
+    environment = {
+        name: value for name, value in os.environ.items() if not re.fullmatch(r"ALPES_(HOME|STACK|.*_PORT)", name)
+    }
+    environment |= {"ALPES_HOME": str(home), "ALPES_NOTEBOOK_STACK": stack, "PYTHONPATH": str(REPOSITORY)}
+    # Pictures need a browser, so they are made only for saved notebooks, which are read where no JavaScript runs.
+    environment["ALPES_NOTEBOOK_STATIC"] = "1" if save else "0"
+    return environment
 
 
 def sync() -> list[str]:
-    """Carry the code from `en` to `es`, cell by cell; the names of the Spanish notebooks that changed.
+    """Copy the code from `en` to `es`, cell by cell, and return the names of the Spanish notebooks that changed.
 
-    Cells are paired by their ids. A code cell that is new is put behind the one it follows in English, without outputs;
-    one that is gone is removed; text is nobody's but the translator's. A cell whose code changed loses its outputs.
+    Cells are paired by their ids. A new code cell is inserted after the cell that it follows in English, without outputs;
+    a code cell that English lacks is removed. Text cells belong to the translator. A cell with changed code loses its outputs.
     """
     changed = []
     for path in paths(languages=("en",)):
         target = FOLDER / "es" / path.name
-        english, spanish = (nbformat.read(each, as_version=4) for each in (path, target))
-        cells = _paired(english.cells, spanish.cells)
+        english, spanish = (nbformat.read(notebook_path, as_version=4) for notebook_path in (path, target))
+        cells = _copy_code_cells(english.cells, spanish.cells)
         if cells != spanish.cells:
             spanish.cells = cells
             nbformat.write(spanish, target)
@@ -128,17 +136,17 @@ def sync() -> list[str]:
     return changed
 
 
-def _paired(english: list[Any], spanish: list[Any]) -> list[Any]:
-    known = {cell.id: cell for cell in spanish}
-    code = {cell.id for cell in english if cell.cell_type == "code"}
-    kept = [cell for cell in spanish if cell.cell_type != "code" or cell.id in code]
-    before = None
+def _copy_code_cells(english: list[Any], spanish: list[Any]) -> list[Any]:
+    spanish_by_id = {cell.id: cell for cell in spanish}
+    code_ids = {cell.id for cell in english if cell.cell_type == "code"}
+    cells = [cell for cell in spanish if cell.cell_type != "code" or cell.id in code_ids]
+    previous_id = None
     for cell in english:
-        if cell.cell_type == "code" and cell.id not in known:
-            place = next((n + 1 for n, each in enumerate(kept) if each.id == before), 0)
-            kept.insert(place, nbformat.v4.new_code_cell(cell.source, id=cell.id))
-        elif cell.cell_type == "code" and known[cell.id].source != cell.source:
-            place = kept.index(known[cell.id])
-            kept[place] = nbformat.v4.new_code_cell(cell.source, id=cell.id)
-        before = cell.id
-    return kept
+        if cell.cell_type == "code" and cell.id not in spanish_by_id:
+            position = next((n + 1 for n, candidate in enumerate(cells) if candidate.id == previous_id), 0)
+            cells.insert(position, nbformat.v4.new_code_cell(cell.source, id=cell.id))
+        elif cell.cell_type == "code" and spanish_by_id[cell.id].source != cell.source:
+            position = cells.index(spanish_by_id[cell.id])
+            cells[position] = nbformat.v4.new_code_cell(cell.source, id=cell.id)
+        previous_id = cell.id
+    return cells

@@ -1,4 +1,4 @@
-"""The one line a notebook begins with: `with stacks.running("embedded") as lab:`, or `lab = stacks.running("embedded")`."""
+"""Open a stack for a notebook: `with stacks.running("embedded") as lab:`, or `lab = stacks.running("embedded")`."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ _open: list[Lab] = []
 
 
 def running(stack: str = "embedded", *, workers: int | None = None) -> Lab:
-    """The instance of this kind that runs, else a private one on free ports, removed when it is closed.
+    """Return the running instance of this stack, or a private one on free ports that is removed when it is closed.
 
-    With `workers` it is always a private one, with so many notifications workers. Like a file, what comes back is used
-    in a `with` or closed by `close()`; a cell that is run again gets what it opened before. Raises StartFailed.
+    With `workers` it is always a private one, with this many notifications workers. Like a file, it is used in a `with`
+    statement or closed by `close()`. A cell that runs again gets the same object. Raises StartFailed.
     """
-    for lab in [each for each in _open if not each.open]:
+    for lab in [closed_lab for closed_lab in _open if not closed_lab.open]:
         _open.remove(lab)
     for lab in _open:
         if (lab.stack, lab.asked_workers) == (stack, workers) and Supervisor(lab.settings).running():
             return lab
     figures.use_in_notebooks()
     undo = ExitStack()
-    settings = None if workers else joined(stack)
+    settings = None if workers else find_running(stack)
     if settings is None:
         changes: dict[str, Any] = {"workers": workers} if workers else {}
         settings = undo.enter_context(end_to_end.running(stack, private=True, **changes))
@@ -40,18 +40,18 @@ def running(stack: str = "embedded", *, workers: int | None = None) -> Lab:
     return lab
 
 
-def joined(stack: str) -> Settings | None:
-    """The instance of this kind that runs: the one ALPES_HOME names, else the one `./alpes up` started."""
-    named = os.environ.get("ALPES_HOME")
-    for home in [Path(named)] if named else [instance.default_home(stack)]:
-        found = load(home=home)
-        if found.stack == stack and Supervisor(found).running():
-            return found
+def find_running(stack: str) -> Settings | None:
+    """Return the running instance of this stack: that of ALPES_HOME, else the one that `./alpes up` started; or None."""
+    home_from_environment = os.environ.get("ALPES_HOME")
+    for home in [Path(home_from_environment)] if home_from_environment else [instance.default_home(stack)]:
+        settings = load(home=home)
+        if settings.stack == stack and Supervisor(settings).running():
+            return settings
     return None
 
 
 @atexit.register
 def _close_all() -> None:
-    """A kernel that is shut down in the middle of a notebook leaves nothing running."""
+    """Close everything when the kernel ends, also in the middle of a notebook."""
     for lab in _open:
         lab.close()

@@ -1,4 +1,4 @@
-"""What a scenario's run found, as tables."""
+"""Return the result of a run as tables."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from scenarios.model import Result
 
 
 def counts(*results: Result) -> pd.DataFrame:
-    """Committed, published, delivered, notified, audited, lost, …: a column for each run."""
+    """Return the counts (committed, published, delivered, notified, audited, lost, …), a column for each run."""
     return pd.DataFrame({f"{result.name}, {result.stack}": asdict(result.counts) for result in results})
 
 
 def checks(result: Result) -> pd.DataFrame:
-    """Everything the verdict rests on: that the fault was real (`confirmed`), and each invariant."""
-    rows = [("confirmed", each) for each in result.confirmations] + [("invariant", each) for each in result.checks]
-    frame = pd.DataFrame([{"kind": kind, **asdict(each)} for kind, each in rows])
+    """Return what the verdict rests on: the confirmations of the fault (`confirmed`) and each invariant."""
+    rows = [("confirmed", check) for check in result.confirmations] + [("invariant", check) for check in result.checks]
+    frame = pd.DataFrame([{"kind": kind, **asdict(check)} for kind, check in rows])
     return frame.rename(columns={"name": "what", "ok": "holds"})
 
 
 def windows(result: Result) -> pd.DataFrame:
-    """The faults: what, how long, after how many seconds the system noticed, after how many it had recovered."""
+    """Return the faults: component, fault, duration, and seconds until the system noticed and had recovered."""
     rows = [
         {
             "part": window.part,

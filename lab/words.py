@@ -1,4 +1,4 @@
-"""The figures' words in the language of the folder a notebook lies in, so that its code is the same in both."""
+"""Translate the labels of figures into the language of the notebook's folder, so that its code is the same in both."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ SPANISH = {
 
 
 def language() -> str:
-    """`ALPES_NOTEBOOK_LANGUAGE`, else `es` in a folder of that name, else `en`."""
+    """Return `ALPES_NOTEBOOK_LANGUAGE`, else `es` in a folder of that name, else `en`."""
     return os.environ.get("ALPES_NOTEBOOK_LANGUAGE") or ("es" if Path.cwd().name == "es" else "en")
 
 
-def said(text: str) -> str:
-    """A label in the notebook's language; `a→b` is said hop by hop; what has no translation stays as it is."""
+def translate(text: str) -> str:
+    """Return a label in the notebook's language. `a→b` is translated hop by hop; an unknown text stays as it is."""
     if "→" in text:
-        return " → ".join(said(part) for part in text.split("→"))
+        return " → ".join(translate(hop) for hop in text.split("→"))
     return SPANISH.get(text, text) if language() == "es" else text
