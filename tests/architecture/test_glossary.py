@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from tests.architecture.test_structure import committed
 
 GLOSSARY = REPOSITORY / "docs" / "glossary.md"
 NOT_YET = REPOSITORY / "docs" / "compose.md"  # still written in the old words
-DOCUMENTS = [path for path in committed() if path.suffix == ".md" and path not in (GLOSSARY, NOT_YET)]
+DOCUMENTS = [path for path in committed() if path.suffix in (".md", ".ipynb") and path not in (GLOSSARY, NOT_YET)]
 
 
 def _rows() -> list[list[str]]:
@@ -25,6 +26,14 @@ def _phrases() -> list[str]:
     _before, _heading, section = GLOSSARY.read_text(encoding="utf-8").partition("## Phrases that a test looks for")
     bullets = [line for line in section.splitlines() if line.startswith("- ")]
     return [phrase for bullet in bullets for phrase in re.findall(r"`([^`]+)`", bullet)]
+
+
+def _text(path: Path) -> str:
+    """A document's text; of a notebook the cells without their outputs."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".ipynb":
+        return "\n".join("".join(cell["source"]) for cell in json.loads(text)["cells"])
+    return text
 
 
 def phrases_in(text: str, phrases: list[str]) -> list[str]:
@@ -45,7 +54,7 @@ def test_every_term_has_a_meaning_and_a_spanish_term() -> None:
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_no_document_has_a_phrase_that_the_glossary_replaced(path: Path) -> None:
-    assert phrases_in(path.read_text(encoding="utf-8"), _phrases()) == []
+    assert phrases_in(_text(path), _phrases()) == []
 
 
 def test_the_look_at_phrases_can_fail() -> None:
