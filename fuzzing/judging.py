@@ -59,8 +59,11 @@ def describe_missing(fuzz_input: Input, outcome: Outcome, ledger: Ledger) -> str
             if trace.outcome is None and trace.dead_reason is None:
                 seen = "observed" if trace.observed else "not observed"
                 return f"no inbox row and no dead letter; {seen} on the topic"
-            event = ledger.event(trace.event_id).missing_sources if trace.event_id else ""
-            return f"inbox says {trace.outcome}, dead letter {trace.dead_reason}; {event}"
+            event = f"; {ledger.event(trace.event_id).missing_sources}" if trace.event_id else ""
+            unseen = "" if trace.observed else "; the observer did not see the message"
+            if trace.outcome == "dead_lettered" and not trace.on_dead_letter_topic:
+                unseen += "; the observer did not see it on the dead-letter topic"
+            return f"inbox says {trace.outcome}, dead letter {trace.dead_reason}{event}{unseen}"
         case Row(), Inserted(event_id):
             return ledger.event(event_id).missing_sources
     return "not sent"
