@@ -1,1 +1,1 @@
-"""The HTTP API: commands in, rows out, every refusal a problem (RFC 9457)."""
+"""Serve the HTTP API: commands and reads, with every refusal as problem details (RFC 9457)."""

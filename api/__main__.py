@@ -1,4 +1,4 @@
-"""`python -m api`: the HTTP API on the instance's port."""
+"""Run the HTTP API on the instance's port: `python -m api`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from api.connections import ImpatientProtocol
 from application import Application
 from settings import Settings, load
 from stacks.hosts import AllowedHosts, HostGuard
-from telemetry.process import telling
+from telemetry.process import telemetry
 
 
 def configuration(settings: Settings, application: Application) -> uvicorn.Config:
-    """How the application is served: to its own host names, and the client is who connects, or whom a trusted proxy names."""
+    """Return how uvicorn serves the application: only its own host names, and clients as trusted proxies name them."""
     return uvicorn.Config(
         HostGuard(create_app(application), AllowedHosts(settings)),
         host=settings.bind,
@@ -25,7 +25,7 @@ def configuration(settings: Settings, application: Application) -> uvicorn.Confi
         ws="none",
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=list(settings.trusted_proxies),
-        log_config=None,  # its loggers write through ours
+        log_config=None,  # its loggers use the handlers of `telemetry.logs`
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=5,
@@ -34,7 +34,7 @@ def configuration(settings: Settings, application: Application) -> uvicorn.Confi
 
 def main() -> None:
     settings = load()
-    with telling(settings, "api"):
+    with telemetry(settings, "api"):
         server = uvicorn.Server(configuration(settings, Application(settings, pool_size=10)))
         with suppress(KeyboardInterrupt):
             server.run()

@@ -1,4 +1,4 @@
-"""The endpoints. Commands and reads go through `application`; this file only translates."""
+"""Define the endpoints. They translate between HTTP and `application`, which handles commands and reads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from api import control, problems
 from api.body import json_body
 from api.guard import Guard
 from api.models import ID_PATTERN, ApproveBody, CalculateBody, CommandAnswer, CommissionAnswer
-from api.telling import Telling
+from api.request_telemetry import RequestTelemetry
 from application import Application
 from db import queries
 from db.migrate import newest, revision
@@ -25,21 +25,21 @@ from domain import contract
 from domain.commands import ApproveCommission, CalculateCommission, Command
 from stacks.metrics import exposition
 
-REFUSALS = problems.documented(400, 401, 403, 409, 413, 415, 422, 429, 503)
+REFUSALS = problems.document(400, 401, 403, 409, 413, 415, 422, 429, 503)
 
 
 def create_app(application: Application) -> FastAPI:
-    """The ASGI application on an open `Application`, which it closes at its end."""
+    """Return the ASGI application for an open `Application`, which it closes when it ends."""
 
     @asynccontextmanager
-    async def life(_app: FastAPI) -> AsyncIterator[None]:
+    async def close_at_end(_app: FastAPI) -> AsyncIterator[None]:
         yield
         await run_in_threadpool(application.close)
 
-    app = FastAPI(title="Alpes Commissions", version="1", lifespan=life)
+    app = FastAPI(title="Alpes Commissions", version="1", lifespan=close_at_end)
     problems.install(app)
     app.add_middleware(Guard, settings=application.settings)
-    app.add_middleware(Telling)
+    app.add_middleware(RequestTelemetry)
 
     async def send(command: Command) -> CommandAnswer:
         return CommandAnswer.of(await run_in_threadpool(application.send, command))
@@ -48,15 +48,15 @@ def create_app(application: Application) -> FastAPI:
         "/commissions/calculate",
         status_code=201,
         responses=REFUSALS,
-        openapi_extra=_takes(CalculateBody),
+        openapi_extra=_describe_body(CalculateBody),
         tags=["commands"],
     )
     async def calculate(
-        body: Annotated[CalculateBody, Depends(_body(CalculateBody))],
+        body: Annotated[CalculateBody, Depends(_parse_body_as(CalculateBody))],
         trace: Trace = None,
         correlation: Correlation = None,
     ) -> CommandAnswer:
-        """Calculate the commission of a conversion: the commission and its outbox row, in one transaction."""
+        """Calculate the commission of a conversion; write it and its outbox row in one transaction."""
         return await send(
             CalculateCommission(
                 body.conversionId,
@@ -65,29 +65,31 @@ def create_app(application: Application) -> FastAPI:
                 body.grossAmount,
                 body.currency,
                 correlation,
-                _trace(trace),
+                _valid_trace(trace),
             )
         )
 
     @app.post(
         "/commissions/approve",
-        responses=REFUSALS | problems.documented(404),
-        openapi_extra=_takes(ApproveBody),
+        responses=REFUSALS | problems.document(404),
+        openapi_extra=_describe_body(ApproveBody),
         tags=["commands"],
     )
     async def approve(
-        body: Annotated[ApproveBody, Depends(_body(ApproveBody))], trace: Trace = None, correlation: Correlation = None
+        body: Annotated[ApproveBody, Depends(_parse_body_as(ApproveBody))],
+        trace: Trace = None,
+        correlation: Correlation = None,
     ) -> CommandAnswer:
-        """Approve a commission; approving again answers `changed: false` and writes nothing."""
-        return await send(ApproveCommission(body.commissionId, correlation, _trace(trace)))
+        """Approve a commission. A repeated approval answers `changed: false` and writes nothing."""
+        return await send(ApproveCommission(body.commissionId, correlation, _valid_trace(trace)))
 
     @app.get(
-        "/commissions/by-conversion/{id:path}", responses=problems.documented(401, 404, 422, 429, 503), tags=["queries"]
+        "/commissions/by-conversion/{id:path}", responses=problems.document(401, 404, 422, 429, 503), tags=["queries"]
     )
     def by_conversion(
         id: Annotated[str, Path(min_length=1, max_length=contract.IDENTIFIER_LENGTH, pattern=ID_PATTERN)],
     ) -> CommissionAnswer:
-        """The commission of a conversion, read straight from the database."""
+        """Return the commission of a conversion from the database."""
         with application.reading() as connection:
             row = queries.commission_by_conversion(connection, id)
         if row is None:
@@ -96,21 +98,23 @@ def create_app(application: Application) -> FastAPI:
 
     @app.get("/health", tags=["operations"])
     async def health() -> dict[str, str]:
-        """The process is up: answered without a thread, so also while every thread waits for the database."""
+        """Say that the process runs. This needs no thread, so it is answered while all threads wait for the database."""
         return {"status": "ok"}
 
-    @app.get("/ready", responses=problems.documented(503), tags=["operations"])
+    @app.get("/ready", responses=problems.document(503), tags=["operations"])
     def ready() -> dict[str, str]:
-        """Commands can be taken: the database answers, and its schema is the one this program was made for."""
+        """Say that commands are accepted: the database answers and has the schema that this program needs."""
         with application.reading() as connection:
-            found = revision(connection)
-        if found != newest():
-            raise HTTPException(503, f"the schema is at {found or 'nothing'}, this program needs {newest()}: migrate")
-        return {"status": "ready", "schema": found}
+            schema = revision(connection)
+        if schema != newest():
+            raise HTTPException(
+                503, f"the schema is at {schema or 'nothing'}, this program needs {newest()}: run ./alpes migrate"
+            )
+        return {"status": "ready", "schema": schema}
 
-    @app.get("/metrics", responses=problems.documented(401, 429), response_class=Response, tags=["operations"])
+    @app.get("/metrics", responses=problems.document(401, 429), response_class=Response, tags=["operations"])
     def metrics() -> Response:
-        """Every part's counters, in Prometheus' text format."""
+        """Return the counters of all components in Prometheus' text format."""
         return Response(exposition(application.settings, application.engine), media_type=CONTENT_TYPE_LATEST)
 
     control_router = control.router(application)
@@ -127,17 +131,17 @@ Correlation = Annotated[
         min_length=1,
         max_length=contract.IDENTIFIER_LENGTH,
         pattern=ID_PATTERN,
-        description="Groups the events of several requests; made up when absent.",
+        description="Groups the events of several requests; a new id when absent.",
     ),
 ]
 
 
-def _trace(value: str | None) -> str | None:
-    # W3C: a malformed traceparent is ignored, the request is not refused for it.
+def _valid_trace(value: str | None) -> str | None:
+    # W3C Trace Context: ignore a malformed traceparent, and do not refuse the request for it.
     return value if value and contract.is_traceparent(value) else None
 
 
-def _body(model: type[BaseModel]) -> Any:
+def _parse_body_as(model: type[BaseModel]) -> Any:
     async def parse(request: Request) -> BaseModel:
         body = await json_body(request)
         try:
@@ -150,5 +154,5 @@ def _body(model: type[BaseModel]) -> Any:
     return parse
 
 
-def _takes(model: type[BaseModel]) -> dict[str, Any]:
+def _describe_body(model: type[BaseModel]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": model.model_json_schema()}}}}

@@ -1,4 +1,4 @@
-"""Reading a JSON body exactly: bounded, UTF-8, numbers as Decimal and never through a binary float."""
+"""Read a JSON body exactly: limited in size, UTF-8, with numbers as Decimal and never as binary floats."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from domain import contract
 
 
 async def json_body(request: Request) -> Any:
-    """The parsed body. Raises HTTPException 400, 413 or 415."""
+    """Return the parsed body. Raise HTTPException 400, 413 or 415."""
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind != "application/json":
         raise HTTPException(415, "send the body as Content-Type: application/json")

@@ -1,4 +1,4 @@
-"""Connections on which a client says nothing are closed: uvicorn alone closes them only after an answer."""
+"""Close connections of silent clients, which uvicorn itself closes only after an answer."""
 
 from __future__ import annotations
 
@@ -8,44 +8,44 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 IDLE_S = 10.0
-"""How long a client may take for the head of a request, and between two pieces of its body."""
+"""How long a client may take for the head of a request, and between two chunks of its body."""
 
 
 class ImpatientProtocol(H11Protocol):
-    """HTTP/1.1 that waits `IDLE_S` seconds for a client. While the server works on an answer no clock runs."""
+    """HTTP/1.1 that waits `IDLE_S` seconds for a client. The deadline does not run while the server works on an answer."""
 
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._wait()
+        self._start_deadline()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         if self.transport.is_closing():
-            self._wait_no_more()
+            self._cancel_deadline()
         elif self.conn.their_state is h11.SEND_BODY:
-            self._wait_no_more()
-            self._wait()
+            self._cancel_deadline()
+            self._start_deadline()
         elif self.conn.their_state is h11.IDLE:
-            self._wait()  # the clock of a head goes on however slowly its bytes drip in
+            self._start_deadline()  # slow bytes do not extend the deadline of a head
         else:
-            self._wait_no_more()
+            self._cancel_deadline()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self.conn.their_state is h11.IDLE:
-            self._wait_no_more()  # uvicorn's own clock runs until the next request begins
+            self._cancel_deadline()  # uvicorn's own deadline runs until the next request begins
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._wait_no_more()
+        self._cancel_deadline()
         super().connection_lost(exc)
 
-    def _wait(self) -> None:
+    def _start_deadline(self) -> None:
         if self._deadline is None:
             self._deadline = self.loop.call_later(IDLE_S, self._close)
 
-    def _wait_no_more(self) -> None:
+    def _cancel_deadline(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None

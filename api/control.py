@@ -1,6 +1,6 @@
-"""Control of a demo instance: scenarios, kills, restarts, crash points. Each needs the instance's control token.
+"""Define the control endpoints of a demo instance: scenarios, kills, restarts, crash points. All need the control token.
 
-Absent where there is no token, as on a stack that is not ours to break.
+There are no control endpoints without a token or on a stack that is no demo.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from settings import Settings
 from stacks import faults
 from stacks.supervisor import NotRunning, PartUnknown
 
-REFUSALS = problems.documented(401, 403, 404, 409, 422, 503)
+REFUSALS = problems.document(401, 403, 404, 409, 422, 503)
 
 
 class Body(BaseModel):
@@ -31,12 +31,12 @@ class Body(BaseModel):
 
 
 class ScenarioBody(Body):
-    seed: int | None = Field(None, ge=0, lt=2**31, description="made up when absent")
+    seed: int | None = Field(None, ge=0, lt=2**31, description="a random one when absent")
     minutes: float = Field(1.0, gt=0, le=1440, description="how long chaos lasts")
 
 
 class KillBody(Body):
-    holdSeconds: float = Field(0.0, ge=0, le=faults.LONGEST_S, description="how long it is kept down")
+    holdSeconds: float = Field(0.0, ge=0, le=faults.LONGEST_S, description="how long it is held down")
 
 
 class CrashBody(Body):
@@ -49,21 +49,25 @@ class Started(BaseModel):
 
 
 def router(application: Application) -> APIRouter | None:
-    """The control endpoints of the application's instance; None where they may not be."""
+    """Return the control endpoints of the application's instance, None when it may not have any."""
     settings = application.settings
     if not settings.demo or not settings.control_token.get_secret_value():
         return None
-    made = APIRouter(prefix="/control", tags=["control"], dependencies=[Depends(_token(settings))], responses=REFUSALS)
-    _scenarios(made, application)
-    _parts(made, settings)
-    return made
+    control = APIRouter(
+        prefix="/control", tags=["control"], dependencies=[Depends(_require_token(settings))], responses=REFUSALS
+    )
+    _add_scenarios(control, application)
+    _add_components(control, settings)
+    return control
 
 
-def _token(settings: Settings) -> Any:
-    known = settings.control_token.get_secret_value().encode()
+def _require_token(settings: Settings) -> Any:
+    control_token = settings.control_token.get_secret_value().encode()
 
-    def check(given: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))]) -> None:
-        if given is None or not hmac.compare_digest(given.credentials.encode(), known):
+    def check(
+        credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))],
+    ) -> None:
+        if credentials is None or not hmac.compare_digest(credentials.credentials.encode(), control_token):
             raise HTTPException(
                 401, "this needs the control token: Authorization: Bearer …", {"WWW-Authenticate": "Bearer"}
             )
@@ -71,21 +75,21 @@ def _token(settings: Settings) -> Any:
     return check
 
 
-def _scenarios(to: APIRouter, application: Application) -> None:
+def _add_scenarios(router: APIRouter, application: Application) -> None:
     settings = application.settings
 
-    @to.get("/scenarios")
+    @router.get("/scenarios")
     def catalogue() -> list[dict[str, Any]]:
-        """Every scenario with its hypothesis and what it breaks."""
+        """List the scenarios with their hypotheses and faults."""
         names = ("name", "quality", "hypothesis", "breaks", "stacks", "takes_s")
-        return [{name: getattr(each, name) for name in names} for each in scenarios().values()]
+        return [{name: getattr(scenario, name) for name in names} for scenario in scenarios().values()]
 
-    @to.post("/scenarios/{name}", status_code=202)
+    @router.post("/scenarios/{name}", status_code=202)
     def start(name: str, body: ScenarioBody | None = None) -> Started:
-        """Start a scenario; it goes on whatever becomes of this client."""
-        wanted = body or ScenarioBody(seed=None, minutes=1.0)
+        """Start a scenario; it continues when this client disconnects."""
+        options = body or ScenarioBody(seed=None, minutes=1.0)
         try:
-            return Started(runId=runner.start(settings, name, wanted.seed, wanted.minutes))
+            return Started(runId=runner.start(settings, name, options.seed, options.minutes))
         except runner.AnotherRuns as error:
             raise HTTPException(409, str(error)) from None
         except runner.NotOnThisStack as error:
@@ -95,33 +99,33 @@ def _scenarios(to: APIRouter, application: Application) -> None:
         except (NotRunning, runner.NoVerdict) as error:
             raise HTTPException(503, str(error)) from None
 
-    @to.get("/runs")
+    @router.get("/runs")
     def history(limit: Annotated[int, Field(ge=1, le=1000)] = 50) -> list[journal.Run]:
-        """The runs, newest first."""
+        """List the runs, newest first."""
         with application.reading() as connection:
             return journal.list_runs(connection, limit)
 
-    @to.get("/runs/{run_id}")
-    def found(run_id: str) -> dict[str, Any]:
-        """What a run found; 404 until it has."""
-        result = journal.load_result(settings, _known(run_id))
-        if result is None:
+    @router.get("/runs/{run_id}")
+    def result(run_id: str) -> dict[str, Any]:
+        """Return the result of a run; 404 while it has none."""
+        run_result = journal.load_result(settings, _check_run(run_id))
+        if run_result is None:
             raise HTTPException(404, f"run {run_id} has no result")
-        return result.to_json()
+        return run_result.to_json()
 
-    @to.get("/runs/{run_id}/events", response_class=EventSourceResponse)
+    @router.get("/runs/{run_id}/events", response_class=EventSourceResponse)
     async def events(run_id: str) -> AsyncIterator[ServerSentEvent]:
-        """The timeline as server-sent events `moment`, from its beginning to its last word."""
-        async for moment in iterate_in_threadpool(runner.follow(settings, _known(run_id))):
+        """Send the whole timeline of a run as server-sent events `moment`, until the run ends."""
+        async for moment in iterate_in_threadpool(runner.follow(settings, _check_run(run_id))):
             yield ServerSentEvent(event="moment", data=moment)
 
-    @to.delete("/runs/{run_id}", status_code=202)
+    @router.delete("/runs/{run_id}", status_code=202)
     def stop(run_id: str) -> dict[str, str]:
-        """Ask a run to restore what it broke and end without a verdict."""
-        runner.stop(settings, _known(run_id))
+        """Let a run end its faults and stop without a verdict."""
+        runner.stop(settings, _check_run(run_id))
         return {"status": "stopping"}
 
-    def _known(run_id: str) -> str:
+    def _check_run(run_id: str) -> str:
         try:
             runner.check_id(run_id)
             journal.read_timeline(settings, run_id)
@@ -130,10 +134,10 @@ def _scenarios(to: APIRouter, application: Application) -> None:
         return run_id
 
 
-def _parts(to: APIRouter, settings: Settings) -> None:
-    @to.post("/parts/{part}/kill", status_code=202)
+def _add_components(router: APIRouter, settings: Settings) -> None:
+    @router.post("/parts/{part}/kill", status_code=202)
     def kill(part: str, body: KillBody | None = None) -> faults.Lease:
-        """SIGKILL a part and keep it down; it comes back by itself."""
+        """Kill a component with SIGKILL and hold it down; it starts again by itself."""
         try:
             return faults.kill(settings, part, body.holdSeconds if body else 0.0)
         except PartUnknown as error:
@@ -141,17 +145,17 @@ def _parts(to: APIRouter, settings: Settings) -> None:
         except NotRunning as error:
             raise HTTPException(503, str(error)) from None
 
-    @to.delete("/parts/{part}/kill", status_code=204)
+    @router.delete("/parts/{part}/kill", status_code=204)
     def release(part: str) -> None:
-        """Let a part that is kept down come back now."""
+        """Let a component that is held down start now."""
         try:
             faults.release(settings, part)
         except ValueError as error:
             raise HTTPException(404, str(error)) from None
 
-    @to.post("/parts/{part}/restart", status_code=202)
+    @router.post("/parts/{part}/restart", status_code=202)
     def restart(part: str) -> dict[str, str]:
-        """Stop a part politely and start it again."""
+        """Stop a component in order and start it again."""
         try:
             faults.restart(settings, part)
         except PartUnknown as error:
@@ -160,9 +164,9 @@ def _parts(to: APIRouter, settings: Settings) -> None:
             raise HTTPException(503, str(error)) from None
         return {"status": "restarted"}
 
-    @to.post("/crash-points", status_code=202)
+    @router.post("/crash-points", status_code=202)
     def arm(body: CrashBody) -> dict[str, str]:
-        """Let a part die at a named point of its code, once, the next time it gets there."""
+        """Let a component end at a crash point, once, the next time it reaches the point."""
         try:
             crash_points.arm(settings, body.part, body.point, settings.control_token.get_secret_value())
         except LookupError as error:

@@ -1,4 +1,4 @@
-"""Bodies of requests and answers: the original description's names, money as JSON strings."""
+"""Define the bodies of requests and answers, with the names of the original description and money as JSON strings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ID_PATTERN = f"^{contract.IDENTIFIER_PATTERN}$"
 Identifier = Annotated[str, Field(min_length=1, max_length=contract.IDENTIFIER_LENGTH, pattern=ID_PATTERN)]
 
 
-def _amount(value: Any) -> Any:
+def _check_amount(value: Any) -> Any:
     if isinstance(value, contract.UnusableNumber):
         raise ValueError(f"must be a number from 0 to {MAX_AMOUNT}, not {value.literal}")
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
@@ -29,7 +29,7 @@ def _amount(value: Any) -> Any:
 
 Amount = Annotated[
     str | int | Decimal,
-    BeforeValidator(_amount),
+    BeforeValidator(_check_amount),
     WithJsonSchema(
         {
             "anyOf": [
@@ -66,7 +66,7 @@ class CommandAnswer(BaseModel):
     currency: str
     rate: str
     version: int
-    changed: bool = Field(description="false when the work was done already and nothing was written")
+    changed: bool = Field(description="false when the commission was in that state already and nothing was written")
     eventIds: list[str] = Field(description="ids of the outbox rows written in the same transaction")
 
     @classmethod

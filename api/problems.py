@@ -1,4 +1,4 @@
-"""Problem details (RFC 9457) for everything that is not a success."""
+"""Answer every failure with problem details (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class FieldError(BaseModel):
 
 
 class Problem(BaseModel):
-    """RFC 9457, with the fields at fault and, for a duplicate, the commission there is."""
+    """Problem details, with the invalid fields and, for a duplicate, the existing commission."""
 
     type: str = "about:blank"
     title: str
@@ -49,63 +49,63 @@ class Problem(BaseModel):
     commissionId: str | None = None
 
 
-def response(status: int, detail: str, headers: dict[str, str] | None = None, **members: Any) -> JSONResponse:
+def build_response(status: int, detail: str, headers: dict[str, str] | None = None, **members: Any) -> JSONResponse:
     problem = Problem(title=TITLES.get(status, "Refused"), status=status, detail=detail, **members)
     return JSONResponse(
         problem.model_dump(exclude_none=True), status, headers=headers, media_type="application/problem+json"
     )
 
 
-def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of an operation for OpenAPI."""
+def document(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the `responses` of an operation for OpenAPI."""
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {status: {"description": TITLES[status], "model": Problem, "content": content} for status in statuses}
 
 
 def install(app: FastAPI) -> None:
-    """Answer every kind of failure with a problem; none shows a stack trace."""
+    """Answer every kind of failure with a problem and without a stack trace."""
 
     @app.exception_handler(RequestValidationError)
     def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
         errors = [_field_error(item) for item in error.errors()]
-        return response(422, "; ".join(f"{item.field}: {item.reason}" for item in errors)[:1000], errors=errors)
+        return build_response(422, "; ".join(f"{item.field}: {item.reason}" for item in errors)[:1000], errors=errors)
 
     @app.exception_handler(HTTPException)
     def http(_request: Request, error: HTTPException) -> JSONResponse:
-        return response(error.status_code, str(error.detail), dict(error.headers or {}))
+        return build_response(error.status_code, str(error.detail), dict(error.headers or {}))
 
     @app.exception_handler(Refusal)
     def refused(_request: Request, error: Refusal) -> JSONResponse:
         match error:
             case InvalidField():
-                return response(422, str(error), errors=[FieldError(field=error.field, reason=error.reason)])
+                return build_response(422, str(error), errors=[FieldError(field=error.field, reason=error.reason)])
             case DuplicateConversion():
-                return response(409, str(error), commissionId=error.commission_id)
+                return build_response(409, str(error), commissionId=error.commission_id)
             case UnknownCommission():
-                return response(404, str(error))
+                return build_response(404, str(error))
             case TooLarge():
-                return response(413, str(error))
+                return build_response(413, str(error))
             case ConcurrentChange():
-                return response(409, str(error))
+                return build_response(409, str(error))
             case _:
-                return response(422, str(error))
+                return build_response(422, str(error))
 
     @app.exception_handler(Forbidden)
     def forbidden(_request: Request, error: Forbidden) -> JSONResponse:
-        return response(403, str(error))
+        return build_response(403, str(error))
 
     @app.exception_handler(DatabaseUnavailable)
     def unavailable(_request: Request, error: DatabaseUnavailable) -> JSONResponse:
-        return response(503, str(error), {"Retry-After": "1"})
+        return build_response(503, str(error), {"Retry-After": "1"})
 
     @app.exception_handler(UnstorableData)
     def unstorable(_request: Request, error: UnstorableData) -> JSONResponse:
-        return response(422, str(error)[:1000])
+        return build_response(422, str(error)[:1000])
 
     @app.exception_handler(Exception)
     def unexpected(request: Request, error: Exception) -> JSONResponse:
         log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-        return response(500, "the log of the API has the details")
+        return build_response(500, "the log of the API has the details")
 
 
 def _field_error(item: Any) -> FieldError:

@@ -1,5 +1,8 @@
-"""The wiring that the API, the page, the command line and the commands worker share."""
+"""Wire the domain to its database for everything that sends commands: the API, the page, the command line, the commands worker.
 
-from application.commissions import Application, open_application
+Leases, crash points and permissions are here too, because the workers and the stacks both need them.
+"""
 
-__all__ = ["Application", "open_application"]
+from application.commissions import Application
+
+__all__ = ["Application"]

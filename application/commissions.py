@@ -1,13 +1,11 @@
-"""Commands in, rows out: the domain wired to its database."""
+"""Provide `Application`, which sends commands to the domain and opens connections for reads."""
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from decimal import Decimal
 from types import TracebackType
 from typing import Self
@@ -15,7 +13,7 @@ from typing import Self
 from sqlalchemy import Connection, Engine
 
 from application import crash_points
-from application.counting import counted
+from application.counting import count_outcome
 from application.wake import Wake
 from db import engine
 from db.currencies import IsoCurrencies
@@ -23,6 +21,7 @@ from db.engine import connect
 from db.errors import translated
 from db.hops import HopRecorder, HopTime
 from db.unit_of_work import Reached, SqlUnitOfWork
+from domain.clock import utc_now
 from domain.commands import Command, CommissionResult
 from domain.handlers import Dependencies
 from domain.mediator import Mediator
@@ -31,10 +30,10 @@ from telemetry import tracing
 
 
 class Application:
-    """Commands through `send`, reads through `reading`; close it, so that the last hop times are written."""
+    """Sends commands and opens connections for reads. Close it, so that the last timestamps are written."""
 
     def __init__(self, settings: Settings, pool_size: int = 5, reached: Reached | None = None) -> None:
-        """`reached` is told of each point of a transaction, see `db.unit_of_work`; without it they are crash points."""
+        """`reached` is called at each point of a transaction, see `db.unit_of_work`; without it the points are crash points."""
 
         def command_reached(point: str) -> None:
             points.reached(f"command.{point}")
@@ -51,19 +50,22 @@ class Application:
         )
 
     def send(self, command: Command) -> CommissionResult:
-        """Run a command in a transaction of its own.
+        """Run a command in its own transaction and return its result.
 
-        Raises domain.errors.Refusal, or db.errors.DatabaseUnavailable when it was not acknowledged.
+        Raise domain.errors.Refusal, or db.errors.DatabaseUnavailable when the transaction was not acknowledged.
         """
         with (
-            counted(command),
+            count_outcome(command),
             tracing.span("sql transaction", command.traceparent, {"db.operation": "commit"}) as trace,
         ):
             return self._mediator.send(command if trace == command.traceparent else replace(command, traceparent=trace))
 
     @contextmanager
     def reading(self, consistent: bool = False) -> Iterator[Connection]:
-        """A connection for `db.queries`; all of its statements see `consistent_read`, where asked. Raises DatabaseUnavailable."""
+        """Open a connection for `db.queries`; with `consistent`, all statements see the same commits.
+
+        Raise DatabaseUnavailable.
+        """
         options = engine.consistent_read(self.engine) if consistent else engine.READ
         with translated(), self.engine.connect().execution_options(**options) as connection:
             yield connection
@@ -84,17 +86,13 @@ class Application:
 
     def _committed(self, event_ids: tuple[str, ...], committed_us: int) -> None:
         if self._wake is not None:
-            self._wake.ring()
+            self._wake.send()
         for event_id in event_ids:
             self._hops.add(HopTime(event_id, "committed", committed_us, "host"))
 
 
-def open_application(settings: Settings, pool_size: int = 5) -> Application:
-    return Application(settings, pool_size)
-
-
 class CampaignRates:
-    """The commission rate of each campaign, with a default."""
+    """The commission rate of each campaign, or the default rate."""
 
     def __init__(self, default: Decimal, campaigns: dict[str, Decimal]) -> None:
         self._default = default
@@ -102,10 +100,6 @@ class CampaignRates:
 
     def of(self, campaign_id: str) -> Decimal:
         return self._campaigns.get(campaign_id, self._default)
-
-
-def utc_now() -> datetime:
-    return datetime.fromtimestamp(time.time_ns() / 1e9, UTC).replace(tzinfo=None)
 
 
 def new_id() -> str:

@@ -1,4 +1,4 @@
-"""Commands, counted by what became of them."""
+"""Count commands by their outcome."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from telemetry.metrics import METRICS
 
 
 @contextmanager
-def counted(command: Command) -> Iterator[None]:
-    """Outcomes: done, duplicate, refused, unavailable (nothing was acknowledged), failed."""
+def count_outcome(command: Command) -> Iterator[None]:
+    """Count a command and its duration. Outcomes: done, duplicate, refused, unavailable (not acknowledged), failed."""
     kind = "approve" if isinstance(command, ApproveCommission) else "calculate"
     began = time.perf_counter()
     outcome = "failed"

@@ -1,7 +1,7 @@
-"""Points at which a process of the instance can be made to die by SIGKILL, once, exactly there.
+"""Define crash points: named places in the code where a process can be told to end by SIGKILL, once.
 
-A point is armed for one part by a file that only the holder of the control token can make; without a token there are none.
-The process that reaches it notes that it did, and is gone before its next statement.
+A file arms a point for one component. Only the holder of the control token can create the file; without a token there are no
+points. The process that reaches an armed point records that it did, and ends before its next statement.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Hit:
 
 
 class CrashPoints:
-    """One part's points. Asking costs a look for a file."""
+    """The points of one component. Reaching a point costs one check whether a file exists."""
 
     def __init__(self, settings: Settings, part: str) -> None:
         self._settings = settings
@@ -42,7 +42,7 @@ class CrashPoints:
         self._folder = settings.run / "crash" if part and settings.control_token.get_secret_value() else None
 
     def reached(self, point: str) -> None:
-        """Die here if this point is armed."""
+        """End this process if the point is armed."""
         if self._folder is None:
             return
         armed = self._folder / f"{self._part}.{point}"
@@ -54,17 +54,17 @@ class CrashPoints:
 
 
 def of_this_process(settings: Settings) -> CrashPoints:
-    """For the part that this process is; a process that is no part has none."""
+    """Return the points of this process's component; a process that is no component has none."""
     return CrashPoints(settings, os.environ.get("ALPES_PART", ""))
 
 
 def arm(settings: Settings, part: str, point: str, token: str) -> None:
-    """Raises LookupError for an unknown point, PermissionError without the control token, or Forbidden."""
+    """Arm a point. Raise LookupError for an unknown point, PermissionError without the control token, or Forbidden."""
     require(settings, Action.INJECT_FAULTS)
     if point not in POINTS:
-        raise LookupError(f"there is no crash point {point!r}; there are {', '.join(POINTS)}")
-    known = settings.control_token.get_secret_value()
-    if not known or not hmac.compare_digest(token.encode(), known.encode()):
+        raise LookupError(f"there is no crash point {point!r}; use one of {', '.join(POINTS)}")
+    control_token = settings.control_token.get_secret_value()
+    if not control_token or not hmac.compare_digest(token.encode(), control_token.encode()):
         raise PermissionError("arming a crash point needs the control token of the instance")
     folder = settings.run / "crash"
     folder.mkdir(parents=True, exist_ok=True)
@@ -75,11 +75,12 @@ def arm(settings: Settings, part: str, point: str, token: str) -> None:
 
 
 def disarm(settings: Settings, part: str, point: str) -> None:
+    """Disarm a point; do nothing when it is not armed."""
     (settings.run / "crash" / f"{part}.{point}").unlink(missing_ok=True)
 
 
-def hit(settings: Settings, part: str, point: str) -> Hit | None:
-    """Whether the point was reached since it was armed, by which process and when."""
+def read_hit(settings: Settings, part: str, point: str) -> Hit | None:
+    """Return which process reached the point after it was armed, and when; None while none did."""
     try:
         return Hit(**json.loads(_hit_file(settings, part, point).read_text()))
     except (OSError, ValueError, TypeError):

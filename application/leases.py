@@ -1,7 +1,7 @@
-"""Faults on purpose, as leases: `(part, fault, expires_at)`, each a file, so that whoever asked for one may die.
+"""Store faults as leases `(part, fault, expires_at)` in files, so that a fault ends even if its requester is gone.
 
-While a lease lasts it takes effect; when it has run out it is over, without anybody's doing. `stacks.faults` injects them,
-`stacks/gate.py` keeps a killed part down, `workers.injected` slows a worker or makes it fail.
+A lease has its effect until it expires. `stacks.faults` injects faults, `stacks/gate.py` keeps a killed component down, and
+`workers.injected` slows a worker or makes it fail.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ class Lease:
     expires_at: float
     """Seconds since the epoch."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    """`slow`: {"delay_ms": …} for each event; `fail`: {"commission_id": …, "aggregate_version": … or None}: whose
-    events fail, all of them or the one of a version."""
+    """`slow`: {"delay_ms": …} for each event. `fail`: {"commission_id": …, "aggregate_version": … or None}: the commission whose
+    events fail, all of them or the one with that version."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A fault as it was: from its injection to its end."""
+    """The time of a fault, from its injection to its end."""
 
     part: str
     fault: str
@@ -43,15 +43,16 @@ class Window:
 
 
 def lease_file(settings: Settings, part: str, fault: Fault = "kill") -> Path:
+    """Return the file of a lease. Raise ValueError for a name that no component can have."""
     if not part.replace("-", "").isalnum():
-        raise ValueError(f"{part!r} is no part")
+        raise ValueError(f"{part!r} is no component")
     return settings.run / "leases" / f"{part}.{fault}.json"
 
 
 def grant(
     settings: Settings, part: str, fault: Fault, hold_s: float, parameters: Mapping[str, Any] | None = None
 ) -> Lease:
-    """Record a lease. Raises ValueError for a time out of range."""
+    """Write a lease that begins now and lasts `hold_s` seconds. Raise ValueError for a duration out of range."""
     if not 0 <= hold_s <= LONGEST_S:
         raise ValueError(f"a fault may last 0 to {LONGEST_S:.0f} seconds")
     now = time.time()
@@ -61,45 +62,45 @@ def grant(
     temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps(asdict(lease)), encoding="utf-8")
     temporary.replace(path)
-    _note(settings, lease.part, lease.fault, lease.started_at, lease.expires_at)
+    _append_to_history(settings, lease.part, lease.fault, lease.started_at, lease.expires_at)
     return lease
 
 
 def release(settings: Settings, part: str, fault: Fault = "kill") -> None:
-    """End a lease before its time; nothing happens where there is none."""
+    """End a lease early; do nothing when there is none."""
     lease = read(settings, part, fault)
     with contextlib.suppress(FileNotFoundError):
         lease_file(settings, part, fault).unlink()
     if lease is not None:
-        _note(settings, part, fault, lease.started_at, time.time())
+        _append_to_history(settings, part, fault, lease.started_at, time.time())
 
 
 def read(settings: Settings, part: str, fault: Fault) -> Lease | None:
-    """The lease that is in force now."""
-    return _in_force(lease_file(settings, part, fault))
+    """Return the lease if it is in force now."""
+    return _read_if_in_force(lease_file(settings, part, fault))
 
 
 def active(settings: Settings) -> list[Lease]:
-    """Every lease in force now."""
-    found = map(_in_force, sorted((settings.run / "leases").glob("*.json")))
-    return [lease for lease in found if lease is not None]
+    """Return all leases that are in force now."""
+    leases = map(_read_if_in_force, sorted((settings.run / "leases").glob("*.json")))
+    return [lease for lease in leases if lease is not None]
 
 
 def windows(settings: Settings, since: float = 0.0) -> list[Window]:
-    """The faults that lasted beyond `since` (seconds since the epoch), oldest first."""
-    found: dict[tuple[str, str, float], Window] = {}
+    """Return the faults that ended after `since` (seconds since the epoch), oldest first."""
+    latest: dict[tuple[str, str, float], Window] = {}
     try:
-        lines = _history(settings).read_text(encoding="utf-8").splitlines()
+        lines = _history_file(settings).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         return []
     for line in lines:
         with contextlib.suppress(ValueError, TypeError):
             window = Window(**json.loads(line))
-            found[window.part, window.fault, window.started_at] = window  # the last word on each holds
-    return [window for window in found.values() if window.ended_at >= since]
+            latest[window.part, window.fault, window.started_at] = window  # the last line about a fault is valid
+    return [window for window in latest.values() if window.ended_at >= since]
 
 
-def _in_force(path: Path) -> Lease | None:
+def _read_if_in_force(path: Path) -> Lease | None:
     try:
         lease = Lease(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
@@ -107,11 +108,11 @@ def _in_force(path: Path) -> Lease | None:
     return lease if lease.expires_at > time.time() else None
 
 
-def _history(settings: Settings) -> Path:
+def _history_file(settings: Settings) -> Path:
     return settings.data / "faults.jsonl"
 
 
-def _note(settings: Settings, part: str, fault: str, started_at: float, ended_at: float) -> None:
+def _append_to_history(settings: Settings, part: str, fault: str, started_at: float, ended_at: float) -> None:
     settings.data.mkdir(parents=True, exist_ok=True)
-    with _history(settings).open("a", encoding="utf-8") as file:
+    with _history_file(settings).open("a", encoding="utf-8") as file:
         file.write(json.dumps(asdict(Window(part, fault, started_at, ended_at))) + "\n")

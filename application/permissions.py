@@ -1,7 +1,7 @@
-"""What may be done to an instance, and by whom: the one place that page, API and command line ask.
+"""Decide what may be done to an instance, and by whom. Page, API and command line all ask here.
 
-The functions that act ask it themselves (`require`), so that whoever calls them by another way is refused as well. What
-keeps an instance whole by itself – watcher, healers, supervisor – asks nobody.
+The functions that act call `require` themselves, so that no other way to call them avoids the check. The watcher, the healers
+and the supervisor, which keep an instance healthy, need no permission.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from settings import Settings
 
 
 class Action(StrEnum):
-    """Everything that changes an instance or its data. Looking at one is no action."""
+    """Everything that changes an instance or its data. Reading is no action."""
 
     ISSUE_COMMANDS = "issue commands"
     KILL_PARTS = "kill a part, or let one that is held down come back"
@@ -54,11 +54,11 @@ BREAKING = frozenset(
 
 
 class Forbidden(Exception):
-    """It may not be done here; `str(error)` says why, and what would allow it."""
+    """The action is not allowed here; `str(error)` says why, and what would allow it."""
 
 
 def refusal(settings: Settings, action: Action, caller: Caller = Caller.OWNER) -> str | None:
-    """Why this may not be done, in a sentence; None where it may."""
+    """Return a sentence on why an action is not allowed, None when it is allowed."""
     if settings.read_only and (action, caller) != (Action.PROVISION, Caller.OWNER):
         return _read_only(action, caller)
     if settings.demo:
@@ -83,12 +83,12 @@ def _read_only(action: Action, caller: Caller) -> str:
     )
 
 
-def allowed(settings: Settings, action: Action, caller: Caller = Caller.OWNER) -> bool:
+def is_allowed(settings: Settings, action: Action, caller: Caller = Caller.OWNER) -> bool:
     return refusal(settings, action, caller) is None
 
 
 def require(settings: Settings, action: Action, caller: Caller = Caller.OWNER) -> None:
-    """Raises Forbidden."""
+    """Raise Forbidden unless the action is allowed."""
     reason = refusal(settings, action, caller)
     if reason is not None:
         raise Forbidden(reason)

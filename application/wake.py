@@ -1,6 +1,6 @@
-"""The relay's doorbell: a datagram after each commit, so that it need not poll to be quick.
+"""Send and receive the wake-up signal: a datagram after each commit, by which the relay reads at once.
 
-Only a hint. It may be lost, and rows may be written by other means: the relay looks by itself too.
+The signal is only a hint: it may be lost, and other programs may write rows. So the relay polls too.
 """
 
 from __future__ import annotations
@@ -12,20 +12,22 @@ import socket
 import stat
 from pathlib import Path
 
-LONGEST = 100
-"""Bytes of a socket's name that every system takes, with room for what supervisord adds."""
+MAX_SOCKET_NAME = 100
+"""Length in bytes that every system accepts for a socket's name, with room for what supervisord appends."""
 FOLDER = f"/tmp/alpes-{os.getuid()}"  # noqa: S108
-"""Not in TMPDIR, which differs from terminal to terminal: every process must come to the same name."""
+"""Not in TMPDIR, which may differ between terminals: every process must derive the same name."""
 
 
 class Wake:
+    """The sending side of the wake-up signal."""
+
     def __init__(self, path: Path) -> None:
         self._address = socket_address(path)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
 
-    def ring(self) -> None:
-        # No relay, or one with enough rings waiting: it looks by itself soon.
+    def send(self) -> None:
+        """Send one signal; do nothing when there is no relay or its queue is full, since the relay polls."""
         with contextlib.suppress(OSError):
             self._socket.sendto(b"!", self._address)
 
@@ -34,37 +36,40 @@ class Wake:
 
 
 def listen(path: Path) -> socket.socket:
-    """The relay's end, non-blocking. Raises OSError when the folder cannot be written."""
+    """Return the receiving socket of the relay, non-blocking. Raise OSError when the folder cannot be written."""
     address = socket_address(path)
     with contextlib.suppress(FileNotFoundError):
         Path(address).unlink()
-    bell = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    bell.setblocking(False)
-    bell.bind(address)
-    return bell
+    receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    receiver.setblocking(False)
+    receiver.bind(address)
+    return receiver
 
 
 class SocketFolderUnsafe(OSError):
-    """Somebody else could answer on the sockets of an instance with a long name; `str(error)` says what to do."""
+    """Another user could answer on the sockets of an instance with a long name; `str(error)` says what to do."""
 
 
 def socket_address(path: Path) -> str:
-    """`path`, or a short stand-in for one too long for a socket (about 100 bytes), in a folder of this user alone.
+    """Return `path`, or a short replacement in a private folder when `path` is too long for a socket (about 100 bytes).
 
-    Raises SocketFolderUnsafe when that folder is not this user's alone.
+    Raise SocketFolderUnsafe when other users can write to that folder.
     """
-    if len(str(path).encode()) < LONGEST:
+    if len(str(path).encode()) < MAX_SOCKET_NAME:
         return str(path)
     return str(private_folder() / f"{hashlib.sha256(str(path).encode()).hexdigest()[:16]}.sock")
 
 
 def private_folder() -> Path:
-    """A folder with a short name that only this user can write to, the same for every process. Raises SocketFolderUnsafe."""
+    """Return a folder with a short name that only this user can write to, the same for every process.
+
+    Raise SocketFolderUnsafe.
+    """
     folder = Path(FOLDER)
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) & 0o077:
         raise SocketFolderUnsafe(
             f"{folder} is needed for the sockets of an instance with a long name, and others can write to it: remove it, or"
             " name a shorter folder by ALPES_HOME"

@@ -167,9 +167,11 @@ class FaultInjection(Sources):
         self.say("fault", f"{part} dies where {crash_points.POINTS[point]}", part=part, point=point)
         provoke()
         point_confirmed = self.confirm(
-            f"{part} reached that point", lambda: crash_points.hit(self.settings, part, point) is not None, deadline_s
+            f"{part} reached that point",
+            lambda: crash_points.read_hit(self.settings, part, point) is not None,
+            deadline_s,
         )
-        hit = crash_points.hit(self.settings, part, point)
+        hit = crash_points.read_hit(self.settings, part, point)
         # In a container, process numbers start at 1; the number to look for on this host is Docker's.
         dead_pid = hit.pid if hit is not None and self.settings.stack != "compose" else pid
         death_confirmed = self.confirm(f"process {dead_pid} of {part} is dead", lambda: not psutil.pid_exists(dead_pid))

@@ -16,7 +16,7 @@ from db.errors import DatabaseUnavailable, translated
 from settings import Settings
 from stacks import health
 from stacks.python_parts import worker_names
-from telemetry.metrics import BOUNDS_S, written
+from telemetry.metrics import BOUNDS_S, read_all
 from workers.heartbeat import read_heartbeat
 
 COUNTERS = {
@@ -56,7 +56,7 @@ class Collector:
             name: HistogramMetricFamily(f"alpes_{name}_seconds", text, labels=("part", *labels))
             for name, (text, labels) in DISTRIBUTIONS.items()
         }
-        for part, found in written(self._settings):
+        for part, found in read_all(self._settings):
             for name, labels, value in found["counters"]:
                 counters[str(name)].add_metric((part, *labels), value)  # type: ignore[misc, arg-type]
             for name, labels, buckets, total in found["distributions"]:

@@ -1,1 +1,1 @@
-"""What a process tells of itself: logs, counters, traces. Knows nothing of what is counted; imports only `settings`."""
+"""Write a process's logs, counters and traces. This package imports `settings` only and does not know what is counted."""

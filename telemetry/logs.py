@@ -1,4 +1,4 @@
-"""Logs for people, or one JSON object a line for programs (`ALPES_LOG_FORMAT=json`)."""
+"""Write logs as text for people, or as one JSON object per line for programs (`ALPES_LOG_FORMAT=json`)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 def one_line(text: str) -> str:
-    """The text with line breaks, other control characters and halves of surrogate pairs escaped.
+    """Return the text with line breaks, other control characters and halves of surrogate pairs escaped.
 
-    What a message holds may be quoted in a log or a dead letter. It may not begin a line of its own there, and every
-    database and terminal must be able to take it.
+    A log or a dead letter may quote a message. The quoted text must not begin a new line there, and every database and terminal
+    must accept it.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -28,7 +28,7 @@ def one_line(text: str) -> str:
 
 
 class TextLines(logging.Formatter):
-    """One line for each message; the lines of a traceback are indented, so that none passes for a message."""
+    """Formats each message as one line, and indents the lines of a traceback, so that none looks like a message."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
         record.message = one_line(record.message)
@@ -39,7 +39,7 @@ class TextLines(logging.Formatter):
 
 
 class JsonLines(logging.Formatter):
-    """`time` (RFC 3339, UTC), `level`, `logger`, `part`, `message`, and `error` with a traceback where there is one."""
+    """Formats `time` (RFC 3339, UTC), `level`, `logger`, `part`, `message`, and `error` with a traceback if there is one."""
 
     def __init__(self, part: str) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class JsonLines(logging.Formatter):
 
 
 def configure(settings: Settings, part: str) -> None:
-    """To standard output, which the supervisor writes to the part's log."""
+    """Log to standard output, which the supervisor writes to the component's log file."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # half a surrogate pair must not lose the line
     handler = logging.StreamHandler(sys.stdout)

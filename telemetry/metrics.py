@@ -1,7 +1,7 @@
-"""Counters and histograms of one process: cheap to add to, written to a file a part, served together by the API.
+"""Count and measure in one process, write the result to a file for each component, and read these files for the API.
 
-Files rather than a port for each process: one scrape target, nothing more that listens, and a process that is killed
-leaves what it had counted. The cost on a hot path is a dictionary entry under a lock.
+Files instead of a port for each process give one scrape target and no further listener, and keep the counts of a killed
+process. On a hot path a count costs one dictionary entry under a lock.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from settings import Settings
 
 EVERY_S = 1.0
 BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-"""Upper bounds of the histograms' buckets; one above them follows."""
+"""Upper bounds of the histograms' buckets; one more bucket has no bound."""
 
 Labels = tuple[str, ...]
 
@@ -26,12 +26,12 @@ Labels = tuple[str, ...]
 @dataclass(slots=True)
 class Distribution:
     buckets: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS_S) + 1))
-    """Not cumulative: each value is in one."""
+    """Not cumulative: each value counts in one bucket."""
     total_s: float = 0.0
 
 
 class Metrics:
-    """For all threads of a process."""
+    """The counters and histograms of a process, for all its threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -43,25 +43,27 @@ class Metrics:
             self._counters[name, labels] = self._counters.get((name, labels), 0) + by
 
     def observe(self, name: str, labels: Labels, seconds: float) -> None:
-        """A negative one (two clocks) counts in the lowest bucket."""
+        """Add a duration. A negative one, from two clocks, counts in the lowest bucket."""
         place = bisect_left(BOUNDS_S, seconds)
         with self._lock:
-            found = self._distributions.get((name, labels))
-            if found is None:
-                found = self._distributions[name, labels] = Distribution()
-            found.buckets[place] += 1
-            found.total_s += seconds
+            distribution = self._distributions.get((name, labels))
+            if distribution is None:
+                distribution = self._distributions[name, labels] = Distribution()
+            distribution.buckets[place] += 1
+            distribution.total_s += seconds
 
-    def text(self) -> str:
-        """All of it as JSON: {"counters": [[name, labels, value]], "distributions": [[name, labels, buckets, sum]]}."""
+    def to_json(self) -> str:
+        """Return everything as JSON: {"counters": [[name, labels, value]], "distributions": [[name, labels, buckets, sum]]}."""
         with self._lock:
             counters = [[name, labels, value] for (name, labels), value in self._counters.items()]
-            spread = [[name, labels, list(d.buckets), d.total_s] for (name, labels), d in self._distributions.items()]
-        return json.dumps({"counters": counters, "distributions": spread})
+            distributions = [
+                [name, labels, list(d.buckets), d.total_s] for (name, labels), d in self._distributions.items()
+            ]
+        return json.dumps({"counters": counters, "distributions": distributions})
 
 
 METRICS = Metrics()
-"""This process's."""
+"""The metrics of this process."""
 
 
 def folder(settings: Settings) -> Path:
@@ -69,7 +71,7 @@ def folder(settings: Settings) -> Path:
 
 
 class Writer:
-    """Writes this process's metrics to its part's file each second, and once more when closed."""
+    """Writes this process's metrics to the component's file each second, and once more when closed."""
 
     def __init__(self, settings: Settings, part: str, metrics: Metrics = METRICS) -> None:
         self._path = folder(settings) / f"{part}.json"
@@ -83,11 +85,11 @@ class Writer:
         self._thread.join(timeout=2)
 
     def write(self) -> None:
-        """A disk that is full must not stop the part."""
+        """Write the file; a full disk must not stop the component."""
         with contextlib.suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             temporary = self._path.with_suffix(".tmp")
-            temporary.write_text(self._metrics.text(), encoding="utf-8")
+            temporary.write_text(self._metrics.to_json(), encoding="utf-8")
             temporary.replace(self._path)
 
     def _run(self) -> None:
@@ -96,8 +98,8 @@ class Writer:
         self.write()
 
 
-def written(settings: Settings) -> Iterator[tuple[str, dict[str, list[list[object]]]]]:
-    """(part, what `Metrics.text` holds) of every part that wrote any."""
+def read_all(settings: Settings) -> Iterator[tuple[str, dict[str, list[list[object]]]]]:
+    """Yield (component, parsed text of `Metrics.to_json`) for every component that wrote metrics."""
     for path in sorted(folder(settings).glob("*.json")):
         with contextlib.suppress(OSError, ValueError):
             yield path.stem, json.loads(path.read_text(encoding="utf-8"))

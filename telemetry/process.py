@@ -1,4 +1,4 @@
-"""A process's telemetry, from its start to its end."""
+"""Start and stop the telemetry of a process."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from telemetry.metrics import Writer
 
 
 @contextmanager
-def telling(settings: Settings, part: str) -> Iterator[None]:
-    """Logs, counters and traces of this process under its part's name (`ALPES_PART`, else `part`)."""
+def telemetry(settings: Settings, part: str) -> Iterator[None]:
+    """Write logs, counters and traces of this process under its component's name (`ALPES_PART`, else `part`)."""
     logs.configure(settings, part)
     tracing.start(settings, part)
     writer = Writer(settings, os.environ.get("ALPES_PART", part))

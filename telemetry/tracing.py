@@ -1,7 +1,7 @@
-"""Traces by OpenTelemetry, off unless `ALPES_OTLP_ENDPOINT` or `ALPES_TRACES_FILE` is set; off, each call costs a test.
+"""Record traces with OpenTelemetry if `ALPES_OTLP_ENDPOINT` or `ALPES_TRACES_FILE` is set; else each call costs one test.
 
-The trace is carried by W3C `traceparent` texts, as the outbox row keeps it, not by the library's context: an event
-leaves the process that made it.
+W3C `traceparent` texts carry the trace, as in the outbox row, and not the library's context, because an event leaves the
+process that wrote it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _tracer: Tracer | None = None
 
 
 def start(settings: Settings, part: str) -> None:
-    """Send this process's spans where the settings say; without any such setting, nothing is loaded."""
+    """Start to send this process's spans where the settings say; without such a setting, load no library."""
     global _provider, _tracer
     if _provider is not None or not (settings.otlp_endpoint or settings.traces_file):
         return
@@ -38,13 +38,13 @@ def start(settings: Settings, part: str) -> None:
 
     name = os.environ.get("ALPES_PART", part)
     _provider = TracerProvider(resource=Resource.create({"service.name": f"alpes-{name}"}))
-    for exporter in _exporters(settings):
+    for exporter in _create_exporters(settings):
         _provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=500))
     _tracer = _provider.get_tracer("alpes")
 
 
 def stop() -> None:
-    """Send what waits."""
+    """Send the remaining spans and stop."""
     global _provider, _tracer
     if _provider is not None:
         _provider.shutdown()
@@ -59,20 +59,20 @@ def enabled() -> bool:
 def span(
     name: str, parent: str | None, attributes: Attributes | None = None, kind: str = "internal"
 ) -> Iterator[str | None]:
-    """Around a piece of work; gives the `traceparent` for what follows from it: the given one while traces are off."""
-    made = begin(name, parent, attributes, kind=kind)
-    if made is None:
+    """Record a span around a piece of work and give its `traceparent`; give `parent` while traces are off."""
+    new_span = begin(name, parent, attributes, kind=kind)
+    if new_span is None:
         yield parent
         return
     try:
-        yield traceparent(made)
+        yield traceparent(new_span)
     except BaseException as error:
         from opentelemetry.trace import StatusCode
 
-        made.set_status(StatusCode.ERROR, f"{type(error).__name__}: {error}"[:200])
+        new_span.set_status(StatusCode.ERROR, f"{type(error).__name__}: {error}"[:200])
         raise
     finally:
-        made.end()
+        new_span.end()
 
 
 def begin(
@@ -82,42 +82,43 @@ def begin(
     start_us: int | None = None,
     kind: str = "internal",
 ) -> Span | None:
-    """A span that its maker ends; None while traces are off. `start_us`: microseconds since the epoch."""
+    """Return a new span, which the caller must end; None while traces are off. `start_us`: microseconds since the epoch."""
     if _tracer is None:
         return None
     from opentelemetry.trace import SpanKind
 
     return _tracer.start_span(
         name,
-        context=_context(parent),
+        context=_create_context(parent),
         kind=SpanKind[kind.upper()],
         attributes=dict(attributes or {}),
         start_time=None if start_us is None else start_us * 1000,
     )
 
 
-def past(
+def record_past(
     name: str, parent: str | None, start_us: int, end_us: int, attributes: Attributes, kind: str = "internal"
 ) -> str | None:
-    """A span of what has happened already, by its measured times; its `traceparent`, or the parent's while off.
+    """Record a span of past work from its measured times. Return its `traceparent`, or `parent` while traces are off.
 
-    Clocks differ in resolution: one that would end before it began is kept, with no length and the difference told.
+    Clocks differ in resolution. A span that would end before it began has no length and the attribute `alpes.negative_us`.
     """
     if end_us < start_us:
         attributes = {**attributes, "alpes.negative_us": start_us - end_us}
-    made = begin(name, parent, attributes, start_us, kind)
-    if made is None:
+    new_span = begin(name, parent, attributes, start_us, kind)
+    if new_span is None:
         return parent
-    made.end(max(start_us, end_us) * 1000)
-    return traceparent(made)
+    new_span.end(max(start_us, end_us) * 1000)
+    return traceparent(new_span)
 
 
-def traceparent(of: Span) -> str:
-    context = of.get_span_context()
+def traceparent(span: Span) -> str:
+    """Return the `traceparent` text of a span."""
+    context = span.get_span_context()
     return f"00-{context.trace_id:032x}-{context.span_id:016x}-{int(context.trace_flags):02x}"
 
 
-def _context(parent: str | None) -> Any:
+def _create_context(parent: str | None) -> Any:
     from opentelemetry.context import Context
     from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
@@ -128,19 +129,19 @@ def _context(parent: str | None) -> Any:
     return set_span_in_context(NonRecordingSpan(remote), Context())
 
 
-def _exporters(settings: Settings) -> list[Any]:
-    found: list[Any] = []
+def _create_exporters(settings: Settings) -> list[Any]:
+    exporters: list[Any] = []
     if settings.otlp_endpoint:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
-        found.append(OTLPSpanExporter(endpoint=f"{settings.otlp_endpoint.rstrip('/')}/v1/traces", timeout=5))
+        exporters.append(OTLPSpanExporter(endpoint=f"{settings.otlp_endpoint.rstrip('/')}/v1/traces", timeout=5))
     if settings.traces_file is not None:
-        found.append(FileExporter(settings.traces_file))
-    return found
+        exporters.append(FileExporter(settings.traces_file))
+    return exporters
 
 
 class FileExporter:
-    """One JSON object a line, appended whole: several processes may write the same file."""
+    """Appends spans as JSON lines, each batch in one write, because several processes may write the same file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -149,7 +150,7 @@ class FileExporter:
     def export(self, spans: Sequence[ReadableSpan]) -> Any:
         from opentelemetry.sdk.trace.export import SpanExportResult
 
-        lines = "".join(f"{one.to_json(indent=None)}\n" for one in spans)
+        lines = "".join(f"{span.to_json(indent=None)}\n" for span in spans)
         try:
             with self._lock:
                 descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

@@ -104,7 +104,7 @@ def ended_on_purpose(settings: Settings, part: str, left: Left) -> bool:
         for window in leases.windows(settings, since)
     ):
         return True
-    hits = (crash_points.hit(settings, part, point) for point in crash_points.POINTS)
+    hits = (crash_points.read_hit(settings, part, point) for point in crash_points.POINTS)
     return any(hit is not None and hit.pid == left.pid for hit in hits)
 
 

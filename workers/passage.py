@@ -62,15 +62,15 @@ def _record_spans(effect: Effect, occurred_us: int, persisted_us: int) -> None:
     """
     message, record = effect.message, effect.record
     event = {"alpes.event_id": record.id, "alpes.event_type": record.type, "alpes.commission_id": record.aggregate_id}
-    captured = tracing.past(
+    captured = tracing.record_past(
         "capture", record.traceparent, occurred_us, effect.captured_us, event | {"alpes.derived": True}, "producer"
     )
     broker = {"messaging.system": "pulsar", "messaging.destination.name": message.topic}
-    delivered = tracing.past(
+    delivered = tracing.record_past(
         "publish and receive",
         captured,
         message.publish_us,
         message.received_us,
         event | broker | {"alpes.derived": True},
     )
-    tracing.past("notification", delivered, message.received_us, persisted_us, event | broker, "consumer")
+    tracing.record_past("notification", delivered, message.received_us, persisted_us, event | broker, "consumer")

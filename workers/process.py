@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 
 from settings import Settings, load
-from telemetry.process import telling
+from telemetry.process import telemetry
 
 
 def run(name: str, main: Callable[[Settings, threading.Event], None]) -> None:
@@ -17,7 +17,7 @@ def run(name: str, main: Callable[[Settings, threading.Event], None]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     settings = load()
-    with telling(settings, name):
+    with telemetry(settings, name):
         logging.getLogger(name).info("starting on the %s stack, home %s", settings.stack, settings.home)
         main(settings, stop)
         logging.getLogger(name).info("stopped")

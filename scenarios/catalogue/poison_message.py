@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import insert, update
 
-from application.commissions import utc_now
 from connectors.broker import Broker, Publisher
 from db import outbox
 from db.errors import translated
 from db.tables import commission, outbox_event
 from domain import clock
+from domain.clock import utc_now
 from domain.commands import CommissionResult
 from domain.events import CommissionApproved
 from scenarios.model import Scenario

@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import event
 
 from application import Application
-from application.commissions import utc_now
 from dashboard.view_models import reconciling, tracing
 from dashboard.view_models.database_reader import DatabaseReader
 from dashboard.view_models.load import Load
@@ -17,6 +16,7 @@ from dashboard.view_models.refresher import Refresher
 from db import lookups, notification_queries, queries
 from db.counting import GrowingCount
 from db.tables import notification, outbox_event
+from domain.clock import utc_now
 from domain.commands import ApproveCommission, CalculateCommission
 from scenarios import end_to_end
 from scenarios.waiting import until

@@ -9,11 +9,12 @@ from decimal import Decimal
 import pytest
 
 from application import Application
-from application.commissions import new_id, utc_now
+from application.commissions import new_id
 from connectors import envelope
 from connectors.broker import Broker, Publisher
 from db import dead_letter_queries, notification_queries, queries
 from db.unit_of_work import SqlUnitOfWork
+from domain.clock import utc_now
 from domain.commands import CalculateCommission
 from domain.commission import Commission
 from domain.money import Money

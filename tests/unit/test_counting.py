@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from application.commissions import utc_now
 from db.counting import GrowingCount
 from db.engine import connect
 from db.tables import metadata, processed_message
+from domain.clock import utc_now
 
 STEPS_AT_ONCE = 50
 
