@@ -181,7 +181,7 @@ def clean(
         foreign_files += ownership.remove(ownership.CACHE, cache())
     out.print(f"deleted {target}", markup=False)
     if foreign_files:
-        out.print(f"kept, because this program did not create them: {ownership.named(foreign_files)}", markup=False)
+        out.print(f"kept, because this program did not create them: {ownership.name_some(foreign_files)}", markup=False)
 
 
 def _print_start(settings: Settings, seconds: float) -> None:

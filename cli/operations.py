@@ -152,7 +152,7 @@ def _delete_and_start(settings: Settings) -> dict[str, int]:
         instance.down(settings, say)
         foreign_files = instance.remove_data(settings)
         if foreign_files:
-            say(f"kept, because this program did not create them: {ownership.named(foreign_files)}")
+            say(f"kept, because this program did not create them: {ownership.name_some(foreign_files)}")
         if was_running:
             instance.up(settings.stack, settings.home, say, go_on=True)
     return {}

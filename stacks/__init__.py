@@ -1,1 +1,1 @@
-"""Starting, watching, breaking and stopping the parts of an instance: embedded, native."""
+"""Start, watch, heal, fault and stop the components of an instance, on every stack: embedded, native, compose, external."""

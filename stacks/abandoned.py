@@ -1,4 +1,4 @@
-"""`python -m stacks.abandoned`: the process whose private instance this is was killed; stop everything and remove it."""
+"""Stop and remove a private instance whose owner process was killed: `python -m stacks.abandoned`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Back-up and restore of what an instance knows: every table, and which events the observer saw, as JSON lines."""
+"""Back up and restore an instance: every table, and the events that the observer saw, as JSON lines."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from db.migrate import revision
 from db.outbox import rewind_checkpoint
 from settings import Settings
 from stacks import operation, recovery, staging
-from stacks import reset as resetting
+from stacks import reset as reset_operation
 from stacks.staging import FORMAT, PUBLISHED, BackupUnfit, Staged
 from workers.observer_store import ObserverStore
 
@@ -31,76 +31,78 @@ Say = Callable[[str], None]
 
 
 def backup(settings: Settings, path: Path) -> dict[str, int]:
-    """Write everything as of one moment, while it runs; {table: rows}. The file is for its owner alone.
+    """Write a consistent back-up of a running instance to `path`, readable by its owner only; return {table: rows}.
 
     Raises DatabaseUnavailable, OSError, or sqlite3.OperationalError without an observer.
     """
     counts: dict[str, int] = {}
     engine = connect(settings.admin_url, pool_size=1)
     try:
-        with _new(path) as file, _snapshot(engine) as connection:
+        with _new_private_file(path) as file, _consistent_read(engine) as connection:
             head = {"alpes": FORMAT, "schema": revision(connection), "stack": settings.stack}
-            _line(file, {**head, "made_at": datetime.now(UTC).isoformat(timespec="seconds")})
+            _write_line(file, {**head, "made_at": datetime.now(UTC).isoformat(timespec="seconds")})
             for table in rows.tables():
                 counts[table.name] = 0
                 for row in rows.read(connection, table):
-                    _line(file, {"table": table.name, "row": row})
+                    _write_line(file, {"table": table.name, "row": row})
                     counts[table.name] += 1
-            # After the snapshot: what was published meanwhile too, which the restore leaves out.
+            # The observer is read after the tables. It may know newer events, which a restore leaves out.
             counts[PUBLISHED] = 0
-            for row in _published(settings):
-                _line(file, {"table": PUBLISHED, "row": row})
+            for row in _read_published(settings):
+                _write_line(file, {"table": PUBLISHED, "row": row})
                 counts[PUBLISHED] += 1
-            _line(file, {"end": sum(counts.values())})
+            _write_line(file, {"end": sum(counts.values())})
     finally:
         engine.dispose()
     return counts
 
 
 def restore(settings: Settings, path: Path, say: Say) -> dict[str, int]:
-    """Put a running instance back to a file's contents; {table: rows}. What it holds now is gone.
+    """Replace the data of a running instance by a back-up; return {table: rows}. The present data is deleted.
 
-    The file is read and judged whole before anything is changed; then all tables change in one transaction. On the native
-    stack Debezium reads the restored rows from the binlog and publishes them again: their deliveries are absorbed and counted
-    as duplicates. Raises BackupUnfit or OSError, when nothing was changed, and what `reset` raises.
+    The whole file is read and checked before anything changes; then all tables change in one transaction. On the native
+    stack Debezium reads the restored rows from the binlog and publishes them again; their deliveries are absorbed and
+    counted as duplicates. Raises BackupUnfit or OSError, with nothing changed, and what `reset` raises.
     """
     require(settings, Action.RESTORE)
     with operation.alone(settings, "restore", say), operation.without_scenario(settings):
         recovery.recover(settings, say)
         say(f"reading {path}")
-        with staging.staged(settings, path) as found:
-            observed = _observed_aside(settings, found)
-            resetting.replace(settings, "restore", lambda connection: _fill(connection, found), say, observed=True)
-            return found.counts() | {staging.PUBLISHED: observed}
+        with staging.staged(settings, path) as staged_backup:
+            observed = _prepare_observer_store(settings, staged_backup)
+            reset_operation.replace(
+                settings, "restore", lambda connection: _fill_tables(connection, staged_backup), say, observed=True
+            )
+            return staged_backup.counts() | {staging.PUBLISHED: observed}
 
 
-def _fill(connection: Connection, found: Staged) -> None:
+def _fill_tables(connection: Connection, staged_backup: Staged) -> None:
     for table in reversed(rows.tables()):
         rows.delete_rows(connection, table)
     rows.reset_sequences(connection)
     for table in rows.tables():
-        for batch in found.batches(table):
+        for batch in staged_backup.batches(table):
             rows.write(connection, table, batch)
     if connection.dialect.name == "sqlite":
         rows.continue_sequences(connection)
     rewind_checkpoint(connection)
 
 
-def _observed_aside(settings: Settings, found: Staged) -> int:
-    """Make a store ready with what the observer saw, of the events that will not be published again; how many."""
-    aside = recovery.observed_aside(settings)
-    aside.unlink(missing_ok=True)
-    # On the embedded stack the relay goes on from the restored checkpoint.
-    seen = found.published(of_outbox=settings.stack == "embedded")
-    store = ObserverStore(aside, write=True)
+def _prepare_observer_store(settings: Settings, staged_backup: Staged) -> int:
+    """Prepare an observer's store with the events that will not be published again; return how many there are."""
+    new_store = recovery.restored_store(settings)
+    new_store.unlink(missing_ok=True)
+    # On the embedded stack the relay continues from the restored checkpoint.
+    published_events = staged_backup.published(of_outbox=settings.stack == "embedded")
+    store = ObserverStore(new_store, write=True)
     try:
-        store.restore(seen)
+        store.restore(published_events)
     finally:
         store.close()
-    return len(seen)
+    return len(published_events)
 
 
-def _published(settings: Settings) -> Iterator[dict[str, Any]]:
+def _read_published(settings: Settings) -> Iterator[dict[str, Any]]:
     store = ObserverStore(settings.observer_store)
     try:
         yield from store.published()
@@ -109,8 +111,8 @@ def _published(settings: Settings) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def _snapshot(engine: Engine) -> Iterator[Any]:
-    # One moment for all tables: SQLite's read transaction is one already, MySQL's is with this isolation.
+def _consistent_read(engine: Engine) -> Iterator[Any]:
+    # All tables are read from one snapshot: SQLite's read transaction is one, MySQL's only with this isolation level.
     options: dict[str, Any] = dict(READ)
     if engine.dialect.name == "mysql":
         options["isolation_level"] = "REPEATABLE READ"
@@ -119,9 +121,9 @@ def _snapshot(engine: Engine) -> Iterator[Any]:
 
 
 @contextmanager
-def _new(path: Path) -> Iterator[IO[str]]:
-    """A file that appears whole or not at all, for its owner alone."""
-    # A name of its own: one that is there already may be a link to somebody's file.
+def _new_private_file(path: Path) -> Iterator[IO[str]]:
+    """Yield a file that only its owner can read, and that appears complete or not at all."""
+    # The temporary name is new, because an existing name may be a link to another user's file.
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=".part")
     temporary = Path(name)
     try:
@@ -134,5 +136,5 @@ def _new(path: Path) -> Iterator[IO[str]]:
         temporary.unlink(missing_ok=True)
 
 
-def _line(file: IO[str], value: dict[str, Any]) -> None:
+def _write_line(file: IO[str], value: dict[str, Any]) -> None:
     file.write(json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n")

@@ -1,4 +1,4 @@
-"""How a part is run."""
+"""The types that say how a component is run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Command:
     argv: tuple[str, ...]
     cwd: Path
     env: Mapping[str, str] = field(default_factory=dict)
-    """On top of what every part is given."""
+    """Added to the environment of every component."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What every way of running the parts can do: `supervisord` here, Docker in `stacks.compose`."""
+"""The interface of what runs the components: `supervisord` on this machine, or Docker in `stacks.compose`."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Protocol
 
 
 class PartUnknown(Exception):
-    """The instance has no such part, or it is not running."""
+    """The instance has no such component, or the component is not running."""
 
 
 class NotRunning(Exception):
-    """Nothing of this instance runs."""
+    """No process of this instance is running."""
 
 
 @dataclass(frozen=True, slots=True)
 class PartState:
     name: str
     state: str
-    """supervisord's word: RUNNING, STARTING, BACKOFF, STOPPED, EXITED, FATAL."""
+    """supervisord's state: RUNNING, STARTING, BACKOFF, STOPPED, EXITED, FATAL."""
     pid: int
     started_at: int
     """Seconds since the epoch."""
@@ -27,40 +27,43 @@ class PartState:
 
 
 class Control(Protocol):
-    """The parts of one instance. A part is named as `./alpes status` names it, whatever runs it."""
+    """The components of one instance, by their names in `./alpes status`.
+
+    Methods with a `part` raise PartUnknown or NotRunning.
+    """
 
     def running(self) -> bool:
-        """Whether anything of the instance runs; False as well where that cannot be asked."""
+        """Return whether any component runs; False also when that cannot be found out."""
 
     def states(self) -> list[PartState]:
-        """Every part. Raises NotRunning."""
+        """Return the state of every component. Raises NotRunning."""
 
     def pid(self, part: str) -> int:
-        """The part's process id, 0 while it has none. Raises PartUnknown or NotRunning."""
+        """Return the process id of a component, 0 while it has none."""
 
     def stop_part(self, part: str) -> None:
-        """Stop it in good order; one that is stopped stays so. Raises PartUnknown or NotRunning."""
+        """Stop a component with SIGTERM. A stopped component stays stopped."""
 
     def start_part(self, part: str) -> None:
-        """Start it; one that runs goes on. Raises PartUnknown or NotRunning."""
+        """Start a component. A running component continues."""
 
     def restart_part(self, part: str) -> None:
-        """End it in good order; it is started again, whatever becomes of the caller. Raises PartUnknown or NotRunning."""
+        """End a component with SIGTERM. It is started again even if this process ends."""
 
     def hold_part(self, part: str) -> None:
-        """End it; it stays away while the journal of an operation names it (stacks.operation). Raises PartUnknown or NotRunning."""
+        """End a component. It does not start while the journal of an operation names it (see stacks.operation)."""
 
     def release_part(self, part: str) -> None:
-        """Let it start again, once the journal is gone. Raises PartUnknown or NotRunning."""
+        """Let a held component start again after the journal was removed."""
 
     def kill(self, part: str) -> None:
-        """SIGKILL, now; it is started again by itself once no lease holds it. Raises PartUnknown or NotRunning."""
+        """Kill a component with SIGKILL. It is started again as soon as no lease holds it."""
 
     def memory_mb(self) -> dict[str, float]:
-        """Megabytes of each part that runs, as measured now; a part that could not be measured is left out."""
+        """Return the megabytes of each running component; one that could not be measured is left out."""
 
     def log_names(self) -> list[str]:
-        """Parts that have a log."""
+        """Return the names of the components that have a log."""
 
     def log(self, part: str, lines: int, follow: bool) -> Iterator[str]:
-        """The last lines, each with its end; with `follow` also what is added, without end. Raises PartUnknown."""
+        """Yield the last lines, each with its line end; with `follow`, yield new lines too, without end."""

@@ -1,4 +1,4 @@
-"""Which control an instance has."""
+"""Choose the control of an instance."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from stacks.supervisor import Supervisor
 
 
 def control(settings: Settings) -> Control:
-    """`supervisord` for the stacks on this machine, Docker for compose; nothing is connected yet."""
+    """Return Docker's control for the compose stack, else supervisord's. It does not connect yet."""
     return Docker(settings) if settings.stack == "compose" else Supervisor(settings)

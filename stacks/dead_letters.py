@@ -1,4 +1,4 @@
-"""Sending dead letters again: events through the retry topic, commands and parked outbox rows through theirs."""
+"""Requeue dead letters: events through the retry topic, commands and parked outbox rows through their own topics."""
 
 from __future__ import annotations
 
@@ -28,17 +28,18 @@ class Requeued:
 
 
 class NotRequeued(Exception):
-    """Dead letters that cannot be sent again; `str(error)` names each and why. Any others asked for were sent."""
+    """Some dead letters cannot be sent again; `str(error)` names each with its reason. The others were sent."""
 
 
 def requeue(settings: Settings, seqs: list[int]) -> list[Requeued]:
-    """Publish these dead letters once more, then note it; killed between, one may go out twice, which the inbox absorbs.
+    """Publish these dead letters again and then mark each as requeued.
 
-    They are read one by one: a body may have megabytes. Raises LookupError before any is sent, for a `seq` there is none of
-    or whose body was pruned; NotRequeued, BrokerUnavailable, DatabaseUnavailable, or Forbidden.
+    If the process is killed in between, one may be published twice, which the inbox absorbs. Dead letters are read one by
+    one, because a body may have megabytes. Raises LookupError before any is sent, for an unknown `seq` or a pruned body;
+    NotRequeued, BrokerUnavailable, DatabaseUnavailable, or Forbidden.
     """
     require(settings, Action.REQUEUE)
-    _check(settings, seqs)
+    _require_requeueable(settings, seqs)
     engine = connect(settings.worker_url, pool_size=1)
     broker, topics, sent, refused = Broker(settings), settings.topics, [], []
     publishers = {topic: Publisher(broker, topic) for topic in (topics.retry, topics.commands, topics.events)}
@@ -48,7 +49,7 @@ def requeue(settings: Settings, seqs: list[int]) -> list[Requeued]:
             with translated(), engine.connect().execution_options(**READ) as connection:
                 (row,) = dead_letter_queries.dead_letters_at(connection, [seq])
             try:
-                topic, key, value = _message(settings, feed, row)
+                topic, key, value = _make_message(settings, feed, row)
                 message_id = publishers[topic].send(value, key, {"alpes-requeued": str(row.seq)})
             except MessageRefused as error:
                 refused.append(f"dead letter {row.seq} cannot be sent again: {error}")
@@ -67,12 +68,12 @@ def requeue(settings: Settings, seqs: list[int]) -> list[Requeued]:
 
 
 def waiting(settings: Settings) -> list[int]:
-    """The numbers of those that were not requeued yet, oldest first. Raises DatabaseUnavailable."""
+    """Return the numbers of the open dead letters, oldest first. Raises DatabaseUnavailable."""
     with Application(settings, pool_size=1) as application, application.reading() as connection:
         return dead_letter_queries.dead_letter_seqs(connection)
 
 
-def _check(settings: Settings, seqs: list[int]) -> None:
+def _require_requeueable(settings: Settings, seqs: list[int]) -> None:
     with Application(settings, pool_size=1) as application, application.reading() as connection:
         pruned = dead_letter_queries.dead_letters_pruned(connection, seqs)
     unknown = [str(seq) for seq in seqs if seq not in pruned]
@@ -83,8 +84,8 @@ def _check(settings: Settings, seqs: list[int]) -> None:
         raise LookupError(f"dead letter {', '.join(emptied)} was requeued before, and its body was pruned since")
 
 
-def _message(settings: Settings, feed: OutboxFeed, letter: DeadLetterRow) -> tuple[str, str | None, bytes]:
-    """Topic, key and body of what sends a dead letter again. Raises MessageRefused."""
+def _make_message(settings: Settings, feed: OutboxFeed, letter: DeadLetterRow) -> tuple[str, str | None, bytes]:
+    """Return topic, key and body of the message that requeues a dead letter. Raises MessageRefused."""
     topics = settings.topics
     if letter.topic != PARKED_TOPIC:
         return topics.commands if letter.topic == topics.commands else topics.retry, letter.message_key, letter.payload
@@ -93,5 +94,5 @@ def _message(settings: Settings, feed: OutboxFeed, letter: DeadLetterRow) -> tup
         raise MessageRefused(f"row {letter.message_id} of the outbox is gone")
     if isinstance(row, UnreadableRow):
         raise MessageRefused(f"row {row.seq} of the outbox is no event still: {row.problem}; mend the row first")
-    # It was never published, so it takes the way of all events.
+    # A parked row was never published, so it goes to the topic of events.
     return topics.events, *envelope.encode(row, envelope.now_ms())

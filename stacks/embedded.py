@@ -1,4 +1,4 @@
-"""The embedded stack's own parts: `pulsar-lite` and a SQLite file; nothing to install."""
+"""The embedded stack: `pulsar-lite` and a SQLite file; there is nothing to install."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from settings import Settings
 from stacks.command import Command, Part
 
 STORE = "store"
-"""What the names of the broker's folder and file of metadata begin with."""
+"""Prefix of the names of the broker's data folder and metadata file."""
 
 
 class BrokerMissing(Exception):
@@ -23,7 +23,7 @@ class BrokerMissing(Exception):
 
 
 def prepare(settings: Settings) -> list[Part]:
-    """Write the broker's configuration; its part. Raises BrokerMissing."""
+    """Write the broker's configuration and return its component. Raises BrokerMissing."""
     folder = settings.data / "pulsar-lite"
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "pulsar-lite.toml"
@@ -31,15 +31,15 @@ def prepare(settings: Settings) -> list[Part]:
         f'addr = "{settings.bind}:{settings.broker_port}"\n'
         f"db_path = {json.dumps(str(folder / STORE), ensure_ascii=False)}\n"  # escapes as TOML's basic strings do
         'default_partitions = 0\nlog_level = "warn"\n'
-        # Its metrics would listen on every address, on a port of their own.
+        # The metrics would listen on a second port, on every address.
         "[metrics]\nenabled = false\n",
         encoding="utf-8",
     )
-    return [Part("broker", Command((str(_binary()), "--config", str(config)), folder), priority=100)]
+    return [Part("broker", Command((str(_find_binary()), "--config", str(config)), folder), priority=100)]
 
 
 def remove_store(settings: Settings) -> None:
-    """Delete the topics of a broker that is stopped."""
+    """Delete the topics of a stopped broker."""
     for path in (settings.data / "pulsar-lite").glob(f"{STORE}.*"):
         if path.is_dir():
             shutil.rmtree(path)
@@ -57,14 +57,14 @@ def versions() -> dict[str, str]:
     }
 
 
-def _binary() -> Path:
-    found = importlib.util.find_spec("pulsar_lite")
-    if found is None or found.origin is None:
+def _find_binary() -> Path:
+    package = importlib.util.find_spec("pulsar_lite")
+    if package is None or package.origin is None:
         raise BrokerMissing(
             f"pulsar-lite has no build for {platform.system()} on {platform.machine()} (Linux x86-64 and macOS arm64 have one):"
             " use `./alpes up --stack compose`, `--stack external`, or `--stack native` with a mysqld 8.0 on the PATH"
         )
-    binary = Path(found.origin).parent / "bin" / "pulsar-lite"
+    binary = Path(package.origin).parent / "bin" / "pulsar-lite"
     if not os.access(binary, os.X_OK):
         binary.chmod(binary.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)  # the wheel lacks the bit
     return binary

@@ -1,4 +1,4 @@
-"""Bring your own: an existing MySQL and Pulsar cluster; here only the Python parts run, and nothing is broken on purpose."""
+"""The external stack: an existing MySQL and Pulsar cluster. Only the Python components run here; faults are not allowed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from stacks.native import provision
 Say = Callable[[str], None]
 
 
-UNFIT = (
+UNUSABLE_ERRORS = (
     AdminRefused,
     AdminUnavailable,
     BinlogUnfit,
@@ -32,11 +32,11 @@ UNFIT = (
 
 
 class ExternalUnfit(Exception):
-    """The given database or broker cannot be used as it is; `str(error)` says what to set or to grant."""
+    """The given database or broker cannot be used; `str(error)` says what to set or to grant."""
 
 
 def require(settings: Settings) -> None:
-    """Raises ExternalUnfit where a setting is missing."""
+    """Raise ExternalUnfit if a setting is missing."""
     missing = [f"ALPES_{name.upper()}" for name in ("database_url", "pulsar_url") if not getattr(settings, name)]
     if missing:
         raise ExternalUnfit(
@@ -49,28 +49,28 @@ def require(settings: Settings) -> None:
 
 
 def provisioned(settings: Settings, say: Say) -> None:
-    """Migrate, create topics and source where there is an admin REST, and see that the broker lets the parts in.
+    """Migrate the database, create topics and source if there is an admin API, and check the access to the broker.
 
-    Raises ExternalUnfit. Again changes nothing.
+    May be called again, which changes nothing. Raises ExternalUnfit.
     """
     try:
-        _database(settings, say)
+        _migrate_database(settings, say)
         if settings.pulsar_admin_url:
-            _topics(settings, say)
-        _lets_in(settings)
-        say(f"{settings.pulsar_url} lets this token in")
+            _create_topics(settings, say)
+        _require_access(settings)
+        say(f"{settings.pulsar_url} accepts this token")
         if settings.pulsar_admin_url:
             if advice := message_sizes.problem(settings):
                 say(advice)
             provision.create_source(settings, say)
         else:
-            say("no ALPES_PULSAR_ADMIN_URL: topics and source must be there already, and are not looked after")
-    except UNFIT as error:
+            say("ALPES_PULSAR_ADMIN_URL is not set: topics and source must exist already, and are not healed")
+    except UNUSABLE_ERRORS as error:
         raise ExternalUnfit(str(error)) from error
     provision.provisioned_marker(settings).touch()
 
 
-def _database(settings: Settings, say: Say) -> None:
+def _migrate_database(settings: Settings, say: Say) -> None:
     engine = connect(settings.admin_url, pool_size=1)
     try:
         with translated(), engine.connect().execution_options(**READ) as connection:
@@ -84,24 +84,27 @@ def _database(settings: Settings, say: Say) -> None:
         engine.dispose()
 
 
-def _topics(settings: Settings, say: Say) -> None:
+def _create_topics(settings: Settings, say: Say) -> None:
     topics = settings.topics
     with Admin(settings) as admin:
-        for what, ask in (("retention", admin.keep_messages), ("schema compatibility", admin.accept_any_schema)):
+        for policy, set_policy in (
+            ("retention", admin.keep_messages),
+            ("schema compatibility", admin.accept_any_schema),
+        ):
             try:
-                ask()
+                set_policy()
             except AdminRefused as error:
                 if error.status not in (401, 403):
                     raise
-                # A tenant's user may be without policies: the cluster's operator sets them, see the documentation.
-                say(f"the {what} of {settings.pulsar_namespace} is left as it is: {error}")
+                # A tenant's user may not change policies: the cluster's operator sets them, see the documentation.
+                say(f"the {policy} of {settings.pulsar_namespace} is not changed: {error}")
         for topic in (*topics.observed(), topics.offsets, topics.schema_history):
             admin.create_topic(topic, provision.topics_partitions(settings, topic))
-    say("the topics are there")
+    say("the topics exist")
 
 
-def _lets_in(settings: Settings) -> None:
-    """By the dead-letter topic, on which nothing is published by being asked for a producer."""
+def _require_access(settings: Settings) -> None:
+    """Check the access to the broker by creating a producer on the dead-letter topic, which publishes nothing."""
     publisher = Publisher(Broker(settings), settings.topics.dead_letter)
     try:
         if not publisher.ensure():
@@ -111,19 +114,19 @@ def _lets_in(settings: Settings) -> None:
 
 
 def versions(settings: Settings) -> dict[str, str]:
-    """As the parts themselves say; what does not answer is said not to."""
-    found = {"database": "MySQL (not reached)", "capture": f"Debezium (NAR {settings.nar})", "broker": "Pulsar"}
+    """Return names and versions as the components report them; unreachable components are named as such."""
+    names = {"database": "MySQL (not reached)", "capture": f"Debezium (NAR {settings.nar})", "broker": "Pulsar"}
     engine = connect(settings.database_url, pool_size=1) if settings.database_url else None
     try:
         if engine is not None:
             with translated(), engine.connect().execution_options(**READ):
                 version = engine.dialect.server_version_info or ()
-                found["database"] = f"MySQL {'.'.join(map(str, version))}"
+                names["database"] = f"MySQL {'.'.join(map(str, version))}"
         with Admin(settings, timeout_s=2) as admin:
-            found["broker"] = f"Pulsar {admin.version()}"
+            names["broker"] = f"Pulsar {admin.version()}"
     except (AdminUnavailable, AdminRefused, DatabaseUnavailable):
         pass
     finally:
         if engine is not None:
             engine.dispose()
-    return found
+    return names

@@ -1,4 +1,4 @@
-"""Breaking the running parts, on purpose: kill, restart, slow down, make fail. Each is a lease that ends by itself."""
+"""Inject faults into running components: kill, restart, slow down, make fail. Each is a lease that expires by itself."""
 
 from __future__ import annotations
 
@@ -15,32 +15,33 @@ __all__ = ["LONGEST_S", "Lease", "active", "fail", "kill", "lease_file", "releas
 
 
 def lease_file(settings: Settings, part: str) -> Path:
+    """Return the file of the lease that holds a component down."""
     return leases.lease_file(settings, part, "kill")
 
 
 def kill(settings: Settings, part: str, hold_s: float = 0.0) -> Lease:
-    """SIGKILL a part's process and keep it down for `hold_s` seconds; then it is started again by itself.
+    """Kill a component with SIGKILL and keep it down for `hold_s` seconds; then it is started again.
 
-    Raises PartUnknown when the instance has no such running part, ValueError for a time out of range; as all that
-    break something here, Forbidden where that may not be done.
+    Raises PartUnknown when the component is not running, ValueError for a time out of range, and Forbidden, as all faults
+    do, when the instance does not allow it.
     """
     require(settings, Action.KILL_PARTS)
-    parts = control(settings)
-    if not parts.pid(part):
+    components = control(settings)
+    if not components.pid(part):
         raise PartUnknown(f"{part} is not running")
     lease = leases.grant(settings, part, "kill", hold_s)
-    parts.kill(part)
+    components.kill(part)
     return lease
 
 
 def release(settings: Settings, part: str) -> None:
-    """Let a killed part come back before its time. Raises Forbidden."""
+    """End the lease of a killed component early. Raises Forbidden."""
     require(settings, Action.KILL_PARTS)
     leases.release(settings, part, "kill")
 
 
 def slow(settings: Settings, part: str, delay_ms: float, hold_s: float) -> Lease:
-    """Make a notifications worker take `delay_ms` more for each event. Raises Forbidden."""
+    """Make a notifications worker take `delay_ms` longer for each event. Raises Forbidden."""
     require(settings, Action.INJECT_FAULTS)
     return leases.grant(settings, part, "slow", hold_s, {"delay_ms": delay_ms})
 
@@ -48,7 +49,7 @@ def slow(settings: Settings, part: str, delay_ms: float, hold_s: float) -> Lease
 def fail(
     settings: Settings, part: str, commission_id: str, hold_s: float, aggregate_version: int | None = None
 ) -> Lease:
-    """Make a notifications worker fail for every event of one commission, or for the one of a version only.
+    """Make a notifications worker fail on every event of one commission, or only on the event of one version.
 
     Raises Forbidden.
     """
@@ -58,11 +59,11 @@ def fail(
 
 
 def restart(settings: Settings, part: str) -> None:
-    """End a part in good order; it is started again by itself. Raises PartUnknown, NotRunning or Forbidden."""
+    """End a component with SIGTERM; it is started again. Raises PartUnknown, NotRunning or Forbidden."""
     require(settings, Action.RESTART_PARTS)
     control(settings).restart_part(part)
 
 
 def active(settings: Settings) -> dict[str, Lease]:
-    """The leases that hold a part down now, by part."""
+    """Return component → lease that holds it down now."""
     return {lease.part: lease for lease in leases.active(settings) if lease.fault == "kill"}

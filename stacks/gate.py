@@ -1,8 +1,8 @@
-"""Stands before every part: while a fault's lease or an operation of the whole instance holds the part, it waits; then it
-becomes the part.
+"""Start a component, after waiting until no lease of a fault and no operation of the instance holds it.
 
-Run as a plain script (`python -I -S gate.py PART.json`), so that it costs milliseconds. What holds a part is a file, so
-whoever held it may die: a lease runs out, and an operation that was cut short is completed or undone by the watcher.
+The gate runs as a plain script (`python -I -S gate.py PART.json`), which takes milliseconds, and then replaces itself by the
+component. A hold is a file, so it outlives the process that created it: a lease expires, and the watcher completes or undoes
+an interrupted operation.
 """
 
 import json
@@ -14,7 +14,7 @@ LOOK_EVERY_S = 0.05
 
 
 def held_until(path: str) -> float:
-    """When the lease runs out, in seconds since the epoch; 0 without one."""
+    """Return when the lease expires, in seconds since the epoch; 0 without a lease."""
     try:
         with open(path, encoding="utf-8") as file:
             return float(json.load(file)["expires_at"])
@@ -23,7 +23,7 @@ def held_until(path: str) -> float:
 
 
 def held_by_operation(path: str, part: str) -> bool:
-    """Whether the operation under way holds the part: until a time, or until its journal is gone."""
+    """Return whether the current operation holds the component: until a given time, or until its journal is removed."""
     try:
         with open(path, encoding="utf-8") as file:
             journal = json.load(file)

@@ -1,4 +1,4 @@
-"""How each part is, judged by whether it answers and how far it is behind; never by a status word alone."""
+"""Check the health of each component: whether it answers and how large its lag is, not only its reported status."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from workers.observer_records import Totals
 from workers.observer_store import ObserverStore
 
 STALE_S = 5.0
-"""A worker without a sign of life for this long is not well."""
+"""A worker without a heartbeat for this long is not healthy."""
 
 Light = Literal["ok", "behind", "down"]
 
@@ -36,31 +36,31 @@ class PartHealth:
     part: str
     light: Light
     detail: str
-    """For a person."""
+    """A sentence for people."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """How far each stage is. None where it could not be read now."""
+    """The position of each stage of an event's path; None where it cannot be read now."""
 
     outbox_head: int | None
     captured: int | None
-    """Highest outbox `seq` the observer saw published."""
+    """Highest outbox `seq` that the observer saw published."""
     published: int | None
     notified: int | None
     parked: int = 0
     """Outbox rows that cannot be published and are dead letters."""
     parked_beyond: int = 0
-    """Those of them beyond what the observer saw published."""
+    """Parked rows above the highest `seq` that the observer saw published."""
 
     @property
     def capture_behind(self) -> int:
-        """Outbox rows that are neither seen in the broker yet nor parked."""
+        """Number of outbox rows that were neither observed on the broker nor parked."""
         return max(0, (self.outbox_head or 0) - (self.captured or 0) - self.parked_beyond)
 
 
 def lag(settings: Settings, engine: Engine) -> Lag:
-    head = notified = None
+    outbox_head = notified = None
     parked = parked_beyond = 0
     captured = 0
     with (
@@ -68,19 +68,26 @@ def lag(settings: Settings, engine: Engine) -> Lag:
         translated(),
         engine.connect().execution_options(**READ) as connection,
     ):
-        head, notified = queries.outbox_head(connection), notification_queries.notification_head(connection)
-        captured = captured_up_to(settings, head)
-        if settings.stack == "embedded":  # elsewhere Debezium publishes whatever the database took
+        outbox_head, notified = queries.outbox_head(connection), notification_queries.notification_head(connection)
+        captured = captured_up_to(settings, outbox_head)
+        if settings.stack == "embedded":  # on the other stacks Debezium publishes every row
             parked = outbox.count_parked_above(connection, 0)
             parked_beyond = outbox.count_parked_above(connection, captured)
-    seen = observed(settings)
-    if seen is None:
-        return Lag(head, None, None, notified, parked, parked_beyond)
-    return Lag(head, seen.watermark if head is None else captured, seen.distinct, notified, parked, parked_beyond)
+    totals = observed(settings)
+    if totals is None:
+        return Lag(outbox_head, None, None, notified, parked, parked_beyond)
+    return Lag(
+        outbox_head,
+        totals.watermark if outbox_head is None else captured,
+        totals.distinct,
+        notified,
+        parked,
+        parked_beyond,
+    )
 
 
 def captured_up_to(settings: Settings, head: int) -> int:
-    """Highest outbox `seq`, of those the table has, that the observer saw published; 0 while there is no store."""
+    """Return the highest `seq` of the table that the observer saw published; 0 while there is no store."""
     try:
         store = ObserverStore(settings.observer_store)
     except sqlite3.OperationalError:
@@ -94,7 +101,7 @@ def captured_up_to(settings: Settings, head: int) -> int:
 
 
 def observed(settings: Settings) -> Totals | None:
-    """The observer's totals; None while there is no store."""
+    """Return the observer's totals, or None while there is no store."""
     try:
         store = ObserverStore(settings.observer_store)
     except sqlite3.OperationalError:
@@ -108,23 +115,23 @@ def observed(settings: Settings) -> Totals | None:
 
 
 def check(settings: Settings, engine: Engine) -> list[PartHealth]:
-    """Every part of the instance, in the order of an event's way."""
-    held = faults.active(settings)
-    found = [_database(engine), *_capture(settings, engine), _broker(settings)]
-    parts = (*worker_names(settings), "observer", "audit", "commands", "watcher")
-    found += [_worker(settings, part) for part in parts]
-    found.append(_port("api", settings.api_host or settings.bind, settings.api_port))
+    """Return the health of every component, in the order of an event's path."""
+    leases = faults.active(settings)
+    healths = [_database(engine), *_capture(settings, engine), _broker(settings)]
+    names = (*worker_names(settings), "observer", "audit", "commands", "watcher")
+    healths += [_worker(settings, part) for part in names]
+    healths.append(_port("api", settings.api_host or settings.bind, settings.api_port))
     if "dashboard" not in settings.without:
-        found.append(_port("dashboard", settings.bind, settings.dashboard_port))
-    return [_with_lease(health, held) for health in found if health.part not in settings.without]
+        healths.append(_port("dashboard", settings.bind, settings.dashboard_port))
+    return [_apply_lease(health, leases) for health in healths if health.part not in settings.without]
 
 
-def _with_lease(health: PartHealth, held: dict[str, faults.Lease]) -> PartHealth:
-    lease = held.get(health.part)
+def _apply_lease(health: PartHealth, leases: dict[str, faults.Lease]) -> PartHealth:
+    lease = leases.get(health.part)
     if lease is None:
         return health
-    left = max(0.0, lease.expires_at - time.time())
-    return PartHealth(health.part, "down", f"held down by a {lease.fault} for {left:.0f} s more")
+    remaining_s = max(0.0, lease.expires_at - time.time())
+    return PartHealth(health.part, "down", f"held down by a {lease.fault} for {remaining_s:.0f} s more")
 
 
 def _database(engine: Engine) -> PartHealth:
@@ -150,8 +157,8 @@ def _relay(settings: Settings, lag: Lag) -> PartHealth:
     health = _worker(settings, "relay", lag.capture_behind)
     if not lag.parked:
         return health
-    parked = f"{lag.parked} outbox rows are parked: `./alpes dead-letters list` says why"
-    return PartHealth(health.part, health.light, f"{health.detail}; {parked}")
+    parked_text = f"{lag.parked} outbox rows are parked: `./alpes dead-letters list` says why"
+    return PartHealth(health.part, health.light, f"{health.detail}; {parked_text}")
 
 
 def _source(settings: Settings, behind: int) -> PartHealth:
@@ -176,14 +183,15 @@ def _broker(settings: Settings) -> PartHealth:
 
 
 def _worker(settings: Settings, part: str, behind: int = 0) -> PartHealth:
-    last = read_heartbeat(settings, part)
-    if last is None:
+    heartbeat = read_heartbeat(settings, part)
+    if heartbeat is None:
         return PartHealth(part, "down", "has not started yet")
-    # While a broker starts, an attempt to connect takes longer than that: its process lives, and said that it waits.
-    waits = not last.connected and psutil.pid_exists(last.pid)
-    if last.age_s > STALE_S and not waits:
-        return PartHealth(part, "down", f"no sign of life for {last.age_s:.0f} s")
-    if not last.connected:
+    # While a broker starts, one attempt to connect may take longer than STALE_S. The worker's last heartbeat said that it
+    # has no connection, so a live process is waiting.
+    is_waiting = not heartbeat.connected and psutil.pid_exists(heartbeat.pid)
+    if heartbeat.age_s > STALE_S and not is_waiting:
+        return PartHealth(part, "down", f"no sign of life for {heartbeat.age_s:.0f} s")
+    if not heartbeat.connected:
         return PartHealth(part, "behind", "waits for what it depends on")
     if behind:
         return PartHealth(part, "behind", f"{behind} behind")

@@ -1,7 +1,7 @@
-"""Which host names the page and the API answer to.
+"""Decide which host names the page and the API answer to.
 
-Listening on the loopback keeps no web page out: a page of any site may have its own name resolve to 127.0.0.1 after it was
-loaded (DNS rebinding), and is then of the same origin as what listens there. Only the name tells it apart.
+Listening on the loopback does not keep web pages out: any site can let its own name resolve to 127.0.0.1 after its page was
+loaded (DNS rebinding), and that page then has the same origin as our server. Only the host name shows the difference.
 """
 
 from __future__ import annotations
@@ -22,14 +22,16 @@ class AllowedHosts:
     """The names of one instance's page and API."""
 
     def __init__(self, settings: Settings) -> None:
-        own = (settings.bind, settings.api_host, urlsplit(settings.oidc_redirect_uri).hostname or "")
-        self.named = frozenset(_plain(name) for name in settings.allowed_hosts)
-        self.names = frozenset(_plain(name) for name in (*LOOPBACK, *own) if name not in WILDCARDS) | self.named
+        own_names = (settings.bind, settings.api_host, urlsplit(settings.oidc_redirect_uri).hostname or "")
+        self.named = frozenset(_normalize(name) for name in settings.allowed_hosts)
+        self.names = (
+            frozenset(_normalize(name) for name in (*LOOPBACK, *own_names) if name not in WILDCARDS) | self.named
+        )
         self.any_address = settings.bind in WILDCARDS
-        """On every address of the machine it answers to every IP literal: a literal cannot be rebound."""
+        """True when bound to every address: then every IP literal is allowed, because a literal cannot be rebound."""
 
     def refusal(self, host: str | None, origin: str | None) -> str | None:
-        """Why a request with these headers is refused, in a sentence; None where it is not."""
+        """Return a sentence that says why a request with these headers is refused, or None when it is allowed."""
         name = hostname(host)
         if name is None or not self._known(name):
             return (
@@ -37,8 +39,8 @@ class AllowedHosts:
             )
         if origin is None or _authority(origin) == _authority(f"//{host}"):
             return None
-        sender = hostname(urlsplit(origin).netloc) if _parses(origin) else None
-        if sender is not None and sender in self.named:  # behind a proxy that gives requests another Host
+        sender = hostname(urlsplit(origin).netloc) if _is_parseable(origin) else None
+        if sender is not None and sender in self.named:  # a proxy may change the Host header
             return None
         return f"a page of {origin} may not use this instance; ALPES_ALLOWED_HOSTS names further hosts"
 
@@ -47,7 +49,7 @@ class AllowedHosts:
 
 
 class HostGuard:
-    """ASGI middleware around everything a server answers, WebSockets included: 403 for other hosts' requests."""
+    """ASGI middleware that answers 403 to requests for other hosts, WebSockets included."""
 
     def __init__(self, app: ASGIApp, allowed: AllowedHosts) -> None:
         self._app, self._allowed = app, allowed
@@ -71,22 +73,22 @@ class HostGuard:
 
 
 def hostname(host: str | None) -> str | None:
-    """`alpes.example` of `Alpes.example.:8501`, `::1` of `[::1]:8501`; None for what is no host."""
+    """Return the normalized name: `alpes.example` for `Alpes.example.:8501`, `::1` for `[::1]:8501`; None if invalid."""
     if not host or any(character in host for character in "/@?#\\ \t"):
         return None
     try:
         parts = urlsplit(f"//{host}")
-        _port = parts.port  # raises ValueError for what is none
+        _port = parts.port  # raises ValueError for an invalid port
     except ValueError:
         return None
-    return _plain(parts.hostname) if parts.hostname else None
+    return _normalize(parts.hostname) if parts.hostname else None
 
 
-def _plain(name: str) -> str:
+def _normalize(name: str) -> str:
     return name.strip().strip("[]").lower().rstrip(".")
 
 
-def _parses(url: str) -> bool:
+def _is_parseable(url: str) -> bool:
     try:
         urlsplit(url)
     except ValueError:
@@ -95,7 +97,7 @@ def _parses(url: str) -> bool:
 
 
 def _authority(url: str) -> tuple[str, int | None] | None:
-    """Host and port of an Origin or of a Host; a port that is the scheme's own counts as none."""
+    """Return host and port of an Origin or a Host; the default port of the scheme counts as no port."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -103,8 +105,8 @@ def _authority(url: str) -> tuple[str, int | None] | None:
         return None
     if not parts.hostname:
         return None
-    usual = {"http": (80,), "https": (443,)}.get(parts.scheme, (80, 443))
-    return _plain(parts.hostname), None if port in usual else port
+    default_ports = {"http": (80,), "https": (443,)}.get(parts.scheme, (80, 443))
+    return _normalize(parts.hostname), None if port in default_ports else port
 
 
 def _is_address(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""One instance's life: resolve its settings, prepare, start, wait until every part is well, stop."""
+"""Start and stop an instance: resolve its settings, prepare, start, wait until every component is healthy, stop, remove."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class AlreadyRunning(Exception):
 class Started:
     settings: Settings
     seconds: float
-    """From the call to every part well, downloads excepted."""
+    """From the call until every component is healthy, without downloads."""
 
 
 @private_files()
@@ -63,10 +63,10 @@ def up(
     go_on: bool = False,
     **changes: Any,
 ) -> Started:
-    """Start an instance and wait until it is whole.
+    """Start an instance and wait until every component is healthy.
 
-    `changes` are settings, kept for later runs; `go_on` starts it as the run before was started, the environment's part
-    included. Raises StartFailed, AlreadyRunning, or Busy when something else changes the instance.
+    `changes` are settings that are kept for later runs. `go_on` starts it with the settings of the last run, including
+    those from its environment. Raises StartFailed, AlreadyRunning, or Busy when another operation changes the instance.
     """
     home = home.resolve()
     existing = load(home=home, stack=stack)
@@ -75,25 +75,25 @@ def up(
     _claim(home)
     with operation.alone(existing, "up", say, patience_s=2 * deadline_s):
         _claim(home)
-        if control(existing).running():  # somebody else started it while this one waited
+        if control(existing).running():  # another process started it while this one waited for the lock
             raise AlreadyRunning(load(home=home, stack=stack))
         try:
             settings = resolve(stack, home, go_on, **changes)
         except DockerUnavailable as error:
             raise StartFailed(str(error)) from error
-        return _up(settings, say, deadline_s, progress)
+        return _start_locked(settings, say, deadline_s, progress)
 
 
-def _up(settings: Settings, say: Say, deadline_s: float, progress: Progress) -> Started:
+def _start_locked(settings: Settings, say: Say, deadline_s: float, progress: Progress) -> Started:
     for folder in (settings.run, settings.logs, settings.data):
         folder.mkdir(parents=True, exist_ok=True)
     processes.end(processes.orphans(settings))
-    _forget_last_run(settings)
+    _remove_files_of_last_run(settings)
     _require_free_ports(settings)
-    parts = [] if settings.stack == "compose" else _prepare(settings, say, progress)
-    began = time.monotonic()
+    components = [] if settings.stack == "compose" else _prepare(settings, say, progress)
+    started_at = time.monotonic()
     try:
-        _start(settings, parts, say, deadline_s)
+        _start_components(settings, components, say, deadline_s)
         recovery.recover(settings, say)
         wait_whole(settings, say, deadline_s)
     except (ProvisionFailed, BinlogUnfit, DockerUnavailable, PartitionsDiffer, external.ExternalUnfit) as error:
@@ -104,7 +104,7 @@ def _up(settings: Settings, say: Say, deadline_s: float, progress: Progress) -> 
         raise
     close_home(settings.home)
     _link_audit_file(settings)
-    return Started(settings, time.monotonic() - began)
+    return Started(settings, time.monotonic() - started_at)
 
 
 def _claim(home: Path) -> None:
@@ -119,10 +119,10 @@ def _claim(home: Path) -> None:
         ) from error
 
 
-def _start(settings: Settings, parts: list[Part], say: Say, deadline_s: float) -> None:
+def _start_components(settings: Settings, parts: list[Part], say: Say, deadline_s: float) -> None:
     if settings.stack == "compose":
         outside.prepare(settings)
-        say("building and starting the containers; the first time takes minutes")
+        say("building and starting the containers; the first start takes minutes")
         Docker(settings).start(deadline_s)
         return
     supervisor = Supervisor(settings)
@@ -135,31 +135,31 @@ def _start(settings: Settings, parts: list[Part], say: Say, deadline_s: float) -
 
 
 def down(settings: Settings, say: Say) -> bool:
-    """Stop every process of the instance; False when there was none. Raises Busy when something else changes it."""
+    """Stop every process of the instance, and return whether one was running. Raises Busy during another operation."""
     if not settings.instance_file.exists():
-        return _down(settings, say)
+        return _stop_locked(settings, say)
     with operation.alone(settings, "down", say):
         settings.run.mkdir(exist_ok=True)
         (settings.run / "stopping").touch()
-        return _down(settings, say)
+        return _stop_locked(settings, say)
 
 
-def _down(settings: Settings, say: Say) -> bool:
-    parts = control(settings)
-    was = parts.running()
-    if was:
-        say("stopping the parts")
-    if isinstance(parts, Docker):
-        # What does not run may not be there to be removed, nor Docker itself; what runs must be stopped.
-        with contextlib.nullcontext() if was else contextlib.suppress(DockerUnavailable):
-            parts.shutdown()
+def _stop_locked(settings: Settings, say: Say) -> bool:
+    components = control(settings)
+    was_running = components.running()
+    if was_running:
+        say("stopping the components")
+    if isinstance(components, Docker):
+        # Without running containers, Docker itself may be missing; that is an error only when something must be stopped.
+        with contextlib.nullcontext() if was_running else contextlib.suppress(DockerUnavailable):
+            components.shutdown()
     else:
-        was = _stop_supervised(Supervisor(settings)) or was
-    left = processes.orphans(settings)
-    if left:
-        say(f"ending {len(left)} processes that were left")
-        processes.end(left)
-    return was or bool(left)
+        was_running = _stop_supervised(Supervisor(settings)) or was_running
+    orphans = processes.orphans(settings)
+    if orphans:
+        say(f"ending {len(orphans)} remaining processes")
+        processes.end(orphans)
+    return was_running or bool(orphans)
 
 
 def _stop_supervised(supervisor: Supervisor) -> bool:
@@ -172,21 +172,24 @@ def _stop_supervised(supervisor: Supervisor) -> bool:
 
 
 def require(settings: Settings) -> None:
-    """Raises NotMade when the home holds no instance of this program."""
+    """Raise NotMade if the home holds no instance of this program."""
     ownership.require(ownership.INSTANCE, settings.home)
 
 
 def remove(settings: Settings) -> list[Path]:
-    """Delete what a stopped instance wrote; what others put into its home stays, and is returned. Raises NotMade."""
+    """Delete the files of a stopped instance, and return the foreign files in its home, which stay. Raises NotMade."""
     require(settings)
     _remove_volumes(settings)
-    left = ownership.remove(ownership.INSTANCE, settings.home)
+    foreign_files = ownership.remove(ownership.INSTANCE, settings.home)
     _unlink_audit_file()
-    return left
+    return foreign_files
 
 
 def remove_data(settings: Settings) -> list[Path]:
-    """Delete the data of a stopped instance; its ports and passwords stay. What others put there stays. Raises NotMade."""
+    """Delete the data of a stopped instance, except its ports and passwords. Foreign files stay, and are returned.
+
+    Raises NotMade.
+    """
     require(settings)
     _remove_volumes(settings)
     return ownership.remove(ownership.INSTANCE, settings.home, ("data", "run"), spared=operation.LOCKS)
@@ -199,7 +202,7 @@ def _remove_volumes(settings: Settings) -> None:
 
 
 def versions(settings: Settings) -> dict[str, str]:
-    """The real parts: database, capture, broker."""
+    """Return names and versions of database, capture and broker."""
     if settings.stack == "embedded":
         return embedded.versions()
     if settings.stack == "compose":
@@ -210,17 +213,17 @@ def versions(settings: Settings) -> dict[str, str]:
 def _prepare(settings: Settings, say: Say, progress: Progress) -> list[Part]:
     try:
         if settings.stack == "embedded":
-            own = embedded.prepare(settings)
+            own_parts = embedded.prepare(settings)
             engine = connect(settings.admin_url)
             upgrade(engine)
             engine.dispose()
         elif settings.stack == "external":
-            own = []
+            own_parts = []
         else:
-            own = _prepare_native(settings, say, progress)
+            own_parts = _prepare_native(settings, say, progress)
     except embedded.BrokerMissing as error:
         raise StartFailed(str(error)) from error
-    return own + python_parts(settings)
+    return own_parts + python_parts(settings)
 
 
 def _prepare_native(settings: Settings, say: Say, progress: Progress) -> list[Part]:
@@ -233,47 +236,47 @@ def _prepare_native(settings: Settings, say: Say, progress: Progress) -> list[Pa
 
 
 def _require_free_ports(settings: Settings) -> None:
-    wanted = {"api_port": settings.api_port}
+    ports = {"api_port": settings.api_port}
     if settings.stack != "external":
-        wanted["broker_port"] = settings.broker_port
+        ports["broker_port"] = settings.broker_port
     if "dashboard" not in settings.without:
-        wanted["dashboard_port"] = settings.dashboard_port
+        ports["dashboard_port"] = settings.dashboard_port
     if settings.stack == "compose":
-        wanted |= {name: getattr(settings, name) for name in ("admin_port", "mysql_port")}
+        ports |= {name: getattr(settings, name) for name in ("admin_port", "mysql_port")}
     if settings.stack == "native":
-        names = ["admin_port", "functions_port", "mysql_port"] + ["plain_admin_port"] * settings.secure
-        wanted |= {name: getattr(settings, name) for name in names}
-    taken = []
-    for name, port in wanted.items():
-        found = processes.holder(port, settings.bind)
-        if found is not None:
-            pid = f", pid {found.pid}" if found.pid else ""
-            taken.append(f"port {port} ({name}) is held by {found.what}{pid}; set another: ALPES_{name.upper()}=…")
-    if taken:
-        raise StartFailed("\n".join(taken))
+        port_settings = ["admin_port", "functions_port", "mysql_port"] + ["plain_admin_port"] * settings.secure
+        ports |= {name: getattr(settings, name) for name in port_settings}
+    problems = []
+    for name, port in ports.items():
+        holder = processes.holder(port, settings.bind)
+        if holder is not None:
+            pid = f", pid {holder.pid}" if holder.pid else ""
+            problems.append(f"port {port} ({name}) is held by {holder.what}{pid}; set another: ALPES_{name.upper()}=…")
+    if problems:
+        raise StartFailed("\n".join(problems))
 
 
 def wait_whole(settings: Settings, say: Say, deadline_s: float) -> None:
-    """Return once every part is well, saying which ones are. Raises StartFailed."""
+    """Wait until every component is healthy, and say each one that is. Raises StartFailed."""
     engine = connect(settings.worker_url, pool_size=1)
     deadline = time.monotonic() + deadline_s
-    said: set[str] = set()
-    supervised = settings.stack != "compose"
+    announced: set[str] = set()
+    has_supervisor = settings.stack != "compose"
     try:
         while True:
-            rows = health.check(settings, engine)
-            waiting = [row for row in rows if row.light != "ok"]
-            well = {row.part for row in rows if row.light == "ok"}
-            for part in sorted(well - said):
+            healths = health.check(settings, engine)
+            not_healthy = [row for row in healths if row.light != "ok"]
+            healthy = {row.part for row in healths if row.light == "ok"}
+            for part in sorted(healthy - announced):
                 say(f"{part} is ready")
-            said |= well
-            if not waiting:
+            announced |= healthy
+            if not not_healthy:
                 return
             if time.monotonic() > deadline:
-                lines = "\n".join(f"  {row.part}: {row.detail} (./alpes logs {row.part})" for row in waiting)
+                lines = "\n".join(f"  {row.part}: {row.detail} (./alpes logs {row.part})" for row in not_healthy)
                 raise StartFailed(f"not everything is up after {deadline_s:.0f} s:\n{lines}")
             if (
-                supervised
+                has_supervisor
                 and not Supervisor(settings).pid_of_itself()
                 and time.monotonic() > deadline - deadline_s + 10
             ):
@@ -283,7 +286,7 @@ def wait_whole(settings: Settings, say: Say, deadline_s: float) -> None:
         engine.dispose()
 
 
-def _forget_last_run(settings: Settings) -> None:
+def _remove_files_of_last_run(settings: Settings) -> None:
     (settings.run / "stopping").unlink(missing_ok=True)
     (settings.run / "supervisord.pid").unlink(missing_ok=True)
     provisioned_marker(settings).unlink(missing_ok=True)
@@ -293,12 +296,12 @@ def _forget_last_run(settings: Settings) -> None:
 
 
 def _link_audit_file(settings: Settings) -> None:
-    """`data/events.jsonl` of the repository shows the audit file of the instance that was started from its own home.
+    """Link `data/events.jsonl` of the repository to the audit file of an instance whose home is below the repository.
 
-    A file there that is none of our links is somebody's, such as the audit file of `docker compose up`: it stays.
+    Another file of that name, such as the audit file of `docker compose up`, stays.
     """
     link = REPOSITORY / "data" / "events.jsonl"
-    if REPOSITORY not in settings.home.parents or (os.path.lexists(link) and not _our_link(link)):
+    if REPOSITORY not in settings.home.parents or (os.path.lexists(link) and not _is_our_link(link)):
         return
     with contextlib.suppress(OSError):
         link.parent.mkdir(exist_ok=True)
@@ -307,14 +310,14 @@ def _link_audit_file(settings: Settings) -> None:
 
 
 def _unlink_audit_file() -> None:
-    """The link to the audit file of an instance that is gone."""
+    """Remove the link to the audit file of a removed instance."""
     link = REPOSITORY / "data" / "events.jsonl"
-    if _our_link(link) and not link.exists():
+    if _is_our_link(link) and not link.exists():
         link.unlink(missing_ok=True)
 
 
-def _our_link(link: Path) -> bool:
-    """Whether it leads to an instance below the repository, as `_link_audit_file` makes it."""
+def _is_our_link(link: Path) -> bool:
+    """Return whether this is a link to an instance below the repository, as `_link_audit_file` creates it."""
     if not link.is_symlink():
         return False
     target = Path(os.path.normpath(link.parent / link.readlink()))

@@ -1,7 +1,7 @@
-"""Long work in a process of its own, which outlives who asked for it: the page that asks for a reset is stopped by it.
+"""Run long work in a process that outlives its caller: a reset, for example, stops the page that started it.
 
-`python -m stacks.jobs RECORD -- COMMAND…` runs the command and keeps how it went in the file RECORD, below the instance's
-logs: the only folder that a reset of everything leaves.
+`python -m stacks.jobs RECORD -- COMMAND…` runs the command and writes its result to the file RECORD, below the instance's
+logs, which is the only folder that a reset of everything keeps.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Job:
     code: int | None = None
     """The command's exit code; None while it runs, or when its process was killed."""
     output: str = ""
-    """The end of what it said."""
+    """The end of its output."""
 
     @property
     def running(self) -> bool:
@@ -42,17 +42,17 @@ class Job:
 
 
 class JobRuns(Exception):
-    """The same job runs already."""
+    """The same job is already running."""
 
 
 def start(settings: Settings, name: str, command: Sequence[str]) -> None:
-    """Run `python -m` with these arguments, detached from whoever asks. Raises JobRuns."""
-    last = read(settings, name)
-    if last is not None and last.running:
+    """Run `python -m` with these arguments in a detached process. Raises JobRuns."""
+    last_job = read(settings, name)
+    if last_job is not None and last_job.running:
         raise JobRuns(f"{name} is under way already")
-    record = _record(settings, name)
+    record = _record_file(settings, name)
     record.parent.mkdir(parents=True, exist_ok=True)
-    # Without the name of a part: stopping the instance must not take it for one.
+    # Without ALPES_PART, so that stopping the instance does not end this process as a component.
     env = {key: value for key, value in os.environ.items() if key != "ALPES_PART"}
     process = subprocess.Popen(
         [sys.executable, "-m", "stacks.jobs", str(record), "--", sys.executable, "-m", *command],
@@ -64,23 +64,23 @@ def start(settings: Settings, name: str, command: Sequence[str]) -> None:
         start_new_session=True,
         umask=UMASK,
     )
-    process.returncode = 0  # it is meant to outlive us: Popen need not warn of it
-    _write(record, Job(name, time.time(), process.pid))
+    process.returncode = 0  # the process outlives this one; without this, Popen warns about that
+    _write_record(record, Job(name, time.time(), process.pid))
 
 
 def read(settings: Settings, name: str) -> Job | None:
-    """How the last one of this name went; None when there was none."""
+    """Return the last job of this name, or None when there was none."""
     try:
-        return Job(**json.loads(_record(settings, name).read_text(encoding="utf-8")))
+        return Job(**json.loads(_record_file(settings, name).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
 
 
-def _record(settings: Settings, name: str) -> Path:
+def _record_file(settings: Settings, name: str) -> Path:
     return settings.logs / "jobs" / f"{name}.json"
 
 
-def _write(record: Path, job: Job) -> None:
+def _write_record(record: Path, job: Job) -> None:
     temporary = record.with_suffix(f".{os.getpid()}")
     temporary.write_text(json.dumps(asdict(job)), encoding="utf-8")
     temporary.replace(record)
@@ -88,13 +88,13 @@ def _write(record: Path, job: Job) -> None:
 
 def main(record: Path, command: Sequence[str]) -> int:
     job = Job(record.stem, time.time(), os.getpid())
-    done = subprocess.run(
+    finished = subprocess.run(
         command, cwd=REPOSITORY, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
     )
-    output = done.stdout[-TAIL_BYTES:].decode("utf-8", "replace").strip()
+    output = finished.stdout[-TAIL_BYTES:].decode("utf-8", "replace").strip()
     record.parent.mkdir(parents=True, exist_ok=True)
-    _write(record, replace(job, ended_at=time.time(), code=done.returncode, output=output))
-    return done.returncode
+    _write_record(record, replace(job, ended_at=time.time(), code=finished.returncode, output=output))
+    return finished.returncode
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Whether a row that MySQL takes may become a message that the broker refuses: such a row would stop the source for good."""
+"""Check whether a row that MySQL accepts may become a message that the broker refuses: such a row would stop the source."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from stacks.native.limits import ENVELOPE_BYTES, GROWTH, message_bytes
 
 
 def advise(packet_bytes: int, limit_bytes: int) -> str | None:
-    """What to set, for a server's `max_allowed_packet` and a broker's limit; None where the limit is high enough."""
+    """Return what to set, given MySQL's `max_allowed_packet` and the broker's limit; None if the limit is high enough."""
     needed = message_bytes(packet_bytes)
     if needed <= limit_bytes:
         return None
     fitting = max(0, (limit_bytes - ENVELOPE_BYTES) // GROWTH // 1024 * 1024)
     return (
-        f"a row of MySQL (max_allowed_packet {packet_bytes}) may become a message of {needed} bytes, the broker takes"
+        f"a row of MySQL (max_allowed_packet {packet_bytes}) may become a message of {needed} bytes, the broker accepts"
         f" {limit_bytes}: one such row would stop the source. Set max_allowed_packet to at most {fitting}, or the broker's"
         f" maxMessageSize and its bookies' nettyMaxFrameSizeBytes to {needed}"
     )
 
 
 def problem(settings: Settings) -> str | None:
-    """The advice for this instance; None where all is well, or where one of the two does not say."""
+    """Return the advice for this instance; None if the sizes fit, or if a server does not report its limit."""
     engine = connect(settings.database_url, pool_size=1)
     try:
         with translated(), engine.connect().execution_options(**READ) as connection:

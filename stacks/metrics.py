@@ -1,4 +1,4 @@
-"""Every part's counters, and what database and observer say now, as one Prometheus exposition."""
+"""Export the counters of all components, and the present state of database and observer, in Prometheus' format."""
 
 from __future__ import annotations
 
@@ -35,89 +35,89 @@ DISTRIBUTIONS = {
 
 
 class Collector:
-    """Asked anew at each scrape; what cannot be read now is left out, and `alpes_up` says why."""
+    """A collector that reads at each scrape. What cannot be read is left out, and `alpes_up` shows why."""
 
     def __init__(self, settings: Settings, engine: Engine) -> None:
         self._settings = settings
         self._engine = engine
 
     def collect(self) -> Iterator[Metric]:
-        yield from self._written()
+        yield from self._counted_by_components()
         yield from self._observed()
         yield from self._outbox()
-        yield self._signs()
+        yield self._heartbeats()
 
-    def _written(self) -> Iterator[Metric]:
+    def _counted_by_components(self) -> Iterator[Metric]:
         counters = {
             name: CounterMetricFamily(f"alpes_{name}", text, labels=("part", *labels))
             for name, (text, labels) in COUNTERS.items()
         }
-        spread = {
+        histograms = {
             name: HistogramMetricFamily(f"alpes_{name}_seconds", text, labels=("part", *labels))
             for name, (text, labels) in DISTRIBUTIONS.items()
         }
-        for part, found in read_all(self._settings):
-            for name, labels, value in found["counters"]:
+        for part, part_metrics in read_all(self._settings):
+            for name, labels, value in part_metrics["counters"]:
                 counters[str(name)].add_metric((part, *labels), value)  # type: ignore[misc, arg-type]
-            for name, labels, buckets, total in found["distributions"]:
-                spread[str(name)].add_metric((part, *labels), _cumulative(buckets), total)  # type: ignore[misc, arg-type]
+            for name, labels, buckets, total in part_metrics["distributions"]:
+                histograms[str(name)].add_metric((part, *labels), _cumulative(buckets), total)  # type: ignore[misc, arg-type]
         yield from counters.values()
-        yield from spread.values()
+        yield from histograms.values()
 
     def _observed(self) -> Iterator[Metric]:
-        seen = health.observed(self._settings)
-        if seen is not None:
-            yield GaugeMetricFamily("alpes_published_events", "Distinct events seen on the broker", seen.distinct)
-            yield GaugeMetricFamily("alpes_captured_seq", "Highest outbox seq seen on the broker", seen.watermark)
+        totals = health.observed(self._settings)
+        if totals is not None:
+            yield GaugeMetricFamily("alpes_published_events", "Distinct events seen on the broker", totals.distinct)
+            yield GaugeMetricFamily("alpes_captured_seq", "Highest outbox seq seen on the broker", totals.watermark)
 
     def _outbox(self) -> Iterator[Metric]:
-        reached = GaugeMetricFamily("alpes_database_up", "Whether the database answers")
+        database_up = GaugeMetricFamily("alpes_database_up", "Whether the database answers")
         try:
             with translated(), self._engine.connect().execution_options(**READ) as connection:
                 captured = health.captured_up_to(self._settings, queries.outbox_head(connection))
-                found = queries.backlog(connection, captured)
+                backlog = queries.backlog(connection, captured)
         except DatabaseUnavailable:
-            reached.add_metric((), 0)
-            yield reached
+            database_up.add_metric((), 0)
+            yield database_up
             return
-        reached.add_metric((), 1)
-        yield reached
-        yield GaugeMetricFamily("alpes_outbox_depth", "Outbox rows not seen on the broker yet", found.not_captured)
-        yield GaugeMetricFamily("alpes_outbox_seq", "Highest outbox seq", found.head)
+        database_up.add_metric((), 1)
+        yield database_up
+        yield GaugeMetricFamily("alpes_outbox_depth", "Outbox rows not seen on the broker yet", backlog.not_captured)
+        yield GaugeMetricFamily("alpes_outbox_seq", "Highest outbox seq", backlog.head)
         now_us = time.time_ns() // 1000
         lag = GaugeMetricFamily(
             "alpes_lag_seconds", "Age of the oldest event not there yet; 0: none", labels=("stage",)
         )
         for stage, oldest_us in (
-            ("capture", found.oldest_not_captured_us),
-            ("notification", found.oldest_not_notified_us),
+            ("capture", backlog.oldest_not_captured_us),
+            ("notification", backlog.oldest_not_notified_us),
         ):
             lag.add_metric((stage,), max(0.0, (now_us - oldest_us) / 1e6) if oldest_us else 0.0)
         yield lag
 
-    def _signs(self) -> Metric:
+    def _heartbeats(self) -> Metric:
         up = GaugeMetricFamily("alpes_up", "1: gave a sign of life and has its connections", labels=("part",))
         parts = [*worker_names(self._settings), "observer", "audit", "commands", "watcher"]
         parts += ["relay"] if self._settings.stack == "embedded" else []
         for part in parts:
             if part not in self._settings.without:
-                last = read_heartbeat(self._settings, part)
-                well = last is not None and last.connected and last.age_s < health.STALE_S
-                up.add_metric((part,), int(well))
+                heartbeat = read_heartbeat(self._settings, part)
+                is_up = heartbeat is not None and heartbeat.connected and heartbeat.age_s < health.STALE_S
+                up.add_metric((part,), int(is_up))
         return up
 
 
 def exposition(settings: Settings, engine: Engine) -> bytes:
-    """Prometheus' text format. Never raises for a part that is away."""
+    """Return the metrics in Prometheus' text format. Does not raise when a component is down."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Collector(settings, engine))
     return generate_latest(registry)
 
 
 def _cumulative(buckets: Any) -> list[tuple[str, float]]:
-    found: list[tuple[str, float]] = []
+    cumulative: list[tuple[str, float]] = []
     total = 0
     for bound, count in zip((*map(str, BOUNDS_S), "+Inf"), buckets, strict=True):
         total += count
-        found.append((bound, total))
-    return found
+        cumulative.append((bound, total))
+    return cumulative

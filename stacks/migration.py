@@ -1,4 +1,4 @@
-"""What `./alpes migrate` does: users where it may make them, the newest schema, the grants."""
+"""Migrate a database: create its users where that is allowed, the newest schema, and the grants."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ Say = Callable[[str], None]
 
 
 class NoDatabase(Exception):
-    """No database is named."""
+    """No setting names a database."""
 
 
 def migrate(settings: Settings, say: Say) -> None:
-    """Bring the database of `settings` up to date; every step leaves alone what is there already.
+    """Migrate the database of `settings`. Existing users and tables are kept.
 
-    With `database_root_url` the four users are made first. Raises NoDatabase, db.users.PasswordUnfit,
+    With `database_root_url`, the four users are created first. Raises NoDatabase, db.users.PasswordUnfit,
     db.binlog.BinlogUnfit, DatabaseUnavailable, or ProvisionFailed when MySQL does not answer within a minute and a half.
     """
     if not settings.admin_url:
         raise NoDatabase(
-            "no database is named: set ALPES_DATABASE_ADMIN_URL (or ALPES_DATABASE_URL), or run `./alpes up`"
+            "there is no database: set ALPES_DATABASE_ADMIN_URL (or ALPES_DATABASE_URL), or run `./alpes up`"
         )
     if settings.database_root_url:
-        _make_users(settings)
-        say("the database's users are made")
+        _create_users(settings)
+        say("the database's users exist")
     if settings.admin_url.startswith("mysql"):
         provision.provision_database(settings, say)
         return
@@ -41,17 +41,17 @@ def migrate(settings: Settings, say: Say) -> None:
     say("the schema is up to date")
 
 
-def _make_users(settings: Settings) -> None:
+def _create_users(settings: Settings) -> None:
     root = connect(settings.database_root_url, pool_size=1)
     try:
         provision.await_answer(root, "MySQL")
-        made = users.passwords(
+        passwords = users.passwords(
             settings.admin_url,
             settings.database_url,
             settings.worker_url,
             settings.debezium_password.get_secret_value(),
             root="kept",  # `create` leaves root alone
         )
-        users.create_users(root, made)
+        users.create_users(root, passwords)
     finally:
         root.dispose()

@@ -1,4 +1,4 @@
-"""The page's login, as Streamlit reads it: a secrets file of the instance, for its owner alone."""
+"""Write the settings of the page's login to the secrets file that Streamlit reads."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from settings import Settings
 
 
 def write(settings: Settings) -> Path:
-    """Raises OSError when the home cannot be written."""
-    own = f"http://localhost:{settings.dashboard_port}/oauth2callback"
+    """Write the file, readable by its owner only, and return its path. Raises OSError when the home cannot be written."""
+    default_uri = f"http://localhost:{settings.dashboard_port}/oauth2callback"
     values = {
-        "redirect_uri": settings.oidc_redirect_uri or own,
+        "redirect_uri": settings.oidc_redirect_uri or default_uri,
         "cookie_secret": settings.oidc_cookie_secret.get_secret_value(),
         "client_id": settings.oidc_client_id,
         "client_secret": settings.oidc_client_secret.get_secret_value(),

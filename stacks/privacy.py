@@ -1,4 +1,4 @@
-"""What an instance writes is for its owner alone: commissions, logs and passwords."""
+"""Keep the files of an instance private to its owner: they hold commissions, logs and passwords."""
 
 from __future__ import annotations
 
@@ -9,23 +9,25 @@ from collections.abc import Iterator
 from pathlib import Path
 
 UMASK = 0o077
-"""Of every process of an instance: nobody but its owner reads or lists what it makes."""
+"""The umask of every process of an instance: only its owner can read or list its files."""
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 @contextlib.contextmanager
 def private_files() -> Iterator[None]:
-    """What this process makes meanwhile is private. The mask is the whole process's: other threads have it too."""
-    before = os.umask(UMASK)
+    """Create private files within the `with` block. The umask belongs to the process, so it affects all threads."""
+    old_mask = os.umask(UMASK)
     try:
         yield
     finally:
-        os.umask(before)
+        os.umask(old_mask)
 
 
 def close_home(home: Path) -> None:
-    """Keep others out of an instance's folder, and of what lies in it: MySQL and Pulsar give some files modes of their
-    own. Raises OSError."""
+    """Remove the access of other users to the home and all its files: MySQL and Pulsar set some modes themselves.
+
+    Raises OSError.
+    """
     home.chmod(0o700)
     for folder, _folders, names in os.walk(home):
         for path in (Path(folder), *(Path(folder) / name for name in names)):

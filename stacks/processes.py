@@ -1,4 +1,4 @@
-"""The processes of an instance, found by what the supervisor gave them: `ALPES_HOME` and `ALPES_PART`."""
+"""Find the processes of an instance by the environment that the supervisor gave them: `ALPES_HOME` and `ALPES_PART`."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ class PortHolder:
 
 
 def orphans(settings: Settings) -> list[psutil.Process]:
-    """Every process of this instance's parts, whoever is their parent now."""
-    found = []
+    """Return every process of this instance's components, whatever their parent is now."""
+    matching = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             env = process.environ()
             if env.get("ALPES_PART") and env.get("ALPES_HOME") == str(settings.home):
-                found.append(process)
-    return found
+                matching.append(process)
+    return matching
 
 
 def end(processes: list[psutil.Process], wait_s: float = 5.0) -> None:
-    """Ask them to stop, then make them."""
+    """Terminate the processes, and kill those that do not end within `wait_s`."""
     for process in processes:
         with contextlib.suppress(psutil.Error):
             process.terminate()
@@ -41,7 +41,7 @@ def end(processes: list[psutil.Process], wait_s: float = 5.0) -> None:
 
 
 def memory_bytes(pid: int) -> int:
-    """Proportional set size where the system tells it (Linux), else the unshared part; 0 for a process that is gone."""
+    """Return the proportional set size (Linux), else the unshared size; 0 for a process that has ended."""
     try:
         info = psutil.Process(pid).memory_full_info()
     except (psutil.Error, OSError):
@@ -50,7 +50,7 @@ def memory_bytes(pid: int) -> int:
 
 
 def holder(port: int, bind: str) -> PortHolder | None:
-    """Who listens on a port; None when it is free."""
+    """Return the process that listens on a port, or None when the port is free."""
     import socket
 
     with contextlib.closing(socket.socket()) as probe:
@@ -63,11 +63,11 @@ def holder(port: int, bind: str) -> PortHolder | None:
     with contextlib.suppress(psutil.Error, OSError):
         for connection in psutil.net_connections("tcp"):
             if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port:
-                return PortHolder(port, connection.pid, _what(connection.pid))
+                return PortHolder(port, connection.pid, _describe_process(connection.pid))
     return PortHolder(port, None, "another process")
 
 
-def _what(pid: int | None) -> str:
+def _describe_process(pid: int | None) -> str:
     if pid is None:
         return "another user's process"
     try:
@@ -77,7 +77,7 @@ def _what(pid: int | None) -> str:
 
 
 def free_port() -> int:
-    """A port nobody listens on now."""
+    """Return a port that is free now."""
     import socket
 
     with contextlib.closing(socket.socket()) as probe:

@@ -1,4 +1,4 @@
-"""Retention: what has done its work goes, in pages, whatever the number of rows. Never more rows are made than go."""
+"""Prune rows that are no longer needed, page by page, for any number of rows."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ from workers.observer_store import ObserverStore
 
 PAGE = 500
 KEEP_RUNS = 50
-"""The newest scenario runs stay, whatever their age."""
+"""Number of newest scenario runs to keep, of any age."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
     dry_run: bool
     pruned: int
-    """Rows removed, or that would be."""
+    """Outbox rows removed, or that would be removed."""
     kept_not_captured: int
-    """Old enough, and not seen on the broker, or beyond the relay's checkpoint."""
+    """Old rows that were not observed on the broker, or are beyond the relay's checkpoint."""
     kept_not_notified: int
-    """Old enough and captured, and without a notification: on its way, or dead-lettered."""
+    """Old captured rows without a notification: in flight, or dead-lettered."""
     inbox_rows: int
-    """Deliveries that are counted no more: received before the time, and their event is out of the outbox."""
+    """Old deliveries removed, whose events are no longer in the outbox."""
     letters_emptied: int
-    """Dead letters that were requeued before the time: their bodies went."""
+    """Dead letters that were requeued long ago and whose bodies were removed."""
     scenario_runs: int
-    """Runs that ended before the time, with their records."""
+    """Old runs removed, with their records."""
 
 
 def prune(settings: Settings, keep_days: float = 0, keep: int = 0, *, dry_run: bool = False) -> Pruned:
-    """Remove what is older than `keep_days`; of outbox rows the newest `keep` stay. Safe while everything runs.
+    """Remove rows older than `keep_days`, except the newest `keep` outbox rows. Safe while everything runs.
 
-    An outbox row goes only when the observer recorded its event on the broker, its notification stands in the database, and
-    on the embedded stack the relay's checkpoint is past it. All three never become untrue again, and rows are never
-    updated, so nothing can come between.
+    An outbox row is removed only when the observer has recorded its event, its notification is in the database, and on the
+    embedded stack the relay's checkpoint has passed it. All three stay true, and rows are never updated, so no other
+    process can interfere.
 
     Raises DatabaseUnavailable, Forbidden, or sqlite3.OperationalError without an observer.
     """
@@ -52,55 +52,59 @@ def prune(settings: Settings, keep_days: float = 0, keep: int = 0, *, dry_run: b
     before = datetime.now(UTC).replace(tzinfo=None) - timedelta(days=keep_days)
     engine = connect(settings.admin_url, pool_size=1)
     try:
-        pruned, not_captured, not_notified = _outbox(settings, engine, before, keep, dry_run)
+        pruned, not_captured, not_notified = _prune_outbox(settings, engine, before, keep, dry_run)
         return Pruned(
             dry_run=dry_run,
             pruned=pruned,
             kept_not_captured=not_captured,
             kept_not_notified=not_notified,
-            inbox_rows=_inbox(engine, before, dry_run),
-            letters_emptied=_letters(engine, before, dry_run),
-            scenario_runs=_runs(settings, engine, before, dry_run),
+            inbox_rows=_prune_inbox(engine, before, dry_run),
+            letters_emptied=_empty_letters(engine, before, dry_run),
+            scenario_runs=_prune_runs(settings, engine, before, dry_run),
         )
     finally:
         engine.dispose()
 
 
-def _outbox(settings: Settings, engine: Engine, before: datetime, keep: int, dry_run: bool) -> tuple[int, int, int]:
-    """Rows that went, rows kept for they were not captured, rows kept for they were not notified of."""
-    pruned = not_captured = not_notified = after = 0
-    bound = OutboxFeed(engine).load_checkpoint() if settings.stack == "embedded" else None
+def _prune_outbox(
+    settings: Settings, engine: Engine, before: datetime, keep: int, dry_run: bool
+) -> tuple[int, int, int]:
+    """Return the numbers of rows removed, rows kept because they are not captured, and rows kept because not notified."""
+    pruned = not_captured = not_notified = after_seq = 0
+    checkpoint = OutboxFeed(engine).load_checkpoint() if settings.stack == "embedded" else None
     store = ObserverStore(settings.observer_store)
     try:
         while True:
             with translated(), engine.connect().execution_options(**READ) as connection:
-                page = pruning.find_candidates(connection, after, before, keep, PAGE)
+                page = pruning.find_candidates(connection, after_seq, before, keep, PAGE)
             if not page:
                 return pruned, not_captured, not_notified
-            after = page[-1].seq
+            after_seq = page[-1].seq
             captured = store.published_among([row.event_id for row in page])
-            seen = [row for row in page if row.event_id in captured and (bound is None or row.seq <= bound)]
-            safe = [row.event_id for row in seen if row.notified]
-            not_captured += len(page) - len(seen)
-            not_notified += len(seen) - len(safe)
-            pruned += len(safe) if dry_run else pruning.delete_outbox_rows(engine, safe)
+            captured_rows = [
+                row for row in page if row.event_id in captured and (checkpoint is None or row.seq <= checkpoint)
+            ]
+            removable = [row.event_id for row in captured_rows if row.notified]
+            not_captured += len(page) - len(captured_rows)
+            not_notified += len(captured_rows) - len(removable)
+            pruned += len(removable) if dry_run else pruning.delete_outbox_rows(engine, removable)
     finally:
         store.close()
 
 
-def _inbox(engine: Engine, before: datetime, dry_run: bool) -> int:
+def _prune_inbox(engine: Engine, before: datetime, dry_run: bool) -> int:
     removed = after = 0
     while True:
         with translated(), engine.connect().execution_options(**READ) as connection:
             page = pruning.read_inbox_page(connection, after, before, PAGE)
-        if page is None or not page.older:  # in the order they were written, so all the rest is younger
+        if page is None or not page.older:  # rows are in the order of their writing, so all the others are younger
             return removed
         after = page.last_seq
         if page.removable:
             removed += len(page.removable) if dry_run else pruning.delete_inbox_rows(engine, page.removable)
 
 
-def _letters(engine: Engine, before: datetime, dry_run: bool) -> int:
+def _empty_letters(engine: Engine, before: datetime, dry_run: bool) -> int:
     emptied = after = 0
     while True:
         with translated(), engine.connect().execution_options(**READ) as connection:
@@ -111,12 +115,12 @@ def _letters(engine: Engine, before: datetime, dry_run: bool) -> int:
         emptied += len(page) if dry_run else pruning.delete_bodies(engine, page)
 
 
-def _runs(settings: Settings, engine: Engine, before: datetime, dry_run: bool) -> int:
+def _prune_runs(settings: Settings, engine: Engine, before: datetime, dry_run: bool) -> int:
     with translated(), engine.connect().execution_options(**READ) as connection:
-        old = pruning.find_old_runs(connection, before, KEEP_RUNS)
-    for run_id in old if not dry_run else ():
+        old_run_ids = pruning.find_old_runs(connection, before, KEEP_RUNS)
+    for run_id in old_run_ids if not dry_run else ():
         records = settings.data / "scenarios" / run_id
         if records.parent == settings.data / "scenarios" and not records.is_symlink():  # the id is a name, not a path
             shutil.rmtree(records, ignore_errors=True)
         pruning.delete_run(engine, run_id)
-    return len(old)
+    return len(old_run_ids)

@@ -1,4 +1,4 @@
-"""The parts written in Python; the same on every stack."""
+"""The components written in Python, which are the same on every stack."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ RESTARTABLE_WORKERS = ("observer", "audit", "commands", "watcher")
 
 
 def worker_names(settings: Settings) -> list[str]:
-    """`notifications`, or `notifications-1` … when several share the subscription."""
+    """Return `notifications`, or `notifications-1`, … when several workers share the subscription."""
     if settings.workers == 1:
         return ["notifications"]
     return [f"notifications-{number}" for number in range(1, settings.workers + 1)]
 
 
-def base(part: str) -> str:
-    """`notifications` for `notifications-2`."""
+def base_name(part: str) -> str:
+    """Return the name without its number: `notifications` for `notifications-2`."""
     return part.rpartition("-")[0] if part[-1].isdigit() else part
 
 
@@ -31,18 +31,22 @@ def python_parts(settings: Settings) -> list[Part]:
     modules |= {"watcher": "stacks.watcher", "api": "api"}
     if settings.stack == "embedded":
         modules["relay"] = "workers.relay"
-    modules |= {name: settings.part_modules[base(name)] for name in modules if base(name) in settings.part_modules}
-    parts = [Part(name, _module(module, _token(settings, name))) for name, module in modules.items()]
-    parts.append(Part("dashboard", _dashboard(settings)))
+    modules |= {
+        name: settings.part_modules[base_name(name)] for name in modules if base_name(name) in settings.part_modules
+    }
+    parts = [
+        Part(name, _module_command(module, _token_environment(settings, name))) for name, module in modules.items()
+    ]
+    parts.append(Part("dashboard", _dashboard_command(settings)))
     return [part for part in parts if part.name not in settings.without]
 
 
-def _module(module: str, env: dict[str, str]) -> Command:
+def _module_command(module: str, env: dict[str, str]) -> Command:
     return Command((sys.executable, "-m", module), REPOSITORY, env)
 
 
-def _token(settings: Settings, part: str) -> dict[str, str]:
-    """A part's own token where there is a folder with one for each component; else the instance's."""
+def _token_environment(settings: Settings, part: str) -> dict[str, str]:
+    """Return the environment with a component's own token, if there is one; without it the instance's token is used."""
     if settings.pulsar_tokens is None:
         return {}
     file = settings.pulsar_tokens / f"{part.rstrip('0123456789').rstrip('-')}.jwt"
@@ -51,7 +55,7 @@ def _token(settings: Settings, part: str) -> dict[str, str]:
     return {"ALPES_PULSAR_TOKEN_FILE": str(file), "ALPES_PULSAR_ADMIN_TOKEN_FILE": str(file)}
 
 
-def _dashboard(settings: Settings) -> Command:
+def _dashboard_command(settings: Settings) -> Command:
     options = {
         "server.address": settings.bind,
         "server.port": str(settings.dashboard_port),
@@ -64,8 +68,8 @@ def _dashboard(settings: Settings) -> Command:
         options["secrets.files"] = str(oidc.write(settings))
     arguments = [f"--{name}={value}" for name, value in options.items()]
     hosts = AllowedHosts(settings)
-    if not hosts.any_address:  # which Streamlit's own list cannot say; `dashboard/app.py` guards both kinds
+    if not hosts.any_address:  # Streamlit's list cannot allow every address; `dashboard/app.py` guards both cases
         arguments += [f"--server.allowedHosts={name}" for name in sorted(hosts.names)]
     script = REPOSITORY / "dashboard" / "app.py"
-    env = _token(settings, "dashboard")
+    env = _token_environment(settings, "dashboard")
     return Command((sys.executable, "-m", "streamlit", "run", str(script), *arguments), REPOSITORY, env)

@@ -1,9 +1,10 @@
-"""Completes or undoes a reset or a restore that was cut short, at whatever instant.
+"""Complete or undo a reset or a restore that was interrupted, at any moment.
 
-Whether it was decided stands in the database: a mark that its one transaction writes with the rows. With the mark, everything
-else is brought level with the tables; without it, nothing was changed and the parts start again. Every step may be repeated.
+The database says whether the operation was decided: its one transaction writes a mark together with the rows. With the mark,
+topics, observer and audit file are made to agree with the tables; without it, nothing was changed and the components start again.
+Every step may be repeated.
 
-`python -m stacks.recovery` is what the watcher runs when it finds a journal whose process is gone.
+The watcher runs `python -m stacks.recovery` when it finds a journal whose process has ended.
 """
 
 from __future__ import annotations
@@ -28,39 +29,39 @@ from telemetry import logs
 log = logging.getLogger("recovery")
 
 MARK = "operation"
-"""The name of the mark among the checkpoints, which every schema has."""
+"""Name of the mark in the table of checkpoints, which every schema has."""
 KEPT_BY_RESET = ("scenario_run",)
-"""The history of what was shown; each run tells of itself."""
+"""Tables that a reset keeps: the history of runs does not depend on the other tables."""
 
 
 def recover(settings: Settings, say: Say) -> bool:
-    """Complete or undo what was cut short; whether there was such a thing. The caller has the instance's lock.
+    """Complete or undo an interrupted operation, and return whether there was one. The caller holds the instance's lock.
 
-    Raises DatabaseUnavailable, AdminUnavailable, AdminRefused or NotRunning: then it can be tried again.
+    Raises DatabaseUnavailable, AdminUnavailable, AdminRefused or NotRunning; it can then be called again.
     """
     journal = operation.read(settings)
     if journal is None:
         return False
     if journal.phase == "decided" and is_marked(settings, journal):
-        say(f"completing a {journal.operation} that was cut short")
+        say(f"completing an interrupted {journal.operation}")
         complete(settings, journal)
         staging.discard(settings)
     else:
-        say(f"undoing a {journal.operation} that was cut short")
+        say(f"undoing an interrupted {journal.operation}")
         undo(settings, journal)
     operation.finish(settings, journal)
     return True
 
 
 def mark(connection: Connection, journal: Journal) -> None:
-    """In the transaction that decides the operation."""
+    """Write the mark. Call it in the transaction that decides the operation."""
     connection.execute(delete(relay_checkpoint).where(relay_checkpoint.c.name == MARK))
     now = datetime.now(UTC).replace(tzinfo=None)
     connection.execute(insert(relay_checkpoint).values(name=MARK, seq=journal.id, updated_at=now))
 
 
 def is_marked(settings: Settings, journal: Journal) -> bool:
-    """Whether the operation was decided. Raises DatabaseUnavailable."""
+    """Return whether the operation was decided. Raises DatabaseUnavailable."""
     query = select(relay_checkpoint.c.seq).where(relay_checkpoint.c.name == MARK)
     engine = connect(settings.admin_url, pool_size=1)
     try:
@@ -71,17 +72,17 @@ def is_marked(settings: Settings, journal: Journal) -> bool:
 
 
 def complete(settings: Settings, journal: Journal) -> None:
-    """Bring topics, observer and audit file level with the tables. Raises as `recover` does."""
+    """Make topics, observer and audit file agree with the tables. Raises what `recover` raises."""
     operation.hold_all(settings, journal.parts)
     if settings.stack == "embedded":
         embedded.remove_store(settings)
     else:
-        _new_topics(settings)
+        _recreate_topics(settings)
     _observe(settings, journal)
     engine = connect(settings.admin_url, pool_size=1)
     try:
         if engine.dialect.name == "mysql":
-            _definitions(engine, journal)
+            _reset_tables_and_sequences(engine, journal)
         with translated(), engine.begin() as connection:
             connection.execute(delete(relay_checkpoint).where(relay_checkpoint.c.name == MARK))
     finally:
@@ -89,7 +90,7 @@ def complete(settings: Settings, journal: Journal) -> None:
 
 
 def undo(settings: Settings, journal: Journal) -> None:
-    """Nothing was changed but what lies beside, and the source that was stopped. Raises AdminUnavailable or AdminRefused."""
+    """Remove the prepared files and start a stopped source; nothing else was changed. Raises AdminUnavailable or AdminRefused."""
     for path in settings.data.glob("observer.db.new*"):
         path.unlink(missing_ok=True)
     staging.discard(settings)
@@ -99,7 +100,7 @@ def undo(settings: Settings, journal: Journal) -> None:
 
 
 def stop_source(settings: Settings) -> None:
-    """Stop it, also where it is stopped already: Pulsar answers 400 to that. Raises AdminUnavailable or AdminRefused."""
+    """Stop the source. Pulsar answers 400 if it is stopped already. Raises AdminUnavailable or AdminRefused."""
     with Admin(settings, timeout_s=30) as admin:
         try:
             admin.source(settings.source_name, "stop")
@@ -108,7 +109,7 @@ def stop_source(settings: Settings) -> None:
                 raise
 
 
-def _new_topics(settings: Settings) -> None:
+def _recreate_topics(settings: Settings) -> None:
     stop_source(settings)
     with Admin(settings, timeout_s=30) as admin:
         for topic in settings.topics.observed():
@@ -120,19 +121,19 @@ def _new_topics(settings: Settings) -> None:
 
 
 def _observe(settings: Settings, journal: Journal) -> None:
-    """The restored store takes the place of the observer's, or none does; the audit worker writes its file anew."""
-    store, aside = settings.observer_store, observed_aside(settings)
-    if aside.exists() or not journal.notes.get("observed"):  # else it is in its place already
+    """Replace the observer's store by the restored one, or remove it; remove the audit file, which its worker rewrites."""
+    store, new_store = settings.observer_store, restored_store(settings)
+    if new_store.exists() or not journal.notes.get("observed"):  # otherwise the restored store is in place already
         for suffix in ("-wal", "-shm", ""):
             store.with_name(store.name + suffix).unlink(missing_ok=True)
-    if aside.exists():
-        aside.replace(store)
+    if new_store.exists():
+        new_store.replace(store)
     for path in settings.data.glob("events.*"):
         path.unlink(missing_ok=True)
 
 
-def _definitions(engine: Engine, journal: Journal) -> None:
-    """What MySQL does outside of transactions: to empty a table at once, and to set where its sequence goes on."""
+def _reset_tables_and_sequences(engine: Engine, journal: Journal) -> None:
+    """Truncate tables and set sequences, which MySQL does outside of transactions."""
     with translated(), engine.connect() as connection:
         if journal.operation == "reset":
             for table in metadata.sorted_tables:
@@ -142,8 +143,8 @@ def _definitions(engine: Engine, journal: Journal) -> None:
         connection.commit()
 
 
-def observed_aside(settings: Settings) -> Path:
-    """The observer's store of a restore, made ready beside the present one."""
+def restored_store(settings: Settings) -> Path:
+    """Return the path of the observer's store that a restore prepares next to the present one."""
     return settings.data / "observer.db.new"
 
 

@@ -1,6 +1,6 @@
-"""Back to empty: the tables, the broker's topics, what the observer saw and the audit file, so that they still agree.
+"""Empty the tables, the broker's topics, the observer's store and the audit file, consistently.
 
-Emptying the tables alone would not do: what the broker delivers again later would count as new.
+Emptying the tables alone would not be enough: later redeliveries of the broker would count as new events.
 """
 
 from __future__ import annotations
@@ -22,81 +22,81 @@ from stacks.operation import Holding, Say
 WRITERS = ("api", "commands", "dashboard")
 READERS = ("relay", "source", "observer", "audit")
 DRAINED_WITHIN_S = 30.0
-WHOLE_WITHIN_S = 120.0
+HEALTHY_WITHIN_S = 120.0
 
 
 class NotDrained(Exception):
-    """Events were still on their way; nothing was reset."""
+    """Events were still in flight; nothing was reset."""
 
 
 def reset(settings: Settings, say: Say) -> dict[str, int]:
-    """Empty a running instance; {table: rows removed}. Its parts run again afterwards, whenever it is interrupted or killed.
+    """Empty a running instance and return {table: rows removed}. Its components run again afterwards, even if this process dies.
 
     Raises NotDrained, NotRunning, Busy, DatabaseUnavailable, AdminUnavailable or Forbidden.
     """
     require(settings, Action.RESET)
     removed: dict[str, int] = {}
 
-    def empty(connection: Connection) -> None:
+    def empty_all(connection: Connection) -> None:
         removed.update(empty_tables(connection))
 
     with operation.alone(settings, "reset", say), operation.without_scenario(settings):
         recovery.recover(settings, say)
-        replace(settings, "reset", empty, say)
+        replace(settings, "reset", empty_all, say)
     return removed
 
 
 def replace(settings: Settings, name: str, change: Callable[[Connection], None], say: Say, **notes: object) -> None:
-    """Change all tables in one transaction, and everything that depends on them; the caller has the locks.
+    """Change all tables in one transaction, and everything that depends on them. The caller holds the locks.
 
-    Killed at any instant, the old state or the new one is there again within seconds: see `stacks.recovery`, which `notes` are
-    for. Raises as `reset` does, and what `change` raises: nothing was then changed.
+    If this process is killed at any moment, `stacks.recovery` brings back the old or the new state within seconds, with the
+    help of `notes`. Raises what `reset` raises, and what `change` raises; nothing is changed then.
     """
     engine = connect(settings.admin_url, pool_size=1)
     try:
-        with operation.holding(settings, name) as held:
-            held.note(**notes)
+        with operation.holding(settings, name) as holding:
+            holding.note(**notes)
             say("stopping the writers; waiting until what they wrote is notified")
-            held.hold(*WRITERS)
+            holding.hold(*WRITERS)
             _drained(settings, engine)
             names = [state.name for state in control(settings).states()]
-            held.hold(*(part for part in names if part.startswith("notifications")), *READERS)
+            holding.hold(*(part for part in names if part.startswith("notifications")), *READERS)
             if settings.stack == "embedded":
-                held.hold("broker")
+                holding.hold("broker")
             else:
-                # While it runs, it publishes the new rows to the topics that are about to be deleted.
-                held.note(source="stopped")
+                # A running source would publish the new rows to the topics that are deleted next.
+                holding.note(source="stopped")
                 recovery.stop_source(settings)
             say("changing the tables, and the topics with them")
-            _decide(settings, engine, held, change)
-            recovery.complete(settings, held.journal)
+            _decide(settings, engine, holding, change)
+            recovery.complete(settings, holding.journal)
     finally:
         engine.dispose()
-    instance.wait_whole(settings, lambda _: None, WHOLE_WITHIN_S)
+    instance.wait_whole(settings, lambda _: None, HEALTHY_WITHIN_S)
 
 
-def _decide(settings: Settings, engine: Engine, held: Holding, change: Callable[[Connection], None]) -> None:
-    held.decide()
+def _decide(settings: Settings, engine: Engine, holding: Holding, change: Callable[[Connection], None]) -> None:
+    holding.decide()
     try:
         with translated(), engine.begin() as connection:
             change(connection)
-            recovery.mark(connection, held.journal)
+            recovery.mark(connection, holding.journal)
     except BaseException as error:
-        # An interrupted commit may have been one. Where the database cannot say, `stacks.recovery` asks it later.
+        # An interrupted commit may have succeeded. If the database cannot say, `stacks.recovery` asks it later.
         try:
-            decided = recovery.is_marked(settings, held.journal)
+            decided = recovery.is_marked(settings, holding.journal)
         except DatabaseUnavailable:
             raise error from None
         if not decided:
-            held.undecide()
-            recovery.undo(settings, held.journal)
+            holding.undecide()
+            recovery.undo(settings, holding.journal)
         raise
 
 
 def empty_tables(connection: Connection) -> dict[str, int]:
-    """Remove every row and begin the sequences anew; on MySQL the rows go when the operation is completed.
+    """Remove every row and restart the sequences; on MySQL the rows are removed when the operation is completed.
 
-    {table: rows}.
+    Returns {table: rows}.
     """
     removed: dict[str, int] = {}
     for table in metadata.sorted_tables:
@@ -114,13 +114,14 @@ def _drained(settings: Settings, engine: Engine) -> None:
     while True:
         lag = health.lag(settings, engine)
         with engine.connect().execution_options(**READ) as connection:
-            left = _unnotified(connection)
-        if lag.capture_behind == 0 and left == 0:
+            not_notified = _unnotified(connection)
+        if lag.capture_behind == 0 and not_notified == 0:
             return
         if time.monotonic() > deadline:
             raise NotDrained(
-                f"{lag.capture_behind} events are not published and {left} not notified of after {DRAINED_WITHIN_S:.0f} s:"
-                " nothing was changed. `./alpes status` shows what is behind; `./alpes reset --all` starts afresh regardless"
+                f"after {DRAINED_WITHIN_S:.0f} s, {lag.capture_behind} events are not published and {not_notified} have no"
+                " notification: nothing was changed. `./alpes status` shows which component lags; `./alpes reset --all`"
+                " deletes everything regardless"
             )
         time.sleep(0.1)
 

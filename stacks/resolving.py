@@ -1,4 +1,4 @@
-"""Which instance is meant, and the settings it is started with."""
+"""Find the instance that a command means, and resolve the settings to start it with."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ HIDDEN = "(secret)"
 @dataclass(frozen=True, slots=True)
 class Origins:
     kept: dict[str, Any]
-    """Setting → value that later runs have too, until it is changed; a secret's value is not shown."""
+    """Setting → value that is kept for later runs until it is changed; secrets are hidden."""
     of_this_run: dict[str, Any]
-    """Setting → value that the environment gave the present or last run, for that run."""
+    """Setting → value that the environment gave the present or last run, for that run only."""
 
 
 def default_home(stack: str) -> Path:
@@ -39,38 +39,38 @@ def default_home(stack: str) -> Path:
 
 
 def find(stack: str | None = None, home: Path | None = None) -> Settings:
-    """The instance meant: the named one, else the one that runs, else the embedded one."""
+    """Return the settings of the named instance, else of the running one, else of the embedded one."""
     if home is not None or os.environ.get("ALPES_HOME"):
-        named = {} if stack is None else {"stack": stack}
-        return load(home=home or Path(os.environ["ALPES_HOME"]), **named)
+        stack_setting = {} if stack is None else {"stack": stack}
+        return load(home=home or Path(os.environ["ALPES_HOME"]), **stack_setting)
     if stack is not None:
         return load(home=default_home(stack), stack=stack)
     stacks = ("embedded", "native", "compose", "external")
-    known = (settings for settings in map(_of, stacks) if settings.instance_file.exists())
-    return next((settings for settings in known if control(settings).running()), None) or _of("embedded")
+    existing = (settings for settings in map(_load_default, stacks) if settings.instance_file.exists())
+    return next((settings for settings in existing if control(settings).running()), None) or _load_default("embedded")
 
 
-def _of(stack: str) -> Settings:
+def _load_default(stack: str) -> Settings:
     return load(home=default_home(stack), stack=stack)
 
 
 def resolve(stack: str, home: Path, go_on: bool = False, **changes: Any) -> Settings:
-    """Settings with their URLs, passwords and token made up where they are missing.
+    """Return the settings for a start, with URLs, passwords and token generated if they are missing.
 
-    `changes` and what is made up are kept in the home; what the environment says holds for this run. With `go_on`, the
-    run before is gone on with: what the environment said at its start still holds. Raises StartFailed.
+    `changes` and generated values are kept in the home; values of the environment hold for this run only. With `go_on`, the
+    values of the environment of the last run still hold. Raises StartFailed.
     """
     read = load if go_on else load_for_a_new_run
     settings = read(home=home, stack=stack, **changes)
     if stack == "embedded" and settings.partitions:
         raise StartFailed("pulsar-lite has no partitioned topics; --partitions is for the native and external stacks")
     try:
-        values = _made_up(read(home=home, stack=stack, **changes))
+        values = _generate_values(read(home=home, stack=stack, **changes))
         if stack == "compose":
             values |= outside.urls(read(home=home, stack=stack, **{**changes, **values}))
         settings = read(home=home, stack=stack, **{**changes, **values})
-        files.keep(settings.home, {"stack": stack, **_kept_options(settings, changes), **_kept_secrets(values)})
-        settings.save(_from_environment() | (set(files.of_environment(settings.home)) if go_on else set()))
+        files.keep(settings.home, {"stack": stack, **_options_to_keep(settings, changes), **_secrets_to_keep(values)})
+        settings.save(_settings_from_environment() | (set(files.of_environment(settings.home)) if go_on else set()))
     except (external.ExternalUnfit, native.NotLoopback) as error:
         raise StartFailed(str(error)) from error
     except OSError as error:
@@ -81,13 +81,13 @@ def resolve(stack: str, home: Path, go_on: bool = False, **changes: Any) -> Sett
 
 
 def origins(settings: Settings) -> Origins:
-    """Where the settings of the instance come from that are no defaults."""
-    plain = settings.plain()
+    """Return the settings that differ from the defaults, by their origin."""
+    values = settings.plain()
     defaults = Settings.model_construct().plain()
     kept = files.kept(settings.home)
     kept = {name: value for name, value in kept.items() if name != "stack" and value != defaults.get(name)}
-    run = {name: plain[name] for name in files.of_environment(settings.home) if name in plain}
-    return Origins(_without_secrets(kept), _without_secrets(run))
+    from_environment = {name: values[name] for name in files.of_environment(settings.home) if name in values}
+    return Origins(_without_secrets(kept), _without_secrets(from_environment))
 
 
 def _without_secrets(values: dict[str, Any]) -> dict[str, Any]:
@@ -95,11 +95,11 @@ def _without_secrets(values: dict[str, Any]) -> dict[str, Any]:
     return {name: HIDDEN if name in secret else value for name, value in sorted(values.items())}
 
 
-def _from_environment() -> set[str]:
+def _settings_from_environment() -> set[str]:
     return {name for name in Settings.model_fields if name not in ("home", "stack") and files.given(name)}
 
 
-def _made_up(settings: Settings) -> dict[str, Any]:
+def _generate_values(settings: Settings) -> dict[str, Any]:
     values: dict[str, Any] = {}
     if not settings.control_token.get_secret_value():
         values["control_token"] = secrets.token_urlsafe(24)
@@ -118,18 +118,18 @@ def _made_up(settings: Settings) -> dict[str, Any]:
     return values
 
 
-def _kept_options(settings: Settings, changes: dict[str, Any]) -> dict[str, Any]:
-    """What was asked for by name; a value that is the default again is no longer kept."""
+def _options_to_keep(settings: Settings, changes: dict[str, Any]) -> dict[str, Any]:
+    """Return the changed options to keep; None for one that is the default again, which removes it."""
     plain = settings.plain()
     defaults = Settings.model_construct().plain()
     return {name: None if plain[name] == defaults[name] else plain[name] for name in changes}
 
 
-def _kept_secrets(values: dict[str, Any]) -> dict[str, Any]:
-    """What was made up, and not given for this run by the environment."""
+def _secrets_to_keep(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the generated values that the environment does not set for this run."""
     kept = {name: values[name] for name in files.MADE_UP if name in values and not files.given(name)}
     for name, value in kept.items():
-        if str(value).startswith("mysql"):  # kept for its password; where the server listens is a matter of the run
+        if str(value).startswith("mysql"):  # kept for its password; host and port are settings of the run
             kept[name] = make_url(value).set(host="127.0.0.1", port=None).render_as_string(hide_password=False)
         elif str(value).startswith("sqlite"):
             kept[name] = None

@@ -1,4 +1,4 @@
-"""`python -m stacks.revive`: after the supervisor was killed, end the parts it left and start it again."""
+"""Start a killed supervisor again, after ending the components that it left: `python -m stacks.revive`."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def main() -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if supervised(settings):
             return
-        left = processes.orphans(settings)
-        log.info("ending %d parts that lost their supervisor", len(left))
-        processes.end(left, wait_s=3)
+        orphans = processes.orphans(settings)
+        log.info("ending %d components that lost their supervisor", len(orphans))
+        processes.end(orphans, wait_s=3)
         log.info("supervisor started again, pid %d", Supervisor(settings).start())
 
 

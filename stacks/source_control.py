@@ -1,4 +1,4 @@
-"""The source under its user's hands: status, restart, stop, start, delete, create. The watcher keeps to what was asked."""
+"""Control the source: status, restart, stop, start, delete, create. The watcher respects what the user asked for."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ class SourceReport:
     exists: bool
     running: bool
     intent: str
-    """What its user asked for last: run, stopped or deleted."""
+    """What the user asked for last: run, stopped or deleted."""
     error: str
     received: int
     written: int
     restarts: int
     behind: int
-    """Outbox rows not seen on the broker yet."""
+    """Number of outbox rows not observed on the broker yet."""
     topic: str
     connector: str
 
 
 def report(settings: Settings) -> SourceReport:
-    """Raises NoSource, AdminUnavailable or AdminRefused."""
-    _require(settings)
+    """Return the state of the source. Raises NoSource, AdminUnavailable or AdminRefused."""
+    _require_source(settings)
     with Admin(settings) as admin:
-        found = source.status(admin, settings.source_name)
+        status = source.status(admin, settings.source_name)
     engine = connect(settings.worker_url, pool_size=1)
     try:
         behind = health.lag(settings, engine).capture_behind
@@ -51,13 +51,13 @@ def report(settings: Settings) -> SourceReport:
         engine.dispose()
     return SourceReport(
         name=settings.source_name,
-        exists=found is not None,
-        running=bool(found and found.running),
+        exists=status is not None,
+        running=bool(status and status.running),
         intent=intent.read(settings),
-        error=found.error if found else "",
-        received=found.received if found else 0,
-        written=found.written if found else 0,
-        restarts=found.restarts if found else 0,
+        error=status.error if status else "",
+        received=status.received if status else 0,
+        written=status.written if status else 0,
+        restarts=status.restarts if status else 0,
         behind=behind,
         topic=settings.topics.events,
         connector=f"pulsar-io-debezium-mysql {settings.nar}",
@@ -65,24 +65,24 @@ def report(settings: Settings) -> SourceReport:
 
 
 def render(settings: Settings, path: Path) -> None:
-    """Write the source's configuration, its password in it, for `pulsar-admin sources create --source-config-file`.
+    """Write the source's configuration, with its password, for `pulsar-admin sources create --source-config-file`.
 
-    The file's group may read it: in the compose stack the broker runs as another user of the same group. Raises OSError.
+    The file is readable by its group, because the compose stack's broker is another user of that group. Raises OSError.
     """
-    _require(settings)
+    _require_source(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
     provision.write_secret(path, source.render(settings), 0o640)
 
 
 def permission(action: Action) -> permissions.Action:
-    """What one must be allowed to do it."""
+    """Return the permission that an action needs."""
     return permissions.Action.PROVISION if action == "create" else permissions.Action.CONTROL_SOURCE
 
 
 def act(settings: Settings, action: Action) -> None:
-    """Raises NoSource, AdminUnavailable, AdminRefused, ProvisionFailed or Forbidden."""
+    """Do an action. Raises NoSource, AdminUnavailable, AdminRefused, ProvisionFailed or Forbidden."""
     permissions.require(settings, permission(action))
-    _require(settings)
+    _require_source(settings)
     if action == "create":
         intent.write(settings, "run")
         provision.provision_broker(settings, lambda _: None)
@@ -91,8 +91,8 @@ def act(settings: Settings, action: Action) -> None:
         return
     with Admin(settings, timeout_s=30) as admin:
         if source.status(admin, settings.source_name) is None:
-            raise NoSource("there is no source; `./alpes source create` makes it")
-        # Said before it is done, so that the watcher does not undo it in between.
+            raise NoSource("there is no source; `./alpes source create` creates it")
+        # The intent is written first, so that the watcher does not undo the action in between.
         intent.write(settings, {"stop": "stopped", "delete": "deleted"}.get(action, "run"))  # type: ignore[arg-type]
         if action == "delete":
             admin.delete_source(settings.source_name)
@@ -100,7 +100,7 @@ def act(settings: Settings, action: Action) -> None:
             admin.source(settings.source_name, action)
 
 
-def _require(settings: Settings) -> None:
+def _require_source(settings: Settings) -> None:
     if settings.stack == "embedded":
         raise NoSource(
             "the embedded stack has no Debezium source: its relay captures; `./alpes status` and `./alpes logs relay`"

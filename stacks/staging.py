@@ -1,4 +1,4 @@
-"""A back-up's rows, read and judged whole into a file beside the database, before anything of the instance is changed."""
+"""Read and check a whole back-up into a staging file next to the database, before anything of the instance changes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from settings import Settings
 
 FORMAT = 1
 PUBLISHED = "observer.published"
-_seen = Table(
+_observer_table = Table(
     PUBLISHED,
     MetaData(),
     Column("event_id", String(64), primary_key=True),
@@ -33,7 +33,7 @@ _seen = Table(
     Column("version", Integer, nullable=True),
 )
 
-_REQUEUED = text(
+_REOPEN_LETTERS = text(
     "UPDATE dead_letter SET requeued_at = NULL WHERE requeued_at IS NOT NULL AND event_id IS NOT NULL"
     " AND NOT EXISTS (SELECT 1 FROM notification n WHERE n.event_id = dead_letter.event_id)"
     " AND NOT EXISTS (SELECT 1 FROM dead_letter d WHERE d.event_id = dead_letter.event_id AND d.seq > dead_letter.seq)"
@@ -41,42 +41,44 @@ _REQUEUED = text(
 
 
 class BackupUnfit(Exception):
-    """The file is no whole back-up that this program can restore; nothing was changed."""
+    """The file is not a complete back-up that this program can restore; nothing was changed."""
 
 
 class Staged:
-    """The rows of a back-up that fits."""
+    """The rows of a checked back-up."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     def counts(self) -> dict[str, int]:
-        """{table: rows}, and how many events the observer had seen."""
+        """Return {table: rows}, and under PUBLISHED how many events the observer had seen."""
         with self._reading() as connection:
-            found = {
+            counts_by_table = {
                 table.name: connection.scalar(select(func.count()).select_from(table)) or 0 for table in rows.tables()
             }
-            return found | {PUBLISHED: connection.scalar(select(func.count()).select_from(_seen)) or 0}
+            return counts_by_table | {
+                PUBLISHED: connection.scalar(select(func.count()).select_from(_observer_table)) or 0
+            }
 
     def batches(self, table: Table) -> Iterator[list[dict[str, Any]]]:
         with self._reading() as connection:
-            found = connection.execution_options(yield_per=rows.BATCH).execute(
+            result = connection.execution_options(yield_per=rows.BATCH).execute(
                 select(table).order_by(*table.primary_key.columns)
             )
-            for part in found.mappings().partitions():
-                yield [dict(row) for row in part]
+            for partition in result.mappings().partitions():
+                yield [dict(row) for row in partition]
 
     def published(self, of_outbox: bool) -> list[dict[str, Any]]:
-        """What the observer saw of the events that were pruned, with `of_outbox` of those in the outbox too."""
+        """Return what the observer saw of the pruned events, and with `of_outbox` also of those in the outbox."""
         tables = ("pruned_event", "outbox_event") if of_outbox else ("pruned_event",)
-        names = [metadata.tables[name] for name in tables]
-        ids = [table.c.id if table.name == "outbox_event" else table.c.event_id for table in names]
+        event_tables = [metadata.tables[name] for name in tables]
+        ids = [table.c.id if table.name == "outbox_event" else table.c.event_id for table in event_tables]
         with self._reading() as connection:
-            found: dict[str, dict[str, Any]] = {}
-            for each in ids:
-                query = select(_seen).where(_seen.c.event_id.in_(select(each)))
-                found |= {row["event_id"]: dict(row) for row in connection.execute(query).mappings()}
-            return list(found.values())
+            rows_by_event: dict[str, dict[str, Any]] = {}
+            for id_column in ids:
+                query = select(_observer_table).where(_observer_table.c.event_id.in_(select(id_column)))
+                rows_by_event |= {row["event_id"]: dict(row) for row in connection.execute(query).mappings()}
+            return list(rows_by_event.values())
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
@@ -84,28 +86,28 @@ class Staged:
             yield connection
 
 
-def place(settings: Settings) -> Path:
+def staging_file(settings: Settings) -> Path:
     return settings.data / "restore.db"
 
 
 def discard(settings: Settings) -> None:
-    """Remove what an earlier reading left."""
-    for path in settings.data.glob(place(settings).name + "*"):
+    """Remove the staging file that an earlier restore left."""
+    for path in settings.data.glob(staging_file(settings).name + "*"):
         path.unlink(missing_ok=True)
 
 
 @contextmanager
 def staged(settings: Settings, path: Path) -> Iterator[Staged]:
-    """Read a back-up whole. Raises BackupUnfit naming line and column, OSError, or DatabaseUnavailable on a full disk."""
+    """Read a whole back-up. Raises BackupUnfit with line and column, OSError, or DatabaseUnavailable on a full disk."""
     discard(settings)
-    engine = connect(sqlite_url(place(settings)), pool_size=1)
+    engine = connect(sqlite_url(staging_file(settings)), pool_size=1)
     try:
         with path.open(encoding="utf-8") as file, translated():
             metadata.create_all(engine)
-            _seen.metadata.create_all(engine)
+            _observer_table.metadata.create_all(engine)
             with engine.begin() as connection:
-                _Reader(path, connection, lengths=settings.stack != "embedded").read(file)
-                connection.execute(_REQUEUED)
+                _Reader(path, connection, check_lengths=settings.stack != "embedded").read(file)
+                connection.execute(_REOPEN_LETTERS)
         yield Staged(engine)
     except UnicodeDecodeError as error:
         raise BackupUnfit(f"{path} is damaged: it is not UTF-8 ({error}); nothing was changed") from None
@@ -115,35 +117,35 @@ def staged(settings: Settings, path: Path) -> Iterator[Staged]:
 
 
 class _Reader:
-    def __init__(self, path: Path, connection: Connection, lengths: bool) -> None:
+    def __init__(self, path: Path, connection: Connection, check_lengths: bool) -> None:
         self._path = path
         self._connection = connection
-        self._lengths = lengths
-        self._tables = {table.name: table for table in rows.tables()} | {PUBLISHED: _seen}
+        self._check_lengths = check_lengths
+        self._tables = {table.name: table for table in rows.tables()} | {PUBLISHED: _observer_table}
         self._table: Table | None = None
         self._batch: list[tuple[int, dict[str, Any]]] = []
 
     def read(self, file: IO[str]) -> None:
-        """Raises BackupUnfit."""
-        found, end = 0, None
+        """Read and check every line. Raises BackupUnfit."""
+        row_count, end = 0, None
         for number, line in enumerate(file, 1):
-            value = self._value(number, line)
+            value = self._parse_line(number, line)
             if number == 1:
-                self._head(value)
+                self._check_head(value)
             elif end is not None:
                 raise self._unfit(number, "something stands behind the end of the back-up")
             elif "end" in value:
                 end = value["end"]
             else:
-                self._row(number, value)
-                found += 1
+                self._add_row(number, value)
+                row_count += 1
         self._flush()
-        if end != found:
-            raise BackupUnfit(f"{self._path} ends too early, with {found} rows; nothing was changed")
+        if end != row_count:
+            raise BackupUnfit(f"{self._path} ends too early, with {row_count} rows; nothing was changed")
 
-    def _value(self, number: int, line: str) -> dict[str, Any]:
+    def _parse_line(self, number: int, line: str) -> dict[str, Any]:
         try:
-            value = json.loads(line, object_pairs_hook=_once)
+            value = json.loads(line, object_pairs_hook=_refuse_duplicates)
         except Unfit as error:
             raise self._unfit(number, str(error)) from None
         except (ValueError, RecursionError):
@@ -152,7 +154,7 @@ class _Reader:
             raise self._unfit(number, "not a line of a back-up")
         return value
 
-    def _head(self, value: dict[str, Any]) -> None:
+    def _check_head(self, value: dict[str, Any]) -> None:
         if value.get("alpes") != FORMAT:
             raise BackupUnfit(f"{self._path} is no back-up of this program; nothing was changed")
         if not is_known(str(value.get("schema"))):
@@ -160,15 +162,15 @@ class _Reader:
                 f"{self._path} has schema {value.get('schema')}, which this program does not know: update it"
             )
 
-    def _row(self, number: int, value: dict[str, Any]) -> None:
+    def _add_row(self, number: int, value: dict[str, Any]) -> None:
         table, row = self._tables.get(str(value.get("table"))), value.get("row")
         if table is None or not isinstance(row, dict) or value.keys() - {"table", "row"}:
             raise self._unfit(number, "no row of a table this program has")
         if table is not self._table or len(self._batch) == rows.BATCH:
             self._flush()
             self._table = table
-        # Others may write to the outbox, and SQLite let them write longer texts.
-        foreign = table.name == "outbox_event" and not self._lengths
+        # Foreign programs may write to the outbox, and SQLite accepts longer texts from them.
+        foreign = table.name == "outbox_event" and not self._check_lengths
         try:
             self._batch.append((number, backup_values.convert_row(table, row, foreign)))
         except Unfit as error:
@@ -182,9 +184,9 @@ class _Reader:
             with self._connection.begin_nested():
                 rows.write(self._connection, self._table, [row for _, row in batch])
         except IntegrityError:
-            self._one_by_one(self._table, batch)
+            self._write_one_by_one(self._table, batch)
 
-    def _one_by_one(self, table: Table, batch: list[tuple[int, dict[str, Any]]]) -> None:
+    def _write_one_by_one(self, table: Table, batch: list[tuple[int, dict[str, Any]]]) -> None:
         for number, row in batch:
             try:
                 rows.write(self._connection, table, [row])
@@ -198,9 +200,9 @@ class _Reader:
         return BackupUnfit(f"{self._path}, line {number}: {why}; nothing was changed")
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
         names = [name for name, _ in pairs]
         raise Unfit(f"column {next(name for name in names if names.count(name) > 1)} stands there twice")
-    return found
+    return members

@@ -1,4 +1,4 @@
-"""Everything there is to know of an instance at one moment."""
+"""Collect the status of an instance: health, processes, memory, lag, versions, addresses and settings."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class PartStatus:
     """ok, behind or down."""
     detail: str
     process: str
-    """supervisord's word for the process; empty for a part that is none (the source, a SQLite file)."""
+    """supervisord's state of the process; empty for a component without one (the source, a SQLite file)."""
     pid: int
     memory_mb: float
-    """Proportional set size, of child processes too; of a container what Docker counts. 0 where nothing was measured."""
+    """Proportional set size including child processes, or a container's memory by Docker; 0 if it was not measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,27 +40,30 @@ class Status:
     versions: dict[str, str]
     addresses: dict[str, str]
     settings: Origins
-    """What differs from the defaults."""
+    """The settings that differ from the defaults."""
 
 
 def status(settings: Settings) -> Status:
-    """Never raises for a part that is away: it is told as down."""
+    """Return the status. An unavailable component is reported as down and raises nothing."""
     parts_control = control(settings)
     try:
         states = {state.name: state for state in parts_control.states()}
     except NotRunning:
-        versions, known = instance.versions(settings), origins(settings)
-        return Status(False, settings.stack, False, str(settings.home), [], 0.0, None, versions, {}, known)
+        versions, known_origins = instance.versions(settings), origins(settings)
+        return Status(False, settings.stack, False, str(settings.home), [], 0.0, None, versions, {}, known_origins)
     engine = connect(settings.worker_url, pool_size=1)
     try:
-        judged = health.check(settings, engine)
+        healths = health.check(settings, engine)
         lag = health.lag(settings, engine)
     finally:
         engine.dispose()
     memory = parts_control.memory_mb()
-    parts = [_part(row.part, row.light, row.detail, states.pop(row.part, None), memory) for row in judged]
-    parts += [_part(name, "ok" if state.pid else "down", "", state, memory) for name, state in sorted(states.items())]
-    parts += _supervisor(parts_control)
+    parts = [_make_part_status(row.part, row.light, row.detail, states.pop(row.part, None), memory) for row in healths]
+    parts += [
+        _make_part_status(name, "ok" if state.pid else "down", "", state, memory)
+        for name, state in sorted(states.items())
+    ]
+    parts += _supervisor_status(parts_control)
     return Status(
         ok=all(part.light == "ok" for part in parts),
         stack=settings.stack,
@@ -76,28 +79,30 @@ def status(settings: Settings) -> Status:
 
 
 def addresses(settings: Settings) -> dict[str, str]:
-    """Where a person or a program reaches it; no passwords."""
-    found = {} if "dashboard" in settings.without else {"page": f"http://{settings.bind}:{settings.dashboard_port}"}
-    found["api"] = f"http://{settings.bind}:{settings.api_port}/docs"
-    found["broker"] = settings.pulsar_url
+    """Return the addresses at which people and programs reach the instance, without passwords."""
+    urls = {} if "dashboard" in settings.without else {"page": f"http://{settings.bind}:{settings.dashboard_port}"}
+    urls["api"] = f"http://{settings.bind}:{settings.api_port}/docs"
+    urls["broker"] = settings.pulsar_url
     if settings.pulsar_admin_url:
-        found["admin"] = settings.pulsar_admin_url
+        urls["admin"] = settings.pulsar_admin_url
     if settings.stack in ("native", "compose"):
-        found["mysql"] = f"{settings.bind}:{settings.mysql_port}/alpes"
+        urls["mysql"] = f"{settings.bind}:{settings.mysql_port}/alpes"
     elif settings.stack == "external":
         parts = urlsplit(settings.database_url)
-        found["mysql"] = f"{parts.hostname}:{parts.port or 3306}{parts.path}"
-    return found
+        urls["mysql"] = f"{parts.hostname}:{parts.port or 3306}{parts.path}"
+    return urls
 
 
-def _part(name: str, light: str, detail: str, state: PartState | None, memory: dict[str, float]) -> PartStatus:
+def _make_part_status(
+    name: str, light: str, detail: str, state: PartState | None, memory: dict[str, float]
+) -> PartStatus:
     if state is None:
         return PartStatus(name, light, detail, "", 0, 0.0)
     return PartStatus(name, light, detail or state.spawn_error, state.state, state.pid, memory.get(name, 0.0))
 
 
-def _supervisor(parts: Control) -> list[PartStatus]:
-    """supervisord itself; under Docker nothing of ours runs the parts."""
+def _supervisor_status(parts: Control) -> list[PartStatus]:
+    """Return the status of supervisord itself; nothing under Docker."""
     if not isinstance(parts, Supervisor):
         return []
     pid = parts.pid_of_itself()

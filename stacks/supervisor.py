@@ -1,4 +1,4 @@
-"""`supervisord`: its configuration, its start, and its XML-RPC over a socket only this user can open."""
+"""Control `supervisord`: write its configuration, start it, and call its XML-RPC over a socket that only this user can open."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ from stacks.privacy import UMASK
 __all__ = ["GATE", "NotRunning", "PartState", "PartUnknown", "Supervisor", "part_environment", "wait_gone"]
 
 GATE = Path(__file__).with_name("gate.py")
-GONE_WITHIN_S = 5.0
-"""After a SIGKILL."""
+ENDS_WITHIN_S = 5.0
+"""A process ends within this time after a SIGKILL."""
 
 
 class Supervisor:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._address = socket_address(settings.run / "supervisor.sock")
-        self._stand_in = self._address != str(settings.run / "supervisor.sock")
+        self._is_stand_in = self._address != str(settings.run / "supervisor.sock")
 
     def start(self) -> int:
-        """Start supervisord with the configuration written before, detached from this terminal; its pid."""
+        """Start supervisord with the written configuration, detached from this terminal, and return its pid."""
         with (self._settings.logs / "supervisord.err").open("w") as errors:
             process = subprocess.Popen(
-                # -P: the folder it works in is the home, whose files are no modules of ours.
+                # -P: without it, Python would import modules from the working folder, which is the home.
                 [sys.executable, "-P", "-m", "supervisor.supervisord", "-n", "-c", str(self._config)],
                 cwd=self._settings.home,
                 env=self._environment(),
@@ -54,7 +54,7 @@ class Supervisor:
                 start_new_session=True,
                 umask=UMASK,
             )
-        process.returncode = 0  # it is meant to outlive us: Popen need not warn of it
+        process.returncode = 0  # supervisord outlives this process; without this, Popen warns about that
         return process.pid
 
     def running(self) -> bool:
@@ -65,21 +65,21 @@ class Supervisor:
             return False
 
     def pid_of_itself(self) -> int:
-        """0 when it has none."""
+        """Return supervisord's own pid, 0 while it has none."""
         try:
             return int((self._settings.run / "supervisord.pid").read_text())
         except (OSError, ValueError):
             return 0
 
     def states(self) -> list[PartState]:
-        """Every part. Raises NotRunning."""
+        """Return the state of every component. Raises NotRunning."""
         return [
             PartState(row["name"], row["statename"], row["pid"], row["start"], row["spawnerr"])
             for row in self._call("getAllProcessInfo")
         ]
 
     def pid(self, part: str) -> int:
-        """The part's process id, 0 while it has none. Raises PartUnknown or NotRunning."""
+        """Return the process id of a component, 0 while it has none. Raises PartUnknown or NotRunning."""
         for state in self.states():
             if state.name == part:
                 return state.pid
@@ -104,19 +104,19 @@ class Supervisor:
         if not pid:
             self.start_part(part)
             return
-        # Ended, not stopped: supervisord starts again what ends, so nobody has to live on to start it.
+        # The process is ended, not stopped through supervisord, which then starts it again by itself.
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
             if not self._replaced(part, pid, self._stop_wait_s(part)):
                 os.kill(pid, signal.SIGKILL)
-                self._replaced(part, pid, GONE_WITHIN_S)
+                self._replaced(part, pid, ENDS_WITHIN_S)
 
     def hold_part(self, part: str) -> None:
         if not self._at_gate(self.pid(part)):
             self.restart_part(part)
 
     def release_part(self, part: str) -> None:
-        """Nothing is to be done: the gate looks by itself."""
+        """Do nothing: the gate notices by itself."""
 
     def _replaced(self, part: str, pid: int, within_s: float) -> bool:
         deadline = time.monotonic() + within_s
@@ -142,9 +142,11 @@ class Supervisor:
         os.kill(pid, signal.SIGKILL)
 
     def memory_mb(self) -> dict[str, float]:
-        """Proportional set size, of child processes too."""
-        found = {state.name: _megabytes(state.pid) for state in self.states() if state.pid}
-        return {name: megabytes for name, megabytes in found.items() if megabytes}  # 0: it began, or died, just now
+        """Return the proportional set size of each running component."""
+        megabytes_by_part = {state.name: _megabytes(state.pid) for state in self.states() if state.pid}
+        return {
+            name: megabytes for name, megabytes in megabytes_by_part.items() if megabytes
+        }  # 0: the process has just started or ended
 
     def log_names(self) -> list[str]:
         return sorted(path.stem for path in self._settings.logs.glob("*.log"))
@@ -152,8 +154,8 @@ class Supervisor:
     def log(self, part: str, lines: int, follow: bool) -> Iterator[str]:
         names = self.log_names()
         if part not in names:
-            known = ", ".join(names) or "none yet"
-            raise PartUnknown(f"no log of {part!r} in {self._settings.logs}; there are: {known}")
+            known_names = ", ".join(names) or "none yet"
+            raise PartUnknown(f"no log of {part!r} in {self._settings.logs}; there are: {known_names}")
         path = self._settings.logs / f"{part}.log"
         with path.open(encoding="utf-8", errors="replace") as file:
             yield from deque(file, maxlen=lines)
@@ -162,22 +164,22 @@ class Supervisor:
                 if line:
                     yield line
                 elif path.stat().st_size < file.tell():
-                    file.seek(0)  # it was rotated
+                    file.seek(0)  # the log was rotated
                 else:
                     time.sleep(0.2)
 
     def shutdown(self, last: Sequence[str], deadline_s: float) -> None:
-        """Stop every part, `last` (database and broker) after the others, and supervisord itself. Raises NotRunning.
+        """Stop every component, those of `last` (database and broker) after the others, and then supervisord.
 
-        All of a kind at once: supervisord's own shutdown would stop them one after the other.
+        Each group stops in parallel; supervisord's own shutdown would stop one after the other. Raises NotRunning.
         """
         names = [state.name for state in self.states()]
-        for kind in ([name for name in names if name not in last], [name for name in names if name in last]):
-            for name in kind:
+        for group in ([name for name in names if name not in last], [name for name in names if name in last]):
+            for name in group:
                 with contextlib.suppress(xmlrpc.client.Fault):
                     self._call("stopProcess", name, False)
             deadline = time.monotonic() + deadline_s
-            while any(state.pid for state in self.states() if state.name in kind) and time.monotonic() < deadline:
+            while any(state.pid for state in self.states() if state.name in group) and time.monotonic() < deadline:
                 time.sleep(0.05)
         with contextlib.suppress(xmlrpc.client.Fault):  # it is shutting down already
             self._call("shutdown")
@@ -186,7 +188,7 @@ class Supervisor:
         settings = self._settings
         for folder in (settings.run, settings.logs, settings.data):
             folder.mkdir(parents=True, exist_ok=True)
-        # Only names of parts stand in it, never a path: its format cuts ` #`, ` ;` and `%` out of a home's name.
+        # The file holds names of components and never a path: its format would cut ` #`, ` ;` and `%` out of a home's name.
         sections = [_SUPERVISORD.format(socket=self._socket)]
         sections += [
             _PROGRAM.format(name=part.name, priority=part.priority, stop_wait=part.stop_wait_s) for part in parts
@@ -196,26 +198,30 @@ class Supervisor:
             self.write_part(part)
 
     def write_part(self, part: Part) -> list[str]:
-        """Say what the gate becomes, and return the command that runs it behind the gate."""
+        """Write the specification that the gate reads, and return the command that starts the component through the gate."""
         files.write(self.part_file(part.name), self._specification(part))
         return [sys.executable, "-I", "-S", str(GATE), str(self.part_file(part.name))]
 
     def part_file(self, part: str) -> Path:
-        """What the gate becomes."""
+        """Return the file with the specification of a component."""
         return self._settings.run / "parts" / f"{part}.json"
 
     @property
     def _socket(self) -> str:
-        """As supervisord, which works in the home, is told: a name below it, or the stand-in."""
-        return self._address if self._stand_in else "run/supervisor.sock"
+        """The socket's name for supervisord, whose working folder is the home: relative, or the stand-in's path."""
+        return self._address if self._is_stand_in else "run/supervisor.sock"
 
     @property
     def _config(self) -> Path:
         return self._settings.run / "supervisord.conf"
 
     def _environment(self) -> dict[str, str]:
-        own = {"ALPES_HOME": str(self._settings.home), "ALPES_GATE": str(GATE), "ALPES_GATE_PYTHON": sys.executable}
-        return {name: value for name, value in os.environ.items() if name != "ALPES_PART"} | own
+        own_variables = {
+            "ALPES_HOME": str(self._settings.home),
+            "ALPES_GATE": str(GATE),
+            "ALPES_GATE_PYTHON": sys.executable,
+        }
+        return {name: value for name, value in os.environ.items() if name != "ALPES_PART"} | own_variables
 
     def _specification(self, part: Part) -> dict[str, Any]:
         return {
@@ -241,7 +247,7 @@ class Supervisor:
 
 
 def part_environment(settings: Settings, part: Part) -> dict[str, str]:
-    """What every part is given of the environment, and its own."""
+    """Return the environment variables of a component: the common ones and its own."""
     return {
         "ALPES_HOME": str(settings.home),
         "ALPES_PART": part.name,
@@ -252,7 +258,7 @@ def part_environment(settings: Settings, part: Part) -> dict[str, str]:
 
 
 def wait_gone(pid: int, deadline_s: float) -> bool:
-    """Whether the process ended in time."""
+    """Return whether the process ended in time."""
     deadline = time.monotonic() + deadline_s
     while time.monotonic() < deadline:
         try:

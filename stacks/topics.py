@@ -1,4 +1,4 @@
-"""The topics of an instance, from the admin REST where there is one, else from what the observer counted."""
+"""List the topics of an instance, from Pulsar's admin API if there is one, else from the observer's counts."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class SubscriptionReport:
 class TopicReport:
     name: str
     live: bool
-    """Whether capture publishes there in this instance."""
+    """Whether this instance's capture publishes to this topic."""
     messages: int | None
-    """Published since the topic was made; on the embedded stack, as the observer counted. None where unknown."""
+    """Messages published since the topic was created; on the embedded stack as the observer counted. None if unknown."""
     producers: int | None
     subscriptions: list[SubscriptionReport] = field(default_factory=list)
     source: str = "admin"
@@ -31,10 +31,10 @@ class TopicReport:
 
 
 def topics(settings: Settings) -> list[TopicReport]:
-    """Raises AdminUnavailable, or sqlite3.OperationalError while there is no observer store."""
+    """Return the topics. Raises AdminUnavailable, or sqlite3.OperationalError while there is no observer's store."""
     if settings.pulsar_admin_url:
         with Admin(settings) as admin:
-            return [_asked(admin, settings, name) for name in admin.topics()]
+            return [_ask_admin(admin, settings, name) for name in admin.topics()]
     store = ObserverStore(settings.observer_store)
     try:
         counts = {count.name: count.messages for count in store.topics()}
@@ -53,15 +53,19 @@ def topics(settings: Settings) -> list[TopicReport]:
     ]
 
 
-def _asked(admin: Admin, settings: Settings, name: str) -> TopicReport:
+def _ask_admin(admin: Admin, settings: Settings, name: str) -> TopicReport:
     try:
-        found = admin.topic_statistics(name)
+        statistics = admin.topic_statistics(name)
     except AdminRefused:
         return TopicReport(name, name == settings.topics.events, None, None)
     subscriptions = [
-        SubscriptionReport(each, str(row.get("type") or "none"), int(row["msgBacklog"]), len(row["consumers"]))
-        for each, row in sorted(found["subscriptions"].items())
+        SubscriptionReport(subscription, str(row.get("type") or "none"), int(row["msgBacklog"]), len(row["consumers"]))
+        for subscription, row in sorted(statistics["subscriptions"].items())
     ]
     return TopicReport(
-        name, name == settings.topics.events, int(found["msgInCounter"]), len(found["publishers"]), subscriptions
+        name,
+        name == settings.topics.events,
+        int(statistics["msgInCounter"]),
+        len(statistics["publishers"]),
+        subscriptions,
     )

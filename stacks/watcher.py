@@ -1,7 +1,7 @@
-"""The watcher: sees to it that the instance is whole again without a hand.
+"""The watcher: recovers components that a supervisor cannot recover.
 
-It heals what a supervisor cannot: the supervisor itself when it was killed, a worker that hangs, and a source that says
-it runs and stands still. Faults on purpose are respected: their leases say until when.
+It restarts a killed supervisor, hung workers, and a source that reports that it runs and makes no progress. It respects
+injected faults until their leases expire.
 """
 
 from __future__ import annotations
@@ -29,49 +29,51 @@ from workers.process import run
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 0.5
-HANGS_S = 30.0
+CHECK_EVERY_S = 0.5
+HUNG_AFTER_S = 30.0
 SUPERVISED = ("embedded", "native")
-"""Elsewhere Docker, or whoever runs the parts, restarts what ends; only the source is ours to heal."""
+"""Stacks with our supervisor. On the others, Docker or the operator restarts components, and only the source is healed here."""
 
 
 def main(settings: Settings, stop: threading.Event) -> None:
     engine = connect(settings.worker_url, pool_size=1)
-    heart = Heartbeat(settings, "watcher")
-    keeper = Keeper(settings, lambda: _apart(settings, "stacks.recovery"))
-    healer = threading.Thread(target=_heal, args=(settings, engine, stop), name="healer", daemon=True)
+    heartbeat = Heartbeat(settings, "watcher")
+    keeper = Keeper(settings, lambda: _run_detached(settings, "stacks.recovery"))
+    healer = threading.Thread(target=_run_healer, args=(settings, engine, stop), name="healer", daemon=True)
     healer.start()
     try:
-        while not stop.wait(LOOK_EVERY_S):
-            heart.beat(True)
+        while not stop.wait(CHECK_EVERY_S):
+            heartbeat.beat(True)
             if not healer.is_alive():
-                log.error("the healer ended; the supervisor starts this process again")
+                log.error("the healer thread ended; the supervisor starts this process again")
                 return
             if settings.stack in SUPERVISED:
                 if not supervised(settings):
-                    log.error("the supervisor is gone; starting it again")
+                    log.error("the supervisor does not run; starting it again")
                     revive(settings)
                     return
                 keeper.step()
-                _restart_hanging(settings)
+                _restart_hung(settings)
             if settings.owner_pid and not psutil.pid_exists(settings.owner_pid):
-                log.error("process %d, whose instance this is, is gone; everything is removed", settings.owner_pid)
-                _apart(settings, "stacks.abandoned")
+                log.error(
+                    "process %d, the owner of this instance, has ended; removing the instance", settings.owner_pid
+                )
+                _run_detached(settings, "stacks.abandoned")
                 stop.wait()
     finally:
-        healer.join(LOOK_EVERY_S)
+        healer.join(CHECK_EVERY_S)
         engine.dispose()
 
 
-def _heal(settings: Settings, engine: Engine, stop: threading.Event) -> None:
-    """In a thread of its own: to restart a source may take a while, and the rest must go on being watched."""
-    healer = _healer(settings, engine)
-    while not stop.wait(LOOK_EVERY_S):
+def _run_healer(settings: Settings, engine: Engine, stop: threading.Event) -> None:
+    """Heal in a thread, because a restart of the source may take a while and the other checks must continue."""
+    healer = _make_healer(settings, engine)
+    while not stop.wait(CHECK_EVERY_S):
         if healer is not None:
             healer.step()
 
 
-def _healer(settings: Settings, engine: Engine) -> SourceHealer | BrokerHealer | None:
+def _make_healer(settings: Settings, engine: Engine) -> SourceHealer | BrokerHealer | None:
     match settings.stack:
         case "native" | "compose" | "external" if settings.pulsar_admin_url:
             return SourceHealer(settings, engine)
@@ -82,7 +84,7 @@ def _healer(settings: Settings, engine: Engine) -> SourceHealer | BrokerHealer |
 
 
 def supervised(settings: Settings) -> bool:
-    """Whether the supervisor is alive, or stopping on purpose."""
+    """Return whether the supervisor is alive, or stopping on purpose."""
     if (settings.run / "stopping").exists():
         return True
     pid = Supervisor(settings).pid_of_itself()
@@ -92,10 +94,10 @@ def supervised(settings: Settings) -> bool:
         return False
     except PermissionError:
         return True
-    return pid != 0 and not _zombie(pid)
+    return pid != 0 and not _is_zombie(pid)
 
 
-def _zombie(pid: int) -> bool:
+def _is_zombie(pid: int) -> bool:
     try:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.Error:
@@ -103,12 +105,12 @@ def _zombie(pid: int) -> bool:
 
 
 def revive(settings: Settings) -> None:
-    """Start the supervisor again: the parts that were left, this one too, are ended first."""
-    _apart(settings, "stacks.revive")
+    """Start the supervisor again, after ending the components that it left, this process included."""
+    _run_detached(settings, "stacks.revive")
 
 
-def _apart(settings: Settings, module: str) -> None:
-    """Run it in a process that is no part of the instance."""
+def _run_detached(settings: Settings, module: str) -> None:
+    """Run a module in a process that is not a component of the instance."""
     env = {name: value for name, value in os.environ.items() if name != "ALPES_PART"}
     with (settings.logs / f"{module.rpartition('.')[2]}.log").open("a") as output:
         subprocess.Popen(
@@ -122,18 +124,18 @@ def _apart(settings: Settings, module: str) -> None:
         )
 
 
-def _restart_hanging(settings: Settings) -> None:
+def _restart_hung(settings: Settings) -> None:
     if operation.read(settings) is not None:
-        return  # what it holds gives no sign of life
-    held = faults.active(settings)
+        return  # held components write no heartbeat
+    leases = faults.active(settings)
     for part in (*worker_names(settings), "relay", "observer", "audit", "commands"):
-        last = read_heartbeat(settings, part)
-        if last is None or last.age_s < HANGS_S or part in held or part in settings.without:
+        heartbeat = read_heartbeat(settings, part)
+        if heartbeat is None or heartbeat.age_s < HUNG_AFTER_S or part in leases or part in settings.without:
             continue
         try:
             supervisor = Supervisor(settings)
-            if supervisor.pid(part) == last.pid:
-                log.error("%s gave no sign of life for %.0f s; restarting it", part, last.age_s)
+            if supervisor.pid(part) == heartbeat.pid:
+                log.error("%s has written no heartbeat for %.0f s; restarting it", part, heartbeat.age_s)
                 supervisor.restart_part(part)
         except (PartUnknown, NotRunning) as error:
             log.warning("%s", error)

@@ -151,7 +151,7 @@ def test_parts_that_somebody_stopped_are_started_again(settings: Settings) -> No
 
 
 def test_a_running_instance_holds_nothing_that_its_removal_would_leave(settings: Settings) -> None:
-    assert ownership.strangers(ownership.INSTANCE, settings.home) == []
+    assert ownership.find_foreign_files(ownership.INSTANCE, settings.home) == []
 
 
 @pytest.mark.breadth

@@ -56,7 +56,7 @@ def test_the_observers_store_is_read_where_it_is_written(settings: Settings) -> 
 
 
 def test_the_brokers_configuration_names_its_folder(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "_binary", lambda: Path("/bin/pulsar-lite"))
+    monkeypatch.setattr(embedded, "_find_binary", lambda: Path("/bin/pulsar-lite"))
     embedded.prepare(settings)
     values = tomllib.loads((settings.data / "pulsar-lite" / "pulsar-lite.toml").read_text(encoding="utf-8"))
     assert values["db_path"] == str(settings.data / "pulsar-lite" / "store")

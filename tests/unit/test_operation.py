@@ -206,4 +206,4 @@ def test_what_an_operation_writes_is_this_programs(settings: Settings, parts: Pa
     ownership.claim(ownership.INSTANCE, settings.home)
     operation.write(settings, Journal("reset", 1, "decided"))
     with alone(settings, "reset", lambda _: None), operation.without_scenario(settings):
-        assert ownership.strangers(ownership.INSTANCE, settings.home) == []
+        assert ownership.find_foreign_files(ownership.INSTANCE, settings.home) == []

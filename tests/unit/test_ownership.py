@@ -87,7 +87,7 @@ def test_names_alone_make_no_instance(tmp_path: Path) -> None:
 def test_an_instance_of_an_earlier_version_is_taken_over(tmp_path: Path) -> None:
     write(tmp_path, *WRITTEN)
     ownership.claim(INSTANCE, tmp_path)
-    assert ownership.marked(INSTANCE, tmp_path)
+    assert ownership.is_marked(INSTANCE, tmp_path)
 
 
 @pytest.mark.parametrize("link", ["data", "logs", "data/mysql", "data/alpes.db", "run/heartbeat", "data/scenarios"])
@@ -107,7 +107,7 @@ def test_a_link_of_the_markers_name_marks_nothing(tmp_path: Path) -> None:
     ownership.claim(INSTANCE, tmp_path / "real")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / INSTANCE.marker).symlink_to(tmp_path / "real" / INSTANCE.marker)
-    assert not ownership.marked(INSTANCE, tmp_path / "other")
+    assert not ownership.is_marked(INSTANCE, tmp_path / "other")
 
 
 def test_a_removal_that_was_interrupted_can_be_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

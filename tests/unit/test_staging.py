@@ -41,7 +41,7 @@ def value(column: Any, n: int) -> Any:
 
 
 def row(name: str, n: int = 1) -> dict[str, Any]:
-    table = metadata.tables.get(name, staging._seen)
+    table = metadata.tables.get(name, staging._observer_table)
     return {column.name: value(column, n) for column in table.c}
 
 
@@ -71,7 +71,7 @@ def judged(settings: Settings, content: list[Any]) -> dict[str, int]:
 
 
 def places(kind: Callable[[Any], bool]) -> Iterator[tuple[str, str]]:
-    for table in (*rows.tables(), staging._seen):
+    for table in (*rows.tables(), staging._observer_table):
         yield from ((table.name, column.name) for column in table.c if kind(column))
 
 
@@ -109,7 +109,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("table", "column", "wrong"), WRONG, ids=[f"{a}.{b}-{i}" for i, (a, b, _) in enumerate(WRONG)])
 def test_a_wrong_value_is_refused_with_its_line_and_column(table: str, column: str, wrong: Any) -> None:
-    known = metadata.tables.get(table, staging._seen)
+    known = metadata.tables.get(table, staging._observer_table)
     with pytest.raises(Unfit, match=f"column {column}"):
         backup_values.convert_row(known, row(table) | {column: wrong})
 
