@@ -1,1 +1,1 @@
-"""What stands between the outbox and its consumers: the CDC envelope, the relay, the broker's client and admin REST."""
+"""Connect the outbox with its consumers: the envelope, the relay, the broker's client, its admin REST, the source's configuration."""

@@ -1,4 +1,4 @@
-"""Pulsar's admin REST: sources, namespaces and topics. Standalone serves the functions worker's paths on the same port."""
+"""Call Pulsar's admin REST: sources, namespaces and topics. Standalone has the functions worker's paths on the same port."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import httpx
 
-from connectors.refusals import context_of, tls_problem
+from connectors.refusals import create_ssl_context, tls_problem
 from settings import Settings
 
 
@@ -19,11 +19,11 @@ class AdminUnavailable(Exception):
 
 
 class PartitionsDiffer(Exception):
-    """A topic is there with another number of partitions, which would spread its keys anew and break their order."""
+    """A topic exists with another number of partitions. Changing it would move keys and break their order."""
 
-    def __init__(self, topic: str, found: int, wanted: int) -> None:
+    def __init__(self, topic: str, actual: int, expected: int) -> None:
         super().__init__(
-            f"{topic} has {found} partitions, not {wanted}: set ALPES_PARTITIONS={found}, or name a new topic"
+            f"{topic} has {actual} partitions, not {expected}: set ALPES_PARTITIONS={actual}, or name a new topic"
             " (ALPES_EVENTS_TOPIC, ALPES_COMMANDS_TOPIC)"
         )
 
@@ -50,12 +50,12 @@ class SourceStatus:
     error: str
     restarts: int
     received: int
-    """Records the source's instance read since it started (`numReceivedFromSource`)."""
+    """Records that the source's instance has read since it started (`numReceivedFromSource`)."""
     written: int
 
 
 class Admin:
-    """Close it, or use it in a `with`. Every method raises AdminUnavailable or AdminRefused."""
+    """The client of the admin REST. Close it or use it in a `with`. Every method raises AdminUnavailable or AdminRefused."""
 
     def __init__(self, settings: Settings, timeout_s: float = 10) -> None:
         if not settings.pulsar_admin_url:
@@ -73,7 +73,7 @@ class Admin:
             timeout=timeout_s,
             trust_env=False,
             headers={"Authorization": f"Bearer {token}"} if token else {},
-            verify=context_of(settings) if settings.pulsar_admin_url.startswith("https") else False,
+            verify=create_ssl_context(settings) if settings.pulsar_admin_url.startswith("https") else False,
         )
 
     def close(self) -> None:
@@ -91,73 +91,76 @@ class Admin:
         return self._call("GET", "/admin/v2/brokers/version").text.strip()
 
     def message_limit(self) -> int | None:
-        """Bytes of the largest message the broker takes; None where it does not say. Needs an administrator's token."""
-        found = self._call("GET", "/admin/v2/brokers/configuration/runtime").json().get("maxMessageSize")
-        return int(found) if str(found).isdigit() else None
+        """Return the bytes of the largest message that the broker accepts, None when it does not say.
+
+        Needs an administrator's token.
+        """
+        limit = self._call("GET", "/admin/v2/brokers/configuration/runtime").json().get("maxMessageSize")
+        return int(limit) if str(limit).isdigit() else None
 
     def functions_ready(self) -> bool:
-        """Whether the functions worker takes sources: asked for its leader, it names one."""
+        """Return whether the functions worker accepts sources: it must name its leader."""
         return bool(self._call("GET", "/admin/v2/worker/cluster/leader").content)
 
     def connectors(self) -> list[str]:
-        """Names under which builtin sources can be created."""
+        """Return the names of the builtin sources."""
         return [row["name"] for row in self._call("GET", "/admin/v3/sources/builtinsources").json()]
 
     def namespace_exists(self) -> bool:
         return self._exists(f"/admin/v2/namespaces/{self._namespace}")
 
     def keep_messages(self) -> None:
-        """Retention without limit: without it a namespace keeps nothing that no subscription waits for."""
+        """Set retention without limit: else a namespace deletes messages that no subscription needs."""
         body = {"retentionTimeInMinutes": -1, "retentionSizeInMB": -1}
         self._call("POST", f"/admin/v2/namespaces/{self._namespace}/retention", json=body)
 
     def accept_any_schema(self) -> None:
-        """Let a producer raise its schema: the Debezium source registers bytes first, and JSON with its first event."""
+        """Allow producers to change the schema: the Debezium source registers bytes first and JSON with its first event."""
         path = f"/admin/v2/namespaces/{self._namespace}/schemaCompatibilityStrategy"
         self._call("PUT", path, json="ALWAYS_COMPATIBLE")
 
     def create_topic(self, topic: str, partitions: int = 0) -> None:
-        """With so many partitions, 0: none. One that is there already must have as many; else PartitionsDiffer."""
+        """Create a topic; 0 partitions: not partitioned. Raise PartitionsDiffer when it exists with another number."""
         try:
             if partitions:
-                self._call("PUT", f"/admin/v2/{_path(topic)}/partitions", json=partitions)
+                self._call("PUT", f"/admin/v2/{_topic_path(topic)}/partitions", json=partitions)
             else:
-                self._call("PUT", f"/admin/v2/{_path(topic)}")
+                self._call("PUT", f"/admin/v2/{_topic_path(topic)}")
         except AdminRefused as error:
             if error.status != 409:
                 raise
-        found = self.partitions(topic)
-        if found != partitions:
-            raise PartitionsDiffer(topic, found, partitions)
+        actual = self.partitions(topic)
+        if actual != partitions:
+            raise PartitionsDiffer(topic, actual, partitions)
 
     def partitions(self, topic: str) -> int:
-        """0: it is not partitioned, or not there."""
-        return int(self._call("GET", f"/admin/v2/{_path(topic)}/partitions").json()["partitions"])
+        """Return the number of partitions, 0 when the topic is not partitioned or does not exist."""
+        return int(self._call("GET", f"/admin/v2/{_topic_path(topic)}/partitions").json()["partitions"])
 
     def topics(self) -> list[str]:
-        """Partitioned ones once, without their partitions."""
+        """Return the topics of the namespace, partitioned ones once."""
         names = self._call("GET", f"/admin/v2/persistent/{self._namespace}").json()
         partitioned = self._call("GET", f"/admin/v2/persistent/{self._namespace}/partitioned").json()
         plain = [name for name in names if name.rpartition("-partition-")[0] not in partitioned]
         return sorted({*plain, *partitioned})
 
     def topic_statistics(self, topic: str) -> dict[str, Any]:
-        """Of all its partitions together."""
+        """Return the statistics of a topic, summed over its partitions."""
         kind = "partitioned-stats" if self.partitions(topic) else "stats"
-        found: dict[str, Any] = self._call("GET", f"/admin/v2/{_path(topic)}/{kind}").json()
-        return found
+        statistics: dict[str, Any] = self._call("GET", f"/admin/v2/{_topic_path(topic)}/{kind}").json()
+        return statistics
 
     def permit(self, topic: str, role: str, actions: list[str]) -> None:
-        """Let a role `produce` or `consume` on one topic, its partitions included."""
-        self._call("POST", f"/admin/v2/{_path(topic)}/permissions/{quote(role, safe='')}", json=actions)
+        """Allow a role to `produce` or `consume` on one topic and its partitions."""
+        self._call("POST", f"/admin/v2/{_topic_path(topic)}/permissions/{quote(role, safe='')}", json=actions)
 
     def permit_namespace(self, role: str, actions: list[str]) -> None:
-        """Let a role do this on every topic of the namespace; `sources`: manage its sources."""
+        """Allow a role these actions on every topic of the namespace; `sources`: manage its sources."""
         path = f"/admin/v2/namespaces/{self._namespace}/permissions/{quote(role, safe='')}"
         self._call("POST", path, json=actions)
 
     def answers_strangers(self) -> bool:
-        """Whether it answers without a token."""
+        """Return whether the admin REST answers without a token."""
         try:
             answer = self._http.get("/admin/v2/brokers/version", headers={"Authorization": ""})
         except httpx.HTTPError as error:
@@ -165,33 +168,33 @@ class Admin:
         return answer.status_code != 401
 
     def permissions(self, topic: str) -> dict[str, list[str]]:
-        """{role: what it may do}; superusers, who may everything, are not among them."""
-        found: dict[str, list[str]] = self._call("GET", f"/admin/v2/{_path(topic)}/permissions").json()
-        return found
+        """Return {role: allowed actions}, without the superusers, who may do everything."""
+        permissions: dict[str, list[str]] = self._call("GET", f"/admin/v2/{_topic_path(topic)}/permissions").json()
+        return permissions
 
     def permit_subscription(self, subscription: str, roles: list[str]) -> None:
-        """Let only these roles read through a subscription of this name, on any topic of the namespace."""
+        """Allow only these roles to read through a subscription of this name, on any topic of the namespace."""
         path = f"/admin/v2/namespaces/{self._namespace}/permissions/subscription/{quote(subscription, safe='')}"
         self._call("POST", path, json=roles)
 
     def delete_topic(self, topic: str) -> None:
         try:
             suffix = "/partitions" if self.partitions(topic) else ""
-            self._call("DELETE", f"/admin/v2/{_path(topic)}{suffix}", params={"force": "true"})
+            self._call("DELETE", f"/admin/v2/{_topic_path(topic)}{suffix}", params={"force": "true"})
         except AdminRefused as error:
             if error.status != 404:
                 raise
 
     def source_exists(self, name: str) -> bool:
-        return self._exists(self._source(name))
+        return self._exists(self._source_path(name))
 
     def source_config(self, name: str) -> dict[str, Any]:
-        found: dict[str, Any] = self._call("GET", self._source(name)).json()
-        return found
+        config: dict[str, Any] = self._call("GET", self._source_path(name)).json()
+        return config
 
     def source_status(self, name: str) -> SourceStatus:
-        """Of its one instance. AdminRefused with status 404 when there is no such source."""
-        body = self._call("GET", f"{self._source(name)}/status").json()
+        """Return the status of the source's only instance. Raise AdminRefused with status 404 when there is no such source."""
+        body = self._call("GET", f"{self._source_path(name)}/status").json()
         instances = body.get("instances") or [{}]
         status = instances[0].get("status", {})
         return SourceStatus(
@@ -209,21 +212,21 @@ class Admin:
         self._send_source("PUT", config)
 
     def source(self, name: str, action: str) -> None:
-        """`restart`, `stop` or `start`."""
-        self._call("POST", f"{self._source(name)}/{action}")
+        """Restart, stop or start a source; `action` is `restart`, `stop` or `start`."""
+        self._call("POST", f"{self._source_path(name)}/{action}")
 
     def delete_source(self, name: str) -> None:
-        self._call("DELETE", self._source(name))
+        self._call("DELETE", self._source_path(name))
 
     def _send_source(self, method: str, config: dict[str, Any]) -> None:
-        # One multipart field of JSON: a builtin archive is named in it, nothing is uploaded. A file of the broker's own
-        # is named in a second field.
+        # One multipart field of JSON names a builtin archive, so nothing is uploaded. A second field names a file on the
+        # broker's host.
         part = {"sourceConfig": (None, json.dumps(config), "application/json")}
         if str(config["archive"]).startswith("file://"):
             part["url"] = (None, config["archive"], "text/plain")
-        self._call(method, self._source(config["name"]), files=part, timeout=60)
+        self._call(method, self._source_path(config["name"]), files=part, timeout=60)
 
-    def _source(self, name: str) -> str:
+    def _source_path(self, name: str) -> str:
         return f"/admin/v3/sources/{self._namespace}/{quote(name, safe='')}"
 
     def _exists(self, path: str) -> bool:
@@ -239,22 +242,22 @@ class Admin:
         try:
             answer = self._http.request(method, path, follow_redirects=True, **options)
         except httpx.HTTPError as error:
-            untrusted = tls_problem(self._settings, str(self._http.base_url), "PULSAR_TLS")
+            problem = tls_problem(self._settings, str(self._http.base_url), "PULSAR_TLS")
             raise AdminUnavailable(
-                untrusted or f"Pulsar's admin REST at {self._http.base_url} does not answer: {error}"
+                problem or f"Pulsar's admin REST at {self._http.base_url} does not answer: {error}"
             ) from error
         if answer.is_error:
-            raise AdminRefused(answer.status_code, _reason(answer))
+            raise AdminRefused(answer.status_code, _read_reason(answer))
         return answer
 
 
-def _path(topic: str) -> str:
+def _topic_path(topic: str) -> str:
     kind, _, rest = topic.partition("://")
     namespace, _, name = rest.rpartition("/")
     return f"{kind}/{namespace}/{quote(name, safe='')}"
 
 
-def _reason(answer: httpx.Response) -> str:
+def _read_reason(answer: httpx.Response) -> str:
     try:
         return str(answer.json()["reason"])
     except (ValueError, KeyError, TypeError):

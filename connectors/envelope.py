@@ -1,6 +1,6 @@
-"""The CDC envelope: Debezium's JSON (converter without schemas) for a row of `outbox_event`, both ways. Pure.
+"""Encode and decode the CDC envelope: Debezium's JSON (converter without schemas) for a row of `outbox_event`.
 
-Contract: docs/contracts/envelope.schema.json and the golden messages beside it, captured from Debezium 1.9.7.
+The contract is docs/contracts/envelope.schema.json with the golden messages beside it, captured from Debezium 1.9.7.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal, assert_never
 
-from domain import contract
+from domain import clock, contract
 from domain.outbox import OutboxRecord
 
 TABLE = "outbox_event"
@@ -20,7 +20,6 @@ DATABASE = "alpes"
 SERVER_NAME = "alpes-mysql"
 
 Reason = Literal["not_an_envelope", "another_table", "bad_row"]
-_EPOCH = datetime(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +29,19 @@ class Inserted:
     record: OutboxRecord
     op: Literal["c", "r"]
     captured_us: int
-    """When capture saw the row: the envelope's `ts_ms`, so in whole milliseconds."""
+    """When capture read the row: the envelope's `ts_ms`, in whole milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A message that tells of no new event: update, delete, truncate, or a tombstone."""
+    """A message without a new event: update, delete, truncate, or a tombstone."""
 
     op: Literal["u", "d", "t", "tombstone"]
 
 
 @dataclass(frozen=True, slots=True)
 class EventReference:
-    """The event that an envelope names, though its row breaks the contract."""
+    """The event that an envelope names although its row breaks the contract."""
 
     id: str
     correlation_id: str | None
@@ -52,27 +51,29 @@ class EventReference:
 
 
 NamedEvent = OutboxRecord | EventReference
-"""Whatever has an event's `id` and `correlation_id`."""
+"""Anything with an event's `id` and `correlation_id`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
+    """A message that cannot be read as an event."""
+
     reason: Reason
     detail: str
     event: EventReference | None = None
-    """The event it names, where it names one."""
+    """The event that the message names, if any."""
 
 
 Decoded = Inserted | Skipped | Unreadable
 
 
 def encode(record: OutboxRecord, now_ms: int) -> tuple[str, bytes]:
-    """The message key (Base64 of the JSON key, as the Debezium source writes it) and the envelope.
+    """Return the message key (Base64 of the JSON key, as the Debezium source writes it) and the envelope.
 
     `source` names the relay and the row's `seq` where Debezium names the binlog file and position.
-    Raises TypeError, ValueError or AttributeError for a record with values that no JSON text holds.
+    Raise TypeError, ValueError or AttributeError for a record with values that JSON cannot represent.
     """
-    key = base64.b64encode(_compact({"aggregate_id": record.aggregate_id})).decode("ascii")
+    key = base64.b64encode(_encode_json({"aggregate_id": record.aggregate_id})).decode("ascii")
     envelope = {
         "before": None,
         "after": {
@@ -86,13 +87,13 @@ def encode(record: OutboxRecord, now_ms: int) -> tuple[str, bytes]:
             "payload": record.payload,
             "correlation_id": record.correlation_id,
             "traceparent": record.traceparent,
-            "occurred_at": _microseconds(record.occurred_at),
+            "occurred_at": clock.epoch_us(record.occurred_at),
         },
         "source": {
             "version": _own_version(),
             "connector": "alpes-relay",
             "name": SERVER_NAME,
-            "ts_ms": _microseconds(record.occurred_at) // 1000,
+            "ts_ms": clock.epoch_us(record.occurred_at) // 1000,
             "snapshot": "false",
             "db": DATABASE,
             "sequence": None,
@@ -109,11 +110,11 @@ def encode(record: OutboxRecord, now_ms: int) -> tuple[str, bytes]:
         "ts_ms": now_ms,
         "transaction": None,
     }
-    return key, _compact(envelope)
+    return key, _encode_json(envelope)
 
 
 def decode(value: bytes) -> Decoded:
-    """What a message on the events topic says; never raises."""
+    """Return the contents of a message of the topics of events. Raise nothing."""
     if not value or value == b"null":
         return Skipped("tombstone")
     try:
@@ -126,7 +127,7 @@ def decode(value: bytes) -> Decoded:
         return Unreadable("another_table", f"of table {envelope['source'].get('table')!a:.100}, not {TABLE}")
     match envelope["op"]:
         case "c" | "r" as op:
-            return _inserted(envelope, op)
+            return _decode_insert(envelope, op)
         case "u" | "d" | "t" as op:
             return Skipped(op)
         case other:
@@ -134,7 +135,7 @@ def decode(value: bytes) -> Decoded:
 
 
 def decode_key(key: str) -> str | None:
-    """The aggregate id that a message key names; None for a key of another form."""
+    """Return the aggregate id in a message key, None for a key of another form."""
     try:
         decoded = contract.read_envelope(base64.b64decode(key, validate=True))
         aggregate_id = decoded.get("aggregate_id") if isinstance(decoded, dict) else None
@@ -145,7 +146,7 @@ def decode_key(key: str) -> str | None:
 
 
 def describe(decoded: Decoded) -> str:
-    """The outcome in a word or two, for logs and the feed."""
+    """Return the type of event, or a word or two on why there is none, for logs and the feed."""
     match decoded:
         case Inserted():
             return decoded.record.type
@@ -157,70 +158,67 @@ def describe(decoded: Decoded) -> str:
             assert_never(decoded)
 
 
-def _inserted(envelope: dict[str, Any], op: Literal["c", "r"]) -> Decoded:
+def _decode_insert(envelope: dict[str, Any], op: Literal["c", "r"]) -> Decoded:
     after = envelope.get("after")
     if not isinstance(after, dict):
         return Unreadable("bad_row", f"op {op} without `after`")
     try:
-        captured_us = _integer(envelope, "ts_ms", 2**53) * 1000
-        record = _record(after)
+        captured_us = _read_integer(envelope, "ts_ms", 2**53) * 1000
+        record = _read_record(after)
     except contract.ContractError as error:
-        return Unreadable("bad_row", str(error)[:500], _reference(after, op))
+        return Unreadable("bad_row", str(error)[:500], _read_reference(after, op))
     return Inserted(record, op, captured_us)
 
 
-def _record(after: dict[str, Any]) -> OutboxRecord:
+def _read_record(after: dict[str, Any]) -> OutboxRecord:
     missing = [name for name in OutboxRecord.__slots__ if name != "traceparent" and after.get(name) is None]
     if missing:
         raise contract.ContractError(f"`after` lacks {', '.join(missing)}")
     values: dict[str, Any] = {name: after.get(name) for name in OutboxRecord.__slots__}
     contract.check_payload_text(values["payload"])
-    values["occurred_at"] = _instant(_integer(after, "occurred_at", 2**63 - 1))
+    values["occurred_at"] = _read_time(_read_integer(after, "occurred_at", 2**63 - 1))
     for name, value in values.items():
         if name != "payload" and not (name == "traceparent" and value is None):
             contract.check_column(name, value)
     return OutboxRecord(**values)
 
 
-def _reference(after: dict[str, Any], op: Literal["c", "r"]) -> EventReference | None:
-    """What the row names in spite of what is wrong with it; None without a usable event id."""
+def _read_reference(after: dict[str, Any], op: Literal["c", "r"]) -> EventReference | None:
+    """Return the event that a malformed row names, None without a valid event id."""
 
-    def usable(name: str) -> Any:
+    def get_valid(name: str) -> Any:
         try:
             contract.check_column(name, after.get(name))
         except contract.ContractError:
             return None
         return after[name]
 
-    event_id = usable("id")
+    event_id = get_valid("id")
     if event_id is None:
         return None
-    return EventReference(event_id, usable("correlation_id"), usable("aggregate_id"), usable("seq"), op)
+    return EventReference(event_id, get_valid("correlation_id"), get_valid("aggregate_id"), get_valid("seq"), op)
 
 
-def _integer(row: dict[str, Any], name: str, most: int) -> int:
+def _read_integer(row: dict[str, Any], name: str, highest: int) -> int:
     value = row.get(name)
-    if type(value) is not int or not -most - 1 <= value <= most:
-        raise contract.ContractError(f"{name} must be an integer of at most {most}, not {value!a:.60}")
+    if type(value) is not int or not -highest - 1 <= value <= highest:
+        raise contract.ContractError(f"{name} must be an integer of at most {highest}, not {value!a:.60}")
     return value
 
 
-def _instant(microseconds: int) -> datetime:
+def _read_time(microseconds: int) -> datetime:
     try:
-        return _EPOCH + timedelta(microseconds=microseconds)
+        return clock.from_epoch_us(microseconds)
     except OverflowError:
         raise contract.ContractError("occurred_at must be a time of the years 1000 to 9999") from None
 
 
-def _microseconds(at: datetime) -> int:
-    return (at - _EPOCH) // timedelta(microseconds=1)
-
-
 def now_ms() -> int:
+    """Return the present time in milliseconds since the epoch."""
     return int(datetime.now(UTC).timestamp() * 1000)
 
 
-def _compact(value: dict[str, Any]) -> bytes:
+def _encode_json(value: dict[str, Any]) -> bytes:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode("utf-8")
 
 

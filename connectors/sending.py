@@ -1,4 +1,4 @@
-"""What became of a message that was sent, by the client's code and never by its words."""
+"""Classify the outcome of sending a message by the client's result code, never by its text."""
 
 from __future__ import annotations
 
@@ -9,29 +9,31 @@ import pulsar
 
 
 class MessageRefused(Exception):
-    """This one message can never be published, whatever the broker's state; `str(error)` says why."""
+    """This message can never be published, in any state of the broker; `str(error)` says why."""
 
 
 class Sent(Enum):
+    """The outcome of sending a message."""
+
     ACKNOWLEDGED = auto()
     REFUSED = auto()
-    """The message itself is at fault: sent again, it is refused again."""
+    """The message itself is at fault: a retry would be refused too."""
     UNAVAILABLE = auto()
     """The broker, the topic or the connection is at fault."""
     FAILED = auto()
-    """The code tells neither."""
+    """The code does not say what is at fault."""
 
 
 MESSAGE_ERRORS = (pulsar.MessageTooBig, pulsar.InvalidMessage, TypeError, ValueError)
-"""What the client raises, before or instead of sending, for a message that it or the broker does not take."""
-_OF_THE_MESSAGE = (pulsar.Result.MessageTooBig, pulsar.Result.InvalidMessage)
-_OF_NOBODY = (pulsar.Result.UnknownError, pulsar.Result.CryptoError, pulsar.Result.OperationNotSupported)
+"""Exceptions of the client for a message that it or the broker does not accept."""
+_MESSAGE_RESULTS = (pulsar.Result.MessageTooBig, pulsar.Result.InvalidMessage)
+_UNDECIDED_RESULTS = (pulsar.Result.UnknownError, pulsar.Result.CryptoError, pulsar.Result.OperationNotSupported)
 
 
 def classify(result: Any) -> Sent:
-    """The kind of a `pulsar.Result`, as a send's callback is given."""
+    """Return the outcome for a `pulsar.Result`, which the callback of a send receives."""
     if result == pulsar.Result.Ok:
         return Sent.ACKNOWLEDGED
-    if result in _OF_THE_MESSAGE:
+    if result in _MESSAGE_RESULTS:
         return Sent.REFUSED
-    return Sent.FAILED if result in _OF_NOBODY else Sent.UNAVAILABLE
+    return Sent.FAILED if result in _UNDECIDED_RESULTS else Sent.UNAVAILABLE

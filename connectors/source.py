@@ -1,4 +1,4 @@
-"""The Debezium source `mysql-outbox-commissions`: its configuration, rendered from the committed template."""
+"""Render the configuration of the Debezium source from the committed template, create the source and read its status."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from settings.model import SEED_NAR
 
 TEMPLATE = Path(__file__).parent / "pulsar" / "debezium-mysql-outbox.json"
 
-# The seed's connector sleeps a second on an empty poll and waits to fill a batch: with batches of one it is quick, at the
-# price of about a tenth of the throughput.
+# Connector 3.1.2 sleeps a second after an empty poll and waits to fill a batch. Batches of one make it fast and cost about a
+# tenth of the throughput.
 _SEED_CHANGES = {"max.batch.size": "1", "poll.interval.ms": "5000"}
 
 
@@ -22,26 +22,26 @@ BUILTIN = "builtin://debezium-mysql"
 
 
 def render(settings: Settings) -> dict[str, Any]:
-    """The source's configuration. On the native stack it names its secrets, which the broker reads from its environment
-    (`secrets`); on others, whose brokers have no such environment, they stand in it.
+    """Return the source's configuration. On the native stack it refers to secrets in the broker's environment (`secrets`);
+    on other stacks it contains them.
 
-    Only strings in `configs` reach Debezium, so every value is one.
+    Debezium receives only strings of `configs`, so every value is a string.
     """
     text = Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
         archive=settings.source_archive or BUILTIN,
         hostname=settings.debezium_host,
         port=settings.debezium_port or settings.mysql_port,
         user=settings.debezium_user,
-        password=json.dumps(_secret(settings, "debezium_password"))[1:-1],
+        password=json.dumps(_get_secret(settings, "debezium_password"))[1:-1],
         broker_url=settings.debezium_broker_url or settings.pulsar_url,
     )
     config: dict[str, Any] = json.loads(text)
     tenant, namespace = settings.pulsar_namespace.split("/")
     config |= {"tenant": tenant, "namespace": namespace, "name": settings.source_name}
     config["topicName"] = settings.topics.routed
-    config["configs"] |= _names(settings) | _tls(settings)
+    config["configs"] |= _render_names(settings) | _render_tls(settings)
     if settings.pulsar_url.startswith("pulsar+ssl") or settings.token():
-        # It knows no TLS and no token; left out, the history is kept through the source's own client, which does.
+        # This client supports neither TLS nor tokens. Without the URL, Debezium uses the source's own client, which does.
         del config["configs"]["database.history.pulsar.service.url"]
     if settings.nar == SEED_NAR:
         config["configs"] |= _SEED_CHANGES
@@ -52,18 +52,18 @@ SECRETS = ("debezium_password", "debezium_tls_truststore_password")
 
 
 def secrets(settings: Settings) -> dict[str, str]:
-    """Environment of a broker of ours: what the configuration's `${NAME}` stand for."""
+    """Return the environment that our broker needs: the values of `${NAME}` in the configuration."""
     return {f"ALPES_{name.upper()}": getattr(settings, name).get_secret_value() for name in SECRETS}
 
 
-def _secret(settings: Settings, name: str) -> str:
+def _get_secret(settings: Settings, name: str) -> str:
     if settings.stack == "native":
         return f"${{ALPES_{name.upper()}}}"
     value: str = getattr(settings, name).get_secret_value()
     return value
 
 
-def _names(settings: Settings) -> dict[str, str]:
+def _render_names(settings: Settings) -> dict[str, str]:
     table = f"{settings.database_name}.outbox_event"
     return {
         "database.server.id": str(settings.debezium_server_id),
@@ -77,16 +77,16 @@ def _names(settings: Settings) -> dict[str, str]:
     }
 
 
-def _tls(settings: Settings) -> dict[str, str]:
-    found: dict[str, str] = {"database.ssl.mode": settings.debezium_tls_mode}
+def _render_tls(settings: Settings) -> dict[str, str]:
+    options: dict[str, str] = {"database.ssl.mode": settings.debezium_tls_mode}
     if settings.debezium_tls_truststore is not None:
-        found["database.ssl.truststore"] = str(settings.debezium_tls_truststore)
-        found["database.ssl.truststore.password"] = _secret(settings, "debezium_tls_truststore_password")
-    return found
+        options["database.ssl.truststore"] = str(settings.debezium_tls_truststore)
+        options["database.ssl.truststore.password"] = _get_secret(settings, "debezium_tls_truststore_password")
+    return options
 
 
 def ensure(admin: Admin, config: dict[str, Any]) -> str:
-    """Create the source, or update it where its configuration differs; what was done: created, updated or kept."""
+    """Create the source, or update a different configuration. Return what was done: created, updated or kept."""
     name = str(config["name"])
     if not admin.source_exists(name):
         admin.create_source(config)
@@ -104,7 +104,7 @@ def ensure(admin: Admin, config: dict[str, Any]) -> str:
 
 
 def status(admin: Admin, name: str) -> SourceStatus | None:
-    """None where there is no such source. Raises AdminUnavailable or AdminRefused."""
+    """Return the status of the source, None when there is none. Raise AdminUnavailable or AdminRefused."""
     try:
         return admin.source_status(name)
     except AdminRefused as error:

@@ -232,7 +232,7 @@ def test_the_external_stack_says_what_is_missing(tmp_path: Path) -> None:
 
 
 def test_the_external_stack_tells_a_refusal_in_words(secured: Settings, tmp_path: Path) -> None:
-    with guest(secured) as url, pytest.raises(instance.StartFailed, match="takes nobody without a token"):
+    with guest(secured) as url, pytest.raises(instance.StartFailed, match="requires a token"):
         instance.up(
             "external",
             tmp_path,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.broker import _received
+from connectors.broker import _to_received
 
 
 class Hostile:
@@ -30,6 +30,6 @@ class Hostile:
 
 
 def test_a_key_that_is_no_text_loses_only_the_key() -> None:
-    received = _received(Hostile())
+    received = _to_received(Hostile())
     assert (received.key, received.properties, received.value) == (None, {}, b"\xff")
     assert (received.topic, received.publish_us) == ("persistent://public/default/events", 1000)

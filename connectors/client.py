@@ -1,0 +1,71 @@
+"""Create Pulsar clients with the TLS and the token of the settings."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+from typing import Any
+from urllib.parse import urlsplit
+
+import pulsar
+
+from connectors.refusals import explain_refusal
+from settings import Settings
+
+
+class BrokerUnavailable(Exception):
+    """The broker cannot be reached now or refused the client; `str(error)` says which."""
+
+
+class Broker:
+    """The address of the broker and how to log in. It connects only when asked to."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._url = settings.pulsar_url
+        parts = urlsplit(self._url)
+        self._address = (parts.hostname or "127.0.0.1", parts.port or 6650)
+
+    def client(self) -> pulsar.Client:
+        """Return a client, which connects at its first use. Raise BrokerUnavailable when its token cannot be read."""
+        settings = self._settings
+        ca, cert, key = settings.pulsar_tls_ca, settings.pulsar_tls_cert, settings.pulsar_tls_key
+        return pulsar.Client(
+            self._url,
+            authentication=self._authentication(),
+            operation_timeout_seconds=5,
+            connection_timeout_ms=2000,
+            tls_trust_certs_file_path=str(ca) if ca else None,
+            tls_validate_hostname=settings.pulsar_tls_hostname_check,
+            tls_certificate_file_path=str(cert) if cert else None,
+            tls_private_key_file_path=str(key) if key else None,
+            logger=_client_log(),
+        )
+
+    def _authentication(self) -> Any:
+        """Return the token if there is one, else the client certificate, else None."""
+        try:
+            token = self._settings.token()
+        except OSError as error:
+            raise BrokerUnavailable(f"the token of Pulsar cannot be read: {error}") from error
+        if token:
+            return pulsar.AuthenticationToken(token)
+        cert, key = self._settings.pulsar_tls_cert, self._settings.pulsar_tls_key
+        return pulsar.AuthenticationTLS(str(cert), str(key)) if cert and key else None
+
+    def explain(self, error: Exception, what: str) -> str:
+        """Return a sentence about a refusal; `what` is what was asked, such as `to read topic X`."""
+        return explain_refusal(self._settings, error, what)
+
+    def reachable(self, timeout_s: float = 0.3) -> bool:
+        """Return whether the broker's port accepts connections."""
+        with contextlib.suppress(OSError), socket.create_connection(self._address, timeout_s):
+            return True
+        return False
+
+
+def _client_log() -> logging.Logger:
+    logger = logging.getLogger("pulsar")
+    logger.setLevel(logging.CRITICAL)  # the client logs every failed reconnection; `Link` logs the first one only
+    return logger
