@@ -1,8 +1,8 @@
-"""Settings of one instance: defaults < what it keeps < what its run was given < files in `ALPES_SECRETS_DIR` < `ALPES_*`
-variables < arguments.
+"""Load the settings of one instance.
 
-Lowest layer beside `domain`: imports nothing of this project, connects to nothing, and is built explicitly by each
-process's entry point (`load()`), never at import.
+From the lowest to the highest priority: defaults, what the instance keeps, what its run was started with, files in
+`ALPES_SECRETS_DIR`, `ALPES_*` variables, arguments. Like `domain`, this package imports nothing else of this project and connects
+to nothing. The entry point of each process calls `load()`; nothing is loaded at import.
 """
 
 from settings.model import (
@@ -12,7 +12,7 @@ from settings.model import (
     Settings,
     Stack,
     load,
-    load_for_a_new_run,
+    load_for_new_run,
 )
 from settings.topics import Topics
 
@@ -24,5 +24,5 @@ __all__ = [
     "Stack",
     "Topics",
     "load",
-    "load_for_a_new_run",
+    "load_for_new_run",
 ]

@@ -1,7 +1,7 @@
-"""The two files of an instance: what is kept until it is changed, and what the present run was started with.
+"""Read and write the two files of an instance: the kept settings, and the settings of the present run.
 
-A setting that came from the environment holds for one run, so it stands in the run's file only: the next `up` does not
-read that file, and every process and command of the run does.
+A setting from the environment is valid for one run, so it is only in the run's file. Every process and command of the run reads
+that file; the next `up` does not.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ KEPT = "instance.json"
 RUN = "run.json"
 ENVIRONMENT = "from_environment"
 
-MADE_UP = (
+GENERATED = (
     "control_token",
     "oidc_cookie_secret",
     "database_url",
@@ -27,9 +27,9 @@ MADE_UP = (
     "debezium_password",
     "debezium_tls_truststore_password",
 )
-"""What `up` makes up at the first start and keeps: secrets, and the URLs that hold one."""
+"""Settings that `up` generates at the first start and keeps: secrets, and URLs that contain one."""
 OPTIONS = ("nar", "workers", "secure", "partitions")
-"""Options of `up` that are kept until they are given another value."""
+"""Options of `up` that are kept until another value is given."""
 
 
 class SettingsDamaged(Exception):
@@ -40,8 +40,8 @@ _read_run: ContextVar[bool] = ContextVar("read_run", default=True)
 
 
 @contextmanager
-def kept_only() -> Iterator[None]:
-    """Settings that are loaded within begin a new run: what an earlier run alone was given is not read."""
+def for_new_run() -> Iterator[None]:
+    """Enter a context in which settings are loaded for a new run, without the file of an earlier run."""
     token = _read_run.set(False)
     try:
         yield
@@ -50,40 +50,40 @@ def kept_only() -> Iterator[None]:
 
 
 def read(home: Path) -> dict[str, Any]:
-    """The values of both files, the run's first. Raises SettingsDamaged."""
-    return kept(home) | (_values(home / RUN) if _read_run.get() else {})
+    """Return the values of both files; those of the run have priority. Raise SettingsDamaged."""
+    return read_kept(home) | (_read_values(home / RUN) if _read_run.get() else {})
 
 
-def kept(home: Path) -> dict[str, Any]:
-    """The values that a later run has, too."""
-    values = _values(home / KEPT)
-    if "home" in values:  # by a version that kept every setting, those of the environment too
-        return {name: values[name] for name in ("stack", *MADE_UP, *OPTIONS) if name in values}
+def read_kept(home: Path) -> dict[str, Any]:
+    """Return the values that are kept for later runs. Raise SettingsDamaged."""
+    values = _read_values(home / KEPT)
+    if "home" in values:  # written by an older version, which kept all settings, even those of the environment
+        return {name: values[name] for name in ("stack", *GENERATED, *OPTIONS) if name in values}
     return values
 
 
-def of_environment(home: Path) -> list[str]:
-    """The settings that the environment gave the present or last run."""
-    return list(_values(home / RUN).get(ENVIRONMENT, ()))
+def names_from_environment(home: Path) -> list[str]:
+    """Return the names of the settings that came from the environment of the present or last run."""
+    return list(_read_values(home / RUN).get(ENVIRONMENT, ()))
 
 
 def keep(home: Path, changes: Mapping[str, Any]) -> None:
-    """Add to what is kept; None takes a value out. Raises OSError."""
-    values = {name: value for name, value in (kept(home) | dict(changes)).items() if value is not None}
+    """Change kept values; None removes one. Raise OSError."""
+    values = {name: value for name, value in (read_kept(home) | dict(changes)).items() if value is not None}
     write(home / KEPT, values)
 
 
-def given(name: str) -> bool:
-    """Whether the environment, or a file of `ALPES_SECRETS_DIR`, says this setting."""
+def is_given(name: str) -> bool:
+    """Return whether the environment or a file in `ALPES_SECRETS_DIR` has this setting."""
     folder = os.environ.get("ALPES_SECRETS_DIR")
     return f"ALPES_{name.upper()}" in os.environ or bool(folder and (Path(folder) / f"alpes_{name}").exists())
 
 
 def write(path: Path, values: Mapping[str, Any]) -> None:
-    """Whole or not at all, for the owner alone. Raises OSError."""
+    """Write a JSON file atomically, readable by its owner only. Raise OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
-    temporary.unlink(missing_ok=True)  # a link there is not followed, and a file there keeps its mode
+    temporary.unlink(missing_ok=True)  # else a link would be followed, and an old file would keep its mode
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with open(descriptor, "w", encoding="utf-8") as file:
         json.dump(values, file, indent=2)
@@ -92,7 +92,7 @@ def write(path: Path, values: Mapping[str, Any]) -> None:
     temporary.replace(path)
 
 
-def _values(path: Path) -> dict[str, Any]:
+def _read_values(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
@@ -100,5 +100,5 @@ def _values(path: Path) -> dict[str, Any]:
     except ValueError:
         values = None
     if not isinstance(values, dict):
-        raise SettingsDamaged(f"{path} is damaged: it is no JSON object. Put it right, or remove it")
+        raise SettingsDamaged(f"{path} is damaged: it is no JSON object. Repair or remove it")
     return values

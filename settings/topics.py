@@ -1,4 +1,4 @@
-"""The topics of an instance."""
+"""Name the topics of an instance."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """Full names of every topic of an instance, `persistent://tenant/namespace/name`."""
+    """The full names of all topics of an instance: `persistent://tenant/namespace/name`."""
 
     events: str
-    """The live one: where capture publishes in this instance (routed, or raw with the NAR 3.1.2)."""
+    """The live topic, where capture publishes in this instance: `routed`, or `raw` with connector 3.1.2."""
     routed: str
     raw: str
     commands: str
@@ -19,12 +19,12 @@ class Topics:
     offsets: str
     schema_history: str
     naive: str
-    """Where the naive writer of the dual-write scenario publishes."""
+    """The topic of the naive writer in the dual-write scenario."""
 
     def carrying_events(self) -> tuple[str, ...]:
-        """The live topic first. The other one is read too: after a change of the connector it is drained, then silent."""
+        """Return the topics of events, the live one first. After a change of the connector, the other one must be drained."""
         return (self.events, self.raw if self.events == self.routed else self.routed)
 
     def observed(self) -> tuple[str, ...]:
-        """Topics the observer records: events, dead letters, requeued events, commands, the naive writer's."""
+        """Return the topics that the observer records: events, dead letters, requeued events, commands, the naive writer's."""
         return (*self.carrying_events(), self.dead_letter, self.retry, self.commands, self.naive)

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from sqlalchemy import make_url
 
 from db.engine import sqlite_url
-from settings import Settings, files, load, load_for_a_new_run
+from settings import Settings, files, load, load_for_new_run
 from settings.model import REPOSITORY
 from stacks import external, native
 from stacks.compose import outside
@@ -60,7 +60,7 @@ def resolve(stack: str, home: Path, go_on: bool = False, **changes: Any) -> Sett
     `changes` and generated values are kept in the home; values of the environment hold for this run only. With `go_on`, the
     values of the environment of the last run still hold. Raises StartFailed.
     """
-    read = load if go_on else load_for_a_new_run
+    read = load if go_on else load_for_new_run
     settings = read(home=home, stack=stack, **changes)
     if stack == "embedded" and settings.partitions:
         raise StartFailed("pulsar-lite has no partitioned topics; --partitions is for the native and external stacks")
@@ -70,7 +70,9 @@ def resolve(stack: str, home: Path, go_on: bool = False, **changes: Any) -> Sett
             values |= outside.urls(read(home=home, stack=stack, **{**changes, **values}))
         settings = read(home=home, stack=stack, **{**changes, **values})
         files.keep(settings.home, {"stack": stack, **_options_to_keep(settings, changes), **_secrets_to_keep(values)})
-        settings.save(_settings_from_environment() | (set(files.of_environment(settings.home)) if go_on else set()))
+        settings.save(
+            _settings_from_environment() | (set(files.names_from_environment(settings.home)) if go_on else set())
+        )
     except (external.ExternalUnfit, native.NotLoopback) as error:
         raise StartFailed(str(error)) from error
     except OSError as error:
@@ -82,21 +84,21 @@ def resolve(stack: str, home: Path, go_on: bool = False, **changes: Any) -> Sett
 
 def origins(settings: Settings) -> Origins:
     """Return the settings that differ from the defaults, by their origin."""
-    values = settings.plain()
-    defaults = Settings.model_construct().plain()
-    kept = files.kept(settings.home)
+    values = settings.to_json_values()
+    defaults = Settings.model_construct().to_json_values()
+    kept = files.read_kept(settings.home)
     kept = {name: value for name, value in kept.items() if name != "stack" and value != defaults.get(name)}
-    from_environment = {name: values[name] for name in files.of_environment(settings.home) if name in values}
+    from_environment = {name: values[name] for name in files.names_from_environment(settings.home) if name in values}
     return Origins(_without_secrets(kept), _without_secrets(from_environment))
 
 
 def _without_secrets(values: dict[str, Any]) -> dict[str, Any]:
-    secret = {name for name in values if name in files.MADE_UP or Settings.model_fields[name].annotation is SecretStr}
+    secret = {name for name in values if name in files.GENERATED or Settings.model_fields[name].annotation is SecretStr}
     return {name: HIDDEN if name in secret else value for name, value in sorted(values.items())}
 
 
 def _settings_from_environment() -> set[str]:
-    return {name for name in Settings.model_fields if name not in ("home", "stack") and files.given(name)}
+    return {name for name in Settings.model_fields if name not in ("home", "stack") and files.is_given(name)}
 
 
 def _generate_values(settings: Settings) -> dict[str, Any]:
@@ -120,14 +122,14 @@ def _generate_values(settings: Settings) -> dict[str, Any]:
 
 def _options_to_keep(settings: Settings, changes: dict[str, Any]) -> dict[str, Any]:
     """Return the changed options to keep; None for one that is the default again, which removes it."""
-    plain = settings.plain()
-    defaults = Settings.model_construct().plain()
+    plain = settings.to_json_values()
+    defaults = Settings.model_construct().to_json_values()
     return {name: None if plain[name] == defaults[name] else plain[name] for name in changes}
 
 
 def _secrets_to_keep(values: dict[str, Any]) -> dict[str, Any]:
     """Return the generated values that the environment does not set for this run."""
-    kept = {name: values[name] for name in files.MADE_UP if name in values and not files.given(name)}
+    kept = {name: values[name] for name in files.GENERATED if name in values and not files.is_given(name)}
     for name, value in kept.items():
         if str(value).startswith("mysql"):  # kept for its password; host and port are settings of the run
             kept[name] = make_url(value).set(host="127.0.0.1", port=None).render_as_string(hide_password=False)

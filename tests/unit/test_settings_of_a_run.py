@@ -24,7 +24,7 @@ FOREIGN = {
 
 
 def differing(settings: Settings, other: Settings) -> set[str]:
-    return {name for name, value in settings.plain().items() if other.plain()[name] != value}
+    return {name for name, value in settings.to_json_values().items() if other.to_json_values()[name] != value}
 
 
 @pytest.mark.parametrize("stack", ["embedded", "native"])
@@ -89,7 +89,7 @@ def test_a_secret_of_the_environment_is_not_kept(tmp_path: Path, monkeypatch: py
 
 
 def test_a_file_of_an_earlier_version_gives_its_secrets_and_options_only(tmp_path: Path) -> None:
-    earlier = {**Settings(home=tmp_path, stack="native").plain(), "home": str(tmp_path)}
+    earlier = {**Settings(home=tmp_path, stack="native").to_json_values(), "home": str(tmp_path)}
     url = "mysql+pymysql://alpes:secret@0.0.0.0:13306/alpes"
     earlier |= {"bind": "0.0.0.0", "read_only": True, "control_token": "hush", "database_url": url, "workers": 2}
     (tmp_path / files.KEPT).write_text(json.dumps(earlier))
