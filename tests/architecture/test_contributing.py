@@ -79,6 +79,7 @@ def test_the_readmes_tell_how_many_scenarios_there_are(name: str) -> None:
     assert int(told[1]) == len(scenarios())
 
 
+@pytest.mark.breadth
 def test_a_scenario_is_added_as_described(tmp_path: Path) -> None:
     copy = _copy_of_the_repository(tmp_path)
     example = _section("Add a scenario")

@@ -195,9 +195,10 @@ def test_hard_documents_arrive_through_the_running_stack(stack: Settings) -> Non
     engine = create_engine(stack.database_url)
     with engine.begin() as connection:
         event_ids = [insert_foreign(connection, document, correlation) for document in HARD]
-    until(lambda: _audited(stack, correlation) == set(event_ids), 30, "all of them notified and audited")
-    lines = {line["eventId"]: line for line in map(json.loads, stack.audit_file.read_bytes().splitlines())}
     store = ObserverStore(stack.observer_store)
+    until(lambda: _audited(stack, correlation) == set(event_ids), 30, "all of them notified and audited")
+    until(lambda: store.published_among(event_ids) == set(event_ids), 30, "the observer has read all of them too")
+    lines = {line["eventId"]: line for line in map(json.loads, stack.audit_file.read_bytes().splitlines())}
     with engine.connect() as connection:
         stored = {row.id: row.payload for row in connection.execute(select(outbox_event))}
         notified = {row.event_id: row.payload for row in connection.execute(select(notification))}
