@@ -109,7 +109,7 @@ def _check_native(settings: Settings) -> list[Finding]:
         ]
     absent = missing(native.needed(settings))
     size = sum(artifact.size for artifact in absent)
-    ready = java.present() and not absent
+    ready = java.is_present() and not absent
     detail = f"in {cache()}" if ready else f"{size / 1e6:.0f} MB are downloaded at the first start"
     # A cold cache is no fault: `up` fills it.
     findings.append(Finding("downloads", True, detail, "", "native"))

@@ -1,4 +1,4 @@
-"""The native stack's own parts: real MySQL, real Pulsar, the real Debezium source, without Docker or root."""
+"""The native stack: real MySQL, real Pulsar and the real Debezium source, without Docker or root."""
 
 from __future__ import annotations
 
@@ -38,25 +38,26 @@ DEBEZIUM_VERSION = "1.9.7"
 
 
 class UnknownNar(ValueError):
-    """No such connector version is locked."""
+    """The lock has no such version of the connector."""
 
 
 class NameUnfit(ValueError):
-    """The home's name has characters that Java's configuration files read as something else."""
+    """The home's name has characters with a special meaning in Java's configuration files."""
 
 
 def require_name(home: Path) -> None:
-    """Raises NameUnfit."""
-    wrong = sorted(set(re.sub(r"[A-Za-z0-9/._@+=~() -]", "", str(home))))
-    if wrong:
+    """Raise NameUnfit if the native stack cannot work in this home."""
+    bad_characters = sorted(set(re.sub(r"[A-Za-z0-9/._@+=~() -]", "", str(home))))
+    if bad_characters:
         raise NameUnfit(
-            f"the native stack cannot work in {home}: the configuration of Pulsar and its class path read {' '.join(wrong)} as"
-            " something else. Name another folder, ALPES_HOME=/path, or use the embedded stack, which takes every name"
+            f"the native stack cannot work in {home}: {' '.join(bad_characters)} has a special meaning in Pulsar's"
+            " configuration and class path. Name another folder, ALPES_HOME=/path, or the embedded stack, which accepts"
+            " every name"
         )
 
 
 def urls(settings: Settings) -> dict[str, object]:
-    """URLs and made-up passwords; those of an earlier start are kept, with the ports of now.
+    """Return URLs with generated passwords. Passwords of an earlier start are kept, with the present ports.
 
     Raises OSError or secure.NotLoopback.
     """
@@ -67,8 +68,8 @@ def urls(settings: Settings) -> dict[str, object]:
         **secure.prepared(settings),
     }
     for field, user in USERS.items():
-        known = getattr(settings, field)
-        password = make_url(known).password if known.startswith("mysql") else secrets.token_urlsafe(18)
+        earlier_url = getattr(settings, field)
+        password = make_url(earlier_url).password if earlier_url.startswith("mysql") else secrets.token_urlsafe(18)
         values[field] = f"mysql+pymysql://{user}:{password}@{settings.bind}:{settings.mysql_port}/{DATABASE}"
     values["debezium_password"] = settings.debezium_password.get_secret_value() or secrets.token_urlsafe(18)
     values["debezium_host"] = settings.bind
@@ -76,32 +77,32 @@ def urls(settings: Settings) -> dict[str, object]:
 
 
 def needed(settings: Settings) -> list[Artifact]:
-    """What this instance needs downloaded. Raises UnknownNar."""
+    """Return the artifacts that this instance needs. Raises UnknownNar."""
     if settings.nar not in (PINNED_NAR, SEED_NAR):
-        raise UnknownNar(f"there is no connector {settings.nar}; there are {PINNED_NAR} and {SEED_NAR}")
+        raise UnknownNar(f"there is no connector {settings.nar}; choose {PINNED_NAR} or {SEED_NAR}")
     groups = ["pulsar", "byteman", f"nar-{settings.nar}"]
     return locked(groups + (["mysql"] if mysql.needs_download() else []))
 
 
 def download(settings: Settings, progress: Progress) -> None:
-    """Everything that is not in the cache yet. Raises FetchFailed or UnknownNar."""
-    wanted = needed(settings)
+    """Download everything that is not in the cache yet. Raises FetchFailed or UnknownNar."""
+    artifacts = needed(settings)
     java.ensure()
-    ensure(wanted, progress)
+    ensure(artifacts, progress)
 
 
 def warm(settings: Settings) -> bool:
-    """Whether it can start without a network."""
-    return java.present() and not missing(needed(settings))
+    """Return whether the instance can start without a network."""
+    return java.is_present() and not missing(needed(settings))
 
 
 def prepare(settings: Settings, say: Say) -> list[Part]:
-    """Initialize MySQL, write the configurations; the parts. Raises mysql.MysqlUnusable."""
+    """Initialize MySQL, write the configurations, and return the components. Raises mysql.MysqlUnusable."""
     libraries.install(say)
     mysqld = mysql.obtain()
     data = settings.data / "mysql"
     if not data.exists():
-        say("making MySQL's data directory")
+        say("creating MySQL's data directory")
     mysql.initialize(mysqld, data)
     database = mysql.command(
         mysqld,
@@ -119,8 +120,8 @@ def prepare(settings: Settings, say: Say) -> list[Part]:
 
 
 def versions(settings: Settings) -> dict[str, str]:
-    """As the parts themselves say; what does not answer is named by what is pinned."""
-    found = mysql.on_path()
+    """Return names and versions as the components report them; unreachable ones with the pinned versions."""
+    system_mysqld = mysql.on_path()
     broker = pulsar.VERSION
     try:
         with Admin(settings, timeout_s=2) as admin:
@@ -128,7 +129,7 @@ def versions(settings: Settings) -> dict[str, str]:
     except (AdminUnavailable, AdminRefused):
         pass
     return {
-        "database": f"MySQL {found.version if found else '8.0.15'}",
+        "database": f"MySQL {system_mysqld.version if system_mysqld else '8.0.15'}",
         "capture": f"Debezium {DEBEZIUM_VERSION} (NAR {settings.nar})",
         "broker": f"Pulsar {broker}",
     }
@@ -140,6 +141,6 @@ def _passwords(settings: Settings) -> users.Passwords:
         settings.database_url,
         settings.database_worker_url,
         settings.debezium_password.get_secret_value(),
-        # Nobody logs in as root afterwards; it gets what the admin user has, so that one file knows every password.
+        # Nothing logs in as root afterwards. It has the admin user's password, so that one file holds all passwords.
         root=make_url(settings.database_admin_url).password or "",
     )

@@ -1,7 +1,7 @@
-"""The real parts' files: named with their SHA-256 in `artifacts.lock`, fetched once into a cache of the user.
+"""Download the native stack's artifacts, which `artifacts.lock` names with their SHA-256, into the user's cache.
 
-From Maven Central through `jgo`, eight at a time. Each file is hashed before it takes its place in the cache, so what
-stands there is whole; an interrupted fetch goes on with what is missing, and a warm cache needs no network.
+They come from Maven Central through `jgo`, eight at a time. Each file is verified before it is moved into the cache, so the cache
+holds complete files only. An interrupted download continues with the missing files, and a full cache needs no network.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ log = logging.getLogger(__name__)
 
 LOCK = Path(__file__).with_name("artifacts.lock")
 AT_ONCE = 8
-TRIES = 4
-"""Of one file: among some three hundred of them, one that fails once must not fail a start."""
+ATTEMPTS = 4
+"""Attempts for each file: a single failure among about three hundred downloads must not make a start fail."""
 APART_S = 2.0
 
 Progress = Callable[[int, int, str], None]
-"""`progress(bytes done, bytes in all, what)`."""
+"""`progress(bytes done, bytes in total, file name)`."""
 
 
 def quiet(done: int, total: int, what: str) -> None:
-    """No progress shown."""
+    """Show no progress."""
 
 
 class FetchFailed(Exception):
-    """A file could not be had, or is not what the lock says; `str(error)` tells what to do."""
+    """A file could not be downloaded, or differs from the lock; `str(error)` says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
     group: str
-    """What it belongs to: pulsar, nar-4.0.8, nar-3.1.2 or mysql."""
+    """The group it belongs to: pulsar, byteman, nar-4.0.8, nar-3.1.2 or mysql."""
     coordinate: str
     """`group:artifact:jar[:classifier]:version`."""
     size: int
@@ -60,12 +60,12 @@ class Artifact:
 
 
 def cache() -> Path:
-    """`ALPES_CACHE`, or the system's folder for caches of this user."""
+    """Return the cache: `ALPES_CACHE`, or this user's folder for caches."""
     return Path(os.environ.get("ALPES_CACHE") or user_cache_path("alpes"))
 
 
 def prepare_cache() -> None:
-    """Make the cache's folder, marked as ours; one that holds other files too gets no mark, and is never removed.
+    """Create the cache and mark it as ours. A folder with other files gets no mark, and is never removed.
 
     Raises OSError when it cannot be written.
     """
@@ -76,53 +76,53 @@ def prepare_cache() -> None:
 
 
 def locked(groups: Iterable[str], lock: Path = LOCK) -> list[Artifact]:
-    """The lock's entries of these groups, in its order (which is the class path's)."""
-    wanted = set(groups)
+    """Return the lock's entries of these groups, in the lock's order, which is that of the class path."""
+    wanted_groups = set(groups)
     entries = []
     for line in lock.read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):
             group, coordinate, size, sha256 = line.split()
-            if group in wanted:
+            if group in wanted_groups:
                 entries.append(Artifact(group, coordinate, int(size), sha256))
     return entries
 
 
 def groups(lock: Path = LOCK) -> list[str]:
-    """The groups of the lock, in its order."""
+    """Return the groups of the lock, in its order."""
     lines = lock.read_text(encoding="utf-8").splitlines()
     return list(dict.fromkeys(line.split()[0] for line in lines if line and not line.startswith("#")))
 
 
 def missing(artifacts: Iterable[Artifact]) -> list[Artifact]:
-    """Those that are not in the cache as they were verified."""
-    verified = _Verified()
+    """Return the artifacts that are not in the cache, or changed since they were verified."""
+    verified = _VerifiedFiles()
     return [artifact for artifact in artifacts if not verified.holds(artifact)]
 
 
 def ensure(artifacts: list[Artifact], progress: Progress = quiet) -> None:
-    """Fetch what is missing. Raises FetchFailed; what was fetched until then stays."""
+    """Download the missing artifacts. Raises FetchFailed; files that were downloaded before the error stay."""
     absent = missing(artifacts)
     if not absent:
         return
-    total, done = sum(artifact.size for artifact in absent), 0
+    total_bytes, done_bytes = sum(artifact.size for artifact in absent), 0
     folder = cache()
     try:
         prepare_cache()
     except OSError as error:
         raise FetchFailed(f"the cache {folder} cannot be written: {error}. Name another: ALPES_CACHE=/path") from error
     free = shutil.disk_usage(folder).free
-    if free < 2 * total:
+    if free < 2 * total_bytes:
         raise FetchFailed(
-            f"{total / 1e6:.0f} MB are to be fetched and {folder} has {free / 1e6:.0f} MB left; free some space"
+            f"{total_bytes / 1e6:.0f} MB must be downloaded and {folder} has {free / 1e6:.0f} MB left; free some space"
         )
-    progress(0, total, "starting")
+    progress(0, total_bytes, "starting")
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        jobs = {pool.submit(_fetch_patiently, artifact): artifact for artifact in absent}
+        jobs = {pool.submit(_fetch_with_retries, artifact): artifact for artifact in absent}
         try:
             for job in as_completed(jobs):
                 job.result()
-                done += jobs[job].size
-                progress(done, total, jobs[job].path.name)
+                done_bytes += jobs[job].size
+                progress(done_bytes, total_bytes, jobs[job].path.name)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -134,7 +134,7 @@ def digest(path: Path) -> str:
 
 
 def resolve(coordinate: str, folder: Path) -> Path:
-    """Fetch one artifact into `folder`, unverified. Raises FetchFailed."""
+    """Download one artifact into `folder` without verifying it. Raises FetchFailed."""
     from jgo.maven import MavenContext
 
     group, name, _, *classifier, version = coordinate.split(":")
@@ -143,18 +143,18 @@ def resolve(coordinate: str, folder: Path) -> Path:
         return Path(component.artifact(*classifier).resolve())
     except Exception as error:
         raise FetchFailed(
-            f"{coordinate} could not be fetched: {error}. Check the network and run the same command again;"
-            " it goes on where it stopped"
+            f"{coordinate} could not be downloaded: {error}. Check the network and run the same command again;"
+            " it continues where it stopped"
         ) from error
 
 
-def _fetch_patiently(artifact: Artifact) -> None:
-    """Raises FetchFailed: what the last try said."""
-    for attempt in range(1, TRIES):
+def _fetch_with_retries(artifact: Artifact) -> None:
+    """Download an artifact with retries. Raises the FetchFailed of the last attempt."""
+    for attempt in range(1, ATTEMPTS):
         try:
             return _fetch(artifact)
         except FetchFailed as error:
-            log.info("try %d of %d: %s", attempt, TRIES, error)
+            log.info("attempt %d of %d failed: %s", attempt, ATTEMPTS, error)
             time.sleep(APART_S * attempt)
     return _fetch(artifact)
 
@@ -162,27 +162,27 @@ def _fetch_patiently(artifact: Artifact) -> None:
 def _fetch(artifact: Artifact) -> None:
     with tempfile.TemporaryDirectory(dir=cache(), prefix="fetching-") as folder:
         file = resolve(artifact.coordinate, Path(folder))
-        found = digest(file)
-        if found != artifact.sha256:
+        sha256 = digest(file)
+        if sha256 != artifact.sha256:
             raise FetchFailed(
-                f"{artifact.coordinate} has SHA-256 {found}, the lock says {artifact.sha256}: it is not used."
-                " Try again; if it stays so, somebody changed what the registry serves"
+                f"{artifact.coordinate} has SHA-256 {sha256}, and the lock says {artifact.sha256}: the file is not used."
+                " Try again; if the error persists, the registry serves a changed file"
             )
         artifact.path.parent.mkdir(parents=True, exist_ok=True)
         file.replace(artifact.path)
-        _Verified().add(artifact)
+        _VerifiedFiles().add(artifact)
 
 
-class _Verified:
-    """Stamps of files that were hashed: while size and time are as noted, hashing 400 MB at each start is saved."""
+class _VerifiedFiles:
+    """Stamps of verified files. While size and time are unchanged, a file is not hashed again: that saves 400 MB a start."""
 
     def holds(self, artifact: Artifact) -> bool:
         try:
             stamp = json.loads(self._stamp(artifact).read_text())
-            found = artifact.path.stat()
+            status = artifact.path.stat()
         except (OSError, ValueError):
             return False
-        if stamp == [found.st_size, found.st_mtime_ns, artifact.sha256]:
+        if stamp == [status.st_size, status.st_mtime_ns, artifact.sha256]:
             return True
         if digest(artifact.path) == artifact.sha256:
             self.add(artifact)
@@ -190,8 +190,8 @@ class _Verified:
         return False
 
     def add(self, artifact: Artifact) -> None:
-        found = artifact.path.stat()
-        stamp = [found.st_size, found.st_mtime_ns, artifact.sha256]
+        status = artifact.path.stat()
+        stamp = [status.st_size, status.st_mtime_ns, artifact.sha256]
         self._stamp(artifact).write_text(json.dumps(stamp))
 
     def _stamp(self, artifact: Artifact) -> Path:

@@ -1,7 +1,7 @@
-"""Heals the source: judged by whether the outbox gets ahead of what is published, never by a status word alone.
+"""Heal the source when the outbox grows and it publishes nothing, whatever status it reports.
 
-One that reads old events once more gets no further for a while and still works: to restart it would only make it begin
-again. It is left alone as long as it writes anything at all.
+A source that reads old events again makes no progress for a while and still works; a restart would only make it begin again.
+So it is not restarted while it writes anything.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from workers.heartbeat import read_heartbeat
 log = logging.getLogger(__name__)
 
 PATIENCE_S = 10.0
-"""Failed, or behind without progress, for this long while database and broker answer: it does not come back by itself."""
+"""A source that failed, or lags without progress, for this long while database and broker answer does not recover by itself."""
 STARTS_WITHIN_S = 15.0
-"""A source that was made or restarted reads within a few seconds; on a busy machine it may take some more."""
+"""A source that was created or restarted reads within a few seconds; on a busy machine it takes longer."""
 LONGEST_WAIT_S = 240.0
-"""Each restart that did not help is given twice the time of the one before, up to this."""
+"""After each restart that did not help, the wait is doubled, up to this."""
 LOOK_EVERY_S = 1.0
 RESTARTED_WITHIN_S = 60.0
-"""Pulsar answers a restart once the old instance is gone, or after it waited some ten seconds for that."""
+"""Pulsar answers a restart when the old instance has ended, or after it has waited for that for about ten seconds."""
 
 
 class SourceHealer:
@@ -45,7 +45,7 @@ class SourceHealer:
         self._look_at = 0.0
 
     def step(self) -> None:
-        """Look, at most once a second, and heal. Never raises for a part that is away: it waits for it."""
+        """Check the source, at most once a second, and heal it. Waits for unavailable dependencies and raises nothing."""
         now = time.monotonic()
         if now < max(self._look_at, self._again_at):
             return
@@ -60,7 +60,7 @@ class SourceHealer:
             log.warning("the source cannot be looked at or healed now: %s", error)
 
     def _may_judge(self) -> bool:
-        """Not while it is being made, was stopped on purpose, or what it depends on is away."""
+        """Return False while the source is being created, was stopped on purpose, or lacks a dependency."""
         held = {"source", "broker", "database"} & faults.active(self._settings).keys()
         return (
             provision.provisioned_marker(self._settings).exists()
@@ -96,8 +96,8 @@ class SourceHealer:
         self._captured, self._written = lag.captured, status.written
         observer = read_heartbeat(self._settings, "observer")
         if not lag.capture_behind or advanced or observer is None or not observer.connected:
-            return None  # without an observer nothing is known of what is published: no reason to restart anything
-        return f"it stands still, {lag.capture_behind} behind the outbox"
+            return None  # without an observer nobody knows what is published, which is no reason for a restart
+        return f"it makes no progress and has not captured {lag.capture_behind} outbox rows"
 
     def _heal(self, admin: Admin, status: SourceStatus | None, problem: str, now: float) -> None:
         log.error("healing the source: %s", problem)

@@ -1,4 +1,4 @@
-"""What the user wants of the source: to run, to be stopped, or to be gone. The watcher keeps to it."""
+"""Store the user's intent for the source: run, stopped or deleted. The watcher respects it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ Intent = Literal["run", "stopped", "deleted"]
 
 
 def read(settings: Settings) -> Intent:
+    """Return the intent; `run` if none was stored."""
     try:
         text = (settings.run / "source.intent").read_text(encoding="utf-8").strip()
     except OSError:
@@ -18,7 +19,7 @@ def read(settings: Settings) -> Intent:
 
 
 def said_at(settings: Settings) -> float:
-    """When it was said last, seconds since the epoch; 0 when never."""
+    """Return when the intent was stored last, in seconds since the epoch; 0 if never."""
     try:
         return (settings.run / "source.intent").stat().st_mtime
     except OSError:

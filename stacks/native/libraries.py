@@ -1,4 +1,4 @@
-"""What the downloaded `mysqld` needs of the system: `libaio.so.1` and `libnuma.so.1`."""
+"""Find or install the system libraries that the downloaded `mysqld` needs: `libaio.so.1` and `libnuma.so.1`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from stacks.native.artifacts import cache
 
 NEEDED = {"libaio.so.1": ("libaio1", "libaio1t64"), "libnuma.so.1": ("libnuma1", "libnuma1")}
-"""Library → its Debian package, and the one of Ubuntu 24.04 and Debian 13 on."""
+"""Library → its Debian package, and its package from Ubuntu 24.04 and Debian 13 on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,44 +24,44 @@ class Library:
 
 
 def folder() -> Path:
-    """Where links for renamed libraries stand; on the library path of `mysqld`."""
+    """Return the folder of links to renamed libraries; it is on the library path of `mysqld`."""
     return cache() / "lib"
 
 
 def check() -> list[Library]:
-    """Every library, with the command that installs it. A renamed `libaio.so.1t64` is linked in the cache."""
-    if not _loads("libaio.so.1") and _loads("libaio.so.1t64"):
+    """Return every library with the command that installs it. A renamed `libaio.so.1t64` is linked in the cache."""
+    if not _can_load("libaio.so.1") and _can_load("libaio.so.1t64"):
         _link("libaio.so.1t64", "libaio.so.1")
-    return [Library(name, _present(name), f"sudo apt-get install {_package(name)}") for name in NEEDED]
+    return [Library(name, _is_present(name), f"sudo apt-get install {_package_name(name)}") for name in NEEDED]
 
 
 def install(say: Callable[[str], None]) -> None:
-    """As root on Debian or Ubuntu, install what is missing and say so; elsewhere do nothing."""
+    """Install the missing libraries, as root on Debian or Ubuntu only, and say so."""
     absent = [library for library in check() if not library.found]
     if not absent or os.geteuid() != 0 or shutil.which("apt-get") is None:
         return
-    packages = [_package(library.name) for library in absent]
+    packages = [_package_name(library.name) for library in absent]
     say(f"installing {' '.join(packages)} with apt-get (mysqld needs them)")
     quiet = {"check": False, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     subprocess.run(["apt-get", "update", "-qq"], **quiet)  # type: ignore[call-overload]
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    packages = [_package(library.name) for library in absent]
+    packages = [_package_name(library.name) for library in absent]
     subprocess.run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages], env=env, **quiet)  # type: ignore[call-overload]
 
 
-def _package(name: str) -> str:
-    old, new = NEEDED[name]
-    if old == new or shutil.which("apt-cache") is None:
-        return old
-    known = subprocess.run(["apt-cache", "show", new], capture_output=True, check=False)
-    return new if known.returncode == 0 else old
+def _package_name(name: str) -> str:
+    older_name, newer_name = NEEDED[name]
+    if older_name == newer_name or shutil.which("apt-cache") is None:
+        return older_name
+    lookup = subprocess.run(["apt-cache", "show", newer_name], capture_output=True, check=False)
+    return newer_name if lookup.returncode == 0 else older_name
 
 
-def _present(name: str) -> bool:
-    return _loads(name) or _loads(str(folder() / name))
+def _is_present(name: str) -> bool:
+    return _can_load(name) or _can_load(str(folder() / name))
 
 
-def _loads(name: str) -> bool:
+def _can_load(name: str) -> bool:
     try:
         ctypes.CDLL(name)
     except OSError:

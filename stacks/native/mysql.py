@@ -1,4 +1,4 @@
-"""`mysqld` of this instance: the one on the PATH where it is 8.0, else the downloaded 8.0.15."""
+"""Run this instance's `mysqld`: the one on the PATH if its version is 8.0, else the downloaded 8.0.15."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import tarfile
 import tempfile
 import zipfile
 from dataclasses import dataclass
-from functools import cache as once
+from functools import cache as cached
 from pathlib import Path
 
 from application.wake import socket_address
@@ -32,13 +32,13 @@ SERVER = (
     "--default-time-zone=+00:00",
     "--skip-name-resolve",
     f"--max-allowed-packet={limits.MYSQL_PACKET_BYTES}",
-    # For one laptop and a few connections: a third of the memory that the defaults take.
+    # Enough for one laptop and a few connections, with a third of the memory of the defaults.
     "--performance-schema=OFF",
     "--innodb-buffer-pool-size=64M",
     "--max-connections=150",
     "--table-open-cache=200",
 )
-"""What a server of ours is set to, whoever runs it: the compose stack's has the same."""
+"""Options of every server of ours; the compose stack has the same."""
 
 
 class MysqlUnusable(Exception):
@@ -50,19 +50,19 @@ class Mysqld:
     binary: Path
     version: str
     share: Path | None
-    """Folder of its messages; None for one that the system installed."""
+    """Folder of its messages; None for a server that the system installed."""
 
 
-@once
+@cached
 def on_path() -> Mysqld | None:
-    """The system's `mysqld`, if it is one that Debezium 1.9.7 can read: 8.0, and not MariaDB."""
-    for place in (shutil.which("mysqld"), "/usr/sbin/mysqld"):
-        if place is None or not os.access(place, os.X_OK):
+    """Return the system's `mysqld` if Debezium 1.9.7 can read its binlog: version 8.0, and not MariaDB."""
+    for candidate in (shutil.which("mysqld"), "/usr/sbin/mysqld"):
+        if candidate is None or not os.access(candidate, os.X_OK):
             continue
-        text = subprocess.run([place, "--version"], capture_output=True, text=True, check=False).stdout
-        found = re.search(r"Ver (8\.0\.\d+)", text)
-        if found and "MariaDB" not in text:
-            return Mysqld(Path(place), found.group(1), None)
+        text = subprocess.run([candidate, "--version"], capture_output=True, text=True, check=False).stdout
+        version_match = re.search(r"Ver (8\.0\.\d+)", text)
+        if version_match and "MariaDB" not in text:
+            return Mysqld(Path(candidate), version_match.group(1), None)
     return None
 
 
@@ -71,10 +71,10 @@ def needs_download() -> bool:
 
 
 def obtain() -> Mysqld:
-    """The server's program, unpacked from the downloaded archive where that is needed. Raises MysqlUnusable."""
-    system = on_path()
-    if system is not None:
-        return system
+    """Return the server's program, after unpacking the downloaded archive if that is needed. Raises MysqlUnusable."""
+    system_mysqld = on_path()
+    if system_mysqld is not None:
+        return system_mysqld
     if sys.platform != "linux" or os.uname().machine != "x86_64":
         raise MysqlUnusable(
             "MySQL is downloaded for Linux x86-64 only; install MySQL 8.0 so that `mysqld` is on the PATH"
@@ -92,22 +92,28 @@ def obtain() -> Mysqld:
 
 
 def initialize(mysqld: Mysqld, data: Path) -> None:
-    """Make a new data directory; one that is there is left alone. Raises MysqlUnusable."""
+    """Create the data directory; an existing one is kept. Raises MysqlUnusable."""
     if (data / "mysql.ibd").exists():
         return
     shutil.rmtree(data, ignore_errors=True)  # an initialization that was interrupted
     data.parent.mkdir(parents=True, exist_ok=True)
     building = data.with_name(data.name + ".new")
     shutil.rmtree(building, ignore_errors=True)
-    done = subprocess.run(
-        [str(mysqld.binary), "--no-defaults", "--initialize-insecure", f"--datadir={building}", *located(mysqld)],
+    initialization = subprocess.run(
+        [
+            str(mysqld.binary),
+            "--no-defaults",
+            "--initialize-insecure",
+            f"--datadir={building}",
+            *location_options(mysqld),
+        ],
         env=os.environ | environment(mysqld),
         capture_output=True,
         text=True,
         check=False,
     )
-    if done.returncode != 0:
-        raise MysqlUnusable(f"mysqld could not make its data directory {data}: {_errors(done.stderr)}")
+    if initialization.returncode != 0:
+        raise MysqlUnusable(f"mysqld could not create its data directory {data}: {_last_errors(initialization.stderr)}")
     building.rename(data)
 
 
@@ -121,14 +127,14 @@ def command(
     passwords: Passwords,
     tls: tuple[Path, Pair] | None = None,
 ) -> Command:
-    """How the server is run; users and passwords are set by its init file at each start.
+    """Return the command that runs the server. An init file sets users and passwords at each start.
 
-    `tls` are its authority and its pair: then nobody is let in without TLS.
+    `tls` is the authority and the server's pair; with it, connections without TLS are refused.
     """
     init_file = run / "mysql-init.sql"
     descriptor = os.open(init_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with open(descriptor, "w", encoding="utf-8") as file:
-        file.write(_init_sql(passwords) + _require("SSL" if tls else "NONE"))
+        file.write(_init_sql(passwords) + _require_sql("SSL" if tls else "NONE"))
     options = [
         "--no-defaults",
         f"--datadir={data}",
@@ -138,13 +144,13 @@ def command(
         f"--pid-file={run / 'mysqld.pid'}",
         f"--init-file={init_file}",
         *SERVER,
-        *_tls(tls),
-        *located(mysqld),
+        *_tls_options(tls),
+        *location_options(mysqld),
     ]
     return Command((str(mysqld.binary), *options), run, environment(mysqld))
 
 
-def _tls(tls: tuple[Path, Pair] | None) -> list[str]:
+def _tls_options(tls: tuple[Path, Pair] | None) -> list[str]:
     if tls is None:
         return []
     authority, pair = tls
@@ -157,18 +163,18 @@ def _tls(tls: tuple[Path, Pair] | None) -> list[str]:
     ]
 
 
-def _require(what: str) -> str:
+def _require_sql(what: str) -> str:
     users = ("alpes_admin", "alpes", "alpes_worker", "debezium")
     return "".join(f"ALTER USER '{user}'@'%' REQUIRE {what};\n" for user in users)
 
 
 def environment(mysqld: Mysqld) -> dict[str, str]:
-    private = {"UMASK": "0600", "UMASK_DIR": "0700"}  # it does not go by its process's own
-    return private if mysqld.share is None else private | {"LD_LIBRARY_PATH": str(libraries.folder())}
+    variables = {"UMASK": "0600", "UMASK_DIR": "0700"}  # mysqld ignores the umask of its process
+    return variables if mysqld.share is None else variables | {"LD_LIBRARY_PATH": str(libraries.folder())}
 
 
-def located(mysqld: Mysqld) -> list[str]:
-    """Options that lead a server to its own files, and let root run one."""
+def location_options(mysqld: Mysqld) -> list[str]:
+    """Return the options that name the server's own files, and that allow it to run as root."""
     options = ["--lower-case-table-names=0"]
     if mysqld.share is not None:
         options += [f"--lc-messages-dir={mysqld.share}", f"--basedir={mysqld.share.parent}"]
@@ -197,6 +203,6 @@ def _unpack(folder: Path) -> None:
         (Path(temporary) / "mysql").rename(folder)
 
 
-def _errors(log: str) -> str:
+def _last_errors(log: str) -> str:
     lines = [line for line in log.splitlines() if "[ERROR]" in line] or log.splitlines()
     return " ".join(lines[-3:])[:600]

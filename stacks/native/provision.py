@@ -1,4 +1,4 @@
-"""From processes that run to a stack that works: schema, grants, topics, source."""
+"""Provision a stack whose processes run: schema, grants, topics, source."""
 
 from __future__ import annotations
 
@@ -23,27 +23,30 @@ from stacks.native import intent, roles
 Say = Callable[[str], None]
 ANSWERS_WITHIN_S = 90.0
 PASSING = ("does not exist", "out of date", "leader", "Leader")
-"""In a refusal of the functions worker: ask again."""
+"""Words in refusals of the functions worker that pass by themselves: ask again."""
 
 
 class ProvisionFailed(Exception):
-    """A part did not come up, or refused what it was asked; `str(error)` names it and its log."""
+    """A component did not start, or refused a request; `str(error)` names it and its log."""
 
 
 def provision(settings: Settings, say: Say) -> None:
-    """Raises ProvisionFailed, db.binlog.BinlogUnfit or PartitionsDiffer. Each step leaves alone what is there already."""
+    """Provision database, broker and source. Each step keeps what exists already.
+
+    Raises ProvisionFailed, db.binlog.BinlogUnfit or PartitionsDiffer.
+    """
     with ThreadPoolExecutor(2) as pool:
-        # MySQL is ready seconds before the broker: the schema is made meanwhile.
-        database = pool.submit(provision_database, settings, say)
-        broker = pool.submit(provision_broker, settings, say)
-        database.result()
-        broker.result()
+        # MySQL is ready some seconds before the broker, so the schema is created in parallel.
+        database_job = pool.submit(provision_database, settings, say)
+        broker_job = pool.submit(provision_broker, settings, say)
+        database_job.result()
+        broker_job.result()
     create_source(settings, say)
     provisioned_marker(settings).touch()
 
 
 def provisioned_marker(settings: Settings) -> Path:
-    """Until this file is there, the watcher leaves the source alone: it is just being made."""
+    """Return the marker file. Until it exists, the source is being created, and the watcher does not heal it."""
     return settings.run / "provisioned"
 
 
@@ -70,14 +73,16 @@ def provision_broker(settings: Settings, say: Say) -> None:
         for topic in (*topics.observed(), topics.routed, topics.offsets, topics.schema_history):
             admin.create_topic(topic, topics_partitions(settings, topic))
         if settings.stack == "native":
-            _await(lambda: _closed(admin, settings), "Pulsar's admin REST", settings.logs / "broker.log")
+            _await(
+                lambda: _is_closed_to_strangers(admin, settings), "Pulsar's admin REST", settings.logs / "broker.log"
+            )
             roles.grant(admin, settings)
         _await(admin.functions_ready, "Pulsar's functions worker", settings.logs / "broker.log")
     say("Pulsar answers")
 
 
-def _closed(admin: Admin, settings: Settings) -> bool:
-    """True once the admin REST has refused a request without a token. Raises ProvisionFailed when it answers one."""
+def _is_closed_to_strangers(admin: Admin, settings: Settings) -> bool:
+    """Return True when the admin API refuses a request without a token. Raises ProvisionFailed when it answers one."""
     if admin.answers_strangers():
         raise ProvisionFailed(
             f"Pulsar's admin REST at {settings.pulsar_admin_url} answers without a token; the broker's log,"
@@ -87,7 +92,7 @@ def _closed(admin: Admin, settings: Settings) -> bool:
 
 
 def topics_partitions(settings: Settings, topic: str) -> int:
-    """Events and commands are spread over partitions; the source's own topics are read whole and in order."""
+    """Return the number of partitions of a topic: only events and commands have them, the source's topics have none."""
     topics = settings.topics
     return settings.partitions if topic in (topics.routed, topics.raw, topics.commands) else 0
 
@@ -95,67 +100,72 @@ def topics_partitions(settings: Settings, topic: str) -> int:
 def create_source(settings: Settings, say: Say) -> None:
     """Create or update the source, unless its user stopped or deleted it."""
     if intent.read(settings) != "run":
-        say(f"the source stays {intent.read(settings)}, as it was left")
+        say(f"the source stays {intent.read(settings)}, as its user asked")
         return
     config = source.render(settings)
-    _keep(settings, config)
+    _write_config(settings, config)
     with Admin(settings, timeout_s=30) as admin:
-        # Two topics are read in no order of each other: after a change of the connector, the one left is emptied first.
-        left = settings.topics.carrying_events()[1]
-        _await(lambda: _drained(admin, left, settings.subscription), f"what is left on {left}", settings.logs)
-        _await(lambda: _created(admin, config), "the Debezium source", settings.logs / "source.log")
+        # Each connector version publishes to a topic of its own, and a worker reads two topics in no common order. So after a
+        # change of the connector, the old topic is drained first.
+        other_topic = settings.topics.carrying_events()[1]
+        _await(
+            lambda: _is_drained(admin, other_topic, settings.subscription),
+            f"what is left on {other_topic}",
+            settings.logs,
+        )
+        _await(lambda: _is_created(admin, config), "the Debezium source", settings.logs / "source.log")
     engine = connect(settings.admin_url, pool_size=1)
     try:
-        # Running is not reading: first it takes a snapshot of what the outbox holds.
-        _await(lambda: _captures(engine), "the Debezium source", settings.logs / "source.log")
+        # A running source first takes a snapshot of the outbox, before it reads the binlog.
+        _await(lambda: _is_capturing(engine), "the Debezium source", settings.logs / "source.log")
     finally:
         engine.dispose()
     say("the Debezium source reads the binlog")
 
 
-def _captures(engine: Engine) -> bool:
+def _is_capturing(engine: Engine) -> bool:
     with translated(), engine.connect().execution_options(**READ) as connection:
         return binlog.is_captured(connection)
 
 
-def _drained(admin: Admin, topic: str, subscription: str) -> bool:
-    found = admin.topic_statistics(topic)["subscriptions"].get(subscription)
-    return found is None or found["msgBacklog"] == 0
+def _is_drained(admin: Admin, topic: str, subscription: str) -> bool:
+    subscription_statistics = admin.topic_statistics(topic)["subscriptions"].get(subscription)
+    return subscription_statistics is None or subscription_statistics["msgBacklog"] == 0
 
 
-def _created(admin: Admin, config: dict[str, object]) -> bool:
+def _is_created(admin: Admin, config: dict[str, object]) -> bool:
     try:
         source.ensure(admin, config)
     except AdminRefused as error:
-        # Shortly after its start the functions worker has no leader yet, or does not know the namespace.
+        # Shortly after its start, the functions worker has no leader, or does not know the namespace.
         if error.status in (404, 500, 503) or any(word in error.reason for word in PASSING):
             return False
         raise ProvisionFailed(str(error)) from error
     return True
 
 
-def _keep(settings: Settings, config: dict[str, object]) -> None:
-    """The rendered configuration beside the instance, password and all."""
+def _write_config(settings: Settings, config: dict[str, object]) -> None:
+    """Write the source's configuration, with its password, to the instance's run folder."""
     settings.run.mkdir(parents=True, exist_ok=True)
     write_secret(settings.run / "debezium-mysql-outbox.json", config)
 
 
 def write_secret(path: Path, config: dict[str, object], mode: int = 0o600) -> None:
-    """Write what holds a password; never readable by others, from the first byte on."""
-    path.unlink(missing_ok=True)  # one that is there keeps its mode
+    """Write a file that holds a password. Other users can never read it, not even while it is written."""
+    path.unlink(missing_ok=True)  # an existing file would keep its mode
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    os.fchmod(descriptor, mode)  # whatever this process's mask is
+    os.fchmod(descriptor, mode)  # independent of this process's umask
     with open(descriptor, "w", encoding="utf-8") as file:
         json.dump(config, file, indent=2)
         file.write("\n")
 
 
 def await_answer(engine: Engine, what: str, log: object = "the server's own log") -> None:
-    """Return once the database answers. Raises ProvisionFailed after a minute and a half."""
-    _await(lambda: _answers(engine), what, log)
+    """Wait until the database answers. Raises ProvisionFailed after a minute and a half."""
+    _await(lambda: _database_answers(engine), what, log)
 
 
-def _answers(engine: Engine) -> bool:
+def _database_answers(engine: Engine) -> bool:
     try:
         with translated(), engine.connect().execution_options(**READ):
             return True

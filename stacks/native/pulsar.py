@@ -1,4 +1,4 @@
-"""The Pulsar standalone broker with its functions worker: configuration files and command line."""
+"""Write the configuration of the Pulsar standalone broker with its functions worker, and build its command line."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from stacks.native import limits, secure
 from stacks.native.artifacts import locked
 
 CONFIGURATION = Path(__file__).parent / "pulsar_conf"
-OPENED = ("java.io", "java.util.zip", "java.nio", "jdk.internal.misc", "sun.net", "jdk.internal.platform")
+OPENED_PACKAGES = ("java.io", "java.util.zip", "java.nio", "jdk.internal.misc", "sun.net", "jdk.internal.platform")
 VERSION = "4.2.4"
 MEMORY = ("-Xms256m", "-Xmx768m", "-XX:MaxDirectMemorySize=512m")
-# Of a laptop's few cores the optimizing compiler would take one for minutes: without it the first thousand events are
-# a third quicker and the tail is half as long, for some throughput nobody reaches here.
+# The optimizing compiler would occupy one of a laptop's few cores for minutes. Without it, the first thousand events are
+# a third faster and the tail is half as long; the lost throughput is above any load of this stack.
 SMALL_MACHINE = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 
 
 def command(settings: Settings, java: Path) -> Command:
-    """Write the configuration below the home and link the connectors; the broker's command."""
+    """Write the configuration below the home, link the connector, and return the broker's command."""
     folder = settings.data / "pulsar"
     folder.mkdir(parents=True, exist_ok=True)
     values = {
@@ -42,22 +42,22 @@ def command(settings: Settings, java: Path) -> Command:
     }
     for name in ("standalone.conf", "functions_worker.yml", "log4j2.xml", "source.btm"):
         (folder / name).write_text(configuration(name, values), encoding="utf-8")
-    _guard(settings, folder)
+    _add_guards(settings, folder)
     _link_connector(folder, settings.nar)
     (folder / "functions").mkdir(exist_ok=True)
     classpath = ":".join(str(artifact.path) for artifact in locked(["pulsar"]))
-    # In the environment: the command line would be longer than some systems' limit for one argument.
+    # The class path is in the environment, because it is longer than some systems' limit for one argument.
     env = {"CLASSPATH": classpath, **source.secrets(settings)}
-    return Command((str(java), *_jvm(folder, classpath), *_program(folder)), folder, env)
+    return Command((str(java), *_jvm_options(folder, classpath), *_program_arguments(folder)), folder, env)
 
 
 def configuration(name: str, values: Mapping[str, object]) -> str:
-    """One of the broker's files with its values put in; the compose stack's broker has the same ones."""
+    """Return one of the broker's files with the values filled in. The compose stack's broker uses the same files."""
     sizes = {"message_bytes": limits.BROKER_MESSAGE_BYTES, "frame_bytes": limits.BOOKIE_FRAME_BYTES}
     return Template((CONFIGURATION / name).read_text(encoding="utf-8")).safe_substitute({**sizes, **values})
 
 
-def _guard(settings: Settings, folder: Path) -> None:
+def _add_guards(settings: Settings, folder: Path) -> None:
     conf = folder / "standalone.conf"
     changes = secure.broker_conf(settings)
     lines = [line for line in conf.read_text(encoding="utf-8").splitlines() if line.partition("=")[0] not in changes]
@@ -68,7 +68,7 @@ def _guard(settings: Settings, folder: Path) -> None:
 
 
 def _link_connector(folder: Path, version: str) -> None:
-    # One alone: both versions call themselves `debezium-mysql`. The jar of the registry is the NAR.
+    # Only one version is linked, because both call themselves `debezium-mysql`. The registry's jar is the NAR.
     target = folder / "connectors"
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir()
@@ -76,7 +76,7 @@ def _link_connector(folder: Path, version: str) -> None:
     (target / f"pulsar-io-debezium-mysql-{version}.nar").symlink_to(artifact.path)
 
 
-def _jvm(folder: Path, classpath: str) -> list[str]:
+def _jvm_options(folder: Path, classpath: str) -> list[str]:
     drivers = "org.apache.pulsar.metadata.bookkeeper.PulsarMetadata"
     options = {
         "java.net.preferIPv4Stack": "true",
@@ -88,17 +88,17 @@ def _jvm(folder: Path, classpath: str) -> list[str]:
         "pulsar.functions.instance.classpath": classpath,
         "log4j2.configurationFile": str(folder / "log4j2.xml"),
         "log4j2.isThreadContextMapInheritable": "true",
-        "java.io.tmpdir": str(_temporary(folder)),
+        "java.io.tmpdir": str(_make_temporary_folder(folder)),
     }
     memory = [*MEMORY, *SMALL_MACHINE, "-XX:+ExitOnOutOfMemoryError"]
-    opens = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED]
+    opens = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED_PACKAGES]
     opens += ["--add-opens=java.management/sun.management=ALL-UNNAMED", "--enable-native-access=ALL-UNNAMED"]
     (byteman,) = locked(["byteman"])
     agent = f"-javaagent:{byteman.path}=script:{folder / 'source.btm'}"
     return [*memory, *opens, agent, *(f"-D{name}={value}" for name, value in options.items())]
 
 
-def _program(folder: Path) -> list[str]:
+def _program_arguments(folder: Path) -> list[str]:
     return [
         "org.apache.pulsar.PulsarStandaloneStarter",
         "--config",
@@ -109,7 +109,7 @@ def _program(folder: Path) -> list[str]:
     ]
 
 
-def _temporary(folder: Path) -> Path:
+def _make_temporary_folder(folder: Path) -> Path:
     temporary = folder / "tmp"
     temporary.mkdir(exist_ok=True)
     return temporary

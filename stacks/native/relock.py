@@ -1,6 +1,6 @@
-"""`python -m stacks.native.relock < COORDINATES > artifacts.lock`: for whoever raises a version.
+"""Write the lock again after a change of versions: `python -m stacks.native.relock < COORDINATES > artifacts.lock`.
 
-Reads `GROUP COORDINATE` lines, fetches each artifact and writes its size and SHA-256 behind it.
+Reads lines `GROUP COORDINATE`, downloads each artifact, and appends its size and SHA-256.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from stacks.native.artifacts import AT_ONCE, digest, resolve
 
 
-def entry(line: str) -> str:
+def make_entry(line: str) -> str:
     group, coordinate, *_ = line.split()
     with tempfile.TemporaryDirectory() as folder:
         file = resolve(coordinate, Path(folder))
@@ -26,5 +26,5 @@ if __name__ == "__main__":
         "# group coordinate bytes sha256; of group `pulsar` the order is the class path's. Made by stacks.native.relock."
     )
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for result in pool.map(entry, lines):
+        for result in pool.map(make_entry, lines):
             print(result)

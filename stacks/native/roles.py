@@ -1,4 +1,4 @@
-"""Who may do what on the native broker: a role a component, with a token of its own and no more rights than it needs."""
+"""Define who may do what on the native broker: each component has a role, a token, and only the rights that it needs."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from settings import Settings, Topics
 from stacks.native.certificates import write
 
 ADMIN = "admin"
-"""The command line and the watcher: creates topics, looks after the source."""
+"""Role of the command line and the watcher, which create topics and heal the source."""
 FUNCTIONS = "functions"
-"""The broker's own client and the functions worker, in whose threads and with whose connection the source runs."""
+"""Role of the broker's own client and of the functions worker, in whose threads the source runs."""
 SUPERUSERS = (ADMIN, FUNCTIONS)
 ANONYMOUS = "anonymous"
-"""Of clients without a token on the plain stack: on the binary port only."""
+"""Role of clients without a token on the plain stack; it exists on the binary port only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +29,13 @@ class Rights:
     produce: tuple[str, ...] = ()
     consume: tuple[str, ...] = ()
     subscription: str = ""
-    """Through this one and no other role's; empty for a role that reads nothing."""
+    """The only subscription that this role may use; empty for a role that reads nothing."""
     namespace: tuple[str, ...] = ()
-    """On all of the namespace: the page looks at its topics and stops and starts its source."""
+    """Rights on the whole namespace: the page reads its topics, and stops and starts its source."""
 
 
 def rights(settings: Settings) -> Mapping[str, Rights]:
-    """Of every role that is no superuser."""
+    """Return the rights of every role that is not a superuser."""
     topics: Topics = settings.topics
     return {
         "notifications": Rights(
@@ -51,26 +51,26 @@ def rights(settings: Settings) -> Mapping[str, Rights]:
 
 
 def grant(admin: Admin, settings: Settings) -> None:
-    """Raises AdminUnavailable or AdminRefused. Again changes nothing."""
+    """Grant the rights; a second call changes nothing. Raises AdminUnavailable or AdminRefused."""
     if settings.secure:
         _grant_by_component(admin, settings)
         return
     admin.permit_namespace(ANONYMOUS, ["produce", "consume"])
-    for its in rights(settings).values():
-        if its.subscription:  # which only its own role may use, once the stack was a secured one
-            admin.permit_subscription(its.subscription, [ANONYMOUS])
+    for role_rights in rights(settings).values():
+        if role_rights.subscription:  # after a secure start, only its own role may use it
+            admin.permit_subscription(role_rights.subscription, [ANONYMOUS])
 
 
 def _grant_by_component(admin: Admin, settings: Settings) -> None:
     readers: dict[str, list[str]] = {}
-    for role, its in rights(settings).items():
-        if its.namespace:
-            admin.permit_namespace(role, list(its.namespace))
-        for topic in {*its.produce, *its.consume}:
-            actions = ["produce"] * (topic in its.produce) + ["consume"] * (topic in its.consume)
-            admin.permit(topic, role, actions)
-        if its.subscription:
-            readers.setdefault(its.subscription, []).append(role)
+    for role, role_rights in rights(settings).items():
+        if role_rights.namespace:
+            admin.permit_namespace(role, list(role_rights.namespace))
+        for topic in {*role_rights.produce, *role_rights.consume}:
+            topics_by_action = {"produce": role_rights.produce, "consume": role_rights.consume}
+            admin.permit(topic, role, [action for action, topics in topics_by_action.items() if topic in topics])
+        if role_rights.subscription:
+            readers.setdefault(role_rights.subscription, []).append(role)
     for subscription, roles in readers.items():
         admin.permit_subscription(subscription, roles)
 
@@ -80,26 +80,26 @@ def key_file(folder: Path) -> Path:
 
 
 def ensure_tokens(folder: Path, settings: Settings) -> Path:
-    """The signing key, made once, and a token a role below `tokens`; that folder. Raises OSError."""
+    """Create the signing key, once, and a token for each role; return the folder of tokens. Raises OSError."""
     key = key_file(folder)
     if not key.exists():
         write(key, secrets.token_bytes(32))
     tokens = folder / "tokens"
     tokens.mkdir(exist_ok=True, mode=0o700)
     for role in (*SUPERUSERS, *rights(settings)):
-        write(tokens / f"{role}.jwt", token(role, key.read_bytes()).encode("ascii"))
+        write(tokens / f"{role}.jwt", make_token(role, key.read_bytes()).encode("ascii"))
     return tokens
 
 
-def token(role: str, key: bytes) -> str:
-    """A JWT (HS256) that says no more than who it is: the broker reads only `sub`."""
-    head = f"{_part({'alg': 'HS256', 'typ': 'JWT'})}.{_part({'sub': role})}"
-    return f"{head}.{_encoded(hmac.digest(key, head.encode('ascii'), hashlib.sha256))}"
+def make_token(role: str, key: bytes) -> str:
+    """Return a JWT (HS256) that names the role and nothing else: the broker reads only `sub`."""
+    head = f"{_encode_json({'alg': 'HS256', 'typ': 'JWT'})}.{_encode_json({'sub': role})}"
+    return f"{head}.{_encode_base64(hmac.digest(key, head.encode('ascii'), hashlib.sha256))}"
 
 
-def _part(value: dict[str, str]) -> str:
-    return _encoded(json.dumps(value, separators=(",", ":")).encode("ascii"))
+def _encode_json(value: dict[str, str]) -> str:
+    return _encode_base64(json.dumps(value, separators=(",", ":")).encode("ascii"))
 
 
-def _encoded(value: bytes) -> str:
+def _encode_base64(value: bytes) -> str:
     return base64.urlsafe_b64encode(value).rstrip(b"=").decode("ascii")

@@ -1,8 +1,8 @@
-"""The native broker's guards; every secret is the instance's own.
+"""Configure the access control of the native broker, with secrets of the instance.
 
-Plain: its admin REST wants a token, for stopping, creating and reading alike; its binary port serves whoever reaches it, so
-that `pulsar.Client("pulsar://…")` does, with the rights to publish and to read. Secured: TLS and a role a component besides,
-and nobody gets in without a token; TLS on MySQL.
+Plain: the admin API requires a token for every request. The binary port serves every client, so that
+`pulsar.Client("pulsar://…")` works, with the rights to publish and to read. Secure: TLS, a role for each component, and no
+access without a token; MySQL requires TLS.
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ class NotLoopback(ValueError):
 
 
 def folder(settings: Settings) -> Path:
-    """The secrets: readable by their owner alone."""
+    """Return the folder of secrets, which only their owner can read."""
     return settings.home / "secrets"
 
 
 def prepared(settings: Settings) -> dict[str, Any]:
-    """Make what is missing; the settings that use it. An instance that is not secure gets the others cleared.
+    """Create missing certificates and tokens, and return the settings that use them. A plain instance clears TLS settings.
 
     Raises OSError or NotLoopback.
     """
     if not settings.secure:
-        place = folder(settings)
-        place.mkdir(parents=True, exist_ok=True, mode=0o700)
-        token = roles.ensure_tokens(place, settings) / f"{roles.ADMIN}.jwt"
+        secrets_folder = folder(settings)
+        secrets_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        token = roles.ensure_tokens(secrets_folder, settings) / f"{roles.ADMIN}.jwt"
         return dict.fromkeys(_PATHS) | {"pulsar_admin_token_file": token, "debezium_tls_mode": "disabled"}
     if settings.bind not in LOOPBACK:
         raise NotLoopback(
             f"the secured stack listens on 127.0.0.1 only, not on {settings.bind}: Pulsar's functions worker needs a plain"
             " port beside the encrypted ones. For a network, point ./alpes up --stack external at a cluster"
         )
-    place = folder(settings)
-    authority, _servers = certificates.ensure(place, ("localhost", "127.0.0.1"))
-    tokens = roles.ensure_tokens(place, settings)
+    secrets_folder = folder(settings)
+    authority, _servers = certificates.ensure(secrets_folder, ("localhost", "127.0.0.1"))
+    tokens = roles.ensure_tokens(secrets_folder, settings)
     password = settings.debezium_tls_truststore_password.get_secret_value() or secrets.token_urlsafe(18)
-    certificates.truststore(authority, place / "mysql-truststore.p12", password)
+    certificates.truststore(authority, secrets_folder / "mysql-truststore.p12", password)
     return {
         "pulsar_tls_ca": authority.cert,
         "database_tls_ca": authority.cert,
@@ -54,7 +54,7 @@ def prepared(settings: Settings) -> dict[str, Any]:
         "pulsar_token_file": tokens / f"{roles.ADMIN}.jwt",
         "pulsar_admin_token_file": tokens / f"{roles.ADMIN}.jwt",
         "debezium_tls_mode": "verify_ca",
-        "debezium_tls_truststore": place / "mysql-truststore.p12",
+        "debezium_tls_truststore": secrets_folder / "mysql-truststore.p12",
         "debezium_tls_truststore_password": password,
     }
 
@@ -70,17 +70,17 @@ _PATHS = (
 
 
 def broker_conf(settings: Settings) -> dict[str, str]:
-    """Lines of `standalone.conf`, some in the place of those that are there."""
+    """Return lines of `standalone.conf`; they replace existing lines of the same name."""
     return _tokens_of_broker(settings) | (_tls_of_broker(settings) if settings.secure else _open_to_clients())
 
 
 def functions_conf(settings: Settings) -> dict[str, Any]:
-    """Values of `functions_worker.yml`, in JSON, which YAML contains."""
+    """Return values of `functions_worker.yml`."""
     return _tokens_of_functions(settings) | (_tls_of_functions(settings) if settings.secure else {})
 
 
 def _open_to_clients() -> dict[str, str]:
-    # Over HTTP there is no such role: the broker's script `source.btm` refuses who has no token.
+    # HTTP has no anonymous role: the broker's script `source.btm` refuses requests without a token.
     return {"anonymousUserRole": roles.ANONYMOUS}
 
 
@@ -107,9 +107,9 @@ def _tokens_of_functions(settings: Settings) -> dict[str, Any]:
         "superUserRoles": list(roles.SUPERUSERS),
         "authenticationProviders": [_PROVIDER],
         "properties": {"tokenSecretKey": f"file://{roles.key_file(folder(settings))}"},
-        # `${NAME}` in a source's configuration is read from the broker's environment when the source starts: the
-        # password stands neither in what the REST answers nor in Pulsar's metadata. Of the configurators that can be
-        # named here this one chooses the environment; nothing of Kubernetes is used.
+        # `${NAME}` in a source's configuration is read from the broker's environment when the source starts, so the
+        # password is neither in answers of the admin API nor in Pulsar's metadata. Among the possible configurators, this
+        # one reads the environment; nothing of Kubernetes is used.
         "secretsProviderConfiguratorClassName": (
             "org.apache.pulsar.functions.secretsproviderconfigurator.KubernetesSecretsProviderConfigurator"
         ),
@@ -121,7 +121,7 @@ def _tls_of_broker(settings: Settings) -> dict[str, str]:
     return {
         "brokerServicePort": "",
         "brokerServicePortTls": str(settings.broker_port),
-        # Without it the functions worker's id ends in `null` and the broker shuts down.
+        # Without this port, the functions worker's id ends in `null` and the broker shuts down.
         "webServicePort": str(settings.plain_admin_port),
         "webServicePortTls": str(settings.admin_port),
         "tlsCertificateFilePath": str(servers["broker"].cert),
@@ -143,7 +143,7 @@ def _tls_of_functions(settings: Settings) -> dict[str, Any]:
 
 
 def mysql_pair(settings: Settings) -> tuple[Path, Pair]:
-    """The authority's certificate, and the server's pair."""
+    """Return the authority's certificate and the MySQL server's pair."""
     authority, servers = certificates.ensure(folder(settings), ("localhost", "127.0.0.1"))
     return authority.cert, servers["mysql"]
 

@@ -203,7 +203,7 @@ def _mysql(composed: Composed) -> tuple[list[str], Path, dict[str, str]]:
         f"CREATE USER 'root'@'%' IDENTIFIED BY '{password}';\nGRANT ALL ON *.* TO 'root'@'%' WITH GRANT OPTION;\n"
     )
     options = [f"--datadir={data}", f"--port={composed.ports['mysql']}", "--bind-address=127.0.0.1"]
-    options += [f"--socket={composed.folder / 'mysql.sock'}", f"--init-file={init}", *mysql.located(server)]
+    options += [f"--socket={composed.folder / 'mysql.sock'}", f"--init-file={init}", *mysql.location_options(server)]
     return (
         [str(server.binary), "--no-defaults", *options, *values["command"]],
         composed.folder,

@@ -37,7 +37,7 @@ def stranger(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def forged(tmp_path: Path) -> Path:
     """A token for the administrator, signed with another key."""
     path = tmp_path / "forged.jwt"
-    path.write_text(roles_of.token(roles_of.ADMIN, b"0" * 32))
+    path.write_text(roles_of.make_token(roles_of.ADMIN, b"0" * 32))
     return path
 
 

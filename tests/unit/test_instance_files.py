@@ -167,7 +167,7 @@ def test_a_file_that_fails_once_is_fetched_again(tmp_path: Path, monkeypatch: py
 
     def resolve(coordinate: str, folder: Path) -> Path:
         tries.append(coordinate)
-        if len(tries) < artifacts.TRIES:
+        if len(tries) < artifacts.ATTEMPTS:
             raise artifacts.FetchFailed("the network is away for a moment")
         made = folder / "made.jar"
         made.write_bytes(b"whole")
@@ -177,7 +177,7 @@ def test_a_file_that_fails_once_is_fetched_again(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(artifacts, "APART_S", 0.0)
     artifacts.ensure([artifact])
     assert artifacts.missing([artifact]) == []
-    assert len(tries) == artifacts.TRIES
+    assert len(tries) == artifacts.ATTEMPTS
 
 
 def test_lag_is_what_the_outbox_is_ahead_of_what_was_seen() -> None:

@@ -12,7 +12,7 @@ from connectors.admin import Admin
 from settings import Settings
 from stacks.command import Command, Part
 from stacks.native import pulsar, roles, secure
-from stacks.native.provision import ProvisionFailed, _closed
+from stacks.native.provision import ProvisionFailed, _is_closed_to_strangers
 from stacks.privacy import OTHERS, close_home, private_files
 from stacks.python_parts import python_parts
 from stacks.supervisor import Supervisor
@@ -72,10 +72,10 @@ def test_a_rest_that_answers_strangers_fails_the_start(tmp_path: Path, monkeypat
     settings = Settings(home=tmp_path, stack="native", pulsar_admin_url="http://127.0.0.1:1")
     with Admin(settings) as admin:
         monkeypatch.setattr(Admin, "answers_strangers", lambda _: False)
-        assert _closed(admin, settings)
+        assert _is_closed_to_strangers(admin, settings)
         monkeypatch.setattr(Admin, "answers_strangers", lambda _: True)
         with pytest.raises(ProvisionFailed, match="without a token"):
-            _closed(admin, settings)
+            _is_closed_to_strangers(admin, settings)
 
 
 def test_in_the_secured_stack_no_part_but_the_watcher_has_a_superusers_token(tmp_path: Path) -> None:
