@@ -28,6 +28,19 @@ from stacks.metrics import exposition
 REFUSALS = problems.document(400, 401, 403, 409, 413, 415, 422, 429, 503)
 
 
+Trace = Annotated[str | None, Header(alias="traceparent")]
+Correlation = Annotated[
+    str | None,
+    Header(
+        alias="X-Correlation-Id",
+        min_length=1,
+        max_length=contract.IDENTIFIER_LENGTH,
+        pattern=ID_PATTERN,
+        description="Groups the events of several requests; a new id when absent.",
+    ),
+]
+
+
 def create_app(application: Application) -> FastAPI:
     """Return the ASGI application for an open `Application`, which it closes when it ends."""
 
@@ -41,6 +54,16 @@ def create_app(application: Application) -> FastAPI:
     app.add_middleware(Guard, settings=application.settings)
     app.add_middleware(RequestTelemetry)
 
+    _add_commands(app, application)
+    _add_queries(app, application)
+    _add_operations(app, application)
+    control_router = control.router(application)
+    if control_router is not None:
+        app.include_router(control_router)
+    return app
+
+
+def _add_commands(app: FastAPI, application: Application) -> None:
     async def send(command: Command) -> CommandAnswer:
         return CommandAnswer.of(await run_in_threadpool(application.send, command))
 
@@ -83,6 +106,8 @@ def create_app(application: Application) -> FastAPI:
         """Approve a commission. A repeated approval answers `changed: false` and writes nothing."""
         return await send(ApproveCommission(body.commissionId, correlation, _valid_trace(trace)))
 
+
+def _add_queries(app: FastAPI, application: Application) -> None:
     @app.get(
         "/commissions/by-conversion/{id:path}", responses=problems.document(401, 404, 422, 429, 503), tags=["queries"]
     )
@@ -96,6 +121,8 @@ def create_app(application: Application) -> FastAPI:
             raise HTTPException(404, f"no commission for conversion {id}")
         return CommissionAnswer.of(row)
 
+
+def _add_operations(app: FastAPI, application: Application) -> None:
     @app.get("/health", tags=["operations"])
     async def health() -> dict[str, str]:
         """Say that the process runs. This needs no thread, so it is answered while all threads wait for the database."""
@@ -116,24 +143,6 @@ def create_app(application: Application) -> FastAPI:
     def metrics() -> Response:
         """Return the counters of all components in Prometheus' text format."""
         return Response(exposition(application.settings, application.engine), media_type=CONTENT_TYPE_LATEST)
-
-    control_router = control.router(application)
-    if control_router is not None:
-        app.include_router(control_router)
-    return app
-
-
-Trace = Annotated[str | None, Header(alias="traceparent")]
-Correlation = Annotated[
-    str | None,
-    Header(
-        alias="X-Correlation-Id",
-        min_length=1,
-        max_length=contract.IDENTIFIER_LENGTH,
-        pattern=ID_PATTERN,
-        description="Groups the events of several requests; a new id when absent.",
-    ),
-]
 
 
 def _valid_trace(value: str | None) -> str | None:

@@ -57,6 +57,7 @@ def router(application: Application) -> APIRouter | None:
         prefix="/control", tags=["control"], dependencies=[Depends(_require_token(settings))], responses=REFUSALS
     )
     _add_scenarios(control, application)
+    _add_runs(control, application)
     _add_components(control, settings)
     return control
 
@@ -98,6 +99,10 @@ def _add_scenarios(router: APIRouter, application: Application) -> None:
             raise HTTPException(404, str(error)) from None
         except (NotRunning, runner.NoVerdict) as error:
             raise HTTPException(503, str(error)) from None
+
+
+def _add_runs(router: APIRouter, application: Application) -> None:
+    settings = application.settings
 
     @router.get("/runs")
     def history(limit: Annotated[int, Field(ge=1, le=1000)] = 50) -> list[journal.Run]:

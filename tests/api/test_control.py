@@ -1,4 +1,4 @@
-"""The control endpoints: absent without a token, refused with a wrong one, and doing what they say on a running stack."""
+"""Test the control endpoints: missing without a token, refused with a wrong one, and effective on a running stack."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def test_a_scenario_is_started_followed_and_found(http: httpx.Client) -> None:
         kinds = [json.loads(line[5:])["kind"] for line in stream.iter_lines() if line.startswith("data:")]
     assert (kinds[0], kinds[-1]) == ("started", "verdict")
     until(lambda: http.get(f"/control/runs/{run_id}").status_code == 200, 30, "the result")
-    found = http.get(f"/control/runs/{run_id}").json()
-    assert (found["verdict"], found["seed"]) == ("PASS", 7)
+    result = http.get(f"/control/runs/{run_id}").json()
+    assert (result["verdict"], result["seed"]) == ("PASS", 7)
     assert run_id in {run["id"] for run in http.get("/control/runs").json()}
 
 
@@ -69,6 +69,6 @@ def test_a_part_is_killed_and_restarted(http: httpx.Client, embedded: Settings) 
         ("GET", "/control/runs/..%2F..%2Fx/events", 404),
     ],
 )
-def test_what_is_not_there_is_named(http: httpx.Client, method: str, path: str, status: int) -> None:
+def test_a_missing_resource_is_named(http: httpx.Client, method: str, path: str, status: int) -> None:
     answer = http.request(method, path)
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")

@@ -1,4 +1,4 @@
-"""The seed's three endpoints, and every bad input refused by name with nothing written."""
+"""Test the three endpoints of the original description, and that every bad input is refused by name and writes nothing."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ def test_calculate_approve_query(http: TestClient, application: Application) -> 
     assert (approved.status_code, approved.json()["status"], approved.json()["changed"]) == (200, "APPROVED", True)
     again = http.post("/commissions/approve", json={"commissionId": body["commissionId"]})
     assert (again.status_code, again.json()["changed"], again.json()["eventIds"]) == (200, False, [])
-    found = http.get("/commissions/by-conversion/conv-1").json()
-    assert (found["commissionId"], found["status"], found["grossAmount"]) == (
+    commission = http.get("/commissions/by-conversion/conv-1").json()
+    assert (commission["commissionId"], commission["status"], commission["grossAmount"]) == (
         body["commissionId"],
         "APPROVED",
         "120.50",
@@ -97,14 +97,14 @@ def test_a_conversion_repeated_with_another_body_is_told_what_differs(
 def test_an_id_with_slashes_can_be_read_again(http: TestClient, written: str) -> None:
     conversion = written.replace("%2F", "/")
     assert http.post(CALCULATE, json={**GOOD, "conversionId": conversion}).status_code == 201
-    found = http.get(f"/commissions/by-conversion/{written}")
-    assert (found.status_code, found.json().get("conversionId")) == (200, conversion)
+    answer = http.get(f"/commissions/by-conversion/{written}")
+    assert (answer.status_code, answer.json().get("conversionId")) == (200, conversion)
 
 
 @pytest.mark.parametrize(
     "literal", ["1e9999999999999999999", "-1e9999999999999999999", "1e-9999999999999999999", "1" * 10_000, "1e400"]
 )
-def test_a_number_that_nothing_holds_is_refused_by_the_name_of_its_field(
+def test_the_refusal_of_an_unusable_number_names_its_field(
     http: TestClient, application: Application, literal: str
 ) -> None:
     for field in GOOD:
@@ -133,7 +133,7 @@ literals = st.recursive(
     ),
     st.sampled_from([CALCULATE, "/commissions/approve"]),
 )
-def test_no_body_is_more_than_the_api_can_answer(http: TestClient, body: dict[str, str], path: str) -> None:
+def test_every_body_is_answered(http: TestClient, body: dict[str, str], path: str) -> None:
     content = "{" + ",".join(f"{json.dumps(name)}:{value}" for name, value in body.items()) + "}"
     answer = http.post(path, content=content, headers={"Content-Type": "application/json"})
     assert answer.status_code < 500, answer.text
@@ -215,7 +215,7 @@ def test_unknown_commissions_and_conversions_are_not_found(http: TestClient) -> 
     assert http.get(CALCULATE).status_code == 405
 
 
-def test_without_a_database_it_is_said_in_words(tmp_path: Path) -> None:
+def test_a_missing_database_is_a_problem_that_says_so(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, database_url=f"sqlite:///{tmp_path / 'none' / 'a.db'}")
     with TestClient(create_app(Application(settings)), raise_server_exceptions=False) as http:
         refused = http.post(CALCULATE, json=GOOD)
@@ -226,5 +226,5 @@ def test_without_a_database_it_is_said_in_words(tmp_path: Path) -> None:
         assert http.get("/ready").status_code == 503
 
 
-def test_a_traceparent_that_is_malformed_is_ignored(http: TestClient) -> None:
+def test_a_malformed_traceparent_is_ignored(http: TestClient) -> None:
     assert http.post(CALCULATE, json=GOOD, headers={"traceparent": "x" * 500}).status_code == 201

@@ -1,4 +1,4 @@
-"""Token, rate and read-only mode: refused before an endpoint is reached, as problems, with nothing written."""
+"""Test token, rate and read-only mode: requests are refused before their endpoint, as problems, and write nothing."""
 
 from __future__ import annotations
 
@@ -79,11 +79,11 @@ def test_the_token_is_compared_in_constant_time(tmp_path: Path, monkeypatch: pyt
     assert compared == [(32, 32)] * 4  # digests: neither content nor length shows in the time
 
 
-def test_above_the_rate_it_is_told_when_to_come_again(tmp_path: Path) -> None:
+def test_above_the_rate_the_answer_says_when_to_try_again(tmp_path: Path) -> None:
     with serving(tmp_path, api_rate_limit="5/second") as (http, application):
-        found = [http.post(CALCULATE, json={**GOOD, "conversionId": f"c-{number}"}) for number in range(8)]
-        refused = [answer for answer in found if answer.status_code == 429]
-        assert [answer.status_code for answer in found[:5]] == [201] * 5
+        answers = [http.post(CALCULATE, json={**GOOD, "conversionId": f"c-{number}"}) for number in range(8)]
+        refused = [answer for answer in answers if answer.status_code == 429]
+        assert [answer.status_code for answer in answers[:5]] == [201] * 5
         assert 1 <= len(refused) <= 3
         assert refused[0].headers["retry-after"] == "1"
         assert rows(application)[0] == 8 - len(refused)
@@ -92,12 +92,12 @@ def test_above_the_rate_it_is_told_when_to_come_again(tmp_path: Path) -> None:
         until(lambda: http.post(CALCULATE, json=again).status_code == 201, 5, "let in again")
 
 
-def test_a_rate_that_is_none_is_named() -> None:
+def test_an_invalid_rate_is_named() -> None:
     with pytest.raises(ValidationError, match="must be like 100/second"):
         Settings(api_rate_limit="often")
 
 
-def test_read_only_takes_no_commands_and_answers_queries(tmp_path: Path) -> None:
+def test_a_read_only_api_refuses_commands_and_answers_queries(tmp_path: Path) -> None:
     with serving(tmp_path, read_only=True) as (http, application):
         refused = http.post(CALCULATE, json=GOOD)
         assert (refused.status_code, refused.json()["detail"]) == (

@@ -1,4 +1,4 @@
-"""Schemathesis over the OpenAPI document: no 5xx, and every answer is one that is documented."""
+"""Test with Schemathesis that no request causes a 5xx and that every answer is documented."""
 
 from __future__ import annotations
 

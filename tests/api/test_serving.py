@@ -1,4 +1,4 @@
-"""The API as it is served: to its own hosts, to who really connects, at once, and to nobody who says nothing."""
+"""Test how the API is served: to its own hosts, with the real client addresses, and not to silent clients."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_page_of_another_host_reads_and_writes_nothing(tmp_path: Path, headers
 
 
 @pytest.mark.parametrize(("proxies", "refused"), [((), True), (("127.0.0.1",), False), (("192.0.2.0/24",), True)])
-def test_the_rate_is_of_who_connects_unless_a_trusted_proxy_says_who_that_is(
+def test_the_rate_counts_the_client_that_connects_or_that_a_trusted_proxy_names(
     tmp_path: Path, proxies: tuple[str, ...], refused: bool
 ) -> None:
     with served(tmp_path, api_rate_limit="5/minute", trusted_proxies=proxies) as (http, _):
@@ -114,9 +114,7 @@ def test_health_answers_while_every_thread_waits_for_the_database(
         ),
     ],
 )
-def test_a_connection_on_which_nothing_comes_is_closed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: bytes
-) -> None:
+def test_a_silent_connection_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: bytes) -> None:
     monkeypatch.setattr(connections, "IDLE_S", 0.2)
     with served(tmp_path) as (http, _), socket.create_connection(("127.0.0.1", http.base_url.port or 0)) as client:
         client.settimeout(20)

@@ -26,9 +26,9 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     """A database of the test's own without any table."""
     with _database(request, tmp_path) as url:
-        made = connect(url)
-        yield made
-        made.dispose()
+        empty_database = connect(url)
+        yield empty_database
+        empty_database.dispose()
 
 
 @contextmanager
@@ -52,9 +52,9 @@ def _database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def engine(database_url: str) -> Iterator[Engine]:
-    made = connect(database_url)
-    yield made
-    made.dispose()
+    engine = connect(database_url)
+    yield engine
+    engine.dispose()
 
 
 def _migrate(url: str) -> None:

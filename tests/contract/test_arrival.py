@@ -1,4 +1,4 @@
-"""Whatever is committed arrives, byte for byte, in all four sources: outbox row, message, notification and audit line."""
+"""Test that what was committed arrives unchanged in all four sources: outbox row, message, notification and audit line."""
 
 from __future__ import annotations
 
@@ -100,9 +100,9 @@ def deliver_rest(engine: Engine, inbox: Inbox, after: int) -> list[tuple[OutboxR
 
 @pytest.fixture
 def inbox(engine: Engine) -> Iterator[Inbox]:
-    made = Inbox(engine, "test")
-    yield made
-    made.close()
+    inbox = Inbox(engine, "test")
+    yield inbox
+    inbox.close()
 
 
 def check_sources(engine: Engine, path: Path, brought: list[tuple[OutboxRecord, bytes]], sent: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""One suite for the relay and for Debezium: what comes out on the topic, read from the observer."""
+"""Test the relay and Debezium with the same tests: what they publish, as the observer recorded it."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ EPOCH = datetime(1970, 1, 1)
 
 @pytest.fixture
 def application(stack: Settings) -> Iterator[Application]:
-    with Application(stack, pool_size=1) as made:
-        yield made
+    with Application(stack, pool_size=1) as application:
+        yield application
 
 
 def captured(application: Application, settings: Settings, count: int, correlation: str) -> list[Observed]:

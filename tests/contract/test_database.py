@@ -1,4 +1,4 @@
-"""One suite for SQLite and MySQL: what the rest of the system may rely on."""
+"""Test on SQLite and MySQL what the rest of the system relies on."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from workers.inbox import Effect, Inbox
 
 @pytest.fixture
 def application(database_url: str, tmp_path: Path) -> Iterator[Application]:
-    with Application(Settings(home=tmp_path, stack="external", database_url=database_url), pool_size=8) as made:
-        yield made
+    with Application(Settings(home=tmp_path, stack="external", database_url=database_url), pool_size=8) as application:
+        yield application
 
 
 def calculate(conversion: str, gross: str = "120.50", currency: str = "USD") -> CalculateCommission:

@@ -1,4 +1,4 @@
-"""What the real databases answer to what they cannot do, and how often a message failed, on SQLite and MySQL."""
+"""Test on SQLite and MySQL how failures of the database are reported, and how failures of messages are counted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A database of the first schema, with rows in it, becomes today's with every row as it was."""
+"""Test that a database of the first schema is migrated to the newest one and keeps every row."""
 
 from __future__ import annotations
 

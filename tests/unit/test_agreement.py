@@ -1,4 +1,4 @@
-"""Commissions and outbox rows that do not say the same are named with the field and both values."""
+"""Test that every disagreement between commissions and outbox rows is named with its field and both values."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from tests.builders import AT, record
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    made = connect(f"sqlite:///{tmp_path / 'a.db'}")
-    metadata.create_all(made)
-    yield made
-    made.dispose()
+    engine = connect(f"sqlite:///{tmp_path / 'a.db'}")
+    metadata.create_all(engine)
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture
@@ -37,14 +37,14 @@ def commission_id(engine: Engine, tmp_path: Path) -> str:
     return result.commission_id
 
 
-def found(engine: Engine) -> list[tuple[str, str, str]]:
+def disagreements(engine: Engine) -> list[tuple[str, str, str]]:
     with engine.connect().execution_options(**READ) as connection:
         rows = agreement.find_disagreements(connection, "run-1", ["conversion-1"])
         return [(row.field, row.state, row.event) for row in rows]
 
 
-def test_what_commands_write_agrees(engine: Engine, commission_id: str) -> None:
-    assert found(engine) == []
+def test_rows_written_by_commands_agree(engine: Engine, commission_id: str) -> None:
+    assert disagreements(engine) == []
 
 
 @pytest.mark.parametrize(
@@ -59,23 +59,23 @@ def test_what_commands_write_agrees(engine: Engine, commission_id: str) -> None:
         ({"version": 3}, "version"),  # state without event
     ],
 )
-def test_a_commission_that_says_otherwise_is_named(
+def test_a_commission_that_differs_from_its_events_is_named(
     engine: Engine, commission_id: str, changes: dict[str, Any], differing: str
 ) -> None:
     with engine.begin() as connection:
         connection.execute(update(commission).values(**changes))
-    assert {field for field, _, _ in found(engine)} == {differing}
+    assert {field for field, _, _ in disagreements(engine)} == {differing}
 
 
 def test_an_event_without_its_commission_is_named(engine: Engine) -> None:
     _outbox(engine, version=1)
-    assert found(engine) == [("version", "-", "1")]
+    assert disagreements(engine) == [("version", "-", "1")]
 
 
 def test_a_commission_without_any_event_is_named(engine: Engine, commission_id: str) -> None:
     with engine.begin() as connection:
         connection.execute(outbox_event.delete())
-    assert found(engine)[0] == ("version", "2", "-")
+    assert disagreements(engine)[0] == ("version", "2", "-")
 
 
 # The order of notifications.
@@ -151,7 +151,7 @@ def test_events_wait_until_the_one_before_them_is_dead_lettered(engine: Engine) 
     assert out_of_order(engine) == ["e-3"]
 
 
-def test_an_event_that_was_notified_and_fails_when_it_comes_again_holds_nobody_up(engine: Engine) -> None:
+def test_a_notified_event_that_fails_at_a_redelivery_holds_no_other_event(engine: Engine) -> None:
     for version in (1, 2):
         _outbox(engine, version)
         _notify(engine, version, version)

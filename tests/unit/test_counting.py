@@ -1,4 +1,4 @@
-"""What a count costs must not grow with the table. SQLite tells how many steps a statement took: no clock is needed."""
+"""Test that the cost of a count does not grow with the table. SQLite reports its steps, so no clock is needed."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ STEPS_AT_ONCE = 50
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    made = connect(f"sqlite:///{tmp_path / 'test.db'}", pool_size=1)
-    metadata.create_all(made)
-    yield made
-    made.dispose()
+    engine = connect(f"sqlite:///{tmp_path / 'test.db'}", pool_size=1)
+    metadata.create_all(engine)
+    yield engine
+    engine.dispose()
 
 
-def test_outcomes_of_many_messages_are_counted_in_as_many_steps_as_of_few(engine: Engine) -> None:
+def test_counting_outcomes_takes_the_same_steps_for_many_messages_as_for_few(engine: Engine) -> None:
     """It walked a whole index to group a few young rows: 40 ms of each look at a million."""
     count = GrowingCount(processed_message, processed_message.c.outcome)
     _process(engine, 3_000)
@@ -59,11 +59,11 @@ def _process(engine: Engine, rows: int) -> None:
 
 def _steps(engine: Engine, count: GrowingCount) -> int:
     """How many times SQLite came by while it read: once in `STEPS_AT_ONCE` of its virtual machine's steps."""
-    found = 0
+    steps = 0
 
     def came_by() -> int:
-        nonlocal found
-        found += 1
+        nonlocal steps
+        steps += 1
         return 0
 
     with engine.connect() as connection:
@@ -73,4 +73,4 @@ def _steps(engine: Engine, count: GrowingCount) -> int:
             count.read(connection)
         finally:
             driver.set_progress_handler(None, 0)
-    return found
+    return steps

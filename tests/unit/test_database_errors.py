@@ -1,4 +1,4 @@
-"""What a failure of the database means is decided by the driver's number, whatever its text says."""
+"""Test that the driver's number, and not its text, decides what a failure of the database means."""
 
 from __future__ import annotations
 
@@ -53,28 +53,28 @@ def test_each_number_of_sqlite(number: int, kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("extended", [5 | 1 << 8, 5 | 2 << 8, 10 | 13 << 8, 8 | 6 << 8, 19 | 5 << 8])
-def test_an_extended_number_means_what_its_primary_one_does(extended: int) -> None:
+def test_an_extended_number_has_the_meaning_of_its_primary_number(extended: int) -> None:
     means(of_sqlite(extended), SQLITE[extended & 0xFF])
 
 
 @pytest.mark.parametrize("number", [2002, 2003, 2006, 2013, 2014, 2026, 2055, 2999, 0])
-def test_the_clients_own_numbers_are_lost_connections(number: int) -> None:
+def test_numbers_of_the_client_are_lost_connections(number: int) -> None:
     means(of_mysql(number), Kind.LOST)
 
 
 @pytest.mark.parametrize("number", [3, 20, 28])
-def test_the_servers_file_errors_are_an_outage(number: int) -> None:
+def test_file_errors_of_the_server_are_an_outage(number: int) -> None:
     means(of_mysql(number), Kind.UNAVAILABLE)
 
 
 @pytest.mark.parametrize(
     "error", [of_mysql(1815), of_mysql(9999), of_mysql(32000), of_sqlite(1), of_sqlite(7), of_sqlite(None)]
 )
-def test_a_number_that_no_table_has_is_unknown(error: DBAPIError) -> None:
+def test_a_number_that_is_not_in_the_table_is_unknown(error: DBAPIError) -> None:
     means(error, Kind.UNKNOWN)
 
 
-def test_a_wrong_statement_is_called_no_outage() -> None:
+def test_a_wrong_statement_is_no_outage() -> None:
     assert translate(of_mysql(ER.PARSE_ERROR)) is None
 
 
@@ -83,7 +83,7 @@ def test_without_a_number_the_drivers_type_decides() -> None:
     means(of_mysql("Packet sequence number wrong - got 4 expected 1", pymysql.InternalError), Kind.LOST)
 
 
-def test_a_connection_that_the_driver_gave_up_is_lost_whatever_the_number() -> None:
+def test_a_connection_that_the_driver_gave_up_is_lost_for_any_number() -> None:
     error = of_mysql(1317)
     error.connection_invalidated = True
     means(error, Kind.LOST)
@@ -111,15 +111,15 @@ def test_a_pool_without_a_free_connection_is_an_outage() -> None:
         (of_sqlite(8 | 6 << 8), "read-only"),
     ],
 )
-def test_what_to_do_is_said(error: DBAPIError, says: str) -> None:
-    told = str(translate(error)).replace(MISLEADING, "")
-    assert says in told
+def test_the_sentence_says_what_to_do(error: DBAPIError, says: str) -> None:
+    sentence = str(translate(error)).replace(MISLEADING, "")
+    assert says in sentence
 
 
 @pytest.mark.parametrize(
     ("code", "says"), [(62, "another host"), (64, "another host"), (18, "not signed by"), (20, "not signed by")]
 )
-def test_a_certificate_is_judged_by_openssls_number(code: int, says: str) -> None:
+def test_the_number_of_openssl_decides_about_a_certificate(code: int, says: str) -> None:
     error = of_mysql(2003)
     reason = ssl.SSLCertVerificationError()
     reason.verify_code = code
@@ -128,7 +128,7 @@ def test_a_certificate_is_judged_by_openssls_number(code: int, says: str) -> Non
     assert says in str(translate(error))
 
 
-def test_sqlite_really_gives_these_numbers(tmp_path: Path) -> None:
+def test_sqlite_raises_these_numbers(tmp_path: Path) -> None:
     path = tmp_path / "real.db"
     engine = connect(f"sqlite:///{path}")
     metadata = MetaData()

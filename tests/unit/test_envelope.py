@@ -1,4 +1,4 @@
-"""The envelope: what the relay writes is what Debezium writes, and nothing that arrives makes decoding raise."""
+"""Test the envelope: the relay writes what Debezium writes, and decoding never raises."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ texts = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), min_
 
 
 def schema(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((CONTRACTS / f"{name}.schema.json").read_text())
-    return found
+    document: dict[str, Any] = json.loads((CONTRACTS / f"{name}.schema.json").read_text())
+    return document
 
 
 @given(texts, texts, st.integers(1, 2**40), st.none() | texts)
-def test_what_is_encoded_is_decoded(id: str, aggregate: str, seq: int, traceparent: str | None) -> None:
+def test_decoding_returns_the_encoded_record(id: str, aggregate: str, seq: int, traceparent: str | None) -> None:
     original = record(seq, aggregate, id=id, traceparent=traceparent)
     key, value = envelope.encode(original, 1_700_000_000_123)
     assert envelope.decode(value) == Inserted(original, "c", 1_700_000_000_123_000)
@@ -36,7 +36,7 @@ def test_what_is_encoded_is_decoded(id: str, aggregate: str, seq: int, tracepare
 
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
-def test_the_relays_message_equals_debeziums_field_by_field(path: Path) -> None:
+def test_the_message_of_the_relay_equals_debeziums_field_by_field(path: Path) -> None:
     for message in json.loads(path.read_text()):
         captured = json.loads(message["value"])
         decoded = envelope.decode(message["value"].encode())
@@ -59,7 +59,7 @@ def test_there_is_a_golden_message_of_each_connector() -> None:
 
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
-def test_golden_messages_and_the_relays_keep_the_contract(path: Path) -> None:
+def test_golden_messages_and_messages_of_the_relay_keep_the_contract(path: Path) -> None:
     import base64
 
     for message in json.loads(path.read_text()):
@@ -85,9 +85,9 @@ def test_updates_deletes_and_truncates_are_skipped(op: str) -> None:
 
 
 def test_a_snapshot_row_counts_as_inserted() -> None:
-    found = envelope.decode(changed(op="r"))
-    assert isinstance(found, Inserted)
-    assert found.op == "r"
+    decoded = envelope.decode(changed(op="r"))
+    assert isinstance(decoded, Inserted)
+    assert decoded.op == "r"
 
 
 @pytest.mark.parametrize(
@@ -104,10 +104,10 @@ def test_a_snapshot_row_counts_as_inserted() -> None:
         (b'{"op":"c","source":{"table":"outbox_event"},"after":{"seq":1}}', "bad_row"),
     ],
 )
-def test_what_is_no_envelope_is_told_with_its_reason(value: bytes, reason: str) -> None:
-    found = envelope.decode(value)
-    assert isinstance(found, Unreadable)
-    assert found.reason == reason
+def test_a_message_that_is_no_envelope_has_its_reason(value: bytes, reason: str) -> None:
+    decoded = envelope.decode(value)
+    assert isinstance(decoded, Unreadable)
+    assert decoded.reason == reason
 
 
 @pytest.mark.parametrize(
@@ -134,5 +134,5 @@ def test_a_foreign_key_names_no_aggregate(key: str) -> None:
 
 
 def changed(**changes: object) -> bytes:
-    found = json.loads(envelope.encode(record(), 1)[1])
-    return json.dumps({**found, **changes}).encode()
+    decoded = json.loads(envelope.encode(record(), 1)[1])
+    return json.dumps({**decoded, **changes}).encode()

@@ -1,4 +1,4 @@
-"""The last guard before a row is inserted: what MySQL would refuse or round is refused on SQLite, too."""
+"""Test the last guard before a row is inserted: SQLite refuses what MySQL would refuse or round."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def application(tmp_path: Path) -> Iterator[Application]:
     engine = connect(url)
     upgrade(engine)
     engine.dispose()
-    with Application(Settings(home=tmp_path, stack="external", database_url=url), pool_size=1) as made:
-        yield made
+    with Application(Settings(home=tmp_path, stack="external", database_url=url), pool_size=1) as application:
+        yield application
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_an_event_too_large_for_a_message_is_refused_and_nothing_is_written(
 
 
 @pytest.mark.parametrize("rate", ["-0.1", "1.000001", "10", "0.1234567", "NaN", "Infinity", "1e-7"])
-def test_a_rate_that_no_column_keeps_or_no_campaign_pays_is_refused(rate: str) -> None:
+def test_a_rate_that_no_column_stores_or_no_campaign_pays_is_refused(rate: str) -> None:
     with pytest.raises(ValidationError, match="default_rate"):
         Settings(default_rate=rate)
     with pytest.raises(ValidationError, match="campaign_rates"):
@@ -98,5 +98,5 @@ def test_a_rate_that_no_column_keeps_or_no_campaign_pays_is_refused(rate: str) -
 
 
 @pytest.mark.parametrize("rate", ["0", "1", "0.1", "0.123456", "0.1000000000"])
-def test_any_other_rate_is_taken(rate: str) -> None:
+def test_any_other_rate_is_accepted(rate: str) -> None:
     assert Settings(default_rate=rate, campaign_rates={"summer": rate}).default_rate == Decimal(rate)

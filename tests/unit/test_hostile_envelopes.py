@@ -1,4 +1,4 @@
-"""Whatever is put on the events topic, decoding names it or refuses it; it never raises and never promises too much."""
+"""Test that decoding names or refuses any message on the topics of events, and never raises."""
 
 from __future__ import annotations
 
@@ -46,50 +46,50 @@ PATHS = [("op",), ("ts_ms",), ("after",), ("source",), ("source", "table"), *(("
 
 
 @given(st.sampled_from(PATHS), anything)
-def test_an_envelope_with_anything_anywhere_never_makes_decoding_raise(path: tuple[str, ...], value: Any) -> None:
-    found = envelope.decode(changed(path, value))
-    assert isinstance(found, Inserted | Skipped | Unreadable)
-    if isinstance(found, Unreadable):
-        assert len(found.detail) <= 500
+def test_decoding_never_raises_for_any_value_in_any_field(path: tuple[str, ...], value: Any) -> None:
+    decoded = envelope.decode(changed(path, value))
+    assert isinstance(decoded, Inserted | Skipped | Unreadable)
+    if isinstance(decoded, Unreadable):
+        assert len(decoded.detail) <= 500
 
 
 @pytest.mark.parametrize("name", [name for name in COLUMNS if name != "traceparent"])
 def test_a_row_without_one_of_its_columns_is_bad_and_the_column_is_named(name: str) -> None:
     for value in (without(("after", name)), changed(("after", name), None)):
-        found = envelope.decode(value)
-        assert isinstance(found, Unreadable)
-        assert (found.reason, found.detail) == ("bad_row", f"`after` lacks {name}")
+        decoded = envelope.decode(value)
+        assert isinstance(decoded, Unreadable)
+        assert (decoded.reason, decoded.detail) == ("bad_row", f"`after` lacks {name}")
 
 
 def test_a_row_needs_no_trace() -> None:
-    found = envelope.decode(without(("after", "traceparent")))
-    assert isinstance(found, Inserted)
-    assert found.record.traceparent is None
+    decoded = envelope.decode(without(("after", "traceparent")))
+    assert isinstance(decoded, Inserted)
+    assert decoded.record.traceparent is None
 
 
 @pytest.mark.parametrize("name", ["op", "source"])
 def test_without_op_or_source_it_is_no_envelope(name: str) -> None:
-    found = envelope.decode(without((name,)))
-    assert isinstance(found, Unreadable)
-    assert found.reason == "not_an_envelope"
+    decoded = envelope.decode(without((name,)))
+    assert isinstance(decoded, Unreadable)
+    assert decoded.reason == "not_an_envelope"
 
 
 @pytest.mark.parametrize("table", ["commission", "OUTBOX_EVENT", "", None, 7])
 def test_a_row_of_another_table_is_named_as_such(table: object) -> None:
-    found = envelope.decode(changed(("source", "table"), table))
-    assert isinstance(found, Unreadable)
-    assert found.reason == "another_table"
-    assert repr(table) in found.detail
+    decoded = envelope.decode(changed(("source", "table"), table))
+    assert isinstance(decoded, Unreadable)
+    assert decoded.reason == "another_table"
+    assert repr(table) in decoded.detail
 
 
 def test_a_row_without_the_time_of_capture_is_bad() -> None:
-    found = envelope.decode(without(("ts_ms",)))
-    assert isinstance(found, Unreadable)
-    assert (found.reason, "ts_ms" in found.detail) == ("bad_row", True)
+    decoded = envelope.decode(without(("ts_ms",)))
+    assert isinstance(decoded, Unreadable)
+    assert (decoded.reason, "ts_ms" in decoded.detail) == ("bad_row", True)
 
 
 @pytest.mark.parametrize("op", ["u", "d", "t"])
-def test_what_is_skipped_needs_no_row(op: str) -> None:
+def test_a_skipped_message_needs_no_row(op: str) -> None:
     body = {**GOOD, "op": op, "after": None}
     assert envelope.decode(json.dumps(body).encode()) == Skipped(op)  # type: ignore[arg-type]
 
@@ -102,7 +102,7 @@ def test_decoding_a_key_never_raises(text: str, raw: bytes) -> None:
 
 
 @given(st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), min_size=1, max_size=36))
-def test_a_key_gives_back_the_aggregate_it_was_made_for(aggregate: str) -> None:
+def test_decoding_a_key_returns_its_aggregate(aggregate: str) -> None:
     assert envelope.decode_key(envelope.encode(record(1, aggregate), 1)[0]) == aggregate
 
 
@@ -121,10 +121,10 @@ NUMBERS = [name for name in COLUMNS if isinstance(GOOD["after"][name], int) and 
     + [changed(("ts_ms",), 10**30), changed(("after", "seq"), 2**63), changed(("after", "seq"), -(2**63) - 1)],
     ids=[*TEXTS, *NUMBERS, "ts_ms", "seq one too high", "seq one too low"],
 )
-def test_what_no_database_can_keep_is_a_bad_row(value: bytes) -> None:
-    found = envelope.decode(value)
-    assert isinstance(found, Unreadable)
-    assert found.reason == "bad_row"
+def test_a_row_that_no_database_can_store_is_bad(value: bytes) -> None:
+    decoded = envelope.decode(value)
+    assert isinstance(decoded, Unreadable)
+    assert decoded.reason == "bad_row"
 
 
 @pytest.mark.parametrize("name", ["id", "aggregate_id"])

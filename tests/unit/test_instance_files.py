@@ -1,4 +1,4 @@
-"""Settings, leases, the gate and the source's configuration: what stands in files."""
+"""Test the files of settings, leases and the gate, and the source's configuration."""
 
 from __future__ import annotations
 
@@ -24,26 +24,31 @@ FOR_EVER = 1e12
 """Seconds since the epoch."""
 
 
-def test_arguments_beat_the_environment_which_beats_the_instance(
+def test_arguments_have_priority_over_the_environment_and_this_over_the_instance(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load(home=tmp_path, api_port=7001, mysql_port=7002, broker_port=7003).save()
     monkeypatch.setenv("ALPES_MYSQL_PORT", "8002")
     monkeypatch.setenv("ALPES_BROKER_PORT", "8003")
-    found = load(home=tmp_path, broker_port=9003)
-    assert (found.api_port, found.mysql_port, found.broker_port, found.dashboard_port) == (7001, 8002, 9003, 8501)
+    settings = load(home=tmp_path, broker_port=9003)
+    assert (settings.api_port, settings.mysql_port, settings.broker_port, settings.dashboard_port) == (
+        7001,
+        8002,
+        9003,
+        8501,
+    )
 
 
 def test_secrets_are_kept_for_the_owner_alone_and_not_shown(tmp_path: Path) -> None:
     load(home=tmp_path, control_token=SecretStr("hush")).save()
     files.keep(tmp_path, {"oidc_cookie_secret": "quiet"})
     assert {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in (files.KEPT, files.RUN)} == {0o600}
-    found = load(home=tmp_path)
-    assert found.control_token.get_secret_value() == "hush"
-    assert "hush" not in repr(found)
+    settings = load(home=tmp_path)
+    assert settings.control_token.get_secret_value() == "hush"
+    assert "hush" not in repr(settings)
 
 
-def test_a_setting_that_does_not_fit_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_setting_that_is_not_allowed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALPES_WORKERS", "many")
     with pytest.raises(ValidationError, match="workers"):
         load()
@@ -144,7 +149,7 @@ def test_every_artifact_is_locked_with_its_hash() -> None:
     assert all(len(artifact.sha256) == 64 and artifact.size > 0 for artifact in locked)
 
 
-def test_a_file_that_is_not_what_the_lock_says_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_with_another_hash_than_the_lock_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALPES_CACHE", str(tmp_path))
     (artifact,) = artifacts.locked(["mysql"])
     forged = tmp_path / "forged.jar"

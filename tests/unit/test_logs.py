@@ -1,4 +1,4 @@
-"""What a message holds cannot pass for a line of a log, nor lose one."""
+"""Test that the text of a message neither looks like another line of a log nor loses a line."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def test_json_has_one_line() -> None:
 
 
 @pytest.mark.parametrize("text", ["plain", "ü → 漢", ""])
-def test_what_can_be_printed_stays(text: str) -> None:
+def test_printable_text_is_unchanged(text: str) -> None:
     assert one_line(text) == text
 
 
-def test_nothing_is_lost_on_a_stream_that_takes_no_surrogates() -> None:
+def test_no_line_is_lost_on_a_stream_that_refuses_surrogates() -> None:
     assert one_line(HOSTILE).encode("utf-8")
     stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     stream.reconfigure(errors="backslashreplace")

@@ -29,10 +29,10 @@ US = timedelta(microseconds=1)
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    made = connect(f"sqlite:///{tmp_path / 'a.db'}")
-    upgrade(made)
-    yield made
-    made.dispose()
+    engine = connect(f"sqlite:///{tmp_path / 'a.db'}")
+    upgrade(engine)
+    yield engine
+    engine.dispose()
 
 
 def test_a_long_run_is_sampled_less_and_less_often(monkeypatch: pytest.MonkeyPatch) -> None:

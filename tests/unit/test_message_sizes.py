@@ -1,4 +1,4 @@
-"""Rows that MySQL takes have messages that the broker takes."""
+"""Test that the broker accepts the message of every row that MySQL accepts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stacks.native import limits, mysql, pulsar
 from tests.builders import record
 
 
-def test_whatever_row_mysql_takes_the_broker_takes_its_message() -> None:
+def test_the_broker_accepts_the_message_of_every_row_of_mysql() -> None:
     assert limits.message_bytes(limits.MYSQL_PACKET_BYTES) <= limits.BROKER_MESSAGE_BYTES < limits.BOOKIE_FRAME_BYTES
     assert message_sizes.advise(limits.MYSQL_PACKET_BYTES, limits.BROKER_MESSAGE_BYTES) is None
     assert f"--max-allowed-packet={limits.MYSQL_PACKET_BYTES}" in mysql.SERVER
@@ -20,7 +20,7 @@ def test_whatever_row_mysql_takes_the_broker_takes_its_message() -> None:
     assert f"nettyMaxFrameSizeBytes={limits.BOOKIE_FRAME_BYTES}\n" in written
 
 
-def test_no_stored_byte_becomes_more_bytes_of_a_message_than_that() -> None:
+def test_no_stored_byte_needs_more_bytes_in_a_message() -> None:
     for character in [chr(code) for code in range(1, 128)] + ["é", "\u2028", "😀"]:
         text = json.dumps(character * 1000)
         spelled = text if character < " " else json.dumps(character * 1000, ensure_ascii=False)
@@ -34,7 +34,7 @@ def test_a_row_that_keeps_the_contract_fits_the_default_limit_of_a_broker() -> N
     assert len(envelope.encode(largest, 1)[1]) <= contract.MESSAGE_BYTES < 5 * 1024 * 1024
 
 
-def test_a_broker_below_its_database_is_told_what_to_set() -> None:
+def test_a_broker_with_a_smaller_limit_than_its_database_is_refused_with_advice() -> None:
     advice = message_sizes.advise(67_108_864, 5_242_880)
     assert advice is not None
     assert "maxMessageSize and its bookies' nettyMaxFrameSizeBytes to 469827584" in advice

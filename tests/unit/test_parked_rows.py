@@ -1,4 +1,4 @@
-"""Rows of the outbox that somebody else spoilt: each is parked or sent, none hides another, and every reader goes on."""
+"""Test malformed outbox rows: each is parked or sent, none hides another, and every reader continues."""
 
 from __future__ import annotations
 
@@ -61,10 +61,10 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def engine(path: Path) -> Iterator[Engine]:
-    made = connect(f"sqlite:///{path}")
-    upgrade(made)
-    yield made
-    made.dispose()
+    engine = connect(f"sqlite:///{path}")
+    upgrade(engine)
+    yield engine
+    engine.dispose()
 
 
 def insert(path: Path, *changes: dict[str, Any]) -> None:
@@ -116,7 +116,7 @@ def relayed(engine: Engine) -> tuple[list[int], dict[int, dead_letter_queries.De
 
 
 @pytest.mark.parametrize("change", PARKED, ids=lambda change: ascii(change)[:40])
-def test_a_spoilt_row_is_parked_between_two_good_ones(path: Path, engine: Engine, change: dict[str, Any]) -> None:
+def test_a_malformed_row_is_parked_between_two_good_ones(path: Path, engine: Engine, change: dict[str, Any]) -> None:
     insert(path, {}, change, {})
     sent, parked = relayed(engine)
     assert sent == [1, 3]
@@ -126,7 +126,7 @@ def test_a_spoilt_row_is_parked_between_two_good_ones(path: Path, engine: Engine
 
 
 @pytest.mark.parametrize("change", SENT, ids=lambda change: ascii(change)[:40])
-def test_what_a_message_can_carry_is_sent_whatever_consumers_make_of_it(
+def test_a_row_that_a_message_can_carry_is_sent_even_if_consumers_refuse_it(
     path: Path, engine: Engine, change: dict[str, Any]
 ) -> None:
     insert(path, {}, change, {})
@@ -138,7 +138,9 @@ def test_what_a_message_can_carry_is_sent_whatever_consumers_make_of_it(
     "column",
     ["id", "aggregate_type", "aggregate_id", "type", "payload", "correlation_id", "traceparent", "occurred_at"],
 )
-def test_text_that_is_no_utf_8_is_parked_and_stops_no_reader(path: Path, engine: Engine, column: str) -> None:
+def test_a_row_with_text_that_is_not_utf_8_is_parked_and_stops_no_reader(
+    path: Path, engine: Engine, column: str
+) -> None:
     insert(path, {})
     insert_undecodable(path, column)
     insert(path, {})
@@ -171,7 +173,7 @@ def check_readers(engine: Engine, unsettled: int) -> None:
             json.dumps([row.payload, row.occurred_at.isoformat(), row.version], ensure_ascii=False).encode()
 
 
-def test_gaps_and_a_second_pass_park_nothing_twice(path: Path, engine: Engine) -> None:
+def test_no_row_is_parked_twice(path: Path, engine: Engine) -> None:
     insert(path, {"seq": 5}, {"seq": 1000, "type": b"x"}, {"seq": 1001})
     assert relayed(engine)[0] == [5, 1001]
     with engine.begin() as connection:
@@ -189,7 +191,7 @@ def test_a_page_of_large_rows_ends_early(path: Path, engine: Engine) -> None:
     feed.close()
 
 
-def test_of_a_huge_payload_the_dead_letter_keeps_the_beginning(path: Path, engine: Engine) -> None:
+def test_the_dead_letter_of_a_huge_payload_keeps_its_beginning(path: Path, engine: Engine) -> None:
     insert(path, {"payload": json.dumps("x" * 6_000_000)})
     assert relayed(engine)[0] == []
     with engine.connect().execution_options(**READ) as connection:
@@ -198,7 +200,7 @@ def test_of_a_huge_payload_the_dead_letter_keeps_the_beginning(path: Path, engin
     assert (letter.reason, letter.attempts, letter.properties) == ("unpublishable", 1, {})
 
 
-def test_a_row_that_was_mended_can_be_read_again(path: Path, engine: Engine) -> None:
+def test_a_repaired_row_can_be_read(path: Path, engine: Engine) -> None:
     insert(path, {"occurred_at": "yesterday"})
     relayed(engine)
     feed = OutboxFeed(engine)

@@ -1,4 +1,4 @@
-"""What prune takes out, what it must keep, and that it makes no more rows than it removes."""
+"""Test what prune deletes and keeps, and that it writes fewer rows than it deletes."""
 
 from __future__ import annotations
 
@@ -118,19 +118,19 @@ def _letter(requeued_at: Any) -> dict[str, Any]:
 @pytest.fixture
 def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Instance]:
     monkeypatch.setattr(pruning, "PAGE", 3)
-    made = Instance(tmp_path)
-    made.add(relay_checkpoint, {"name": "relay", "seq": 100, "updated_at": OLD})
-    yield made
-    made.close()
+    instance = Instance(tmp_path)
+    instance.add(relay_checkpoint, {"name": "relay", "seq": 100, "updated_at": OLD})
+    yield instance
+    instance.close()
 
 
-def test_more_rows_go_than_are_made_and_every_page_is_small(instance: Instance) -> None:
+def test_prune_deletes_more_rows_than_it_writes_in_small_pages(instance: Instance) -> None:
     ids = {instance.event(seq) for seq in range(1, 11)}
     before = instance.rows()
     would = pruning.prune(instance.settings, dry_run=True)
     assert (would.pruned, instance.rows()) == (10, before)
-    found = pruning.prune(instance.settings)
-    assert (found.pruned, found.inbox_rows) == (10, 20)
+    report = pruning.prune(instance.settings)
+    assert (report.pruned, report.inbox_rows) == (10, 20)
     assert before - instance.rows() == 10 * (1 + 3 + 2) - 10  # outbox, hops and inbox; the ids stay
     with instance.engine.connect().execution_options(**READ) as connection:
         assert queries.outbox_ids(connection) == ids == notification_queries.notification_ids(connection)
@@ -138,7 +138,7 @@ def test_more_rows_go_than_are_made_and_every_page_is_small(instance: Instance) 
     assert (again.pruned, again.inbox_rows) == (0, 0)
 
 
-def test_what_did_not_go_its_whole_way_stays_with_its_deliveries(instance: Instance) -> None:
+def test_events_that_are_not_notified_everywhere_are_kept_with_their_deliveries(instance: Instance) -> None:
     instance.event(1)
     instance.event(2, published=False)
     instance.event(3, notified=False)
@@ -146,13 +146,13 @@ def test_what_did_not_go_its_whole_way_stays_with_its_deliveries(instance: Insta
     with instance.engine.begin() as connection:
         connection.execute(update(relay_checkpoint).values(seq=3))
     instance.add(processed_message, _inbox(None, "skipped"))
-    found = pruning.prune(instance.settings)
-    assert (found.pruned, found.kept_not_captured, found.kept_not_notified) == (1, 2, 1)
-    assert found.inbox_rows == 3
+    report = pruning.prune(instance.settings)
+    assert (report.pruned, report.kept_not_captured, report.kept_not_notified) == (1, 2, 1)
+    assert report.inbox_rows == 3
     assert instance.count(processed_message) == 6
 
 
-def test_the_young_stay(instance: Instance) -> None:
+def test_recent_rows_are_kept(instance: Instance) -> None:
     instance.event(1)
     instance.letter(requeued=True)
     with instance.engine.begin() as connection:
@@ -160,11 +160,11 @@ def test_the_young_stay(instance: Instance) -> None:
         connection.execute(update(processed_message).values(received_at=YOUNG))
         connection.execute(update(dead_letter).values(requeued_at=YOUNG))
     before = instance.rows()
-    found = pruning.prune(instance.settings)
-    assert (found.pruned, found.inbox_rows, found.letters_emptied, instance.rows()) == (0, 0, 0, before)
+    report = pruning.prune(instance.settings)
+    assert (report.pruned, report.inbox_rows, report.letters_emptied, instance.rows()) == (0, 0, 0, before)
 
 
-def test_requeued_letters_keep_their_row_and_lose_their_body(instance: Instance) -> None:
+def test_requeued_dead_letters_keep_their_row_and_lose_their_body(instance: Instance) -> None:
     for requeued in (True, False, True, True, False, True):
         instance.letter(requeued)
     assert pruning.prune(instance.settings).letters_emptied == 4
@@ -179,7 +179,7 @@ def test_requeued_letters_keep_their_row_and_lose_their_body(instance: Instance)
         dead_letters.requeue(instance.settings, [1, 2, 3])
 
 
-def test_old_runs_go_with_their_records_and_the_newest_stay(
+def test_old_runs_are_deleted_with_their_records_and_the_newest_are_kept(
     instance: Instance, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(pruning, "KEEP_RUNS", 2)

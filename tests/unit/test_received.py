@@ -1,4 +1,4 @@
-"""A delivery is taken over from the client whatever its producer put into it."""
+"""Test that a delivery is read from the client even when its producer sent malformed fields."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Hostile:
     event_timestamp = redelivery_count = publish_timestamp
 
 
-def test_a_key_that_is_no_text_loses_only_the_key() -> None:
+def test_a_malformed_key_loses_only_the_key() -> None:
     received = _to_received(Hostile())
     assert (received.key, received.properties, received.value) == (None, {}, b"\xff")
     assert (received.topic, received.publish_us) == ("persistent://public/default/events", 1000)

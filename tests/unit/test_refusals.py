@@ -1,4 +1,4 @@
-"""Every refusal of the domain has a type of its own, and a refused command leaves no trace."""
+"""Test that every refusal of the domain has its own type and writes nothing."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class World:
 
     def _unit(self) -> Recorded:
         self.units += 1
-        made = Recorded(self.store)
-        made.commits = self.commits
-        return made
+        unit = Recorded(self.store)
+        unit.commits = self.commits
+        return unit
 
     def refuses(self, command: Command, kind: type[Refusal]) -> Refusal:
         before = copy.deepcopy(self.store)
@@ -100,7 +100,7 @@ def test_an_unknown_commission_is_named(world: World) -> None:
     assert refusal.reference == "nobody"
 
 
-def test_a_race_lost_every_time_is_given_up_and_leaves_no_trace(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_repeated_conflicts_are_refused_and_write_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     commission_id = world.mediator.send(CALCULATE).commission_id
     tried: list[str] = []
 
@@ -116,7 +116,7 @@ def test_a_race_lost_every_time_is_given_up_and_leaves_no_trace(world: World, mo
 
 
 @pytest.mark.parametrize("failing", ["add", "save"])
-def test_what_fails_before_the_commit_leaves_no_trace(
+def test_a_failure_before_the_commit_writes_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
     first = world.mediator.send(CALCULATE)
@@ -132,11 +132,11 @@ def test_what_fails_before_the_commit_leaves_no_trace(
     assert (world.store, world.commits) == (before, commits)
 
 
-def test_the_longest_id_there_may_be_is_taken(world: World) -> None:
+def test_the_longest_id_is_accepted(world: World) -> None:
     assert world.mediator.send(replace(CALCULATE, conversion_id=LONGEST)).conversion_id == LONGEST
 
 
-def test_each_command_has_a_unit_of_work_of_its_own(world: World) -> None:
+def test_each_command_has_its_own_unit_of_work(world: World) -> None:
     first = world.mediator.send(CALCULATE)
     world.mediator.send(ApproveCommission(first.commission_id))
     assert world.units == 2
@@ -158,7 +158,7 @@ def test_correlation_id_and_trace_go_into_the_outbox_with_the_events(
     assert world.commits[1] == ("run-7", TRACE)
 
 
-def test_a_correlation_id_is_made_up_where_none_is_given(world: World) -> None:
+def test_a_command_without_a_correlation_id_gets_a_new_one(world: World) -> None:
     world.mediator.send(CALCULATE)
     world.mediator.send(replace(CALCULATE, conversion_id="conv-2"))
     (first, _), (second, _) = world.commits

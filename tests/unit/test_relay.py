@@ -1,4 +1,4 @@
-"""The relay: in order, nothing skipped, the checkpoint only where everything before it is acknowledged."""
+"""Test the relay: it keeps the order, skips no row, and its checkpoint follows the acknowledgements."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def relay(feed: ListFeed, publisher: FakePublisher) -> Relay:
     return Relay(feed, cast(Publisher, publisher), lambda seconds: None)
 
 
-def test_records_go_out_in_order_and_once() -> None:
+def test_records_are_published_once_and_in_order() -> None:
     feed, publisher = ListFeed(1200), FakePublisher()
     running = relay(feed, publisher)
     drain(running, publisher)
@@ -72,7 +72,7 @@ def test_the_checkpoint_stops_before_the_first_unacknowledged() -> None:
     assert feed.checkpoint == 3
 
 
-def test_after_a_failed_send_it_starts_again_behind_the_checkpoint() -> None:
+def test_after_a_failure_publishing_starts_again_after_the_checkpoint() -> None:
     feed, publisher = ListFeed(4), FakePublisher()
     running = relay(feed, publisher)
     running.step()
@@ -86,7 +86,7 @@ def test_after_a_failed_send_it_starts_again_behind_the_checkpoint() -> None:
     assert sent(publisher) == [1, 2, 3, 4, 3, 4]
 
 
-def test_a_new_client_gets_everything_the_old_one_had_not_acknowledged() -> None:
+def test_a_new_client_publishes_everything_that_the_old_one_had_not_acknowledged() -> None:
     feed, publisher = ListFeed(3), FakePublisher()
     running = relay(feed, publisher)
     running.step()
@@ -96,7 +96,7 @@ def test_a_new_client_gets_everything_the_old_one_had_not_acknowledged() -> None
     assert sent(publisher) == [1, 2, 3, 2, 3]
 
 
-def test_a_restarted_relay_goes_on_behind_the_saved_checkpoint() -> None:
+def test_a_restarted_relay_continues_after_the_saved_checkpoint() -> None:
     feed, publisher = ListFeed(5), FakePublisher()
     feed.checkpoint = 3
     relay(feed, publisher).step()
@@ -115,7 +115,9 @@ def too_large(seq: int, publisher: FakePublisher) -> OutboxRecord:
 
 
 @pytest.mark.parametrize("behind", [3, 600])
-def test_a_row_too_large_for_the_broker_is_parked_and_those_behind_go_out_once_and_in_order(behind: int) -> None:
+def test_a_row_too_large_for_the_broker_is_parked_and_the_next_ones_are_published_once_and_in_order(
+    behind: int,
+) -> None:
     feed, publisher = ListFeed(2 + behind), FakePublisher()
     feed.records[1] = too_large(2, publisher)
     running = relay(feed, publisher)
@@ -129,7 +131,7 @@ def test_a_row_too_large_for_the_broker_is_parked_and_those_behind_go_out_once_a
     assert publisher.generation == 1
 
 
-def test_a_parked_row_at_the_end_is_passed_by_the_checkpoint() -> None:
+def test_the_checkpoint_passes_a_parked_row_at_the_end() -> None:
     feed, publisher = ListFeed(2), FakePublisher()
     feed.records[1] = too_large(2, publisher)
     running = relay(feed, publisher)
@@ -170,7 +172,7 @@ def test_a_row_that_is_no_event_is_parked_and_hides_no_other(spoilt: OutboxRecor
     assert feed.parked[2][0] == "bad_row"
 
 
-def test_a_row_that_fails_again_and_again_for_no_known_reason_is_parked_in_the_end() -> None:
+def test_a_row_that_keeps_failing_for_an_unknown_reason_is_parked() -> None:
     feed, publisher = ListFeed(3), FakePublisher()
     running = relay(feed, publisher)
     for _ in range(ATTEMPTS):
@@ -186,7 +188,7 @@ def test_a_row_that_fails_again_and_again_for_no_known_reason_is_parked_in_the_e
     assert sent(publisher).count(2) == ATTEMPTS
 
 
-def test_an_unavailable_broker_parks_nothing_however_often() -> None:
+def test_an_unavailable_broker_never_parks_a_row() -> None:
     feed, publisher = ListFeed(1), FakePublisher()
     running = relay(feed, publisher)
     for _ in range(ATTEMPTS * 3):
@@ -198,7 +200,7 @@ def test_an_unavailable_broker_parks_nothing_however_often() -> None:
     assert feed.parked == {}
 
 
-def test_the_clients_codes_tell_the_message_from_the_broker() -> None:
+def test_the_clients_codes_distinguish_the_message_from_the_broker() -> None:
     kinds = {Sent.ACKNOWLEDGED: {"Ok"}, Sent.REFUSED: {"MessageTooBig", "InvalidMessage"}}
     kinds[Sent.FAILED] = {"UnknownError", "CryptoError", "OperationNotSupported"}
     known = {name for names in kinds.values() for name in names}

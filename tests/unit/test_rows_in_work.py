@@ -1,4 +1,4 @@
-"""A row that ends the relay's process is isolated, counted and parked; every other row goes out, in order."""
+"""Test that a row which ends the relay's process is isolated, counted and parked, and that the others are sent in order."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def run_until_done(path: Path, feed: ListFeed, fatal: set[int]) -> tuple[list[in
 
 @how(deadline=None, max_examples=40)
 @given(count=st.integers(1, 40), fatal=st.sets(st.integers(1, 40), max_size=3))
-def test_a_row_that_ends_the_process_is_parked_and_the_others_go_out_in_order(
+def test_a_row_that_ends_the_process_is_parked_and_the_others_are_sent_in_order(
     tmp_path_factory: pytest.TempPathFactory, count: int, fatal: set[int]
 ) -> None:
     feed = ListFeed(count)
@@ -78,14 +78,14 @@ def test_a_row_that_ends_the_process_is_parked_and_the_others_go_out_in_order(
     assert deaths <= len(there) * (MAX_DEATHS + 1)
 
 
-def test_a_process_that_ends_while_it_reads_blames_no_row_and_the_next_ones_are_handled_alone(tmp_path: Path) -> None:
+def test_after_an_end_while_reading_no_row_is_blamed_and_the_next_rows_are_handled_alone(tmp_path: Path) -> None:
     RowsInWork(tmp_path / "relay").enter(7)
     work = RowsInWork(tmp_path / "relay")
     assert work.is_next_suspect(6)
     assert not any(work.fatal_deaths(seq) for seq in range(20))
 
 
-def test_a_clean_stop_and_a_kill_on_purpose_blame_nobody(tmp_path: Path) -> None:
+def test_no_row_is_blamed_after_an_orderly_stop_or_an_injected_kill(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
     for _ in range(MAX_DEATHS + 1):
         work = open_for_relay(settings)
@@ -99,7 +99,7 @@ def test_a_clean_stop_and_a_kill_on_purpose_blame_nobody(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("text", ["", "1 2", "x y z\n", "1 2 3 4\n", "\x00\n"])
-def test_a_damaged_file_blames_nobody(tmp_path: Path, text: str) -> None:
+def test_no_row_is_blamed_by_a_damaged_file(tmp_path: Path, text: str) -> None:
     (tmp_path / "relay").write_text(text)
     (tmp_path / "relay.deaths").write_text(text)
     work = RowsInWork(tmp_path / "relay")
@@ -107,7 +107,7 @@ def test_a_damaged_file_blames_nobody(tmp_path: Path, text: str) -> None:
     assert (tmp_path / "relay").stat().st_size == 0
 
 
-def test_a_send_that_raises_what_nobody_knows_parks_its_row_after_some_attempts() -> None:
+def test_a_row_whose_send_raises_an_unknown_error_is_parked_after_some_attempts() -> None:
     class Raising(FakePublisher):
         def send_async(self, value: bytes, key, properties, done) -> None:  # type: ignore[no-untyped-def]
             if json.loads(value)["after"]["seq"] == 2:

@@ -1,4 +1,4 @@
-"""What the environment says holds for one run; what is asked for by name is kept, and shown."""
+"""Test that settings of the environment are valid for one run, and that explicit options are kept and shown."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def differing(settings: Settings, other: Settings) -> set[str]:
 
 
 @pytest.mark.parametrize("stack", ["embedded", "native"])
-def test_what_the_environment_said_once_is_gone_at_the_next_start(
+def test_a_setting_of_the_environment_is_gone_at_the_next_start(
     stack: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain = resolve(stack, tmp_path)
@@ -50,7 +50,7 @@ def test_what_the_environment_said_once_is_gone_at_the_next_start(
     assert resolving.origins(load(home=tmp_path)).of_this_run == {}
 
 
-def test_a_restart_of_the_same_run_goes_on_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_restart_of_the_same_run_keeps_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALPES_API_PORT", "7001")
     resolve("embedded", tmp_path)
     monkeypatch.delenv("ALPES_API_PORT")
@@ -88,7 +88,7 @@ def test_a_secret_of_the_environment_is_not_kept(tmp_path: Path, monkeypatch: py
     assert resolve("embedded", tmp_path).control_token.get_secret_value() not in ("", "of-this-run")
 
 
-def test_a_file_of_an_earlier_version_gives_its_secrets_and_options_only(tmp_path: Path) -> None:
+def test_only_secrets_and_options_are_read_from_a_file_of_an_earlier_version(tmp_path: Path) -> None:
     earlier = {**Settings(home=tmp_path, stack="native").to_json_values(), "home": str(tmp_path)}
     url = "mysql+pymysql://alpes:secret@0.0.0.0:13306/alpes"
     earlier |= {"bind": "0.0.0.0", "read_only": True, "control_token": "hush", "database_url": url, "workers": 2}
