@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import time
 from collections.abc import Callable
@@ -16,8 +15,7 @@ from db.binlog import BinlogUnfit
 from db.engine import connect
 from db.migrate import upgrade
 from settings import Settings, load
-from settings.model import REPOSITORY
-from stacks import embedded, external, health, native, operation, ownership, processes, recovery
+from stacks import audit_link, embedded, external, health, native, operation, ownership, processes, recovery
 from stacks.command import Part
 from stacks.compose import outside
 from stacks.compose.cli import DockerUnavailable
@@ -30,7 +28,7 @@ from stacks.native.provision import ProvisionFailed, provision, provisioned_mark
 from stacks.privacy import close_home, private_files
 from stacks.python_parts import python_parts
 from stacks.resolving import StartFailed, default_home, find, resolve
-from stacks.supervisor import Supervisor, wait_gone
+from stacks.supervisor import Supervisor
 
 __all__ = [
     "AlreadyRunning", "StartFailed", "Started", "default_home", "down", "find", "remove", "remove_data", "require",
@@ -103,7 +101,7 @@ def _start_locked(settings: Settings, say: Say, deadline_s: float, progress: Pro
         down(settings, lambda _: None)
         raise
     close_home(settings.home)
-    _link_audit_file(settings)
+    audit_link.create_link(settings)
     return Started(settings, time.monotonic() - started_at)
 
 
@@ -166,7 +164,7 @@ def _stop_supervised(supervisor: Supervisor) -> bool:
     pid = supervisor.pid_of_itself()
     with contextlib.suppress(NotRunning):
         supervisor.shutdown(last=("database", "broker"), deadline_s=15)
-        wait_gone(pid, 30)
+        processes.wait_gone(pid, 30)
         return True
     return False
 
@@ -181,7 +179,7 @@ def remove(settings: Settings) -> list[Path]:
     require(settings)
     _remove_volumes(settings)
     foreign_files = ownership.remove(ownership.INSTANCE, settings.home)
-    _unlink_audit_file()
+    audit_link.remove_link()
     return foreign_files
 
 
@@ -293,32 +291,3 @@ def _remove_files_of_last_run(settings: Settings) -> None:
     shutil.rmtree(settings.run / "heartbeat", ignore_errors=True)
     for name in ("leases", "crash", "metrics"):
         shutil.rmtree(settings.run / name, ignore_errors=True)
-
-
-def _link_audit_file(settings: Settings) -> None:
-    """Link `data/events.jsonl` of the repository to the audit file of an instance whose home is below the repository.
-
-    Another file of that name, such as the audit file of `docker compose up`, stays.
-    """
-    link = REPOSITORY / "data" / "events.jsonl"
-    if REPOSITORY not in settings.home.parents or (os.path.lexists(link) and not _is_our_link(link)):
-        return
-    with contextlib.suppress(OSError):
-        link.parent.mkdir(exist_ok=True)
-        link.unlink(missing_ok=True)
-        link.symlink_to(os.path.relpath(settings.audit_file, link.parent))
-
-
-def _unlink_audit_file() -> None:
-    """Remove the link to the audit file of a removed instance."""
-    link = REPOSITORY / "data" / "events.jsonl"
-    if _is_our_link(link) and not link.exists():
-        link.unlink(missing_ok=True)
-
-
-def _is_our_link(link: Path) -> bool:
-    """Return whether this is a link to an instance below the repository, as `_link_audit_file` creates it."""
-    if not link.is_symlink():
-        return False
-    target = Path(os.path.normpath(link.parent / link.readlink()))
-    return REPOSITORY in target.parents and target.parts[-2:] == ("data", link.name) and target != link

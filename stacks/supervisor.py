@@ -27,7 +27,7 @@ from stacks.command import Part
 from stacks.control import NotRunning, PartState, PartUnknown
 from stacks.privacy import UMASK
 
-__all__ = ["GATE", "NotRunning", "PartState", "PartUnknown", "Supervisor", "part_environment", "wait_gone"]
+__all__ = ["GATE", "NotRunning", "PartState", "PartUnknown", "Supervisor", "part_environment"]
 
 GATE = Path(__file__).with_name("gate.py")
 ENDS_WITHIN_S = 5.0
@@ -255,30 +255,6 @@ def part_environment(settings: Settings, part: Part) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         **part.command.env,
     }
-
-
-def wait_gone(pid: int, deadline_s: float) -> bool:
-    """Return whether the process ended in time."""
-    deadline = time.monotonic() + deadline_s
-    while time.monotonic() < deadline:
-        try:
-            if os.waitpid(pid, os.WNOHANG)[0] == pid:
-                return True
-        except ChildProcessError:
-            if not Path(f"/proc/{pid}").exists() and not _alive(pid):
-                return True
-        time.sleep(0.05)
-    return False
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _megabytes(pid: int) -> float:

@@ -21,7 +21,8 @@ from stacks.command import Command, Part
 from stacks.compose.docker import Docker
 from stacks.control import Control, NotRunning, PartUnknown
 from stacks.controls import control
-from stacks.supervisor import Supervisor, wait_gone
+from stacks.processes import wait_gone
+from stacks.supervisor import Supervisor
 
 FAKE = Path(__file__).with_name("fake_docker.py")
 LINES = "print(*(f'line {n}' for n in range(10)), sep='\\n', flush=True); import signal; signal.pause()"

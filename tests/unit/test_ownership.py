@@ -11,7 +11,7 @@ import pytest
 
 from settings import Settings, load
 from settings.model import REPOSITORY
-from stacks import instance, ownership
+from stacks import audit_link, instance, ownership
 from stacks.instance import StartFailed
 from stacks.native import artifacts
 from stacks.ownership import CACHE, INSTANCE, NotMade
@@ -176,7 +176,7 @@ def test_a_cache_among_other_files_is_used_but_never_removed(tmp_path: Path, mon
 
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(instance, "REPOSITORY", tmp_path)
+    monkeypatch.setattr(audit_link, "REPOSITORY", tmp_path)
     (tmp_path / "data").mkdir()
     return tmp_path
 
@@ -184,8 +184,8 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_regular_audit_file_of_the_repository_is_left_alone(repository: Path) -> None:
     link = repository / "data" / "events.jsonl"
     link.write_text('{"real":"audit"}\n', encoding="utf-8")
-    instance._link_audit_file(Settings(home=repository / ".alpes" / "embedded"))
-    instance._unlink_audit_file()
+    audit_link.create_link(Settings(home=repository / ".alpes" / "embedded"))
+    audit_link.remove_link()
     assert not link.is_symlink()
     assert json.loads(link.read_text()) == {"real": "audit"}
 
@@ -194,8 +194,8 @@ def test_a_link_of_somebody_elses_is_left_alone(repository: Path, tmp_path_facto
     elsewhere = tmp_path_factory.mktemp("elsewhere") / "events.jsonl"
     link = repository / "data" / "events.jsonl"
     link.symlink_to(elsewhere)
-    instance._link_audit_file(Settings(home=repository / ".alpes" / "embedded"))
-    instance._unlink_audit_file()
+    audit_link.create_link(Settings(home=repository / ".alpes" / "embedded"))
+    audit_link.remove_link()
     assert link.readlink() == elsewhere
 
 
@@ -204,8 +204,8 @@ def test_our_own_link_follows_the_instance_and_goes_with_it(repository: Path) ->
     for name in ("embedded", "native"):
         settings = Settings(home=repository / ".alpes" / name)
         write(settings.home, "data/events.jsonl")
-        instance._link_audit_file(settings)
+        audit_link.create_link(settings)
         assert link.resolve() == settings.audit_file
     shutil.rmtree(settings.home)
-    instance._unlink_audit_file()
+    audit_link.remove_link()
     assert not os.path.lexists(link)
