@@ -49,7 +49,7 @@ def describe_missing(fuzz_input: Input, outcome: Outcome, ledger: Ledger) -> str
     match fuzz_input, outcome:
         case Request(), Answered(status=status, body=body):
             return f"answered {status}; " + "; ".join(
-                ledger.event(each).missing_sources for each in _read_event_ids(body)
+                ledger.event(event_id).missing_sources for event_id in _read_event_ids(body)
             )
         case Message(channel="commands"), Published():
             event_id = _find_event_of_command(fuzz_input, outcome, ledger)

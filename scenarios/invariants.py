@@ -83,20 +83,7 @@ def check_invariants(
         *reconciliation.not_audited,
         *reconciliation.dead,
     }
-    counts = Counts(
-        committed=reconciliation.committed,
-        published=reconciliation.published,
-        deliveries=reconciliation.deliveries,
-        notifications=reconciliation.notified,
-        audited=reconciliation.audited,
-        lost=len(lost),
-        duplicated_effects=len(reconciliation.doubled),
-        out_of_order=len(reconciliation.out_of_order),
-        never_committed=len(reconciliation.never_committed),
-        duplicates_absorbed=reconciliation.duplicates_absorbed,
-        dead_lettered=reconciliation.dead_lettered,
-        contents_differ=len(reconciliation.contents_differ),
-    )
+    counts = _make_counts(reconciliation, len(lost))
     never_committed = {*reconciliation.never_committed, *reconciliation.never_notified}
     checks = [
         Check("nothing lost", not lost, f"{len(lost)} lost"),
@@ -116,6 +103,23 @@ def check_invariants(
         Check("no unexpected dead letter", not unexpected_letters, f"{len(unexpected_letters)} dead letters"),
     ]
     return counts, {name: list(ids[:MAX_NAMED_IDS]) for name, ids in named_ids.items() if ids}, checks
+
+
+def _make_counts(reconciliation: Reconciliation, lost: int) -> Counts:
+    return Counts(
+        committed=reconciliation.committed,
+        published=reconciliation.published,
+        deliveries=reconciliation.deliveries,
+        notifications=reconciliation.notified,
+        audited=reconciliation.audited,
+        lost=lost,
+        duplicated_effects=len(reconciliation.doubled),
+        out_of_order=len(reconciliation.out_of_order),
+        never_committed=len(reconciliation.never_committed),
+        duplicates_absorbed=reconciliation.duplicates_absorbed,
+        dead_lettered=reconciliation.dead_lettered,
+        contents_differ=len(reconciliation.contents_differ),
+    )
 
 
 def verdict(
