@@ -15,9 +15,9 @@ class Action(StrEnum):
     """Everything that changes an instance or its data. Reading is no action."""
 
     ISSUE_COMMANDS = "issue commands"
-    KILL_PARTS = "kill a part, or let one that is held down come back"
-    RESTART_PARTS = "restart a part"
-    INJECT_FAULTS = "slow a part down or make it fail"
+    KILL_PARTS = "kill a component, or let one that is held down start"
+    RESTART_PARTS = "restart a component"
+    INJECT_FAULTS = "slow a component down or make it fail"
     RUN_SCENARIOS = "run or stop a scenario"
     FUZZ = "send hostile inputs"
     CONTROL_SOURCE = "stop, start or delete the source"
@@ -50,7 +50,7 @@ BREAKING = frozenset(
         Action.RESTORE,
     }
 )
-"""For demo stacks, which brought their parts and data themselves."""
+"""Actions that are allowed only on demo stacks, which started their own components and created their own data."""
 
 
 class Forbidden(Exception):
@@ -64,7 +64,7 @@ def refusal(settings: Settings, action: Action, caller: Caller = Caller.OWNER) -
     if settings.demo:
         return None
     if action in BREAKING:
-        return f"only on a demo stack may one {action}; this one is not a demo, and its parts and data are left alone"
+        return f"nobody may {action} on this stack: it is no demo, so its components and data are left unchanged"
     if caller is Caller.PAGE and not settings.oidc_metadata_url:
         return (
             f"a page without a login lets nobody {action} on a stack that is not a demo: ALPES_OIDC_METADATA_URL"

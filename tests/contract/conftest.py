@@ -1,4 +1,4 @@
-"""The database contract's two implementations."""
+"""Open the database contract's two implementations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A `docker` that starts plain processes for containers and notes how it was called; its state is a file.
+"""Provide a `docker` that starts plain processes for containers and records how it was called; its state is a file.
 
 It answers what the installed code asks, in the shapes that Docker documents: no proof that Docker answers so.
 """

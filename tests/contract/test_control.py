@@ -1,4 +1,4 @@
-"""What `stacks.control.Control` promises, on supervisord and on a `docker` that only pretends."""
+"""Test what `stacks.control.Control` promises, on supervisord and on a fake `docker`."""
 
 from __future__ import annotations
 
