@@ -21,6 +21,7 @@ from scenarios import journal, runner
 from scenarios.catalogue import scenarios
 from settings import Settings
 from stacks import faults
+from stacks.compose.cli import DockerUnavailable
 from stacks.supervisor import NotRunning, PartUnknown
 
 REFUSALS = problems.document(401, 403, 404, 409, 422, 503)
@@ -147,7 +148,7 @@ def _add_components(router: APIRouter, settings: Settings) -> None:
             return faults.kill(settings, part, body.holdSeconds if body else 0.0)
         except PartUnknown as error:
             raise HTTPException(404, str(error)) from None
-        except NotRunning as error:
+        except (NotRunning, DockerUnavailable) as error:
             raise HTTPException(503, str(error)) from None
 
     @router.delete("/parts/{part}/kill", status_code=204)
@@ -165,7 +166,7 @@ def _add_components(router: APIRouter, settings: Settings) -> None:
             faults.restart(settings, part)
         except PartUnknown as error:
             raise HTTPException(404, str(error)) from None
-        except NotRunning as error:
+        except (NotRunning, DockerUnavailable) as error:
             raise HTTPException(503, str(error)) from None
         return {"status": "restarted"}
 

@@ -1,7 +1,8 @@
 """Define crash points: named places in the code where a process can be told to end by SIGKILL, once.
 
 A file arms a point for one component. Only the holder of the control token can create the file; without a token there are no
-points. The process that reaches an armed point records that it did, and ends before its next statement.
+points. A component needs only a key that is derived from the token: it recognizes the file by it, and can control nothing
+with it. The process that reaches an armed point records that it did, and ends before its next statement.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from application.permissions import Action, require
 from settings import Settings
+from settings.shared_files import hand_over
 
 POINTS = {
     "command.state_written": "the commission is written, its outbox row is not, nothing is committed",
@@ -39,7 +41,7 @@ class CrashPoints:
     def __init__(self, settings: Settings, part: str) -> None:
         self._settings = settings
         self._part = part
-        self._folder = settings.run / "crash" if part and settings.control_token.get_secret_value() else None
+        self._folder = settings.run / "crash" if part and key(settings) else None
 
     def reached(self, point: str) -> None:
         """End this process if the point is armed."""
@@ -51,6 +53,14 @@ class CrashPoints:
         armed.unlink()
         _hit_file(self._settings, self._part, point).write_text(json.dumps({"pid": os.getpid(), "at": time.time()}))
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def key(settings: Settings) -> str:
+    """Return the hexadecimal key by which a component recognizes an armed point; empty when no point can be armed."""
+    token = settings.control_token.get_secret_value()
+    if not token:
+        return settings.crash_key.get_secret_value()
+    return hmac.new(token.encode(), b"crash points", "sha256").hexdigest()
 
 
 def of_this_process(settings: Settings) -> CrashPoints:
@@ -71,6 +81,7 @@ def arm(settings: Settings, part: str, point: str, token: str) -> None:
     _hit_file(settings, part, point).unlink(missing_ok=True)
     temporary = folder / f"{part}.{point}.new"
     temporary.write_text(_seal(settings, part, point))
+    hand_over(temporary)
     temporary.replace(folder / f"{part}.{point}")
 
 
@@ -88,8 +99,7 @@ def read_hit(settings: Settings, part: str, point: str) -> Hit | None:
 
 
 def _seal(settings: Settings, part: str, point: str) -> str:
-    token = settings.control_token.get_secret_value().encode()
-    return hmac.new(token, f"{part}.{point}".encode(), "sha256").hexdigest()
+    return hmac.new(key(settings).encode(), f"{part}.{point}".encode(), "sha256").hexdigest()
 
 
 def _hit_file(settings: Settings, part: str, point: str) -> Path:

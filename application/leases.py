@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from settings import Settings
+from settings.shared_files import hand_over
 
 Fault = Literal["kill", "slow", "fail"]
 LONGEST_S = 600.0
@@ -61,6 +62,7 @@ def grant(
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps(asdict(lease)), encoding="utf-8")
+    hand_over(temporary)
     temporary.replace(path)
     _append_to_history(settings, lease.part, lease.fault, lease.started_at, lease.expires_at)
     return lease
@@ -116,3 +118,4 @@ def _append_to_history(settings: Settings, part: str, fault: str, started_at: fl
     settings.data.mkdir(parents=True, exist_ok=True)
     with _history_file(settings).open("a", encoding="utf-8") as file:
         file.write(json.dumps(asdict(Window(part, fault, started_at, ended_at))) + "\n")
+    hand_over(_history_file(settings))

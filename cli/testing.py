@@ -27,11 +27,12 @@ FAST = ("unit", "architecture", "api", "contract", "notebooks", "compose")
 """Folders of tests that start no stack, or none that takes more than a few seconds."""
 LANES = {
     "native": "native",
-    "others": "not native and not browser",
-    "browser": "browser and not native",
+    "docker": "docker and not native",
+    "others": "not native and not browser and not docker",
+    "browser": "browser and not native and not docker",
 }
 """Lane → pytest's expression for its tests. Each is a process, so that tests share started stacks."""
-ROUNDS = (("native", "others"), ("browser",))
+ROUNDS = (("native", "others"), ("docker",), ("browser",))
 """Lanes that run at once. On two cores the browser's tests miss their deadlines beside anything else."""
 _RUNNING: list[subprocess.Popen[bytes]] = []
 _STOPPING = threading.Event()
@@ -50,7 +51,7 @@ def test(
         bool, typer.Option("--all", help="The long sweeps and the long fuzzing too: well over an hour.")
     ] = False,
     require: Annotated[
-        list[str] | None, typer.Option(help="native or browser: fail instead of skipping what needs it.")
+        list[str] | None, typer.Option(help="native, browser or docker: fail instead of skipping what needs it.")
     ] = None,
 ) -> None:
     """Run every kind of test on every stack; further arguments go to pytest.
@@ -62,7 +63,7 @@ def test(
     if everything:
         arguments.append("--all")
     if fast:
-        arguments += ["-m", "not native and not browser", *(f"tests/{name}" for name in FAST)]
+        arguments += ["-m", "not native and not browser and not docker", *(f"tests/{name}" for name in FAST)]
     elif "native" in (require or []) or not context.args:
         _have_the_real_parts()
     if context.args or fast:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import socket
 from typing import Any
-from urllib.parse import urlsplit
 
 import pulsar
 
-from connectors.refusals import explain_refusal
+from connectors.refusals import explain_refusal, is_answered
 from settings import Settings
 
 
@@ -24,8 +21,6 @@ class Broker:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._url = settings.pulsar_url
-        parts = urlsplit(self._url)
-        self._address = (parts.hostname or "127.0.0.1", parts.port or 6650)
 
     def client(self) -> pulsar.Client:
         """Return a client, which connects at its first use. Raise BrokerUnavailable when its token cannot be read."""
@@ -58,11 +53,9 @@ class Broker:
         """Return a sentence about a refusal; `what` is what was asked, such as `to read topic X`."""
         return explain_refusal(self._settings, error, what)
 
-    def reachable(self, timeout_s: float = 0.3) -> bool:
-        """Return whether the broker's port accepts connections."""
-        with contextlib.suppress(OSError), socket.create_connection(self._address, timeout_s):
-            return True
-        return False
+    def reachable(self, timeout_s: float = 1.0) -> bool:
+        """Return whether a broker answers at the address; a published port alone accepts connections without one."""
+        return is_answered(self._settings, timeout_s)
 
 
 def _client_log() -> logging.Logger:

@@ -1,7 +1,7 @@
 """Keep one consumer or producer connected.
 
-The C++ client alone doubles its wait up to a minute while the broker is down, and Python cannot set that. So a plain TCP
-connection decides here: when the port answers and the client still has no connection, a new client replaces it.
+The C++ client alone doubles its wait up to a minute while the broker is down, and Python cannot set that. So a check of
+our own decides here: when a broker answers and the client still has no connection, a new client replaces it.
 """
 
 from __future__ import annotations

@@ -45,22 +45,8 @@ def _probe_protocol(settings: Settings) -> str | None:
     The client (3.13) retries after such a refusal until its timeout, and reports only the timeout. So this function sends the
     first message of Pulsar's protocol (PulsarApi.proto: CommandConnect) once and reads the answer.
     """
-    parts = urlsplit(settings.pulsar_url)
-    host = parts.hostname or "127.0.0.1"
-    token = settings.token().encode()
-    connect = (
-        _encode_field(1, b"alpes")
-        + (_encode_field(3, token) + _encode_field(5, b"token") if token else b"")
-        + b"\x20\x13"
-    )
-    command = b"\x08\x02" + _encode_field(2, connect)
     try:
-        with socket.create_connection((host, parts.port or 6650), 2) as raw:
-            encrypted = parts.scheme == "pulsar+ssl"
-            connection = create_ssl_context(settings).wrap_socket(raw, server_hostname=host) if encrypted else raw
-            connection.settimeout(2)
-            connection.sendall((len(command) + 4).to_bytes(4, "big") + len(command).to_bytes(4, "big") + command)
-            answer = connection.recv(4096)
+        answer = _send_connect(settings, settings.token().encode(), 2)
     except OSError:
         answer = b""
     if answer[8:10] == b"\x08\x03":
@@ -68,6 +54,40 @@ def _probe_protocol(settings: Settings) -> str | None:
     if answer[8:10] == b"\x08\x0e":
         return _token_problem(settings)
     return f"{settings.pulsar_url} does not answer as Pulsar does; a port that speaks TLS is addressed as pulsar+ssl://"
+
+
+def is_answered(settings: Settings, timeout_s: float) -> bool:
+    """Return whether a broker answers the protocol's first message, even with a refusal.
+
+    A connection alone proves nothing: Docker accepts those to a published port. No token is sent, because it is not known
+    yet who answers.
+    """
+    try:
+        return _send_connect(settings, b"", timeout_s) != b""
+    except ssl.SSLEOFError:
+        return False
+    except ssl.SSLError:
+        return True  # a server speaks TLS there, though not with us
+    except OSError:
+        return False
+
+
+def _send_connect(settings: Settings, token: bytes, timeout_s: float) -> bytes:
+    """Send the protocol's first message and return the answer, empty if the connection was closed. Raise OSError."""
+    parts = urlsplit(settings.pulsar_url)
+    host = parts.hostname or "127.0.0.1"
+    connect = (
+        _encode_field(1, b"alpes")
+        + (_encode_field(3, token) + _encode_field(5, b"token") if token else b"")
+        + b"\x20\x13"
+    )
+    command = b"\x08\x02" + _encode_field(2, connect)
+    with socket.create_connection((host, parts.port or 6650), timeout_s) as raw:
+        encrypted = parts.scheme == "pulsar+ssl"
+        connection = create_ssl_context(settings).wrap_socket(raw, server_hostname=host) if encrypted else raw
+        connection.settimeout(timeout_s)
+        connection.sendall((len(command) + 4).to_bytes(4, "big") + len(command).to_bytes(4, "big") + command)
+        return connection.recv(4096)
 
 
 def _encode_field(number: int, value: bytes) -> bytes:

@@ -22,6 +22,7 @@ from db.errors import DatabaseUnavailable, translated
 from db.tables import scenario_run
 from scenarios.model import Moment, Result, result_from_json
 from settings import Settings
+from settings.shared_files import hand_over
 
 RUN_ID = re.compile(r"[0-9A-Za-z]+(-[0-9A-Za-z]+)*")
 
@@ -65,6 +66,7 @@ def scenario_lock(settings: Settings, patience_s: float = 0.0) -> Iterator[None]
     settings.run.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + patience_s
     with (settings.run / "scenario.lock").open("w") as lock:
+        hand_over(settings.run / "scenario.lock")
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -93,6 +95,8 @@ class Journal:
         self._run_id = run_id
         self._folder = folder(settings, run_id)
         self._folder.mkdir(parents=True, exist_ok=True)
+        for made in (self._folder.parent, self._folder):
+            hand_over(made)
         self._file = (self._folder / "timeline.jsonl").open("a", encoding="utf-8")
         self.moments: list[Moment] = []
 

@@ -14,6 +14,8 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+from settings.shared_files import hand_over
+
 KEPT = "instance.json"
 RUN = "run.json"
 ENVIRONMENT = "from_environment"
@@ -80,7 +82,7 @@ def is_given(name: str) -> bool:
 
 
 def write(path: Path, values: Mapping[str, Any]) -> None:
-    """Write a JSON file atomically, readable by its owner only. Raise OSError."""
+    """Write a JSON file atomically, readable by the owner of its folder only. Raise OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
     temporary.unlink(missing_ok=True)  # else a link would be followed, and an old file would keep its mode
@@ -89,6 +91,7 @@ def write(path: Path, values: Mapping[str, Any]) -> None:
         json.dump(values, file, indent=2)
         file.flush()
         os.fsync(file.fileno())
+    hand_over(temporary)
     temporary.replace(path)
 
 

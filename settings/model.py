@@ -101,11 +101,16 @@ class Settings(CheckedSettings):
         ge=0,
         description="process id of the owner of a private instance; when it ends, the instance is stopped and deleted",
     )
+    audit_dir: Path | None = Field(None, description="folder of events.jsonl; empty: with the other data")
     default_rate: Decimal = Field(Decimal("0.10"), description="commission rate of a campaign without its own")
     campaign_rates: dict[str, Decimal] = Field(default_factory=dict)
     control_token: SecretStr = SecretStr("")
     demo_controls: bool = Field(
         True, description="whether faults may be injected and data be reset; false in production"
+    )
+    crash_key: SecretStr = Field(
+        SecretStr(""),
+        description="compose: key by which a component recognizes an armed crash point; empty: derived from the token",
     )
 
     api_token: SecretStr = Field(SecretStr(""), description="with it the API accepts only requests with this token")
@@ -222,7 +227,7 @@ class Settings(CheckedSettings):
 
     @property
     def audit_file(self) -> Path:
-        return self.data / "events.jsonl"
+        return (self.audit_dir or self.data) / "events.jsonl"
 
     @property
     def wake_socket(self) -> Path:

@@ -20,6 +20,7 @@ from db.errors import translated
 from db.migrate import revision
 from db.outbox import rewind_checkpoint
 from settings import Settings
+from settings.shared_files import hand_over
 from stacks import operation, recovery, staging
 from stacks import reset as reset_operation
 from stacks.staging import FORMAT, PUBLISHED, BackupUnfit, Staged
@@ -99,6 +100,7 @@ def _prepare_observer_store(settings: Settings, staged_backup: Staged) -> int:
         store.restore(published_events)
     finally:
         store.close()
+    hand_over(new_store)
     return len(published_events)
 
 

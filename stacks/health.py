@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import sqlite3
 import time
 from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
 from typing import Literal
 
 import psutil
@@ -27,6 +27,9 @@ from workers.observer_store import ObserverStore
 
 STALE_S = 5.0
 """A worker without a heartbeat for this long is not healthy."""
+
+ANSWERS_WITHIN_S = 2.0
+"""A server on a busy machine may be slow; one that is silent for this long is as good as away."""
 
 Light = Literal["ok", "behind", "down"]
 
@@ -120,9 +123,9 @@ def check(settings: Settings, engine: Engine) -> list[PartHealth]:
     healths = [_database(engine), *_capture(settings, engine), _broker(settings)]
     names = (*worker_names(settings), "observer", "audit", "commands", "watcher")
     healths += [_worker(settings, part) for part in names]
-    healths.append(_port("api", settings.api_host or settings.bind, settings.api_port))
+    healths.append(_server("api", settings.api_host or settings.bind, settings.api_port))
     if "dashboard" not in settings.without:
-        healths.append(_port("dashboard", settings.bind, settings.dashboard_port))
+        healths.append(_server("dashboard", settings.bind, settings.dashboard_port))
     return [_apply_lease(health, leases) for health in healths if health.part not in settings.without]
 
 
@@ -198,7 +201,15 @@ def _worker(settings: Settings, part: str, behind: int = 0) -> PartHealth:
     return PartHealth(part, "ok", "at work")
 
 
-def _port(part: str, host: str, port: int) -> PartHealth:
-    with contextlib.suppress(OSError), socket.create_connection((host, port), 0.3):
-        return PartHealth(part, "ok", f"answers at http://{host}:{port}")
-    return PartHealth(part, "down", f"nothing answers at http://{host}:{port}")
+def _server(part: str, host: str, port: int) -> PartHealth:
+    """Whatever it answers, it is there. A connection alone proves nothing: Docker takes those to a published port."""
+    url = f"http://{host}:{port}"
+    path = {"dashboard": "/_stcore/health"}.get(part, "/health")
+    # Not httpx: it would read all certificate authorities for each of these looks.
+    with contextlib.closing(HTTPConnection(host, port, timeout=ANSWERS_WITHIN_S)) as connection:
+        try:
+            connection.request("GET", path)
+            connection.getresponse()
+        except (OSError, HTTPException):
+            return PartHealth(part, "down", f"nothing answers at {url}")
+    return PartHealth(part, "ok", f"answers at {url}")

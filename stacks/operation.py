@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 from settings import Settings, files
+from settings.shared_files import hand_over
 from stacks.controls import control
 
 Say = Callable[[str], None]
@@ -80,6 +81,7 @@ def without_scenario(settings: Settings) -> Iterator[None]:
     """Hold the lock of scenarios, so that none starts meanwhile. Raises Busy if one is running."""
     settings.run.mkdir(parents=True, exist_ok=True)
     with (settings.run / "scenario.lock").open("w") as lock:
+        hand_over(settings.run / "scenario.lock")
         if not _try(lock):
             raise Busy(
                 "a scenario runs now, and this would change what it counts: wait for its verdict, or stop it"
@@ -179,9 +181,8 @@ def finish(settings: Settings, journal: Journal) -> None:
     components = control(settings)
     with contextlib.suppress(Exception):  # without a running instance there is nothing to release
         present = {state.name for state in components.states()}
-        for part in journal.parts:
-            if part in present:
-                components.release_part(part)
+        with ThreadPoolExecutor(max(1, len(journal.parts))) as pool:
+            list(pool.map(components.release_part, [part for part in journal.parts if part in present]))
 
 
 def path(settings: Settings) -> Path:
@@ -223,6 +224,7 @@ def _acquired(place: Path, what: str, say: Say, patience_s: float) -> Iterator[N
         with file as lock:
             # A lock file that was deleted meanwhile, with the instance's data, locks nothing.
             if _try(lock) and _same(lock, place):
+                hand_over(place)
                 lock.truncate(0)
                 lock.write(f"{what}, process {os.getpid()}")
                 lock.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,10 +16,13 @@ from telemetry.metrics import Writer
 def telemetry(settings: Settings, part: str) -> Iterator[None]:
     """Write logs, counters and traces of this process under its component's name (`ALPES_PART`, else `part`)."""
     logs.configure(settings, part)
+    log = logging.getLogger(part)
+    log.info("starting on the %s stack, home %s", settings.stack, settings.home)
     tracing.start(settings, part)
     writer = Writer(settings, os.environ.get("ALPES_PART", part))
     try:
         yield
+        log.info("stopped")
     finally:
         writer.close()
         tracing.stop()

@@ -24,7 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--require",
         action="append",
         default=[],
-        choices=["native", "browser"],
+        choices=["native", "browser", "docker"],
         help="fail, instead of skipping, where what this needs is missing",
     )
     parser.addoption("--all", action="store_true", help="run the long sweeps (marker breadth) too")

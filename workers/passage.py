@@ -1,4 +1,4 @@
-"""Report the hops of an event after it was persisted: timestamps, histograms and the spans of its trace."""
+"""Report the hops of an event after it was persisted: a line in the log, timestamps, histograms, the spans of its trace."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ def measure_passage(measure: Measure, effect: Effect, persisted_us: int, retry_t
 
 def _observe_hops(effect: Effect, persisted_us: int) -> None:
     message, record = effect.message, effect.record
+    log.info("notified of %s %s, commission %s", record.type, record.id, record.aggregate_id)
     occurred_us = epoch_us(record.occurred_at)
     previous_us = occurred_us
     for labels, next_us in (

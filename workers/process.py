@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import threading
 from collections.abc import Callable
@@ -18,6 +17,4 @@ def run(name: str, main: Callable[[Settings, threading.Event], None]) -> None:
         signal.signal(number, lambda *_: stop.set())
     settings = load()
     with telemetry(settings, name):
-        logging.getLogger(name).info("starting on the %s stack, home %s", settings.stack, settings.home)
         main(settings, stop)
-        logging.getLogger(name).info("stopped")

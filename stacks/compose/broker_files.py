@@ -11,6 +11,7 @@ from pathlib import Path
 from string import Template
 
 from settings.model import PINNED_NAR, SEED_NAR
+from stacks.compose.docker import SOURCE_LOG
 from stacks.native import pulsar
 from stacks.native.artifacts import locked
 
@@ -25,15 +26,18 @@ VALUES: dict[str, object] = {
     "functions_port": 6750,
     "broker_url": "pulsar://localhost:6650",
     "admin_url": "http://localhost:8080",
-    # Clients outside reach 6651, and are answered with the address that is published there. The bookie has a name of
-    # its own: by its address it would not know its data again in a new container.
+    # Clients outside reach 6651, and are answered with the address that is published there. The bookie is named, because
+    # by its container's address it would not know its data again in a new container; the name has a port, because a
+    # second start reads the bookie's port from the name that the first one left in its data.
     "addresses": (
         "advertisedListeners=internal:pulsar://pulsar:6650,external:pulsar://127.0.0.1:6650\n"
         "internalListenerName=internal\n"
         "bindAddresses=external:pulsar://0.0.0.0:6651\n"
-        "bookieId=standalone"
+        "bookieId=pulsar:3181"
     ),
     "scratch": f"{HOME}/scratch",
+    # Where the original description looks for it.
+    "source_log": f"{HOME}/{SOURCE_LOG}",
     # Connectors beside the connectors directory may be named by URL, and no others.
     "archives": f'["file://{HOME}/nars/.*"]',
 }
@@ -54,7 +58,7 @@ def write(folder: Path) -> None:
         (folder / name).mkdir(parents=True, exist_ok=True)
     for name in ("source", "scratch", "scratch/functions"):
         (folder / name).chmod(0o770)  # volumes, which the group writes to
-    for name in ("standalone.conf", "functions_worker.yml", "source.btm"):
+    for name in ("standalone.conf", "functions_worker.yml", "log4j2.xml", "source.btm"):
         (folder / "alpes" / name).write_text(pulsar.configuration(name, VALUES), encoding="utf-8")
     (folder / "alpes" / "start.sh").write_text(start_script(), encoding="utf-8")
     _copy("byteman", folder / "alpes" / "byteman.jar")

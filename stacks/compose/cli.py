@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
 
+from application import crash_points
 from settings import Settings
 from settings.model import REPOSITORY
 
@@ -17,6 +19,8 @@ PROJECT = "alpes"
 UNPRIVILEGED = 1000
 OLDEST_COMPOSE = (2, 24)
 """`!reset` and `!override` in compose.prod.yml; the demo alone needs less."""
+TERMINAL_CODE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+"""A control sequence of ECMA-48, such as a colour."""
 
 NO_DOCKER = (
     "there is no `docker` on the PATH. Install Docker Engine or Docker Desktop with Compose 2.24 or newer; without Docker"
@@ -55,7 +59,9 @@ def environment(settings: Settings) -> dict[str, str]:
         "ALPES_MYSQL_PORT": str(settings.mysql_port),
         "ALPES_NAR": settings.nar,
         "ALPES_CONTROL_TOKEN": settings.control_token.get_secret_value(),
+        "ALPES_CRASH_KEY": crash_points.key(settings),
         "ALPES_DATA_DIR": str(settings.data),
+        "ALPES_AUDIT_DIR": str(settings.data),
         "ALPES_RUN_DIR": str(settings.run),
         "ALPES_UID": str(owner()),
     }
@@ -94,7 +100,7 @@ def run(settings: Settings, *arguments: str, show: bool = False) -> str:
 
 
 def lines(settings: Settings, *arguments: str) -> Iterator[str]:
-    """The lines that `docker compose …` prints, as they come. Raises DockerUnavailable."""
+    """The lines that `docker compose …` prints, as they come, without a terminal's codes. Raises DockerUnavailable."""
     process = subprocess.Popen(
         [_docker(), *_words(settings), *arguments],
         cwd=REPOSITORY,
@@ -107,7 +113,8 @@ def lines(settings: Settings, *arguments: str) -> Iterator[str]:
     assert process.stdout is not None
     assert process.stderr is not None
     try:
-        yield from process.stdout
+        # Compose 2.26 begins each line of a log with "erase this line", whatever `--ansi` and `--no-color` say.
+        yield from (TERMINAL_CODE.sub("", line) for line in process.stdout)
         if process.wait() != 0:
             raise DockerUnavailable(_told(process.stderr.read(), arguments))
     finally:
@@ -115,6 +122,14 @@ def lines(settings: Settings, *arguments: str) -> Iterator[str]:
         process.wait()
         process.stdout.close()
         process.stderr.close()
+
+
+def require() -> None:
+    """Raises DockerUnavailable where Docker or Compose does not answer here."""
+    for words in ([_docker(), "info"], [_docker(), "compose", "version"]):
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise DockerUnavailable(_told(done.stderr, tuple(words[1:])))
 
 
 def _words(settings: Settings) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ from stacks.privacy import UMASK
 SERVICES = {"broker": "pulsar", "database": "mysql", "notifications": "notificaciones"}
 """Parts whose service has another name: the original description's."""
 PARTS = {service: part for part, service in SERVICES.items()}
-ONE_SHOTS = ("migrate", "source")
+ONE_SHOTS = ("folders", "migrate", "source")
 SOURCE_LOG = f"logs/functions/public/default/{SOURCE_NAME}/{SOURCE_NAME}-0.log"
 """Where the broker's image writes it, below its working directory."""
 
@@ -51,7 +51,7 @@ class Docker:
         cli.compose(self._settings, "down", "--remove-orphans", show=True)
 
     def remove_data(self) -> None:
-        """Remove the volumes of a stopped instance, its images too. Raises DockerUnavailable."""
+        """Remove the containers and volumes of the instance; the images stay. Raises DockerUnavailable."""
         cli.compose(self._settings, "down", "--remove-orphans", "--volumes", show=True)
 
     def environments(self) -> dict[str, dict[str, str]]:
@@ -69,25 +69,20 @@ class Docker:
             return False
 
     def states(self) -> list[PartState]:
-        found = self._containers()
-        if not any(row["State"] in ("running", "restarting", "paused") for row in found):
-            raise NotRunning("nothing is running here; `./alpes up --stack compose` starts it")
+        found = _running(self._containers())
         details = self._inspect([row["ID"] for row in found])
-        states = [_state(row, details.get(row["ID"], {})) for row in found]
-        # A one-shot that did its work is no part of what runs.
-        return [state for state in states if not (state.name in ONE_SHOTS and state.state == "EXITED")]
+        return [_state(row, details.get(row["ID"], {})) for row in found]
 
     def pid(self, part: str) -> int:
         return self._known(part).pid
 
+    # The container itself, by `docker` and not by `docker compose`: that one starts what a service depends on as well,
+    # which would end another part's lease and run the one-shots again.
     def stop_part(self, part: str) -> None:
-        self._known(part)
-        cli.compose(self._settings, "stop", service(part))
+        cli.run(self._settings, "stop", self._container(part))
 
     def start_part(self, part: str) -> None:
-        self._known(part)
-        # `start`, not `up`: up would look at the one-shots again.
-        cli.compose(self._settings, "start", service(part))
+        cli.run(self._settings, "start", self._container(part))
 
     def restart_part(self, part: str) -> None:
         self.stop_part(part)
@@ -102,7 +97,7 @@ class Docker:
     def kill(self, part: str) -> None:
         if not self._known(part).pid:
             raise PartUnknown(f"{part} is not running")
-        cli.compose(self._settings, "kill", "--signal", "SIGKILL", service(part))
+        cli.run(self._settings, "kill", "--signal", "SIGKILL", self._container(part))
         self._restore_later(part)
 
     def memory_mb(self) -> dict[str, float]:
@@ -137,7 +132,15 @@ class Docker:
         for state in states:
             if state.name == part:
                 return state
-        raise PartUnknown(f"no part {part!r}; there are {', '.join(sorted(state.name for state in states))}")
+        raise _unknown(part, [state.name for state in states])
+
+    def _container(self, part: str) -> str:
+        """The id of the part's container. Raises PartUnknown or NotRunning."""
+        rows = _running(self._containers())
+        for row in rows:
+            if _part(row["Service"]) == part:
+                return str(row["ID"])
+        raise _unknown(part, [_part(row["Service"]) for row in rows])
 
     def _containers(self) -> list[dict[str, Any]]:
         text = cli.compose(self._settings, "ps", "--all", "--no-trunc", "--format", "json").strip()
@@ -170,6 +173,17 @@ class Docker:
                 umask=UMASK,
             )
         process.returncode = 0  # it is meant to outlive us: Popen need not warn of it
+
+
+def _running(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The containers of an instance that runs, without the one-shots that did their work. Raises NotRunning."""
+    if not any(row["State"] in ("running", "restarting", "paused") for row in rows):
+        raise NotRunning("nothing is running here; `./alpes up --stack compose` starts it")
+    return [row for row in rows if row["Service"] not in ONE_SHOTS or row["State"] != "exited" or row.get("ExitCode")]
+
+
+def _unknown(part: str, parts: list[str]) -> PartUnknown:
+    return PartUnknown(f"no part {part!r}; there are {', '.join(sorted(parts))}")
 
 
 def _part(name: str) -> str:

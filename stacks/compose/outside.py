@@ -20,6 +20,9 @@ TAKEN_FROM = {
 }
 """Setting → the service and the variable that hold it in `docker-compose.yml`."""
 
+SHARED = ("crash", "heartbeat", "leases", "metrics")
+"""Folders below `run` that the containers and this machine both write to."""
+
 
 def urls(settings: Settings) -> dict[str, object]:
     """Settings that lead from outside to what runs inside. Raises DockerUnavailable."""
@@ -40,10 +43,14 @@ def urls(settings: Settings) -> dict[str, object]:
 
 
 def prepare(settings: Settings) -> None:
-    """The folders that the containers write to belong to whom the containers run as, not to Docker."""
-    for folder in (settings.data, settings.run, settings.logs):
+    """The folders that the containers write to belong to whom the containers run as, not to Docker.
+
+    Those below `run` too: a part removes an armed crash point there, and this process arms it.
+    """
+    settings.logs.mkdir(parents=True, exist_ok=True)
+    for folder in (settings.data, settings.run, *(settings.run / name for name in SHARED)):
         folder.mkdir(parents=True, exist_ok=True)
-        if folder != settings.logs and os.getuid() != cli.owner():
+        if os.getuid() != cli.owner():
             os.chown(folder, cli.owner(), 0)
 
 

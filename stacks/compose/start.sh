@@ -9,6 +9,10 @@ export PULSAR_MEM="${jvm_memory}"
 export PULSAR_GC="${jvm_small_machine}"
 # A blank, because an empty one stands for a log in the root directory.
 export PULSAR_GC_LOG=" "
-# Without the rule a source started again would wait a minute for its predecessor's metrics.
-export PULSAR_EXTRA_OPTS="-javaagent:/pulsar/alpes/byteman.jar=script:/pulsar/alpes/source.btm -XX:+ExitOnOutOfMemoryError"
+# The image's own log configuration prints a source's password with the rest of its configuration. This one masks it.
+export PULSAR_LOG_CONF=/pulsar/alpes/log4j2.xml
+# Without the rule a source started again would wait a minute for its predecessor's metrics. A source's threads log under
+# its name only if they inherit it.
+export PULSAR_EXTRA_OPTS="-javaagent:/pulsar/alpes/byteman.jar=script:/pulsar/alpes/source.btm -XX:+ExitOnOutOfMemoryError \
+-Dlog4j2.isThreadContextMapInheritable=true"
 exec /pulsar/bin/pulsar standalone --functions-worker-conf /pulsar/alpes/functions_worker.yml --no-stream-storage

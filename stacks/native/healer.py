@@ -22,6 +22,8 @@ from workers.heartbeat import read_heartbeat
 
 log = logging.getLogger(__name__)
 
+PATIENCE_BY_HAND_S = 30.0
+"""On compose for a source that is gone: whoever deletes it by hand, to create another, needs two starts of a JVM."""
 PATIENCE_S = 10.0
 """A source that failed, or lags without progress, for this long while database and broker answer does not recover by itself."""
 STARTS_WITHIN_S = 15.0
@@ -43,6 +45,8 @@ class SourceHealer:
         self._since: float | None = None
         self._again_at = 0.0
         self._look_at = 0.0
+        self._obstacle = ""
+        """Why it could not be looked at the last time; empty once it could."""
 
     def step(self) -> None:
         """Check the source, at most once a second, and heal it. Waits for unavailable dependencies and raises nothing."""
@@ -57,7 +61,11 @@ class SourceHealer:
             with Admin(self._settings, timeout_s=RESTARTED_WITHIN_S) as admin:
                 self._judge(admin, now)
         except (AdminUnavailable, AdminRefused, provision.ProvisionFailed) as error:
-            log.warning("the source cannot be looked at or healed now: %s", error)
+            if str(error) != self._obstacle:  # it is asked every second
+                log.warning("the source cannot be looked at or healed now: %s", error)
+            self._obstacle = str(error)
+        else:
+            self._obstacle = ""
 
     def _may_judge(self) -> bool:
         """Return False while the source is being created, was stopped on purpose, or lacks a dependency."""
@@ -82,8 +90,11 @@ class SourceHealer:
             self._since = None
         elif self._since is None:
             self._since = now
-        elif now - self._since > PATIENCE_S:
+        elif now - self._since > self._patience(status):
             self._heal(admin, status, problem, now)
+
+    def _patience(self, status: SourceStatus | None) -> float:
+        return PATIENCE_BY_HAND_S if status is None and self._settings.stack == "compose" else PATIENCE_S
 
     def _problem(self, status: SourceStatus | None, lag: Lag) -> str | None:
         if status is None:

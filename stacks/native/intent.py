@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from settings import Settings
+from settings.shared_files import hand_over
 
 Intent = Literal["run", "stopped", "deleted"]
 
@@ -28,4 +29,6 @@ def said_at(settings: Settings) -> float:
 
 def write(settings: Settings, intent: Intent) -> None:
     settings.run.mkdir(parents=True, exist_ok=True)
-    (settings.run / "source.intent").write_text(intent, encoding="utf-8")
+    file = settings.run / "source.intent"
+    file.write_text(intent, encoding="utf-8")
+    hand_over(file)

@@ -24,6 +24,8 @@ Say = Callable[[str], None]
 ANSWERS_WITHIN_S = 90.0
 PASSING = ("does not exist", "out of date", "leader", "Leader")
 """Words in refusals of the functions worker that pass by themselves: ask again."""
+FORBIDDEN = (401, 403)
+"""Statuses of refusals that do not change when the request is repeated."""
 
 
 class ProvisionFailed(Exception):
@@ -67,11 +69,8 @@ def provision_broker(settings: Settings, say: Say) -> None:
     with Admin(settings, timeout_s=5) as admin:
         # The namespace appears some seconds after the REST answers; a source created before it is refused.
         _await(admin.namespace_exists, "Pulsar", settings.logs / "broker.log")
-        admin.keep_messages()
-        admin.accept_any_schema()
-        topics = settings.topics
-        for topic in (*topics.observed(), topics.routed, topics.offsets, topics.schema_history):
-            admin.create_topic(topic, topics_partitions(settings, topic))
+        # A broker that has just started, or restarts meanwhile, may leave some of these requests unanswered.
+        _await(lambda: _make_topics(admin, settings), "Pulsar", settings.logs / "broker.log")
         if settings.stack == "native":
             _await(
                 lambda: _is_closed_to_strangers(admin, settings), "Pulsar's admin REST", settings.logs / "broker.log"
@@ -79,6 +78,21 @@ def provision_broker(settings: Settings, say: Say) -> None:
             roles.grant(admin, settings)
         _await(admin.functions_ready, "Pulsar's functions worker", settings.logs / "broker.log")
     say("Pulsar answers")
+
+
+def _make_topics(admin: Admin, settings: Settings) -> bool:
+    """Set the namespace's policies and create the topics; repeating it changes nothing. Raise ProvisionFailed if forbidden."""
+    try:
+        admin.keep_messages()
+        admin.accept_any_schema()
+        topics = settings.topics
+        for topic in (*topics.observed(), topics.routed, topics.offsets, topics.schema_history):
+            admin.create_topic(topic, topics_partitions(settings, topic))
+    except AdminRefused as error:
+        if error.status in FORBIDDEN:
+            raise ProvisionFailed(str(error)) from error
+        raise
+    return True
 
 
 def _is_closed_to_strangers(admin: Admin, settings: Settings) -> bool:

@@ -11,7 +11,7 @@ import pytest
 from settings.model import REPOSITORY
 from tests.architecture.test_structure import PACKAGES
 
-CLIENTS = {"scenarios/api_client.py", "connectors/admin.py", "stacks/healthcheck.py"}
+CLIENTS = {"scenarios/api_client.py", "connectors/admin.py"}
 """Who may make an HTTP client of the instance's own parts."""
 ASKING = {"Client", "AsyncClient", "get", "post", "put", "patch", "delete", "head", "options", "request", "stream"}
 FAULTS = {"restarted", "injected"}

@@ -39,21 +39,25 @@ def answer(words: list[str], containers: Containers) -> str:
         return "\n".join(json.dumps(row) for row in rows if row["ID"] in words)
     if words[0] == "stats":
         return "\n".join(json.dumps({"ID": f"{name}-id", "MemUsage": "12.5MiB / 1GiB"}) for name in containers)
+    if words[0] in ("start", "stop", "kill"):
+        assert words[0] != "kill" or words[1:3] == ["--signal", "SIGKILL"], words
+        return act(words[0], words[-1].removesuffix("-id"), containers)
     raise SystemExit(f"docker: unknown command: {words}")
 
 
+def act(verb: str, name: str, containers: Containers) -> str:
+    if verb == "start":
+        start(containers, name)
+    else:
+        end(containers, name, signal.SIGTERM if verb == "stop" else signal.SIGKILL)
+    return f"{name}-id"
+
+
 def compose(words: list[str], containers: Containers) -> str:
-    verb, service = words[0], words[-1]
+    verb = words[0]
     if verb == "up":
         for name in SERVICES:
             start(containers, name)
-    elif verb == "start":
-        start(containers, service)
-    elif verb == "stop":
-        end(containers, service, signal.SIGTERM)
-    elif verb == "kill":
-        assert words[1:3] == ["--signal", "SIGKILL"], words
-        end(containers, service, signal.SIGKILL)
     elif verb == "down":
         for name in list(containers):
             end(containers, name, signal.SIGTERM)
@@ -63,7 +67,7 @@ def compose(words: list[str], containers: Containers) -> str:
     elif verb == "config":
         return "\n".join((*SERVICES, "migrate")) if "--services" in words else os.environ["FAKE_CONFIG"]
     elif verb == "logs":
-        return "\n".join([f"line {number}" for number in range(10)][-int(words[words.index("--tail") + 1]) :])
+        return "\n".join([f"\x1b[2Kline {number}" for number in range(10)][-int(words[words.index("--tail") + 1]) :])
     else:
         raise SystemExit(f"unknown docker command: compose {verb}")
     return ""

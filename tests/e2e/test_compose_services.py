@@ -8,16 +8,20 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 import pytest
 
+from application import Application
+from db import notification_queries
 from db.engine import READ, connect
 from db.errors import DatabaseUnavailable, translated
 from scenarios import end_to_end
@@ -33,7 +37,7 @@ from stacks.processes import free_port
 pytestmark = pytest.mark.native
 
 PARTS = ("api", "notificaciones", "commands", "observer", "audit", "watcher")
-PORTS = ("mysql", "broker", "external", "admin", "functions", "api")
+PORTS = ("mysql", "broker", "external", "admin", "functions", "bookie", "api")
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class Composed:
 
     folder: Path
     ports: dict[str, int]
+    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def environment(self, service: str) -> dict[str, str]:
         """A service's environment as the file has it, its addresses led to this machine."""
@@ -76,7 +81,7 @@ class Composed:
     def healthy(self, service: str) -> bool:
         """What the container's health check would say."""
         test = model.demo()["services"][service]["healthcheck"]["test"]
-        assert test[:3] == ["CMD", "/opt/venv/bin/python", "-m"]
+        assert test[:2] == ["CMD", "/opt/venv/bin/python"]
         words = [sys.executable, *test[2:]]
         env = os.environ | self.environment(service)
         return subprocess.run(words, cwd=REPOSITORY, env=env, capture_output=True, check=False).returncode == 0
@@ -86,6 +91,7 @@ class Composed:
         api, worker = self.environment("api"), self.environment("watcher")
         return load(
             home=self.folder / "home",
+            audit_dir=self.folder / "home" / "audit",
             stack="compose",
             api_port=self.ports["api"],
             database_url=api["ALPES_DATABASE_URL"],
@@ -121,7 +127,7 @@ def composed(tmp_path_factory: pytest.TempPathFactory, missing: Callable[[str, s
         stack.enter_context(process(found, "pulsar", *_pulsar(found)))
         until(lambda: _answers(found.environment("migrate")["ALPES_DATABASE_ROOT_URL"]), 60, "MySQL answers")
         found.run("migrate", *model.demo()["services"]["migrate"]["command"])
-        until(lambda: _ready(found), 90, "the broker's health check passes")
+        until(lambda: _ready(found), 240, "the broker's health check passes")
         for line in model.demo()["services"]["source"]["command"][0].split(";"):
             found.run("source", *found.here(line.replace("exec ", "")).split()[1:])
         for name in PARTS:
@@ -134,19 +140,42 @@ def composed(tmp_path_factory: pytest.TempPathFactory, missing: Callable[[str, s
 
 @contextmanager
 def process(composed: Composed, name: str, argv: list[str], cwd: Path, env: dict[str, str]) -> Iterator[None]:
-    with (composed.folder / f"{name}.log").open("wb") as log:
-        running = subprocess.Popen(argv, cwd=cwd, env=os.environ | env, stdout=log, stderr=subprocess.STDOUT)
-        try:
-            yield
-        finally:
-            running.terminate()
-            running.wait(30)
+    start(composed, name, argv, cwd, env)
+    try:
+        yield
+    finally:
+        composed.running[name].terminate()
+        composed.running[name].wait(30)
+
+
+def start(composed: Composed, name: str, argv: list[str], cwd: Path, env: dict[str, str]) -> None:
+    with (composed.folder / f"{name}.log").open("ab") as log:
+        composed.running[name] = subprocess.Popen(
+            argv, cwd=cwd, env=os.environ | env, stdout=log, stderr=subprocess.STDOUT
+        )
 
 
 def test_the_whole_path_goes_through_the_services(composed: Composed) -> None:
     found = end_to_end.run(composed.outside())
     assert found.ok
     assert (found.events, found.notifications, found.audit_lines) == (2, 2, 2)
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])
+def test_the_broker_starts_again_on_its_own_data(composed: Composed, end: signal.Signals) -> None:
+    """As a restarted, a killed and a recreated container does: what is not acknowledged is still there."""
+    broker = composed.running["pulsar"]
+    broker.send_signal(end)
+    broker.wait(60)
+    url = f"http://127.0.0.1:{composed.ports['api']}/commissions/calculate"
+    body = {"affiliateId": "aff-1", "campaignId": "cmp-1", "grossAmount": 120.5, "currency": "USD"}
+    answer = httpx.post(url, json={"conversionId": str(uuid.uuid4()), **body}, timeout=10).raise_for_status()
+    start(composed, "pulsar", *_pulsar(composed))
+    until(lambda: _ready(composed), 240, "the broker's health check passes again")
+    until(lambda: all(composed.healthy(name) for name in PARTS), 60, "every health check passes again", every_s=1)
+    assert end_to_end.run(composed.outside(), deadline_s=90).ok
+    with Application(composed.outside(), pool_size=1) as application, application.reading() as connection:
+        assert set(answer.json()["eventIds"]) <= notification_queries.notification_ids(connection)
 
 
 def test_the_seeds_sources_create_uploads_its_connector(composed: Composed) -> None:
@@ -228,6 +257,7 @@ def _pulsar(composed: Composed) -> tuple[list[str], Path, dict[str, str]]:
             "localhost:8080": f"127.0.0.1:{ports['admin']}",
             "Hostname: pulsar": "Hostname: 127.0.0.1",
             "brokerServicePort=6650": f"brokerServicePort={ports['broker']}",
+            "bookieId=pulsar:3181": f"bookieId=pulsar:{ports['bookie']}",
             "webServicePort=8080": f"webServicePort={ports['admin']}",
             "workerPort: 6750": f"workerPort: {ports['functions']}",
         }.items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from cli.testing import LANES
@@ -29,8 +31,8 @@ def test_every_test_that_needs_the_native_stack_is_in_the_native_lane(request: p
 
 
 def test_each_test_is_in_one_lane() -> None:
-    """For each pair of markers, exactly one lane's expression holds."""
-    for native in (True, False):
-        for browser in (True, False):
-            markers = {"native": native, "browser": browser}
-            assert sum(eval(expression, {}, markers) for expression in LANES.values()) == 1
+    """For each set of markers, exactly one lane's expression holds."""
+    names = ("native", "docker", "browser")
+    for values in itertools.product((True, False), repeat=len(names)):
+        markers = dict(zip(names, values, strict=True))
+        assert sum(eval(expression, {}, markers) for expression in LANES.values()) == 1, markers

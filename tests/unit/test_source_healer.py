@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from connectors.admin import SourceStatus
-from settings import Settings
+from connectors.admin import AdminUnavailable, SourceStatus
+from settings import Settings, Stack
 from stacks.health import Lag
 from stacks.native import healer as healing
 from workers.heartbeat import Beat
@@ -24,11 +24,16 @@ class Source:
     captured: int = 100
     written: int = 100
     running: bool = True
+    gone: bool = False
+    created: list[float] = field(default_factory=list)
     restarts: list[float] = field(default_factory=list)
     now: float = 1000.0
 
     def __enter__(self) -> Source:
+        self.refuse()
         return self
+
+    def refuse(self) -> None: ...
 
     def __exit__(self, *_: object) -> None: ...
 
@@ -44,20 +49,28 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Source:
     def lag(*_: Any) -> Lag:
         return Lag(outbox_head=made.head, captured=made.captured, published=None, notified=None)
 
-    def status(*_: Any) -> SourceStatus:
+    def status(*_: Any) -> SourceStatus | None:
+        if made.gone:
+            return None
         return SourceStatus(made.running, "it fell over", 0, made.written, made.written)
 
     monkeypatch.setattr(healing, "time", SimpleNamespace(monotonic=lambda: made.now))
     monkeypatch.setattr(healing, "Admin", lambda *_, **__: made)
     monkeypatch.setattr("stacks.health.lag", lag)
+
+    def create(*_: Any) -> None:
+        made.created.append(made.now)
+        made.gone = False
+
     monkeypatch.setattr("connectors.source.status", status)
+    monkeypatch.setattr("stacks.native.provision.create_source", create)
     monkeypatch.setattr(healing, "read_heartbeat", lambda *_: Beat(True, 1, 0.0))
     monkeypatch.setattr(healing.SourceHealer, "_may_judge", lambda _: True)
     return made
 
 
-def watch(seen: Source, seconds: int, each: Any = lambda: None) -> None:
-    healer = healing.SourceHealer(Settings(stack="native", home=Path("/nowhere")), None)  # type: ignore[arg-type]
+def watch(seen: Source, seconds: int, each: Any = lambda: None, stack: Stack = "native") -> None:
+    healer = healing.SourceHealer(Settings(stack=stack, home=Path("/nowhere")), None)  # type: ignore[arg-type]
     for _ in range(seconds):
         seen.now += 1
         each()
@@ -103,3 +116,35 @@ def test_patience_is_as_before_once_it_got_further(seen: Source) -> None:
 
     watch(seen, 1000, advance_at_times)
     assert len(seen.restarts) >= 1000 // 60
+
+
+@pytest.mark.parametrize(("stack", "within"), [("native", 10), ("compose", 30)])
+def test_one_that_is_gone_is_made_again_and_whoever_deletes_it_by_hand_has_time(
+    stack: Stack, within: int, seen: Source
+) -> None:
+    seen.gone = True
+    began = seen.now
+    watch(seen, 60, stack=stack)
+    assert len(seen.created) == 1
+    assert within < seen.created[0] - began < within + 5
+
+
+def test_what_stands_in_the_way_is_told_once_until_it_changes(
+    seen: Source, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    why = ""
+
+    def refuse(*_: Any) -> None:
+        if why:
+            raise AdminUnavailable(why)
+
+    monkeypatch.setattr(seen, "refuse", refuse)
+    healer = healing.SourceHealer(Settings(home=Path("/nowhere")), None)  # type: ignore[arg-type]
+    told = []
+    for said in ("starting", "starting", "starting", "refused", "refused", "", "", "refused"):
+        why = said
+        seen.now += 1
+        caplog.clear()
+        healer.step()
+        told.append(len(caplog.records))
+    assert told == [1, 0, 0, 1, 0, 0, 0, 1]

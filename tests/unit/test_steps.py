@@ -17,7 +17,8 @@ from db.engine import connect
 from scenarios.waiting import until
 from settings import Settings, load
 from settings.model import REPOSITORY
-from stacks import health, healthcheck, migration, source_control
+from stacks import health, migration, source_control
+from stacks.compose import model
 from workers.heartbeat import Heartbeat, read_heartbeat
 
 
@@ -25,6 +26,17 @@ def alpes(*words: str, **env: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), **env}
     words = (sys.executable, "-m", "cli", *words)
     return subprocess.run(words, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
+
+
+def looked_at(part: str, home: Path, **env: str) -> str | None:
+    """What the container's health check says of a part, run as Docker runs it; None when it is well."""
+    words = model.demo()["services"][part]["healthcheck"]["test"]
+    assert words[:2] == ["CMD", "/opt/venv/bin/python"]
+    environment = {**os.environ, "ALPES_HOME": str(home), **env}
+    done = subprocess.run([sys.executable, *words[2:]], cwd=REPOSITORY, env=environment, capture_output=True, text=True)
+    said = done.stdout.strip().removeprefix(f"{part}: ")
+    assert (done.returncode == 0) == (said == "well"), done
+    return None if said == "well" else said
 
 
 def test_migrate_makes_the_schema_and_again_changes_nothing(tmp_path: Path) -> None:
@@ -55,7 +67,7 @@ def test_a_part_runs_in_the_foreground_and_stops_on_a_signal(tmp_path: Path) -> 
         text=True,
     )
     settings = load(home=tmp_path)
-    until(lambda: healthcheck.problem(settings, "audit") is None, 30, "the audit worker is well")
+    until(lambda: looked_at("audit", tmp_path) is None, 30, "the audit worker is well")
     found = read_heartbeat(settings, "audit")
     assert found is not None
     assert found.pid == running.pid  # it became the part: signals reach it, no process stands between
@@ -80,11 +92,11 @@ def test_download_refuses_what_is_not_locked(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("connected", "says"), [(True, None), (False, "it waits for what it depends on")])
 def test_a_worker_is_well_while_it_beats_and_is_connected(connected: bool, says: str | None, tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
-    assert healthcheck.problem(settings, "observer") == "it has given no sign of life yet"
+    assert looked_at("observer", tmp_path) == "it has given no sign of life yet"
     Heartbeat(settings, "observer").beat(connected)
-    assert healthcheck.problem(settings, "observer") == says
+    assert looked_at("observer", tmp_path) == says
     os.utime(settings.run / "heartbeat" / "observer", (0, 0))
-    assert "no sign of life for" in (healthcheck.problem(settings, "observer") or "")
+    assert "no sign of life for" in (looked_at("observer", tmp_path) or "")
 
 
 @pytest.mark.parametrize(
@@ -101,7 +113,7 @@ def test_a_worker_that_tries_long_to_connect_waits_and_is_not_taken_for_dead(
 
 
 def test_an_api_that_does_not_answer_is_not_well(tmp_path: Path) -> None:
-    assert "does not answer" in (healthcheck.problem(Settings(home=tmp_path, api_port=1), "api") or "")
+    assert "does not answer" in (looked_at("api", tmp_path, ALPES_API_PORT="1") or "")
 
 
 def test_the_rendered_source_is_for_its_group_only(tmp_path: Path) -> None:

@@ -96,13 +96,8 @@ def ports() -> Check:
 def topics() -> Check:
     """Every service derives the topics from the same settings; none may have others."""
     names = ("ALPES_PULSAR_NAMESPACE", "ALPES_SUBSCRIPTION", "ALPES_NAR")
-    services = model.demo()["services"]
-    different = {
-        name: {
-            values["environment"].get(name) for values in services.values() if "ALPES_STACK" in values["environment"]
-        }
-        for name in names
-    }
+    environments = [values.get("environment", {}) for values in model.demo()["services"].values()]
+    different = {name: {values.get(name) for values in environments if "ALPES_STACK" in values} for name in names}
     wrong = [
         f"{name} differs between services: {sorted(map(str, found))}"
         for name, found in different.items()

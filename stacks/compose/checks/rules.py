@@ -12,6 +12,9 @@ from stacks.compose.docker import ONE_SHOTS, service
 from stacks.python_parts import RESTARTABLE_WORKERS
 
 STORES = ("mysql", "pulsar")
+ROOT = "folders"
+"""The one-shot that alone is root: it opens ./data, has no network and may do nothing else."""
+ROOT_MAY = {"user": "0:0", "cap_add": ["CHOWN", "DAC_OVERRIDE", "FOWNER"], "network_mode": "none", "restart": "no"}
 PARTS = ("notifications", "api", "dashboard", *RESTARTABLE_WORKERS)
 PINNED = re.compile(r"[\w./-]+:\d+\.\d+\.\d+[\w.-]*(@sha256:[0-9a-f]{64})?")
 
@@ -52,7 +55,7 @@ def dependencies() -> Check:
     services = model.demo()["services"]
     for name, values in services.items():
         needs = values.get("depends_on", {})
-        if name not in STORES and not needs:
+        if name not in (*STORES, ROOT) and not needs:
             wrong.append(f"{name} waits for nothing")
         for other, how in needs.items():
             wanted = "service_completed_successfully" if other in ONE_SHOTS else "service_healthy"
@@ -78,15 +81,21 @@ def unprivileged() -> Check:
     wrong = []
     for name, values in model.demo()["services"].items():
         user = str(values.get("user", "")).partition(":")[0]
-        if not user.isdigit() or user == "0":
+        if name == ROOT:
+            mounts = [_target(str(entry).split(":")[1]) for entry in values.get("volumes", [])]
+            if {key: values.get(key) for key in ROOT_MAY} != ROOT_MAY or mounts != ["/var/lib/alpes/audit"]:
+                wrong.append(f"{name} may do more than open ./data")
+        elif not user.isdigit() or user == "0":
             wrong.append(f"{name} runs as {user or 'the image says'}")
-        if values.get("cap_drop") != ["ALL"] or values.get("cap_add") or values.get("privileged"):
+        if values.get("cap_drop") != ["ALL"] or values.get("privileged") or (values.get("cap_add") and name != ROOT):
             wrong.append(f"{name} keeps capabilities")
         if "no-new-privileges:true" not in values.get("security_opt", []):
             wrong.append(f"{name} may gain privileges")
         if name not in ONE_SHOTS and values.get("restart") != "unless-stopped":
             wrong.append(f"{name} does not come back")
-    return judged("nothing runs as root or may become it", wrong, "numeric user, cap_drop ALL, no-new-privileges")
+    return judged(
+        "nothing that stays runs as root or may become it", wrong, "numeric user, cap_drop ALL, no-new-privileges"
+    )
 
 
 def read_only() -> Check:

@@ -1,0 +1,213 @@
+"""The compose stack on Docker: the description's commands, restarts of every service, `./alpes`, production.
+
+Everything is removed again, and each test begins with nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import stat
+import time
+from pathlib import Path
+
+import pytest
+
+from stacks.compose.docker import ONE_SHOTS
+from stacks.processes import free_port
+from tests.compose.engine import Engine
+from tests.compose.project import PORTS, Project, alpes, checked_out
+
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(1800)]
+
+OWNER = 61234
+SCENARIOS = ("kill-broker", "kill-worker")
+"""A container killed by Docker, and a worker that dies at a crash point; all of them are a matter of breadth."""
+
+
+def test_the_original_descriptions_commands_work_as_typed(
+    engine: Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, answer = alpes(engine, tmp_path / "home", "compose", "check", "--json")
+    found = answer["description"]
+    assert found is not None, answer
+    with capsys.disabled():
+        print(
+            f"\n{found['passed']} of {found['lines']} commands of the original description passed, {found['run']} ran"
+        )
+    assert [row for row in found["outcomes"] if not row["ok"]] == []
+    assert (code, found["passed"]) == (0, found["lines"])
+
+
+@pytest.mark.breadth
+def test_the_readmes_first_line_works_for_any_user_and_survives_each_services_death(
+    engine: Engine, tmp_path: Path
+) -> None:
+    with checked_out(engine, tmp_path / "project") as project:
+        owner = project.give_to(OWNER)
+        project.compose("up", "-d")
+        events = _served(project)
+        for service in sorted(set(project.containers()) - set(ONE_SHOTS)):
+            project.compose("kill", service)
+            project.compose("up", "-d")
+            events = _served(project, events)
+            project.compose("up", "-d", "--force-recreate", "--no-deps", service)
+            events = _served(project, events)
+        _leaves_nothing(project, owner)
+
+
+@pytest.mark.breadth
+def test_alpes_drives_it(engine: Engine, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    ports = _free_ports()
+    try:
+        _verbs(engine, home, ports, tmp_path)
+        for name in SCENARIOS:
+            code, result = alpes(engine, home, "scenario", "run", name, "--stack", "compose", "--json", **ports)
+            assert (code, _verdict(result)) == (0, "PASS"), result
+    finally:
+        down, said = alpes(engine, home, "down", "--stack", "compose")
+        cleaned, said_too = alpes(engine, home, "clean", "--yes", "--stack", "compose")
+    assert (down, cleaned) == (0, 0), (said, said_too)
+    assert "alpes" not in engine.docker("ps", "--all", "--format", "{{.Names}}")
+    assert "alpes" not in engine.docker("volume", "ls", "--format", "{{.Name}}")
+    assert not home.exists() or not list(home.rglob("*"))
+
+
+@pytest.mark.breadth
+def test_every_scenario_passes_on_docker(engine: Engine, tmp_path: Path) -> None:
+    home, ports = tmp_path / "home", _free_ports()
+    try:
+        assert alpes(engine, home, "up", "-d", "--stack", "compose", "--json", **ports)[0] == 0
+        code, results = alpes(engine, home, "scenario", "run", "all", "--stack", "compose", "--json", **ports)
+        assert code == 0, results
+    finally:
+        alpes(engine, home, "down", "--stack", "compose")
+        alpes(engine, home, "clean", "--yes", "--stack", "compose")
+
+
+@pytest.mark.breadth
+def test_production_in_any_users_checkout_survives_restarts_and_shows_no_secret(engine: Engine, tmp_path: Path) -> None:
+    folder, passwords = _secrets(tmp_path / "secrets")
+    over = ("docker-compose.yml", "compose.prod.yml")
+    with checked_out(engine, tmp_path / "project", *over, ALPES_SECRETS=str(folder)) as project:
+        owner = project.give_to(OWNER)
+        project.compose("up", "-d")
+        events = _served(project)
+        _hardened(project)
+        _shows_no_secret(project, passwords)
+        # All killed, started again without an order, and then in new containers.
+        project.compose("kill")
+        project.compose("restart")
+        events = _served(project, events)
+        project.compose("down")
+        project.compose("up", "-d")
+        events = _served(project, events)
+        _leaves_nothing(project, owner)
+
+
+def _served(project: Project, before: list[str] | None = None) -> list[str]:
+    """Healthy as a whole, two events more, and each of all of them audited once; those events."""
+    project.wait_healthy()
+    events = [*(before or []), *project.order()]
+    project.wait_audited(events)
+    return events
+
+
+def _leaves_nothing(project: Project, owner: int) -> None:
+    """`docker compose down -v`: nothing of Docker's, and no file of another user's."""
+    assert (project.folder / "data" / "events.jsonl").stat().st_uid == owner
+    project.compose("down", "-v")
+    assert not any(project.leftovers().values())
+    assert [path for path in project.folder.rglob("*") if path.lstat().st_uid != owner] == []
+
+
+def _shows_no_secret(project: Project, passwords: dict[str, str]) -> None:
+    published = {
+        name for name, row in project.containers().items() if any(port["PublishedPort"] for port in row["Publishers"])
+    }
+    assert published == {"api", "dashboard"}
+    shown = "".join(json.dumps(project.inspect(name)) for name in project.containers())
+    source_log = ("exec", "-T", "pulsar", "sh", "-c", "cat /pulsar/logs/functions/public/default/*/*.log")
+    logged = project.compose("logs") + project.compose(*source_log)
+    for name, password in passwords.items():
+        assert password not in shown, f"the password of {name} is in a container's configuration"
+        assert password not in logged, f"the password of {name} is in a log"
+    assert "***" in logged, "the source's configuration is logged, with its password masked"
+
+
+def _verbs(engine: Engine, home: Path, ports: dict[str, str], tmp_path: Path) -> None:
+    def did(*words: str) -> dict[str, object]:
+        began = time.monotonic()
+        code, answer = alpes(engine, home, *words, "--stack", "compose", "--json", **ports)
+        print(f"{time.monotonic() - began:6.1f} s  {' '.join(words)}")
+        assert code == 0, (words, answer)
+        found: dict[str, object] = answer
+        return found
+
+    did("up", "-d")
+    assert did("status")["ok"] is True
+    assert did("e2e")["ok"] is True
+    for words in (
+        ("source", "status"),
+        ("source", "restart"),
+        ("feed",),
+        ("topics",),
+        ("reconcile",),
+        ("kill", "notifications"),
+    ):
+        did(*words)
+    assert did("e2e")["ok"] is True
+    backup = tmp_path / "backup"
+    did("backup", str(backup))
+    did("replay")
+    did("prune", "--keep", "1")
+    did("bench", "latency", "--n", "20")
+    did("restore", str(backup), "--yes")
+    did("reset", "--yes")
+    assert did("e2e")["ok"] is True
+    code, said = alpes(engine, home, "logs", "notifications", "-n", "20", "--stack", "compose")
+    assert (code, "notified of" in said["text"], "\x1b" in said["text"]) == (0, True, False), said
+
+
+def _hardened(project: Project) -> None:
+    """As Docker reports it, and as the processes are inside."""
+    for name in project.containers():
+        if name in ONE_SHOTS:
+            continue
+        found = project.inspect(name)
+        host = found["HostConfig"]
+        assert found["Config"]["User"].partition(":")[0] not in ("", "0"), name
+        assert (host["ReadonlyRootfs"], host["CapDrop"], host["CapAdd"]) == (True, ["ALL"], None), name
+        inside = project.compose("exec", "-T", name, "sh", "-c", "cat /proc/self/status; touch /nothing 2>&1 || true")
+        rows = dict(line.split(":", 1) for line in inside.splitlines() if ":" in line)
+        assert (int(rows["CapEff"], 16), rows["NoNewPrivs"].strip()) == (0, "1"), name
+        assert "Read-only file system" in inside, name
+
+
+def _secrets(folder: Path) -> tuple[Path, dict[str, str]]:
+    """As docs/production.md has them made; the passwords by their users."""
+    folder.mkdir(mode=0o700)
+    made = {name: secrets.token_urlsafe(24) for name in ("root", "admin", "app", "worker", "debezium")}
+    files = {"mysql_root_password": made["root"], "alpes_debezium_password": made["debezium"]}
+    for name, who, setting, database in (
+        ("root", "root", "root_url", "mysql"),
+        ("admin", "alpes_admin", "admin_url", "alpes"),
+        ("app", "alpes", "url", "alpes"),
+        ("worker", "alpes_worker", "worker_url", "alpes"),
+    ):
+        files[f"alpes_database_{setting}"] = f"mysql+pymysql://{who}:{made[name]}@mysql:3306/{database}"
+    for name, value in files.items():
+        (folder / name).write_text(value)
+        (folder / name).chmod(stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH)
+    return folder, made
+
+
+def _free_ports() -> dict[str, str]:
+    return {f"ALPES_{name}_PORT": str(free_port()) for name in PORTS}
+
+
+def _verdict(result: object) -> object:
+    rows = result.get("results", [result]) if isinstance(result, dict) else result
+    assert isinstance(rows, list)
+    return rows[0].get("verdict")
