@@ -181,6 +181,21 @@ def unsettled(connection: Connection, event_ids: Sequence[str]) -> set[str]:
     return unsettled_ids
 
 
+def recently_received(connection: Connection, since: datetime, topics: Sequence[str]) -> list[tuple[str, str]]:
+    """Return topic and message id of the newest deliveries on these topics that were received after a time, at most 500."""
+    columns = processed_message.c
+    newest = select(columns.topic, columns.message_id, columns.received_at).order_by(columns.seq.desc()).limit(500)
+    rows = connection.execute(newest)
+    return [(row.topic, row.message_id) for row in rows if row.received_at > since and row.topic in topics]
+
+
+def recently_dead_lettered(connection: Connection, since: datetime) -> list[int]:
+    """Return the `seq` of the newest dead letters that were published after a time, at most 500."""
+    columns = dead_letter.c
+    newest = connection.execute(select(columns.seq, columns.published_at).order_by(columns.seq.desc()).limit(500))
+    return [row.seq for row in newest if row.published_at is not None and row.published_at > since]
+
+
 def count_outbox(connection: Connection) -> int:
     return connection.scalar(select(func.count()).select_from(outbox_event)) or 0
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from contextlib import suppress
+from datetime import timedelta
 
 from sqlalchemy import Engine
 
@@ -18,12 +20,13 @@ from connectors.broker import Broker
 from db import queries
 from db.engine import READ
 from db.errors import DatabaseUnavailable, translated
+from domain.clock import utc_now
 from settings import Settings
 from stacks import operation
 from stacks.python_parts import worker_names
 from stacks.supervisor import NotRunning, PartUnknown, Supervisor
+from workers import observer_lookups
 from workers.heartbeat import read_heartbeat
-from workers.observer_store import recently_published
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +36,8 @@ PATIENCE_S = 4.0
 AFTER_RESTART_S = 10.0
 """Pause after a restart, in which all clients connect again."""
 NEWEST = 500
+RECENT_S = 60.0
+"""How long the observer's part of a delivery is looked for; a message that is lost must not restart the broker for ever."""
 IDLE_BEATS_S = 2.0
 """An idle worker writes its heartbeat more often. One that does not is processing a message, or died while doing so."""
 
@@ -78,22 +83,47 @@ class BrokerHealer:
         return None
 
     def _find_standstill(self, now: float) -> str | None:
-        missing = frozenset() if self._a_worker_is_busy() else self._find_missing()
+        missing = self._find_undelivered() | self._find_unobserved()
         missing_before, since = self._stuck_since
         if not missing or not missing & missing_before:
             self._stuck_since = (missing, now)
             return None
         self._stuck_since = (missing & missing_before, since)
-        return f"{len(missing)} events are not delivered" if now - since > PATIENCE_S else None
+        return f"{len(missing)} messages are not delivered" if now - since > PATIENCE_S else None
 
-    def _a_worker_is_busy(self) -> bool:
-        """Return whether a worker is processing a message or starting: missing events may then be in flight."""
-        heartbeats = [read_heartbeat(self._settings, part) for part in worker_names(self._settings)]
+    def _is_busy(self, parts: Sequence[str]) -> bool:
+        """Return whether one of them is processing a message or starting: missing events may then be in flight."""
+        heartbeats = [read_heartbeat(self._settings, part) for part in parts]
         return any(heartbeat is None or heartbeat.busy or heartbeat.age_s > IDLE_BEATS_S for heartbeat in heartbeats)
 
-    def _find_missing(self) -> frozenset[str]:
+    def _find_unobserved(self) -> frozenset[str]:
+        """Return the messages of the last minute, by what the database knows of them, that the observer was not given."""
+        if self._is_busy(["observer"]):
+            return frozenset()
+        since, topics, store = (
+            utc_now() - timedelta(seconds=RECENT_S),
+            self._settings.topics,
+            self._settings.observer_store,
+        )
+        with (
+            suppress(DatabaseUnavailable),
+            translated(),
+            self._engine.connect().execution_options(**READ) as connection,
+        ):
+            received = queries.recently_received(connection, since, topics.observed())
+            dead_letters = queries.recently_dead_lettered(connection, since)
+            unobserved = {
+                f"{topic} {message_id}" for topic, message_id in observer_lookups.find_unobserved(store, received)
+            }
+            seqs = observer_lookups.find_unobserved_dead_letters(store, topics.dead_letter, dead_letters)
+            return frozenset(unobserved | {f"dead letter {seq}" for seq in seqs})
+        return frozenset()
+
+    def _find_undelivered(self) -> frozenset[str]:
         """Return those of the newest published events that have neither a notification nor a dead letter."""
-        published = recently_published(self._settings.observer_store, NEWEST)
+        if self._is_busy(worker_names(self._settings)):
+            return frozenset()
+        published = observer_lookups.recently_published(self._settings.observer_store, NEWEST)
         with (
             suppress(DatabaseUnavailable),
             translated(),

@@ -59,7 +59,7 @@ class ObserverStore:
             self._db.executescript(_SCHEMA + observer_trimmed.SCHEMA)
             self._add_contents()
         else:
-            self._db = sqlite3.connect(_read_only_uri(path), uri=True, timeout=5, check_same_thread=False)
+            self._db = sqlite3.connect(read_only_uri(path), uri=True, timeout=5, check_same_thread=False)
         self._db.row_factory = sqlite3.Row
         self._writes = 0
 
@@ -278,19 +278,9 @@ class ObserverStore:
                 raise
 
 
-def _read_only_uri(path: Path) -> str:
+def read_only_uri(path: Path) -> str:
     """Return the URI by which SQLite opens a file for reading; it quotes special characters of the name."""
     return f"{path.absolute().as_uri()}?mode=ro"
-
-
-def recently_published(path: Path, limit: int) -> list[str]:
-    """Return the event ids of the newest messages that have one; none while the store cannot be read."""
-    query = "SELECT DISTINCT event_id FROM (SELECT event_id, op FROM message ORDER BY n DESC LIMIT ?) WHERE op = 'c'"
-    try:
-        with contextlib.closing(sqlite3.connect(_read_only_uri(path), uri=True, timeout=1)) as store:
-            return [row[0] for row in store.execute(query, (limit,)) if row[0] is not None]
-    except sqlite3.OperationalError:
-        return []
 
 
 def _to_observed(row: sqlite3.Row) -> Observed:

@@ -19,7 +19,8 @@ from settings import Settings, load
 from stacks import embedded, native, resolving
 from stacks.command import Command, Part
 from stacks.supervisor import Supervisor
-from workers.observer_store import ObserverStore, recently_published
+from workers.observer_lookups import recently_published
+from workers.observer_store import ObserverStore
 
 NAMES = (
     "plain", "with blank", "C#", "a #b", "a ;b", "what?", "a?mode=rwc", "100%", "%41%20", "%(here)s", "%%", "it's", 'say "hi"',

@@ -1,0 +1,106 @@
+"""What the healer of the embedded broker takes for a standstill."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, insert
+
+from db.engine import connect
+from db.migrate import upgrade
+from db.tables import dead_letter, processed_message
+from domain.clock import utc_now
+from settings import Settings
+from stacks.embedded_healer import RECENT_S, BrokerHealer
+from tests.builders import delivery, record
+from workers.heartbeat import Heartbeat
+from workers.observer import build_observed
+from workers.observer_store import ObserverStore
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    settings = Settings(home=tmp_path, database_url=f"sqlite:///{tmp_path / 'test.db'}")
+    Heartbeat(settings, "observer").beat(True)
+    return settings
+
+
+@pytest.fixture
+def engine(settings: Settings) -> Iterator[Engine]:
+    engine = connect(settings.database_url)
+    upgrade(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def store(settings: Settings) -> Iterator[ObserverStore]:
+    store = ObserverStore(settings.observer_store, write=True)
+    yield store
+    store.close()
+
+
+def receive(engine: Engine, topic: str, message_id: str, age_s: float = 0.0) -> None:
+    values: dict[str, Any] = {
+        "topic": topic,
+        "message_id": message_id,
+        "redelivery_count": 0,
+        "outcome": "applied",
+        "consumer": "n",
+    }
+    with engine.begin() as connection:
+        connection.execute(insert(processed_message).values(**values, received_at=utc_now() - timedelta(seconds=age_s)))
+
+
+def bury(engine: Engine, message_id: str) -> int:
+    values = {
+        "topic": "events",
+        "message_id": message_id,
+        "payload": b"",
+        "properties": {},
+        "reason": "r",
+        "detail": "d",
+    }
+    now = utc_now()
+    with engine.begin() as connection:
+        times = {"dead_lettered_at": now, "published_at": now}
+        statement = insert(dead_letter).values(**values, **times, attempts=1, publish_us=1)
+        key = connection.execute(statement).inserted_primary_key
+    assert key is not None
+    return int(key[0])
+
+
+def test_a_message_that_a_worker_received_and_the_observer_did_not_is_missing(
+    settings: Settings, engine: Engine, store: ObserverStore
+) -> None:
+    topics = settings.topics
+    observed = delivery(record(1), 1, topics.events)
+    store.record([build_observed(observed, topics)], topics.carrying_events())
+    receive(engine, topics.events, observed.message_id)
+    healer = BrokerHealer(settings, engine)
+    assert healer._find_unobserved() == frozenset()
+    receive(engine, topics.retry, "9:9")
+    receive(engine, topics.retry, "1:1", age_s=RECENT_S + 1)
+    receive(engine, "another", "2:2")
+    assert healer._find_unobserved() == {f"{topics.retry} 9:9"}
+
+
+def test_a_published_dead_letter_that_the_observer_did_not_see_is_missing(
+    settings: Settings, engine: Engine, store: ObserverStore
+) -> None:
+    topics = settings.topics
+    seen, unseen = bury(engine, "1:1"), bury(engine, "1:2")
+    message = replace(delivery(record(1), 1, topics.dead_letter), properties={"alpes-dead-letter": str(seen)})
+    store.record([build_observed(message, topics)], topics.carrying_events())
+    assert BrokerHealer(settings, engine)._find_unobserved() == {f"dead letter {unseen}"}
+
+
+def test_nothing_is_missing_while_the_observer_starts(settings: Settings, engine: Engine) -> None:
+    (settings.run / "heartbeat" / "observer").unlink()
+    receive(engine, settings.topics.retry, "9:9")
+    assert BrokerHealer(settings, engine)._find_unobserved() == frozenset()
