@@ -47,6 +47,8 @@ class AuditProjection:
     engine: Engine
     path: Path
     half_way: Callable[[], None] = lambda: None
+    index_path: Path | None = None
+    """The index of the file; None: next to the file."""
     busy: bool = False
     """Whether the next step has work to do immediately."""
     _rows: AuditRows = field(init=False)
@@ -94,9 +96,13 @@ class AuditProjection:
             self._opened = None
 
     @property
+    def _index_path(self) -> Path:
+        return self.index_path or self.path.with_suffix(".index")
+
+    @property
     def _index(self) -> AuditIndex:
         if self._opened is None:
-            self._opened = AuditIndex(self.path.with_suffix(".index"))
+            self._opened = AuditIndex(self._index_path)
         return self._opened
 
     # Check the file and the table.
@@ -212,7 +218,7 @@ class AuditProjection:
         log.warning("the index of %s is damaged (%s); building it again", self.path, error)
         METRICS.count("audit_repairs", ("index",))
         self.close()
-        audit_index.delete(self.path.with_suffix(".index"))
+        audit_index.delete(self._index_path)
         self._suspect, self.busy = 1, True
 
     # Add lines.
@@ -266,7 +272,11 @@ def main(settings: Settings, stop: threading.Event) -> None:
     engine = connect(settings.worker_url)
     heart = Heartbeat(settings, "audit")
     points = crash_points.of_this_process(settings)
-    projection = AuditProjection(engine, settings.audit_file, lambda: points.reached("audit.half_appended"))
+    # The folder of the file may be shared with its reader; the index is of no use to anybody else.
+    index_path = settings.data / "events.index"
+    projection = AuditProjection(
+        engine, settings.audit_file, lambda: points.reached("audit.half_appended"), index_path=index_path
+    )
     try:
         while not stop.is_set():
             pause_s = CHECK_EVERY_S

@@ -45,6 +45,7 @@ def test_the_readmes_first_line_works_for_any_user_and_survives_each_services_de
 ) -> None:
     with checked_out(engine, tmp_path / "project") as project:
         owner = project.give_to(OWNER)
+        project.compose("build")  # an image of an earlier version would be taken as it is
         project.compose("up", "-d")
         events = _served(project)
         for service in sorted(set(project.containers()) - set(ONE_SHOTS)):
@@ -92,6 +93,7 @@ def test_production_in_any_users_checkout_survives_restarts_and_shows_no_secret(
     over = ("docker-compose.yml", "compose.prod.yml")
     with checked_out(engine, tmp_path / "project", *over, ALPES_SECRETS=str(folder)) as project:
         owner = project.give_to(OWNER)
+        project.compose("build")  # an image of an earlier version would be taken as it is
         project.compose("up", "-d")
         events = _served(project)
         _hardened(project)
@@ -123,9 +125,8 @@ def _leaves_nothing(project: Project, owner: int) -> None:
 
 
 def _shows_no_secret(project: Project, passwords: dict[str, str]) -> None:
-    published = {
-        name for name, row in project.containers().items() if any(port["PublishedPort"] for port in row["Publishers"])
-    }
+    rows = project.containers().items()  # one without a network has null for its ports
+    published = {name for name, row in rows if any(port["PublishedPort"] for port in row["Publishers"] or [])}
     assert published == {"api", "dashboard"}
     shown = "".join(json.dumps(project.inspect(name)) for name in project.containers())
     source_log = ("exec", "-T", "pulsar", "sh", "-c", "cat /pulsar/logs/functions/public/default/*/*.log")
