@@ -12,8 +12,7 @@ from settings.model import REPOSITORY
 from tests.architecture.test_structure import committed
 
 GLOSSARY = REPOSITORY / "docs" / "glossary.md"
-NOT_YET = REPOSITORY / "docs" / "compose.md"  # still written in the old words
-DOCUMENTS = [path for path in committed() if path.suffix in (".md", ".ipynb") and path not in (GLOSSARY, NOT_YET)]
+DOCUMENTS = [path for path in committed() if path.suffix in (".md", ".ipynb") and path != GLOSSARY]
 
 
 def _rows() -> list[list[str]]:
