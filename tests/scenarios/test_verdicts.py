@@ -64,9 +64,9 @@ def broken(request: pytest.FixtureRequest) -> Iterator[Settings]:
 @pytest.mark.parametrize(
     ("broken", "name", "count"),
     [
-        pytest.param(mutant, name, count, id=f"{mutant[1]}-{name}")
+        pytest.param(mutant, name, count, id=f"{mutant[1]}-{name}", marks=[pytest.mark.breadth] if number else [])
         for mutant, counts in MUTANTS.items()
-        for name, count in counts.items()
+        for number, (name, count) in enumerate(counts.items())
     ],
     indirect=["broken"],
     scope="module",
