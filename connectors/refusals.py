@@ -63,13 +63,28 @@ def is_answered(settings: Settings, timeout_s: float) -> bool:
     yet who answers.
     """
     try:
-        return _send_connect(settings, b"", timeout_s) != b""
+        return _send_connect(settings, b"", timeout_s) != b"" or _speaks_tls(settings, timeout_s)
     except ssl.SSLEOFError:
         return False
     except ssl.SSLError:
         return True  # a server speaks TLS there, though not with us
     except OSError:
         return False
+
+
+def _speaks_tls(settings: Settings, timeout_s: float) -> bool:
+    """Return whether a server that closes plain connections answers a TLS handshake. Raise OSError."""
+    parts = urlsplit(settings.pulsar_url)
+    if parts.scheme == "pulsar+ssl":
+        return False
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # nothing is sent to it
+    host = parts.hostname or "127.0.0.1"
+    with (
+        socket.create_connection((host, parts.port or 6650), timeout_s) as raw,
+        context.wrap_socket(raw, server_hostname=host),
+    ):
+        return True
 
 
 def _send_connect(settings: Settings, token: bytes, timeout_s: float) -> bytes:

@@ -89,13 +89,19 @@ def _differences_are_named(settings: Settings, result: Result) -> None:
 
 
 @pytest.mark.native
-@pytest.mark.parametrize("module", list(NATIVE_MUTANTS))
-def test_fails_on_a_broken_native_system(native_stack: Settings, module: str) -> None:
+@pytest.mark.parametrize(
+    ("module", "name", "count"),
+    [
+        pytest.param(module, name, count, id=f"{module}-{name}", marks=[pytest.mark.breadth] if number else [])
+        for module, counts in NATIVE_MUTANTS.items()
+        for number, (name, count) in enumerate(counts.items())
+    ],
+)
+def test_fails_on_a_broken_native_system(native_stack: Settings, module: str, name: str, count: str) -> None:
     from tests.scenarios.replacing import replaced
 
     with replaced(native_stack, "notifications", f"tests.mutants.{module}"):
-        for name, count in NATIVE_MUTANTS[module].items():
-            fails(runner.run(native_stack, name, seed=1), count)
+        fails(runner.run(native_stack, name, seed=1), count)
 
 
 def test_every_scenario_has_been_seen_to_fail() -> None:
