@@ -137,7 +137,8 @@ class Handling:
 
     def _split(self, batch: Sequence[Received]) -> Iterator[list[Received]]:
         if not self._suspects:
-            yield list(batch)
+            if batch:
+                yield list(batch)
             return
         together: list[Received] = []
         for message in batch:

@@ -41,6 +41,15 @@ def observe(store: ObserverStore, *batch: Received, counts: LocalFailures | None
     return inlet.acknowledged
 
 
+def test_without_messages_nothing_is_written(store: ObserverStore) -> None:
+    """A judge that waits until nothing happens takes each write for activity."""
+    observe(store, message(1))
+    before = store.totals()
+    for _ in range(3):
+        observe(store)
+    assert store.totals() == before
+
+
 def message(number: int, **changes: object) -> Received:
     return replace(delivery(record(number), number, TOPICS.events), **changes)  # type: ignore[arg-type]
 
