@@ -18,7 +18,7 @@ RUN python -m venv "$ALPES_VENV" \
 
 # The connectors by the project's own lock, and the broker's configuration from the native stack's templates.
 FROM environment AS artifacts
-COPY . .
+COPY --chmod=755 . .
 RUN --mount=type=cache,target=/cache \
     ALPES_CACHE=/cache ./alpes download nar-3.1.2 nar-4.0.8 byteman \
  && ALPES_CACHE=/cache "$ALPES_VENV/bin/python" -m stacks.compose.broker_files /out/pulsar
@@ -32,7 +32,7 @@ CMD ["/bin/sh", "/pulsar/alpes/start.sh"]
 
 FROM base AS alpes
 COPY --from=environment /opt/venv /opt/venv
-COPY . .
+COPY --chmod=755 . .
 RUN "$ALPES_VENV/bin/python" -m compileall -q . \
  && install -d -m 0770 -o 1000 -g 0 /var/lib/alpes /var/lib/alpes/data /var/lib/alpes/run /source
 USER 1000:0

@@ -53,10 +53,14 @@ def names() -> dict[str, str]:
 
 def build(engine: Engine) -> None:
     """Make what is missing or made from something else. Raises NoDocker or FetchFailed."""
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda suite: _system(engine, suite), SYSTEMS))
-    for kind, name in names().items():
-        _image(engine, kind, name)
+    umask = os.umask(0o022)  # `./alpes` makes its files for the owner alone, and an image's are for its users
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda suite: _system(engine, suite), SYSTEMS))
+        for kind, name in names().items():
+            _image(engine, kind, name)
+    finally:
+        os.umask(umask)
 
 
 def _system(engine: Engine, suite: str) -> None:
