@@ -109,12 +109,12 @@ def agrees(settings: Settings) -> bool:
 @pytest.mark.parametrize(
     ("what", "point", "changed"),
     [
-        ("restore", "while it waits", False),
+        pytest.param("restore", "while it waits", False, marks=pytest.mark.breadth),
         ("restore", "in the transaction", False),
         ("restore", "with the topics gone", True),
-        ("reset", "before the tables change", False),
+        pytest.param("reset", "before the tables change", False, marks=pytest.mark.breadth),
         ("reset", "after the transaction", True),
-        ("reset", "before the parts go on", True),
+        pytest.param("reset", "before the parts go on", True, marks=pytest.mark.breadth),
         ("lose the offsets", "with the offsets gone", False),
     ],
 )
