@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,11 +76,16 @@ class Visit:
         assert self.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         assert self.page.get_by_text("Traceback").count() == 0
         assert self.page.get_by_test_id("stException").count() == 0
+        deadline = time.monotonic() + 15
+        while (violations := self._violations()) and time.monotonic() < deadline:
+            self.page.wait_for_timeout(200)
+        assert violations == []
+
+    def _violations(self) -> list[tuple[str, list[str]]]:
+        """What axe-core objects to now; what is just being drawn again is pale for a moment."""
         rules = {one["id"] for one in ALLOWED["rules"]}
         found = Axe().run(self.page, options={"resultTypes": ["violations"]}).response["violations"]
-        assert [
-            (one["id"], [node["html"][:200] for node in one["nodes"]]) for one in found if one["id"] not in rules
-        ] == []
+        return [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in found if one["id"] not in rules]
 
     def picture(self, name: str) -> None:
         file = REPOSITORY / "docs" / "screenshots" / f"{name}.png"
