@@ -10,6 +10,7 @@ import contextlib
 import logging
 import threading
 import time
+from abc import ABC, abstractmethod
 from typing import Any
 
 import pulsar
@@ -26,7 +27,7 @@ GRACE_S = 0.3
 """How long the client may take to reconnect by itself when the port answers again."""
 
 
-class Link:
+class Link(ABC):
     """A client with one consumer or producer, which is replaced when it lost a broker that answers again."""
 
     def __init__(self, broker: Broker, name: str) -> None:
@@ -42,8 +43,8 @@ class Link:
         self.generation = 0
         """Increases with each new client. Messages received or sent through an older one are void."""
 
-    def _open(self, client: pulsar.Client) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def _open(self, client: pulsar.Client) -> Any: ...
 
     def ensure(self) -> bool:
         """Open the consumer or producer again if needed. Return whether it is usable now. This never blocks for long."""
@@ -100,8 +101,8 @@ class Link:
         log.info("%s: connected", self._name)
         return True
 
-    def _describe_request(self) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def _describe_request(self) -> str: ...
 
     def _note_refusal(self, why: str) -> bool:
         if why != self.refusal:  # several attempts per second must not fill the log

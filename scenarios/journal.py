@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from sqlalchemy import Connection, Engine, insert, select, update
 
 from db.errors import DatabaseUnavailable, translated
 from db.tables import scenario_run
+from domain.clock import utc_now
 from scenarios.model import Moment, Result, result_from_json
 from settings import Settings
 from settings.shared_files import hand_over
@@ -112,8 +113,8 @@ class Journal:
         values = {"id": self._run_id, "name": name, "stack": stack, "seed": seed, "state": "running"}
         with translated(), self._engine.begin() as connection:
             is_abandoned = scenario_run.c.state == "running"  # its process was killed, or it would hold the lock
-            connection.execute(update(scenario_run).where(is_abandoned).values(state="stopped", finished_at=_now()))
-            connection.execute(insert(scenario_run).values(**values, started_at=_now()))
+            connection.execute(update(scenario_run).where(is_abandoned).values(state="stopped", finished_at=utc_now()))
+            connection.execute(insert(scenario_run).values(**values, started_at=utc_now()))
 
     def end(self, state: str, load_result: Result | None) -> None:
         """Write the result to the file, and then to the row unless the database is unavailable."""
@@ -129,7 +130,7 @@ class Journal:
                 .values(
                     state=state,
                     verdict=None if load_result is None else load_result.verdict,
-                    finished_at=_now(),
+                    finished_at=utc_now(),
                     result=values,
                 )
             )
@@ -185,7 +186,3 @@ def list_runs(connection: Connection, limit: int = 50, name: str | None = None) 
     if name is not None:
         query = query.where(scenario_run.c.name == name)
     return [Run(**row) for row in connection.execute(query).mappings()]
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)

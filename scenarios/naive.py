@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from datetime import UTC, datetime
 
 from sqlalchemy import insert, select
 
@@ -17,6 +16,7 @@ from connectors import envelope
 from connectors.broker import Broker, BrokerUnavailable, Publisher
 from db.errors import translated
 from db.tables import naive_commission
+from domain.clock import utc_now
 from domain.outbox import OutboxRecord
 from scenarios.trial import PAIRS_PER_SECOND, Trial
 from scenarios.waiting import JudgeFailed, until
@@ -81,7 +81,7 @@ class NaiveLoad:
         event_id = str(uuid.uuid4())
         values = {"event_id": event_id, "conversion_id": str(uuid.uuid4()), "correlation_id": self._trial.run_id}
         with translated(), self._trial.application.engine.begin() as connection:
-            connection.execute(insert(naive_commission).values(**values, created_at=_now()))
+            connection.execute(insert(naive_commission).values(**values, created_at=utc_now()))
         return event_id
 
     def _publish(self, event_id: str) -> None:
@@ -96,7 +96,7 @@ class NaiveLoad:
             payload="{}",
             correlation_id=self._trial.run_id,
             traceparent=None,
-            occurred_at=_now(),
+            occurred_at=utc_now(),
         )
         key, value = envelope.encode(record, int(time.time() * 1000))
         self._publisher.send(value, key)
@@ -119,7 +119,3 @@ def _read_observed_ids(trial: Trial) -> set[str]:
         return set(store.published_on(trial.settings.topics.naive, trial.run_id))
     finally:
         store.close()
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)

@@ -6,7 +6,6 @@ import contextlib
 import os
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import psutil
 
@@ -96,17 +95,7 @@ def wait_gone(pid: int, deadline_s: float) -> bool:
             if os.waitpid(pid, os.WNOHANG)[0] == pid:
                 return True
         except ChildProcessError:
-            if not Path(f"/proc/{pid}").exists() and not _alive(pid):
+            if not psutil.pid_exists(pid):
                 return True
         time.sleep(0.05)
     return False
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
 
@@ -13,6 +13,7 @@ from db import pruning
 from db.engine import READ, connect
 from db.errors import translated
 from db.outbox import OutboxFeed
+from domain.clock import utc_now
 from settings import Settings
 from workers.observer_store import ObserverStore
 
@@ -49,7 +50,7 @@ def prune(settings: Settings, keep_days: float = 0, keep: int = 0, *, dry_run: b
     """
     if not dry_run:
         require(settings, Action.PRUNE)
-    before = datetime.now(UTC).replace(tzinfo=None) - timedelta(days=keep_days)
+    before = utc_now() - timedelta(days=keep_days)
     engine = connect(settings.admin_url, pool_size=1)
     try:
         pruned, not_captured, not_notified = _prune_outbox(settings, engine, before, keep, dry_run)

@@ -10,7 +10,6 @@ The watcher runs `python -m stacks.recovery` when it finds a journal whose proce
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, delete, insert, select, text
@@ -20,6 +19,7 @@ from db import rows
 from db.engine import READ, connect
 from db.errors import translated
 from db.tables import metadata, relay_checkpoint
+from domain.clock import utc_now
 from settings import Settings, load
 from stacks import embedded, operation, staging
 from stacks.native import intent, provision
@@ -56,7 +56,7 @@ def recover(settings: Settings, say: Say) -> bool:
 def mark(connection: Connection, journal: Journal) -> None:
     """Write the mark. Call it in the transaction that decides the operation."""
     connection.execute(delete(relay_checkpoint).where(relay_checkpoint.c.name == MARK))
-    now = datetime.now(UTC).replace(tzinfo=None)
+    now = utc_now()
     connection.execute(insert(relay_checkpoint).values(name=MARK, seq=journal.id, updated_at=now))
 
 

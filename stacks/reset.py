@@ -8,12 +8,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, func, select, text
 
 from application.permissions import Action, require
 from db.engine import READ, connect
 from db.errors import DatabaseUnavailable, translated
-from db.tables import metadata
+from db.tables import IS_DEAD_LETTERED, IS_NOTIFIED, metadata, outbox_event
 from settings import Settings
 from stacks import health, instance, operation, recovery
 from stacks.controls import control
@@ -127,9 +127,6 @@ def _drained(settings: Settings, engine: Engine) -> None:
 
 
 def _unnotified(connection: Connection) -> int:
-    query = (
-        "SELECT COUNT(*) FROM outbox_event o WHERE NOT EXISTS (SELECT 1 FROM notification n WHERE n.event_id = o.id)"
-        " AND NOT EXISTS (SELECT 1 FROM dead_letter d WHERE d.event_id = o.id)"
-    )
+    query = select(func.count()).select_from(outbox_event).where(~IS_NOTIFIED, ~IS_DEAD_LETTERED)
     with translated():
-        return connection.scalar(text(query)) or 0
+        return connection.scalar(query) or 0

@@ -88,13 +88,7 @@ def supervised(settings: Settings) -> bool:
     if (settings.run / "stopping").exists():
         return True
     pid = Supervisor(settings).pid_of_itself()
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return pid != 0 and not _is_zombie(pid)
+    return pid != 0 and psutil.pid_exists(pid) and not _is_zombie(pid)
 
 
 def _is_zombie(pid: int) -> bool:

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import Connection
 
@@ -19,6 +19,7 @@ from db.hops import HOPS
 from db.notification_queries import NotificationRow
 from db.queries import Deliveries
 from db.tables import notification, outbox_event, processed_message
+from domain.clock import utc_now
 
 ROWS = 20
 FIRST = 2_000
@@ -122,7 +123,7 @@ class DatabaseReader:
         else:
             rows = list(reversed(notification_queries.recent_notifications(connection, FIRST)))
         self._last_seq = max([self._last_seq, *(row.seq for row in rows)])
-        late = datetime.now(UTC).replace(tzinfo=None) - HOPS_COME_WITHIN
+        late = utc_now() - HOPS_COME_WITHIN
         wanted = {event_id: row for event_id, row in self._incomplete.items() if row.notified_at > late}
         wanted |= {row.event_id: row for row in rows if row.event_id not in self._timed}
         self._incomplete = {}
