@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import IO, Annotated
 
 import typer
@@ -34,6 +35,8 @@ LANES = {
 """Lane → pytest's expression for its tests. Each is a process, so that tests share started stacks."""
 ROUNDS = (("native", "others"), ("docker",), ("browser",))
 """Lanes that run at once. On two cores the browser's tests miss their deadlines beside anything else."""
+FAILURE_LENGTH = 6000
+"""Characters of a failed lane's output that are printed once more at the end, where who looks at CI looks first."""
 _RUNNING: list[subprocess.Popen[bytes]] = []
 _STOPPING = threading.Event()
 
@@ -68,31 +71,51 @@ def test(
         _have_the_real_parts()
     if context.args or fast:
         raise typer.Exit(_pytest([*arguments, *context.args]))
-    codes: list[int] = []
+    results: list[LaneResult] = []
     with foreground.interruptible(), ThreadPoolExecutor(len(LANES)) as pool:
         try:
             for lanes in ROUNDS:
-                codes += pool.map(lambda lane: _lane(lane, arguments), lanes)
+                results += pool.map(lambda lane: _lane(lane, arguments), lanes)
         except KeyboardInterrupt:
             _STOPPING.set()
             for process in _RUNNING:  # each stops the stacks that its tests started
                 process.send_signal(signal.SIGINT)
             raise
-    raise typer.Exit(max(codes))
+    _report(results)
+    raise typer.Exit(max(result.exit_code for result in results))
 
 
-def _lane(name: str, arguments: list[str]) -> int:
-    """Run a lane's tests; its output is printed when it has ended, so that lanes do not mix. Its exit code."""
+@dataclass(frozen=True, slots=True)
+class LaneResult:
+    name: str
+    exit_code: int
+    seconds: float
+    output: str
+
+
+def _report(results: list[LaneResult]) -> None:
+    """Print one line for each lane and, last of all, the end of the output of those that failed."""
+    for result in results:
+        if result.exit_code:
+            failures = result.output[result.output.find("= FAILURES =") :]
+            say(f"===== what failed in the {result.name} lane, its last {FAILURE_LENGTH} characters =====")
+            print(failures[-FAILURE_LENGTH:], flush=True)
+    for result in results:
+        say(f"{result.name}: {'ok' if not result.exit_code else 'FAILED'} after {result.seconds:.0f} s")
+
+
+def _lane(name: str, arguments: list[str]) -> LaneResult:
+    """Run a lane's tests; its output is printed when it has ended, so that lanes do not mix."""
     if _STOPPING.is_set():
-        return 130
+        return LaneResult(name, 130, 0, "")
     began = time.monotonic()
     with tempfile.NamedTemporaryFile("w+", encoding="utf-8", prefix=f"alpes-{name}-", suffix=".log") as log:
         say(f"tests of the {name} lane run; to watch them: tail -f {log.name}")
-        code = _pytest([*arguments, "-v", "-m", LANES[name]], log)
+        code = _pytest([*arguments, "-v", "--durations=20", "-m", LANES[name]], log)
         log.seek(0)
-        print(f"===== {name} =====\n{log.read()}", flush=True)
-    say(f"{name}: exit code {code} after {time.monotonic() - began:.0f} s")
-    return code
+        output = log.read()
+    print(f"===== {name} =====\n{output}", flush=True)
+    return LaneResult(name, code, time.monotonic() - began, output)
 
 
 def _pytest(arguments: list[str], output: IO[str] | None = None) -> int:

@@ -11,7 +11,7 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,12 +23,13 @@ from db.errors import DatabaseUnavailable
 from db.notification_queries import NotificationRow
 from settings import Settings
 from telemetry.metrics import METRICS
-from workers import audit_file, audit_index, audit_rows
+from workers import audit_file, audit_index, audit_rows, rows_in_work
 from workers.audit_blocks import BlockChecks, is_intact
 from workers.audit_index import AuditIndex
 from workers.audit_rows import AuditRows, NewRows
 from workers.heartbeat import Heartbeat
 from workers.process import run
+from workers.rows_in_work import RowsInWork
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,8 @@ class AuditProjection:
     half_way: Callable[[], None] = lambda: None
     index_path: Path | None = None
     """The index of the file; None: next to the file."""
+    work: RowsInWork | None = None
+    """Where the rows in work are recorded for the next process; None: no row is blamed for the end of a process."""
     busy: bool = False
     """Whether the next step has work to do immediately."""
     _rows: AuditRows = field(init=False)
@@ -253,13 +256,33 @@ class AuditProjection:
     def _build_lines(self, rows: Sequence[NotificationRow]) -> tuple[list[NotificationRow], list[tuple[int, bytes]]]:
         """Return the rows that can be written, and their lines with their `seq`. The others are left out."""
         writable, lines = [], []
-        for row in rows:
+        for row in self._in_work(rows):
             try:
                 lines.append((row.seq, audit_file.line(row)))
                 writable.append(row)
             except Exception as error:
                 self._leave_out(row.seq, error)
         return writable, lines
+
+    def _in_work(self, rows: Sequence[NotificationRow]) -> Iterator[NotificationRow]:
+        """Yield rows that are recorded as in work, one at a time when one may have ended a process. Leave out fatal ones."""
+        work = self.work
+        if work is None or not rows:
+            yield from rows
+            return
+        seqs = sorted(row.seq for row in rows)
+        alone = work.is_next_suspect(seqs[0] - 1)
+        if not alone:
+            work.enter(seqs[0], seqs[-1])
+        for row in rows:
+            deaths = work.fatal_deaths(row.seq)
+            if deaths:
+                self._leave_out(row.seq, RuntimeError(f"it ended the audit process {deaths} times"))
+                continue
+            if alone:
+                work.enter(row.seq, row.seq)
+            yield row
+        work.leave(seqs[-1])
 
     def _leave_out(self, seq: int, error: Exception) -> None:
         reason = f"{type(error).__name__}: {error}"[:500]
@@ -275,7 +298,11 @@ def main(settings: Settings, stop: threading.Event) -> None:
     # The folder of the file may be shared with its reader; the index is of no use to anybody else.
     index_path = settings.data / "events.index"
     projection = AuditProjection(
-        engine, settings.audit_file, lambda: points.reached("audit.half_appended"), index_path=index_path
+        engine,
+        settings.audit_file,
+        lambda: points.reached("audit.half_appended"),
+        index_path=index_path,
+        work=rows_in_work.open_for_component(settings, "audit"),
     )
     try:
         while not stop.is_set():

@@ -28,7 +28,7 @@ def main(settings: Settings, stop: threading.Event) -> None:
     publisher = Publisher(Broker(settings), settings.topics.events)
     engine = connect(settings.database_url)
     feed = OutboxFeed(engine)
-    work = rows_in_work.open_for_relay(settings)
+    work = rows_in_work.open_for_component(settings, "relay")
     try:
         Relay(feed, publisher, _create_wait(settings, publisher), work).run(stop)
         work.close()  # not in `finally`: when an exception ends the process, the rows in work are the suspects

@@ -1,7 +1,7 @@
-"""Record in a small file which outbox rows the relay is handling, and how many processes each row ended.
+"""Record in a small file which rows the relay or the audit process is handling, and how many processes each row ended.
 
 When a process ends while it handles several rows, any of them may have ended it. The next process handles these rows one at a
-time; if it ends too, the row in work is counted. The counts are in a file, because there is only one relay.
+time; if it ends too, the row in work is counted. The counts are in a file, because there is only one process of each kind.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class _Left:
 
 
 class RowsInWork:
-    """The rows in work. Use it in one thread. When its file cannot be written, no row can be blamed, and the relay continues."""
+    """The rows in work. Use it in one thread. When its file cannot be written, no row can be blamed, and the process continues."""
 
     def __init__(self, path: Path, killed_on_purpose: bool = False) -> None:
         """Count the death of the previous process, unless it was killed on purpose."""
@@ -95,15 +95,12 @@ class RowsInWork:
             temporary.replace(self._deaths_path)
 
 
-def open_for_relay(settings: Settings) -> RowsInWork:
-    """Return the rows in work of this instance's relay."""
-    path = settings.run / "in-work" / "relay"
+def open_for_component(settings: Settings, part: str) -> RowsInWork:
+    """Return the rows in work of this instance's relay or audit process."""
+    path = settings.run / "in-work" / part
     left = _read_left(path)
-    return RowsInWork(path, left is not None and _was_killed_on_purpose(settings, left))
-
-
-def _was_killed_on_purpose(settings: Settings, left: _Left) -> bool:
-    return in_work.ended_on_purpose(settings, "relay", in_work.Left((), left.pid, left.at))
+    on_purpose = left is not None and in_work.ended_on_purpose(settings, part, in_work.Left((), left.pid, left.at))
+    return RowsInWork(path, on_purpose)
 
 
 def _read_left(path: Path) -> _Left | None:

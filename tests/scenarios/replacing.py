@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,7 +17,9 @@ from stacks.supervisor import Supervisor
 def replaced(settings: Settings, part: str, module: str) -> Iterator[None]:
     path = Supervisor(settings).part_file(part)
     sound = path.read_text(encoding="utf-8")
-    path.write_text(sound.replace(f'"workers.{part}"', f'"{module}"'), encoding="utf-8")
+    specification = json.loads(sound)
+    *interpreter, _ = specification["argv"]
+    path.write_text(json.dumps({**specification, "argv": [*interpreter, module]}), encoding="utf-8")
     try:
         _take_up(settings, part)
         yield

@@ -12,6 +12,7 @@ from scenarios.catalogue import scenarios
 from scenarios.model import Result
 from scenarios.reconciliation import reconcile
 from settings import Settings
+from tests.scenarios.replacing import replaced
 
 EMBEDDED = [name for name, each in scenarios().items() if "embedded" in each.stacks]
 NATIVE = ["kill-broker", "restart-source", "kill-database", "kill-worker"]
@@ -54,11 +55,18 @@ def test_passes_on_the_native_stack(native_stack: Settings, name: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def broken(request: pytest.FixtureRequest) -> Iterator[Settings]:
+def stack_for_mutants() -> Iterator[Settings]:
+    """A stack apart from the sound one, since what a mutant has done stays in its data."""
+    with end_to_end.running("embedded", private=True) as settings:
+        yield settings
+
+
+@pytest.fixture(scope="module")
+def broken(stack_for_mutants: Settings, request: pytest.FixtureRequest) -> Iterator[Settings]:
     """A stack with a mutant in place of a part; tests of the same mutant share it."""
     part, module = request.param
-    with end_to_end.running("embedded", private=True, part_modules={part: f"tests.mutants.{module}"}) as settings:
-        yield settings
+    with replaced(stack_for_mutants, part, f"tests.mutants.{module}"):
+        yield stack_for_mutants
 
 
 @pytest.mark.parametrize(
@@ -98,8 +106,6 @@ def _differences_are_named(settings: Settings, result: Result) -> None:
     ],
 )
 def test_fails_on_a_broken_native_system(native_stack: Settings, module: str, name: str, count: str) -> None:
-    from tests.scenarios.replacing import replaced
-
     with replaced(native_stack, "notifications", f"tests.mutants.{module}"):
         fails(runner.run(native_stack, name, seed=1), count)
 

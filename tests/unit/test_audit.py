@@ -14,6 +14,7 @@ from sqlalchemy import Engine, delete
 
 from db.engine import connect
 from db.migrate import upgrade
+from db.notification_queries import NotificationRow
 from db.tables import notification
 from tests.builders import delivery, record
 from tests.fakes import ListInlet, ListOutlet, Measurements
@@ -21,6 +22,8 @@ from workers import audit_file
 from workers.audit import AuditProjection
 from workers.inbox import Inbox
 from workers.notifications import NotificationsWorker
+from workers.policy import MAX_DEATHS
+from workers.rows_in_work import RowsInWork
 
 
 class Audited:
@@ -153,3 +156,36 @@ def test_a_notification_committed_late_below_the_head_is_added(audited: Audited)
         connection.execute(notification.insert().values(**row))
     fresh.step()
     assert sorted(audited.lines()) == sorted(audited.expected)
+
+
+class Died(BaseException):
+    """The process has ended: nothing of this program runs any more."""
+
+
+@pytest.mark.parametrize("fatal", [set(), {4}, {4, 5, 9}, {13}])
+def test_a_row_that_ends_the_process_is_left_out_and_the_others_are_written(
+    audited: Audited, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fatal: set[int]
+) -> None:
+    line = audit_file.line
+
+    def die_at_fatal_row(row: NotificationRow) -> bytes:
+        if row.seq in fatal:
+            raise Died
+        return line(row)
+
+    monkeypatch.setattr(audit_file, "line", die_at_fatal_row)
+    audited.notify(10)
+    deaths = 0
+    while True:
+        projection = AuditProjection(audited.engine, audited.path, work=RowsInWork(tmp_path / "work" / "audit"))
+        try:
+            projection.step()
+            break
+        except Died:
+            deaths += 1
+        finally:
+            projection.close()
+    assert sorted(audited.lines()) == sorted(
+        event_id for number, event_id in enumerate(audited.expected, 1) if number not in fatal
+    )
+    assert len(fatal) * MAX_DEATHS <= deaths <= len(fatal) * (MAX_DEATHS + 1)

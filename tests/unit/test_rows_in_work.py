@@ -20,7 +20,7 @@ from settings import Settings
 from tests.fakes import FakePublisher
 from tests.unit.test_relay import ListFeed
 from workers.policy import MAX_DEATHS
-from workers.rows_in_work import RowsInWork, open_for_relay
+from workers.rows_in_work import RowsInWork, open_for_component
 
 
 class Died(BaseException):
@@ -88,14 +88,14 @@ def test_after_an_end_while_reading_no_row_is_blamed_and_the_next_rows_are_handl
 def test_no_row_is_blamed_after_an_orderly_stop_or_an_injected_kill(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
     for _ in range(MAX_DEATHS + 1):
-        work = open_for_relay(settings)
+        work = open_for_component(settings, "relay")
         work.enter(3, 3)
         work.close()
-    assert not open_for_relay(settings).is_next_suspect(0)
+    assert not open_for_component(settings, "relay").is_next_suspect(0)
     for _ in range(MAX_DEATHS + 1):
-        open_for_relay(settings).enter(3, 3)
+        open_for_component(settings, "relay").enter(3, 3)
         leases.grant(settings, "relay", "kill", 0.01)
-    assert not open_for_relay(settings).fatal_deaths(3)
+    assert not open_for_component(settings, "relay").fatal_deaths(3)
 
 
 @pytest.mark.parametrize("text", ["", "1 2", "x y z\n", "1 2 3 4\n", "\x00\n"])
