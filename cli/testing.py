@@ -33,10 +33,15 @@ LANES = {
     "browser": "browser and not native and not docker",
 }
 """Lane → pytest's expression for its tests. Each is a process, so that tests share started stacks."""
-ROUNDS = (("native", "others"), ("docker",), ("browser",))
-"""Lanes that run at once. On two cores the browser's tests miss their deadlines beside anything else."""
+ROUNDS: tuple[tuple[tuple[str, ...], ...], ...] = ((("native", "docker"), ("others",)), (("browser",),))
+"""Rounds one after the other; in each, tracks at once; in each track, lanes one after the other.
+
+On two cores the browser's tests miss their deadlines beside anything else.
+"""
 FAILURE_LENGTH = 6000
 """Characters of a failed lane's output that are printed once more at the end, where who looks at CI looks first."""
+FOLDERS = {"docker": ("tests/compose",), "browser": ("tests/browser",)}
+"""Where the tests of these lanes are, so that the others need not be collected."""
 _RUNNING: list[subprocess.Popen[bytes]] = []
 _STOPPING = threading.Event()
 
@@ -74,8 +79,9 @@ def test(
     results: list[LaneResult] = []
     with foreground.interruptible(), ThreadPoolExecutor(len(LANES)) as pool:
         try:
-            for lanes in ROUNDS:
-                results += pool.map(lambda lane: _lane(lane, arguments), lanes)
+            for tracks in ROUNDS:
+                for track in pool.map(lambda lanes: [_lane(lane, arguments) for lane in lanes], tracks):
+                    results += track
         except KeyboardInterrupt:
             _STOPPING.set()
             for process in _RUNNING:  # each stops the stacks that its tests started
@@ -111,7 +117,7 @@ def _lane(name: str, arguments: list[str]) -> LaneResult:
     began = time.monotonic()
     with tempfile.NamedTemporaryFile("w+", encoding="utf-8", prefix=f"alpes-{name}-", suffix=".log") as log:
         say(f"tests of the {name} lane run; to watch them: tail -f {log.name}")
-        code = _pytest([*arguments, "-v", "--durations=20", "-m", LANES[name]], log)
+        code = _pytest([*arguments, "-v", "--durations=20", "-m", LANES[name], *FOLDERS.get(name, ())], log)
         log.seek(0)
         output = log.read()
     print(f"===== {name} =====\n{output}", flush=True)

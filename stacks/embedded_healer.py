@@ -67,16 +67,14 @@ class BrokerHealer:
             self._heal(problem, now)
 
     def _find_lockout(self, now: float) -> str | None:
-        supervisor = Supervisor(self._settings)
+        pids: dict[str, int] = {}
+        with suppress(NotRunning):
+            pids = {state.name: state.pid for state in Supervisor(self._settings).states()}
         for part in (*worker_names(self._settings), "observer", "commands", "relay"):
             heartbeat = read_heartbeat(self._settings, part)
-            try:
-                is_alive = heartbeat is not None and supervisor.pid(part) == heartbeat.pid
-            except (NotRunning, PartUnknown):
-                is_alive = False
             if heartbeat is None:
                 continue
-            if not is_alive or heartbeat.connected:
+            if pids.get(part) != heartbeat.pid or heartbeat.connected:
                 self._locked_out.pop((part, heartbeat.pid), None)
             elif now - self._locked_out.setdefault((part, heartbeat.pid), now) > PATIENCE_S:
                 return f"{part} cannot connect"

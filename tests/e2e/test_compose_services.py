@@ -1,6 +1,6 @@
 """The compose stack's services without Docker: each one's own command and environment, as processes, on real parts.
 
-What Docker itself adds (images, networks, volumes, health checks' timing) is not here; docs/compose.md lists it.
+For machines where Docker cannot run. `tests/compose/test_on_docker.py` tests the same on Docker, so this is breadth.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from stacks.native import java, libraries, mysql, pulsar
 from stacks.native.artifacts import FetchFailed, ensure, locked
 from stacks.processes import free_port
 
-pytestmark = pytest.mark.native
+pytestmark = [pytest.mark.native, pytest.mark.breadth]
 
 PARTS = ("api", "notificaciones", "commands", "observer", "audit", "watcher")
 PORTS = ("mysql", "broker", "external", "admin", "functions", "bookie", "api")

@@ -198,6 +198,7 @@ MORE_THAN_A_QUEUE = 12_000
 
 
 @pytest.mark.native
+@pytest.mark.breadth
 def test_a_source_that_reads_everything_again_can_be_restarted_meanwhile(native_stack: Settings) -> None:
     correlation = str(uuid.uuid4())
     with Application(native_stack, pool_size=1) as application:

@@ -111,11 +111,11 @@ def agrees(settings: Settings) -> bool:
     [
         pytest.param("restore", "while it waits", False, marks=pytest.mark.breadth),
         ("restore", "in the transaction", False),
-        ("restore", "with the topics gone", True),
+        pytest.param("restore", "with the topics gone", True, marks=pytest.mark.breadth),
         pytest.param("reset", "before the tables change", False, marks=pytest.mark.breadth),
         ("reset", "after the transaction", True),
         pytest.param("reset", "before the parts go on", True, marks=pytest.mark.breadth),
-        ("lose the offsets", "with the offsets gone", False),
+        pytest.param("lose the offsets", "with the offsets gone", False, marks=pytest.mark.breadth),
     ],
 )
 def test_one_that_dies_is_completed_or_undone(

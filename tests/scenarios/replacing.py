@@ -11,6 +11,7 @@ from scenarios.waiting import until
 from settings import Settings
 from stacks import health
 from stacks.supervisor import Supervisor
+from workers.heartbeat import read_heartbeat
 
 
 @contextmanager
@@ -32,6 +33,20 @@ def _take_up(settings: Settings, part: str) -> None:
     Supervisor(settings).restart_part(part)
     engine = connect(settings.worker_url)
     try:
-        until(lambda: all(row.light == "ok" for row in health.check(settings, engine)), 60, "every part well", 0.2)
+        until(
+            lambda: (
+                _has_its_own_heartbeat(settings, part)
+                and all(row.light == "ok" for row in health.check(settings, engine))
+            ),
+            60,
+            "every part well",
+            0.2,
+        )
     finally:
         engine.dispose()
+
+
+def _has_its_own_heartbeat(settings: Settings, part: str) -> bool:
+    """Whether the heartbeat, if the part has one, was written by the process that runs now and is connected."""
+    heartbeat = read_heartbeat(settings, part)
+    return heartbeat is None or (heartbeat.connected and heartbeat.pid == Supervisor(settings).pid(part))

@@ -246,7 +246,7 @@ def test_the_external_stack_tells_a_refusal_in_words(secured: Settings, tmp_path
         )
 
 
-@pytest.mark.parametrize("name", ["kill-broker", "kill-worker"])
+@pytest.mark.parametrize("name", ["kill-worker", pytest.param("kill-broker", marks=pytest.mark.breadth)])
 def test_scenarios_run_through_the_secured_stack(secured: Settings, name: str) -> None:
     found = runner.run(secured, name, seed=1)
     assert (found.verdict, found.counts.lost, found.counts.duplicated_effects) == ("PASS", 0, 0), found.reason

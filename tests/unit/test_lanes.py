@@ -6,7 +6,8 @@ import itertools
 
 import pytest
 
-from cli.testing import LANES
+from cli.testing import FOLDERS, LANES
+from settings.model import REPOSITORY
 from tests import lanes
 
 
@@ -36,3 +37,14 @@ def test_each_test_is_in_one_lane() -> None:
     for values in itertools.product((True, False), repeat=len(names)):
         markers = dict(zip(names, values, strict=True))
         assert sum(eval(expression, {}, markers) for expression in LANES.values()) == 1, markers
+
+
+@pytest.mark.parametrize("lane", FOLDERS)
+def test_a_lanes_tests_are_in_its_folders(lane: str) -> None:
+    mark = f"mark.{lane}"
+    marked = {
+        str(path.relative_to(REPOSITORY).parent)
+        for path in (REPOSITORY / "tests").rglob("*.py")
+        if mark in path.read_text(encoding="utf-8")
+    }
+    assert marked == set(FOLDERS[lane])
