@@ -26,22 +26,41 @@ from stacks.native.artifacts import FetchFailed
 
 FAST = ("unit", "architecture", "api", "contract", "notebooks", "compose")
 """Folders of tests that start no stack, or none that takes more than a few seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Tests that run in one process, so that they share started stacks."""
+
+    expression: str
+    """pytest's expression for their markers."""
+    paths: tuple[str, ...] = ("tests",)
+    """The folder or the files that they are in, so that the others need not be collected."""
+
+
+_BROWSER = "browser and not native and not docker"
 LANES = {
-    "native": "native",
-    "docker": "docker and not native",
-    "others": "not native and not browser and not docker",
-    "browser": "browser and not native and not docker",
+    "native": Lane("native"),
+    "docker": Lane("docker and not native", ("tests/compose",)),
+    "others": Lane("not native and not browser and not docker"),
+    "browser": Lane(
+        _BROWSER,
+        tuple(f"tests/browser/test_{name}.py" for name in ("live_page", "navigation", "login", "operations_page")),
+    ),
+    "more browser": Lane(
+        _BROWSER, tuple(f"tests/browser/test_{name}.py" for name in ("guide_page", "other_pages", "scenarios_page"))
+    ),
 }
-"""Lane → pytest's expression for its tests. Each is a process, so that tests share started stacks."""
-ROUNDS: tuple[tuple[tuple[str, ...], ...], ...] = ((("native", "docker"), ("others",)), (("browser",),))
+ROUNDS: tuple[tuple[tuple[str, ...], ...], ...] = (
+    (("native", "docker"), ("others",)),
+    (("browser",), ("more browser",)),
+)
 """Rounds one after the other; in each, tracks at once; in each track, lanes one after the other.
 
-On two cores the browser's tests miss their deadlines beside anything else.
+On two cores the browser's tests miss their deadlines beside the other lanes.
 """
 FAILURE_LENGTH = 6000
 """Characters of a failed lane's output that are printed once more at the end, where who looks at CI looks first."""
-FOLDERS = {"docker": ("tests/compose",), "browser": ("tests/browser",)}
-"""Where the tests of these lanes are, so that the others need not be collected."""
 _RUNNING: list[subprocess.Popen[bytes]] = []
 _STOPPING = threading.Event()
 
@@ -115,9 +134,11 @@ def _lane(name: str, arguments: list[str]) -> LaneResult:
     if _STOPPING.is_set():
         return LaneResult(name, 130, 0, "")
     began = time.monotonic()
-    with tempfile.NamedTemporaryFile("w+", encoding="utf-8", prefix=f"alpes-{name}-", suffix=".log") as log:
+    with tempfile.NamedTemporaryFile(
+        "w+", encoding="utf-8", prefix=f"alpes-{name.replace(' ', '-')}-", suffix=".log"
+    ) as log:
         say(f"tests of the {name} lane run; to watch them: tail -f {log.name}")
-        code = _pytest([*arguments, "-v", "--durations=20", "-m", LANES[name], *FOLDERS.get(name, ())], log)
+        code = _pytest([*arguments, "-v", "--durations=20", "-m", LANES[name].expression, *LANES[name].paths], log)
         log.seek(0)
         output = log.read()
     print(f"===== {name} =====\n{output}", flush=True)

@@ -223,7 +223,7 @@ def _downloads(result: Result) -> None:
     kept = access.may(Action.RUN_SCENARIOS)  # a visitor who only looks leaves no file behind
     download_button(
         _("Evidence"),
-        reader.evidence(result),
+        partial(reader.evidence, result),  # made at the click; bytes would be a file that the next drawing may remove
         f"{stem}.html",
         "text/html",
         icon=":material/download:",
@@ -232,7 +232,7 @@ def _downloads(result: Result) -> None:
     )
     download_button(
         "JSON",
-        reader.as_json(result),
+        partial(reader.as_json, result),
         f"{stem}.json",
         "application/json",
         help=_("The same for a program."),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import pytest
 
-from cli.testing import FOLDERS, LANES
+from cli.testing import LANES, ROUNDS
 from settings.model import REPOSITORY
 from tests import lanes
 
@@ -32,19 +33,26 @@ def test_every_test_that_needs_the_native_stack_is_in_the_native_lane(request: p
 
 
 def test_each_test_is_in_one_lane() -> None:
-    """For each set of markers, exactly one lane's expression holds."""
+    """For each set of markers, exactly one expression holds."""
     names = ("native", "docker", "browser")
     for values in itertools.product((True, False), repeat=len(names)):
         markers = dict(zip(names, values, strict=True))
-        assert sum(eval(expression, {}, markers) for expression in LANES.values()) == 1, markers
+        expressions = {lane.expression for lane in LANES.values()}
+        assert sum(eval(expression, {}, markers) for expression in expressions) == 1, markers
 
 
-@pytest.mark.parametrize("lane", FOLDERS)
-def test_a_lanes_tests_are_in_its_folders(lane: str) -> None:
-    mark = f"mark.{lane}"
+@pytest.mark.parametrize("marker", ["docker", "browser"])
+def test_the_lanes_of_a_marker_collect_each_of_its_files_once(marker: str) -> None:
+    text = f"mark.{marker}"
     marked = {
-        str(path.relative_to(REPOSITORY).parent)
-        for path in (REPOSITORY / "tests").rglob("*.py")
-        if mark in path.read_text(encoding="utf-8")
+        str(path.relative_to(REPOSITORY))
+        for path in (REPOSITORY / "tests").rglob("test_*.py")
+        if text in path.read_text(encoding="utf-8")
     }
-    assert marked == set(FOLDERS[lane])
+    paths = [path for lane in LANES.values() if lane.expression.startswith(marker) for path in lane.paths]
+    for file in marked:
+        assert sum(Path(file).is_relative_to(path) for path in paths) == 1, file
+
+
+def test_each_lane_is_run_once() -> None:
+    assert sorted(lane for tracks in ROUNDS for track in tracks for lane in track) == sorted(LANES)
