@@ -22,6 +22,7 @@ from stacks import faults, operation
 from stacks.embedded_healer import BrokerHealer
 from stacks.keeper import Keeper
 from stacks.native.healer import SourceHealer
+from stacks.privacy import UMASK
 from stacks.python_parts import worker_names
 from stacks.supervisor import NotRunning, PartUnknown, Supervisor
 from workers.heartbeat import Heartbeat, read_heartbeat
@@ -115,6 +116,7 @@ def _run_detached(settings: Settings, module: str) -> None:
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            umask=UMASK,
         )
 
 
