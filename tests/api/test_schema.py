@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from db.migrate import upgrade
 from settings import Settings
 
 _folder = Path(tempfile.mkdtemp(prefix="alpes-schema-"))
+atexit.register(shutil.rmtree, _folder, ignore_errors=True)
 _settings = Settings(home=_folder, database_url=f"sqlite:///{_folder / 'a.db'}")
 upgrade(connect(_settings.database_url))
 schema = schemathesis.openapi.from_asgi("/openapi.json", create_app(Application(_settings)))
