@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from domain.errors import ExpectedError
 from settings import Settings
 
 
@@ -53,7 +54,7 @@ BREAKING = frozenset(
 """Actions that are allowed only on demo stacks, which started their own components and created their own data."""
 
 
-class Forbidden(Exception):
+class Forbidden(ExpectedError):
     """The action is not allowed here; `str(error)` says why, and what would allow it."""
 
 

@@ -12,6 +12,8 @@ import socket
 import stat
 from pathlib import Path
 
+from domain.errors import ExpectedError
+
 MAX_SOCKET_NAME = 100
 """Length in bytes that every system accepts for a socket's name, with room for what supervisord appends."""
 FOLDER = f"/tmp/alpes-{os.getuid()}"  # noqa: S108
@@ -46,7 +48,7 @@ def listen(path: Path) -> socket.socket:
     return receiver
 
 
-class SocketFolderUnsafe(OSError):
+class SocketFolderUnsafe(ExpectedError, OSError):
     """Another user could answer on the sockets of an instance with a long name; `str(error)` says what to do."""
 
 

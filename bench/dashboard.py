@@ -24,6 +24,7 @@ from bench.filling import fill
 from dashboard.view_models.database_reader import DatabaseReader
 from db import notification_queries
 from domain.commands import CalculateCommission
+from domain.errors import ExpectedError
 from scenarios.api_client import page_client
 from scenarios.percentiles import percentiles
 from scenarios.waiting import until
@@ -66,7 +67,7 @@ _PAINTED = """() => {
 }"""
 
 
-class NoBrowser(Exception):
+class NoBrowser(ExpectedError):
     """Playwright or chromium is missing; `str(error)` says how to install it."""
 
 

@@ -6,45 +6,16 @@ import os
 import sqlite3
 import sys
 
-import httpx
 import typer
-from pydantic import ValidationError
 
-from application.permissions import Forbidden
-from application.wake import SocketFolderUnsafe
-from cli import (
-    commissions,
-    compose,
-    fuzzing,
-    keeping,
-    lifecycle,
-    measuring,
-    notebooks,
-    operations,
-    parts,
-    scenarios,
-    testing,
-    watching,
-)
-from cli.output import Failed, err, print_json
-from connectors.admin import AdminRefused, AdminUnavailable, PartitionsDiffer
-from connectors.broker import BrokerUnavailable
-from db.errors import DatabaseUnavailable, UnstorableData
-from domain.errors import Refusal
-from scenarios.waiting import JudgeFailed, TookTooLong
-from settings.files import SettingsDamaged
-from stacks.compose.cli import DockerUnavailable
-from stacks.control import NotRunning, PartUnknown
-from stacks.instance import AlreadyRunning, StartFailed
-from stacks.native.artifacts import FetchFailed
-from stacks.operation import Busy, Lapsed
-from stacks.ownership import NotMade
+from cli.output import err, print_json
+from cli.verbs import VERBS, VerbGroup
+from domain.errors import ExpectedError
 from stacks.privacy import UMASK
-from stacks.reset import NotDrained
-from stacks.staging import BackupUnfit
 
 app = typer.Typer(
     name="alpes",
+    cls=VerbGroup,
     help=(
         "A transactional outbox you can watch: follow a command through its transaction, the captured event and Apache"
         " Pulsar to the notification. Start with `./alpes up` and open the page that it prints."
@@ -55,48 +26,14 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (
-    lifecycle,
-    commissions,
-    watching,
-    operations,
-    scenarios,
-    fuzzing,
-    measuring,
-    keeping,
-    parts,
-    compose,
-    notebooks,
-    testing,
-):
-    module.register(app)
 
-# Errors whose text tells the user what to do. Any other error is a defect of this program and shows its traceback.
-EXPECTED_ERRORS = (
-    AdminRefused,
-    AdminUnavailable,
-    BackupUnfit,
-    BrokerUnavailable,
-    Busy,
-    DatabaseUnavailable,
-    UnstorableData,
-    DockerUnavailable,
-    Failed,
-    FetchFailed,
-    Lapsed,
-    Forbidden,
-    JudgeFailed,
-    NotDrained,
-    NotMade,
-    NotRunning,
-    PartUnknown,
-    PartitionsDiffer,
-    Refusal,
-    SettingsDamaged,
-    SocketFolderUnsafe,
-    StartFailed,
-    TookTooLong,
-)
+
+def _not_loaded() -> None:
+    """Stand in for a verb whose module is not imported yet."""
+
+
+for verb, (_, line) in VERBS.items():
+    app.command(verb, help=line)(_not_loaded)
 
 
 def main() -> None:
@@ -105,27 +42,30 @@ def main() -> None:
     try:
         # With `standalone_mode=False`, typer returns the code of a `typer.Exit` instead of raising it.
         sys.exit(app(prog_name="./alpes", standalone_mode=False))
-    except typer.Abort:
+    except (typer.Abort, KeyboardInterrupt):
         sys.exit(130)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except AlreadyRunning as error:
-        settings = error.settings
-        _fail(
-            f"{error}\n  page  http://{settings.bind}:{settings.dashboard_port}\n  stop  ./alpes down --stack {settings.stack}"
-        )
-    except EXPECTED_ERRORS as error:
+    except ExpectedError as error:
         _fail(str(error))
-    except ValidationError as error:
-        lines = [f"  ALPES_{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors() if item["loc"]]
-        _fail("these settings are invalid:\n" + "\n".join(lines), code=2)
     except sqlite3.OperationalError as error:
         _fail(f"nothing has been observed yet ({error}); `./alpes up` starts the observer")
-    except httpx.HTTPError as error:
-        _fail(f"the API did not answer: {error}; `./alpes status` shows which components are healthy")
     except typer.TyperException as error:
         error.show()  # type: ignore[attr-defined]
         sys.exit(2)
+    except Exception as error:
+        _fail_for_library(error)
+        raise
+
+
+def _fail_for_library(error: Exception) -> None:
+    """Exit with a sentence for the errors of libraries that are expected. They are imported here, where they are needed."""
+    import httpx
+    from pydantic import ValidationError
+
+    if isinstance(error, ValidationError):
+        lines = [f"  ALPES_{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors() if item["loc"]]
+        _fail("these settings are invalid:\n" + "\n".join(lines), code=2)
+    if isinstance(error, httpx.HTTPError):
+        _fail(f"the API did not answer: {error}; `./alpes status` shows which components are healthy")
 
 
 def _fail(text: str, code: int = 1) -> None:

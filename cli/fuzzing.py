@@ -101,10 +101,7 @@ def _choose_inputs(n: int, seed: int, only: str, again: Path | None, here: bool)
     # An instance that was fuzzed before knows the ids of that run: the same ids would be duplicates.
     run = secrets.token_hex(4) if here else f"{seed:08x}"
     if again is not None:
-        try:
-            return iter(writing.read(again))
-        except writing.InvalidInputFile as error:
-            raise Failed(str(error)) from None
+        return iter(writing.read(again))
     if only:
         if not all(number.strip().isdigit() for number in only.split(",")):
             raise Failed(f"--only takes numbers such as 4711 or 17,99, not {only!r}")

@@ -18,7 +18,6 @@ from cli.output import AsJson, Failed, StackName, err, out, print_json, say, tab
 from scenarios import end_to_end
 from settings import Settings
 from stacks import instance
-from stacks.native import mysql
 
 bench_app = typer.Typer(
     help="Measure the running stack (a private one is started when none runs).", no_args_is_help=True
@@ -113,11 +112,8 @@ def bench_floor(stack: StackName = None, json: AsJson = False) -> None:
     settings = instance.find(stack)
     if settings.stack == "external":
         raise Failed("this measurement writes no rows to an external database; use --stack embedded or native")
-    try:
-        with foreground.interruptible():
-            measured = measure_floor(settings)
-    except mysql.MysqlUnusable as error:
-        raise Failed(str(error)) from error
+    with foreground.interruptible():
+        measured = measure_floor(settings)
     if json:
         print_json(measured)
     else:
@@ -138,11 +134,8 @@ def bench_dashboard(
     """Measure the page with a full database: on a private embedded stack, from a real browser."""
     from bench import dashboard
 
-    try:
-        with foreground.interruptible():
-            report = dashboard.measure_dashboard(rows, say)
-    except dashboard.NoBrowser as error:
-        raise Failed(str(error)) from error
+    with foreground.interruptible():
+        report = dashboard.measure_dashboard(rows, say)
     if json:
         print_json(report)
     else:

@@ -43,10 +43,7 @@ _ACTION_HELP = {
 def _make_command(action: source_control.Action):  # type: ignore[no-untyped-def]
     def run(stack: StackName = None, json: AsJson = False) -> None:
         settings = instance.find(stack)
-        try:
-            source_control.act(settings, action)
-        except source_control.NoSource as error:
-            raise Failed(str(error)) from None
+        source_control.act(settings, action)
         if json:
             print_json({"ok": True, "action": action})
         else:
@@ -57,10 +54,7 @@ def _make_command(action: source_control.Action):  # type: ignore[no-untyped-def
 
 def status(stack: StackName = None, json: AsJson = False) -> None:
     """Print whether the source runs, and its backlog: how many outbox rows it has not captured. Fails when it is down."""
-    try:
-        report = source_control.report(instance.find(stack))
-    except source_control.NoSource as error:
-        raise Failed(str(error)) from None
+    report = source_control.report(instance.find(stack))
     if json:
         print_json(report)
     else:
@@ -76,8 +70,6 @@ def render(
     """Write the source's configuration in the format of `pulsar-admin sources create --source-config-file`."""
     try:
         source_control.render(instance.find(stack), output)
-    except source_control.NoSource as error:
-        raise Failed(str(error)) from None
     except OSError as error:
         raise Failed(f"{output} cannot be written: {error}") from None
     say(f"wrote {output}")

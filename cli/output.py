@@ -14,6 +14,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from domain.errors import ExpectedError
+
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
@@ -24,7 +26,7 @@ StackName = Annotated[
 ]
 
 
-class Failed(Exception):
+class Failed(ExpectedError):
     """The command failed; `str(error)` says why and what to do."""
 
 

@@ -8,11 +8,8 @@ from typing import Annotated
 import typer
 
 from cli.output import AsJson, Failed, StackName, out, print_json, say
-from db.binlog import BinlogUnfit
-from db.users import PasswordUnfit
 from stacks import instance, migration
 from stacks.native.artifacts import ensure, groups, locked, missing
-from stacks.native.provision import ProvisionFailed
 from stacks.python_parts import python_parts
 from stacks.supervisor import Supervisor, part_environment
 
@@ -45,10 +42,7 @@ def migrate(stack: StackName = None, json: AsJson = False) -> None:
     Existing tables and users are kept; a changed password is set.
     """
     settings = instance.find(stack)
-    try:
-        migration.migrate(settings, say)
-    except (migration.NoDatabase, PasswordUnfit, BinlogUnfit, ProvisionFailed) as error:
-        raise Failed(str(error)) from None
+    migration.migrate(settings, say)
     if json:
         print_json({"ok": True, "stack": settings.stack})
     else:

@@ -183,7 +183,7 @@ def _run_scenario(settings: Settings, name: str, seed: int | None, minutes: floa
     say(f"{name} on the {settings.stack} stack")
     try:
         return runner.run(settings, name, seed, minutes, lambda moment: _print_moment(moment, err))
-    except (LookupError, runner.AnotherRuns, runner.NotOnThisStack, runner.NoVerdict) as error:
+    except LookupError as error:
         raise Failed(str(error)) from None
     except KeyboardInterrupt:
         run_id = runner.current(settings)

@@ -158,7 +158,7 @@ def requeue(
         raise Failed("choose dead letters: give numbers from `./alpes dead-letters list`, or --all")
     try:
         sent = letters.requeue(settings, chosen)
-    except (LookupError, letters.NotRequeued) as error:
+    except LookupError as error:
         raise Failed(str(error)) from None
     if json:
         print_json({"ok": True, "requeued": sent})

@@ -11,14 +11,15 @@ from urllib.parse import quote
 import httpx
 
 from connectors.refusals import create_ssl_context, tls_problem
+from domain.errors import ExpectedError
 from settings import Settings
 
 
-class AdminUnavailable(Exception):
+class AdminUnavailable(ExpectedError):
     """The admin REST does not answer, or the broker has none; `str(error)` says what to do."""
 
 
-class PartitionsDiffer(Exception):
+class PartitionsDiffer(ExpectedError):
     """A topic exists with another number of partitions. Changing it would move keys and break their order."""
 
     def __init__(self, topic: str, actual: int, expected: int) -> None:
@@ -34,7 +35,7 @@ _ADVICE = {
 }
 
 
-class AdminRefused(Exception):
+class AdminRefused(ExpectedError):
     """The admin REST answered with an error."""
 
     def __init__(self, status: int, reason: str) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 import pulsar
 
 from connectors.refusals import explain_refusal, is_answered
+from domain.errors import ExpectedError
 from settings import Settings
 
 
-class BrokerUnavailable(Exception):
+class BrokerUnavailable(ExpectedError):
     """The broker cannot be reached now or refused the client; `str(error)` says which."""
 
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
+from domain.errors import ExpectedError
 
-class BinlogUnfit(Exception):
+
+class BinlogUnfit(ExpectedError):
     """Debezium cannot read the server's binlog; `str(error)` names the settings and how to set them."""
 
 

@@ -13,12 +13,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from db import error_codes
 from db.error_codes import Kind
+from domain.errors import ExpectedError
 
 _HOST_MISMATCH = {62, 64}
 """OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH."""
 
 
-class DatabaseUnavailable(Exception):
+class DatabaseUnavailable(ExpectedError):
     """The database cannot be reached or cannot write now; the transaction was not acknowledged.
 
     `kind` is never DATA. With UNKNOWN the values may be the cause, so a caller that retries must give up at some time.
@@ -29,7 +30,7 @@ class DatabaseUnavailable(Exception):
         self.kind = kind
 
 
-class UnstorableData(Exception):
+class UnstorableData(ExpectedError):
     """The database will never accept these values; nothing was written."""
 
 

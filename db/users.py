@@ -10,11 +10,12 @@ from string import Template
 from sqlalchemy import Engine, make_url, text
 
 from db.errors import translated
+from domain.errors import ExpectedError
 
 INIT_SQL = Path(__file__).with_name("init.sql")
 
 
-class PasswordUnfit(ValueError):
+class PasswordUnfit(ExpectedError, ValueError):
     """A password has a character that could end the SQL string around it; `str(error)` names the password."""
 
 

@@ -1,9 +1,16 @@
-"""Define the refusals of commands, one class for each. A refused command writes nothing."""
+"""Define the base of all expected errors, and the refusals of commands. A refused command writes nothing."""
 
 from __future__ import annotations
 
 
-class Refusal(Exception):
+class ExpectedError(Exception):
+    """Something that this program expects to go wrong; `str(error)` tells a person what happened and what to do.
+
+    Command line, page and API show the text. Any other error is a defect of this program and shows its traceback.
+    """
+
+
+class Refusal(ExpectedError):
     """The domain refuses a command; `str(error)` is a sentence that can be shown to a person."""
 
 

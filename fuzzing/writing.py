@@ -8,12 +8,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from domain.errors import ExpectedError
 from fuzzing.inputs import Input, Message, Request, Row, Tag, Undecodable
 
 _KINDS: dict[str, type[Input]] = {"request": Request, "message": Message, "row": Row}
 
 
-class InvalidInputFile(Exception):
+class InvalidInputFile(ExpectedError):
     """The file does not hold inputs; `str(error)` says which line is wrong."""
 
 

@@ -21,6 +21,7 @@ from sqlalchemy import Connection, Engine, insert, select, update
 from db.errors import DatabaseUnavailable, translated
 from db.tables import scenario_run
 from domain.clock import utc_now
+from domain.errors import ExpectedError
 from scenarios.model import Moment, Result, result_from_json
 from settings import Settings
 from settings.shared_files import hand_over
@@ -43,11 +44,11 @@ class Run:
     finished_at: datetime | None
 
 
-class AnotherRuns(Exception):
+class AnotherRuns(ExpectedError):
     """A scenario is already running in this instance; two at once would judge each other's faults."""
 
 
-class UnknownRun(LookupError):
+class UnknownRun(ExpectedError, LookupError):
     """No run has this id."""
 
 

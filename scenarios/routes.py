@@ -16,7 +16,7 @@ from connectors.broker import Broker, BrokerUnavailable, Publisher
 from db.errors import DatabaseUnavailable
 from db.tables import commission
 from domain.commands import ApproveCommission, CalculateCommission
-from domain.errors import Refusal
+from domain.errors import ExpectedError, Refusal
 from scenarios.api_client import ApiClient
 from settings import Settings
 
@@ -24,7 +24,7 @@ SEND_TIMEOUT_S = 2.0
 CHUNK = 500
 
 
-class NotAcknowledged(Exception):
+class NotAcknowledged(ExpectedError):
     """The command was not acknowledged: it may be committed or not."""
 
 

@@ -18,6 +18,7 @@ from contextlib import suppress
 import psutil
 
 from application.permissions import Action, require
+from domain.errors import ExpectedError
 from scenarios import journal
 from scenarios.catalogue import find
 from scenarios.journal import AnotherRuns, UnknownRun
@@ -36,11 +37,11 @@ POLL_EVERY_S = 0.05
 LAST_KINDS = ("verdict", "stopped")
 
 
-class NotOnThisStack(Exception):
+class NotOnThisStack(ExpectedError):
     """The scenario needs a component that this stack does not have."""
 
 
-class NoVerdict(Exception):
+class NoVerdict(ExpectedError):
     """The run was stopped or could not start; `str(error)` says why."""
 
 

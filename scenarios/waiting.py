@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from domain.errors import ExpectedError
 
-class TookTooLong(Exception):
+
+class TookTooLong(ExpectedError):
     """The condition did not come true in time."""
 
 
-class JudgeFailed(Exception):
+class JudgeFailed(ExpectedError):
     """The judge itself failed, which proves nothing about the system; `str(error)` says why."""
 
 

@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+from domain.errors import ExpectedError
 from settings.shared_files import hand_over
 
 KEPT = "instance.json"
@@ -34,7 +35,7 @@ OPTIONS = ("nar", "workers", "secure", "partitions")
 """Options of `up` that are kept until another value is given."""
 
 
-class SettingsDamaged(Exception):
+class SettingsDamaged(ExpectedError):
     """A file of settings cannot be read; `str(error)` names it."""
 
 

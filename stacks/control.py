@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from domain.errors import ExpectedError
 
-class PartUnknown(Exception):
+
+class PartUnknown(ExpectedError):
     """The instance has no such component, or the component is not running."""
 
 
-class NotRunning(Exception):
+class NotRunning(ExpectedError):
     """No process of this instance is running."""
 
 

@@ -14,6 +14,7 @@ from db.dead_letter_queries import DeadLetterRow
 from db.engine import READ, connect
 from db.errors import translated
 from db.outbox import PARKED_TOPIC, OutboxFeed
+from domain.errors import ExpectedError
 from domain.outbox import UnreadableRow
 from settings import Settings
 from workers.inbox import mark_requeued
@@ -27,7 +28,7 @@ class Requeued:
     message_id: str
 
 
-class NotRequeued(Exception):
+class NotRequeued(ExpectedError):
     """Some dead letters cannot be sent again; `str(error)` names each with its reason. The others were sent."""
 
 

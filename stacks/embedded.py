@@ -11,6 +11,7 @@ import stat
 from importlib.metadata import version
 from pathlib import Path
 
+from domain.errors import ExpectedError
 from settings import Settings
 from stacks.command import Command, Part
 
@@ -18,7 +19,7 @@ STORE = "store"
 """Prefix of the names of the broker's data folder and metadata file."""
 
 
-class BrokerMissing(Exception):
+class BrokerMissing(ExpectedError):
     """There is no `pulsar-lite` for this platform."""
 
 

@@ -13,6 +13,7 @@ from db.binlog import BinlogUnfit
 from db.engine import READ, connect
 from db.errors import DatabaseUnavailable, translated
 from db.migrate import upgrade
+from domain.errors import ExpectedError
 from settings import Settings
 from stacks import message_sizes
 from stacks.native import provision
@@ -31,7 +32,7 @@ UNUSABLE_ERRORS = (
 )
 
 
-class ExternalUnfit(Exception):
+class ExternalUnfit(ExpectedError):
     """The given database or broker cannot be used; `str(error)` says what to set or to grant."""
 
 

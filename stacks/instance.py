@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from connectors.admin import PartitionsDiffer
-from db.binlog import BinlogUnfit
 from db.engine import connect
 from db.migrate import upgrade
+from domain.errors import ExpectedError
 from settings import Settings, load
 from stacks import audit_link, embedded, external, health, native, operation, ownership, processes, recovery
 from stacks.command import Part
@@ -22,9 +21,8 @@ from stacks.compose.cli import DockerUnavailable
 from stacks.compose.docker import Docker
 from stacks.control import NotRunning
 from stacks.controls import control
-from stacks.native.artifacts import FetchFailed, Progress, quiet
-from stacks.native.mysql import MysqlUnusable
-from stacks.native.provision import ProvisionFailed, provision, provisioned_marker
+from stacks.native.artifacts import Progress, quiet
+from stacks.native.provision import provision, provisioned_marker
 from stacks.privacy import close_home, private_files
 from stacks.python_parts import python_parts
 from stacks.resolving import StartFailed, default_home, find, resolve
@@ -38,9 +36,13 @@ __all__ = [
 Say = Callable[[str], None]
 
 
-class AlreadyRunning(Exception):
+class AlreadyRunning(ExpectedError):
     def __init__(self, settings: Settings) -> None:
-        super().__init__(f"the {settings.stack} stack is running already, from {settings.home}")
+        super().__init__(
+            f"the {settings.stack} stack is running already, from {settings.home}\n"
+            f"  page  http://{settings.bind}:{settings.dashboard_port}\n"
+            f"  stop  ./alpes down --stack {settings.stack}"
+        )
         self.settings = settings
 
 
@@ -77,9 +79,11 @@ def up(
             raise AlreadyRunning(load(home=home, stack=stack))
         try:
             settings = resolve(stack, home, go_on, **changes)
-        except DockerUnavailable as error:
+            return _start_locked(settings, say, deadline_s, progress)
+        except StartFailed:
+            raise
+        except ExpectedError as error:
             raise StartFailed(str(error)) from error
-        return _start_locked(settings, say, deadline_s, progress)
 
 
 def _start_locked(settings: Settings, say: Say, deadline_s: float, progress: Progress) -> Started:
@@ -94,9 +98,6 @@ def _start_locked(settings: Settings, say: Say, deadline_s: float, progress: Pro
         _start_components(settings, components, say, deadline_s)
         recovery.recover(settings, say)
         wait_whole(settings, say, deadline_s)
-    except (ProvisionFailed, BinlogUnfit, DockerUnavailable, PartitionsDiffer, external.ExternalUnfit) as error:
-        down(settings, lambda _: None)
-        raise StartFailed(str(error)) from error
     except BaseException:
         down(settings, lambda _: None)
         raise
@@ -209,28 +210,22 @@ def versions(settings: Settings) -> dict[str, str]:
 
 
 def _prepare(settings: Settings, say: Say, progress: Progress) -> list[Part]:
-    try:
-        if settings.stack == "embedded":
-            own_parts = embedded.prepare(settings)
-            engine = connect(settings.admin_url)
-            upgrade(engine)
-            engine.dispose()
-        elif settings.stack == "external":
-            own_parts = []
-        else:
-            own_parts = _prepare_native(settings, say, progress)
-    except embedded.BrokerMissing as error:
-        raise StartFailed(str(error)) from error
+    if settings.stack == "embedded":
+        own_parts = embedded.prepare(settings)
+        engine = connect(settings.admin_url)
+        upgrade(engine)
+        engine.dispose()
+    elif settings.stack == "external":
+        own_parts = []
+    else:
+        own_parts = _prepare_native(settings, say, progress)
     return own_parts + python_parts(settings)
 
 
 def _prepare_native(settings: Settings, say: Say, progress: Progress) -> list[Part]:
-    try:
-        native.require_name(settings.home)
-        native.download(settings, progress)
-        return native.prepare(settings, say)
-    except (FetchFailed, MysqlUnusable, native.UnknownNar, native.NameUnfit) as error:
-        raise StartFailed(str(error)) from error
+    native.require_name(settings.home)
+    native.download(settings, progress)
+    return native.prepare(settings, say)
 
 
 def _require_free_ports(settings: Settings) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import psutil
 
+from domain.errors import ExpectedError
 from settings import Settings
 from settings.model import REPOSITORY
 from stacks.privacy import UMASK
@@ -41,7 +42,7 @@ class Job:
         return self.ended_at is None and psutil.pid_exists(self.pid)
 
 
-class JobRuns(Exception):
+class JobRuns(ExpectedError):
     """The same job is already running."""
 
 

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from db import users
 from db.engine import connect
 from db.migrate import upgrade
+from domain.errors import ExpectedError
 from settings import Settings
 from stacks.native import provision
 
 Say = Callable[[str], None]
 
 
-class NoDatabase(Exception):
+class NoDatabase(ExpectedError):
     """No setting names a database."""
 
 

@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, Literal
 
+from domain.errors import ExpectedError
 from settings import Settings, files
 from settings.shared_files import hand_over
 from stacks.controls import control
@@ -37,11 +38,11 @@ LOCKS = frozenset({"run/operation.lock", "run/scenario.lock"})
 _locked: ContextVar[frozenset[Path]] = ContextVar("locked", default=frozenset())
 
 
-class Busy(Exception):
+class Busy(ExpectedError):
     """Another operation is changing the instance; `str(error)` says which."""
 
 
-class Lapsed(Exception):
+class Lapsed(ExpectedError):
     """Held components ran again before the operation was decided; nothing was changed."""
 
 

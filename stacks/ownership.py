@@ -15,11 +15,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from domain.errors import ExpectedError
+
 _PART = r"(database|broker|relay|observer|audit|commands|watcher|api|dashboard|notifications)(-\d+)?"
 _LOG = rf"({_PART}|source|supervisord|revive|abandoned|recovery|restorer|jupyter)\.log(\.\d+)?"
 
 
-class NotMade(Exception):
+class NotMade(ExpectedError):
     """The folder does not belong to this program; `str(error)` names it and says what to do."""
 
 

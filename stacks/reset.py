@@ -14,6 +14,7 @@ from application.permissions import Action, require
 from db.engine import READ, connect
 from db.errors import DatabaseUnavailable, translated
 from db.tables import IS_DEAD_LETTERED, IS_NOTIFIED, metadata, outbox_event
+from domain.errors import ExpectedError
 from settings import Settings
 from stacks import health, instance, operation, recovery
 from stacks.controls import control
@@ -25,7 +26,7 @@ DRAINED_WITHIN_S = 30.0
 HEALTHY_WITHIN_S = 120.0
 
 
-class NotDrained(Exception):
+class NotDrained(ExpectedError):
     """Events were still in flight; nothing was reset."""
 
 

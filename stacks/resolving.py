@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from sqlalchemy import make_url
 
 from db.engine import sqlite_url
+from domain.errors import ExpectedError
 from settings import Settings, files, load, load_for_new_run
 from settings.model import REPOSITORY
 from stacks import external, native
@@ -19,7 +20,7 @@ from stacks.compose import outside
 from stacks.controls import control
 
 
-class StartFailed(Exception):
+class StartFailed(ExpectedError):
     """The instance could not be started; `str(error)` says what to do."""
 
 
@@ -73,8 +74,6 @@ def resolve(stack: str, home: Path, go_on: bool = False, **changes: Any) -> Sett
         settings.save(
             _settings_from_environment() | (set(files.names_from_environment(settings.home)) if go_on else set())
         )
-    except (external.ExternalUnfit, native.NotLoopback) as error:
-        raise StartFailed(str(error)) from error
     except OSError as error:
         raise StartFailed(
             f"{home} cannot be written: {error}. Name another folder: ALPES_HOME=/path ./alpes …"

@@ -10,6 +10,7 @@ from application import permissions
 from connectors import source
 from connectors.admin import Admin
 from db.engine import connect
+from domain.errors import ExpectedError
 from settings import Settings
 from stacks import health
 from stacks.native import intent, provision
@@ -18,7 +19,7 @@ Action = Literal["restart", "stop", "start", "create", "delete"]
 ACTIONS: tuple[Action, ...] = ("restart", "stop", "start", "create", "delete")
 
 
-class NoSource(Exception):
+class NoSource(ExpectedError):
     """This stack captures with the relay, or its source was deleted."""
 
 

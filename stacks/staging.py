@@ -18,6 +18,7 @@ from db.engine import READ, connect, sqlite_url
 from db.errors import translated
 from db.migrate import is_known
 from db.tables import metadata
+from domain.errors import ExpectedError
 from settings import Settings
 
 FORMAT = 1
@@ -40,7 +41,7 @@ _REOPEN_LETTERS = text(
 )
 
 
-class BackupUnfit(Exception):
+class BackupUnfit(ExpectedError):
     """The file is not a complete back-up that this program can restore; nothing was changed."""
 
 

@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Iterator
 
 from application import crash_points
+from domain.errors import ExpectedError
 from settings import Settings
 from settings.model import REPOSITORY
 
@@ -37,7 +38,7 @@ NO_DAEMON = (
 )
 
 
-class DockerUnavailable(Exception):
+class DockerUnavailable(ExpectedError):
     """Docker is missing, does not answer or refused; `str(error)` says what to do."""
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import make_url
 
 from connectors.admin import Admin, AdminRefused, AdminUnavailable
 from db import users
+from domain.errors import ExpectedError
 from settings import Settings
 from settings.model import PINNED_NAR, SEED_NAR
 from stacks.command import Part
@@ -37,11 +38,11 @@ USERS = {"database_admin_url": "alpes_admin", "database_url": "alpes", "database
 DEBEZIUM_VERSION = "1.9.7"
 
 
-class UnknownNar(ValueError):
+class UnknownNar(ExpectedError, ValueError):
     """The lock has no such version of the connector."""
 
 
-class NameUnfit(ValueError):
+class NameUnfit(ExpectedError, ValueError):
     """The home's name has characters with a special meaning in Java's configuration files."""
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
+from domain.errors import ExpectedError
 from stacks import ownership
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ def quiet(done: int, total: int, what: str) -> None:
     """Show no progress."""
 
 
-class FetchFailed(Exception):
+class FetchFailed(ExpectedError):
     """A file could not be downloaded, or differs from the lock; `str(error)` says what to do."""
 
 

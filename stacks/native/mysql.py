@@ -16,6 +16,7 @@ from pathlib import Path
 
 from application.wake import socket_address
 from db.users import Passwords, PasswordUnfit, render_script
+from domain.errors import ExpectedError
 from stacks.command import Command
 from stacks.native import libraries, limits
 from stacks.native.artifacts import cache, locked
@@ -41,7 +42,7 @@ SERVER = (
 """Options of every server of ours; the compose stack has the same."""
 
 
-class MysqlUnusable(Exception):
+class MysqlUnusable(ExpectedError):
     """`mysqld` cannot be run here; `str(error)` says what to do."""
 
 

@@ -17,6 +17,7 @@ from db import binlog, grants
 from db.engine import READ, connect
 from db.errors import DatabaseUnavailable, translated
 from db.migrate import upgrade
+from domain.errors import ExpectedError
 from settings import Settings
 from stacks.native import intent, roles
 
@@ -28,7 +29,7 @@ FORBIDDEN = (401, 403)
 """Statuses of refusals that do not change when the request is repeated."""
 
 
-class ProvisionFailed(Exception):
+class ProvisionFailed(ExpectedError):
     """A component did not start, or refused a request; `str(error)` names it and its log."""
 
 

@@ -11,6 +11,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+from domain.errors import ExpectedError
 from settings import Settings
 from stacks.native import certificates, roles
 from stacks.native.certificates import Pair
@@ -18,7 +19,7 @@ from stacks.native.certificates import Pair
 LOOPBACK = ("127.0.0.1", "localhost")
 
 
-class NotLoopback(ValueError):
+class NotLoopback(ExpectedError, ValueError):
     """The broker's plain port, which the functions worker needs, would be open to the network."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import re
 import subprocess
 import sys
@@ -108,3 +109,28 @@ def test_every_requirement_is_pinned_with_a_hash() -> None:
         for entry in entries:
             assert re.match(r"[A-Za-z0-9_.\[\]-]+==\S+", entry), entry
             assert "--hash=sha256:" in entry, entry
+
+
+SIGNALS = {
+    "ContractError",
+    "Unfit",
+    "MessageRefused",
+    "NotAscending",
+    "Stopped",
+    "_RolledBack",
+    "Malformed",
+    "InjectedFailure",
+    "AlreadyRunning",
+}
+"""Exceptions that are always caught near the place where they are raised, and never shown as they are."""
+
+
+def test_every_error_that_a_person_sees_has_one_base() -> None:
+    names = {name for name in dir(builtins) if name.endswith(("Error", "Exception"))}
+    for package in PACKAGES:
+        for path in (REPOSITORY / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.ClassDef) and node.bases and node.name != "ExpectedError":
+                    first = node.bases[0]
+                    if isinstance(first, ast.Name) and first.id in names:
+                        assert node.name in SIGNALS, f"{path.relative_to(REPOSITORY)}: {node.name}"

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import typer
+from typer.core import TyperGroup
 
-from cli.app import app
+from cli.verbs import VERBS, load
 from tests.architecture.test_structure import committed
 
-COMMAND_LINE = typer.main.get_command(app)
+COMMAND_LINE = TyperGroup(name="alpes", commands={verb: load(verb) for verb in VERBS})
 SHOWN = re.compile(r"\./alpes((?: +(?:'[^']*'|[^\s`;|&()#'\"]+))*)")
 
 
