@@ -191,6 +191,11 @@ def _read_utf8(read: Callable[[], Any]) -> Any:
         return None
 
 
+def _to_microseconds(milliseconds: int) -> int:
+    """Return a time that any database can store: a producer may send any 64 bits as one."""
+    return min(milliseconds * 1000, 2**63 - 1)
+
+
 def _to_received(message: Any) -> Received:
     return Received(
         # Each partition is its own topic for the client; here all partitions count as one topic.
@@ -199,8 +204,8 @@ def _to_received(message: Any) -> Received:
         key=_read_utf8(message.partition_key) or None,
         value=message.data(),
         properties=_read_utf8(message.properties) or {},
-        publish_us=message.publish_timestamp() * 1000,
-        event_us=message.event_timestamp() * 1000,
+        publish_us=_to_microseconds(message.publish_timestamp()),
+        event_us=_to_microseconds(message.event_timestamp()),
         redelivery_count=message.redelivery_count(),
         received_us=time.time_ns() // 1000,
         handle=message,

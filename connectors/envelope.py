@@ -184,7 +184,7 @@ def _read_record(after: dict[str, Any]) -> OutboxRecord:
 
 
 def _read_reference(after: dict[str, Any], op: Literal["c", "r"]) -> EventReference | None:
-    """Return the event that a malformed row names, None without a valid event id."""
+    """Return the event that a malformed row names, None without an id that a database stores."""
 
     def get_valid(name: str) -> Any:
         try:
@@ -193,9 +193,13 @@ def _read_reference(after: dict[str, Any], op: Literal["c", "r"]) -> EventRefere
             return None
         return after[name]
 
-    event_id = get_valid("id")
-    if event_id is None:
+    event_id = after.get("id")
+    try:
+        contract.check_encodable("id", event_id)
+    except contract.ContractError:
         return None
+    if len(event_id) > contract.COLUMN_LENGTHS["id"]:
+        return None  # an id that breaks the contract in another way still names its row
     return EventReference(event_id, get_valid("correlation_id"), get_valid("aggregate_id"), get_valid("seq"), op)
 
 

@@ -91,8 +91,7 @@ class Relay:
                 self._publisher.drop()
                 busy = False
                 stop.wait(0.2)
-            if not busy:
-                self._wait(POLL_EVERY_S)
+            self._wait(0.0 if busy else POLL_EVERY_S)  # always, because the heart beats in it
         self._finish()
 
     def step(self) -> bool:
@@ -159,6 +158,8 @@ class Relay:
             return
         try:
             key, value = envelope.encode(row, envelope.now_ms())
+        except MemoryError:
+            raise  # which says nothing of the row: it is tried again
         except Exception as error:  # encoding depends on the row only, so a retry would fail too
             flight.add(row.seq, 0)
             self._park(flight, row.seq, "bad_row", f"it cannot be encoded as a message: {error!a}")

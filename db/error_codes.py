@@ -29,7 +29,8 @@ MYSQL: dict[int, Kind] = {
         Kind.UNAVAILABLE,
         *(1021, 1114),  # disk full, table full
         *(1026, 1030, 1016, 1015, 1194, 1195),  # files that cannot be written, opened or locked; a crashed table
-        *(1037, 1038, 1041, 1040, 1203, 1226),  # out of memory, of connections, of a user's share
+        *(1037, 1038, 1041, 1040, 1203, 1206, 1226),  # out of memory, of connections, of locks, of a user's share
+        *(1180, 1181, 3100),  # the commit or the rollback itself failed
         *(1053, 1080, 1317, 3024, 3168),  # shutting down, interrupted, too slow, not ready yet
         *(1158, 1159, 1160, 1161),  # its network failed while it read or wrote
         *(1049, 1146, 1054),  # no such database, table or column yet: migrations are missing
@@ -43,12 +44,12 @@ MYSQL: dict[int, Kind] = {
         *(1044, 1045, 1130, 1142, 1143, 1227, 1370, 1698),  # this user, from this host, may not
         *(1129, 1251, 1820, 1862, 3118, 3159),  # host blocked, log-in outdated, password expired, locked, TLS wanted
         *(2054, 2058, 2059, 2061),  # the client cannot log in the way the server wants
-        *(1223, 1290, 1792, 1836),  # read lock, read-only server or transaction
+        *(1036, 1223, 1290, 1792, 1836, 1881),  # read-only table, server or transaction; read lock; forced recovery
     ),
     **_of(
         Kind.CONFLICT,
         *(1022, 1062, 1169, 1586),  # duplicate key
-        *(1020, 1205, 1213, 1614, 3058, 3572),  # changed meanwhile, lock wait, deadlock
+        *(1020, 1205, 1213, 1614, 3058, 3101, 3572),  # changed meanwhile, lock wait, deadlock, another member won
     ),
     **_of(
         Kind.DATA,
@@ -86,10 +87,10 @@ because the values or the database may cause them."""
 
 # Numbers with their own sentence, by database; those of SQLite are primary result codes.
 FULL = {"mysql": {1021, 1114}, "sqlite": {13}}
-BUSY = {"mysql": {1205, 1213, 1614, 3572}, "sqlite": {5, 6, 15}}
+BUSY = {"mysql": {1020, 1205, 1213, 1614, 3058, 3101, 3572}, "sqlite": {5, 6, 15}}
 SCHEMA = {"mysql": {1146, 1054, 1049}, "sqlite": {1}}
 CANNOT_OPEN = {"mysql": set[int](), "sqlite": {14}}
-READ_ONLY = {"mysql": {1290, 1792, 1836}, "sqlite": {8}}
+READ_ONLY = {"mysql": {1036, 1290, 1792, 1836, 1881}, "sqlite": {8}}
 LOGIN = {"mysql": {1044, 1045, 1142, 1143, 1227, 1370, 1698}, "sqlite": {3, 23}}
 TLS_WANTED = {"mysql": {3159}, "sqlite": set[int]()}
 

@@ -17,6 +17,7 @@ from db.outbox import PARKED_TOPIC, OutboxFeed
 from domain.errors import ExpectedError
 from domain.outbox import UnreadableRow
 from settings import Settings
+from workers.dead_letters import OMITTED
 from workers.inbox import mark_requeued
 
 
@@ -88,6 +89,8 @@ def _require_requeueable(settings: Settings, seqs: list[int]) -> None:
 def _make_message(settings: Settings, feed: OutboxFeed, letter: DeadLetterRow) -> tuple[str, str | None, bytes]:
     """Return topic, key and body of the message that requeues a dead letter. Raises MessageRefused."""
     topics = settings.topics
+    if OMITTED in letter.properties:
+        raise MessageRefused(f"its body was not kept whole ({letter.properties[OMITTED]} are missing); send it anew")
     if letter.topic != PARKED_TOPIC:
         return topics.commands if letter.topic == topics.commands else topics.retry, letter.message_key, letter.payload
     row = feed.at(int(letter.message_id))

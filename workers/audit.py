@@ -24,7 +24,7 @@ from db.errors import DatabaseUnavailable
 from db.notification_queries import NotificationRow
 from settings import Settings
 from telemetry.metrics import METRICS
-from workers import audit_file, audit_index, audit_rows, rows_in_work
+from workers import audit_file, audit_index, audit_rows, policy, rows_in_work
 from workers.audit_blocks import BlockChecks, is_intact
 from workers.audit_index import AuditIndex
 from workers.audit_rows import AuditRows, NewRows
@@ -40,6 +40,8 @@ IDLE_CHECK_EVERY_S = 0.3
 IDLE_AFTER_S = 3.0
 PAGES_PER_STEP = 10
 """Pages of rows that one step writes at most, so that the heartbeat does not stop while the process catches up."""
+UNEXPECTED_STEPS = 3
+"""Steps that may fail in a row for an unknown reason before the index is built again."""
 BLOCKS_PER_STEP = 400
 """Blocks that one step compares while the whole file is suspected to be damaged."""
 REPAIRS_PER_STEP = 40
@@ -68,6 +70,8 @@ class AuditProjection:
     """The first block that must still be compared; None: the whole file was compared."""
     _compare_again: bool = False
     """Whether the file was touched while it was being compared."""
+    _unexpected: int = 0
+    """Steps in a row that failed for an unknown reason."""
     _repaired: int = 0
     _emptied: bool = False
     """Whether the table no longer has the rows that the file was written from."""
@@ -92,10 +96,20 @@ class AuditProjection:
             added = self._append_new_rows()
             if self._emptied and self._compare():
                 added += self._append_new_rows()
+            self._unexpected = 0
             return added
         except sqlite3.DatabaseError as error:
             self._recover_index(error)
             return 0
+        except (DatabaseUnavailable, OSError):
+            raise
+        except Exception as error:
+            # The index is the only thing that is kept between steps, so its contents are the likely reason.
+            self._unexpected += 1
+            if self._unexpected >= UNEXPECTED_STEPS:
+                self._unexpected = 0
+                self._recover_index(sqlite3.DatabaseError(policy.describe(error)))
+            raise
 
     def close(self) -> None:
         if self._opened is not None:
@@ -326,9 +340,11 @@ def main(settings: Settings, stop: threading.Event) -> None:
                 log.warning("the audit file was deleted: all of it is written again")
             except OSError as error:
                 log.error("the audit file cannot be written: %s", error)
+                heart.beat(False)
                 pause_s = 1.0
             except Exception:
                 log.exception("the audit file could not be brought up to date; trying again")
+                heart.beat(False)
                 pause_s = 1.0
             stop.wait(pause_s)
     finally:

@@ -14,8 +14,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from workers.sqlite_transaction import immediate
+
 LINES_PER_BLOCK = 250
 BYTES_PER_BLOCK = 1 << 18
+LARGEST_BLOCK = 1 << 26
+"""Bytes. A block ends after the line with which it passes `BYTES_PER_BLOCK`; no line is nearly as long as this."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS block (
@@ -126,6 +130,9 @@ class AuditIndex:
         self.head = int(self._db.execute("SELECT coalesce(max(high), 0) FROM covered").fetchone()[0])
         newest = self._db.execute("SELECT seq, digest FROM newest").fetchone()
         self.newest = None if newest is None else Newest(*newest)
+        left_out = self._db.execute("SELECT coalesce(max(seq), 0) FROM unwritable").fetchone()[0]
+        if self.head != max(left_out, self.newest.seq if self.newest else 0):
+            raise sqlite3.DatabaseError("its tables contradict each other")
         self._growing: _Growing | None = None  # a stored hash cannot be continued: the next line begins a new block
 
     def changed_by_another(self) -> bool:
@@ -144,21 +151,19 @@ class AuditIndex:
         """Record lines, each with its `seq`, that were appended to the file."""
         if not lines:
             return
-        self._db.execute("BEGIN IMMEDIATE")
         try:
-            for seq, line in lines:
-                if self._growing is None or self._growing.full:
-                    self._store()
-                    self._blocks += 1
-                    self._growing = _Growing(self._blocks, self.length)
-                self._growing.add(seq, line)
-                self.length += len(line)
-            self._store()
-            self._store_newest(*max(lines))
-            self._cover(seq for seq, _ in lines)
-            self._db.execute("COMMIT")
+            with immediate(self._db):
+                for seq, line in lines:
+                    if self._growing is None or self._growing.full:
+                        self._store()
+                        self._blocks += 1
+                        self._growing = _Growing(self._blocks, self.length)
+                    self._growing.add(seq, line)
+                    self.length += len(line)
+                self._store()
+                self._store_newest(*max(lines))
+                self._cover(seq for seq, _ in lines)
         except BaseException:
-            self._db.execute("ROLLBACK")
             self._load()
             raise
 
@@ -169,10 +174,9 @@ class AuditIndex:
 
     def clear(self) -> None:
         """Forget everything, because the whole file will be written again."""
-        self._db.execute("BEGIN IMMEDIATE")
-        for table in ("block", "covered", "newest", "unwritable"):
-            self._db.execute(f"DELETE FROM {table}")
-        self._db.execute("COMMIT")
+        with immediate(self._db):
+            for table in ("block", "covered", "newest", "unwritable"):
+                self._db.execute(f"DELETE FROM {table}")
         self._load()
 
     def blocks(self, start_number: int, limit: int) -> list[Block]:
@@ -181,10 +185,7 @@ class AuditIndex:
             "SELECT number, start, length, digest, runs FROM block WHERE number >= ? ORDER BY number LIMIT ?",
             (start_number, limit),
         )
-        return [
-            Block(number, start, length, checksum, tuple((first, last) for first, last in json.loads(runs)))
-            for number, start, length, checksum, runs in rows
-        ]
+        return [_read_block(*row) for row in rows]
 
     def last_block(self) -> Block | None:
         return next(iter(self.blocks(self._blocks, 1)), None)
@@ -238,6 +239,19 @@ class AuditIndex:
         for low, high in ((row[0], seq - 1), (seq + 1, row[1])):
             if low <= high:
                 self._db.execute("INSERT INTO covered VALUES (?, ?)", (low, high))
+
+
+def _read_block(number: Any, start: Any, length: Any, checksum: Any, runs: Any) -> Block:
+    """Return a stored block. Raise sqlite3.DatabaseError when a value is none that this program writes: SQLite checks no bytes."""
+    try:
+        block = Block(number, start, length, checksum, tuple((first, last) for first, last in json.loads(runs)))
+        numbers = [number, start, length, *(seq for run in block.runs for seq in run)]
+        fits = all(type(value) is int for value in numbers) and start >= 0 and 0 < length <= LARGEST_BLOCK
+    except (ValueError, TypeError, RecursionError) as error:
+        raise sqlite3.DatabaseError(f"its block {number!a:.20} is damaged: {error}") from error
+    if not fits or type(checksum) is not bytes or sum(last - first + 1 for first, last in block.runs) > LINES_PER_BLOCK:
+        raise sqlite3.DatabaseError(f"its block {number!a:.20} is damaged")
+    return block
 
 
 def is_only_unavailable(error: sqlite3.DatabaseError) -> bool:

@@ -22,9 +22,12 @@ from domain import contract
 from telemetry.logs import one_line
 from workers.inbox import Inbox, Recorded
 from workers.outcome import DeadLetter, Wait
-from workers.policy import describe, judge
+from workers.policy import MAX_CONNECTION_LOSSES, describe, is_connection_lost, judge
 
 log = logging.getLogger(__name__)
+
+OMITTED = "alpes-omitted"
+"""Property of a dead letter whose body was not kept whole: what is missing. Such a dead letter cannot be requeued."""
 
 
 class Outlet(Protocol):
@@ -45,7 +48,9 @@ class DeadLetters:
         kept = contract.truncate_body(message.value)
         if len(kept) < len(message.value):
             beginning = f"of its {len(message.value)} bytes the first {len(kept)} are kept"
-            message, dead = replace(message, value=kept), DeadLetter(dead.reason, f"{dead.detail[:400]}; {beginning}")
+            properties = {**message.properties, OMITTED: f"all but the first {len(kept)} of {len(message.value)} bytes"}
+            message = replace(message, value=kept, properties=properties)
+            dead = DeadLetter(dead.reason, f"{dead.detail[:400]}; {beginning}")
         recorded = self._record(message, record, dead, attempts)
         if recorded is None:
             return False
@@ -56,15 +61,18 @@ class DeadLetters:
 
     def _record(self, message: Received, record: NamedEvent | None, dead: DeadLetter, attempts: int) -> Recorded | None:
         """Write the row with as much of the message as the database accepts: a dead letter must always have a row."""
-        bare = replace(message, key=None, properties={})
+        omitted = message.properties.get(OMITTED)
+        bare = replace(message, key=None, properties={} if omitted is None else {OMITTED: omitted})
+        empty = replace(bare, value=b"", properties={OMITTED: f"{len(message.value)} bytes"})
         omission = (
             f"{dead.detail[:500]} (its {len(message.value)} bytes cannot be stored: the dead-letter topic has them)"
         )
         forms = [
             (message, record, dead),
             (bare, None, dead),
-            (replace(bare, value=b""), None, DeadLetter(dead.reason, omission)),
+            (empty, None, DeadLetter(dead.reason, omission)),
         ]
+        losses = 0
         while not self._stop.is_set():
             body, event, why = forms[0]
             try:
@@ -72,9 +80,12 @@ class DeadLetters:
             except IntegrityError:
                 continue  # another worker recorded it at the same moment: the retry finds its row
             except Exception as error:
-                if not isinstance(judge(error), Wait) and len(forms) > 1:
+                losses += is_connection_lost(error) and self._inbox.answers()
+                is_refused = not isinstance(judge(error), Wait) or losses >= MAX_CONNECTION_LOSSES
+                if is_refused and len(forms) > 1:
                     log.error("a dead letter is stored with less of its message: %s", describe(error))
                     forms.pop(0)
+                    losses = 0
                     continue
                 self._wait(f"a dead letter could not be stored: {describe(error)}")
         return None
@@ -90,7 +101,7 @@ class DeadLetters:
         forms = [
             (message.value, message.key, {**message.properties, **context}),
             (message.value, None, context),
-            (b"", None, {**context, "alpes-omitted": f"{len(message.value)} bytes, see the row of this dead letter"}),
+            (b"", None, {**context, OMITTED: f"{len(message.value)} bytes, see the row of this dead letter"}),
         ]
         while not self._stop.is_set():
             try:

@@ -45,6 +45,8 @@ class InWork:
         self._file: int | None = None
         self._lines: list[str] = []
         """One line for each message in work. Lines are built without `MessageKey`, because every batch builds them."""
+        self._owns_file = False
+        """Whether the file holds only what this process wrote."""
         self.left = Left((), 0, 0.0)
         if path is not None:
             self.left = _read_left(path)
@@ -81,11 +83,12 @@ class InWork:
 
     def _write(self, lines: list[str]) -> None:
         before, self._lines = self._lines, lines
-        if self._file is None or lines == before:
+        if self._file is None or (lines == before and self._owns_file):
             return
         with contextlib.suppress(OSError):  # a full disk must not stop a worker; then no message can be blamed
-            if before:
+            if before or not self._owns_file:  # what the previous process wrote must not stay behind shorter lines
                 os.ftruncate(self._file, 0)
+                self._owns_file = True
             if lines:
                 os.pwrite(self._file, "\n".join([str(os.getpid()), *lines, ""]).encode("utf-8", "replace"), 0)
 

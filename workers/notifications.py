@@ -96,6 +96,7 @@ class NotificationsWorker(Consumer):
         effects: list[Effect] = []
         skipped: list[Received] = []
         for message in batch:
+            self._beat()
             deaths = self._handling.fatal_deaths(message)
             if deaths:
                 self._bury(message, decode_in_subprocess(message), policy.give_up_after_deaths(deaths), deaths)
@@ -187,7 +188,7 @@ class NotificationsWorker(Consumer):
             except DatabaseUnavailable as error:
                 if error.kind is Kind.UNKNOWN and self._inbox.answers():
                     raise
-                if error.kind is Kind.LOST and self._inbox.answers():
+                if policy.is_connection_lost(error) and self._inbox.answers():
                     losses += 1
                     if losses >= policy.MAX_CONNECTION_LOSSES:
                         raise DatabaseUnavailable(

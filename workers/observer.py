@@ -179,7 +179,7 @@ class Observer:
     def _record_less(self, message: Received) -> bool:
         """Record as much of the message as can be read and stored."""
         forms: list[Callable[[], Observed]] = [
-            lambda: replace(self._observe(message), key=None, properties={}),
+            lambda: replace(self._observe(message), key=None, properties={}, event_us=0),
             lambda: build_unreadable(message, "unreadable"),
         ]
         for form in forms:
@@ -188,6 +188,7 @@ class Observer:
         return self._write([replace(build_unreadable(message, "unreadable"), value=b"")])
 
     def _observe(self, message: Received) -> Observed:
+        self._beat()
         if self._handling.fatal_deaths(message):
             return _observe_in_subprocess(message)
         return build_observed(message, self._topics)

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
+from workers import observer_trimmed
 from workers.observer_store import read_only_uri
 
 
@@ -17,7 +18,7 @@ def recently_published(path: Path, limit: int) -> list[str]:
     try:
         with contextlib.closing(sqlite3.connect(read_only_uri(path), uri=True, timeout=1)) as store:
             return [row[0] for row in store.execute(query, (limit,)) if row[0] is not None]
-    except sqlite3.OperationalError:
+    except sqlite3.Error:
         return []
 
 
@@ -26,8 +27,12 @@ def find_unobserved(path: Path, messages: Sequence[tuple[str, str]]) -> set[tupl
     query = "SELECT 1 FROM message WHERE topic = ? AND message_id = ?"
     try:
         with contextlib.closing(sqlite3.connect(read_only_uri(path), uri=True, timeout=1)) as store:
-            return {message for message in messages if store.execute(query, message).fetchone() is None}
-    except sqlite3.OperationalError:
+            return {
+                message
+                for message in messages
+                if store.execute(query, message).fetchone() is None and not observer_trimmed.holds(store, *message, 0)
+            }
+    except sqlite3.Error:
         return set()
 
 
@@ -37,8 +42,8 @@ def find_unobserved_dead_letters(path: Path, topic: str, seqs: Sequence[int]) ->
     try:
         with contextlib.closing(sqlite3.connect(read_only_uri(path), uri=True, timeout=1)) as store:
             rows = store.execute(query, (topic, 4 * len(seqs))).fetchall() if seqs else []
-    except sqlite3.OperationalError:
+    except sqlite3.Error:
         return set()
     return set(seqs) - {
-        int(number) for row in rows if (number := json.loads(row[0]).get("alpes-dead-letter", "")).isdigit()
+        int(number) for row in rows if (number := json.loads(row[0]).get("alpes-dead-letter", "")).isdecimal()
     }

@@ -15,6 +15,7 @@ from typing import Any
 
 from workers import observer_trimmed
 from workers.observer_records import Header, Observed, Published, TopicCount, Totals
+from workers.sqlite_transaction import immediate
 
 KEEP = 20_000
 SEARCHED = ("event_id", "aggregate_id", "correlation_id", "key", "message_id")
@@ -68,16 +69,11 @@ class ObserverStore:
 
     def record(self, batch: Sequence[Observed], event_topics: Collection[str]) -> None:
         """Add messages; redelivered ones change nothing. Raise sqlite3.OperationalError."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with immediate(self._db):
             for message in batch:
                 if self._insert(message):
                     self._count_message(message, event_topics)
             self._db.execute("UPDATE total SET value = value + 1 WHERE name = 'version'")
-            self._db.execute("COMMIT")
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
         self._writes += len(batch)
         if self._writes > KEEP // 10:
             self._writes = 0
@@ -149,15 +145,14 @@ class ObserverStore:
 
     def restore(self, published: Sequence[dict[str, Any]]) -> None:
         """Fill an empty store with the events of a back-up, which has no messages."""
-        self._db.execute("BEGIN IMMEDIATE")
-        self._db.executemany(
-            "INSERT OR IGNORE INTO published VALUES (:event_id, :seq, :correlation_id, :times, :contents, :version)",
-            [{"contents": None, "version": None, **row} for row in published],
-        )
-        highest = max((int(row["seq"]) for row in published), default=0)
-        self._db.execute("UPDATE total SET value = (SELECT COUNT(*) FROM published) WHERE name = 'distinct'")
-        self._db.execute("UPDATE total SET value = max(value, ?) WHERE name = 'watermark'", (highest,))
-        self._db.execute("COMMIT")
+        with immediate(self._db):
+            self._db.executemany(
+                "INSERT OR IGNORE INTO published VALUES (:event_id, :seq, :correlation_id, :times, :contents, :version)",
+                [{"contents": None, "version": None, **row} for row in published],
+            )
+            highest = max((int(row["seq"]) for row in published), default=0)
+            self._db.execute("UPDATE total SET value = (SELECT COUNT(*) FROM published) WHERE name = 'distinct'")
+            self._db.execute("UPDATE total SET value = max(value, ?) WHERE name = 'watermark'", (highest,))
 
     def published_before(self, correlation_id: str, before_us: int) -> set[str]:
         """Return the event ids of a correlation id that were first published before a time, among the kept messages."""
@@ -266,16 +261,11 @@ class ObserverStore:
         for (topic,) in self._db.execute("SELECT name FROM topic").fetchall():
             if (newest := self._db.execute(beyond, (topic, KEEP)).fetchone()) is None:
                 continue
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
+            with immediate(self._db):
                 chosen, values = "FROM message WHERE topic = ? AND n <= ?", (topic, newest[0])
                 trimmed = self._db.execute(f"SELECT message_id, publish_us {chosen}", values).fetchall()
                 observer_trimmed.add(self._db, topic, [(row[0], row[1]) for row in trimmed])
                 self._db.execute(f"DELETE {chosen}", values)
-                self._db.execute("COMMIT")
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
 
 
 def read_only_uri(path: Path) -> str:

@@ -44,6 +44,11 @@ def judge(error: Exception) -> Wait | Retry | DeadLetter:
             return Retry(describe(error))
 
 
+def is_connection_lost(error: Exception) -> bool:
+    """Return whether the connection to the database broke, which a packet that is too large for the server causes too."""
+    return isinstance(error, DatabaseUnavailable) and error.kind is Kind.LOST
+
+
 def give_up_after_attempts(attempts: int, detail: str) -> DeadLetter:
     """Return the dead letter of a message that failed too often."""
     return DeadLetter(FAILED_TOO_OFTEN, f"{attempts} attempts; the last: {detail}")

@@ -21,9 +21,11 @@ SUBPROCESS_TIMEOUT_S = 20.0
 
 
 def interpret(message: Received) -> Effect | Ack | DeadLetter:
-    """Return the effect of a message, or why it has none. Raise nothing."""
+    """Return the effect of a message, or why it has none. Raise MemoryError only."""
     try:
         return _interpret(message)
+    except MemoryError:
+        raise  # which says nothing of the message: it is tried again
     except Exception as error:  # decoding depends on the message only, so a retry would fail too
         return DeadLetter("unreadable", describe(error))
 

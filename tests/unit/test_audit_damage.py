@@ -444,3 +444,44 @@ def _measure_start(folder: Path, rows: int) -> tuple[int, int, int]:
     assert audited.is_complete()
     audited.close()
     return *needed, peak
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE block SET runs = 'garbage'",
+        "UPDATE block SET runs = '[[1,\"x\"]]'",
+        "UPDATE block SET runs = '[[1,1000000000000]]'",
+        "UPDATE block SET runs = NULL",
+        "UPDATE block SET length = 9000000000000000000",
+        "UPDATE block SET length = 'long'",
+        "UPDATE block SET start = -5",
+        "UPDATE block SET digest = 'text'",
+        "UPDATE block SET number = number + 7",
+        "UPDATE covered SET high = 'x'",
+        "UPDATE covered SET high = high + 100",
+        "UPDATE newest SET seq = 'x'",
+        "UPDATE newest SET digest = 5",
+        "DELETE FROM covered",
+    ],
+)
+@pytest.mark.parametrize("restarted", [True, False])
+def test_any_value_in_the_index_may_be_damaged(audited: Audited, change: str, restarted: bool) -> None:
+    audited.add(5)
+    audited.steps()
+    with sqlite3.connect(audited.path.with_suffix(".index")) as index:
+        index.execute("PRAGMA ignore_check_constraints = ON")
+        try:
+            index.execute(change)
+        except sqlite3.IntegrityError:
+            pytest.skip("the table refuses this value")
+    index.close()
+    if restarted:
+        audited.restart()
+    audited.add(3)
+    for _ in range(5 * audit.UNEXPECTED_STEPS):
+        try:
+            audited.projection.step()
+        except Exception:
+            continue
+    assert audited.is_complete()

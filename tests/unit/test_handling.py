@@ -102,12 +102,13 @@ class Broker:
         return code
 
 
+@pytest.mark.parametrize("position", [0, 7, 20])
 @pytest.mark.parametrize("where", ["check", "decoder"])
 def test_a_message_that_kills_its_worker_is_dead_lettered_and_the_others_are_notified(
-    engine: Engine, settings: Settings, monkeypatch: pytest.MonkeyPatch, where: str
+    engine: Engine, settings: Settings, monkeypatch: pytest.MonkeyPatch, where: str, position: int
 ) -> None:
     events = [record(seq) for seq in range(1, 22)]
-    fatal = events[7]
+    fatal = events[position]
     broker = Broker(*(delivery(event, event.seq) for event in events))
 
     def check(event: OutboxRecord) -> None:

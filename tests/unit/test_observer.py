@@ -118,3 +118,47 @@ def test_the_observer_waits_for_a_store_that_cannot_be_written(store: ObserverSt
     assert left == [0]
     assert len(inlet.acknowledged) == 1
     assert [row.type for row in store.feed()] == ["CommissionCalculated"]
+
+
+def test_a_full_disk_loses_nothing_of_an_event(store: ObserverStore) -> None:
+    """SQLite ends the transaction itself then, with room for a smaller row left."""
+    small = record(1)
+    large = record(2, payload=f'{{"text":"{"x" * 200_000}"}}')
+    observe(store, delivery(small, 1, TOPICS.events))
+    pages = store._db.execute("PRAGMA page_count").fetchone()[0]
+    store._db.execute(f"PRAGMA max_page_count = {pages + 2}")
+    waits: list[float] = []
+
+    def make_room(timeout: float | None = None) -> bool:
+        waits.append(timeout or 0)
+        if len(waits) == 3:
+            store._db.execute("PRAGMA max_page_count = 1000000")
+        return False
+
+    inlet, stop = ListInlet([delivery(large, 2, TOPICS.events)]), threading.Event()
+    stop.wait = make_room  # type: ignore[method-assign, assignment]
+    Observer(store, inlet, TOPICS, stop, Handling(LocalFailures(), InWork(), ())).step(0)
+    assert len(waits) == 3
+    assert len(inlet.acknowledged) == 1
+    assert store.totals().distinct == 2
+    assert {row.event_id for row in store.feed()} == {small.id, large.id}
+
+
+def test_each_message_of_a_group_beats(store: ObserverStore) -> None:
+    beats: list[int] = []
+    batch = [message(number) for number in range(1, 51)]
+    Observer(
+        store,
+        ListInlet(batch),
+        TOPICS,
+        threading.Event(),
+        Handling(LocalFailures(), InWork(), ()),
+        lambda: beats.append(1),
+    ).step(0)
+    assert len(beats) >= len(batch)
+
+
+@pytest.mark.parametrize("event_id", ["", "a\nb", "x" * 36])
+def test_an_event_is_published_even_if_its_id_breaks_the_contract(store: ObserverStore, event_id: str) -> None:
+    observe(store, delivery(replace(record(1), id=event_id), 1, TOPICS.events))
+    assert store.published_ids() == {event_id: 1}
