@@ -7,14 +7,18 @@ committed after higher ones follows them. A file that was written again from the
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 import stat
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from db.notification_queries import NotificationRow
+
+log = logging.getLogger(__name__)
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
@@ -115,6 +119,13 @@ def read_state(path: Path) -> State | None:
     except FileNotFoundError:
         return None
     return State(status.st_mode, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def set_aside(path: Path) -> None:
+    """Rename a file that another program wrote, so that nothing of it is lost. Raise OSError."""
+    aside = path.with_name(f"foreign-{path.stem}-{time.time_ns()}{path.suffix}")
+    log.warning("%s holds lines that are not of this instance: it is kept as %s", path, aside.name)
+    path.rename(aside)
 
 
 def open_for_repair(path: Path) -> int:

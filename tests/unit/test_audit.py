@@ -19,7 +19,7 @@ from db.tables import notification
 from tests.builders import delivery, record
 from tests.fakes import ListInlet, ListOutlet, Measurements
 from workers import audit_file
-from workers.audit import AuditProjection
+from workers.audit_projection import AuditProjection
 from workers.inbox import Inbox
 from workers.notifications import NotificationsWorker
 from workers.policy import MAX_DEATHS
@@ -189,3 +189,18 @@ def test_a_row_that_ends_the_process_is_left_out_and_the_others_are_written(
         event_id for number, event_id in enumerate(audited.expected, 1) if number not in fatal
     )
     assert len(fatal) * MAX_DEATHS <= deaths <= len(fatal) * (MAX_DEATHS + 1)
+
+
+@pytest.mark.parametrize("rows", [0, 3])
+def test_a_file_that_another_program_wrote_is_kept(tmp_path: Path, rows: int) -> None:
+    foreign = b'{"seq":1,"eventId":"of another instance"}\nthesis\n'
+    (tmp_path / "events.jsonl").write_bytes(foreign)
+    audit = Audited(tmp_path)
+    if rows:
+        audit.notify(rows)
+    for _ in range(3):
+        audit.projection.step()
+    assert audit.lines() == audit.expected
+    assert [path.read_bytes() for path in tmp_path.glob("foreign-events-*.jsonl")] == [foreign]
+    audit.projection.close()
+    audit.engine.dispose()

@@ -22,8 +22,8 @@ from db import notification_queries
 from db.engine import READ, connect
 from db.tables import metadata, notification
 from tests.builders import AT
-from workers import audit, audit_blocks, audit_file, audit_index, audit_rows
-from workers.audit import AuditProjection
+from workers import audit_blocks, audit_file, audit_index, audit_projection, audit_rows
+from workers.audit_projection import CHECKS_PER_ROW_CHECK, UNEXPECTED_STEPS, AuditProjection
 
 SURROGATE = json.loads('"half a surrogate \\ud800"')
 
@@ -242,7 +242,7 @@ def test_an_emptied_table_is_detected_even_when_it_has_new_rows(audited: Audited
 def test_rows_deleted_below_the_newest_are_detected(audited: Audited) -> None:
     with audited.engine.begin() as connection:
         connection.execute(delete(notification).where(notification.c.seq == 4))
-    audited.steps(audit.CHECKS_PER_ROW_CHECK + 1)
+    audited.steps(CHECKS_PER_ROW_CHECK + 1)
     assert audited.is_complete()
 
 
@@ -348,11 +348,11 @@ def test_after_any_history_the_file_is_complete(
 ) -> None:
     for module, name, value in (
         (audit_index, "LINES_PER_BLOCK", 3),
-        (audit, "BLOCKS_PER_STEP", 4),
+        (audit_projection, "BLOCKS_PER_STEP", 4),
         (audit_blocks, "BLOCKS_PER_CHECK", 2),
-        (audit, "REPAIRS_PER_STEP", 2),
+        (audit_projection, "REPAIRS_PER_STEP", 2),
         (audit_rows, "PAGE", 5),
-        (audit, "PAGES_PER_STEP", 2),
+        (audit_projection, "PAGES_PER_STEP", 2),
         (audit_rows, "GAPS_PER_CHECK", 2),
     ):
         monkeypatch.setattr(module, name, value)
@@ -479,7 +479,7 @@ def test_any_value_in_the_index_may_be_damaged(audited: Audited, change: str, re
     if restarted:
         audited.restart()
     audited.add(3)
-    for _ in range(5 * audit.UNEXPECTED_STEPS):
+    for _ in range(5 * UNEXPECTED_STEPS):
         try:
             audited.projection.step()
         except Exception:
