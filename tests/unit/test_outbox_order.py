@@ -44,7 +44,7 @@ def test_a_reader_that_goes_upward_sees_every_row_that_was_taken(engine: Engine,
         if seq is None or seq > position:
             put(engine, seq)
         else:
-            with pytest.raises(IntegrityError, match="the next one|UNIQUE"):
+            with pytest.raises(IntegrityError, match=r"the next one|UNIQUE"):
                 put(engine, seq)
         page = feed.after(position, 100)
         seen += len(page)
