@@ -193,7 +193,7 @@ def _read_reference(after: dict[str, Any], op: Literal["c", "r"]) -> EventRefere
             return None
         return after[name]
 
-    event_id = after.get("id")
+    event_id: Any = after.get("id")
     try:
         contract.check_encodable("id", event_id)
     except contract.ContractError:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from workers import audit
+from workers.audit_projection import AuditProjection
 from workers.process import run
 
 
-class Blind(audit.AuditProjection):
+class Blind(AuditProjection):
     def _as_left(self) -> bool:
         if not self.path.exists():
             self.path.touch()

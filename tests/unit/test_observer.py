@@ -136,7 +136,7 @@ def test_a_full_disk_loses_nothing_of_an_event(store: ObserverStore) -> None:
         return False
 
     inlet, stop = ListInlet([delivery(large, 2, TOPICS.events)]), threading.Event()
-    stop.wait = make_room  # type: ignore[method-assign, assignment]
+    stop.wait = make_room  # type: ignore[method-assign]
     Observer(store, inlet, TOPICS, stop, Handling(LocalFailures(), InWork(), ())).step(0)
     assert len(waits) == 3
     assert len(inlet.acknowledged) == 1
