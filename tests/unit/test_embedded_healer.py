@@ -18,6 +18,7 @@ from domain.clock import utc_now
 from settings import Settings
 from stacks.embedded_healer import RECENT_S, BrokerHealer
 from tests.builders import delivery, record
+from workers import observer_trimmed
 from workers.heartbeat import Heartbeat
 from workers.observer import build_observed
 from workers.observer_store import ObserverStore
@@ -103,4 +104,33 @@ def test_a_published_dead_letter_that_the_observer_did_not_see_is_missing(
 def test_nothing_is_missing_while_the_observer_starts(settings: Settings, engine: Engine) -> None:
     (settings.run / "heartbeat" / "observer").unlink()
     receive(engine, settings.topics.retry, "9:9")
+    assert BrokerHealer(settings, engine)._find_unobserved() == frozenset()
+
+
+def test_a_message_that_was_recorded_and_trimmed_is_not_missing(
+    settings: Settings, engine: Engine, store: ObserverStore
+) -> None:
+    topic = settings.topics.events
+    observer_trimmed.add(store._db, topic, [(f"(7,{number},-1,-1)", 5) for number in range(10)])
+    for number in range(12):
+        receive(engine, topic, f"(7,{number},-1,-1)")
+    assert BrokerHealer(settings, engine)._find_unobserved() == {f"{topic} (7,{number},-1,-1)" for number in (10, 11)}
+
+
+@pytest.mark.parametrize("number", ["²", "x", "", "٣"])
+def test_a_foreign_property_does_not_end_the_healer(
+    settings: Settings, engine: Engine, store: ObserverStore, number: str
+) -> None:
+    topics = settings.topics
+    seq = bury(engine, "1:1")
+    message = replace(delivery(record(1), 1, topics.dead_letter), properties={"alpes-dead-letter": number})
+    store.record([build_observed(message, topics)], topics.carrying_events())
+    assert BrokerHealer(settings, engine)._find_unobserved() == {f"dead letter {seq}"}
+
+
+def test_nothing_is_missing_while_the_store_cannot_be_read(settings: Settings, engine: Engine) -> None:
+    settings.observer_store.parent.mkdir(parents=True, exist_ok=True)
+    settings.observer_store.write_bytes(b"no database" * 500)
+    receive(engine, settings.topics.events, "9:9")
+    bury(engine, "1:1")
     assert BrokerHealer(settings, engine)._find_unobserved() == frozenset()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import cast
 
 import pulsar
 import pytest
 
 from connectors.broker import BrokerUnavailable, Publisher
-from connectors.relay import ATTEMPTS, Relay
+from connectors.relay import ATTEMPTS, PAGE, Relay
 from connectors.sending import Sent, classify
 from domain.outbox import OutboxRecord, UnreadableRow
 from tests.builders import record
@@ -208,3 +209,20 @@ def test_the_clients_codes_distinguish_the_message_from_the_broker() -> None:
         expected = next((kind for kind, names in kinds.items() if name in names), Sent.UNAVAILABLE)
         assert classify(result) is expected, name
     assert known <= set(pulsar.Result.__members__)
+
+
+def test_the_relay_beats_at_every_page() -> None:
+    """The heart beats in the wait: a backlog must not keep the relay from it."""
+    stop, beats = threading.Event(), 0
+    publisher = FakePublisher()
+
+    def wait(seconds: float) -> None:
+        nonlocal beats
+        beats += 1
+        publisher.acknowledge()
+        if seconds:
+            stop.set()
+
+    Relay(ListFeed(10 * PAGE), publisher, wait).run(stop)  # type: ignore[arg-type]
+    assert len(publisher.sent) == 10 * PAGE
+    assert beats >= 10

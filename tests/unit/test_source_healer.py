@@ -28,6 +28,7 @@ class Source:
     created: list[float] = field(default_factory=list)
     restarts: list[float] = field(default_factory=list)
     now: float = 1000.0
+    observer: Beat | None = field(default_factory=lambda: Beat(True, 1, 0.0))
 
     def __enter__(self) -> Source:
         self.refuse()
@@ -64,7 +65,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Source:
 
     monkeypatch.setattr("connectors.source.status", status)
     monkeypatch.setattr("stacks.native.provision.create_source", create)
-    monkeypatch.setattr(healing, "read_heartbeat", lambda *_: Beat(True, 1, 0.0))
+    monkeypatch.setattr(healing, "read_heartbeat", lambda *_: made.observer)
     monkeypatch.setattr(healing.SourceHealer, "_may_judge", lambda _: True)
     return made
 
@@ -99,6 +100,15 @@ def test_one_that_stands_still_is_restarted_and_given_more_time_each_time(seen: 
     assert len(apart) >= 4
     assert apart == sorted(apart)
     assert apart[0] < 40 < apart[-1] < healing.LONGEST_WAIT_S + 20
+
+
+@pytest.mark.parametrize(
+    "observer", [None, Beat(False, 1, 0.0), Beat(True, 1, 0.0, busy=True), Beat(True, 1, healing.IDLE_BEATS_S + 1)]
+)
+def test_one_is_left_alone_while_the_observer_may_not_have_recorded_all(seen: Source, observer: Beat | None) -> None:
+    seen.head, seen.observer = 101, observer
+    watch(seen, 600)
+    assert seen.restarts == []
 
 
 def test_one_that_failed_is_restarted(seen: Source) -> None:
