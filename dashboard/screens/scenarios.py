@@ -96,11 +96,12 @@ def _shown(found: RunsState) -> str | None:
     """The run under way; else the one that was picked, else the newest."""
     state = st.session_state
     if found.current:
-        state["run_shown"] = found.current
+        state.pop("run_shown", None)  # when it has ended, it is the newest
+        return found.current
     known = [run.id for run in found.history]
     if state.get("run_shown") in known:
         return str(state["run_shown"])
-    return found.current or (known[0] if known else None)
+    return known[0] if known else None
 
 
 def _catalogue(found: RunsState) -> None:
