@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 from db.engine import connect
 from settings import Settings
 from settings.model import REPOSITORY
-from stacks import faults, operation
+from stacks import faults, operation, processes
 from stacks.embedded_healer import BrokerHealer
 from stacks.keeper import Keeper
 from stacks.native.healer import SourceHealer
@@ -89,14 +89,7 @@ def supervised(settings: Settings) -> bool:
     if (settings.run / "stopping").exists():
         return True
     pid = Supervisor(settings).pid_of_itself()
-    return pid != 0 and psutil.pid_exists(pid) and not _is_zombie(pid)
-
-
-def _is_zombie(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return True
+    return pid != 0 and processes.is_alive(pid)
 
 
 def revive(settings: Settings) -> None:
