@@ -51,7 +51,7 @@ INSTANCE = Kind(
         r"secrets/[\w.-]+\.(pem|key|p12|jwt|toml|cert|crt|b64|bin)",
         r"secrets/\w+/[\w.-]+\.(pem|key|p12|jwt)",
         r"data/(alpes|observer|restore)\.db(\.new)?(-wal|-shm|-journal)?",
-        r"data/events\.(jsonl|index)([.-][\w.-]+)?",
+        r"data/events\.(jsonl|index(-wal|-shm|-journal)?)",
         r"data/faults\.jsonl",
         r"data/scenarios/[0-9a-f-]{36}/(timeline\.jsonl|process\.log|pid|result\.(json|tmp)|evidence\.(html|json))",
         r"data/pulsar-lite/(pulsar-lite\.toml|store\.metadata\.json[\w.-]*)",

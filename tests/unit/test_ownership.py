@@ -23,7 +23,15 @@ WRITTEN = (
     "logs/jobs/reset.json", "run/heartbeat/relay", "run/leases/broker.kill.json", "run/relay.lock", "run/stopping",
     "secrets/tokens/admin.jwt",
 )  # fmt: skip
-STRANGE = ("thesis/chapter1", "data/mine.csv", "logs/notes.txt", "run/other/x", "data/scenarios/plan.md", ".git/HEAD")
+STRANGE = (
+    "thesis/chapter1",
+    "data/mine.csv",
+    "data/events.jsonl.mine",
+    "logs/notes.txt",
+    "run/other/x",
+    "data/scenarios/plan.md",
+    ".git/HEAD",
+)
 
 
 def write(folder: Path, *names: str) -> None:
