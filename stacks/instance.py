@@ -14,7 +14,7 @@ from db.engine import connect
 from db.migrate import upgrade
 from domain.errors import ExpectedError
 from settings import Settings, load
-from stacks import audit_link, embedded, external, health, native, operation, ownership, processes, recovery
+from stacks import audit_link, embedded, external, health, native, operation, ownership, processes, recovery, resolving
 from stacks.command import Part
 from stacks.compose import outside
 from stacks.compose.cli import DockerUnavailable
@@ -66,9 +66,15 @@ def up(
     """Start an instance and wait until every component is healthy.
 
     `changes` are settings that are kept for later runs. `go_on` starts it with the settings of the last run, including
-    those from its environment. Raises StartFailed, AlreadyRunning, or Busy when another operation changes the instance.
+    those from its environment, and without those from the environment of this process. Raises StartFailed, AlreadyRunning, or Busy when another operation changes the instance.
     """
-    home = home.resolve()
+    with resolving.hidden_environment() if go_on else contextlib.nullcontext():
+        return _up(stack, home.resolve(), say, deadline_s, progress, go_on, changes)
+
+
+def _up(
+    stack: str, home: Path, say: Say, deadline_s: float, progress: Progress, go_on: bool, changes: dict[str, Any]
+) -> Started:
     existing = load(home=home, stack=stack)
     if control(existing).running():
         raise AlreadyRunning(existing)
