@@ -66,6 +66,7 @@ def restore(settings: Settings, path: Path, say: Say) -> dict[str, int]:
     counted as duplicates. Raises BackupUnfit or OSError, with nothing changed, and what `reset` raises.
     """
     require(settings, Action.RESTORE)
+    reset_operation.require_instance(settings)
     with operation.alone(settings, "restore", say), operation.without_scenario(settings):
         recovery.recover(settings, say)
         say(f"reading {path}")

@@ -15,9 +15,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from application import component_names
 from domain.errors import ExpectedError
 
-_PART = r"(database|broker|relay|observer|audit|commands|watcher|api|dashboard|notifications)(-\d+)?"
+_PART = component_names.PATTERN
 _LOG = rf"({_PART}|source|supervisord|revive|abandoned|recovery|restorer|jupyter)\.log(\.\d+)?"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from settings import Settings
-from stacks import backup, embedded, operation, recovery, staging
+from stacks import backup, embedded, operation, ownership, recovery, staging
 from stacks import reset as reset_operation
 from stacks.operation import Journal
 from stacks.reset import NotDrained
@@ -29,6 +29,7 @@ FOREIGN = (
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     settings = Settings(home=tmp_path)
     settings.run.mkdir()
+    ownership.claim(ownership.INSTANCE, tmp_path)
     for name in (*AUDIT, *STORE, *RESTORED, *STAGED, *BROKER, *FOREIGN):
         (settings.data / name).parent.mkdir(parents=True, exist_ok=True)
         (settings.data / name).write_text(name)
