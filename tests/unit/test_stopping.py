@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 
 from cli import foreground
 from settings import Settings
-from stacks import instance, processes
+from stacks import instance, processes, revive
 
 PARENT_OF_A_ZOMBIE = "import os, time; pid = os.fork(); pid or os._exit(0); print(pid, flush=True); time.sleep(60)"
 
@@ -102,3 +103,38 @@ def test_only_a_signal_or_a_lost_supervisor_stops_the_instance(
     foreground.wait(settings, said.append)
     assert bool(stopped) == stops
     assert ("the stack was stopped by another command" in said) == (not stops)
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "starts"),
+    [
+        (lambda _run: None, True),
+        (lambda run: (run / "stopping").touch(), False),
+        (lambda run: (run / "supervisord.conf").unlink(), False),
+        (shutil.rmtree, False),
+    ],
+    ids=["nothing", "it is stopped", "its data is deleted", "its folder is deleted"],
+)
+def test_a_supervisor_is_not_started_again_in_an_instance_that_is_stopped_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[Path], object], starts: bool
+) -> None:
+    settings = Settings(home=tmp_path)
+    settings.run.mkdir()
+    (settings.run / "supervisord.conf").touch()
+    started: list[Settings] = []
+
+    class FakeSupervisor:
+        def __init__(self, settings: Settings) -> None:
+            self._settings = settings
+
+        def start(self) -> int:
+            started.append(self._settings)
+            return 1
+
+    monkeypatch.setattr(revive, "load", lambda: settings)
+    monkeypatch.setattr(revive.logs, "configure", lambda *_: None)
+    monkeypatch.setattr(revive, "supervised", lambda _: False)
+    monkeypatch.setattr(processes, "end", lambda *_, **_named: meanwhile(settings.run))
+    monkeypatch.setattr(revive, "Supervisor", FakeSupervisor)
+    revive.main()
+    assert bool(started) == starts
