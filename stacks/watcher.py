@@ -7,7 +7,6 @@ injected faults until their leases expire.
 from __future__ import annotations
 
 import logging
-import os
 import subprocess
 import sys
 import threading
@@ -18,7 +17,7 @@ from sqlalchemy import Engine
 from db.engine import connect
 from settings import Settings
 from settings.model import REPOSITORY
-from stacks import faults, operation, processes
+from stacks import environment, faults, operation, processes
 from stacks.embedded_healer import BrokerHealer
 from stacks.keeper import Keeper
 from stacks.native.healer import SourceHealer
@@ -99,12 +98,15 @@ def revive(settings: Settings) -> None:
 
 def _run_detached(settings: Settings, module: str) -> None:
     """Run a module in a process that is not a component of the instance."""
-    env = {name: value for name, value in os.environ.items() if name != "ALPES_PART"}
     with (settings.logs / f"{module.rpartition('.')[2]}.log").open("a") as output:
         subprocess.Popen(
             [sys.executable, "-m", module],
             cwd=REPOSITORY,
-            env={**env, "ALPES_HOME": str(settings.home), "PYTHONPATH": str(REPOSITORY)},
+            env={
+                **environment.without_component(settings),
+                "ALPES_HOME": str(settings.home),
+                "PYTHONPATH": str(REPOSITORY),
+            },
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
