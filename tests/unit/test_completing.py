@@ -96,7 +96,7 @@ def test_a_restore_that_was_not_decided_leaves_no_store(
         raise error
 
     monkeypatch.setattr(recovery, "recover", lambda *_: False)
-    monkeypatch.setattr(backup.staging, "staged", lambda *_: StagedBackup())
+    monkeypatch.setattr(staging, "staged", lambda *_: StagedBackup())
     if at == "preparing":
         monkeypatch.setattr(ObserverStore, "restore", fail)
     monkeypatch.setattr(reset_operation, "replace", fail)

@@ -52,10 +52,14 @@ def make_settings(home: Path) -> Settings:
     return Settings(home=home, control_token=SecretStr(TOKEN))
 
 
+def arm(settings: Settings, part: str, point: str) -> None:
+    crash_points.arm(settings, part, point, TOKEN)
+
+
 @pytest.mark.parametrize("part", OTHERS)
 def test_other_names_than_those_of_components_are_refused(tmp_path: Path, part: str) -> None:
     settings = make_settings(tmp_path / "home")
-    for act in (crash_points.disarm, crash_points.read_hit, lambda *names: crash_points.arm(*names, TOKEN)):
+    for act in (crash_points.disarm, crash_points.read_hit, arm):
         with pytest.raises(LookupError, match="there is no component"):
             act(settings, part, POINT)
     CrashPoints(settings, part).reached(POINT)
@@ -65,7 +69,7 @@ def test_other_names_than_those_of_components_are_refused(tmp_path: Path, part: 
 @pytest.mark.parametrize("point", ["", "..", "../x", "nothing", f"{POINT}.new"])
 def test_unknown_points_are_refused(tmp_path: Path, point: str) -> None:
     settings = make_settings(tmp_path / "home")
-    for act in (crash_points.disarm, crash_points.read_hit, lambda *names: crash_points.arm(*names, TOKEN)):
+    for act in (crash_points.disarm, crash_points.read_hit, arm):
         with pytest.raises(LookupError, match="there is no crash point"):
             act(settings, "api", point)
     assert list(tmp_path.rglob("*")) == []

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from settings import Settings, load
+from settings import files as settings_files
 from stacks import audit_link, instance, operation, ownership, recovery, removal
 from stacks.instance import AlreadyRunning, Started
 from stacks.operation import Journal
@@ -155,7 +156,7 @@ def test_a_removal_needs_no_note_on_a_full_disk(
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(removal.files, "write", fail)
+    monkeypatch.setattr(settings_files, "write", fail)
     assert act(settings) == []
     assert not (tmp_path / "data").exists()
 

@@ -16,8 +16,9 @@ import pytest
 from cli import foreground
 from settings import Settings
 from stacks import instance, processes, revive
+from telemetry import logs
 
-PARENT_OF_A_ZOMBIE = "import os, time; pid = os.fork(); pid or os._exit(0); print(pid, flush=True); time.sleep(60)"
+PARENT_OF_A_ZOMBIE = "import os, signal; pid = os.fork(); pid or os._exit(0); print(pid, flush=True); signal.pause()"
 
 
 def test_a_zombie_of_another_parent_has_ended() -> None:
@@ -132,7 +133,7 @@ def test_a_supervisor_is_not_started_again_in_an_instance_that_is_stopped_meanwh
             return 1
 
     monkeypatch.setattr(revive, "load", lambda: settings)
-    monkeypatch.setattr(revive.logs, "configure", lambda *_: None)
+    monkeypatch.setattr(logs, "configure", lambda *_: None)
     monkeypatch.setattr(revive, "supervised", lambda _: False)
     monkeypatch.setattr(processes, "end", lambda *_, **_named: meanwhile(settings.run))
     monkeypatch.setattr(revive, "Supervisor", FakeSupervisor)
