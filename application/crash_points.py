@@ -15,6 +15,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from application.component_names import is_component
 from application.permissions import Action, require
 from settings import Settings
 from settings.shared_files import hand_over
@@ -41,13 +42,13 @@ class CrashPoints:
     def __init__(self, settings: Settings, part: str) -> None:
         self._settings = settings
         self._part = part
-        self._folder = settings.run / "crash" if part and key(settings) else None
+        self._is_in_force = is_component(part) and bool(key(settings))
 
     def reached(self, point: str) -> None:
         """End this process if the point is armed."""
-        if self._folder is None:
+        if not self._is_in_force:
             return
-        armed = self._folder / f"{self._part}.{point}"
+        armed = _armed_file(self._settings, self._part, point)
         if not armed.exists() or not hmac.compare_digest(armed.read_text(), _seal(self._settings, self._part, point)):
             return
         armed.unlink()
@@ -69,29 +70,30 @@ def of_this_process(settings: Settings) -> CrashPoints:
 
 
 def arm(settings: Settings, part: str, point: str, token: str) -> None:
-    """Arm a point. Raise LookupError for an unknown point, PermissionError without the control token, or Forbidden."""
+    """Arm a point. Raise LookupError for an unknown point or component, PermissionError without the control token, or Forbidden."""
     require(settings, Action.INJECT_FAULTS)
-    if point not in POINTS:
-        raise LookupError(f"there is no crash point {point!r}; use one of {', '.join(POINTS)}")
+    armed = _armed_file(settings, part, point)
     control_token = settings.control_token.get_secret_value()
     if not control_token or not hmac.compare_digest(token.encode(), control_token.encode()):
         raise PermissionError("arming a crash point needs the control token of the instance")
-    folder = settings.run / "crash"
-    folder.mkdir(parents=True, exist_ok=True)
+    armed.parent.mkdir(parents=True, exist_ok=True)
     _hit_file(settings, part, point).unlink(missing_ok=True)
-    temporary = folder / f"{part}.{point}.new"
+    temporary = armed.with_name(f"{armed.name}.new")
     temporary.write_text(_seal(settings, part, point))
     hand_over(temporary)
-    temporary.replace(folder / f"{part}.{point}")
+    temporary.replace(armed)
 
 
 def disarm(settings: Settings, part: str, point: str) -> None:
-    """Disarm a point; do nothing when it is not armed."""
-    (settings.run / "crash" / f"{part}.{point}").unlink(missing_ok=True)
+    """Disarm a point; do nothing when it is not armed. Raise LookupError for an unknown point or component."""
+    _armed_file(settings, part, point).unlink(missing_ok=True)
 
 
 def read_hit(settings: Settings, part: str, point: str) -> Hit | None:
-    """Return which process reached the point after it was armed, and when; None while none did."""
+    """Return which process reached the point after it was armed, and when; None while none did.
+
+    Raise LookupError for an unknown point or component.
+    """
     try:
         return Hit(**json.loads(_hit_file(settings, part, point).read_text()))
     except (OSError, ValueError, TypeError):
@@ -102,5 +104,14 @@ def _seal(settings: Settings, part: str, point: str) -> str:
     return hmac.new(key(settings).encode(), f"{part}.{point}".encode(), "sha256").hexdigest()
 
 
+def _armed_file(settings: Settings, part: str, point: str) -> Path:
+    if point not in POINTS:
+        raise LookupError(f"there is no crash point {point!r}; use one of {', '.join(POINTS)}")
+    if not is_component(part):
+        raise LookupError(f"there is no component {part!r}")
+    return settings.run / "crash" / f"{part}.{point}"
+
+
 def _hit_file(settings: Settings, part: str, point: str) -> Path:
-    return settings.run / "crash" / f"{part}.{point}.hit"
+    armed = _armed_file(settings, part, point)
+    return armed.with_name(f"{armed.name}.hit")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from application import Application
+from application.permissions import Action, require
 from db import queries
 from db.hops import HOPS
 from domain.commands import CalculateCommission
@@ -42,7 +43,7 @@ def measure_latency(
 ) -> Latency:
     """Send `n` commands after a warm-up and return percentiles of the hop times that the components wrote.
 
-    Raises TookTooLong when an event does not arrive within 30 s after the last command.
+    Raises TookTooLong when an event does not arrive within 30 s after the last command, or Forbidden.
     """
     paths = measure_paths(settings, n, progress)
     end_to_end = percentiles([path.pop("end_to_end") for path in paths])
@@ -68,8 +69,9 @@ def measure_paths(
 ) -> list[dict[str, float]]:
     """Send `n` commands after a warm-up and return the path of each: {`from→to`: milliseconds} and `end_to_end`.
 
-    Raises TookTooLong when an event does not arrive within 30 s after the last command.
+    Raises TookTooLong when an event does not arrive within 30 s after the last command, or Forbidden.
     """
+    require(settings, Action.ISSUE_COMMANDS)
     warm_up_commands = count_warm_up(settings)
     correlation_id = str(uuid.uuid4())
     pause = threading.Event()

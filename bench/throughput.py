@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from application import Application
+from application.permissions import Action, require
 from db import notification_queries
 from domain.commands import CalculateCommission
 from scenarios.reconciliation import reconcile
@@ -39,7 +40,11 @@ def measure_throughput(
     progress: Callable[[int], None] = lambda sent_count: None,
     deadline_s: float = 120,
 ) -> Throughput:
-    """Send commands as fast as `writers` threads can, and wait for the last notification. Missing events count as `lost`."""
+    """Send commands as fast as `writers` threads can, and wait for the last notification. Missing events count as `lost`.
+
+    Raises Forbidden.
+    """
+    require(settings, Action.ISSUE_COMMANDS)
     correlation_id = str(uuid.uuid4())
     sent_count = 0
 

@@ -13,6 +13,7 @@ from stacks import instance
 from stacks.controls import control
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+POLL_EVERY_S = 0.5
 NO_SUPERVISOR_S = 20.0
 """After this long without a supervisor, nothing will start it again (a killed one is back after a second or two)."""
 
@@ -29,18 +30,29 @@ def interruptible() -> Iterator[None]:
 
 
 def wait(settings: Settings, say: instance.Say) -> None:
-    """Wait until a signal arrives or the instance is stopped elsewhere, then stop every component."""
+    """Wait until a signal arrives or the supervisor has ended for good, then stop every component.
+
+    When another command stops the instance, only return: that command may start it again.
+    """
     stop = threading.Event()
     for number in SIGNALS:
         signal.signal(number, lambda *_: stop.set())
     components = control(settings)
+    stopping_file = settings.run / "stopping"
     # Each question to Docker starts a process, so it is asked less often.
-    poll_s = 3.0 if settings.stack == "compose" else 0.5
+    poll_s = 3.0 if settings.stack == "compose" else POLL_EVERY_S
     last_running_at = time.monotonic()
+    was_stopping = False
     while not stop.wait(poll_s):
-        if components.running():
+        is_stopping, is_running = stopping_file.exists(), components.running()
+        was_stopping |= is_stopping
+        # While both are true, the other command is still stopping components, or was killed; a signal completes that.
+        if was_stopping and not (is_stopping and is_running):
+            say("the stack was stopped by another command")
+            return
+        if is_running:
             last_running_at = time.monotonic()
-        elif (settings.run / "stopping").exists() or time.monotonic() - last_running_at > NO_SUPERVISOR_S:
+        elif time.monotonic() - last_running_at > NO_SUPERVISOR_S:
             say("the stack was stopped")
             break
     instance.down(settings, say)

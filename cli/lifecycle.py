@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from application.permissions import Action, require
 from cli import foreground
 from cli.doctor import doctor
 from cli.download_bar import DownloadBar
@@ -169,6 +170,8 @@ def clean(
     """Stop an instance and delete the files that it wrote. Other files in its home stay, and are listed."""
     settings = instance.find(stack)
     instance.require(settings)
+    if settings.stack != "external":  # there only local files are deleted, and no data
+        require(settings, Action.RESET)
     if downloads:
         ownership.require(ownership.CACHE, cache())
     target = f"all data of the {settings.stack} stack in {settings.home}" + (f" and {cache()}" if downloads else "")

@@ -25,6 +25,7 @@ from scenarios.journal import AnotherRuns, UnknownRun
 from scenarios.model import Moment, Result
 from settings import Settings
 from settings.model import REPOSITORY
+from stacks import environment
 from stacks.control import NotRunning
 from stacks.controls import control
 from stacks.privacy import UMASK
@@ -69,7 +70,7 @@ def start(settings: Settings, name: str, seed: int | None = None, minutes: float
             [sys.executable, "-m", "scenarios.process", run_id, name, str(seed), str(minutes)],
             cwd=REPOSITORY,
             env={
-                **os.environ,
+                **environment.without_component(settings),
                 "ALPES_HOME": str(settings.home),
                 "ALPES_PART": "scenario",
                 "PYTHONPATH": str(REPOSITORY),

@@ -21,7 +21,7 @@ from db.migrate import revision
 from db.outbox import rewind_checkpoint
 from settings import Settings
 from settings.shared_files import hand_over
-from stacks import operation, recovery, staging
+from stacks import operation, recovery, sqlite_files, staging
 from stacks import reset as reset_operation
 from stacks.staging import FORMAT, PUBLISHED, BackupUnfit, Staged
 from workers.observer_store import ObserverStore
@@ -66,14 +66,22 @@ def restore(settings: Settings, path: Path, say: Say) -> dict[str, int]:
     counted as duplicates. Raises BackupUnfit or OSError, with nothing changed, and what `reset` raises.
     """
     require(settings, Action.RESTORE)
+    reset_operation.require_instance(settings)
     with operation.alone(settings, "restore", say), operation.without_scenario(settings):
         recovery.recover(settings, say)
         say(f"reading {path}")
         with staging.staged(settings, path) as staged_backup:
-            observed = _prepare_observer_store(settings, staged_backup)
-            reset_operation.replace(
-                settings, "restore", lambda connection: _fill_tables(connection, staged_backup), say, observed=True
-            )
+            try:
+                observed = _prepare_observer_store(settings, staged_backup)
+                reset_operation.replace(
+                    settings, "restore", lambda connection: _fill_tables(connection, staged_backup), say, observed=True
+                )
+            except BaseException:
+                if (
+                    operation.read(settings) is None
+                ):  # otherwise the restore was decided, and its completion needs the store
+                    sqlite_files.remove(recovery.restored_store(settings))
+                raise
             return staged_backup.counts() | {staging.PUBLISHED: observed}
 
 
@@ -92,7 +100,7 @@ def _fill_tables(connection: Connection, staged_backup: Staged) -> None:
 def _prepare_observer_store(settings: Settings, staged_backup: Staged) -> int:
     """Prepare an observer's store with the events that will not be published again; return how many there are."""
     new_store = recovery.restored_store(settings)
-    new_store.unlink(missing_ok=True)
+    sqlite_files.remove(new_store)
     # On the embedded stack the relay continues from the restored checkpoint.
     published_events = staged_backup.published(of_outbox=settings.stack == "embedded")
     store = ObserverStore(new_store, write=True)

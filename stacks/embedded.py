@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -41,11 +42,10 @@ def prepare(settings: Settings) -> list[Part]:
 
 def remove_store(settings: Settings) -> None:
     """Delete the topics of a stopped broker."""
-    for path in (settings.data / "pulsar-lite").glob(f"{STORE}.*"):
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+    folder = settings.data / "pulsar-lite"
+    (folder / f"{STORE}.metadata.json").unlink(missing_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(folder / f"{STORE}.rocksdb")
 
 
 def versions() -> dict[str, str]:

@@ -14,7 +14,19 @@ from db.engine import connect
 from db.migrate import upgrade
 from domain.errors import ExpectedError
 from settings import Settings, load
-from stacks import audit_link, embedded, external, health, native, operation, ownership, processes, recovery
+from stacks import (
+    audit_link,
+    embedded,
+    external,
+    health,
+    native,
+    operation,
+    ownership,
+    processes,
+    recovery,
+    removal,
+    resolving,
+)
 from stacks.command import Part
 from stacks.compose import outside
 from stacks.compose.cli import DockerUnavailable
@@ -25,6 +37,7 @@ from stacks.native.artifacts import Progress, quiet
 from stacks.native.provision import provision, provisioned_marker
 from stacks.privacy import close_home, private_files
 from stacks.python_parts import python_parts
+from stacks.removal import remove, remove_data, require
 from stacks.resolving import StartFailed, default_home, find, resolve
 from stacks.supervisor import Supervisor
 
@@ -66,24 +79,48 @@ def up(
     """Start an instance and wait until every component is healthy.
 
     `changes` are settings that are kept for later runs. `go_on` starts it with the settings of the last run, including
-    those from its environment. Raises StartFailed, AlreadyRunning, or Busy when another operation changes the instance.
+    those from its environment, and without those from the environment of this process. A stop or removal that was interrupted is completed first. Raises StartFailed, AlreadyRunning, or Busy when another operation changes the instance.
     """
-    home = home.resolve()
+    with resolving.hidden_environment() if go_on else contextlib.nullcontext():
+        return _up(stack, home.resolve(), say, deadline_s, progress, go_on, changes)
+
+
+def _up(
+    stack: str, home: Path, say: Say, deadline_s: float, progress: Progress, go_on: bool, changes: dict[str, Any]
+) -> Started:
     existing = load(home=home, stack=stack)
-    if control(existing).running():
+    if control(existing).running() and not _is_interrupted(existing):
         raise AlreadyRunning(existing)
     _claim(home)
     with operation.alone(existing, "up", say, patience_s=2 * deadline_s):
         _claim(home)
-        if control(existing).running():  # another process started it while this one waited for the lock
-            raise AlreadyRunning(load(home=home, stack=stack))
+        if control(existing).running():
+            _complete_interrupted(load(home=home, stack=stack), say)
         try:
+            removal.finish(home, say)
             settings = resolve(stack, home, go_on, **changes)
             return _start_locked(settings, say, deadline_s, progress)
         except StartFailed:
             raise
         except ExpectedError as error:
             raise StartFailed(str(error)) from error
+
+
+def _is_interrupted(settings: Settings) -> bool:
+    """Return whether a command stops the running instance, or was killed while it stopped, reset or restored it."""
+    return (settings.run / "stopping").exists() or operation.abandoned(settings) is not None
+
+
+def _complete_interrupted(settings: Settings, say: Say) -> None:
+    """Stop a running instance whose stop was interrupted. Otherwise complete what was, and raise AlreadyRunning.
+
+    The caller holds the instance's lock, so no other command is at it.
+    """
+    if not (settings.run / "stopping").exists():
+        recovery.recover(settings, say)
+        raise AlreadyRunning(settings)
+    say("a command that stopped this instance was interrupted")
+    _stop_locked(settings, say)
 
 
 def _start_locked(settings: Settings, say: Say, deadline_s: float, progress: Progress) -> Started:
@@ -168,36 +205,6 @@ def _stop_supervised(supervisor: Supervisor) -> bool:
         processes.wait_gone(pid, 30)
         return True
     return False
-
-
-def require(settings: Settings) -> None:
-    """Raise NotMade if the home holds no instance of this program."""
-    ownership.require(ownership.INSTANCE, settings.home)
-
-
-def remove(settings: Settings) -> list[Path]:
-    """Delete the files of a stopped instance, and return the foreign files in its home, which stay. Raises NotMade."""
-    require(settings)
-    _remove_volumes(settings)
-    foreign_files = ownership.remove(ownership.INSTANCE, settings.home)
-    audit_link.remove_link()
-    return foreign_files
-
-
-def remove_data(settings: Settings) -> list[Path]:
-    """Delete the data of a stopped instance, except its ports and passwords. Foreign files stay, and are returned.
-
-    Raises NotMade.
-    """
-    require(settings)
-    _remove_volumes(settings)
-    return ownership.remove(ownership.INSTANCE, settings.home, ("data", "run"), spared=operation.LOCKS)
-
-
-def _remove_volumes(settings: Settings) -> None:
-    if settings.stack == "compose":
-        with contextlib.suppress(DockerUnavailable):
-            Docker(settings).remove_data()
 
 
 def versions(settings: Settings) -> dict[str, str]:

@@ -20,6 +20,7 @@ import psutil
 from domain.errors import ExpectedError
 from settings import Settings
 from settings.model import REPOSITORY
+from stacks import environment
 from stacks.privacy import UMASK
 
 TAIL_BYTES = 2_000
@@ -53,12 +54,14 @@ def start(settings: Settings, name: str, command: Sequence[str]) -> None:
         raise JobRuns(f"{name} is under way already")
     record = _record_file(settings, name)
     record.parent.mkdir(parents=True, exist_ok=True)
-    # Without ALPES_PART, so that stopping the instance does not end this process as a component.
-    env = {key: value for key, value in os.environ.items() if key != "ALPES_PART"}
     process = subprocess.Popen(
         [sys.executable, "-m", "stacks.jobs", str(record), "--", sys.executable, "-m", *command],
         cwd=REPOSITORY,
-        env={**env, "ALPES_HOME": str(settings.home), "PYTHONPATH": str(REPOSITORY)},
+        env={
+            **environment.without_component(settings),
+            "ALPES_HOME": str(settings.home),
+            "PYTHONPATH": str(REPOSITORY),
+        },
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -32,8 +32,6 @@ HELD_S = 10.0
 """An undecided operation holds its components for this long after the last renewal of its journal."""
 RENEW_EVERY_S = 2.0
 LOOK_EVERY_S = 0.1
-LOCKS = frozenset({"run/operation.lock", "run/scenario.lock"})
-"""These files are not deleted with the data, because a new file of the same name would be a different lock."""
 
 _locked: ContextVar[frozenset[Path]] = ContextVar("locked", default=frozenset())
 

@@ -15,10 +15,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from application import component_names
 from domain.errors import ExpectedError
 
-_PART = r"(database|broker|relay|observer|audit|commands|watcher|api|dashboard|notifications)(-\d+)?"
+_PART = component_names.PATTERN
 _LOG = rf"({_PART}|source|supervisord|revive|abandoned|recovery|restorer|jupyter)\.log(\.\d+)?"
+
+
+LOCKS = frozenset({"run/operation.lock", "run/scenario.lock"})
+"""These files are not deleted with the data, because a new file of the same name would be a different lock."""
+REMOVING = "removing"
+"""The note of a removal that is under way (see `stacks.removal`)."""
 
 
 class NotMade(ExpectedError):
@@ -47,11 +54,12 @@ INSTANCE = Kind(
     marker=".alpes-instance",
     names=_any_of(
         r"\.alpes-instance(\.tmp)?",
+        rf"{REMOVING}(\.tmp)?",
         r"(instance|run)\.(json|tmp)",
         r"secrets/[\w.-]+\.(pem|key|p12|jwt|toml|cert|crt|b64|bin)",
         r"secrets/\w+/[\w.-]+\.(pem|key|p12|jwt)",
         r"data/(alpes|observer|restore)\.db(\.new)?(-wal|-shm|-journal)?",
-        r"data/events\.(jsonl|index)([.-][\w.-]+)?",
+        r"data/events\.(jsonl|index(-wal|-shm|-journal)?)",
         r"data/faults\.jsonl",
         r"data/scenarios/[0-9a-f-]{36}/(timeline\.jsonl|process\.log|pid|result\.(json|tmp)|evidence\.(html|json))",
         r"data/pulsar-lite/(pulsar-lite\.toml|store\.metadata\.json[\w.-]*)",
@@ -127,18 +135,25 @@ def remove(
     Returns the foreign files, which stay. Raises NotMade.
     """
     require(kind, folder)
-    # The marker is deleted last, so that the same command can delete the rest after an interruption.
     own_files: list[Path] = []
     foreign_files: list[Path] = []
     for top in below:
         for path in _list_files(folder / top):
             (own_files if _is_ours(kind, folder, path) else foreign_files).append(path)
     own_files = [path for path in own_files if path.relative_to(folder).as_posix() not in spared]
-    for path in sorted(own_files, key=lambda path: path.name == kind.marker):
+    last = _names_to_delete_last(kind)
+    for path in sorted(own_files, key=lambda path: last.get(path.relative_to(folder).as_posix(), 0)):
         _unlink(path, foreign_files)
     for top in below:
         _remove_empty(kind, folder, folder / top, foreign_files)
     return sorted(foreign_files)
+
+
+def _names_to_delete_last(kind: Kind) -> dict[str, int]:
+    """Return {path: rank}. With the marker, and then the note, an interrupted removal can be finished; until almost
+    everything is deleted, the locks keep other commands out.
+    """
+    return {REMOVING: 1, **dict.fromkeys(LOCKS, 2), kind.marker: 3}
 
 
 def find_foreign_files(kind: Kind, folder: Path) -> list[Path]:
@@ -164,8 +179,8 @@ def _is_of_earlier_version(kind: Kind, folder: Path) -> bool:
 
 
 def _is_empty(folder: Path) -> bool:
-    """Return whether the folder is empty; the lock of another waiting start does not count."""
-    return all(path == folder / "run" / "operation.lock" for path in _list_files(folder))
+    """Return whether the folder is empty; the locks of other commands do not count."""
+    return all(path.relative_to(folder).as_posix() in LOCKS for path in _list_files(folder))
 
 
 def _is_ours(kind: Kind, folder: Path, path: Path) -> bool:

@@ -87,6 +87,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def is_alive(pid: int) -> bool:
+    """Return whether the process runs. A zombie has ended, whatever its parent does about it."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
 def wait_gone(pid: int, deadline_s: float) -> bool:
     """Return whether the process ended in time."""
     deadline = time.monotonic() + deadline_s
@@ -95,7 +103,7 @@ def wait_gone(pid: int, deadline_s: float) -> bool:
             if os.waitpid(pid, os.WNOHANG)[0] == pid:
                 return True
         except ChildProcessError:
-            if not psutil.pid_exists(pid):
+            if not is_alive(pid):
                 return True
         time.sleep(0.05)
     return False

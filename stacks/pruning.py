@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,6 +21,7 @@ from workers.observer_store import ObserverStore
 PAGE = 500
 KEEP_RUNS = 50
 """Number of newest scenario runs to keep, of any age."""
+RUN_ID = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,8 @@ def _prune_runs(settings: Settings, engine: Engine, before: datetime, dry_run: b
         old_run_ids = pruning.find_old_runs(connection, before, KEEP_RUNS)
     for run_id in old_run_ids if not dry_run else ():
         records = settings.data / "scenarios" / run_id
-        if records.parent == settings.data / "scenarios" and not records.is_symlink():  # the id is a name, not a path
+        # Another program may have written the row: its id must be a name, and neither a path nor `..`.
+        if RUN_ID.fullmatch(run_id) and not records.is_symlink():
             shutil.rmtree(records, ignore_errors=True)
         pruning.delete_run(engine, run_id)
     return len(old_run_ids)

@@ -21,7 +21,7 @@ from db.errors import translated
 from db.tables import metadata, relay_checkpoint
 from domain.clock import utc_now
 from settings import Settings, load
-from stacks import embedded, operation, staging
+from stacks import embedded, operation, sqlite_files, staging
 from stacks.native import intent, provision
 from stacks.operation import Journal, Say
 from telemetry import logs
@@ -91,8 +91,7 @@ def complete(settings: Settings, journal: Journal) -> None:
 
 def undo(settings: Settings, journal: Journal) -> None:
     """Remove the prepared files and start a stopped source; nothing else was changed. Raises AdminUnavailable or AdminRefused."""
-    for path in settings.data.glob("observer.db.new*"):
-        path.unlink(missing_ok=True)
+    sqlite_files.remove(restored_store(settings))
     staging.discard(settings)
     if journal.notes.get("source") == "stopped" and intent.read(settings) == "run":
         with Admin(settings, timeout_s=30) as admin:
@@ -123,13 +122,15 @@ def _recreate_topics(settings: Settings) -> None:
 def _observe(settings: Settings, journal: Journal) -> None:
     """Replace the observer's store by the restored one, or remove it; remove the audit file, which its worker rewrites."""
     store, new_store = settings.observer_store, restored_store(settings)
-    if new_store.exists() or not journal.notes.get("observed"):  # otherwise the restored store is in place already
-        for suffix in ("-wal", "-shm", ""):
-            store.with_name(store.name + suffix).unlink(missing_ok=True)
+    has_restored_store = bool(journal.notes.get("observed"))
+    if not has_restored_store:
+        sqlite_files.remove(new_store)  # an interrupted restore left it
+    if new_store.exists() or not has_restored_store:  # otherwise the restored store is in place already
+        sqlite_files.remove(store)
     if new_store.exists():
         new_store.replace(store)
-    for path in settings.data.glob("events.*"):
-        path.unlink(missing_ok=True)
+    settings.audit_file.unlink(missing_ok=True)
+    sqlite_files.remove(settings.data / "events.index")
 
 
 def _reset_tables_and_sequences(engine: Engine, journal: Journal) -> None:

@@ -33,9 +33,10 @@ class NotDrained(ExpectedError):
 def reset(settings: Settings, say: Say) -> dict[str, int]:
     """Empty a running instance and return {table: rows removed}. Its components run again afterwards, even if this process dies.
 
-    Raises NotDrained, NotRunning, Busy, DatabaseUnavailable, AdminUnavailable or Forbidden.
+    Raises NotDrained, NotRunning, Busy, DatabaseUnavailable, AdminUnavailable, Forbidden or NotMade.
     """
     require(settings, Action.RESET)
+    require_instance(settings)
     removed: dict[str, int] = {}
 
     def empty_all(connection: Connection) -> None:
@@ -45,6 +46,15 @@ def reset(settings: Settings, say: Say) -> dict[str, int]:
         recovery.recover(settings, say)
         replace(settings, "reset", empty_all, say)
     return removed
+
+
+def require_instance(settings: Settings) -> None:
+    """Raise NotMade where this program has created no instance, before anything is written there.
+
+    The homes of the other stacks hold no data, and may be made by whoever runs their components.
+    """
+    if settings.stack in ("embedded", "native"):
+        instance.require(settings)
 
 
 def replace(settings: Settings, name: str, change: Callable[[Connection], None], say: Say, **notes: object) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,6 +57,24 @@ def _load_default(stack: str) -> Settings:
     return load(home=default_home(stack), stack=stack)
 
 
+@contextmanager
+def hidden_environment() -> Iterator[None]:
+    """Remove the settings from the environment of this process within the `with` block.
+
+    A run that goes on has all its values in its own file; those of the present command's environment must not change it,
+    neither here nor in the processes that are started within the block.
+    """
+    variables = {"ALPES_SECRETS_DIR", *(f"ALPES_{name.upper()}" for name in Settings.model_fields)} - {"ALPES_HOME"}
+    # The settings are read from variables in any case.
+    hidden = {name: value for name, value in os.environ.items() if name.upper() in variables}
+    for name in hidden:
+        del os.environ[name]
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
+
+
 def resolve(stack: str, home: Path, go_on: bool = False, **changes: Any) -> Settings:
     """Return the settings for a start, with URLs, passwords and token generated if they are missing.
 
@@ -70,10 +90,12 @@ def resolve(stack: str, home: Path, go_on: bool = False, **changes: Any) -> Sett
         if stack == "compose":
             values |= outside.urls(read(home=home, stack=stack, **{**changes, **values}))
         settings = read(home=home, stack=stack, **{**changes, **values})
-        files.keep(settings.home, {"stack": stack, **_options_to_keep(settings, changes), **_secrets_to_keep(values)})
-        settings.save(
-            _settings_from_environment() | (set(files.names_from_environment(settings.home)) if go_on else set())
-        )
+        from_environment = _settings_from_environment()
+        if go_on:
+            from_environment |= set(files.names_from_environment(settings.home))
+        kept_secrets = _secrets_to_keep(values, from_environment)
+        files.keep(settings.home, {"stack": stack, **_options_to_keep(settings, changes), **kept_secrets})
+        settings.save(from_environment)
     except OSError as error:
         raise StartFailed(
             f"{home} cannot be written: {error}. Name another folder: ALPES_HOME=/path ./alpes …"
@@ -126,9 +148,9 @@ def _options_to_keep(settings: Settings, changes: dict[str, Any]) -> dict[str, A
     return {name: None if plain[name] == defaults[name] else plain[name] for name in changes}
 
 
-def _secrets_to_keep(values: dict[str, Any]) -> dict[str, Any]:
+def _secrets_to_keep(values: dict[str, Any], from_environment: set[str]) -> dict[str, Any]:
     """Return the generated values that the environment does not set for this run."""
-    kept = {name: values[name] for name in files.GENERATED if name in values and not files.is_given(name)}
+    kept = {name: values[name] for name in files.GENERATED if name in values and name not in from_environment}
     for name, value in kept.items():
         if str(value).startswith("mysql"):  # kept for its password; host and port are settings of the run
             kept[name] = make_url(value).set(host="127.0.0.1", port=None).render_as_string(hide_password=False)

@@ -25,6 +25,10 @@ def main() -> None:
         orphans = processes.orphans(settings)
         log.info("ending %d components that lost their supervisor", len(orphans))
         processes.end(orphans, wait_s=3)
+        # Meanwhile a command may have begun to stop or to delete the instance.
+        if (settings.run / "stopping").exists() or not (settings.run / "supervisord.conf").exists():
+            log.info("the instance is stopped; the supervisor is not started again")
+            return
         log.info("supervisor started again, pid %d", Supervisor(settings).start())
 
 

@@ -20,6 +20,7 @@ from db.migrate import is_known
 from db.tables import metadata
 from domain.errors import ExpectedError
 from settings import Settings
+from stacks import sqlite_files
 
 FORMAT = 1
 PUBLISHED = "observer.published"
@@ -93,8 +94,7 @@ def staging_file(settings: Settings) -> Path:
 
 def discard(settings: Settings) -> None:
     """Remove the staging file that an earlier restore left."""
-    for path in settings.data.glob(staging_file(settings).name + "*"):
-        path.unlink(missing_ok=True)
+    sqlite_files.remove(staging_file(settings))
 
 
 @contextmanager

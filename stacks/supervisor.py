@@ -22,7 +22,7 @@ from application.leases import lease_file
 from application.wake import socket_address
 from settings import Settings, files
 from settings.model import REPOSITORY
-from stacks import processes
+from stacks import environment, processes
 from stacks.command import Part
 from stacks.control import NotRunning, PartState, PartUnknown
 from stacks.privacy import UMASK
@@ -204,7 +204,7 @@ class Supervisor:
 
     def part_file(self, part: str) -> Path:
         """Return the file with the specification of a component."""
-        return self._settings.run / "parts" / f"{part}.json"
+        return environment.part_file(self._settings, part)
 
     @property
     def _socket(self) -> str:

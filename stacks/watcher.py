@@ -7,7 +7,6 @@ injected faults until their leases expire.
 from __future__ import annotations
 
 import logging
-import os
 import subprocess
 import sys
 import threading
@@ -18,7 +17,7 @@ from sqlalchemy import Engine
 from db.engine import connect
 from settings import Settings
 from settings.model import REPOSITORY
-from stacks import faults, operation
+from stacks import environment, faults, operation, processes
 from stacks.embedded_healer import BrokerHealer
 from stacks.keeper import Keeper
 from stacks.native.healer import SourceHealer
@@ -89,14 +88,7 @@ def supervised(settings: Settings) -> bool:
     if (settings.run / "stopping").exists():
         return True
     pid = Supervisor(settings).pid_of_itself()
-    return pid != 0 and psutil.pid_exists(pid) and not _is_zombie(pid)
-
-
-def _is_zombie(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return True
+    return pid != 0 and processes.is_alive(pid)
 
 
 def revive(settings: Settings) -> None:
@@ -106,12 +98,15 @@ def revive(settings: Settings) -> None:
 
 def _run_detached(settings: Settings, module: str) -> None:
     """Run a module in a process that is not a component of the instance."""
-    env = {name: value for name, value in os.environ.items() if name != "ALPES_PART"}
     with (settings.logs / f"{module.rpartition('.')[2]}.log").open("a") as output:
         subprocess.Popen(
             [sys.executable, "-m", module],
             cwd=REPOSITORY,
-            env={**env, "ALPES_HOME": str(settings.home), "PYTHONPATH": str(REPOSITORY)},
+            env={
+                **environment.without_component(settings),
+                "ALPES_HOME": str(settings.home),
+                "PYTHONPATH": str(REPOSITORY),
+            },
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -85,8 +85,8 @@ class Docker:
         cli.run(self._settings, "start", self._container(part))
 
     def restart_part(self, part: str) -> None:
-        self.stop_part(part)
-        self.start_part(part)
+        # In one call, because nothing starts the container when this process ends between two.
+        cli.run(self._settings, "restart", self._container(part))
 
     def hold_part(self, part: str) -> None:
         self.stop_part(part)

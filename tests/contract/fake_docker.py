@@ -39,17 +39,17 @@ def answer(words: list[str], containers: Containers) -> str:
         return "\n".join(json.dumps(row) for row in rows if row["ID"] in words)
     if words[0] == "stats":
         return "\n".join(json.dumps({"ID": f"{name}-id", "MemUsage": "12.5MiB / 1GiB"}) for name in containers)
-    if words[0] in ("start", "stop", "kill"):
+    if words[0] in ("start", "stop", "kill", "restart"):
         assert words[0] != "kill" or words[1:3] == ["--signal", "SIGKILL"], words
         return act(words[0], words[-1].removesuffix("-id"), containers)
     raise SystemExit(f"docker: unknown command: {words}")
 
 
 def act(verb: str, name: str, containers: Containers) -> str:
-    if verb == "start":
+    if verb != "start":
+        end(containers, name, signal.SIGKILL if verb == "kill" else signal.SIGTERM)
+    if verb in ("start", "restart"):
         start(containers, name)
-    else:
-        end(containers, name, signal.SIGTERM if verb == "stop" else signal.SIGKILL)
     return f"{name}-id"
 
 

@@ -91,6 +91,24 @@ def test_a_part_is_stopped_and_started(running: Running) -> None:
     until(lambda: running.control.pid("broker") not in (0, before), 20, "the broker runs again")
 
 
+def test_a_part_is_restarted(running: Running) -> None:
+    before = running.control.pid("broker")
+    running.control.restart_part("broker")
+    until(lambda: running.control.pid("broker") not in (0, before), 20, "the broker runs again")
+
+
+def test_docker_restarts_in_one_call_so_that_nothing_stays_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = pretend_docker(tmp_path / "bin", monkeypatch)
+    docker = Docker(Settings(stack="compose", home=tmp_path / "home"))
+    docker.start(30)
+    docker.restart_part("broker")
+    changes = [call for call in json.loads(state.read_text())["calls"] if call[0] in ("start", "stop", "restart")]
+    docker.shutdown()
+    assert changes == [["restart", "pulsar-id"]]
+
+
 def test_a_killed_part_comes_back_by_itself(running: Running) -> None:
     before = running.control.pid("notifications")
     faults.kill(running.settings, "notifications")

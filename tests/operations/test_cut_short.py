@@ -26,7 +26,7 @@ from scenarios.reconciliation import reconcile
 from scenarios.waiting import until
 from settings import Settings
 from settings.model import REPOSITORY
-from stacks import backup, health, operation, ownership
+from stacks import backup, health, instance, operation, ownership
 from stacks.supervisor import Supervisor
 
 BACK_WITHIN_S = 30.0
@@ -148,6 +148,26 @@ def test_parts_that_somebody_stopped_are_started_again(settings: Settings) -> No
     Supervisor(settings).stop_part("commands")
     until(lambda: Supervisor(settings).pid("commands") > 0, LATEST_S, "the watcher starts it")
     wait_back(settings)
+
+
+@pytest.mark.parametrize(
+    ("what", "point", "stays"),
+    [
+        ("down", "with every component stopped", True),
+        pytest.param("reset --all", "before the data is deleted", False, marks=pytest.mark.breadth),
+        pytest.param("reset --all", "before the locks are deleted", False, marks=pytest.mark.breadth),
+    ],
+)
+def test_the_next_start_completes_a_stop_or_a_removal_that_dies(
+    settings: Settings, what: str, point: str, stays: bool
+) -> None:
+    add(settings)
+    before = commissions(settings)
+    assert start(settings, what, point, Path()).wait(LATEST_S) == -signal.SIGKILL
+    instance.up(settings.stack, settings.home, print)
+    wait_back(settings)
+    assert commissions(settings) == (before if stays else set())
+    assert agrees(settings)
 
 
 def test_a_running_instance_holds_nothing_that_its_removal_would_leave(settings: Settings) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from settings import Settings, load
 from settings.model import REPOSITORY
-from stacks import audit_link, instance, ownership
+from stacks import audit_link, backup, instance, ownership, reset
 from stacks.instance import StartFailed
 from stacks.native import artifacts
 from stacks.ownership import CACHE, INSTANCE, NotMade
@@ -23,7 +24,15 @@ WRITTEN = (
     "logs/jobs/reset.json", "run/heartbeat/relay", "run/leases/broker.kill.json", "run/relay.lock", "run/stopping",
     "secrets/tokens/admin.jwt",
 )  # fmt: skip
-STRANGE = ("thesis/chapter1", "data/mine.csv", "logs/notes.txt", "run/other/x", "data/scenarios/plan.md", ".git/HEAD")
+STRANGE = (
+    "thesis/chapter1",
+    "data/mine.csv",
+    "data/events.jsonl.mine",
+    "logs/notes.txt",
+    "run/other/x",
+    "data/scenarios/plan.md",
+    ".git/HEAD",
+)
 
 
 def write(folder: Path, *names: str) -> None:
@@ -145,6 +154,28 @@ def test_a_clone_is_no_home(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(NotMade, match="no instance in"):
         instance.remove_data(instance.find())
     assert (REPOSITORY / "alpes").exists()
+
+
+@pytest.mark.parametrize("names", [(), ("thesis/chapter1",)])
+@pytest.mark.parametrize(
+    "act", [reset.reset, lambda settings, say: backup.restore(settings, settings.home / "b.jsonl", say)]
+)
+def test_what_is_no_instance_is_neither_reset_nor_restored_and_can_be_started_in(
+    tmp_path: Path, names: tuple[str, ...], act: Callable[[Settings, Callable[[str], None]], object]
+) -> None:
+    for stack in ("embedded", "native"):
+        home = tmp_path / stack
+        home.mkdir()
+        write(home, *names)
+        with pytest.raises(NotMade, match="no instance in"):
+            act(load(home=home, stack=stack), lambda _: None)
+        assert files(home) == set(names)
+
+
+def test_a_folder_with_the_locks_of_other_commands_is_empty(tmp_path: Path) -> None:
+    write(tmp_path, *ownership.LOCKS)
+    ownership.claim(INSTANCE, tmp_path)
+    assert ownership.is_marked(INSTANCE, tmp_path)
 
 
 def test_stopping_what_is_no_instance_writes_nothing(tmp_path: Path) -> None:

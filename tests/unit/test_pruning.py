@@ -185,14 +185,16 @@ def test_old_runs_are_deleted_with_their_records_and_the_newest_are_kept(
     monkeypatch.setattr(pruning, "KEEP_RUNS", 2)
     precious = tmp_path / "precious"
     precious.mkdir()
-    names = [str(uuid.uuid4()) for _ in range(5)] + ["../../precious"]
+    # Ids that are no names of folders below `scenarios`.
+    others = ["../../precious", "..", ".", "", "/", f"{tmp_path}/precious", "a--b", "-", "x/../..", "..\n"]
+    names = [str(uuid.uuid4()) for _ in range(5)] + others
     for number, name in enumerate(names):
-        if "/" not in name:
+        if name not in others:
             (instance.settings.data / "scenarios" / name).mkdir(parents=True)
         started = OLD + timedelta(minutes=-number)
         run = {"id": name, "name": "s", "stack": "embedded", "seed": 1, "state": "finished", "started_at": started}
         instance.add(scenario_run, {**run, "finished_at": None if number == 3 else started})
-    assert pruning.prune(instance.settings).scenario_runs == 3
+    assert pruning.prune(instance.settings).scenario_runs == 2 + len(others)
     assert {path.name for path in (instance.settings.data / "scenarios").iterdir()} == {names[0], names[1], names[3]}
     assert instance.count(scenario_run) == 3
     assert precious.is_dir()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from settings import Settings, files, load
-from stacks import resolving
+from stacks import instance, resolving
+from stacks.instance import Started
 from stacks.resolving import resolve
 
 FOREIGN = {
@@ -104,3 +107,58 @@ def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / files.KEPT).write_text(text)
     with pytest.raises(files.SettingsDamaged, match=r"instance\.json is damaged"):
         load(home=tmp_path)
+
+
+@pytest.mark.parametrize("spelled", [str.upper, str.lower])
+@pytest.mark.parametrize("name", FOREIGN)
+def test_the_environment_of_a_command_does_not_change_a_run_that_goes_on(
+    name: str, spelled: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALPES_LOG_FORMAT", "json")
+    before = resolve("embedded", tmp_path, workers=2)
+    monkeypatch.delenv("ALPES_LOG_FORMAT")
+    monkeypatch.setenv(spelled(name), FOREIGN[name])
+    environment = dict(os.environ)
+    seen: list[Settings] = []
+    inherited: list[dict[str, str]] = []
+
+    def start(settings: Settings, *_: object) -> Started:
+        seen.append(settings)
+        inherited.append(dict(os.environ))
+        return Started(settings, 0.0)
+
+    monkeypatch.setattr(instance, "_start_locked", start)
+    instance.up("embedded", tmp_path, lambda _: None, go_on=True)
+    assert differing(seen[0], before) == set()
+    assert spelled(name) not in inherited[0]
+    assert dict(os.environ) == environment
+    monkeypatch.delenv(spelled(name))
+    assert differing(load(home=tmp_path), before) == set()
+    assert resolving.origins(load(home=tmp_path)).of_this_run == {"log_format": "json"}
+
+
+def test_secrets_in_a_folder_do_not_change_a_run_that_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = resolve("embedded", tmp_path / "home")
+    (tmp_path / "alpes_control_token").write_text("of-the-command")
+    monkeypatch.setenv("ALPES_SECRETS_DIR", str(tmp_path))
+    monkeypatch.setattr(instance, "_start_locked", lambda settings, *_: Started(settings, 0.0))
+    started = instance.up("embedded", tmp_path / "home", lambda _: None, go_on=True)
+    assert started.settings.control_token == before.control_token
+
+
+@pytest.mark.parametrize("stack", ["embedded", "native"])
+def test_a_secret_of_the_environment_is_not_kept_when_the_run_goes_on(
+    stack: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = {
+        "control_token": "of-this-run",
+        "database_url": "mysql+pymysql://alpes:of-this-run@127.0.0.1:13306/alpes",
+        "debezium_password": "of-this-run",
+    }
+    for name, value in secrets.items():
+        monkeypatch.setenv(f"ALPES_{name.upper()}", value)
+    resolve(stack, tmp_path)
+    for name in secrets:
+        monkeypatch.delenv(f"ALPES_{name.upper()}")
+    resolve(stack, tmp_path, go_on=True)
+    assert "of-this-run" not in (tmp_path / files.KEPT).read_text()
