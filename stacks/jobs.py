@@ -15,12 +15,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import psutil
-
 from domain.errors import ExpectedError
 from settings import Settings
 from settings.model import REPOSITORY
-from stacks import environment
+from stacks import environment, processes
 from stacks.privacy import UMASK
 
 TAIL_BYTES = 2_000
@@ -40,7 +38,7 @@ class Job:
 
     @property
     def running(self) -> bool:
-        return self.ended_at is None and psutil.pid_exists(self.pid)
+        return self.ended_at is None and processes.is_alive(self.pid)
 
 
 class JobRuns(ExpectedError):
