@@ -19,7 +19,7 @@ from scenarios import end_to_end
 from scenarios.reconciliation import Reconciliation, reconcile
 from scenarios.waiting import until
 from settings import Settings
-from stacks import backup, faults, pruning
+from stacks import backup, faults, ownership, pruning
 from stacks.supervisor import Supervisor
 
 
@@ -210,6 +210,7 @@ def test_what_was_on_its_way_at_the_backup_arrives_after_the_restore(embedded: S
 )
 def test_a_damaged_file_changes_nothing(tmp_path: Path, text: str, why: str) -> None:
     settings = Settings(home=tmp_path / "home")
+    ownership.claim(ownership.INSTANCE, settings.home)
     settings.data.mkdir(parents=True)
     path = tmp_path / "damaged.jsonl"
     path.write_text(text)
