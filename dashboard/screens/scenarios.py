@@ -15,7 +15,7 @@ from dashboard.components.card import card, show_me_how
 from dashboard.components.charts import config
 from dashboard.components.controls import act_button, download_button
 from dashboard.components.markup import empty, join, notice, tag
-from dashboard.guard import acting, guarded
+from dashboard.guard import guarded
 from dashboard.i18n import N_, _, number
 from dashboard.screens import PageSpec
 from dashboard.view_models import how_to_break as how
@@ -219,17 +219,17 @@ def _finished(run_id: str, found: RunsState) -> None:
 
 
 def _downloads(result: Result) -> None:
-    """Taken away without drawing the page anew in between; the tour knows of it by the file that is kept."""
+    """Show buttons for the run's files, which are made at the click: bytes would be a file that the next drawing may remove."""
     reader, stem = resources.runs_reader(), runs.stem(result)
     kept = access.may(Action.RUN_SCENARIOS)  # a visitor who only looks leaves no file behind
     download_button(
         _("Evidence"),
-        partial(reader.evidence, result),  # made at the click; bytes would be a file that the next drawing may remove
+        partial(reader.take_evidence if kept else reader.evidence, result),
         f"{stem}.html",
         "text/html",
         icon=":material/download:",
         help=_("One HTML file that needs nothing else: hypothesis, timeline, plots, counts, versions, seed, commands."),
-        on_click=acting(Action.RUN_SCENARIOS, partial(reader.keep_evidence, result)) if kept else "ignore",
+        on_click="ignore",
     )
     download_button(
         "JSON",

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from application import Application
+from application.permissions import Action, Caller, is_allowed
 from db.errors import DatabaseUnavailable
 from scenarios import evidence, journal, runner
 from scenarios.journal import Run, UnknownRun
@@ -96,6 +97,12 @@ class RunsReader:
             if made is None:
                 self._evidence = {found.run_id: (made := evidence.render_html(found).encode())}
             return made
+
+    def take_evidence(self, found: Result) -> bytes:
+        """Return the evidence and keep it, by which the tour knows that it was taken. Asks again whether that is allowed."""
+        if is_allowed(self._settings, Action.RUN_SCENARIOS, Caller.PAGE):
+            self.keep_evidence(found)
+        return self.evidence(found)
 
     def keep_evidence(self, found: Result) -> None:
         """Beside the run's records, once somebody took it away."""

@@ -7,14 +7,17 @@ import json
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
-from application import leases
+from application import Application, leases
 from application.leases import Window
 from dashboard import i18n
 from dashboard.components import incident_list, run_panel, scenario_card
@@ -25,10 +28,11 @@ from dashboard.view_models.incidents import Incident
 from dashboard.view_models.reconciling import Counts
 from dashboard.view_models.tour import TourFacts
 from db.queries import OutboxRow
+from scenarios import journal
 from scenarios.catalogue import find, scenarios
 from scenarios.chaos import chaos
 from scenarios.journal import Run
-from scenarios.model import Moment
+from scenarios.model import Moment, Result
 from scenarios.waiting import until
 from settings import Settings
 from settings.model import REPOSITORY
@@ -311,3 +315,13 @@ def test_fault_windows_come_from_the_history_of_leases_and_from_runs(tmp_path: P
     history.note({}, {"broker": "ok"}, time.time(), told)
     assert all(window.ended_at for window in history.windows())
     assert len(history.windows()) == 3
+
+
+@pytest.mark.parametrize(("read_only", "kept"), [(False, True), (True, False)])
+def test_evidence_that_is_taken_is_kept_where_that_is_allowed(tmp_path: Path, read_only: bool, kept: bool) -> None:
+    settings = Settings(home=tmp_path, read_only=read_only)
+    reader = runs.RunsReader(settings, cast(Application, None))
+    run_id = str(uuid.uuid4())
+    reader._evidence = {run_id: b"<html>"}
+    assert reader.take_evidence(cast(Result, SimpleNamespace(run_id=run_id))) == b"<html>"
+    assert (journal.folder(settings, run_id) / "evidence.html").exists() is kept
