@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -25,8 +24,7 @@ from domain.errors import ExpectedError
 from scenarios.model import Moment, Result, result_from_json
 from settings import Settings
 from settings.shared_files import hand_over
-
-RUN_ID = re.compile(r"[0-9A-Za-z]+(-[0-9A-Za-z]+)*")
+from stacks.pruning import RUN_ID
 
 
 @dataclass(frozen=True, slots=True)

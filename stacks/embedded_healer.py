@@ -38,8 +38,6 @@ AFTER_RESTART_S = 10.0
 NEWEST = 500
 RECENT_S = 60.0
 """How long the observer's part of a delivery is looked for; a message that is lost must not restart the broker for ever."""
-IDLE_BEATS_S = 2.0
-"""An idle worker writes its heartbeat more often. One that does not is processing a message, or died while doing so."""
 
 
 class BrokerHealer:
@@ -92,7 +90,7 @@ class BrokerHealer:
     def _is_busy(self, parts: Sequence[str]) -> bool:
         """Return whether one of them is processing a message or starting: missing events may then be in flight."""
         heartbeats = [read_heartbeat(self._settings, part) for part in parts]
-        return any(heartbeat is None or heartbeat.busy or heartbeat.age_s > IDLE_BEATS_S for heartbeat in heartbeats)
+        return not all(heartbeat is not None and heartbeat.is_idle for heartbeat in heartbeats)
 
     def _find_unobserved(self) -> frozenset[str]:
         """Return the messages of the last minute, by what the database knows of them, that the observer was not given."""

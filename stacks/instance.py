@@ -79,7 +79,8 @@ def up(
     """Start an instance and wait until every component is healthy.
 
     `changes` are settings that are kept for later runs. `go_on` starts it with the settings of the last run, including
-    those from its environment, and without those from the environment of this process. A stop or removal that was interrupted is completed first. Raises StartFailed, AlreadyRunning, or Busy when another operation changes the instance.
+    those from its environment, and without those from the environment of this process. A stop or removal that was
+    interrupted is completed first. Raises StartFailed, AlreadyRunning, or Busy when another operation changes the instance.
     """
     with resolving.hidden_environment() if go_on else contextlib.nullcontext():
         return _up(stack, home.resolve(), say, deadline_s, progress, go_on, changes)

@@ -18,6 +18,8 @@ from types import TracebackType
 from settings import Settings
 
 EVERY_S = 0.5
+IDLE_BEATS_S = 2.0
+"""An idle worker writes its heartbeat more often. One that does not is processing a message, or died while doing so."""
 LONGEST_WAIT_S = 120.0
 """Every dependency times out sooner. A worker that waits longer than this is hung."""
 
@@ -31,6 +33,11 @@ class Beat:
     age_s: float
     busy: bool = False
     """Whether the worker was processing a message."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the worker runs and has no message to process."""
+        return not self.busy and self.age_s <= IDLE_BEATS_S
 
 
 class Heartbeat:

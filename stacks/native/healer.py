@@ -24,8 +24,6 @@ log = logging.getLogger(__name__)
 
 PATIENCE_BY_HAND_S = 30.0
 """On compose for a source that is gone: whoever deletes it by hand, to create another, needs two starts of a JVM."""
-IDLE_BEATS_S = 2.0
-"""An idle observer writes its heartbeat more often. One that does not is recording messages."""
 PATIENCE_S = 10.0
 """A source that failed, or lags without progress, for this long while database and broker answer does not recover by itself."""
 STARTS_WITHIN_S = 15.0
@@ -110,7 +108,7 @@ class SourceHealer:
         observer = read_heartbeat(self._settings, "observer")
         if not lag.capture_behind or advanced or observer is None or not observer.connected:
             return None  # without an observer nobody knows what is published, which is no reason for a restart
-        if observer.busy or observer.age_s > IDLE_BEATS_S:
+        if not observer.is_idle:
             return None  # it has messages that it could not record yet
         return f"it makes no progress and has not captured {lag.capture_behind} outbox rows"
 

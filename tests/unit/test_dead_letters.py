@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,10 +12,9 @@ from sqlalchemy import Engine
 from connectors.broker import Received
 from connectors.sending import MessageRefused
 from db import dead_letter_queries
-from db.engine import READ, connect
+from db.engine import READ
 from db.error_codes import Kind
 from db.errors import DatabaseUnavailable, UnstorableData
-from db.migrate import upgrade
 from db.outbox import OutboxFeed
 from domain import contract
 from settings import Settings
@@ -29,14 +26,6 @@ from workers.inbox import Inbox, Recorded
 from workers.outcome import DeadLetter
 
 WHY = DeadLetter("not_an_envelope", "why")
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = connect(f"sqlite:///{tmp_path / 'test.db'}")
-    upgrade(engine)
-    yield engine
-    engine.dispose()
 
 
 class Limited(Inbox):

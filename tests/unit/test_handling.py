@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,6 @@ from db import dead_letter_queries, notification_queries
 from db.engine import READ, connect
 from db.errors import DatabaseUnavailable
 from db.failures import Counts, MessageFailures, MessageKey
-from db.migrate import upgrade
 from domain.outbox import OutboxRecord
 from settings import Settings
 from tests.builders import delivery, record
@@ -30,14 +29,6 @@ from workers.local_failures import LocalFailures
 from workers.notifications import NotificationsWorker
 
 PART = "notifications"
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = connect(f"sqlite:///{tmp_path / 'test.db'}")
-    upgrade(engine)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from connectors.admin import AdminUnavailable, SourceStatus
 from settings import Settings, Stack
 from stacks.health import Lag
 from stacks.native import healer as healing
-from workers.heartbeat import Beat
+from workers.heartbeat import IDLE_BEATS_S, Beat
 
 
 @dataclass
@@ -103,7 +103,7 @@ def test_one_that_stands_still_is_restarted_and_given_more_time_each_time(seen: 
 
 
 @pytest.mark.parametrize(
-    "observer", [None, Beat(False, 1, 0.0), Beat(True, 1, 0.0, busy=True), Beat(True, 1, healing.IDLE_BEATS_S + 1)]
+    "observer", [None, Beat(False, 1, 0.0), Beat(True, 1, 0.0, busy=True), Beat(True, 1, IDLE_BEATS_S + 1)]
 )
 def test_one_is_left_alone_while_the_observer_may_not_have_recorded_all(seen: Source, observer: Beat | None) -> None:
     seen.head, seen.observer = 101, observer
