@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import os
 from typing import Any
 
 import pulsar
@@ -24,7 +24,11 @@ class Broker:
         self._url = settings.pulsar_url
 
     def client(self) -> pulsar.Client:
-        """Return a client, which connects at its first use. Raise BrokerUnavailable when its token cannot be read."""
+        """Return a client, which connects at its first use. Raise BrokerUnavailable when its token cannot be read.
+
+        It logs nothing: `Link` logs what matters. A Python logger would also receive every message's bytes, because the
+        client passes on all levels and leaves it to that logger to ignore them.
+        """
         settings = self._settings
         ca, cert, key = settings.pulsar_tls_ca, settings.pulsar_tls_cert, settings.pulsar_tls_key
         return pulsar.Client(
@@ -36,7 +40,7 @@ class Broker:
             tls_validate_hostname=settings.pulsar_tls_hostname_check,
             tls_certificate_file_path=str(cert) if cert else None,
             tls_private_key_file_path=str(key) if key else None,
-            logger=_client_log(),
+            logger=pulsar.FileLogger(pulsar.LoggerLevel.Error, os.devnull),
         )
 
     def _authentication(self) -> Any:
@@ -57,9 +61,3 @@ class Broker:
     def reachable(self, timeout_s: float = 1.0) -> bool:
         """Return whether a broker answers at the address; a published port alone accepts connections without one."""
         return is_answered(self._settings, timeout_s)
-
-
-def _client_log() -> logging.Logger:
-    logger = logging.getLogger("pulsar")
-    logger.setLevel(logging.CRITICAL)  # the client logs every failed reconnection; `Link` logs the first one only
-    return logger

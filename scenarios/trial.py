@@ -157,10 +157,21 @@ class Trial(FaultInjection):
             if missing and standstill.reached():
                 raise TookTooLong(
                     f"{len(missing)} of {len(event_ids)} events have no notification, and nothing happens any more"
+                    f" ({self._describe_progress()})"
                 )
             return not missing
 
         self.wait(all_are_notified, deadline_s, f"notifications of {len(event_ids)} events", 0.1)
+
+    def _describe_progress(self) -> str:
+        """Return how many of the run's events the observer has seen and which components are down: where they are stuck."""
+        store = ObserverStore(self.settings.observer_store)
+        try:
+            published = store.count_published(self.run_id)
+        finally:
+            store.close()
+        down = self.down_components()
+        return f"{published} on the topic; {'down: ' + ', '.join(down) if down else 'every component is healthy'}"
 
     def sample(self) -> None:
         """Add one sample; none while the database is unavailable."""

@@ -49,6 +49,24 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"{seconds:8.1f} s  {tests:4d} tests  {name}")
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Show the ends of the components' logs below a failure: a stack that failed once may never do it again."""
+    outcome = yield
+    report = outcome.get_result()  # type: ignore[attr-defined]
+    if report.failed and isinstance(item, pytest.Function):
+        homes = {value.home: value for value in item.funcargs.values() if isinstance(value, Settings)}
+        for settings in homes.values():
+            for log in sorted(settings.logs.glob("*.log")):
+                report.sections.append((f"end of {log.name}", _read_end(log)))
+
+
+def _read_end(log: Path, lines: int = 12) -> str:
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 300 * lines))
+        return "\n".join(file.read().decode("utf-8", "replace").splitlines()[-lines:])
+
+
 @pytest.fixture(scope="session")
 def missing(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
     """`missing(kind, fix)`: skip with the fix, or fail when the kind is required."""

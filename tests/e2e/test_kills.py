@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from connectors.broker import Broker, Publisher, Subscription
 from scenarios.waiting import until
 from settings import Settings
 from settings.model import REPOSITORY
@@ -17,6 +18,7 @@ from stacks import faults, instance, processes
 from stacks.supervisor import Supervisor
 from tests.e2e.load import Load
 
+MESSAGE_BYTES = (1, 1_000, 16_383, 16_384, 16_385, 65_536, 1_000_000, 4_000_000)
 EVERYWHERE = ("broker", "notifications", "observer", "audit", "commands", "watcher", "api")
 
 
@@ -42,6 +44,35 @@ def survives(settings: Settings, part: str) -> None:
         assert load.lost() == set()
         assert found.committed == found.published == found.notified == found.audited >= 70
         assert (found.doubled, found.out_of_order) == ((), ())
+
+
+def test_messages_of_every_size_can_be_read_after_the_broker_was_killed(stack: Settings) -> None:
+    """A restarted broker has no message in its cache and must read each from its disk."""
+    supervisor = Supervisor(stack)
+    topic = stack.topics.naive
+    bodies = [bytes([number]) * size for number, size in enumerate(MESSAGE_BYTES)]
+    subscription = Subscription(Broker(stack), [topic], "sizes")
+    publisher = Publisher(Broker(stack), topic)
+    try:
+        until(subscription.ensure, 10, "a subscription")
+        for body in bodies:
+            publisher.send(body)
+        subscription.close()
+        before = supervisor.pid("broker")
+        faults.kill(stack, "broker")
+        until(lambda: supervisor.pid("broker") not in (0, before), 30, "a new broker")
+        received: dict[str, bytes] = {}
+
+        def all_are_received() -> bool:
+            received.update((each.message_id, each.value) for each in subscription.receive(20, 0.5))
+            return len(received) >= len(bodies)
+
+        until(all_are_received, 60, "every message again")
+        assert sorted(received.values()) == sorted(bodies)
+        subscription.unsubscribe()
+    finally:
+        subscription.close()
+        publisher.close()
 
 
 def test_a_part_under_a_lease_stays_down_and_comes_back(embedded: Settings) -> None:
