@@ -27,6 +27,10 @@ FROM apachepulsar/pulsar:4.2.4 AS pulsar
 # connectors/ holds the original description's connector, nars/ the pinned newer one: in one directory both would claim
 # the builtin name `debezium-mysql`. source/ and scratch/ are where volumes go; they keep this owner.
 COPY --from=artifacts --chown=10000:0 /out/pulsar/ /pulsar/
+LABEL org.opencontainers.image.title="Alpes Commissions: broker" \
+      org.opencontainers.image.description="Apache Pulsar with the Debezium MySQL connectors and the outbox topics' configuration" \
+      org.opencontainers.image.version="4.2.4" \
+      org.opencontainers.image.licenses="Apache-2.0"
 USER 10000
 CMD ["/bin/sh", "/pulsar/alpes/start.sh"]
 
@@ -35,6 +39,10 @@ COPY --from=environment /opt/venv /opt/venv
 COPY --chmod=755 . .
 RUN "$ALPES_VENV/bin/python" -m compileall -q . \
  && install -d -m 0770 -o 1000 -g 0 /var/lib/alpes /var/lib/alpes/data /var/lib/alpes/run /source
+LABEL org.opencontainers.image.title="Alpes Commissions" \
+      org.opencontainers.image.description="A transactional outbox you can watch, break and trust" \
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.licenses="Apache-2.0"
 USER 1000:0
 ENTRYPOINT ["./alpes"]
 CMD ["--help"]

@@ -42,6 +42,8 @@ def test_every_check_passes_on_the_committed_files() -> None:
         (rules.unprivileged, "    network_mode: none\n", ""),
         (rules.unprivileged, 'volumes: ["${ALPES_AUDIT_DIR:-./data}:', 'volumes: ["/:/host", "${ALPES_AUDIT_DIR:-./data}:'),
         (rules.read_only, "read_only: true", "read_only: false"),
+        (rules.limited, "  mem_limit: 1g\n", ""),
+        (rules.limited, "  pids_limit: 512\n", ""),
         (rules.published_here_only, "${ALPES_BIND:-127.0.0.1}:${ALPES_MYSQL_PORT", "${ALPES_BIND:-0.0.0.0}:${ALPES_MYSQL_PORT"),
         (rules.data_in_volumes, "      - pulsar-packages:/pulsar/packages-storage\n", ""),
         (rules.data_in_volumes, "mysql-data:/var/lib/mysql", "/srv:/var/lib/mysql"),

@@ -183,6 +183,7 @@ def _hardened(project: Project) -> None:
         host = found["HostConfig"]
         assert found["Config"]["User"].partition(":")[0] not in ("", "0"), name
         assert (host["ReadonlyRootfs"], host["CapDrop"], host["CapAdd"]) == (True, ["ALL"], None), name
+        assert host["Memory"] > 0 < host["PidsLimit"], name
         inside = project.compose("exec", "-T", name, "sh", "-c", "cat /proc/self/status; touch /nothing 2>&1 || true")
         rows = dict(line.split(":", 1) for line in inside.splitlines() if ":" in line)
         assert (int(rows["CapEff"], 16), rows["NoNewPrivs"].strip()) == (0, "1"), name

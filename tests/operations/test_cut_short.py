@@ -72,21 +72,32 @@ def add(settings: Settings) -> None:
 
 
 def wait_back(settings: Settings) -> float:
-    """Seconds until every part is well and nothing is left to complete."""
+    """Wait until every component is healthy and no operation is left to complete; return the seconds that it took.
+
+    Print what was missing last when that takes long.
+    """
     began = time.monotonic()
+    missing: list[str] = []
     engine = connect(settings.worker_url, pool_size=1)
+
+    def all_is_back() -> bool:
+        journal = operation.read(settings)
+        now_missing = [f"the end of the {journal.operation}"] if journal else []
+        now_missing += [f"{row.part} ({row.detail})" for row in health.check(settings, engine) if row.light != "ok"]
+        if now_missing and now_missing != missing:
+            missing[:] = now_missing
+            history.append(f"{time.monotonic() - began:.1f} s: {', '.join(now_missing)}")
+        return not now_missing
+
+    history: list[str] = []
     try:
-        until(
-            lambda: (
-                operation.read(settings) is None and all(row.light == "ok" for row in health.check(settings, engine))
-            ),
-            LATEST_S,
-            "every part is back",
-            0.1,
-        )
+        until(all_is_back, LATEST_S, "every component is healthy", 0.1)
     finally:
         engine.dispose()
-    return time.monotonic() - began
+    seconds = time.monotonic() - began
+    if seconds > BACK_WITHIN_S / 2:
+        print(f"back after {seconds:.1f} s; missing at", *history, sep="\n  ")
+    return seconds
 
 
 def start(settings: Settings, what: str, point: str, file: Path) -> subprocess.Popen[str]:

@@ -20,6 +20,7 @@ CHECKS: tuple[Callable[[], Check], ...] = (
     rules.no_sleeping,
     rules.unprivileged,
     rules.read_only,
+    rules.limited,
     rules.published_here_only,
     rules.data_in_volumes,
     parity.versions,

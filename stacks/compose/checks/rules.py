@@ -108,6 +108,17 @@ def read_only() -> Check:
     return judged("every root file system is read-only", wrong, "with /tmp in memory")
 
 
+def limited() -> Check:
+    """Check that every service has a limit of memory and of processes."""
+    wrong = [
+        f"{name} has no {limit}"
+        for name, values in model.demo()["services"].items()
+        for limit in ("mem_limit", "pids_limit")
+        if not values.get(limit)
+    ]
+    return judged("memory and processes of every service are limited", wrong, "mem_limit, pids_limit")
+
+
 def published_here_only() -> Check:
     wrong = [
         f"{name} publishes {port}"
