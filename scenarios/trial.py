@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections.abc import Iterator
@@ -25,8 +26,17 @@ from workers.observer_store import ObserverStore
 
 PAIRS_PER_SECOND = 30
 """Pairs of commands, so 60 events, a second: a light load for every stack."""
+MAX_BUSY_FACTOR = 3.0
 STANDSTILL_S = {"embedded": 6.0, "native": 20.0}
 """Seconds without any activity after which missing events count as lost."""
+
+
+def busy_factor() -> float:
+    """Return how many times longer than on an idle machine something may take here: 1 to MAX_BUSY_FACTOR.
+
+    It is the number of processes that want to run for each core, over the last minute.
+    """
+    return min(MAX_BUSY_FACTOR, max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)))
 
 
 class Standstill:
@@ -50,7 +60,7 @@ class Standstill:
         return self._is_late()
 
     def _is_late(self) -> bool:
-        return time.monotonic() - self._unchanged_since > self._standstill_s
+        return time.monotonic() - self._unchanged_since > self._standstill_s * busy_factor()
 
 
 class Trial(FaultInjection):

@@ -1,1 +1,1 @@
-"""The Docker Compose stack: its control through the `docker` command, its settings as seen from outside, its checks."""
+"""Run the Docker Compose stack: control it through the `docker` command, find its published ports, check its files."""

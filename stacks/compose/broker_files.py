@@ -1,6 +1,6 @@
-"""`python -m stacks.compose.broker_files FOLDER`: what the broker's image is given.
+"""Write the files that the broker's image adds: `python -m stacks.compose.broker_files FOLDER`.
 
-The connectors, and the native stack's configuration with a container's values.
+They are the connectors, and the native stack's configuration with the values of a container.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def start_script() -> str:
 
 
 def write(folder: Path) -> None:
-    """Everything below `/pulsar` that the image adds. The artifacts must be in the cache."""
+    """Write everything that the image adds below `/pulsar`. The artifacts must be in the cache."""
     for name in ("connectors", "nars", "alpes", "source", "scratch", "scratch/functions"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for name in ("source", "scratch", "scratch/functions"):

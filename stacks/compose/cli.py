@@ -1,4 +1,4 @@
-"""The `docker` command, run for one instance: which project, which files, which values; and its failures in words."""
+"""Run the `docker` command for one instance: choose the project, the files and the values, and explain its failures."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ class DockerUnavailable(ExpectedError):
 
 
 def project(settings: Settings) -> str:
-    """The demo's own name for the repository's instance, another for every other home."""
+    """Return the project's name: the demo's own for the repository's instance, another one for every other home."""
     if settings.home.resolve() == (REPOSITORY / ".alpes" / "compose").resolve():
         return PROJECT
     return f"{PROJECT}-{hashlib.sha256(str(settings.home.resolve()).encode()).hexdigest()[:8]}"
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """The values that the compose file takes from outside, for this instance."""
+    """Return the variables of the compose file for this instance."""
     return {
         "ALPES_BIND": settings.bind,
         "ALPES_API_PORT": str(settings.api_port),
@@ -69,12 +69,12 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 def owner() -> int:
-    """Whom the containers run as, so that what they write below the home is this user's; never root."""
+    """Return the user id that the containers run as: this user's, so that their files belong to this user, but never root's."""
     return os.getuid() or UNPRIVILEGED
 
 
 def compose(settings: Settings, *arguments: str, show: bool = False) -> str:
-    """Run `docker compose …` for the instance; its output. With `show` it goes to this process's standard error.
+    """Run `docker compose …` for the instance and return its output. With `show` it goes to this process's standard error.
 
     Raises DockerUnavailable.
     """
@@ -82,7 +82,7 @@ def compose(settings: Settings, *arguments: str, show: bool = False) -> str:
 
 
 def run(settings: Settings, *arguments: str, show: bool = False) -> str:
-    """Run `docker …`; its output. Raises DockerUnavailable."""
+    """Run `docker …` and return its output. Raises DockerUnavailable."""
     done = subprocess.run(
         [_docker(), *arguments],
         cwd=REPOSITORY,
@@ -101,7 +101,7 @@ def run(settings: Settings, *arguments: str, show: bool = False) -> str:
 
 
 def lines(settings: Settings, *arguments: str) -> Iterator[str]:
-    """The lines that `docker compose …` prints, as they come, without a terminal's codes. Raises DockerUnavailable."""
+    """Yield the lines that `docker compose …` prints, as they come, without a terminal's codes. Raises DockerUnavailable."""
     process = subprocess.Popen(
         [_docker(), *_words(settings), *arguments],
         cwd=REPOSITORY,
@@ -126,7 +126,7 @@ def lines(settings: Settings, *arguments: str) -> Iterator[str]:
 
 
 def require() -> None:
-    """Raises DockerUnavailable where Docker or Compose does not answer here."""
+    """Raise DockerUnavailable when Docker or Compose does not answer here."""
     for words in ([_docker(), "info"], [_docker(), "compose", "version"]):
         done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         if done.returncode != 0:

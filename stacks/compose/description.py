@@ -1,7 +1,7 @@
-"""The original description's commands, typed one after the other at a terminal, each compared with what must be seen.
+"""Type the original description's commands at a terminal, one after the other, and compare each output with the expected one.
 
 They run in a copy of the project with a compose project of its own: `docker compose down -v` and `rm -rf data/*` are among
-them, and nobody's data may be touched.
+them, and they must not touch anybody's data.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def lines(path: Path = FILE) -> list[Line]:
 
 
 def run(say: Callable[[Outcome], None] = lambda outcome: None) -> list[Outcome]:
-    """Type every line, and stop at the first that fails. Raises DockerUnavailable when they cannot be typed here."""
+    """Type every line, stop at the first that fails, and return the outcomes. Raises DockerUnavailable when Docker cannot run here."""
     found: list[Outcome] = []
     with _place() as (folder, environment):
         port = environment["ALPES_API_PORT"]
@@ -83,7 +83,7 @@ def run(say: Callable[[Outcome], None] = lambda outcome: None) -> list[Outcome]:
 
 @contextmanager
 def _place() -> Iterator[tuple[Path, dict[str, str]]]:
-    """A copy of the project, and the variables that keep its containers apart; nothing is left of either."""
+    """Make a copy of the project, yield it with the variables that keep its containers apart, and remove both."""
     missing = [program for program in PROGRAMS if shutil.which(program) is None]
     if missing:
         raise DockerUnavailable(f"the description's commands need {', '.join(missing)}; install them")
@@ -104,7 +104,7 @@ def _place() -> Iterator[tuple[Path, dict[str, str]]]:
 
 
 def _require_no_namesakes() -> None:
-    """`docker exec` takes one container, and the commands name theirs by a part of the name."""
+    """Raise DockerUnavailable when a running container's name would match too: `docker exec` takes one, named by a part of its name."""
     shown = subprocess.run(["docker", "ps", "--format", "{{.Names}}"], capture_output=True, text=True, check=False)
     if shown.returncode != 0:
         raise DockerUnavailable(shown.stderr.strip())
@@ -117,7 +117,7 @@ def _require_no_namesakes() -> None:
 
 
 def _ports() -> dict[str, str]:
-    """Those of the description where they are free, others where they are not."""
+    """Return the description's ports, or other free ones in place of those that are taken."""
     from stacks.processes import free_port, holder
 
     wanted = {"API": API_PORT, "DASHBOARD": 8501, "BROKER": 6650, "ADMIN": 8080, "MYSQL": 13306}
@@ -142,7 +142,7 @@ def _judged(line: Line, typed: str, folder: Path, environment: Mapping[str, str]
 
 
 def _type(line: Line, typed: str, folder: Path, environment: Mapping[str, str]) -> tuple[str, int]:
-    """What the terminal shows, and the exit code. Variables that a line sets are there for the next ones."""
+    """Type a line and return what the terminal shows, and the exit code. Variables that a line sets stay for the next ones."""
     script = (
         f'[ ! -e "$STATE" ] || . "$STATE"\n{typed}\ncode=$?\ndeclare -p CID COMM_ID >"$STATE" 2>/dev/null\nexit $code\n'
     )

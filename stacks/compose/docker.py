@@ -1,4 +1,4 @@
-"""The parts of the compose stack under Docker, as `stacks.control.Control`.
+"""Control the components of the compose stack through Docker, as `stacks.control.Control`.
 
 A container that was killed through Docker counts as stopped on purpose: no restart policy brings it back. So each kill
 leaves a small process of this machine behind that starts it again once its lease has run out (`stacks.compose.restorer`).
@@ -42,7 +42,7 @@ class Docker:
         self._settings = settings
 
     def start(self, deadline_s: float) -> None:
-        """Build what is not built, start everything and wait for the health checks. Raises DockerUnavailable."""
+        """Build missing images, start every service and wait until all are healthy. Raises DockerUnavailable."""
         words = ("up", "--detach", "--build", "--remove-orphans", "--wait", "--wait-timeout", f"{deadline_s:.0f}")
         cli.compose(self._settings, *words, show=True)
 
@@ -55,7 +55,7 @@ class Docker:
         cli.compose(self._settings, "down", "--remove-orphans", "--volumes", show=True)
 
     def environments(self) -> dict[str, dict[str, str]]:
-        """The environment of each service with its values put in, as Docker reads the file: {service: {name: value}}.
+        """Return {service: {name: value}}: the environment of each service as Docker reads the file, with variables filled in.
 
         Raises DockerUnavailable.
         """
@@ -135,7 +135,7 @@ class Docker:
         raise _unknown(part, [state.name for state in states])
 
     def _container(self, part: str) -> str:
-        """The id of the part's container. Raises PartUnknown or NotRunning."""
+        """Return the id of the component's container. Raises PartUnknown or NotRunning."""
         rows = _running(self._containers())
         for row in rows:
             if _part(row["Service"]) == part:
@@ -176,7 +176,7 @@ class Docker:
 
 
 def _running(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The containers of an instance that runs, without the one-shots that did their work. Raises NotRunning."""
+    """Return the containers of a running instance, without one-shots that succeeded. Raises NotRunning."""
     if not any(row["State"] in ("running", "restarting", "paused") for row in rows):
         raise NotRunning("nothing is running here; `./alpes up --stack compose` starts it")
     return [row for row in rows if row["Service"] not in ONE_SHOTS or row["State"] != "exited" or row.get("ExitCode")]
@@ -199,14 +199,14 @@ def _state(row: dict[str, Any], state: dict[str, Any]) -> PartState:
 
 
 def _epoch(text: str | None) -> int:
-    """Docker's time has nanoseconds, which Python does not read."""
+    """Return seconds since the epoch for Docker's time, whose nanoseconds Python does not read."""
     with contextlib.suppress(ValueError, TypeError):
         return int(datetime.fromisoformat(str(text)[:19] + "+00:00").timestamp())
     return 0
 
 
 def _megabytes(text: str) -> float | None:
-    """`12.3MiB` → 12.9; None for what Docker could not measure (`--`)."""
+    """Return megabytes for Docker's text: `12.3MiB` is 12.9. None for what Docker could not measure (`--`)."""
     number = text.strip().rstrip("KMGTikB")
     try:
         return round(float(number) * _UNITS[text.strip()[len(number) :]], 1)

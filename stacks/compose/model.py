@@ -1,6 +1,6 @@
-"""The compose files as Compose would see them: anchors, variables with their defaults, and one file laid over another.
+"""Read the compose files as Compose does: resolve anchors and variables, and merge one file over another.
 
-Only what these files use; Docker's own reading of them is `docker compose config`, which the running stack goes by.
+It knows only what these files use. The running stack relies on Docker's own reading, `docker compose config`.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ VARIABLES = re.compile(r"\$\$|\$\{(?P<name>\w+)(?:(?P<kind>:-|:\?)(?P<rest>[^}]*
 
 @dataclass(frozen=True)
 class _Reset:
-    """`!reset`: what stood there is gone."""
+    """A value tagged `!reset`, which removes the value below it."""
 
 
 @dataclass(frozen=True)
 class _Override:
-    """`!override`: what stood there is replaced whole."""
+    """A value tagged `!override`, which replaces the value below it as a whole."""
 
     value: Any
 
@@ -52,7 +52,7 @@ _Loader.add_constructor("!override", _override)
 
 
 def demo(variables: Mapping[str, str] | None = None, path: Path = DEMO) -> dict[str, Any]:
-    """`docker-compose.yml` with its variables put in, by their defaults where none is given.
+    """Return `docker-compose.yml` with its variables filled in; those that are not given have their defaults.
 
     Raises yaml.YAMLError, or KeyError for a variable that must be given.
     """
@@ -63,14 +63,14 @@ def demo(variables: Mapping[str, str] | None = None, path: Path = DEMO) -> dict[
 def production(
     variables: Mapping[str, str] | None = None, base: Path = DEMO, over: Path = PRODUCTION
 ) -> dict[str, Any]:
-    """`compose.prod.yml` laid over the demo. Raises as `demo` does."""
+    """Return `compose.prod.yml` merged over the demo. Raises what `demo` raises."""
     values = {**SAMPLE, **(variables or {})}
-    found: dict[str, Any] = merged(interpolated(read(base), values), interpolated(read(over), values))
+    found: dict[str, Any] = merge(interpolated(read(base), values), interpolated(read(over), values))
     return found
 
 
 def read(path: Path) -> Any:
-    """The file's tree, `!reset` and `!override` kept for `merged`. Raises yaml.YAMLError."""
+    """Return the file's tree, with `!reset` and `!override` kept for `merge`. Raises yaml.YAMLError."""
     return yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader with two tags more
 
 
@@ -86,15 +86,15 @@ def interpolated(value: Any, variables: Mapping[str, str]) -> Any:
     return value
 
 
-def merged(base: Any, over: Any) -> Any:
-    """As Compose lays files over each other: maps by key, lists one after the other, the rest replaced."""
+def merge(base: Any, over: Any) -> Any:
+    """Merge one tree over another as Compose does: maps by key, lists appended, other values replaced."""
     if isinstance(over, _Override):
         return over.value
     if isinstance(base, dict) and isinstance(over, dict):
         found = {key: item for key, item in base.items() if not isinstance(over.get(key), _Reset)}
         for key, item in over.items():
             if not isinstance(item, _Reset):
-                found[key] = merged(found.get(key), item)
+                found[key] = merge(found.get(key), item)
         return found
     if isinstance(base, list) and isinstance(over, list):
         return base + over

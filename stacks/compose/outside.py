@@ -1,4 +1,4 @@
-"""The compose stack as this machine sees it: the URLs of its published ports, with the passwords of its file."""
+"""Reach the compose stack from this machine: the URLs of its published ports, with the passwords of its file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SHARED = ("crash", "heartbeat", "leases", "metrics")
 
 
 def urls(settings: Settings) -> dict[str, object]:
-    """Settings that lead from outside to what runs inside. Raises DockerUnavailable."""
+    """Return the settings by which this machine reaches database and broker. Raises DockerUnavailable."""
     services = Docker(settings).environments()
     values: dict[str, object] = {"pulsar_admin_url": f"http://{settings.bind}:{settings.admin_port}"}
     for field, (service, name) in TAKEN_FROM.items():
@@ -43,9 +43,9 @@ def urls(settings: Settings) -> dict[str, object]:
 
 
 def prepare(settings: Settings) -> None:
-    """The folders that the containers write to belong to whom the containers run as, not to Docker.
+    """Make the folders that the containers write to, for the user that the containers run as; Docker would give them to root.
 
-    Those below `run` too: a part removes an armed crash point there, and this process arms it.
+    Those below `run` too: a component removes an armed crash point there, and this process arms it.
     """
     settings.logs.mkdir(parents=True, exist_ok=True)
     for folder in (settings.data, settings.run, *(settings.run / name for name in SHARED)):
@@ -55,7 +55,7 @@ def prepare(settings: Settings) -> None:
 
 
 def versions(settings: Settings) -> dict[str, str]:
-    """As the parts themselves say; what does not answer is named without a version."""
+    """Return the versions that the components report; one that does not answer is named without a version."""
     return {
         "database": f"MySQL {_database(settings)}".strip(),
         "capture": f"Debezium (NAR {settings.nar})",

@@ -1,4 +1,4 @@
-"""`python -m stacks.compose.restorer PART`: start a killed container again once no lease holds it down."""
+"""Start a killed container again when its lease has ended: `python -m stacks.compose.restorer PART`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TRIES = 30
 
 
 def restore(settings: Settings, part: str, docker: Docker | None = None) -> bool:
-    """Wait for the lease's end, then start the part; False when that did not succeed."""
+    """Wait for the lease's end and start the component; return False when that did not succeed."""
     docker = docker or Docker(settings)
     while part in faults.active(settings):
         time.sleep(LOOK_EVERY_S)

@@ -1,11 +1,11 @@
-"""Every check of the Docker files that needs no Docker: schema, linter, rules, and what the native stack says."""
+"""List the checks of the Docker files that need no Docker: schema, linter, rules, agreement with the native stack."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from stacks.compose.checks import dockerfile, parity, production, rules, seed, tools
-from stacks.compose.checks.check import Check, guarded
+from stacks.compose.checks.check import Check, run_check
 
 __all__ = ["CHECKS", "Check", "run"]
 
@@ -48,5 +48,5 @@ CHECKS: tuple[Callable[[], Check], ...] = (
 
 
 def run() -> list[Check]:
-    """All of them; one that cannot be carried out has failed, with the reason."""
-    return [guarded(check) for check in CHECKS]
+    """Run every check and return the results. A check that cannot be carried out fails with the reason."""
+    return [run_check(check) for check in CHECKS]

@@ -1,4 +1,4 @@
-"""What a check answers."""
+"""Define the result of a check."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ class Check:
     """What was compared, or what is wrong."""
 
 
-def judged(name: str, wrong: Sequence[str], right: str) -> Check:
-    """Ok when nothing is wrong."""
+def judge(name: str, wrong: Sequence[str], right: str) -> Check:
+    """Return a check that passes when `wrong` is empty."""
     return Check(name, not wrong, "; ".join(wrong) or right)
 
 
-def guarded(check: Callable[[], Check]) -> Check:
-    """A check that fails to run fails: a file that cannot be read is no pass."""
+def run_check(check: Callable[[], Check]) -> Check:
+    """Run a check; when it raises, for example because a file cannot be read, return a failed result."""
     try:
         return check()
     except Exception as error:

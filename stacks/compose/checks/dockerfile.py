@@ -1,4 +1,4 @@
-"""The Dockerfile's stages, read as instructions; hadolint has looked at their style."""
+"""Check the Dockerfile's stages, read as instructions. Their style is hadolint's matter."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from settings.model import PINNED_NAR, REPOSITORY, SEED_NAR
 from stacks.compose import model
-from stacks.compose.checks.check import Check, judged
+from stacks.compose.checks.check import Check, judge
 from stacks.compose.checks.rules import PINNED
 from stacks.native import pulsar
 from stacks.native.artifacts import groups
@@ -52,7 +52,7 @@ def stages() -> Check:
         wrong.append(f"the broker is from {found['pulsar'].base}, native runs {pulsar.VERSION}")
     targets = {values["build"]["target"] for values in model.demo()["services"].values() if "build" in values}
     wrong += [f"target {target} is no stage" for target in sorted(targets - set(found))]
-    return judged("the Dockerfile's stages are pinned and end unprivileged", wrong, ", ".join(found))
+    return judge("the Dockerfile's stages are pinned and end unprivileged", wrong, ", ".join(found))
 
 
 def connectors() -> Check:
@@ -62,7 +62,7 @@ def connectors() -> Check:
     wrong += [f"{name} is not locked" for name in sorted(wanted - set(groups()))]
     if "./alpes download" not in steps:
         wrong.append("they do not come by the project's own lock")
-    return judged("the connectors come by the artifacts' lock", wrong, ", ".join(sorted(wanted)))
+    return judge("the connectors come by the artifacts' lock", wrong, ", ".join(sorted(wanted)))
 
 
 def packages() -> Check:
@@ -71,4 +71,4 @@ def packages() -> Check:
     wrong = [f"{word} is missing" for word in needed if word not in steps]
     text = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8")
     wrong += [f"it names {word}" for word in ("http://", "https://", "--index-url", "curl ", "wget ") if word in text]
-    return judged("packages are installed by their hashes", wrong, "from requirements/runtime.txt; no address is named")
+    return judge("packages are installed by their hashes", wrong, "from requirements/runtime.txt; no address is named")

@@ -1,4 +1,4 @@
-"""What compose pins and sets, compared with what the native stack runs and tests."""
+"""Compare the versions and options of the compose files with those that the native stack runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from db.users import INIT_SQL
 from settings import Settings
 from settings.model import PINNED_NAR
 from stacks.compose import broker_files, model
-from stacks.compose.checks.check import Check, judged
+from stacks.compose.checks.check import Check, judge
 from stacks.compose.docker import service
 from stacks.native import USERS, mysql, pulsar
 from stacks.native.artifacts import groups
@@ -48,14 +48,14 @@ def versions() -> Check:
     nar = services["api"]["environment"]["ALPES_NAR"]
     if nar != PINNED_NAR or f"nar-{nar}" not in groups():
         wrong.append(f"the connector is {nar}, native runs {PINNED_NAR}")
-    return judged("versions are the native stack's", wrong, f"MySQL 8.0, Pulsar {pulsar.VERSION}, connector {nar}")
+    return judge("versions are the native stack's", wrong, f"MySQL 8.0, Pulsar {pulsar.VERSION}, connector {nar}")
 
 
 def mysql_options() -> Check:
     found = model.demo()["services"]["mysql"]["command"]
     wrong = [f"{option} is missing" for option in mysql.SERVER if option not in found]
     wrong += [f"{option} is compose's alone" for option in found if option not in mysql.SERVER]
-    return judged("MySQL is set as the native one is", wrong, f"{len(found)} options, binlog ROW and FULL among them")
+    return judge("MySQL is set as the native one is", wrong, f"{len(found)} options, binlog ROW and FULL among them")
 
 
 def mysql_users() -> Check:
@@ -68,7 +68,7 @@ def mysql_users() -> Check:
             if url and (make_url(url).username, make_url(url).host, make_url(url).port) != (user, "mysql", 3306):
                 wrong.append(f"{name}: {field} is of {make_url(url).username} at {make_url(url).host}")
     wrong += [f"{user} is made by no statement" for user in USERS.values() if user not in made]
-    return judged("each service logs in as its own user", wrong, ", ".join(sorted(made)))
+    return judge("each service logs in as its own user", wrong, ", ".join(sorted(made)))
 
 
 def ports() -> Check:
@@ -90,11 +90,11 @@ def ports() -> Check:
         for name, where in wanted.items()
         if published.get(str(settings[name].default)) != where
     ]
-    return judged("ports are the settings' defaults", wrong, ", ".join(sorted(published)))
+    return judge("ports are the settings' defaults", wrong, ", ".join(sorted(published)))
 
 
 def topics() -> Check:
-    """Every service derives the topics from the same settings; none may have others."""
+    """Check that every service derives the same topics from its settings."""
     names = ("ALPES_PULSAR_NAMESPACE", "ALPES_SUBSCRIPTION", "ALPES_NAR")
     environments = [values.get("environment", {}) for values in model.demo()["services"].values()]
     different = {name: {values.get(name) for values in environments if "ALPES_STACK" in values} for name in names}
@@ -106,7 +106,7 @@ def topics() -> Check:
     native, compose = Settings(stack="native", nar=PINNED_NAR).topics, Settings(stack="compose", nar=PINNED_NAR).topics
     if native != compose:
         wrong.append("the two stacks name their topics differently")
-    return judged("topics are the native stack's", wrong, ", ".join(compose.observed()))
+    return judge("topics are the native stack's", wrong, ", ".join(compose.observed()))
 
 
 def broker_configuration() -> Check:
@@ -127,7 +127,7 @@ def broker_configuration() -> Check:
         wrong += [f"{name}: {key} was lost" for key in sorted(template.keys() - ours.keys())]
     if "advertisedAddress" in _keys(pulsar.configuration("standalone.conf", broker_files.VALUES)):
         wrong.append("advertisedAddress and advertisedListeners exclude each other")
-    return judged("the broker's configuration is the native one's", wrong, "but for addresses and writable folders")
+    return judge("the broker's configuration is the native one's", wrong, "but for addresses and writable folders")
 
 
 def broker_memory() -> Check:
@@ -137,7 +137,7 @@ def broker_memory() -> Check:
         f"{word} is missing" for word in ("-javaagent:", "source.btm", "--no-stream-storage") if word not in script
     ]
     wrong += ["a value is left open"] if "${" in script else []
-    return judged(
+    return judge(
         "the broker's JVM is run as the native one is", wrong, "memory, collector, the rule for a restarted source"
     )
 
@@ -151,7 +151,7 @@ def settings_known() -> Check:
         for variable in values.get("environment", {})
         if variable.startswith("ALPES_") and variable not in known
     )
-    return judged("every ALPES_ variable is a setting", wrong, f"of {len(known)} known ones")
+    return judge("every ALPES_ variable is a setting", wrong, f"of {len(known)} known ones")
 
 
 def commands() -> Check:
@@ -165,7 +165,7 @@ def commands() -> Check:
                 wrong.append(f"{name} runs {words[1]} and looks at {checked}")
             else:
                 wrong.remove(f"{words[1]} has no service")
-    return judged("services run the launcher's verbs, each its own part", wrong, ", ".join(sorted(parts)))
+    return judge("services run the launcher's verbs, each its own part", wrong, ", ".join(sorted(parts)))
 
 
 def _keys(text: str) -> dict[str, str]:

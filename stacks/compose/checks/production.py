@@ -1,4 +1,4 @@
-"""compose.prod.yml laid over the demo: no password but from a file, and each file only where it is needed."""
+"""Check compose.prod.yml merged over the demo: every password comes from a file, and each file is given only to services that need it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from settings import Settings
 from stacks.compose import model
-from stacks.compose.checks.check import Check, judged
+from stacks.compose.checks.check import Check, judge
 
 PASSWORD = re.compile(r"(PASSWORD|TOKEN|SECRET|KEY)$")
 IN_URL = re.compile(r"//[^/@\s]*:[^/@\s]+@")
@@ -32,7 +32,7 @@ def secrets_from_files() -> Check:
         wrong.append("the folder of secrets has a default")
     except KeyError:
         pass
-    return judged("every secret is a file", wrong, ", ".join(sorted(tree["secrets"])))
+    return judge("every secret is a file", wrong, ", ".join(sorted(tree["secrets"])))
 
 
 def no_password() -> Check:
@@ -46,11 +46,11 @@ def no_password() -> Check:
         words = f"{values.get('command')} {values.get('entrypoint')} {values.get('healthcheck')}"
         if re.search(r"password=|--password|'-p\w|IDENTIFIED", words, re.IGNORECASE):
             wrong.append(f"{name}: its command")
-    return judged("no password stands in an environment or a command", wrong, "in production")
+    return judge("no password stands in an environment or a command", wrong, "in production")
 
 
 def secrets_where_needed() -> Check:
-    """What a service is given in the demo's environment it reads from a file here, and nothing more."""
+    """Check that a service reads from files exactly the secrets that the demo gives it in its environment."""
     demo, tree = model.demo()["services"], model.production()["services"]
     wrong = []
     for name, values in demo.items():
@@ -65,7 +65,7 @@ def secrets_where_needed() -> Check:
         reads = tree[name].get("environment", {}).get("ALPES_SECRETS_DIR") == "/run/secrets"
         if name != "mysql" and found and not reads:
             wrong.append(f"{name} does not look into /run/secrets")
-    return judged("each service has its own secrets and no other's", wrong, "by the demo's environments")
+    return judge("each service has its own secrets and no other's", wrong, "by the demo's environments")
 
 
 def nothing_else_published() -> Check:
@@ -74,14 +74,14 @@ def nothing_else_published() -> Check:
         for name, values in model.production()["services"].items()
         if values.get("ports") and name not in PUBLIC
     ]
-    return judged("only API and page are published", wrong, "no database, no broker")
+    return judge("only API and page are published", wrong, "no database, no broker")
 
 
 def no_demo_controls() -> Check:
-    """Nothing is broken on purpose or emptied: each part is told that this is no demo."""
+    """Check that every service is told that this is no demo, so that no control breaks or empties anything."""
     wrong = [
         f"{name}: {values['environment'].get('ALPES_DEMO_CONTROLS', 'not set')}"
         for name, values in model.production()["services"].items()
         if "ALPES_HOME" in values.get("environment", {}) and values["environment"].get("ALPES_DEMO_CONTROLS") != "false"
     ]
-    return judged("no part has demo controls", wrong, "ALPES_DEMO_CONTROLS is false everywhere")
+    return judge("no part has demo controls", wrong, "ALPES_DEMO_CONTROLS is false everywhere")

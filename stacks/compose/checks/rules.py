@@ -1,4 +1,4 @@
-"""What holds for every service, whatever it runs."""
+"""Check the rules that hold for every service."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from stacks.compose import model
-from stacks.compose.checks.check import Check, judged
+from stacks.compose.checks.check import Check, judge
 from stacks.compose.docker import ONE_SHOTS, service
 from stacks.python_parts import RESTARTABLE_WORKERS
 
@@ -24,7 +24,7 @@ def services() -> Check:
     found = set(model.demo()["services"])
     wrong = [f"{name} is missing" for name in sorted(wanted - found)]
     wrong += [f"{name} is not known" for name in sorted(found - wanted)]
-    return judged("every part has its service", wrong, ", ".join(sorted(found)))
+    return judge("every part has its service", wrong, ", ".join(sorted(found)))
 
 
 def pinned_images() -> Check:
@@ -33,7 +33,7 @@ def pinned_images() -> Check:
         for name, values in model.demo()["services"].items()
         if not PINNED.fullmatch(values.get("image", ""))
     ]
-    return judged("every image is pinned by its full version", wrong, "no `latest`, no version cut short")
+    return judge("every image is pinned by its full version", wrong, "no `latest`, no version cut short")
 
 
 def health_checks() -> Check:
@@ -45,9 +45,7 @@ def health_checks() -> Check:
                 wrong.append(f"{name} ends by itself and has a health check")
         elif not health.get("test") or not {"interval", "timeout", "retries", "start_period"} <= set(health):
             wrong.append(f"{name} has no whole health check")
-    return judged(
-        "every service that stays has a health check", wrong, "test, interval, timeout, retries, start_period"
-    )
+    return judge("every service that stays has a health check", wrong, "test, interval, timeout, retries, start_period")
 
 
 def dependencies() -> Check:
@@ -63,7 +61,7 @@ def dependencies() -> Check:
                 wrong.append(f"{name} must wait for {other}: {wanted}")
     if "migrate" not in services["source"]["depends_on"]:
         wrong.append("the source does not wait for the migration")
-    return judged(
+    return judge(
         "every service waits by a condition", wrong, "healthy, or completed for the one-shots; migrate before source"
     )
 
@@ -74,7 +72,7 @@ def no_sleeping() -> Check:
         for name, values in model.demo()["services"].items()
         if re.search(r"\bsleep\b", f"{values.get('command')} {values.get('entrypoint')} {values.get('healthcheck')}")
     ]
-    return judged("nothing sleeps", wrong, "no `sleep` in a command or a health check")
+    return judge("nothing sleeps", wrong, "no `sleep` in a command or a health check")
 
 
 def unprivileged() -> Check:
@@ -93,7 +91,7 @@ def unprivileged() -> Check:
             wrong.append(f"{name} may gain privileges")
         if name not in ONE_SHOTS and values.get("restart") != "unless-stopped":
             wrong.append(f"{name} does not come back")
-    return judged(
+    return judge(
         "nothing that stays runs as root or may become it", wrong, "numeric user, cap_drop ALL, no-new-privileges"
     )
 
@@ -105,7 +103,7 @@ def read_only() -> Check:
             wrong.append(f"{name} can write to its root")
         if not any(_target(entry) == "/tmp" for entry in values.get("tmpfs", [])):  # noqa: S108
             wrong.append(f"{name} has no /tmp")
-    return judged("every root file system is read-only", wrong, "with /tmp in memory")
+    return judge("every root file system is read-only", wrong, "with /tmp in memory")
 
 
 def limited() -> Check:
@@ -116,7 +114,7 @@ def limited() -> Check:
         for limit in ("mem_limit", "pids_limit")
         if not values.get(limit)
     ]
-    return judged("memory and processes of every service are limited", wrong, "mem_limit, pids_limit")
+    return judge("memory and processes of every service are limited", wrong, "mem_limit, pids_limit")
 
 
 def published_here_only() -> Check:
@@ -126,7 +124,7 @@ def published_here_only() -> Check:
         for port in values.get("ports", [])
         if not str(port).startswith("127.0.0.1:")
     ]
-    return judged("ports are published on this machine only", wrong, "127.0.0.1, unless ALPES_BIND says otherwise")
+    return judge("ports are published on this machine only", wrong, "127.0.0.1, unless ALPES_BIND says otherwise")
 
 
 def data_in_volumes() -> Check:
@@ -143,7 +141,7 @@ def data_in_volumes() -> Check:
             if origin in named:
                 needed.discard((name, target))
     wrong += [f"{name} keeps {target} in no volume" for name, target in sorted(needed)]
-    return judged("data is in named volumes and ./data", wrong, "`down -v` and `rm -rf data/*` leave nothing")
+    return judge("data is in named volumes and ./data", wrong, "`down -v` and `rm -rf data/*` leave nothing")
 
 
 def _target(entry: Any) -> str:

@@ -1,4 +1,4 @@
-"""The original description's commands, as far as files can tell whether they work as typed."""
+"""Check, as far as files can tell, that the original description's commands work as typed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from connectors import source
 from settings import Settings
 from settings.model import PINNED_NAR, SEED_NAR
 from stacks.compose import broker_files, model
-from stacks.compose.checks.check import Check, judged
+from stacks.compose.checks.check import Check, judge
 from stacks.compose.docker import ONE_SHOTS, SOURCE_LOG
 
 NAMES = ("mysql", "pulsar", "notificaciones", "commands")
@@ -19,7 +19,7 @@ LOG = "logs/functions/public/default/mysql-outbox-commissions/mysql-outbox-commi
 
 
 def containers_by_name() -> Check:
-    """`name=` matches a part of a container's name, and `docker exec` takes one container."""
+    """Check that each `name=` filter matches one container: it matches a part of the name, and `docker exec` takes one container."""
     tree = model.demo()
     containers = [f"{tree['name']}-{name}-1" for name in tree["services"] if name not in ONE_SHOTS]
     wrong = []
@@ -28,7 +28,7 @@ def containers_by_name() -> Check:
         if len(found) != 1:
             wrong.append(f"name={name} finds {', '.join(found) or 'nothing'}")
     wrong += [f"{name} has a container_name" for name, row in tree["services"].items() if "container_name" in row]
-    return judged("`docker ps -qf name=` finds one container each", wrong, ", ".join(NAMES))
+    return judge("`docker ps -qf name=` finds one container each", wrong, ", ".join(NAMES))
 
 
 def paths() -> Check:
@@ -46,11 +46,11 @@ def paths() -> Check:
     archive = model.demo()["services"]["source"]["environment"]["ALPES_SOURCE_ARCHIVE"]
     if archive != f"file://{home}/nars/{broker_files.nar_name(PINNED_NAR)}":
         wrong.append(f"the source is made from {archive}")
-    return judged("connector, configuration and log are where it says", wrong, f"{CONNECTOR}, {CONFIG}, {LOG}")
+    return judge("connector, configuration and log are where it says", wrong, f"{CONNECTOR}, {CONFIG}, {LOG}")
 
 
 def source_configuration() -> Check:
-    """What the one-shot renders is the native stack's, with the container's addresses and this stack's password."""
+    """Check that the one-shot renders the native stack's configuration with the container's addresses and this stack's password."""
     values = model.demo()["services"]["source"]["environment"]
     fields = {name.removeprefix("ALPES_").lower(): value for name, value in values.items()}
     config = source.render(Settings(**fields))
@@ -72,14 +72,12 @@ def source_configuration() -> Check:
         wrong.append("a value is left open")
     if config["name"] != "mysql-outbox-commissions" or not config["topicName"].endswith("/outbox-events"):
         wrong.append(f"it is {config['name']} on {config['topicName']}")
-    return judged("the rendered source is whole", wrong, f"{len(config['configs'])} settings, every one a string")
+    return judge("the rendered source is whole", wrong, f"{len(config['configs'])} settings, every one a string")
 
 
 def published_api() -> Check:
     ports = model.demo()["services"]["api"]["ports"]
-    return judged(
-        "the API is published 5001:5000", [] if ports == ["127.0.0.1:5001:5000"] else [str(ports)], str(ports)
-    )
+    return judge("the API is published 5001:5000", [] if ports == ["127.0.0.1:5001:5000"] else [str(ports)], str(ports))
 
 
 def _hidden(volumes: list[str]) -> bool:

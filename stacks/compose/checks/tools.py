@@ -1,4 +1,4 @@
-"""The compose specification's own schema, and hadolint."""
+"""Validate the files with the compose specification's schema and with hadolint."""
 
 from __future__ import annotations
 
