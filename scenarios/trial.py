@@ -21,11 +21,12 @@ from scenarios.model import Sample
 from scenarios.routes import InProcess, OverHttp, Promise, ThroughTopic, find_broken_promises
 from scenarios.waiting import TookTooLong
 from settings import Settings
+from settings.stack_facts import BrokerKind
 from workers.observer_store import ObserverStore
 
 PAIRS_PER_SECOND = 30
 """Pairs of commands, so 60 events, a second: a light load for every stack."""
-STANDSTILL_S = {"embedded": 6.0, "native": 20.0}
+STANDSTILL_S = {BrokerKind.PULSAR_LITE: 6.0, BrokerKind.PULSAR: 20.0}
 """Seconds without any activity after which missing events count as lost."""
 
 
@@ -37,7 +38,7 @@ class Standstill:
 
     def __init__(self, trial: Trial) -> None:
         self._trial = trial
-        self._standstill_s = STANDSTILL_S["embedded" if trial.settings.stack == "embedded" else "native"]
+        self._standstill_s = STANDSTILL_S[trial.settings.facts.broker]
         self._last_activity: object = None
         self._unchanged_since = time.monotonic()
 

@@ -53,7 +53,7 @@ def require_instance(settings: Settings) -> None:
 
     The homes of the other stacks hold no data, and may be made by whoever runs their components.
     """
-    if settings.stack in ("embedded", "native"):
+    if settings.facts.home_holds_data:
         instance.require(settings)
 
 

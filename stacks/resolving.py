@@ -17,6 +17,7 @@ from db.engine import sqlite_url
 from domain.errors import ExpectedError
 from settings import Settings, files, load, load_for_new_run
 from settings.model import REPOSITORY
+from settings.stack_facts import DEFAULT, STACKS, BrokerKind
 from stacks import external, native
 from stacks.compose import outside
 from stacks.controls import control
@@ -48,9 +49,8 @@ def find(stack: str | None = None, home: Path | None = None) -> Settings:
         return load(home=home or Path(os.environ["ALPES_HOME"]), **stack_setting)
     if stack is not None:
         return load(home=default_home(stack), stack=stack)
-    stacks = ("embedded", "native", "compose", "external")
-    existing = (settings for settings in map(_load_default, stacks) if settings.instance_file.exists())
-    return next((settings for settings in existing if control(settings).running()), None) or _load_default("embedded")
+    existing = (settings for settings in map(_load_default, STACKS) if settings.instance_file.exists())
+    return next((settings for settings in existing if control(settings).running()), None) or _load_default(DEFAULT.name)
 
 
 def _load_default(stack: str) -> Settings:
@@ -83,7 +83,7 @@ def resolve(stack: str, home: Path, go_on: bool = False, **changes: Any) -> Sett
     """
     read = load if go_on else load_for_new_run
     settings = read(home=home, stack=stack, **changes)
-    if stack == "embedded" and settings.partitions:
+    if settings.facts.broker is BrokerKind.PULSAR_LITE and settings.partitions:
         raise StartFailed("pulsar-lite has no partitioned topics; --partitions is for the native and external stacks")
     try:
         values = _generate_values(read(home=home, stack=stack, **changes))

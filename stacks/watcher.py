@@ -31,8 +31,6 @@ log = logging.getLogger(__name__)
 
 CHECK_EVERY_S = 0.5
 HUNG_AFTER_S = 30.0
-SUPERVISED = ("embedded", "native")
-"""Stacks with our supervisor. On the others, Docker or the operator restarts components, and only the source is healed here."""
 
 
 def main(settings: Settings, stop: threading.Event) -> None:
@@ -47,7 +45,7 @@ def main(settings: Settings, stop: threading.Event) -> None:
             if not healer.is_alive():
                 log.error("the healer thread ended; the supervisor starts this process again")
                 return
-            if settings.stack in SUPERVISED:
+            if settings.facts.is_supervised:  # elsewhere only the source is healed here
                 if not supervised(settings):
                     log.error("the supervisor does not run; starting it again")
                     revive(settings)

@@ -94,7 +94,7 @@ class SourceHealer:
             self._heal(admin, status, problem, now)
 
     def _patience(self, status: SourceStatus | None) -> float:
-        return PATIENCE_BY_HAND_S if status is None and self._settings.stack == "compose" else PATIENCE_S
+        return PATIENCE_BY_HAND_S if status is None and self._settings.facts.source_is_replaced_by_hand else PATIENCE_S
 
     def _problem(self, status: SourceStatus | None, lag: Lag) -> str | None:
         if status is None:

@@ -45,7 +45,7 @@ def test_each_file_of_the_lists_exists_and_has_its_place(path: str, place: str) 
 def test_each_kind_of_change_has_its_list() -> None:
     for heading in ("a scenario", "an event or a command", "a component", "a stack", "a page"):
         assert re.search(
-            r"^\| `[^`]*NAME|^\| `settings/model|^\| `domain/events", _section(f"Add {heading}"), re.MULTILINE
+            r"^\| `[^`]*NAME|^\| `settings/stack_facts|^\| `domain/events", _section(f"Add {heading}"), re.MULTILINE
         )
     assert len(ROWS) >= TEXT.count("\n| `") > 50
 
