@@ -10,7 +10,7 @@ from settings import Settings
 from stacks import health, instance, processes
 from stacks.control import Control, NotRunning, PartState
 from stacks.controls import control
-from stacks.health import Lag
+from stacks.lag import Lag, read_lag
 from stacks.resolving import Origins, origins
 from stacks.supervisor import Supervisor
 
@@ -54,7 +54,7 @@ def status(settings: Settings) -> Status:
     engine = connect(settings.worker_url, pool_size=1)
     try:
         healths = health.check(settings, engine)
-        lag = health.lag(settings, engine)
+        lag = read_lag(settings, engine)
     finally:
         engine.dispose()
     memory = parts_control.memory_mb()

@@ -17,10 +17,12 @@ from sqlalchemy import Engine
 from db.engine import connect
 from settings import Settings
 from settings.model import REPOSITORY
+from settings.stack_facts import BrokerKind
 from stacks import environment, faults, operation, processes
+from stacks.capture import Healer
+from stacks.captures import capture_of
 from stacks.embedded_healer import BrokerHealer
 from stacks.keeper import Keeper
-from stacks.native.healer import SourceHealer
 from stacks.privacy import UMASK
 from stacks.python_parts import worker_names
 from stacks.supervisor import NotRunning, PartUnknown, Supervisor
@@ -65,20 +67,16 @@ def main(settings: Settings, stop: threading.Event) -> None:
 
 def _run_healer(settings: Settings, engine: Engine, stop: threading.Event) -> None:
     """Heal in a thread, because a restart of the source may take a while and the other checks must continue."""
-    healer = _make_healer(settings, engine)
+    healers = _make_healers(settings, engine)
     while not stop.wait(CHECK_EVERY_S):
-        if healer is not None:
+        for healer in healers:
             healer.step()
 
 
-def _make_healer(settings: Settings, engine: Engine) -> SourceHealer | BrokerHealer | None:
-    match settings.stack:
-        case "native" | "compose" | "external" if settings.pulsar_admin_url:
-            return SourceHealer(settings, engine)
-        case "embedded":
-            return BrokerHealer(settings, engine)
-        case _:
-            return None
+def _make_healers(settings: Settings, engine: Engine) -> list[Healer]:
+    of_broker = BrokerHealer(settings, engine) if settings.facts.broker is BrokerKind.PULSAR_LITE else None
+    of_capture = capture_of(settings).healer(engine)
+    return [healer for healer in (of_broker, of_capture) if healer is not None]
 
 
 def supervised(settings: Settings) -> bool:
@@ -117,7 +115,7 @@ def _restart_hung(settings: Settings) -> None:
     if operation.read(settings) is not None:
         return  # held components write no heartbeat
     leases = faults.active(settings)
-    for part in (*worker_names(settings), "relay", "observer", "audit", "commands"):
+    for part in (*worker_names(settings), settings.facts.capture.component, "observer", "audit", "commands"):
         heartbeat = read_heartbeat(settings, part)
         if heartbeat is None or heartbeat.age_s < HUNG_AFTER_S or part in leases or part in settings.without:
             continue

@@ -21,7 +21,7 @@ from dashboard.view_models import how_to_break as how
 from dashboard.view_models import words
 from settings.stack_facts import DatabaseKind
 from stacks.faults import LONGEST_S
-from stacks.health import PartHealth
+from stacks.part_health import PartHealth
 
 HOLD_S = 15.0
 

@@ -15,8 +15,8 @@ from connectors import source
 from connectors.admin import Admin, AdminRefused, AdminUnavailable, SourceStatus
 from connectors.broker import Broker
 from settings import Settings
-from stacks import faults, health, operation
-from stacks.health import Lag
+from stacks import faults, operation
+from stacks.lag import Lag, read_lag
 from stacks.native import intent, provision
 from workers.heartbeat import read_heartbeat
 
@@ -80,7 +80,7 @@ class SourceHealer:
         )
 
     def _judge(self, admin: Admin, now: float) -> None:
-        lag = health.lag(self._settings, self._engine)
+        lag = read_lag(self._settings, self._engine)
         if lag.outbox_head is None:
             self._since = None
             return
