@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 from sqlalchemy import Engine
 
 from settings import Settings
+from stacks.healer import Healer
 from stacks.operation import Holding
 from stacks.part_health import PartHealth
 from stacks.source_control import Action, SourceReport
-
-
-class Healer(Protocol):
-    def step(self) -> None:
-        """Check once, and heal. Raises nothing."""
 
 
 class Capture(ABC):

@@ -14,18 +14,16 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, delete, insert, select, text
 
-from connectors.admin import Admin
 from db import rows
 from db.engine import READ, connect
 from db.errors import translated
 from db.tables import metadata, relay_checkpoint
 from domain.clock import utc_now
 from settings import Settings, load
-from settings.stack_facts import BrokerKind
-from stacks import embedded, operation, sqlite_files, staging
+from stacks import operation, sqlite_files, staging
 from stacks.captures import capture_of
-from stacks.native import provision
 from stacks.operation import Journal, Say
+from stacks.registry import stack_of
 from telemetry import logs
 
 log = logging.getLogger("recovery")
@@ -78,10 +76,7 @@ def complete(settings: Settings, journal: Journal) -> None:
     operation.hold_all(settings, journal.parts)
     capture = capture_of(settings)
     capture.stop()
-    if settings.facts.broker is BrokerKind.PULSAR_LITE:
-        embedded.remove_store(settings)
-    else:
-        _recreate_topics(settings)
+    stack_of(settings).empty_topics()
     capture.start()
     _observe(settings, journal)
     engine = connect(settings.admin_url, pool_size=1)
@@ -100,13 +95,6 @@ def undo(settings: Settings, journal: Journal) -> None:
     staging.discard(settings)
     if journal.notes.get("source") == "stopped":
         capture_of(settings).start()
-
-
-def _recreate_topics(settings: Settings) -> None:
-    with Admin(settings, timeout_s=30) as admin:
-        for topic in settings.topics.observed():
-            admin.delete_topic(topic)
-    provision.provision_broker(settings, lambda _: None)
 
 
 def _observe(settings: Settings, journal: Journal) -> None:

@@ -16,12 +16,12 @@ from db.errors import DatabaseUnavailable, translated
 from db.tables import IS_DEAD_LETTERED, IS_NOTIFIED, metadata, outbox_event
 from domain.errors import ExpectedError
 from settings import Settings
-from settings.stack_facts import BrokerKind
 from stacks import instance, operation, recovery
 from stacks.captures import capture_of
 from stacks.controls import control
 from stacks.lag import read_lag
 from stacks.operation import Holding, Say
+from stacks.registry import stack_of
 
 WRITERS = ("api", "commands", "dashboard")
 READERS = ("observer", "audit")
@@ -76,8 +76,7 @@ def replace(settings: Settings, name: str, change: Callable[[Connection], None],
             names = [state.name for state in control(settings).states()]
             notifications = [part for part in names if part.startswith("notifications")]
             holding.hold(*notifications, settings.facts.capture.component, *READERS)
-            if settings.facts.broker is BrokerKind.PULSAR_LITE:
-                holding.hold("broker")
+            holding.hold(*stack_of(settings).held_to_empty_topics)
             if not settings.facts.capture.is_process:
                 # A running source would publish the new rows to the topics that are deleted next.
                 holding.note(source="stopped")

@@ -13,14 +13,12 @@ from typing import Any
 from pydantic import SecretStr
 from sqlalchemy import make_url
 
-from db.engine import sqlite_url
 from domain.errors import ExpectedError
 from settings import Settings, files, load, load_for_new_run
 from settings.model import REPOSITORY
 from settings.stack_facts import DEFAULT, STACKS, BrokerKind
-from stacks import external, native
-from stacks.compose import outside
 from stacks.controls import control
+from stacks.registry import stack_of
 
 
 class StartFailed(ExpectedError):
@@ -86,9 +84,8 @@ def resolve(stack: str, home: Path, go_on: bool = False, **changes: Any) -> Sett
     if settings.facts.broker is BrokerKind.PULSAR_LITE and settings.partitions:
         raise StartFailed("pulsar-lite has no partitioned topics; --partitions is for the native and external stacks")
     try:
-        values = _generate_values(read(home=home, stack=stack, **changes))
-        if stack == "compose":
-            values |= outside.urls(read(home=home, stack=stack, **{**changes, **values}))
+        values = _generate_secrets(settings)
+        values |= stack_of(read(home=home, stack=stack, **{**changes, **values})).urls()
         settings = read(home=home, stack=stack, **{**changes, **values})
         from_environment = _settings_from_environment()
         if go_on:
@@ -122,22 +119,12 @@ def _settings_from_environment() -> set[str]:
     return {name for name in Settings.model_fields if name not in ("home", "stack") and files.is_given(name)}
 
 
-def _generate_values(settings: Settings) -> dict[str, Any]:
+def _generate_secrets(settings: Settings) -> dict[str, Any]:
     values: dict[str, Any] = {}
     if not settings.control_token.get_secret_value():
         values["control_token"] = secrets.token_urlsafe(24)
     if settings.oidc_metadata_url and not settings.oidc_cookie_secret.get_secret_value():
         values["oidc_cookie_secret"] = secrets.token_urlsafe(32)
-    match settings.stack:
-        case "embedded":
-            values["database_url"] = sqlite_url(settings.data / "alpes.db")
-            values["pulsar_url"] = f"pulsar://{settings.bind}:{settings.broker_port}"
-        case "external":
-            external.require(settings)
-        case "native":
-            values |= native.urls(settings)
-        case "compose":
-            values["pulsar_url"] = f"pulsar://{settings.bind}:{settings.broker_port}"
     return values
 
 

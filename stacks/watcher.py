@@ -17,14 +17,13 @@ from sqlalchemy import Engine
 from db.engine import connect
 from settings import Settings
 from settings.model import REPOSITORY
-from settings.stack_facts import BrokerKind
 from stacks import environment, faults, operation, processes
-from stacks.capture import Healer
 from stacks.captures import capture_of
-from stacks.embedded_healer import BrokerHealer
+from stacks.healer import Healer
 from stacks.keeper import Keeper
 from stacks.privacy import UMASK
 from stacks.python_parts import worker_names
+from stacks.registry import stack_of
 from stacks.supervisor import NotRunning, PartUnknown, Supervisor
 from workers.heartbeat import Heartbeat, read_heartbeat
 from workers.process import run
@@ -74,9 +73,8 @@ def _run_healer(settings: Settings, engine: Engine, stop: threading.Event) -> No
 
 
 def _make_healers(settings: Settings, engine: Engine) -> list[Healer]:
-    of_broker = BrokerHealer(settings, engine) if settings.facts.broker is BrokerKind.PULSAR_LITE else None
-    of_capture = capture_of(settings).healer(engine)
-    return [healer for healer in (of_broker, of_capture) if healer is not None]
+    healers = (stack_of(settings).healer(engine), capture_of(settings).healer(engine))
+    return [healer for healer in healers if healer is not None]
 
 
 def supervised(settings: Settings) -> bool:

@@ -81,6 +81,14 @@ def provision_broker(settings: Settings, say: Say) -> None:
     say("Pulsar answers")
 
 
+def recreate_topics(settings: Settings) -> None:
+    """Delete the topics of events and create them again, empty. Raises AdminUnavailable, AdminRefused or ProvisionFailed."""
+    with Admin(settings, timeout_s=30) as admin:
+        for topic in settings.topics.observed():
+            admin.delete_topic(topic)
+    provision_broker(settings, lambda _: None)
+
+
 def _make_topics(admin: Admin, settings: Settings) -> bool:
     """Set the namespace's policies and create the topics; repeating it changes nothing. Raise ProvisionFailed if forbidden."""
     try:
