@@ -28,7 +28,7 @@ class BrokerKind(Enum):
 class CaptureFacts:
     name: str
     component: str
-    """Its name in `./alpes status`."""
+    """Its name in `./alpes status`: `source` for one inside the broker, which page and scenarios treat as no process."""
     is_process: bool = False
     """Whether it is a process of ours, with a heartbeat, that is held and killed like one. A source runs inside the broker."""
     is_woken: bool = False
@@ -54,7 +54,7 @@ class StackFacts:
     servers_are_ours: bool = True
     """Whether this program starts database and broker, and may break and empty them."""
     home_holds_data: bool = False
-    """Whether the data are files of the home. Otherwise whoever runs the components may make the home."""
+    """Whether the data are files of the home. Otherwise the home may be made by those who run the components."""
     is_supervised: bool = False
     """Whether our supervisor alone starts components again. Otherwise Docker or the operator does."""
     in_containers: bool = False

@@ -76,7 +76,8 @@ def replace(settings: Settings, name: str, change: Callable[[Connection], None],
             names = [state.name for state in control(settings).states()]
             notifications = [part for part in names if part.startswith("notifications")]
             holding.hold(*notifications, settings.facts.capture.component, *READERS)
-            holding.hold(*stack_of(settings).held_to_empty_topics)
+            if servers := stack_of(settings).held_to_empty_topics:
+                holding.hold(*servers)
             if not settings.facts.capture.is_process:
                 # A running source would publish the new rows to the topics that are deleted next.
                 holding.note(source="stopped")

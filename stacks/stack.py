@@ -52,7 +52,7 @@ class Stack(ABC):
 
     @abstractmethod
     def stop(self, is_running: bool) -> bool:
-        """Stop every component, and return whether one was found. Raises DockerUnavailable."""
+        """Stop every component, and return whether one was found. Raises DockerUnavailable when `is_running`."""
 
     @abstractmethod
     def versions(self) -> dict[str, str]:
@@ -67,7 +67,7 @@ class Stack(ABC):
         return {}
 
     def remove_data(self) -> None:
-        """Remove data outside of the home. Where Docker does not answer, there is nothing that can be removed."""
+        """Remove the data of a stopped instance that are not in its home. Raises nothing when they cannot be reached."""
         return
 
     def healer(self, engine: Engine) -> Healer | None:

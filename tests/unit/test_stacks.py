@@ -40,6 +40,11 @@ def test_every_capture_of_a_stack_has_a_behaviour() -> None:
     assert {facts.capture.name for facts in STACKS.values()} == set(CAPTURES)
 
 
+def test_a_capture_inside_the_broker_is_the_component_that_nobody_kills() -> None:
+    for facts in STACKS.values():
+        assert facts.capture.is_process is not (facts.capture.component == "source")
+
+
 def test_a_stack_is_what_its_settings_name(settings: Settings) -> None:
     assert settings.facts is STACKS[settings.stack]
     stack = stack_of(settings)
