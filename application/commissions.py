@@ -41,7 +41,7 @@ class Application:
         self.settings = settings
         self.engine: Engine = connect(settings.database_url, pool_size)
         self._hops = HopRecorder(self.engine)
-        self._wake = Wake(settings.wake_socket) if settings.stack == "embedded" else None
+        self._wake = Wake(settings.wake_socket) if settings.facts.capture.is_woken else None
         currencies = IsoCurrencies()
         points = crash_points.of_this_process(settings)
         self._mediator = Mediator(

@@ -26,6 +26,7 @@ from db.tables import commission, metadata, outbox_event
 from db.users import Passwords
 from scenarios.waiting import until
 from settings import Settings
+from settings.stack_facts import DatabaseKind
 from stacks.native import mysql
 from stacks.native.artifacts import ensure, locked
 from stacks.processes import free_port
@@ -55,7 +56,7 @@ def measure_floor(settings: Settings) -> Floor:
     """
     with tempfile.TemporaryDirectory(prefix="alpes-floor-", dir=_nearest_existing(settings.home)) as folder:
         cpu, fsyncs = count_loops(CPU_S), count_fsyncs(Path(folder), FSYNC_S)
-        with _empty_database(settings.stack, Path(folder)) as engine:
+        with _empty_database(settings.facts.database, Path(folder)) as engine:
             commits = count_commits(engine, COMMIT_S)
     return Floor(settings.stack, cpu, fsyncs, commits)
 
@@ -131,14 +132,14 @@ def _count_per_second(work: Callable[[], None], seconds: float) -> int:
 
 
 @contextlib.contextmanager
-def _empty_database(stack: str, folder: Path) -> Iterator[Engine]:
+def _empty_database(kind: DatabaseKind, folder: Path) -> Iterator[Engine]:
     """Yield an empty database with the product's tables."""
-    with contextlib.ExitStack() as stack_of_exits:
+    with contextlib.ExitStack() as exits:
         url = f"sqlite:///{folder / 'floor.db'}"
-        if stack != "embedded":
-            url = stack_of_exits.enter_context(_running_mysqld(folder))
+        if kind is DatabaseKind.MYSQL:
+            url = exits.enter_context(_running_mysqld(folder))
         engine = connect(url, pool_size=WRITERS)
-        stack_of_exits.callback(engine.dispose)
+        exits.callback(engine.dispose)
         until(lambda: _can_create_tables(engine), 60, "the database answers", 0.1)
         yield engine
 

@@ -16,6 +16,7 @@ from scenarios.end_to_end import hop_durations_ms
 from scenarios.percentiles import percentiles
 from scenarios.waiting import until
 from settings import Settings
+from settings.stack_facts import BrokerKind
 
 WARM_UP = 100
 WARM_UP_JAVA = 600
@@ -61,7 +62,7 @@ def measure_latency(
 
 def count_warm_up(settings: Settings) -> int:
     """Return the number of commands to send before the measured ones."""
-    return WARM_UP if settings.stack == "embedded" else WARM_UP_JAVA
+    return WARM_UP_JAVA if settings.facts.broker is BrokerKind.PULSAR else WARM_UP
 
 
 def measure_paths(

@@ -39,7 +39,7 @@ def doctor(stack: StackName = None, json: AsJson = False) -> None:
     """
     settings = instance.find(stack)
     findings = [*_check_machine(settings), *_check_embedded(), *_check_native(settings), *_check_compose(settings)]
-    if settings.stack == "external":
+    if not settings.facts.servers_are_ours:
         findings += _check_message_sizes(settings)
     binlog_settings = _read_binlog_settings(settings)
     relevant = ("all stacks", settings.stack)

@@ -40,7 +40,7 @@ def wait(settings: Settings, say: instance.Say) -> None:
     components = control(settings)
     stopping_file = settings.run / "stopping"
     # Each question to Docker starts a process, so it is asked less often.
-    poll_s = 3.0 if settings.stack == "compose" else POLL_EVERY_S
+    poll_s = 3.0 if settings.facts.in_containers else POLL_EVERY_S
     last_running_at = time.monotonic()
     was_stopping = False
     while not stop.wait(poll_s):

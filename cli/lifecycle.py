@@ -12,12 +12,11 @@ from cli.doctor import doctor
 from cli.download_bar import DownloadBar
 from cli.output import AsJson, Failed, StackName, out, print_json, say, table
 from settings import Settings
+from settings.stack_facts import DEFAULT, STACKS
 from stacks import faults, instance, operation, ownership, resolving
 from stacks import status as state
 from stacks.controls import control
 from stacks.native.artifacts import cache
-
-STACKS = ("embedded", "native", "compose", "external")
 
 
 def register(app: typer.Typer) -> None:
@@ -32,7 +31,7 @@ def up(
             help="embedded (default, nothing to install), native (real MySQL, Debezium, Pulsar), compose (Docker)"
             " or external (your own MySQL and Pulsar)."
         ),
-    ] = "embedded",
+    ] = DEFAULT.name,
     detach: Annotated[
         bool, typer.Option("-d", "--detach", help="Return once everything is up; `./alpes down` stops it.")
     ] = False,
@@ -61,10 +60,10 @@ def up(
     """
     if stack not in STACKS:
         raise Failed(f"there is no stack {stack!r}; choose one of {', '.join(STACKS)}")
-    if stack == "compose" and workers not in (None, 1):
-        raise Failed("the compose stack has one notifications worker; --stack embedded and native take --workers")
-    if secure and stack != "native":
-        raise Failed(f"--secure works on the native stack only: the broker of the {stack} stack has no roles")
+    if not STACKS[stack].shares_subscription and workers not in (None, 1):
+        raise Failed(f"the {stack} stack has one notifications worker; --stack embedded and native take --workers")
+    if secure:
+        require_securable(stack)
     options = {"nar": nar, "workers": workers, "secure": secure, "partitions": partitions}
     changes: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     with foreground.interruptible(), DownloadBar() as download:
@@ -87,6 +86,13 @@ def up(
     if not json:
         out.print("Ctrl-C stops everything.", style="dim")
     foreground.wait(settings, say)
+
+
+def require_securable(stack: str) -> None:
+    """Raise Failed unless the stack can start with `--secure`."""
+    if not STACKS[stack].can_be_secure:
+        able = ", ".join(name for name, facts in STACKS.items() if facts.can_be_secure)
+        raise Failed(f"--secure works on the {able} stack only: the broker of the {stack} stack has no roles")
 
 
 def down(stack: StackName = None, json: AsJson = False) -> None:
@@ -170,7 +176,7 @@ def clean(
     """Stop an instance and delete the files that it wrote. Other files in its home stay, and are listed."""
     settings = instance.find(stack)
     instance.require(settings)
-    if settings.stack != "external":  # there only local files are deleted, and no data
+    if settings.facts.servers_are_ours:  # there only local files are deleted, and no data
         require(settings, Action.RESET)
     if downloads:
         ownership.require(ownership.CACHE, cache())

@@ -14,9 +14,11 @@ from bench.floor import measure_floor
 from bench.latency import measure_latency
 from bench.throughput import measure_throughput
 from cli import foreground
+from cli.lifecycle import require_securable
 from cli.output import AsJson, Failed, StackName, err, out, print_json, say, table
 from scenarios import end_to_end
 from settings import Settings
+from settings.stack_facts import DEFAULT
 from stacks import instance
 
 bench_app = typer.Typer(
@@ -34,7 +36,7 @@ def register(app: typer.Typer) -> None:
 
 
 def e2e(
-    stack: Annotated[str, typer.Option(help="embedded, native or compose.")] = "embedded",
+    stack: Annotated[str, typer.Option(help="embedded, native or compose.")] = DEFAULT.name,
     nar: Annotated[str | None, typer.Option(help="native: version of the Debezium connector, 4.0.8 or 3.1.2.")] = None,
     secure: Annotated[
         bool,
@@ -110,7 +112,7 @@ def bench_floor(stack: StackName = None, json: AsJson = False) -> None:
     description can differ by a factor of two.
     """
     settings = instance.find(stack)
-    if settings.stack == "external":
+    if not settings.facts.servers_are_ours:
         raise Failed("this measurement writes no rows to an external database; use --stack embedded or native")
     with foreground.interruptible():
         measured = measure_floor(settings)
@@ -118,11 +120,6 @@ def bench_floor(stack: StackName = None, json: AsJson = False) -> None:
         print_json(measured)
     else:
         table(("", ""), [(name.replace("_", " "), getattr(measured, name)) for name in measured.__slots__])
-
-
-def require_native(stack: str) -> None:
-    if stack != "native":
-        raise Failed(f"--secure works on the native stack only: the broker of the {stack} stack has no roles")
 
 
 def bench_dashboard(
@@ -150,7 +147,7 @@ def _running_instance(stack: str | None, nar: str | None, secure: bool = False) 
     present = instance.find(stack)
     changes: dict[str, Any] = {"nar": nar} if nar and nar != present.nar else {}
     if secure:
-        require_native(present.stack)
+        require_securable(present.stack)
         changes |= {} if present.secure else {"secure": True}
     with end_to_end.running(present.stack, say=say, **changes) as settings:
         yield settings

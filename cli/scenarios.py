@@ -19,6 +19,7 @@ from scenarios import end_to_end, evidence, journal, runner
 from scenarios.catalogue import scenarios
 from scenarios.model import Moment, Result
 from settings import Settings
+from settings.stack_facts import DEFAULT
 from stacks import instance
 
 scenario_app = typer.Typer(
@@ -62,7 +63,7 @@ def list_scenarios(json: AsJson = False) -> None:
         )
         return
     for scenario in catalogue:
-        restriction = "" if "embedded" in scenario.stacks else f"  [yellow]only on {', '.join(scenario.stacks)}[/]"
+        restriction = "" if scenario.runs_on(DEFAULT.name) else f"  [yellow]only on {', '.join(scenario.stacks)}[/]"
         out.print(f"[bold]{scenario.name}[/]  [dim]{scenario.quality}, about {scenario.takes_s} s[/]{restriction}")
         out.print(f"  {scenario.hypothesis}\n  [red]✗[/] {scenario.breaks}\n")
     out.print("run one: ./alpes scenario run NAME   all: ./alpes scenario run all   random: ./alpes scenario chaos")
@@ -80,7 +81,7 @@ def run(
             names = [
                 scenario.name
                 for scenario in scenarios().values()
-                if scenario.in_all and settings.stack in scenario.stacks
+                if scenario.in_all and scenario.runs_on(settings.stack)
             ]
         else:
             names = [name]

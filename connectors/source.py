@@ -57,7 +57,7 @@ def secrets(settings: Settings) -> dict[str, str]:
 
 
 def _get_secret(settings: Settings, name: str) -> str:
-    if settings.stack == "native":
+    if settings.facts.broker_holds_secrets:
         return f"${{ALPES_{name.upper()}}}"
     value: str = getattr(settings, name).get_secret_value()
     return value

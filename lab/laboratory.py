@@ -139,8 +139,7 @@ class Lab(Reading):
         dead_letters.requeue(self.settings, [int(seq) for seq in seqs])
 
     def _component_name(self, name: str) -> str:
-        capture = "relay" if self.stack == "embedded" else "source"
-        return {"capture": capture, "worker": self.workers[0]}.get(name, name)
+        return {"capture": self.settings.facts.capture.component, "worker": self.workers[0]}.get(name, name)
 
     # Judging and measuring.
 

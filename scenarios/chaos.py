@@ -8,6 +8,7 @@ from collections.abc import Callable
 from scenarios.model import EVERYWHERE, Scenario
 from scenarios.routes import InProcess, OverHttp, ThroughTopic
 from scenarios.trial import Trial
+from settings.stack_facts import DatabaseKind
 from stacks import lost_offsets
 from stacks.controls import control
 
@@ -89,7 +90,11 @@ def _injections(trial: Trial) -> dict[str, Callable[[float], None]]:
             )
 
     candidates = ["broker", trial.worker, "observer", "audit", "commands", "api"]
-    candidates.append("relay" if trial.settings.stack == "embedded" else "database")
+    facts = trial.settings.facts
+    if facts.capture.is_process:
+        candidates.append(facts.capture.component)
+    if facts.database is not DatabaseKind.SQLITE:
+        candidates.append("database")
     present = {state.name for state in control(trial.settings).states()}
     kills = {f"kill {part}": kill(part) for part in candidates if part in present}
     return kills | {

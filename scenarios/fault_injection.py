@@ -173,7 +173,7 @@ class FaultInjection(Sources):
         )
         hit = crash_points.read_hit(self.settings, part, point)
         # In a container, process numbers start at 1; the number to look for on this host is Docker's.
-        dead_pid = hit.pid if hit is not None and self.settings.stack != "compose" else pid
+        dead_pid = hit.pid if hit is not None and not self.settings.facts.in_containers else pid
         death_confirmed = self.confirm(f"process {dead_pid} of {part} is dead", lambda: not psutil.pid_exists(dead_pid))
         died_at = time.time() if hit is None else hit.at
         self._record_fault_end(

@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from settings.stack_facts import STACKS, DatabaseKind
+
 if TYPE_CHECKING:
     from scenarios.trial import Trial
 
 Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE"]
-EVERYWHERE = ("embedded", "native", "compose")
-WITH_MYSQL = ("native", "compose")
+EVERYWHERE = tuple(facts.name for facts in STACKS.values() if facts.servers_are_ours)
+WITH_MYSQL = tuple(name for name in EVERYWHERE if STACKS[name].database is DatabaseKind.MYSQL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,10 @@ class Scenario:
     """Whether `run all` runs it."""
     poisonous: bool = False
     """Whether it sends poison messages. In all other scenarios one dead letter refutes the hypothesis."""
+
+    def runs_on(self, stack: str) -> bool:
+        """Return whether the stack has every component that this scenario breaks."""
+        return stack in self.stacks
 
 
 @dataclass(frozen=True, slots=True)

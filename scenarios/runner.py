@@ -54,7 +54,7 @@ def start(settings: Settings, name: str, seed: int | None = None, minutes: float
     """
     require(settings, Action.RUN_SCENARIOS)
     scenario = find(name, minutes)
-    if settings.stack not in scenario.stacks:
+    if not scenario.runs_on(settings.stack):
         raise NotOnThisStack(
             f"{name} runs on {', '.join(scenario.stacks)} only: the {settings.stack} stack lacks the component it breaks"
         )

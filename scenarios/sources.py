@@ -44,7 +44,7 @@ class Sources:
     @property
     def capture_part(self) -> str:
         """Name of the component that captures on this stack."""
-        return "relay" if self.settings.stack == "embedded" else "source"
+        return self.settings.facts.capture.component
 
     @property
     def worker(self) -> str:

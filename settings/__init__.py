@@ -10,10 +10,10 @@ from settings.model import (
     ROUTED_TOPIC_NAME,
     SOURCE_NAME,
     Settings,
-    Stack,
     load,
     load_for_new_run,
 )
+from settings.stack_facts import Stack
 from settings.topics import Topics
 
 __all__ = [

@@ -15,9 +15,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsS
 from settings import files
 from settings.checks import CheckedSettings
 from settings.instance_files import InstanceFiles
+from settings.stack_facts import STACKS, Stack, StackFacts
 from settings.topics import Topics
-
-Stack = Literal["embedded", "native", "compose", "external"]
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SOURCE_NAME = "mysql-outbox-commissions"
@@ -135,6 +134,11 @@ class Settings(CheckedSettings):
     traces_file: Path | None = Field(None, description="spans as JSON lines beside or instead of a collector")
 
     @property
+    def facts(self) -> StackFacts:
+        """What is true of the instance's stack."""
+        return STACKS[self.stack]
+
+    @property
     def topics(self) -> Topics:
         def full(name: str) -> str:
             return f"persistent://{self.pulsar_namespace}/{name}"
@@ -142,7 +146,7 @@ class Settings(CheckedSettings):
         routed, raw = full(self.events_topic), full(f"{self.server_name}.{self.database_name}.outbox_event")
         return Topics(
             # Connector 3.1.2 ignores `transforms`, so it publishes on Debezium's own topic (measured).
-            events=raw if self.nar == SEED_NAR and self.stack != "embedded" else routed,
+            events=raw if self.nar == SEED_NAR and self.facts.capture.has_connector else routed,
             routed=routed,
             raw=raw,
             commands=full(self.commands_topic),
@@ -162,7 +166,7 @@ class Settings(CheckedSettings):
     @property
     def demo(self) -> bool:
         """Whether faults may be injected and data be reset: the instance started its own components and is no production."""
-        return self.stack != "external" and self.demo_controls
+        return self.facts.servers_are_ours and self.demo_controls
 
     def token(self) -> str:
         """Return the Pulsar client's token, empty without one. Raise OSError when its file cannot be read."""

@@ -101,8 +101,8 @@ def _prepare_observer_store(settings: Settings, staged_backup: Staged) -> int:
     """Prepare an observer's store with the events that will not be published again; return how many there are."""
     new_store = recovery.restored_store(settings)
     sqlite_files.remove(new_store)
-    # On the embedded stack the relay continues from the restored checkpoint.
-    published_events = staged_backup.published(of_outbox=settings.stack == "embedded")
+    # A capture with a checkpoint continues from the restored one.
+    published_events = staged_backup.published(of_outbox=settings.facts.capture.has_checkpoint)
     store = ObserverStore(new_store, write=True)
     try:
         store.restore(published_events)

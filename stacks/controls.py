@@ -9,5 +9,5 @@ from stacks.supervisor import Supervisor
 
 
 def control(settings: Settings) -> Control:
-    """Return Docker's control for the compose stack, else supervisord's. It does not connect yet."""
-    return Docker(settings) if settings.stack == "compose" else Supervisor(settings)
+    """Return Docker's control for containers, else supervisord's. It does not connect yet."""
+    return Docker(settings) if settings.facts.in_containers else Supervisor(settings)

@@ -8,13 +8,24 @@ import json
 import os
 import platform
 import shutil
+import sqlite3
 import stat
 from importlib.metadata import version
 from pathlib import Path
+from typing import ClassVar
 
+from sqlalchemy import Engine
+
+from db.engine import connect, sqlite_url
+from db.migrate import upgrade
 from domain.errors import ExpectedError
 from settings import Settings
 from stacks.command import Command, Part
+from stacks.embedded_healer import BrokerHealer
+from stacks.native.artifacts import Progress
+from stacks.python_parts import python_parts
+from stacks.stack import Say
+from stacks.supervised_stack import SupervisedStack
 
 STORE = "store"
 """Prefix of the names of the broker's data folder and metadata file."""
@@ -22,6 +33,35 @@ STORE = "store"
 
 class BrokerMissing(ExpectedError):
     """There is no `pulsar-lite` for this platform."""
+
+
+class Embedded(SupervisedStack):
+    held_to_empty_topics: ClassVar[tuple[str, ...]] = ("broker",)
+
+    def urls(self) -> dict[str, object]:
+        return {
+            "database_url": sqlite_url(self.settings.data / "alpes.db"),
+            "pulsar_url": f"pulsar://{self.settings.bind}:{self.settings.broker_port}",
+        }
+
+    def ports(self) -> tuple[str, ...]:
+        return ("broker_port",)
+
+    def prepare(self, say: Say, progress: Progress) -> list[Part]:
+        own_parts = prepare(self.settings)
+        engine = connect(self.settings.admin_url)
+        upgrade(engine)
+        engine.dispose()
+        return own_parts + python_parts(self.settings)
+
+    def versions(self) -> dict[str, str]:
+        return versions()
+
+    def empty_topics(self) -> None:
+        remove_store(self.settings)
+
+    def healer(self, engine: Engine) -> BrokerHealer:
+        return BrokerHealer(self.settings, engine)
 
 
 def prepare(settings: Settings) -> list[Part]:
@@ -49,8 +89,6 @@ def remove_store(settings: Settings) -> None:
 
 
 def versions() -> dict[str, str]:
-    import sqlite3
-
     return {
         "database": f"SQLite {sqlite3.sqlite_version}",
         "capture": "relay",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from sqlalchemy import make_url
 
@@ -16,10 +16,12 @@ from db.migrate import upgrade
 from domain.errors import ExpectedError
 from settings import Settings
 from stacks import message_sizes
+from stacks.command import Part
 from stacks.native import provision
-
-Say = Callable[[str], None]
-
+from stacks.native.artifacts import Progress
+from stacks.python_parts import python_parts
+from stacks.stack import Say
+from stacks.supervised_stack import SupervisedStack
 
 UNUSABLE_ERRORS = (
     AdminRefused,
@@ -34,6 +36,31 @@ UNUSABLE_ERRORS = (
 
 class ExternalUnfit(ExpectedError):
     """The given database or broker cannot be used; `str(error)` says what to set or to grant."""
+
+
+class External(SupervisedStack):
+    def urls(self) -> dict[str, object]:
+        require(self.settings)
+        return {}
+
+    def ports(self) -> tuple[str, ...]:
+        return ()
+
+    def prepare(self, say: Say, progress: Progress) -> list[Part]:
+        return python_parts(self.settings)
+
+    def provision(self, say: Say) -> None:
+        provisioned(self.settings, say)
+
+    def versions(self) -> dict[str, str]:
+        return versions(self.settings)
+
+    def empty_topics(self) -> None:
+        provision.recreate_topics(self.settings)
+
+    def addresses(self) -> dict[str, str]:
+        parts = urlsplit(self.settings.database_url)
+        return {"mysql": f"{parts.hostname}:{parts.port or 3306}{parts.path}"}
 
 
 def require(settings: Settings) -> None:

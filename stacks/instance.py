@@ -11,15 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from db.engine import connect
-from db.migrate import upgrade
 from domain.errors import ExpectedError
 from settings import Settings, load
 from stacks import (
     audit_link,
-    embedded,
-    external,
     health,
-    native,
     operation,
     ownership,
     processes,
@@ -27,16 +23,11 @@ from stacks import (
     removal,
     resolving,
 )
-from stacks.command import Part
-from stacks.compose import outside
-from stacks.compose.cli import DockerUnavailable
-from stacks.compose.docker import Docker
-from stacks.control import NotRunning
 from stacks.controls import control
 from stacks.native.artifacts import Progress, quiet
-from stacks.native.provision import provision, provisioned_marker
+from stacks.native.provision import provisioned_marker
 from stacks.privacy import close_home, private_files
-from stacks.python_parts import python_parts
+from stacks.registry import stack_of
 from stacks.removal import remove, remove_data, require
 from stacks.resolving import StartFailed, default_home, find, resolve
 from stacks.supervisor import Supervisor
@@ -130,10 +121,11 @@ def _start_locked(settings: Settings, say: Say, deadline_s: float, progress: Pro
     processes.end(processes.orphans(settings))
     _remove_files_of_last_run(settings)
     _require_free_ports(settings)
-    components = [] if settings.stack == "compose" else _prepare(settings, say, progress)
+    stack = stack_of(settings)
+    components = stack.prepare(say, progress)
     started_at = time.monotonic()
     try:
-        _start_components(settings, components, say, deadline_s)
+        stack.start(components, say, deadline_s)
         recovery.recover(settings, say)
         wait_whole(settings, say, deadline_s)
     except BaseException:
@@ -156,21 +148,6 @@ def _claim(home: Path) -> None:
         ) from error
 
 
-def _start_components(settings: Settings, parts: list[Part], say: Say, deadline_s: float) -> None:
-    if settings.stack == "compose":
-        outside.prepare(settings)
-        say("building and starting the containers; the first start takes minutes")
-        Docker(settings).start(deadline_s)
-        return
-    supervisor = Supervisor(settings)
-    supervisor.write_config(parts)
-    supervisor.start()
-    if settings.stack == "native":
-        provision(settings, say)
-    elif settings.stack == "external":
-        external.provisioned(settings, say)
-
-
 def down(settings: Settings, say: Say) -> bool:
     """Stop every process of the instance, and return whether one was running. Raises Busy during another operation."""
     if not settings.instance_file.exists():
@@ -186,12 +163,7 @@ def _stop_locked(settings: Settings, say: Say) -> bool:
     was_running = components.running()
     if was_running:
         say("stopping the components")
-    if isinstance(components, Docker):
-        # Without running containers, Docker itself may be missing; that is an error only when something must be stopped.
-        with contextlib.nullcontext() if was_running else contextlib.suppress(DockerUnavailable):
-            components.shutdown()
-    else:
-        was_running = _stop_supervised(Supervisor(settings)) or was_running
+    was_running = stack_of(settings).stop(was_running) or was_running
     orphans = processes.orphans(settings)
     if orphans:
         say(f"ending {len(orphans)} remaining processes")
@@ -199,56 +171,18 @@ def _stop_locked(settings: Settings, say: Say) -> bool:
     return was_running or bool(orphans)
 
 
-def _stop_supervised(supervisor: Supervisor) -> bool:
-    pid = supervisor.pid_of_itself()
-    with contextlib.suppress(NotRunning):
-        supervisor.shutdown(last=("database", "broker"), deadline_s=15)
-        processes.wait_gone(pid, 30)
-        return True
-    return False
-
-
 def versions(settings: Settings) -> dict[str, str]:
     """Return names and versions of database, capture and broker."""
-    if settings.stack == "embedded":
-        return embedded.versions()
-    if settings.stack == "compose":
-        return outside.versions(settings)
-    return external.versions(settings) if settings.stack == "external" else native.versions(settings)
-
-
-def _prepare(settings: Settings, say: Say, progress: Progress) -> list[Part]:
-    if settings.stack == "embedded":
-        own_parts = embedded.prepare(settings)
-        engine = connect(settings.admin_url)
-        upgrade(engine)
-        engine.dispose()
-    elif settings.stack == "external":
-        own_parts = []
-    else:
-        own_parts = _prepare_native(settings, say, progress)
-    return own_parts + python_parts(settings)
-
-
-def _prepare_native(settings: Settings, say: Say, progress: Progress) -> list[Part]:
-    native.require_name(settings.home)
-    native.download(settings, progress)
-    return native.prepare(settings, say)
+    return stack_of(settings).versions()
 
 
 def _require_free_ports(settings: Settings) -> None:
-    ports = {"api_port": settings.api_port}
-    if settings.stack != "external":
-        ports["broker_port"] = settings.broker_port
+    names = ["api_port", *stack_of(settings).ports()]
     if "dashboard" not in settings.without:
-        ports["dashboard_port"] = settings.dashboard_port
-    if settings.stack == "compose":
-        ports |= {name: getattr(settings, name) for name in ("admin_port", "mysql_port")}
-    if settings.stack == "native":
-        port_settings = ["admin_port", "functions_port", "mysql_port"] + ["plain_admin_port"] * settings.secure
-        ports |= {name: getattr(settings, name) for name in port_settings}
+        names.append("dashboard_port")
     problems = []
-    for name, port in ports.items():
+    for name in names:
+        port = getattr(settings, name)
         holder = processes.holder(port, settings.bind)
         if holder is not None:
             pid = f", pid {holder.pid}" if holder.pid else ""
@@ -262,7 +196,7 @@ def wait_whole(settings: Settings, say: Say, deadline_s: float) -> None:
     engine = connect(settings.worker_url, pool_size=1)
     deadline = time.monotonic() + deadline_s
     announced: set[str] = set()
-    has_supervisor = settings.stack != "compose"
+    has_supervisor = not settings.facts.in_containers
     try:
         while True:
             healths = health.check(settings, engine)

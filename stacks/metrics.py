@@ -14,7 +14,8 @@ from db import queries
 from db.engine import READ
 from db.errors import DatabaseUnavailable, translated
 from settings import Settings
-from stacks import health
+from stacks.lag import captured_up_to, observed
+from stacks.part_health import STALE_S
 from stacks.python_parts import worker_names
 from telemetry.metrics import BOUNDS_S, read_all
 from workers.heartbeat import read_heartbeat
@@ -65,7 +66,7 @@ class Collector:
         yield from histograms.values()
 
     def _observed(self) -> Iterator[Metric]:
-        totals = health.observed(self._settings)
+        totals = observed(self._settings)
         if totals is not None:
             yield GaugeMetricFamily("alpes_published_events", "Distinct events seen on the broker", totals.distinct)
             yield GaugeMetricFamily("alpes_captured_seq", "Highest outbox seq seen on the broker", totals.watermark)
@@ -74,7 +75,7 @@ class Collector:
         database_up = GaugeMetricFamily("alpes_database_up", "Whether the database answers")
         try:
             with translated(), self._engine.connect().execution_options(**READ) as connection:
-                captured = health.captured_up_to(self._settings, queries.outbox_head(connection))
+                captured = captured_up_to(self._settings, queries.outbox_head(connection))
                 backlog = queries.backlog(connection, captured)
         except DatabaseUnavailable:
             database_up.add_metric((), 0)
@@ -98,11 +99,12 @@ class Collector:
     def _heartbeats(self) -> Metric:
         up = GaugeMetricFamily("alpes_up", "1: gave a sign of life and has its connections", labels=("part",))
         parts = [*worker_names(self._settings), "observer", "audit", "commands", "watcher"]
-        parts += ["relay"] if self._settings.stack == "embedded" else []
+        capture = self._settings.facts.capture
+        parts += [capture.component] if capture.is_process else []
         for part in parts:
             if part not in self._settings.without:
                 heartbeat = read_heartbeat(self._settings, part)
-                is_up = heartbeat is not None and heartbeat.connected and heartbeat.age_s < health.STALE_S
+                is_up = heartbeat is not None and heartbeat.connected and heartbeat.age_s < STALE_S
                 up.add_metric((part,), int(is_up))
         return up
 

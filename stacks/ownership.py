@@ -17,6 +17,7 @@ from pathlib import Path
 
 from application import component_names
 from domain.errors import ExpectedError
+from settings.stack_facts import STACKS
 
 _PART = component_names.PATTERN
 _LOG = rf"({_PART}|source|supervisord|revive|abandoned|recovery|restorer|jupyter)\.log(\.\d+)?"
@@ -173,7 +174,7 @@ def _is_of_earlier_version(kind: Kind, folder: Path) -> bool:
         return any((folder / "maven").glob("*/*.verified"))
     try:
         values = json.loads((folder / "instance.json").read_text(encoding="utf-8"))
-        return values["stack"] in ("embedded", "native", "compose", "external")
+        return values["stack"] in STACKS
     except (OSError, ValueError, KeyError, TypeError):
         return False
 

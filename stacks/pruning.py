@@ -74,7 +74,7 @@ def _prune_outbox(
 ) -> tuple[int, int, int]:
     """Return the numbers of rows removed, rows kept because they are not captured, and rows kept because not notified."""
     pruned = not_captured = not_notified = after_seq = 0
-    checkpoint = OutboxFeed(engine).load_checkpoint() if settings.stack == "embedded" else None
+    checkpoint = OutboxFeed(engine).load_checkpoint() if settings.facts.capture.has_checkpoint else None
     store = ObserverStore(settings.observer_store)
     try:
         while True:

@@ -29,8 +29,8 @@ def python_parts(settings: Settings) -> list[Part]:
     modules = dict.fromkeys(worker_names(settings), "workers.notifications")
     modules |= {"observer": "workers.observer", "audit": "workers.audit", "commands": "workers.commands"}
     modules |= {"watcher": "stacks.watcher", "api": "api"}
-    if settings.stack == "embedded":
-        modules["relay"] = "workers.relay"
+    if settings.facts.capture.is_process:
+        modules[settings.facts.capture.component] = f"workers.{settings.facts.capture.component}"
     modules |= {
         name: settings.part_modules[base_name(name)] for name in modules if base_name(name) in settings.part_modules
     }

@@ -14,16 +14,16 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, delete, insert, select, text
 
-from connectors.admin import Admin, AdminRefused
 from db import rows
 from db.engine import READ, connect
 from db.errors import translated
 from db.tables import metadata, relay_checkpoint
 from domain.clock import utc_now
 from settings import Settings, load
-from stacks import embedded, operation, sqlite_files, staging
-from stacks.native import intent, provision
+from stacks import operation, sqlite_files, staging
+from stacks.captures import capture_of
 from stacks.operation import Journal, Say
+from stacks.registry import stack_of
 from telemetry import logs
 
 log = logging.getLogger("recovery")
@@ -74,10 +74,10 @@ def is_marked(settings: Settings, journal: Journal) -> bool:
 def complete(settings: Settings, journal: Journal) -> None:
     """Make topics, observer and audit file agree with the tables. Raises what `recover` raises."""
     operation.hold_all(settings, journal.parts)
-    if settings.stack == "embedded":
-        embedded.remove_store(settings)
-    else:
-        _recreate_topics(settings)
+    capture = capture_of(settings)
+    capture.stop()
+    stack_of(settings).empty_topics()
+    capture.start()
     _observe(settings, journal)
     engine = connect(settings.admin_url, pool_size=1)
     try:
@@ -93,30 +93,8 @@ def undo(settings: Settings, journal: Journal) -> None:
     """Remove the prepared files and start a stopped source; nothing else was changed. Raises AdminUnavailable or AdminRefused."""
     sqlite_files.remove(restored_store(settings))
     staging.discard(settings)
-    if journal.notes.get("source") == "stopped" and intent.read(settings) == "run":
-        with Admin(settings, timeout_s=30) as admin:
-            admin.source(settings.source_name, "start")
-
-
-def stop_source(settings: Settings) -> None:
-    """Stop the source. Pulsar answers 400 if it is stopped already. Raises AdminUnavailable or AdminRefused."""
-    with Admin(settings, timeout_s=30) as admin:
-        try:
-            admin.source(settings.source_name, "stop")
-        except AdminRefused as error:
-            if error.status != 400 or admin.source_status(settings.source_name).running:
-                raise
-
-
-def _recreate_topics(settings: Settings) -> None:
-    stop_source(settings)
-    with Admin(settings, timeout_s=30) as admin:
-        for topic in settings.topics.observed():
-            admin.delete_topic(topic)
-    provision.provision_broker(settings, lambda _: None)
-    if intent.read(settings) == "run":
-        with Admin(settings, timeout_s=30) as admin:
-            admin.source(settings.source_name, "start")
+    if journal.notes.get("source") == "stopped":
+        capture_of(settings).start()
 
 
 def _observe(settings: Settings, journal: Journal) -> None:

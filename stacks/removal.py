@@ -14,8 +14,7 @@ from pathlib import Path
 from domain.errors import ExpectedError
 from settings import Settings, files, load
 from stacks import audit_link, ownership
-from stacks.compose.cli import DockerUnavailable
-from stacks.compose.docker import Docker
+from stacks.registry import stack_of
 
 Say = Callable[[str], None]
 
@@ -84,9 +83,7 @@ def _remove_data_files(home: Path) -> list[Path]:
 
 
 def _remove_volumes(settings: Settings) -> None:
-    if settings.stack == "compose":
-        with contextlib.suppress(DockerUnavailable):
-            Docker(settings).remove_data()
+    stack_of(settings).remove_data()
 
 
 def _note(home: Path) -> Path:

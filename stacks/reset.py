@@ -16,12 +16,15 @@ from db.errors import DatabaseUnavailable, translated
 from db.tables import IS_DEAD_LETTERED, IS_NOTIFIED, metadata, outbox_event
 from domain.errors import ExpectedError
 from settings import Settings
-from stacks import health, instance, operation, recovery
+from stacks import instance, operation, recovery
+from stacks.captures import capture_of
 from stacks.controls import control
+from stacks.lag import read_lag
 from stacks.operation import Holding, Say
+from stacks.registry import stack_of
 
 WRITERS = ("api", "commands", "dashboard")
-READERS = ("relay", "source", "observer", "audit")
+READERS = ("observer", "audit")
 DRAINED_WITHIN_S = 30.0
 HEALTHY_WITHIN_S = 120.0
 
@@ -53,7 +56,7 @@ def require_instance(settings: Settings) -> None:
 
     The homes of the other stacks hold no data, and may be made by whoever runs their components.
     """
-    if settings.stack in ("embedded", "native"):
+    if settings.facts.home_holds_data:
         instance.require(settings)
 
 
@@ -71,13 +74,14 @@ def replace(settings: Settings, name: str, change: Callable[[Connection], None],
             holding.hold(*WRITERS)
             _drained(settings, engine)
             names = [state.name for state in control(settings).states()]
-            holding.hold(*(part for part in names if part.startswith("notifications")), *READERS)
-            if settings.stack == "embedded":
-                holding.hold("broker")
-            else:
+            notifications = [part for part in names if part.startswith("notifications")]
+            holding.hold(*notifications, settings.facts.capture.component, *READERS)
+            if servers := stack_of(settings).held_to_empty_topics:
+                holding.hold(*servers)
+            if not settings.facts.capture.is_process:
                 # A running source would publish the new rows to the topics that are deleted next.
                 holding.note(source="stopped")
-                recovery.stop_source(settings)
+                capture_of(settings).stop()
             say("changing the tables, and the topics with them")
             _decide(settings, engine, holding, change)
             recovery.complete(settings, holding.journal)
@@ -123,7 +127,7 @@ def empty_tables(connection: Connection) -> dict[str, int]:
 def _drained(settings: Settings, engine: Engine) -> None:
     deadline = time.monotonic() + DRAINED_WITHIN_S
     while True:
-        lag = health.lag(settings, engine)
+        lag = read_lag(settings, engine)
         with engine.connect().execution_options(**READ) as connection:
             not_notified = _unnotified(connection)
         if lag.capture_behind == 0 and not_notified == 0:

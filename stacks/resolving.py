@@ -13,13 +13,12 @@ from typing import Any
 from pydantic import SecretStr
 from sqlalchemy import make_url
 
-from db.engine import sqlite_url
 from domain.errors import ExpectedError
 from settings import Settings, files, load, load_for_new_run
 from settings.model import REPOSITORY
-from stacks import external, native
-from stacks.compose import outside
+from settings.stack_facts import DEFAULT, STACKS, BrokerKind
 from stacks.controls import control
+from stacks.registry import stack_of
 
 
 class StartFailed(ExpectedError):
@@ -48,9 +47,8 @@ def find(stack: str | None = None, home: Path | None = None) -> Settings:
         return load(home=home or Path(os.environ["ALPES_HOME"]), **stack_setting)
     if stack is not None:
         return load(home=default_home(stack), stack=stack)
-    stacks = ("embedded", "native", "compose", "external")
-    existing = (settings for settings in map(_load_default, stacks) if settings.instance_file.exists())
-    return next((settings for settings in existing if control(settings).running()), None) or _load_default("embedded")
+    existing = (settings for settings in map(_load_default, STACKS) if settings.instance_file.exists())
+    return next((settings for settings in existing if control(settings).running()), None) or _load_default(DEFAULT.name)
 
 
 def _load_default(stack: str) -> Settings:
@@ -83,12 +81,11 @@ def resolve(stack: str, home: Path, go_on: bool = False, **changes: Any) -> Sett
     """
     read = load if go_on else load_for_new_run
     settings = read(home=home, stack=stack, **changes)
-    if stack == "embedded" and settings.partitions:
+    if settings.facts.broker is BrokerKind.PULSAR_LITE and settings.partitions:
         raise StartFailed("pulsar-lite has no partitioned topics; --partitions is for the native and external stacks")
     try:
-        values = _generate_values(read(home=home, stack=stack, **changes))
-        if stack == "compose":
-            values |= outside.urls(read(home=home, stack=stack, **{**changes, **values}))
+        values = _generate_secrets(settings)
+        values |= stack_of(read(home=home, stack=stack, **{**changes, **values})).urls()
         settings = read(home=home, stack=stack, **{**changes, **values})
         from_environment = _settings_from_environment()
         if go_on:
@@ -122,22 +119,12 @@ def _settings_from_environment() -> set[str]:
     return {name for name in Settings.model_fields if name not in ("home", "stack") and files.is_given(name)}
 
 
-def _generate_values(settings: Settings) -> dict[str, Any]:
+def _generate_secrets(settings: Settings) -> dict[str, Any]:
     values: dict[str, Any] = {}
     if not settings.control_token.get_secret_value():
         values["control_token"] = secrets.token_urlsafe(24)
     if settings.oidc_metadata_url and not settings.oidc_cookie_secret.get_secret_value():
         values["oidc_cookie_secret"] = secrets.token_urlsafe(32)
-    match settings.stack:
-        case "embedded":
-            values["database_url"] = sqlite_url(settings.data / "alpes.db")
-            values["pulsar_url"] = f"pulsar://{settings.bind}:{settings.broker_port}"
-        case "external":
-            external.require(settings)
-        case "native":
-            values |= native.urls(settings)
-        case "compose":
-            values["pulsar_url"] = f"pulsar://{settings.bind}:{settings.broker_port}"
     return values
 
 

@@ -12,7 +12,7 @@ from connectors.admin import Admin
 from db.engine import connect
 from domain.errors import ExpectedError
 from settings import Settings
-from stacks import health
+from stacks.lag import read_lag
 from stacks.native import intent, provision
 
 Action = Literal["restart", "stop", "start", "create", "delete"]
@@ -47,7 +47,7 @@ def report(settings: Settings) -> SourceReport:
         status = source.status(admin, settings.source_name)
     engine = connect(settings.worker_url, pool_size=1)
     try:
-        behind = health.lag(settings, engine).capture_behind
+        behind = read_lag(settings, engine).capture_behind
     finally:
         engine.dispose()
     return SourceReport(
@@ -102,8 +102,9 @@ def act(settings: Settings, action: Action) -> None:
 
 
 def _require_source(settings: Settings) -> None:
-    if settings.stack == "embedded":
+    capture = settings.facts.capture
+    if not capture.has_connector:
         raise NoSource(
-            "the embedded stack has no Debezium source: its relay captures; `./alpes status` and `./alpes logs relay`"
-            " show it, `./alpes kill relay` restarts it"
+            f"the {settings.stack} stack has no Debezium source: its {capture.component} captures; `./alpes status` and"
+            f" `./alpes logs {capture.component}` show it, `./alpes kill {capture.component}` restarts it"
         )

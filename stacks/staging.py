@@ -20,6 +20,7 @@ from db.migrate import is_known
 from db.tables import metadata
 from domain.errors import ExpectedError
 from settings import Settings
+from settings.stack_facts import DatabaseKind
 from stacks import sqlite_files
 
 FORMAT = 1
@@ -107,7 +108,7 @@ def staged(settings: Settings, path: Path) -> Iterator[Staged]:
             metadata.create_all(engine)
             _observer_table.metadata.create_all(engine)
             with engine.begin() as connection:
-                _Reader(path, connection, check_lengths=settings.stack != "embedded").read(file)
+                _Reader(path, connection, check_lengths=settings.facts.database is DatabaseKind.MYSQL).read(file)
                 connection.execute(_REOPEN_LETTERS)
         yield Staged(engine)
     except UnicodeDecodeError as error:

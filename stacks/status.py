@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from db.engine import connect
 from settings import Settings
 from stacks import health, instance, processes
 from stacks.control import Control, NotRunning, PartState
 from stacks.controls import control
-from stacks.health import Lag
+from stacks.lag import Lag, read_lag
+from stacks.registry import stack_of
 from stacks.resolving import Origins, origins
 from stacks.supervisor import Supervisor
 
@@ -54,7 +54,7 @@ def status(settings: Settings) -> Status:
     engine = connect(settings.worker_url, pool_size=1)
     try:
         healths = health.check(settings, engine)
-        lag = health.lag(settings, engine)
+        lag = read_lag(settings, engine)
     finally:
         engine.dispose()
     memory = parts_control.memory_mb()
@@ -85,12 +85,7 @@ def addresses(settings: Settings) -> dict[str, str]:
     urls["broker"] = settings.pulsar_url
     if settings.pulsar_admin_url:
         urls["admin"] = settings.pulsar_admin_url
-    if settings.stack in ("native", "compose"):
-        urls["mysql"] = f"{settings.bind}:{settings.mysql_port}/alpes"
-    elif settings.stack == "external":
-        parts = urlsplit(settings.database_url)
-        urls["mysql"] = f"{parts.hostname}:{parts.port or 3306}{parts.path}"
-    return urls
+    return urls | stack_of(settings).addresses()
 
 
 def _make_part_status(

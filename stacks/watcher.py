@@ -18,11 +18,12 @@ from db.engine import connect
 from settings import Settings
 from settings.model import REPOSITORY
 from stacks import environment, faults, operation, processes
-from stacks.embedded_healer import BrokerHealer
+from stacks.captures import capture_of
+from stacks.healer import Healer
 from stacks.keeper import Keeper
-from stacks.native.healer import SourceHealer
 from stacks.privacy import UMASK
 from stacks.python_parts import worker_names
+from stacks.registry import stack_of
 from stacks.supervisor import NotRunning, PartUnknown, Supervisor
 from workers.heartbeat import Heartbeat, read_heartbeat
 from workers.process import run
@@ -31,8 +32,6 @@ log = logging.getLogger(__name__)
 
 CHECK_EVERY_S = 0.5
 HUNG_AFTER_S = 30.0
-SUPERVISED = ("embedded", "native")
-"""Stacks with our supervisor. On the others, Docker or the operator restarts components, and only the source is healed here."""
 
 
 def main(settings: Settings, stop: threading.Event) -> None:
@@ -47,7 +46,7 @@ def main(settings: Settings, stop: threading.Event) -> None:
             if not healer.is_alive():
                 log.error("the healer thread ended; the supervisor starts this process again")
                 return
-            if settings.stack in SUPERVISED:
+            if settings.facts.is_supervised:  # elsewhere only the source is healed here
                 if not supervised(settings):
                     log.error("the supervisor does not run; starting it again")
                     revive(settings)
@@ -67,20 +66,15 @@ def main(settings: Settings, stop: threading.Event) -> None:
 
 def _run_healer(settings: Settings, engine: Engine, stop: threading.Event) -> None:
     """Heal in a thread, because a restart of the source may take a while and the other checks must continue."""
-    healer = _make_healer(settings, engine)
+    healers = _make_healers(settings, engine)
     while not stop.wait(CHECK_EVERY_S):
-        if healer is not None:
+        for healer in healers:
             healer.step()
 
 
-def _make_healer(settings: Settings, engine: Engine) -> SourceHealer | BrokerHealer | None:
-    match settings.stack:
-        case "native" | "compose" | "external" if settings.pulsar_admin_url:
-            return SourceHealer(settings, engine)
-        case "embedded":
-            return BrokerHealer(settings, engine)
-        case _:
-            return None
+def _make_healers(settings: Settings, engine: Engine) -> list[Healer]:
+    healers = (stack_of(settings).healer(engine), capture_of(settings).healer(engine))
+    return [healer for healer in healers if healer is not None]
 
 
 def supervised(settings: Settings) -> bool:
@@ -119,7 +113,7 @@ def _restart_hung(settings: Settings) -> None:
     if operation.read(settings) is not None:
         return  # held components write no heartbeat
     leases = faults.active(settings)
-    for part in (*worker_names(settings), "relay", "observer", "audit", "commands"):
+    for part in (*worker_names(settings), settings.facts.capture.component, "observer", "audit", "commands"):
         heartbeat = read_heartbeat(settings, part)
         if heartbeat is None or heartbeat.age_s < HUNG_AFTER_S or part in leases or part in settings.without:
             continue

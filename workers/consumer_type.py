@@ -5,6 +5,7 @@ from __future__ import annotations
 import pulsar
 
 from settings import Settings
+from settings.stack_facts import BrokerKind
 
 
 def choose_consumer_type(settings: Settings) -> pulsar.ConsumerType:
@@ -12,7 +13,7 @@ def choose_consumer_type(settings: Settings) -> pulsar.ConsumerType:
 
     `pulsar-lite` 0.2.0 may hold back the messages of a killed Key_Shared consumer, so a single worker there is Exclusive.
     """
-    alone = settings.stack == "embedded" and settings.workers == 1
+    alone = settings.facts.broker is BrokerKind.PULSAR_LITE and settings.workers == 1
     return pulsar.ConsumerType.Exclusive if alone else pulsar.ConsumerType.KeyShared
 
 
@@ -22,4 +23,5 @@ def first_consumer_number(settings: Settings, consumer: str) -> int:
     Only `pulsar-lite` needs them; elsewhere the number is 0.
     """
     number = consumer.rpartition("-")[2]
-    return 8 * (int(number) - 1) if settings.stack == "embedded" and number.isdigit() else 0
+    is_needed = settings.facts.broker is BrokerKind.PULSAR_LITE
+    return 8 * (int(number) - 1) if is_needed and number.isdigit() else 0

@@ -95,7 +95,7 @@ class InWork:
 
 def open_for_component(settings: Settings, part: str) -> InWork:
     """Return the messages in work of a component. Containers of one service share the folder, so the host name tells them apart."""
-    shared = settings.stack in ("compose", "external")
+    shared = settings.facts.run_folder_is_shared
     return InWork(settings.run / "in-work" / (f"{part}@{socket.gethostname()}" if shared else part))
 
 

@@ -19,8 +19,9 @@ from dashboard.components.markup import Html, empty, join, notice, tag
 from dashboard.i18n import _, number
 from dashboard.view_models import how_to_break as how
 from dashboard.view_models import words
+from settings.stack_facts import DatabaseKind
 from stacks.faults import LONGEST_S
-from stacks.health import PartHealth
+from stacks.part_health import PartHealth
 
 HOLD_S = 15.0
 
@@ -46,9 +47,9 @@ def show(body: DeltaGenerator) -> Slots:
 
 def breakable() -> tuple[str, ...]:
     """Those that run as processes of this instance, and the source; SQLite is a file, and lives in whoever opens it."""
-    embedded = resources.settings().stack == "embedded"
+    is_file = resources.settings().facts.database is DatabaseKind.SQLITE
     names = (part.part for part in resources.refresher().health.parts)
-    return tuple(name for name in names if not (embedded and name == "database"))
+    return tuple(name for name in names if not (is_file and name == "database"))
 
 
 def mark() -> object:

@@ -8,7 +8,7 @@ from dashboard.components.markup import Html, join, notice, tag
 from dashboard.i18n import _
 from dashboard.view_models import words
 from dashboard.view_models.snapshot import HealthState
-from stacks.health import PartHealth
+from stacks.part_health import PartHealth
 
 MAIN = ("database", "relay", "source", "broker", "notifications")
 """On an event's way: always shown. The others only when they are down."""

@@ -11,8 +11,8 @@ from dashboard.i18n import _, clock, instant, number
 from dashboard.view_models import operations, words
 from dashboard.view_models.tracing import plain_key
 from db.dead_letter_queries import DeadLetterRow
-from stacks.health import PartHealth
 from stacks.jobs import Job
+from stacks.part_health import PartHealth
 from stacks.source_control import SourceReport
 from stacks.status import Status
 from stacks.topics import TopicReport

@@ -16,22 +16,22 @@ from dashboard.components.markup import tag
 from dashboard.i18n import _, number
 from dashboard.view_models import how_to_break as how
 from dashboard.view_models import log_tail, operations, words
-from stacks.source_control import ACTIONS, Action, permission
+from settings.stack_facts import DEBEZIUM, RELAY
+from stacks.captures import capture_of
+from stacks.source_control import Action, permission
 
 
 def show() -> DeltaGenerator:
     """The card with its buttons; where `draw` writes how it is."""
     settings = resources.settings()
-    if settings.stack == "embedded":
-        title, meaning = _("Capture: the relay"), _("What brings committed events to Pulsar; here a polling publisher.")
-        actions: tuple[Action, ...] = ("restart",)
-    else:
-        title, meaning = _("Capture: the source"), _("Debezium, run by Pulsar, reads the database's binary log.")
-        actions = ACTIONS
+    title, meaning = {
+        RELAY: (_("Capture: the relay"), _("What brings committed events to Pulsar; here a polling publisher.")),
+        DEBEZIUM: (_("Capture: the source"), _("Debezium, run by Pulsar, reads the database's binary log.")),
+    }[settings.facts.capture]
     with card("source", title, meaning, how.source(settings, "status")):
         body = st.container()
         with st.container(key="buttons-source", horizontal=True):
-            for action in actions:
+            for action in capture_of(settings).actions:
                 confirm(
                     permission(action),
                     _label(action),
@@ -78,7 +78,7 @@ def _act(action: Action) -> None:
 
 
 def _choose_log() -> None:
-    wanted = "relay" if resources.settings().stack == "embedded" else "source"
+    wanted = resources.settings().facts.capture.component
     known = log_tail.logs(resources.settings().logs)
     if wanted in known:
         st.session_state["log_of"] = wanted
@@ -87,8 +87,9 @@ def _choose_log() -> None:
 def draw() -> None:
     """How it is, and how the last action went."""
     settings, refresher = resources.settings(), resources.refresher()
-    if settings.stack == "embedded":
-        health = next((part for part in refresher.health.parts if part.part == "relay"), None)
+    capture = settings.facts.capture
+    if capture.is_process:
+        health = next((part for part in refresher.health.parts if part.part == capture.component), None)
         head = refresher.database.outbox[0].seq if refresher.database.outbox else None
         html = operating.relay(health, refresher.feed.watermark, head)
     else:

@@ -57,12 +57,12 @@ def show() -> None:
 
 def _mark() -> object:
     refresher, actions = resources.refresher(), resources.actions()
-    native = resources.settings().stack == "native"
+    has_report = resources.settings().facts.capture.has_connector
     jobs = operations.resets(resources.settings(), time.time())
     return (
         (refresher.health.version, refresher.database.version, refresher.feed.version, actions.last("source")),
         (resources.status().look().version, resources.topics().look().version),
-        resources.source().look().version if native else 0,
+        resources.source().look().version if has_report else 0,
         log_tail.sizes(resources.settings().logs),
         tuple(jobs),
         pulse.moment(any(job.running for job in jobs)),

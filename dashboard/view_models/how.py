@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Mapping
 
 from settings import Settings
+from settings.stack_facts import DatabaseKind
 
 Ways = Mapping[str, str]
 """Name of the tool → what to type."""
@@ -58,7 +59,7 @@ def load(settings: Settings, total: int, rate: int) -> Ways:
 
 def database(settings: Settings) -> Ways:
     client = "sqlite3 -readonly " + str(settings.data / "alpes.db")
-    if settings.stack != "embedded":
+    if settings.facts.database is DatabaseKind.MYSQL:
         client = f"mysql -h {settings.bind} -P {settings.mysql_port} -u alpes -p alpes"
     return {
         "SQL": "SELECT * FROM commission ORDER BY updated_at DESC LIMIT 20;\n"

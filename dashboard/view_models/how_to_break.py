@@ -55,8 +55,9 @@ def restart(settings: Settings, part: str) -> Ways:
 
 def source(settings: Settings, action: str) -> Ways:
     admin = f"{settings.pulsar_admin_url}/admin/v3/sources/{settings.pulsar_namespace.replace('persistent://', '')}"
-    if settings.stack == "embedded":
-        return {**restart(settings, "relay"), "shell": "./alpes logs relay -f"}
+    capture = settings.facts.capture
+    if capture.is_process:
+        return {**restart(settings, capture.component), "shell": f"./alpes logs {capture.component} -f"}
     curl = admin_curl(settings)
     verbs = {
         "status": f"{curl} -s {admin}/{SOURCE_NAME}/status",

@@ -9,9 +9,10 @@ from db import dead_letter_queries
 from db.dead_letter_queries import DeadLetterRow
 from settings import Settings
 from stacks import dead_letters as letters
-from stacks import faults, jobs, source_control
+from stacks import jobs, source_control
 from stacks import status as state
 from stacks import topics as reports
+from stacks.captures import capture_of
 from stacks.jobs import Job
 from stacks.source_control import Action, SourceReport
 from stacks.status import Status
@@ -33,17 +34,14 @@ def topics(settings: Settings) -> tuple[TopicReport, ...]:
 
 
 def source(settings: Settings) -> SourceReport | None:
-    """None where the stack captures with the relay."""
-    return None if settings.stack == "embedded" else source_control.report(settings)
+    """None where the capture has no administration. Raises AdminUnavailable or AdminRefused."""
+    return capture_of(settings).report()
 
 
 def act(settings: Settings, action: Action) -> None:
-    """Raises what `stacks.source_control.act` raises; on the embedded stack only a restart, of the relay."""
+    """Raises what `stacks.capture.Capture.act` raises; the relay can only be restarted."""
     require(settings, source_control.permission(action), Caller.PAGE)
-    if settings.stack == "embedded":
-        faults.restart(settings, "relay")
-    else:
-        source_control.act(settings, action)
+    capture_of(settings).act(action)
 
 
 def dead_letters(application: Application) -> tuple[DeadLetterRow, ...]:

@@ -113,7 +113,7 @@ class RunsReader:
 
 def hindrance(scenario: Scenario, stack: str, busy: bool, down: tuple[str, ...]) -> str | None:
     """Why it cannot be started now: other_stack, busy or ill; None when it can."""
-    if stack not in scenario.stacks:
+    if not scenario.runs_on(stack):
         return "other_stack"
     if busy:
         return "busy"

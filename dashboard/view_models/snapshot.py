@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from db.queries import CommissionRow, Deliveries, OutboxRow
 from stacks.faults import Lease
-from stacks.health import PartHealth
+from stacks.part_health import PartHealth
 from workers.observer_records import Observed
 
 YOUNG = 5_000

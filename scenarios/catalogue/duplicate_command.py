@@ -11,6 +11,7 @@ from scenarios.api_client import AccessRefused, ApiClient
 from scenarios.model import Scenario
 from scenarios.routes import request_body
 from scenarios.trial import Trial
+from settings.stack_facts import DatabaseKind
 
 ROUNDS = 5
 AT_ONCE = 12
@@ -36,7 +37,7 @@ def experiment(trial: Trial) -> None:
         "two events for each commission", committed == 2 * ROUNDS, f"{committed} events of {ROUNDS} commissions"
     )
     trial.figures["answers"] = dict(counts)
-    if trial.settings.stack != "embedded":
+    if trial.settings.facts.database is DatabaseKind.MYSQL:
         trial.figures["refused_by"] = "MySQL's error 1062, duplicate entry for commission.conversion_id"
 
 

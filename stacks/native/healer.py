@@ -15,8 +15,8 @@ from connectors import source
 from connectors.admin import Admin, AdminRefused, AdminUnavailable, SourceStatus
 from connectors.broker import Broker
 from settings import Settings
-from stacks import faults, health, operation
-from stacks.health import Lag
+from stacks import faults, operation
+from stacks.lag import Lag, read_lag
 from stacks.native import intent, provision
 from workers.heartbeat import read_heartbeat
 
@@ -80,7 +80,7 @@ class SourceHealer:
         )
 
     def _judge(self, admin: Admin, now: float) -> None:
-        lag = health.lag(self._settings, self._engine)
+        lag = read_lag(self._settings, self._engine)
         if lag.outbox_head is None:
             self._since = None
             return
@@ -94,7 +94,7 @@ class SourceHealer:
             self._heal(admin, status, problem, now)
 
     def _patience(self, status: SourceStatus | None) -> float:
-        return PATIENCE_BY_HAND_S if status is None and self._settings.stack == "compose" else PATIENCE_S
+        return PATIENCE_BY_HAND_S if status is None and self._settings.facts.source_is_replaced_by_hand else PATIENCE_S
 
     def _problem(self, status: SourceStatus | None, lag: Lag) -> str | None:
         if status is None:

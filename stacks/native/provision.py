@@ -72,13 +72,21 @@ def provision_broker(settings: Settings, say: Say) -> None:
         _await(admin.namespace_exists, "Pulsar", settings.logs / "broker.log")
         # A broker that has just started, or restarts meanwhile, may leave some of these requests unanswered.
         _await(lambda: _make_topics(admin, settings), "Pulsar", settings.logs / "broker.log")
-        if settings.stack == "native":
+        if settings.facts.admin_is_guarded:
             _await(
                 lambda: _is_closed_to_strangers(admin, settings), "Pulsar's admin REST", settings.logs / "broker.log"
             )
             roles.grant(admin, settings)
         _await(admin.functions_ready, "Pulsar's functions worker", settings.logs / "broker.log")
     say("Pulsar answers")
+
+
+def recreate_topics(settings: Settings) -> None:
+    """Delete the topics of events and create them again, empty. Raises AdminUnavailable, AdminRefused or ProvisionFailed."""
+    with Admin(settings, timeout_s=30) as admin:
+        for topic in settings.topics.observed():
+            admin.delete_topic(topic)
+    provision_broker(settings, lambda _: None)
 
 
 def _make_topics(admin: Admin, settings: Settings) -> bool:

@@ -43,21 +43,20 @@ def test_each_file_of_the_lists_exists_and_has_its_place(path: str, place: str) 
 
 
 def test_each_kind_of_change_has_its_list() -> None:
-    for heading in ("a scenario", "an event or a command", "a component", "a stack", "a page"):
+    for heading in ("a scenario", "an event or a command", "a component", "a stack", "a capture", "a page"):
         assert re.search(
-            r"^\| `[^`]*NAME|^\| `settings/model|^\| `domain/events", _section(f"Add {heading}"), re.MULTILINE
+            r"^\| `[^`]*NAME|^\| `settings/stack_facts|^\| `domain/events", _section(f"Add {heading}"), re.MULTILINE
         )
     assert len(ROWS) >= TEXT.count("\n| `") > 50
 
 
-def test_the_command_lists_the_files_that_ask_for_the_stack() -> None:
-    (pattern,) = re.findall(r"git grep -lE '([^']+)'", _section("Add a stack"))
-    asking = {
-        str(path.relative_to(REPOSITORY))
-        for path in committed()
-        if path.suffix == ".py" and re.search(pattern, path.read_text(encoding="utf-8"))
-    }
-    assert asking & {name for name, place in ROWS if "settings.stack" in place}
+def test_what_every_stack_and_capture_needs_is_listed() -> None:
+    """The registries are read by the rest of the code, so a stack or capture that is in none of them does not exist."""
+    for heading, registries in (
+        ("a stack", {"settings/stack_facts.py", "stacks/registry.py"}),
+        ("a capture", {"settings/stack_facts.py", "stacks/captures.py"}),
+    ):
+        assert registries <= set(re.findall(r"^\| `([^`]+)`", _section(f"Add {heading}"), re.MULTILINE))
 
 
 def test_the_files_that_name_an_event_or_its_command_are_all_listed() -> None:

@@ -43,8 +43,8 @@ from scenarios.waiting import TookTooLong, until
 from settings import Settings, load
 from settings.model import REPOSITORY
 from stacks import dead_letters, faults, source_control
-from stacks.health import PartHealth
 from stacks.native import intent
+from stacks.part_health import PartHealth
 from stacks.supervisor import Supervisor
 
 PAGE = str(REPOSITORY / "dashboard" / "page.py")

@@ -11,7 +11,7 @@ import pytest
 
 from connectors.admin import AdminUnavailable, SourceStatus
 from settings import Settings, Stack
-from stacks.health import Lag
+from stacks.lag import Lag
 from stacks.native import healer as healing
 from workers.heartbeat import IDLE_BEATS_S, Beat
 
@@ -57,7 +57,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Source:
 
     monkeypatch.setattr(healing, "time", SimpleNamespace(monotonic=lambda: made.now))
     monkeypatch.setattr(healing, "Admin", lambda *_, **__: made)
-    monkeypatch.setattr("stacks.health.lag", lag)
+    monkeypatch.setattr(healing, "read_lag", lag)
 
     def create(*_: Any) -> None:
         made.created.append(made.now)

@@ -17,8 +17,9 @@ from db.engine import connect
 from scenarios.waiting import until
 from settings import Settings, load
 from settings.model import REPOSITORY
-from stacks import health, migration, source_control
+from stacks import migration, source_control
 from stacks.compose import model
+from stacks.part_health import check_worker
 from workers.heartbeat import Heartbeat, read_heartbeat
 
 
@@ -109,7 +110,7 @@ def test_a_worker_that_tries_long_to_connect_waits_and_is_not_taken_for_dead(
     Heartbeat(settings, "observer").beat(connected)
     os.utime(settings.run / "heartbeat" / "observer", (0, 0))
     monkeypatch.setattr("psutil.pid_exists", lambda pid: lives)
-    assert health._worker(settings, "observer").light == light
+    assert check_worker(settings, "observer").light == light
 
 
 def test_an_api_that_does_not_answer_is_not_well(tmp_path: Path) -> None:

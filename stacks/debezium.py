@@ -1,0 +1,87 @@
+"""Control the Debezium source in Pulsar IO as the capture, through Pulsar's admin REST."""
+
+from __future__ import annotations
+
+import time
+from typing import ClassVar
+
+from sqlalchemy import Engine
+
+from connectors import source
+from connectors.admin import Admin, AdminRefused, AdminUnavailable
+from settings.stack_facts import DEBEZIUM
+from stacks import source_control
+from stacks.capture import Capture
+from stacks.lag import read_lag
+from stacks.native import intent
+from stacks.native.healer import SourceHealer
+from stacks.operation import Holding
+from stacks.part_health import Light, PartHealth
+from stacks.source_control import ACTIONS, Action, SourceReport
+
+PRODUCER_CLOSES_WITHIN_S = 15.0
+
+
+class Debezium(Capture):
+    actions: ClassVar[tuple[Action, ...]] = ACTIONS
+
+    def check(self, engine: Engine) -> PartHealth:
+        behind = read_lag(self.settings, engine).capture_behind
+        if self.settings.pulsar_admin_url:
+            return PartHealth(DEBEZIUM.component, *self._judge(behind))
+        light: Light = "behind" if behind else "ok"
+        return PartHealth(DEBEZIUM.component, light, f"{behind} behind; without an admin REST only its lag is known")
+
+    def _judge(self, behind: int) -> tuple[Light, str]:
+        try:
+            with Admin(self.settings, timeout_s=2) as admin:
+                status = source.status(admin, self.settings.source_name)
+        except (AdminUnavailable, AdminRefused) as error:
+            return "down", str(error)
+        if status is None:
+            return "down", "there is no source; `./alpes source create` makes it"
+        if not status.running:
+            return "down", f"does not run: {status.error or 'stopped'}"
+        if behind:
+            return "behind", f"{behind} behind"
+        return "ok", "runs and has read the whole outbox"
+
+    def report(self) -> SourceReport:
+        return source_control.report(self.settings)
+
+    def act(self, action: Action) -> None:
+        source_control.act(self.settings, action)
+
+    def stop(self) -> None:
+        """Stop the source. Pulsar answers 400 if it is stopped already. Raises AdminUnavailable or AdminRefused."""
+        with Admin(self.settings, timeout_s=30) as admin:
+            try:
+                admin.source(self.settings.source_name, "stop")
+            except AdminRefused as error:
+                if error.status != 400 or admin.source_status(self.settings.source_name).running:
+                    raise
+
+    def start(self) -> None:
+        if intent.read(self.settings) == "run":
+            with Admin(self.settings, timeout_s=30) as admin:
+                admin.source(self.settings.source_name, "start")
+
+    def lose_offsets(self, held: Holding) -> None:
+        name, offsets = self.settings.source_name, self.settings.topics.offsets
+        with Admin(self.settings, timeout_s=30) as admin:
+            # If this process is killed from here on, `stacks.recovery` starts the source again.
+            held.note(source="stopped")
+            admin.source(name, "stop")
+            try:
+                # The source's producer closes a moment after the source reports that it is stopped.
+                deadline = time.monotonic() + PRODUCER_CLOSES_WITHIN_S
+                while admin.topic_statistics(offsets)["publishers"] and time.monotonic() < deadline:
+                    time.sleep(0.1)
+                admin.delete_topic(offsets)
+                admin.create_topic(offsets)
+            finally:
+                # Start the source after an error too.
+                admin.source(name, "start")
+
+    def healer(self, engine: Engine) -> SourceHealer | None:
+        return SourceHealer(self.settings, engine) if self.settings.pulsar_admin_url else None

@@ -1,0 +1,92 @@
+"""Read how far each stage of an event's path is, from the database and the observer's store."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+
+from db import notification_queries, outbox, queries
+from db.engine import READ
+from db.errors import DatabaseUnavailable, translated
+from settings import Settings
+from workers.observer_records import Totals
+from workers.observer_store import ObserverStore
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """The position of each stage of an event's path; None where it cannot be read now."""
+
+    outbox_head: int | None
+    captured: int | None
+    """Highest outbox `seq` that the observer saw published."""
+    published: int | None
+    notified: int | None
+    parked: int = 0
+    """Outbox rows that cannot be published and are dead letters."""
+    parked_beyond: int = 0
+    """Parked rows above the highest `seq` that the observer saw published."""
+
+    @property
+    def capture_behind(self) -> int:
+        """Number of outbox rows that were neither observed on the broker nor parked."""
+        return max(0, (self.outbox_head or 0) - (self.captured or 0) - self.parked_beyond)
+
+
+def read_lag(settings: Settings, engine: Engine) -> Lag:
+    """Return the lag now; what cannot be read is None in it. Raises nothing."""
+    outbox_head = notified = None
+    parked = parked_beyond = 0
+    captured = 0
+    with (
+        contextlib.suppress(DatabaseUnavailable),
+        translated(),
+        engine.connect().execution_options(**READ) as connection,
+    ):
+        outbox_head, notified = queries.outbox_head(connection), notification_queries.notification_head(connection)
+        captured = captured_up_to(settings, outbox_head)
+        if settings.facts.capture.parks_rows:
+            parked = outbox.count_parked_above(connection, 0)
+            parked_beyond = outbox.count_parked_above(connection, captured)
+    totals = observed(settings)
+    if totals is None:
+        return Lag(outbox_head, None, None, notified, parked, parked_beyond)
+    return Lag(
+        outbox_head,
+        totals.watermark if outbox_head is None else captured,
+        totals.distinct,
+        notified,
+        parked,
+        parked_beyond,
+    )
+
+
+def captured_up_to(settings: Settings, head: int) -> int:
+    """Return the highest `seq` of the table that the observer saw published; 0 while there is no store."""
+    try:
+        store = ObserverStore(settings.observer_store)
+    except sqlite3.OperationalError:
+        return 0
+    try:
+        return store.captured_up_to(head)
+    except sqlite3.OperationalError:
+        return 0
+    finally:
+        store.close()
+
+
+def observed(settings: Settings) -> Totals | None:
+    """Return the observer's totals, or None while there is no store."""
+    try:
+        store = ObserverStore(settings.observer_store)
+    except sqlite3.OperationalError:
+        return None
+    try:
+        return store.totals()
+    except (sqlite3.OperationalError, TypeError):
+        return None
+    finally:
+        store.close()

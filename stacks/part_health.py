@@ -1,0 +1,41 @@
+"""Judge one component: its light and a sentence for people; a worker is judged by its heartbeat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import psutil
+
+from settings import Settings
+from workers.heartbeat import read_heartbeat
+
+STALE_S = 5.0
+"""A worker without a heartbeat for this long is not healthy."""
+
+Light = Literal["ok", "behind", "down"]
+
+
+@dataclass(frozen=True, slots=True)
+class PartHealth:
+    part: str
+    light: Light
+    detail: str
+    """A sentence for people."""
+
+
+def check_worker(settings: Settings, part: str, behind: int = 0) -> PartHealth:
+    """Return the health of a process of ours; `behind` is the number of events that wait for it."""
+    heartbeat = read_heartbeat(settings, part)
+    if heartbeat is None:
+        return PartHealth(part, "down", "has not started yet")
+    # While a broker starts, one attempt to connect may take longer than STALE_S. The worker's last heartbeat said that it
+    # has no connection, so a live process is waiting.
+    is_waiting = not heartbeat.connected and psutil.pid_exists(heartbeat.pid)
+    if heartbeat.age_s > STALE_S and not is_waiting:
+        return PartHealth(part, "down", f"no sign of life for {heartbeat.age_s:.0f} s")
+    if not heartbeat.connected:
+        return PartHealth(part, "behind", "waits for what it depends on")
+    if behind:
+        return PartHealth(part, "behind", f"{behind} behind")
+    return PartHealth(part, "ok", "at work")

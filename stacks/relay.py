@@ -1,0 +1,51 @@
+"""Control the relay as the capture: a worker like the others, whose position is a row of the database."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from sqlalchemy import Engine
+
+from db.engine import connect
+from db.outbox import OutboxFeed
+from settings.stack_facts import RELAY
+from stacks import faults
+from stacks.capture import Capture
+from stacks.lag import read_lag
+from stacks.operation import Holding
+from stacks.part_health import PartHealth, check_worker
+from stacks.source_control import Action
+
+
+class Relay(Capture):
+    actions: ClassVar[tuple[Action, ...]] = ("restart",)
+
+    def check(self, engine: Engine) -> PartHealth:
+        lag = read_lag(self.settings, engine)
+        health = check_worker(self.settings, RELAY.component, lag.capture_behind)
+        if not lag.parked:
+            return health
+        parked_text = f"{lag.parked} outbox rows are parked: `./alpes dead-letters list` says why"
+        return PartHealth(health.part, health.light, f"{health.detail}; {parked_text}")
+
+    def report(self) -> None:
+        """Return None: its health says everything."""
+
+    def act(self, action: Action) -> None:
+        faults.restart(self.settings, RELAY.component)
+
+    def stop(self) -> None:
+        """Do nothing: it is a component, and held as one."""
+
+    def start(self) -> None:
+        """Do nothing: it starts when it is not held any more."""
+
+    def lose_offsets(self, held: Holding) -> None:
+        engine = connect(self.settings.admin_url, pool_size=1)
+        try:
+            OutboxFeed(engine).save_checkpoint(0)
+        finally:
+            engine.dispose()
+
+    def healer(self, engine: Engine) -> None:
+        """Return None: the watcher restarts it like every worker."""
