@@ -18,7 +18,6 @@ from cli.lifecycle import require_securable
 from cli.output import AsJson, Failed, StackName, err, out, print_json, say, table
 from scenarios import end_to_end
 from settings import Settings
-from settings.stack_facts import DEFAULT
 from stacks import instance
 
 bench_app = typer.Typer(
@@ -36,7 +35,7 @@ def register(app: typer.Typer) -> None:
 
 
 def e2e(
-    stack: Annotated[str, typer.Option(help="embedded, native or compose.")] = DEFAULT.name,
+    stack: StackName = None,
     nar: Annotated[str | None, typer.Option(help="native: version of the Debezium connector, 4.0.8 or 3.1.2.")] = None,
     secure: Annotated[
         bool,
