@@ -47,7 +47,7 @@ def language() -> str:
 
 
 def culture() -> str:
-    """Return the locale for numbers: the browser's (`es_CO`, `en_GB`) if its language is the chosen one, else the language."""
+    """Return the browser's locale for numbers (`es_CO`, `en_GB`) if it has the chosen language, else the language."""
     code, browser = language(), _resolve()[1]
     return _known(code, browser or code)
 

@@ -1,4 +1,4 @@
-"""The capture: how it is, and what can be done with it."""
+"""Draw the panel of the capture, source or relay: its state, and the buttons that control it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from stacks.source_control import ACTIONS, Action, permission
 
 
 def show() -> DeltaGenerator:
-    """The card with its buttons; where `draw` writes how it is."""
+    """Draw the card with its buttons; return the container in which `draw` draws the state."""
     settings = resources.settings()
     if settings.stack == "embedded":
         title, meaning = _("Capture: the relay"), _("What brings committed events to Pulsar; here a polling publisher.")
@@ -85,7 +85,7 @@ def _choose_log() -> None:
 
 
 def draw() -> None:
-    """How it is, and how the last action went."""
+    """Draw the state of the source or the relay, and the progress or outcome of the last action."""
     settings, refresher = resources.settings(), resources.refresher()
     if settings.stack == "embedded":
         health = next((part for part in refresher.health.parts if part.part == "relay"), None)
