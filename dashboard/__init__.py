@@ -1,4 +1,4 @@
-"""Serve the web page. Its modules are thin: a widget calls a service, and a component draws the result.
+"""Serve the web page. Its modules are thin: a widget calls a service, and `components` draw the result.
 
 The page opens no consumer; what it shows was measured elsewhere.
 """

@@ -1,8 +1,8 @@
 """Decide who may see the page, and what they may do there.
 
-Everyone may see it, unless an OpenID provider is configured: then only accounts that the provider has logged in, with a
-verified and allowed address. What a page may do is decided by `application.permissions`, which is asked when a control
-is drawn and again when it acts.
+Everyone may see it, unless an OpenID provider is configured: then only accounts that the provider has logged in, with
+an allowed address that it has verified. What a page may do is decided by `application.permissions`, which is asked when
+a control is drawn and again when it acts.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Draw the components of the pages: each takes a view model and renders it."""
+"""Draw the elements of the pages: each takes a view model and renders it."""

@@ -84,7 +84,7 @@ def _drawable(values: Sequence[float]) -> list[float]:
 
 
 def ecdf(values: Sequence[float]) -> go.Figure:
-    """Return the cumulative distribution: the share of the events that took at most so many ms."""
+    """Return the cumulative distribution: for each duration in ms, the share of events that took no longer."""
     ordered = sorted(_drawable(values))
     share = [(place + 1) / len(ordered) for place in range(len(ordered))]
     step = max(1, len(ordered) // 2000)

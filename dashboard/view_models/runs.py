@@ -101,7 +101,7 @@ class RunsReader:
     def take_evidence(self, found: Result) -> bytes:
         """Return the evidence, and keep its file if that is allowed, which is checked again here.
 
-        By the file the tour recognises that the evidence was downloaded.
+        The tour recognises by this file that the evidence was downloaded.
         """
         if is_allowed(self._settings, Action.RUN_SCENARIOS, Caller.PAGE):
             self.keep_evidence(found)

@@ -10,7 +10,7 @@ from stacks.health import PartHealth
 from workers.observer_records import Observed
 
 YOUNG = 5_000
-"""At most so many events are looked at one by one: those of a busy second, also of one that follows a standstill."""
+"""The most events that are looked at one by one: those of a busy second, also of one after a standstill."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Timed:
 
 @dataclass(frozen=True, slots=True)
 class Young:
-    """The newest events, of which sources that are read one after the other may each have others."""
+    """The newest events: sources that are read one after the other may each have a different set of them."""
 
     above: int = 0
     """The young events are those with a higher outbox `seq`."""
