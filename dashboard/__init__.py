@@ -1,1 +1,4 @@
-"""The page. Thin pages: widget → service → render. It opens no consumer; what it shows was measured elsewhere."""
+"""Serve the web page. Its modules are thin: a widget calls a service, and `components` draw the result.
+
+The page opens no consumer; what it shows was measured elsewhere.
+"""

@@ -1,7 +1,8 @@
-"""Who may see the page, and what they may do there.
+"""Decide who may see the page, and what they may do there.
 
-Seeing: everyone, or who the configured OpenID provider knows and vouches for. Doing: what `application.permissions` lets a
-page do, asked when a control is drawn and again when it acts.
+Everyone may see it, unless an OpenID provider is configured: then only accounts that the provider has logged in, with
+an allowed address that it has verified. What a page may do is decided by `application.permissions`, which is asked when
+a control is drawn and again when it acts.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from settings import Settings
 
 
 def granted(settings: Settings) -> bool:
-    """Whether to draw the page; else what to do is drawn instead."""
+    """Return whether the page may be drawn; if not, draw the login or the reason for the refusal instead."""
     if admitted(settings):
         return True
     claims = st.user.to_dict()
     if not _logged_in(settings, claims):
         st.title("Alpes Commissions", anchor=False)
-        st.button(_("Log in"), type="primary", on_click=st.login)  # no one is let in by a button: the provider decides
+        st.button(_("Log in"), type="primary", on_click=st.login)  # the button grants nothing: the provider decides
         return False
     st.error(not_admitted(settings, claims) or "")
     st.button(_("Log out"), on_click=st.logout)
@@ -33,7 +34,7 @@ def granted(settings: Settings) -> bool:
 
 
 def admitted(settings: Settings) -> bool:
-    """Whether this visitor may see and do what the page offers now: asked at every run, a fragment's or a callback's too."""
+    """Return whether this visitor has access to the page now. Every run asks, also a fragment's or a callback's."""
     if not settings.oidc_metadata_url:
         return True
     claims = st.user.to_dict()
@@ -41,10 +42,10 @@ def admitted(settings: Settings) -> bool:
 
 
 def not_admitted(settings: Settings, claims: Mapping[str, Any]) -> str | None:
-    """Why an account with these claims of its ID token is not let in, in a sentence; None where it is."""
+    """Return a sentence that says why an account with these claims of its ID token has no access; None if it has."""
     email = str(claims.get("email") or "").lower()
     verified = claims.get("email_verified", settings.oidc_trust_unverified)
-    if verified is not True and verified != "true":  # some providers send it as a text
+    if verified is not True and verified != "true":  # some providers send a string
         return _(
             "The provider does not say that {account} is a verified address (claim email_verified), so it opens nothing here."
         ).format(account=email or "?")
@@ -56,13 +57,13 @@ def not_admitted(settings: Settings, claims: Mapping[str, Any]) -> str | None:
 
 
 def may(action: Action) -> bool:
-    """Whether this visitor may do it now."""
+    """Return whether this visitor may perform the action now."""
     settings = resources.settings()
     return refusal(settings, action, Caller.PAGE) is None and admitted(settings)
 
 
 def require(action: Action) -> None:
-    """Raises Forbidden."""
+    """Raise Forbidden if this visitor may not perform the action now."""
     settings = resources.settings()
     reason = refusal(settings, action, Caller.PAGE) or (None if admitted(settings) else "the login has ended")
     if reason is not None:
@@ -70,7 +71,7 @@ def require(action: Action) -> None:
 
 
 def why_only_shown() -> str:
-    """What a page says instead of controls that it does not have."""
+    """Return the sentence that a page shows where it has no controls."""
     settings = resources.settings()
     if settings.read_only:
         return _("This instance is shown read-only: it takes no commands.")
@@ -80,7 +81,7 @@ def why_only_shown() -> str:
 
 
 def _logged_in(settings: Settings, claims: Mapping[str, Any]) -> bool:
-    """Whether there is a login that has not run out; every ID token says when it was issued."""
+    """Return whether there is a login that has not expired. The age is that of the ID token (`iat`)."""
     if not claims.get("is_logged_in"):  # absent while no login is configured
         return False
     issued_at = claims.get("iat")

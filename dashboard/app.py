@@ -1,7 +1,8 @@
-"""`streamlit run dashboard/app.py`: the server of the pages; `ALPES_HOME` names the instance.
+"""Serve the pages: `streamlit run dashboard/app.py`; `ALPES_HOME` names the instance.
 
-It answers to its own host names only (`stacks.hosts`), beside the pages also at `/pulse` (`dashboard.pulse`), and it begins to read before the first visitor comes. Whatever
-takes long to import is imported once the server answers.
+The server answers only to its own host names (`stacks.hosts`). Besides the pages it serves `/pulse`
+(`dashboard.pulse`). The readers start before the first visitor comes. Modules that take long to import are imported
+once the server answers.
 """
 
 import sys
@@ -10,7 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from threading import Thread
 
-# `streamlit run` puts this script's folder first on the import path: the repository's own names come before it.
+# `streamlit run` puts this script's folder first on the import path; the repository must come before it.
 ROOT = str(Path(__file__).resolve().parent.parent)
 if sys.path[0] != ROOT:
     sys.path.insert(0, ROOT)
@@ -27,24 +28,24 @@ from settings import load  # noqa: E402
 from stacks.hosts import AllowedHosts, HostGuard  # noqa: E402
 
 
-async def _pulse(request: Request) -> Response:
+async def _answer_pulse(request: Request) -> Response:
     names = request.query_params.get("of", "").split(",")
-    return JSONResponse(await run_in_threadpool(_marks, names), headers={"cache-control": "no-store"})
+    return JSONResponse(await run_in_threadpool(_versions, names), headers={"cache-control": "no-store"})
 
 
-def _marks(names: list[str]) -> dict[str, str]:
+def _versions(names: list[str]) -> dict[str, str]:
     from dashboard import pulse
 
     return pulse.marks(names)
 
 
 @asynccontextmanager
-async def _warm(_app: st.App) -> AsyncIterator[None]:
-    Thread(target=_begin, name="warm", daemon=True).start()
+async def _start_warming(_app: st.App) -> AsyncIterator[None]:
+    Thread(target=_warm, name="warm", daemon=True).start()
     yield
 
 
-def _begin() -> None:
+def _warm() -> None:
     from dashboard import small_messages, warming
 
     small_messages.send_at_once()
@@ -54,7 +55,7 @@ def _begin() -> None:
 whole_runs.keep_whole_runs()
 app = st.App(
     Path(__file__).with_name("page.py"),
-    routes=[Route("/pulse", _pulse)],
-    lifespan=_warm,
+    routes=[Route("/pulse", _answer_pulse)],
+    lifespan=_start_warming,
     middleware=[Middleware(HostGuard, allowed=AllowedHosts(load()))],
 )

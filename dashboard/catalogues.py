@@ -1,7 +1,7 @@
-"""`python -m dashboard.catalogues`: update the catalogues from the texts in the code.
+"""Update the catalogues from the texts in the code: `python -m dashboard.catalogues`.
 
-New texts are added without a translation (the tests name them); texts that the code no longer has are dropped. English has
-no catalogue: the texts in the code are English.
+New texts are added without a translation, and a test names them; texts that the code no longer has are removed. English
+has no catalogue: the texts in the code are English.
 """
 
 from __future__ import annotations
@@ -21,20 +21,22 @@ HERE = Path(__file__).parent
 
 
 def extracted() -> Catalog:
-    """Every text in the code that is marked for translation, with the files it stands in."""
-    found = Catalog(domain=DOMAIN, project="Alpes Commissions", charset="utf-8")
+    """Return every text in the code that is marked for translation, with the files that contain it."""
+    catalog = Catalog(domain=DOMAIN, project="Alpes Commissions", charset="utf-8")
     for name, _line, message, comments, _context in extract_from_dir(
         HERE, method_map=[("**.py", "python")], keywords=KEYWORDS
     ):
-        found.add(message, locations=[(name, 1)], auto_comments=comments)
+        catalog.add(message, locations=[(name, 1)], auto_comments=comments)
     for message in sorted(of_scenarios()):
-        found.add(message)
-    return found
+        catalog.add(message)
+    return catalog
 
 
 def of_scenarios() -> set[str]:
-    """What each scenario declares of itself, in English, in `scenarios/catalogue`."""
-    return {text for each in scenarios().values() for text in (each.quality, each.hypothesis, each.breaks)} | set(CHAOS)
+    """Return the English texts by which the scenarios in `scenarios/catalogue` describe themselves."""
+    return {
+        text for scenario in scenarios().values() for text in (scenario.quality, scenario.hypothesis, scenario.breaks)
+    } | set(CHAOS)
 
 
 def path(language: str, folder: Path = LOCALE) -> Path:
@@ -44,24 +46,24 @@ def path(language: str, folder: Path = LOCALE) -> Path:
 def updated(language: str, template: Catalog, folder: Path = LOCALE) -> Catalog:
     with path(language, folder).open("rb") as file:
         known = {entry.id: entry.string for entry in read_po(file, locale=language) if entry.id}
-    found = Catalog(locale=language, domain=DOMAIN, project="Alpes Commissions", charset="utf-8", fuzzy=False)
+    catalog = Catalog(locale=language, domain=DOMAIN, project="Alpes Commissions", charset="utf-8", fuzzy=False)
     for entry in sorted((entry for entry in template if entry.id), key=lambda entry: str(entry.id)):
-        found.add(entry.id, known.get(entry.id, ""), flags=entry.flags)
-    return found
+        catalog.add(entry.id, known.get(entry.id, ""), flags=entry.flags)
+    return catalog
 
 
 def main(folder: Path = LOCALE) -> None:
     template = extracted()
     for language in TRANSLATED:
-        found = updated(language, template, folder)
+        catalog = updated(language, template, folder)
         with path(language, folder).open("wb") as file:
-            write_po(file, found, width=120, omit_header=False, no_location=True)
+            write_po(file, catalog, width=120, omit_header=False, no_location=True)
         lines = path(language, folder).read_text(encoding="utf-8").splitlines(keepends=True)
-        # No dates: the file changes only when a text does.
+        # Without dates the file changes only when a text does.
         kept = [line for line in lines if not line.startswith(('"POT-Creation-Date', '"PO-Revision-Date'))]
         path(language, folder).write_text("".join(kept), encoding="utf-8")
-        missing = sum(1 for entry in found if entry.id and not entry.string)
-        print(f"{language}: {len(found)} texts, {missing} without translation")
+        missing = sum(1 for entry in catalog if entry.id and not entry.string)
+        print(f"{language}: {len(catalog)} texts, {missing} without translation")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
-"""What stands around every page: navigation, the stack and how its parts are, language, and what must never show: a
-traceback."""
+"""Draw what surrounds every page: the navigation, the stack and the health of its components, and the language switch.
+
+Every page is guarded (`dashboard.guard`), so that no visitor sees a traceback.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,7 @@ def run() -> None:
 
 
 def open_trace(reference: str) -> NoReturn:
-    """Go to the trace of an event, commission, conversion or correlation id."""
+    """Open the trace page for an event, commission, conversion or correlation id."""
     st.switch_page(st.session_state["pages"]["trace"], query_params={"id": reference, "lang": i18n.language()})
 
 
@@ -82,7 +84,7 @@ def _language_switch() -> None:
 @st.fragment
 @guarded
 def _status(bar: DeltaGenerator, troubles: DeltaGenerator, title: str) -> None:
-    """Which stack, how its parts are, and on every page a sentence for what is down."""
+    """Draw the stack and the health of its components, and on every page a sentence for each component that is down."""
     with pulse.followed("frame"):
         health = resources.refresher().health
         stack = resources.settings().stack

@@ -1,4 +1,4 @@
-"""What must never show on a page: a traceback, and anything at all to whose access has ended."""
+"""Keep tracebacks off the pages, and draw nothing for a visitor whose access has ended."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ log = logging.getLogger(__name__)
 
 
 def guarded(show: Callable[P, None]) -> Callable[P, None]:
-    """Around every page and every fragment: an open page is not drawn on once its visitor's access has ended.
+    """Wrap the function that draws a page or a fragment: it draws nothing more once the visitor's access has ended.
 
-    What fails says so in a sentence; the traceback goes to the log.
+    An exception is shown as a sentence; its traceback goes to the log.
     """
 
     @wraps(show)
@@ -28,7 +28,7 @@ def guarded(show: Callable[P, None]) -> Callable[P, None]:
         try:
             if not access.admitted(resources.settings()):
                 st.rerun()
-                return  # where there is nothing to run again, nothing is drawn either
+                return  # outside Streamlit `rerun` returns: nothing is drawn then either
             show(*args, **kwargs)
         except Exception:
             log.exception("a page failed")
@@ -41,7 +41,7 @@ def guarded(show: Callable[P, None]) -> Callable[P, None]:
 
 
 def acting(action: Action, act: Callable[P, object]) -> Callable[P, None]:
-    """A control's callback that asks again whether it may, when it is called: a browser may send what was never drawn."""
+    """Wrap a control's callback to check the permission again: a browser may send a click on what was never drawn."""
 
     @wraps(act)
     def safe(*args: P.args, **kwargs: P.kwargs) -> None:

@@ -1,6 +1,7 @@
-"""Texts, numbers and times in the reader's language. Knows no Streamlit: the frame says whose language it is.
+"""Format texts, numbers and times in the visitor's language.
 
-Catalogues are gettext files (`locale/*/LC_MESSAGES/dashboard.po`), read as they are: no compiled file can disagree.
+The module imports no Streamlit: `dashboard.frame` tells it how to find the visitor's language. The catalogues are
+gettext files (`locale/*/LC_MESSAGES/dashboard.po`) that are read uncompiled, so no compiled copy can be out of date.
 """
 
 from __future__ import annotations
@@ -19,21 +20,21 @@ from babel.numbers import format_decimal
 LOCALE = Path(__file__).parent / "locale"
 LANGUAGES = {"en": "English", "es": "Español"}
 SOURCE = "en"
-"""The language that the texts are written in: it needs no catalogue."""
+"""The language of the texts in the code; it needs no catalogue."""
 TRANSLATED = tuple(code for code in LANGUAGES if code != SOURCE)
 DOMAIN = "dashboard"
 
-_resolve: Callable[[], tuple[str, str | None]] = lambda: ("en", None)  # noqa: E731 — replaced by the frame
+_resolve: Callable[[], tuple[str, str | None]] = lambda: ("en", None)  # noqa: E731 — the frame replaces it
 
 
 def use(resolve: Callable[[], tuple[str, str | None]]) -> None:
-    """Say how the language of whoever is asking is found, and the browser's locale."""
+    """Set the function that returns the current visitor's language and the locale of their browser."""
     global _resolve
     _resolve = resolve
 
 
 def warm() -> None:
-    """Read the catalogues and how numbers are written, before a page asks for them."""
+    """Load the catalogues and the number formats before a page needs them."""
     for code in LANGUAGES:
         if code != SOURCE:
             _texts(code)
@@ -41,38 +42,38 @@ def warm() -> None:
 
 
 def language() -> str:
-    found = _resolve()[0]
-    return found if found in LANGUAGES else "en"
+    code = _resolve()[0]
+    return code if code in LANGUAGES else "en"
 
 
 def culture() -> str:
-    """How numbers are written: as the browser's locale has it where it is of the language chosen (`es_CO`, `en_GB`)."""
+    """Return the browser's locale for numbers (`es_CO`, `en_GB`) if it has the chosen language, else the language."""
     code, browser = language(), _resolve()[1]
     return _known(code, browser or code)
 
 
 def chosen(browser: str | None, query: str | None) -> str:
-    """The URL's language, else the browser's, else English; `es-CO` is Spanish."""
-    for wish in (query, browser):
-        code = (wish or "").lower().replace("_", "-").partition("-")[0]
+    """Return the language of the URL, else of the browser, else English; `es-CO` counts as Spanish."""
+    for wanted in (query, browser):
+        code = (wanted or "").lower().replace("_", "-").partition("-")[0]
         if code in LANGUAGES:
             return code
     return "en"
 
 
 def _(message: str) -> str:
-    """The message in the reader's language; English is the key."""
+    """Translate a message into the visitor's language; the English text is the key."""
     code = language()
     return message if code == SOURCE else _texts(code).get(message, message)
 
 
-def N_(message: str) -> str:  # noqa: N802 — gettext's name for a text that is translated where it is shown
+def N_(message: str) -> str:  # noqa: N802 — gettext's name; marks a text that is translated when it is shown
     return message
 
 
 @cache
 def catalogue(code: str) -> Catalog:
-    """The translations of one language of `TRANSLATED`."""
+    """Return the translations into one of the languages in `TRANSLATED`."""
     with (LOCALE / code / "LC_MESSAGES" / f"{DOMAIN}.po").open("rb") as file:
         return read_po(file, locale=code, domain=DOMAIN, abort_invalid=True)
 
@@ -85,14 +86,14 @@ def _texts(code: str) -> dict[str, str]:
 @cache
 def _known(code: str, browser: str) -> str:
     try:
-        found = Locale.parse(browser.replace("-", "_"))
+        locale = Locale.parse(browser.replace("-", "_"))
     except (ValueError, UnknownLocaleError):
         return code
-    return str(found) if found.language == code else code
+    return str(locale) if locale.language == code else code
 
 
 def number(value: float | None, digits: int = 0) -> str:
-    """`—` for what is not known."""
+    """Format a number; None, a value that is not known, becomes `—`."""
     if value is None:
         return "—"
     return _decimal(value, digits, culture())
@@ -100,13 +101,13 @@ def number(value: float | None, digits: int = 0) -> str:
 
 @lru_cache(maxsize=4096)
 def _decimal(value: float, digits: int, where: str) -> str:
-    """A page draws hundreds of the same latencies again and again, and Babel takes a tenth of a millisecond for each."""
+    """Format a number, cached: pages repeat the same hundreds of latencies, and Babel takes 0.1 ms for each."""
     pattern = "#,##0" + ("." + "0" * digits if digits else "")
     return str(format_decimal(value, format=pattern, locale=where))
 
 
 def milliseconds(value: float | None) -> str:
-    """About three significant digits and the unit; seconds from ten thousand on."""
+    """Format milliseconds with about three significant digits and the unit; from 10 000 ms on as seconds."""
     if value is None:
         return "—"
     if abs(value) >= 10_000:
@@ -117,12 +118,12 @@ def milliseconds(value: float | None) -> str:
 
 
 def milliseconds_within(value: float, resolution: float) -> str:
-    """No finer than the clocks it was read from: `< 1 ms`, where they know whole milliseconds."""
+    """Format milliseconds no finer than the clock resolution: `< 1 ms` for a smaller value at a resolution of 1 ms."""
     return milliseconds(value) if value >= resolution else f"< {number(resolution, 0 if resolution >= 1 else 3)} ms"
 
 
 def clock(at: datetime, zone: str | None = None) -> str:
-    """Time of day with milliseconds, in the reader's zone; `at` is naive UTC, as the databases keep it."""
+    """Format a naive UTC time, as the databases store it: time of day with milliseconds, in the visitor's zone."""
     return at.replace(tzinfo=UTC).astimezone(_zone(zone)).strftime("%H:%M:%S.%f")[:-3]
 
 

@@ -1,4 +1,4 @@
-"""What a page runs each time it is drawn."""
+"""Draw a page: Streamlit runs this script each time."""
 
 from dashboard import frame
 

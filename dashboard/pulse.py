@@ -1,6 +1,7 @@
-"""How an open page learns that something changed: its browser asks `/pulse` in a few bytes, and draws only then.
+"""Tell open pages that something changed.
 
-A refresh costs the server tens of milliseconds even where nothing changed (docs/decisions/0024); the question costs one.
+The browser polls `/pulse` and refreshes a fragment only when its version changed. A refresh costs the server tens of
+milliseconds even if nothing changed (docs/decisions/0024); a poll costs one millisecond and a few bytes.
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ import streamlit as st
 from dashboard import resources
 
 EVERY_MS = 300
-"""Between two questions of one open page; one that nobody looks at asks none."""
+"""Time between two polls of an open page; a page in a hidden tab does not poll."""
 MOVING_S = 0.5
-"""How often a page is drawn while something depends on time itself."""
+"""Time between two refreshes while something on the page depends on the time itself."""
 ASSETS = Path(__file__).parent / "assets"
 
 
 def marks(names: Iterable[str]) -> dict[str, str]:
-    """Name → a mark that is another one as soon as what is shown under it is to be drawn anew.
+    """Return the version of each named fragment; it changes when the fragment must be drawn again.
 
-    It tells no more than that something changed, so whoever asks needs no login. Names nobody follows are left out.
+    A version reveals only that something changed, so the request needs no login. Names of no fragment are left out.
     """
     resources.refresher().look()
     known = _known()
@@ -34,7 +35,7 @@ def marks(names: Iterable[str]) -> dict[str, str]:
 
 
 def moment(moving: bool) -> int:
-    """For a mark: another one twice a second while something depends on time itself."""
+    """Return a number to include in a version: it changes twice a second while `moving`, else it is 0."""
     return int(time.time() / MOVING_S) if moving else 0
 
 
@@ -54,10 +55,10 @@ def _component() -> Any:
 
 @contextmanager
 def followed(name: str) -> Iterator[None]:
-    """Around all that a fragment draws: it runs again whenever its mark is another one than when this was entered."""
+    """Wrap all that a fragment draws: the fragment runs again when its version differs from the one at entry."""
     drawn = marks([name])[name]
     yield
-    # Last of all: a page that was told so before the rest came would ask for the next run in the middle of this one.
+    # Sent last: a browser that received it before the rest would request the next run in the middle of this one.
     _component()(
         data={"name": name, "drawn": drawn, "page": st.session_state.get("page", ""), "every": EVERY_MS},
         key=f"pulse-{name}",
@@ -66,7 +67,7 @@ def followed(name: str) -> Iterator[None]:
 
 
 def draw_again() -> None:
-    """Draw this fragment once more, or the page where it is being drawn whole."""
+    """Rerun the fragment that is being drawn, or the whole page if the whole page is being drawn."""
     from streamlit.runtime.scriptrunner import get_script_run_ctx
 
     context = get_script_run_ctx()

@@ -1,6 +1,6 @@
-"""What all sessions of one server share.
+"""Create the objects that all sessions of one server share.
 
-None of it is kept in Streamlit's caches: whoever opens a WebSocket may have those cleared, without a login.
+They are not kept in Streamlit's caches: anyone who opens a WebSocket can clear those, without a login.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from telemetry.metrics import Writer
 
 @shared
 def settings() -> Settings:
-    """Of the instance that `ALPES_HOME` names."""
+    """Return the settings of the instance that `ALPES_HOME` names."""
     return load()
 
 
 @shared
 def application() -> Application:
-    """One engine for every session."""
+    """Return the application, with one database engine for all sessions."""
     tracing.start(settings(), "dashboard")
     metrics_writer()
     return Application(settings(), pool_size=5)
@@ -45,10 +45,10 @@ def metrics_writer() -> Writer:
 
 @shared
 def refresher() -> Refresher:
-    """The background readers: every page looks at what they found."""
-    made = Refresher(settings(), application())
-    made.start()
-    return made
+    """Return the background readers, started; every page shows what they read last."""
+    readers = Refresher(settings(), application())
+    readers.start()
+    return readers
 
 
 @shared
@@ -73,19 +73,19 @@ def missing_ids() -> MissingIds:
 
 @shared
 def rendered() -> dict[tuple[object, ...], tuple[object, str]]:
-    """(what, language, zone) → (version, HTML): drawn once for all open pages."""
+    """Return the HTML drawn once for all open pages: (what, language, culture, zone) → (version, HTML)."""
     return {}
 
 
 @shared
 def figures() -> dict[tuple[object, ...], tuple[object, dict[str, object]]]:
-    """(what, language, zone) → (version, figure), likewise."""
+    """Return the figures drawn once for all open pages: (what, language, culture, zone) → (version, figure)."""
     return {}
 
 
 @shared
 def kept() -> dict[str, tuple[float, tuple[object, ...]]]:
-    """name → (when on the monotonic clock, mark): of what is drawn no oftener than it may."""
+    """Return name → (monotonic time, version) of the last drawing, for what may be drawn only so often."""
     return {}
 
 

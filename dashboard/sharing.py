@@ -1,4 +1,4 @@
-"""One object a function for all sessions, made at its first call and kept until `close`."""
+"""Share objects between all sessions: a function makes its object at the first call and keeps it until `close`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 _lock = threading.RLock()
-"""One for all: what is shared is made of other things that are shared."""
+"""One lock for all functions, and reentrant: shared objects are made from other shared objects."""
 _kept: dict[str, Any] = {}
 
 
 def shared(make: Callable[[], T]) -> Callable[[], T]:
-    """The first call makes the object; every later one, of any thread, returns the same."""
+    """Wrap `make`: the first call makes the object, and every later call, from any thread, returns the same object."""
     name = f"{make.__module__}.{make.__qualname__}"
 
     @wraps(make)
@@ -31,7 +31,7 @@ def shared(make: Callable[[], T]) -> Callable[[], T]:
 
 
 def close() -> None:
-    """Close everything that can be closed, newest first, and forget all of it: the next call makes it anew."""
+    """Close all shared objects that have a `close`, newest first, and forget all: the next call makes a new one."""
     with _lock:
         while _kept:
             _name, kept = _kept.popitem()

@@ -1,8 +1,8 @@
-"""Lets the pages' server send small messages at once.
+"""Make the pages' server send small messages without delay: set TCP_NODELAY on the socket on which it listens.
 
-Streamlit binds its socket without naming the protocol, so asyncio does not take it for TCP and leaves Nagle's algorithm on:
-whatever goes out in two parts – an answer, every message of a refresh after the first – waits 40 ms for the browser's
-acknowledgement. Connections inherit the option from the socket they are accepted on.
+Streamlit binds its socket without naming the protocol, so asyncio does not recognise it as TCP and leaves Nagle's
+algorithm on: anything sent in two pieces, such as an answer or each message of a refresh after the first, waits 40 ms
+for the browser's acknowledgement. Connections inherit the option from the socket that accepts them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LISTENS_WITHIN_S = 30.0
 
 
 def send_at_once() -> None:
-    """Waits until the server listens. A page that stays slow is no reason to have none: what fails is logged."""
+    """Wait until the server listens, then set the option. A failure is logged: a slow page is better than none."""
     try:
         until(lambda: _descriptor() is not None, LISTENS_WITHIN_S, "the page's server to listen")
         descriptor = _descriptor()
@@ -34,9 +34,9 @@ def send_at_once() -> None:
 
 
 def _descriptor() -> int | None:
-    """Of the socket on which this process listens at the page's port."""
+    """Return the descriptor of the socket on which this process listens at the page's port; None if there is none."""
     port = int(st.get_option("server.port"))
-    for found in psutil.Process().net_connections("tcp"):
-        if found.status == psutil.CONN_LISTEN and found.laddr.port == port:
-            return int(found.fd)
+    for connection in psutil.Process().net_connections("tcp"):
+        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
+            return int(connection.fd)
     return None

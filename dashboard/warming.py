@@ -1,4 +1,4 @@
-"""What the first visitor of a server would wait for, done before one comes."""
+"""Load in advance what the first visitor of a server would otherwise wait for."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from streamlit import delta_generator
 log = logging.getLogger(__name__)
 
 SLOW_IMPORTS = ("dashboard.frame", "numpy", "PIL.Image")
-"""What pages import; Streamlit takes the others to show a page's icon."""
+"""The module that imports all pages, and two that Streamlit needs to show a page's icon."""
 
 
 def warm() -> None:
-    """Begin to read what pages show, and load what the first page needs: 0.3 s that its visitor does not wait.
+    """Start the readers and load what the first page needs, which saves its visitor 0.3 s.
 
-    A page works without it: what fails is logged.
+    A failure is only logged: pages work without this.
     """
     from dashboard import i18n, resources
 
@@ -25,7 +25,7 @@ def warm() -> None:
         for name in SLOW_IMPORTS:
             import_module(name)
         i18n.warm()
-        # With its first element Streamlit asks whether it runs in a shell, for which it reads the source of each caller.
+        # At its first element Streamlit checks whether it runs in a shell, reading the source of each caller.
         delta_generator._maybe_print_use_warning()
     except Exception as error:
         log.warning("the first page is drawn slowly: %s", error)

@@ -1,1 +1,1 @@
-"""Pieces of pages: each takes a view model and draws it."""
+"""Draw the elements of the pages: each takes a view model and renders it."""

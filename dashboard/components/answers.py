@@ -1,4 +1,4 @@
-"""What came of a command, what the transaction wrote, and how far its event has come."""
+"""Render the answer to a command: its result, what the transaction wrote, and how far its event has come."""
 
 from __future__ import annotations
 

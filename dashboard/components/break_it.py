@@ -1,4 +1,4 @@
-"""Each part with Kill and Restart, both confirmed before, and what happened after."""
+"""Draw the components with their buttons Kill and Restart, both of which ask first, and what happened afterwards."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Slots:
 
 
 def show(body: DeltaGenerator) -> Slots:
-    """The buttons stand still; lights and incidents are drawn by `tick`."""
+    """Draw the buttons, which are not refreshed, and return the places in which `tick` draws health and incidents."""
     with body:
         wide, after = st.columns([1, 1.1])
         with wide:
@@ -46,16 +46,20 @@ def show(body: DeltaGenerator) -> Slots:
 
 
 def breakable() -> tuple[str, ...]:
-    """Those that run as processes of this instance, and the source; SQLite is a file, and lives in whoever opens it."""
+    """Return the components that can be killed or restarted: all except SQLite, which is a file and no process."""
     is_file = resources.settings().facts.database is DatabaseKind.SQLITE
-    names = (part.part for part in resources.refresher().health.parts)
+    names = (health.part for health in resources.refresher().health.parts)
     return tuple(name for name in names if not (is_file and name == "database"))
 
 
 def mark() -> object:
-    """What lights and incidents depend on."""
-    followed = resources.incidents().newest()
-    return resources.refresher().health.version, followed, pulse.moment(any(not one.over for one in followed))
+    """Return the version of what `tick` draws: health and incidents."""
+    incidents = resources.incidents().newest()
+    return (
+        resources.refresher().health.version,
+        incidents,
+        pulse.moment(any(not incident.over for incident in incidents)),
+    )
 
 
 def tick(slots: Slots) -> None:
@@ -121,10 +125,10 @@ def _light(part: PartHealth) -> Html:
 
 
 def _held() -> None:
-    """Those that are held down now, each with a button that ends it."""
+    """Draw the components that a lease holds down now, each with a button that ends the lease."""
     for part, lease in resources.refresher().health.leases.items():
-        down = next((one for one in resources.refresher().health.parts if one.part == part), None)
-        if down is None or not down.detail.startswith("held down"):
+        health = next((row for row in resources.refresher().health.parts if row.part == part), None)
+        if health is None or not health.detail.startswith("held down"):
             continue
         with st.container(key=f"row-held-{part}", horizontal=True):
             sentence = _("{part} is held down").format(part=words.part(part))

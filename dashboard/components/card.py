@@ -1,4 +1,4 @@
-"""A card: a title with its meaning on hover, the other ways to do it, and room for what it holds."""
+"""Draw cards: a title with an explanation on hover, the other ways to do the same, and a container for the content."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LANGUAGE_OF = {"SQL": "sql"}
 
 
 def card(name: str, title: str, meaning: str, ways: Ways | None = None) -> DeltaGenerator:
-    """Its body; `name` is unique on a page."""
+    """Draw a card and return the container for its content; `name` must be unique on a page."""
     box = st.container(key=f"card-{name}", border=True)
     with box, st.container(key=f"title-{name}", horizontal=True):
         st.header(title, anchor=False, help=meaning, width="content")
@@ -22,7 +22,7 @@ def card(name: str, title: str, meaning: str, ways: Ways | None = None) -> Delta
 
 
 def show_me_how(ways: Ways) -> None:
-    """What to type instead, ready to copy."""
+    """Draw a popover with what to type instead, for each tool, ready to copy."""
     with st.popover(_("Show me how"), type="tertiary", width="content"):
         for tool, text in ways.items():
             st.caption(f"**{tool}**")

@@ -1,4 +1,7 @@
-"""Figures. Each is made once for a version of its data and shared; what the reader zoomed to is kept (`uirevision`)."""
+"""Make the plotly figures.
+
+Each is made once for a version of its data and shared by all pages; a visitor's zoom is kept (`uirevision`).
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from dashboard.view_models.latencies import LEAST_MS, Rate
 
 TIMED = ("rates", "backlog")
 LABEL_SHARE = 0.16
-"""How much of the width the name of a fault may take."""
+"""Share of the width that the name of a fault may take."""
 BARS_A_DECADE = 12
 CONFIG = {
     "displaylogo": False,
@@ -29,7 +32,7 @@ CONFIG = {
 
 
 def shade(figure: go.Figure, windows: Sequence[FaultWindow], zone: str | None, since: float) -> None:
-    """Red where something was broken; its name too, where it does not stand in that of the one before."""
+    """Shade the times of faults in red, and write a fault's name unless it would overlap the previous one."""
     room = LABEL_SHARE * (time.time() - since)
     free_from = since
     for window in windows:
@@ -52,7 +55,10 @@ def shade(figure: go.Figure, windows: Sequence[FaultWindow], zone: str | None, s
 
 
 def histogram(values: Sequence[float]) -> go.Figure:
-    """How many events took how long: as many bars to a tenfold everywhere, so that one of ten seconds hides none of ten ms."""
+    """Return the distribution of durations in ms, with equally many bars for each power of ten.
+
+    So one event that took 10 s does not hide those that took 10 ms.
+    """
     counts = Counter(math.floor(math.log10(value) * BARS_A_DECADE) for value in _drawable(values))
     edges = [(10 ** (place / BARS_A_DECADE), 10 ** ((place + 1) / BARS_A_DECADE)) for place in counts]
     figure = go.Figure(
@@ -73,12 +79,12 @@ def histogram(values: Sequence[float]) -> go.Figure:
 
 
 def _drawable(values: Sequence[float]) -> list[float]:
-    """With a place on a logarithmic axis."""
+    """Return the values in ms, raised to `LEAST_MS` where a logarithmic axis has no place for them."""
     return [max(LEAST_MS, value) for value in values]
 
 
 def ecdf(values: Sequence[float]) -> go.Figure:
-    """Which share of the events took at most so long."""
+    """Return the cumulative distribution: for each duration in ms, the share of events that took no longer."""
     ordered = sorted(_drawable(values))
     share = [(place + 1) / len(ordered) for place in range(len(ordered))]
     step = max(1, len(ordered) // 2000)
@@ -137,7 +143,7 @@ def backlog(found: Sequence[Rate], windows: Sequence[FaultWindow], zone: str | N
 
 
 def config(name: str) -> dict[str, Any]:
-    """The button that saves a PNG names the file."""
+    """Return plotly's configuration, with the name of the PNG file that the camera button saves."""
     return CONFIG | {"toImageButtonOptions": {"format": "png", "scale": 2, "filename": f"alpes-{name}"}}
 
 
@@ -149,10 +155,10 @@ def _lay_out(figure: go.Figure, revision: str) -> None:
         hovermode="closest",
     )
     if revision in TIMED:
-        figure.update_xaxes(tickformat="%H:%M:%S")  # no names of months: plotly knows them in English only
+        figure.update_xaxes(tickformat="%H:%M:%S")  # without month names, which plotly has in English only
 
 
 def _at(seconds: float, zone: str | None) -> datetime:
-    """Naive, in the reader's zone: plotly draws a time as it is written."""
+    """Return a naive time in the visitor's zone, because plotly draws a time as it is written."""
     at = datetime.fromtimestamp(seconds, UTC)
     return at.astimezone(ZoneInfo(zone) if zone else None).replace(tzinfo=None)

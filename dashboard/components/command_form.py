@@ -1,4 +1,4 @@
-"""Calculate, approve, load: the three ways to write, each with its other forms."""
+"""Draw the forms that issue commands (calculate, approve, load), each with the other ways to do the same."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FIELDS = ("conversion", "affiliate", "campaign", "gross", "currency")
 
 
 def show() -> dict[Asked, DeltaGenerator]:
-    """Where `answer` tells what came of a command, by what was asked."""
+    """Draw the forms; return for each kind of command the container in which `answer` draws its answer."""
     if not access.may(Action.ISSUE_COMMANDS):
         st.info(access.why_only_shown(), icon="🔒")
         return {}
@@ -37,12 +37,12 @@ def show() -> dict[Asked, DeltaGenerator]:
 
 
 def answer(slots: dict[Asked, DeltaGenerator]) -> None:
-    """What came of the last command, where it was asked for; drawn anew as its event arrives."""
+    """Draw the answer to the last command below its form; it changes as the command's event arrives."""
     last: Answer | None = st.session_state.get("answer")
     for asked, slot in slots.items():
-        found = last if last is not None and last.asked == asked else None
+        shown = last if last is not None and last.asked == asked else None
         with slot:
-            live_html.show(answers.answer(found, resources.refresher().database), f"answer-{asked}")
+            live_html.show(answers.answer(shown, resources.refresher().database), f"answer-{asked}")
 
 
 def _calculate() -> None:
@@ -77,7 +77,7 @@ def _calculate() -> None:
 
 
 def _send() -> None:
-    """A callback, so that the next conversion id stands in the form when it is drawn again."""
+    """Send the command. As a callback it runs before the form is drawn, which then shows the next conversion id."""
     state = st.session_state
     state["sent"] = tuple(state[name] for name in FIELDS)
     state["answer"] = commands.calculate(resources.application(), *state["sent"])
@@ -98,7 +98,7 @@ def _approve() -> None:
     typed = st.selectbox(
         _("Commission"),
         list(rows),
-        format_func=lambda one: rows.get(one, one),
+        format_func=lambda commission_id: rows.get(commission_id, commission_id),
         accept_new_options=True,
         index=0 if rows else None,
         placeholder=_("None waits; or type an id"),
@@ -138,7 +138,7 @@ def _start_load(total: int, rate: int) -> None:
 
 
 def mark() -> object:
-    """What the progress of a load depends on."""
+    """Return the version of the progress of a load."""
     state = resources.load_runner().progress.state
     return state, pulse.moment(state == "running")
 

@@ -1,4 +1,4 @@
-"""A button that asks before it acts, tells the other ways to do the same, and closes when it has acted."""
+"""Draw buttons that ask before they act, show the other ways to do the same, and close after they acted."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ def confirm(
     ask: Callable[[], Any] | None = None,
     disabled: bool = False,
 ) -> None:
-    """Nothing where its visitor may not. `ask` draws one more field; its value goes to `act` and `ways`, behind `args`."""
+    """Draw a button that asks before it calls `act`; draw nothing if the visitor may not perform the action.
+
+    `ask` draws a further field; its value is passed to `act` and `ways` after `args`.
+    """
     if not access.may(action):
         return
     with st.popover(label, key=key, on_change="rerun", width="content", disabled=disabled):
@@ -43,7 +46,7 @@ def _close(key: str, act: Callable[..., object], values: tuple[Any, ...]) -> Non
 
 
 def _other_ways(ways: Ways) -> None:
-    """Inside a popover another one cannot stand: behind an expander."""
+    """Draw the other ways in an expander, because a popover cannot contain another popover."""
     with st.expander(_("Show me how")):
         for tool, text in ways.items():
             st.caption(f"**{tool}**")

@@ -1,4 +1,4 @@
-"""Which messages the feed shows: topic, filter, pause."""
+"""Draw the controls of the feed (topic, filter, pause), and read the messages that they select."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from workers.observer_records import Observed
 @dataclass(frozen=True, slots=True)
 class Wanted:
     topic: str | None = None
-    """Full name; None is every topic."""
+    """Full name; None for all topics."""
     search: str | None = None
     paused: bool = False
 
 
 def show() -> None:
-    """Outside what refreshes by itself: widgets are dear to send twice a second."""
+    """Draw the controls, outside the fragment that is refreshed: widgets are expensive to send twice a second."""
     names = topics()
     topic_box, search_box, pause_box = st.columns([1.3, 1.5, 0.8], vertical_alignment="center")
     topic_box.selectbox(
-        _("Topic"), list(names), format_func=lambda one: names[one], key="feed_topic", label_visibility="collapsed"
+        _("Topic"), list(names), format_func=lambda topic: names[topic], key="feed_topic", label_visibility="collapsed"
     )
     search_box.text_input(
         _("Filter"), key="feed_search", placeholder=_("type, key or id"), label_visibility="collapsed"
@@ -37,7 +37,7 @@ def show() -> None:
 
 
 def wanted() -> Wanted:
-    """What the widgets say."""
+    """Return what the widgets select."""
     state = st.session_state
     search = str(state.get("feed_search") or "").strip()
     topic = state.get("feed_topic") or None
@@ -45,17 +45,17 @@ def wanted() -> Wanted:
 
 
 def topics() -> dict[str, str]:
-    """Full name → what it is called here; the empty one is all of them."""
-    found = resources.settings().topics
+    """Return full name → displayed name of the topics; the empty name stands for all topics."""
+    configured = resources.settings().topics
     live = _("live")
     names = {"": _("all topics")}
-    for name, called in ((found.routed, "outbox-events"), (found.raw, _("raw"))):
-        names[name] = f"{called} ({live})" if name == found.events else called
-    return names | {found.dead_letter: "DLQ", found.retry: "RETRY", found.commands: "commands"}
+    for name, shown in ((configured.routed, "outbox-events"), (configured.raw, _("raw"))):
+        names[name] = f"{shown} ({live})" if name == configured.events else shown
+    return names | {configured.dead_letter: "DLQ", configured.retry: "RETRY", configured.commands: "commands"}
 
 
 def messages(asked: Wanted, state: FeedState) -> tuple[Observed, ...]:
-    """Newest first; asked of the store once for each version, whoever else asks the same."""
+    """Return the selected messages, newest first; visitors with the same selection share one query per version."""
     if not (asked.topic or asked.search):
         return state.messages
     return _asked((state.version, asked.topic, asked.search))
@@ -63,7 +63,7 @@ def messages(asked: Wanted, state: FeedState) -> tuple[Observed, ...]:
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _asked(key: tuple[int, str | None, str | None]) -> tuple[Observed, ...]:
-    """Of one version of the store: what is asked once is not asked again."""
+    """Query the store once for each (version, topic, search); return no messages if it cannot be read."""
     _version, topic, search = key
     try:
         return tuple(resources.refresher().observer.filtered(topic, search))

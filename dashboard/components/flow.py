@@ -1,4 +1,4 @@
-"""The row of counts: how far events have come, and how long each hop takes."""
+"""Render the row of counts: how far events have come, and how long each hop takes."""
 
 from __future__ import annotations
 

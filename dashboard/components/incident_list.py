@@ -1,4 +1,4 @@
-"""What happened after a kill or a restart, line by line as it happens."""
+"""Render what happened after a kill or a restart, line by line as it happens."""
 
 from __future__ import annotations
 
@@ -17,43 +17,51 @@ def incidents(found: Sequence[Incident], zone: str | None) -> Html:
                 "Nothing was broken by hand since this page's server started. Kill the broker, issue commands meanwhile, and read here."
             )
         )
-    return tag("div", join(_incident(one, zone) for one in found), class_="incidents", role="status")
+    return tag("div", join(_incident(incident, zone) for incident in found), class_="incidents", role="status")
 
 
-def _incident(one: Incident, zone: str | None) -> Html:
-    part = words.part(one.part)
-    title = _("{part} was killed (SIGKILL)") if one.action == "kill" else _("{part} was restarted")
-    at = instant(int(one.at * 1e6), zone)[:8]
+def _incident(incident: Incident, zone: str | None) -> Html:
+    part = words.part(incident.part)
+    title = _("{part} was killed (SIGKILL)") if incident.action == "kill" else _("{part} was restarted")
+    at = instant(int(incident.at * 1e6), zone)[:8]
     lines = [tag("strong", title.format(part=part)), tag("span", f" {at}", class_="soft mono")]
-    return tag("section", join([tag("p", join(lines)), tag("ul", join(_steps(one)))]), data_key=f"i{one.n}")
+    return tag("section", join([tag("p", join(lines)), tag("ul", join(_steps(incident)))]), data_key=f"i{incident.n}")
 
 
-def _steps(one: Incident) -> list[Html]:
+def _steps(incident: Incident) -> list[Html]:
     steps = []
-    if one.down_at is not None:
-        steps.append(_step("✕", "bad", _("down {s} s later").format(s=_s(one.down_at - one.at))))
-    if one.back_at is not None and one.down_at is not None:
-        back = _("back, and well, after {s} s").format(s=_s(one.back_at - one.down_at))
-        if one.hold_s and one.back_at - one.at < one.hold_s:
-            back += " " + _("(it was let back before its {s} s were over)").format(s=number(one.hold_s))
-        elif one.hold_s:
-            back += " " + _("(held down for {s} s)").format(s=number(one.hold_s))
+    if incident.down_at is not None:
+        steps.append(_step("✕", "bad", _("down {s} s later").format(s=_s(incident.down_at - incident.at))))
+    if incident.back_at is not None and incident.down_at is not None:
+        back = _("back, and well, after {s} s").format(s=_s(incident.back_at - incident.down_at))
+        if incident.hold_s and incident.back_at - incident.at < incident.hold_s:
+            back += " " + _("(it was let back before its {s} s were over)").format(s=number(incident.hold_s))
+        elif incident.hold_s:
+            back += " " + _("(held down for {s} s)").format(s=number(incident.hold_s))
         steps.append(_step("↺", "ok", back))
-        if one.meanwhile:
-            steps.append(_step("·", "", _("{n} events were committed meanwhile").format(n=number(one.meanwhile))))
-    elif one.down_at is not None and not one.over:
+        if incident.meanwhile:
+            steps.append(_step("·", "", _("{n} events were committed meanwhile").format(n=number(incident.meanwhile))))
+    elif incident.down_at is not None and not incident.over:
         steps.append(_step("…", "warn", _("waiting until it is back and well")))
-    if one.arrived_at is not None and one.back is not None and one.after is not None:
-        whole = _("nothing lost: all {n} committed events are published, notified and audited, {s} s after it was back")
-        goal = number(one.back.committed if one.back.committed is not None else one.after.committed)
-        steps.append(_step("✓", "ok", whole.format(n=goal, s=_s(one.arrived_at - (one.back_at or one.arrived_at)))))
-        if one.absorbed:
+    if incident.arrived_at is not None and incident.back is not None and incident.after is not None:
+        arrived = _(
+            "nothing lost: all {n} committed events are published, notified and audited, {s} s after it was back"
+        )
+        goal = number(incident.back.committed if incident.back.committed is not None else incident.after.committed)
+        steps.append(
+            _step(
+                "✓",
+                "ok",
+                arrived.format(n=goal, s=_s(incident.arrived_at - (incident.back_at or incident.arrived_at))),
+            )
+        )
+        if incident.absorbed:
             sentence = _("{n} messages were delivered twice; the inbox absorbed them")
-            steps.append(_step("·", "", sentence.format(n=number(one.absorbed))))
-    elif one.back_at is not None and not one.over:
+            steps.append(_step("·", "", sentence.format(n=number(incident.absorbed))))
+    elif incident.back_at is not None and not incident.over:
         steps.append(_step("…", "warn", _("counting: committed = published = notified = audited")))
-    if one.problem:
-        steps.append(_step("!", "bad", words.sentence(one.problem)))
+    if incident.problem:
+        steps.append(_step("!", "bad", words.sentence(incident.problem)))
     if not steps:
         steps.append(_step("…", "warn", _("it is being done")))
     return steps

@@ -1,4 +1,4 @@
-"""Dead letters: why each was set aside, and sending them again."""
+"""Draw the panel of dead letters: their reasons, and the buttons that requeue them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from db.dead_letter_queries import DeadLetterRow
 
 
 def mark() -> object:
-    """What this panel depends on."""
+    """Return the version of the panel."""
     return resources.dead_letters().look().version, resources.actions().last("requeue")
 
 
@@ -29,28 +29,28 @@ def show() -> None:
 
 def _draw() -> None:
     look = resources.dead_letters().look(1.0)
-    found = look.value or ()
+    rows = look.value or ()
     if look.problem:
         live_html.show(operating.unread(look.problem), "letters_problem")
     _requeued()
-    if not found:
+    if not rows:
         live_html.show(
             empty(_("None: every message could be processed. The scenario poison-message makes some.")), "letters_none"
         )
         return
-    picked = int(st.session_state.get("letter") or found[0].seq)
-    chosen = next((one for one in found if one.seq == picked), found[0])
-    clicked = live_html.show(operating.letters(found, chosen.seq, live_html.zone()), "letters")
+    picked = int(st.session_state.get("letter") or rows[0].seq)
+    chosen = next((row for row in rows if row.seq == picked), rows[0])
+    clicked = live_html.show(operating.letters(rows, chosen.seq, live_html.zone()), "letters")
     if clicked and int(clicked) != picked:
         st.session_state["letter"] = int(clicked)
         pulse.draw_again()
     with st.container(key="buttons-letters", horizontal=True):
-        _requeue_buttons(found, chosen)
+        _requeue_buttons(rows, chosen)
     live_html.show(operating.letter(chosen), "letter")
 
 
-def _requeue_buttons(found: tuple[DeadLetterRow, ...], chosen: DeadLetterRow) -> None:
-    waiting = [one.seq for one in found if one.requeued_at is None]
+def _requeue_buttons(rows: tuple[DeadLetterRow, ...], chosen: DeadLetterRow) -> None:
+    waiting = [row.seq for row in rows if row.requeued_at is None]
     confirm(
         Permission.REQUEUE,
         _("Requeue {n}").format(n=chosen.seq),

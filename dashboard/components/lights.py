@@ -1,4 +1,4 @@
-"""Which stack this is, with its parts' real versions, and how each part is."""
+"""Render the stack with the versions that its components report, and the health of each component."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dashboard.view_models.snapshot import HealthState
 from stacks.part_health import PartHealth
 
 MAIN = ("database", "relay", "source", "broker", "notifications")
-"""On an event's way: always shown. The others only when they are down."""
+"""The components on the path of an event are always shown by name; the others only when they are down."""
 SIGNS = {"ok": ("●", "ok"), "behind": ("▲", "warn"), "down": ("✕", "bad")}
 
 
@@ -39,13 +39,13 @@ def lights(health: HealthState) -> Html:
 
 
 def header(stack: str, health: HealthState, title: str) -> Html:
-    """`title` of the page, for those who hear it instead of seeing it."""
+    """Render the header; the heading with the page's `title` is for screen readers only."""
     heading = tag("h1", f"Alpes · Outbox: {title}", class_="sr")
     return tag("div", join([heading, badge(stack, health), lights(health)]), class_="lights")
 
 
 def troubles(parts: Sequence[PartHealth]) -> Html:
-    """What is down, in a sentence each, and what it means for what the page shows."""
+    """Render a sentence for each component that is down: why, and what it means for what the page shows."""
     return join(
         notice(
             join(

@@ -1,6 +1,6 @@
-"""HTML that changes in place: what stays keeps its scroll, focus and selection, and nothing flickers.
+"""Draw HTML that changes in place: elements that stay keep scroll position, focus and selection, and none flickers.
 
-What is given is inserted as it is: the functions that make it escape every value they put in (`components.markup`).
+The HTML is inserted as it is: the functions that make it escape every value they insert (`components.markup`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from dashboard import i18n, resources
 
 TIMES, TIMES_LOST = 4, 20
-"""How often a thing is sent: at first, and to a page that missed it."""
+"""How many times HTML is sent: at first, and to a page that reports that it missed it."""
 ASSETS = Path(__file__).parent.parent / "assets"
 
 
@@ -30,69 +30,69 @@ def _component() -> Any:
 
 
 def show(html: str, key: str) -> str | None:
-    """Draw it; the `data-pick` value that was clicked last. A click on a `data-go` link opens that trace.
+    """Draw the HTML; return the `data-pick` value that was clicked last. A click on a `data-go` link opens that trace.
 
-    What this session was sent a few times is not sent again when a fragment refreshes: only its mark. Of messages that
-    come faster than a busy browser draws it sees the last alone; one that has not what the mark means says so.
+    HTML is sent to a session a few times and not only once, because a busy browser sees only the last of several
+    messages. After that a refresh sends only the HTML's version; a browser that does not have this version reports it.
     """
-    name, mark = f"live-{key}", str(hash(html))
+    name, version = f"live-{key}", str(hash(html))
     sent = st.session_state.setdefault("live_sent", {})
     known, more = sent.get(name, ("", 0))
-    if known != mark or not _refreshing():
+    if known != version or not _refreshing():
         more = TIMES
     body = html if more else None
-    sent[name] = (mark, max(0, more - 1))
-    made = _component()(
-        data={"mark": mark, "html": body},
+    sent[name] = (version, max(0, more - 1))
+    result = _component()(
+        data={"mark": version, "html": body},
         key=name,
         on_go_change=_nothing,
         on_picked_change=_nothing,
         on_lost_change=_nothing,
     )
-    if made.lost:
-        sent[name] = (mark, TIMES_LOST)
-    if made.go:
+    if result.lost:
+        sent[name] = (version, TIMES_LOST)
+    if result.go:
         from dashboard import frame
 
-        frame.open_trace(made.go)
-    picked = made.picked
+        frame.open_trace(result.go)
+    picked = result.picked
     return str(picked) if picked else None
 
 
 def _refreshing() -> bool:
-    """Whether this is a fragment's own rerun: in a run of the whole page everything may have to be drawn anew."""
+    """Return whether this is a rerun of a fragment; a run of the whole page may have to draw everything again."""
     context = get_script_run_ctx()
     return context is not None and bool(context.fragment_ids_this_run)
 
 
 def once(what: str, version: object, draw: Callable[[], str]) -> str:
-    """The HTML of this version, drawn by the first page that asks and shared by all others."""
-    kept = resources.rendered()
+    """Return the HTML of this version, drawn by the first page that needs it and shared by all others."""
+    cache = resources.rendered()
     key = (what, i18n.language(), i18n.culture(), zone())
-    found = kept.get(key)
-    if found is None or found[0] != version:
-        found = (version, draw())
-        kept[key] = found
-    return found[1]
+    entry = cache.get(key)
+    if entry is None or entry[0] != version:
+        entry = (version, draw())
+        cache[key] = entry
+    return entry[1]
 
 
 def zone() -> str | None:
-    """The reader's time zone; None is the server's."""
+    """Return the visitor's time zone; None stands for the server's."""
     return st.context.timezone
 
 
 def _nothing() -> None:
-    """A component tells its values only where someone listens."""
+    """Do nothing: Streamlit sends a component's values only if there is a callback."""
 
 
 def figure(what: str, version: object, draw: Callable[[], Any]) -> Any:
-    """As `once`, for a plotly figure: as plain values, which cost a tenth of the figure to send again."""
+    """Return a plotly figure shared like `once`, as plain values: sending them again costs a tenth of a figure."""
     import json
 
-    kept = resources.figures()
+    cache = resources.figures()
     key = (what, i18n.language(), i18n.culture(), zone())
-    found = kept.get(key)
-    if found is None or found[0] != version:
-        found = (version, json.loads(draw().to_json()))
-        kept[key] = found
-    return found[1]
+    entry = cache.get(key)
+    if entry is None or entry[0] != version:
+        entry = (version, json.loads(draw().to_json()))
+        cache[key] = entry
+    return entry[1]

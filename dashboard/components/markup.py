@@ -1,4 +1,4 @@
-"""Small pieces of HTML. Everything put in is escaped here."""
+"""Make small pieces of HTML; every value is escaped here."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dashboard.i18n import language
 
 
 class Html(str):
-    """Text that is HTML already."""
+    """A string that is HTML already and is not escaped again."""
 
     __slots__ = ()
 
@@ -19,7 +19,7 @@ def text(value: object) -> str:
 
 
 def tag(name: str, body: object = "", **attributes: object) -> Html:
-    """`class_` and `data_key` become `class` and `data-key`; None leaves an attribute out."""
+    """Return an HTML element. `class_` and `data_key` become `class` and `data-key`; None omits an attribute."""
     rendered = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(str(value))}"'
         for key, value in attributes.items()
@@ -33,7 +33,7 @@ def join(parts: Iterable[object]) -> Html:
 
 
 def trace_link(reference: str, shown: str | None = None) -> Html:
-    """To the trace of an event, commission or correlation id; its first eight characters by default."""
+    """Return a link to the trace of an event, commission or correlation id; it shows eight characters by default."""
     return tag(
         "a",
         shown or reference[:8],
@@ -47,7 +47,7 @@ def trace_link(reference: str, shown: str | None = None) -> Html:
 def table(
     head: Sequence[tuple[str, str]], rows: Iterable[tuple[str, Sequence[object]]], caption: str | None = None
 ) -> Html:
-    """`head`: text and what it means, on hover. `rows`: key and cells; a cell may be HTML."""
+    """Return a table. `head`: text, and its explanation on hover. `rows`: key and cells; a cell may be HTML."""
     columns = join(tag("th", name, title=hint or None, scope="col") for name, hint in head)
     body = join(tag("tr", join(tag("td", cell) for cell in cells), data_key=key) for key, cells in rows)
     above = tag("caption", caption) if caption else ""

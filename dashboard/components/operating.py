@@ -1,4 +1,4 @@
-"""Tables and sentences of the operations page."""
+"""Render the operations page's tables and sentences."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from stacks.status import Status
 from stacks.topics import TopicReport
 
 PAYLOAD = 4000
-"""Characters of a dead letter's payload shown."""
+"""Characters shown of a dead letter's payload."""
 
 
 def source(report: SourceReport, problem: str | None) -> Html:
@@ -85,7 +85,7 @@ def parts(status: Status, problem: str | None) -> Html:
 
 
 def _version(part: str, status: Status) -> str:
-    """Database, capture and broker have one of their own; what is written here runs from this repository."""
+    """Return the version of database, capture or broker; empty for components that run from this repository."""
     base = part.partition("-")[0]
     name = {"source": "capture", "relay": "capture"}.get(base, base)
     return status.versions.get(name, "")
@@ -105,12 +105,16 @@ def topics(found: Sequence[TopicReport], problem: str | None, waiting: int | Non
         name = topic.name.rpartition("/")[2]
         shown = tag("strong" if topic.live else "span", name, title=topic.name)
         first = (shown, number(topic.messages), number(topic.producers))
-        for place, each in enumerate(topic.subscriptions or [None]):
+        for place, subscription in enumerate(topic.subscriptions or [None]):
             lead = first if place == 0 else ("", "", "")
             rest: tuple[object, ...] = ("—", "—", "—")
-            if each is not None:
-                backlog = tag("span", number(each.backlog), class_="warn" if each.backlog else None)
-                rest = (tag("span", each.name, title=each.type), backlog, number(each.consumers))
+            if subscription is not None:
+                backlog = tag("span", number(subscription.backlog), class_="warn" if subscription.backlog else None)
+                rest = (
+                    tag("span", subscription.name, title=subscription.type),
+                    backlog,
+                    number(subscription.consumers),
+                )
             rows.append((f"{topic.name}-{place}", (*lead, *rest)))
     note: object = ""
     if found and found[0].source == "observer":
@@ -158,7 +162,7 @@ def letter(found: DeadLetterRow) -> Html:
 
 
 def job(found: Job, zone: str | None) -> Html:
-    """How a reset goes, or went."""
+    """Render the state of a reset: running, ended or failed."""
     name = _("Reset of everything") if found.name == "reset-all" else _("Reset of the tables")
     if found.running:
         sentence = _("{name} is under way. It stops this page's server too; the page comes back by itself.")
@@ -174,7 +178,7 @@ def job(found: Job, zone: str | None) -> Html:
 
 
 def unread(problem: str | None) -> Html:
-    """What could not be read now, above what was read last."""
+    """Render the notice, above the last data read, that reading fails now; empty without a problem."""
     if not problem:
         return Html("")
     strong = tag("strong", _("It cannot be read now; below is what was read last"))
@@ -182,5 +186,5 @@ def unread(problem: str | None) -> Html:
 
 
 def waiting(problem: str | None) -> Html:
-    """Where nothing was read yet: why, or that it is being read."""
+    """Render what is shown before the first successful read: the problem, or that reading is under way."""
     return notice(words.sentence(problem)) if problem else empty(_("Reading…"))

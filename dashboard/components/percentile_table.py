@@ -1,4 +1,4 @@
-"""Percentiles of each hop, with what the hop is."""
+"""Render the table of percentiles by hop, with an explanation of each hop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Back to empty: confirmed, and done outside the page, whose server is stopped too."""
+"""Draw the panel that resets the instance.
+
+It asks first. The reset runs in a separate process, because it stops this page's server too.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run: its timeline as it grows, and what it found."""
+"""Render a run: its timeline as it grows, and its result."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SHOWN = 60
 
 
 def timeline(moments: Sequence[Moment], zone: str | None, newest_first: bool) -> Html:
-    """Each entry with its time of day and the seconds since the start."""
+    """Render the last `SHOWN` entries with the seconds since the start, and the time of day on hover."""
     if not moments:
         return empty(_("Its process is starting…"))
     began = moments[0].at
@@ -50,7 +50,7 @@ def _moment(place: int, moment: Moment, began: float, zone: str | None) -> Html:
         "time", f"+{number(moment.at - began, 2)} s", class_="mono soft", title=instant(int(moment.at * 1e6), zone)
     )
     text = scenario_words.told(moment.text)
-    # What a scenario says in a sentence that no catalogue has stays English, and says so to whoever reads it aloud.
+    # A sentence that no catalogue has stays English; the attribute tells screen readers so.
     language = "en" if text == moment.text and len(text) > 40 else None
     body = join([at, tag("span", sign, class_=f"sign {colour}"), tag("span", text, lang=language)])
     return tag("li", body, data_key=f"m{place}", class_=moment.kind)
@@ -97,7 +97,7 @@ def checks(result: Result) -> Html:
     return join([tag("div", join([real, held]), class_="two"), _ids(result), _figures(result.figures)])
 
 
-def _checks(title: str, found: Sequence[Check]) -> Html:
+def _checks(title: str, results: Sequence[Check]) -> Html:
     rows = [
         tag(
             "li",
@@ -109,7 +109,7 @@ def _checks(title: str, found: Sequence[Check]) -> Html:
                 ]
             ),
         )
-        for check in found
+        for check in results
     ]
     return tag("section", join([tag("h3", title), tag("ul", join(rows), class_="checks")]))
 
@@ -130,7 +130,7 @@ def _figures(figures: Mapping[str, Any]) -> Html:
 
 def _figure(value: Any) -> str:
     if isinstance(value, Mapping):
-        return " · ".join(f"{name} {_figure(one)}" for name, one in value.items())
+        return " · ".join(f"{name} {_figure(item)}" for name, item in value.items())
     if isinstance(value, int | float) and not isinstance(value, bool):
         return number(value, 0 if isinstance(value, int) else 2)
     if isinstance(value, Sequence) and not isinstance(value, str):
@@ -139,7 +139,7 @@ def _figure(value: Any) -> str:
 
 
 def figures(result: Result) -> tuple[go.Figure, go.Figure]:
-    """The evidence's plots in the reader's language and the page's colours, the fault windows shaded."""
+    """Return the evidence's plots (latency, progress) in the visitor's language, with faults shaded and named."""
     latency, progress = evidence.latency_figure(result), evidence.progress_figure(result)
     latency.update_yaxes(title=_("ms from command to notification"))
     progress.update_yaxes(title=_("distinct events"))

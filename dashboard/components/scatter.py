@@ -1,5 +1,8 @@
-"""The live latency chart as SVG: it is drawn twice a second for every open page, which a plotly figure is too slow for
-(60 ms to check and send again, against one; docs/decisions/0022)."""
+"""Draw the live latency chart as SVG.
+
+It is drawn twice a second for every open page, for which a plotly figure is too slow: 60 ms to check and send again,
+against 1 ms (docs/decisions/0022).
+"""
 
 from __future__ import annotations
 
@@ -15,15 +18,15 @@ from dashboard.view_models.latencies import LEAST_MS, Point, rolling
 
 HEIGHT = 205
 TOP, BOTTOM = 8, 184
-"""Of the plot, in pixels from above; below stand the times."""
+"""Edges of the plot in pixels from above; the times are written below it."""
 LINES = (("p50", 0.5), ("p95", 0.95))
 TICKS = 5
 LABEL_WIDTH = 18.0
-"""Per cent of the width that the name of a fault may take."""
+"""Percent of the width that the name of a fault may take."""
 
 
 def chart(points: Sequence[Point], windows: Sequence[FaultWindow], zone: str | None) -> Html:
-    """`points` in the order they were notified; at least one."""
+    """Return the chart. `points` must be in the order in which they were notified, and at least one."""
     axis = _Axes(points)
     values = [point.ms for point in points]
     lines = {name: rolling(values, rank) for name, rank in LINES}
@@ -48,7 +51,7 @@ def chart(points: Sequence[Point], windows: Sequence[FaultWindow], zone: str | N
 
 
 class _Axes:
-    """From time and milliseconds (a logarithm of them) to places in the drawing."""
+    """Convert times, and milliseconds on a logarithmic scale, to positions in the drawing."""
 
     def __init__(self, points: Sequence[Point]) -> None:
         times = [point.at_us for point in points]
@@ -59,11 +62,11 @@ class _Axes:
         self.high = max(math.ceil(math.log10(max(sizes))), self.low + 1)
 
     def x(self, at_us: float) -> float:
-        """Percent from the left."""
+        """Return the position in percent from the left."""
         return 6.5 + 92.5 * (at_us - self.start) / self.span
 
     def share(self, ms: float) -> float:
-        """From the top, 0 to 1."""
+        """Return the position as a share of the plot's height from the top, 0 to 1."""
         return 1 - (math.log10(max(ms, LEAST_MS)) - self.low) / (self.high - self.low)
 
     def y(self, ms: float) -> float:
@@ -98,21 +101,21 @@ def _line(axis: _Axes, points: Sequence[Point], values: Sequence[float], name: s
 
 
 def _shades(axis: _Axes, windows: Sequence[FaultWindow]) -> list[Html]:
-    """Each with its name, unless that would stand in the name of the one before: then on hover only."""
-    made, free_from = [], 0.0
+    """Shade the times of faults; a name that would overlap the previous one is shown on hover only."""
+    shaded, free_from = [], 0.0
     for window in windows:
         left = max(6.0, axis.x(window.started_at * 1e6))
         named = left >= free_from
-        made.append(_shade(axis, window, left, named))
+        shaded.append(_shade(axis, window, left, named))
         if named:
             free_from = left + LABEL_WIDTH
-    return made
+    return shaded
 
 
 def _shade(axis: _Axes, window: FaultWindow, left: float, named: bool) -> Html:
     right = min(100.0, axis.x((window.ended_at or time.time()) * 1e6))
     label = scenario_words.broken(window.fault, window.part)
-    # Beside the right edge the words stand to the left of where the window begins.
+    # Near the right edge the name is written to the left of the start.
     anchor = "end" if left > 80 else "start"
     area = tag(
         "rect",
@@ -139,7 +142,7 @@ def _grid(axis: _Axes, zone: str | None) -> Html:
                 y=float(y) - 3,
             )
         )
-    shown = 8 if axis.span >= TICKS * 2_000_000 else 10  # of hh:mm:ss.mmm: tenths where seconds would repeat
+    shown = 8 if axis.span >= TICKS * 2_000_000 else 10  # of hh:mm:ss.mmm; with tenths where seconds would repeat
     for place in range(TICKS):
         at = axis.start + axis.span * place / (TICKS - 1)
         anchor = "start" if place == 0 else "end" if place == TICKS - 1 else "middle"

@@ -1,4 +1,4 @@
-"""A scenario's card: what it believes, what it will break, where it runs and how its last run went."""
+"""Render a scenario's card: its hypothesis, what it will break, the stacks it runs on, and its last verdict."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def verdict(name: str) -> Html:
 
 
 def why_not(reason: str | None, scenario: Scenario) -> str | None:
-    """In a sentence; None when it can run."""
+    """Return a sentence that says why the scenario cannot run now; None if it can."""
     return {
         "other_stack": _("Needs the {stacks} stack: this one lacks what it breaks.").format(
             stacks=" / ".join(scenario.stacks)

@@ -1,4 +1,4 @@
-"""The capture: how it is, and what can be done with it."""
+"""Draw the panel of the capture, source or relay: its state, and the buttons that control it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from stacks.source_control import Action, permission
 
 
 def show() -> DeltaGenerator:
-    """The card with its buttons; where `draw` writes how it is."""
+    """Draw the card with its buttons; return the container in which `draw` draws the state."""
     settings = resources.settings()
     title, meaning = {
         RELAY: (_("Capture: the relay"), _("What brings committed events to Pulsar; here a polling publisher.")),
@@ -85,7 +85,7 @@ def _choose_log() -> None:
 
 
 def draw() -> None:
-    """How it is, and how the last action went."""
+    """Draw the state of the source or the relay, and the progress or outcome of the last action."""
     settings, refresher = resources.settings(), resources.refresher()
     capture = settings.facts.capture
     if capture.is_process:

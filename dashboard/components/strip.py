@@ -1,4 +1,4 @@
-"""The reconciliation strip: four counts that must be equal, what is on its way, and the ids when they are not."""
+"""Render the reconciliation strip: four counts that must be equal, the events in flight, and the ids that differ."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dashboard.view_models.reconciling import STAYS_S, Judgement, Missing, Shown
 
 
 def strip(shown: Shown, judgement: Judgement, missing: Missing | None, down: tuple[str, ...] = ()) -> Html:
-    """`down`: names of the parts that are away, which may be why."""
+    """Render the strip. `down`: names of the components that are down, which may explain a difference."""
     return join([_verdict(shown, judgement, down), _rows(shown, judgement), _ids(missing) if missing else ""])
 
 
@@ -97,7 +97,7 @@ def _ids(missing: Missing) -> Html:
         join(
             [
                 tag("p", join([tag("strong", name), f": {number(len(ids))}"])),
-                join(join([trace_link(one), " "]) for one in ids),
+                join(join([trace_link(event_id), " "]) for event_id in ids),
             ]
         )
         for name, ids in lists

@@ -1,4 +1,4 @@
-"""Database state and feed as tables: newest first, each row a way to its trace."""
+"""Render the database's rows and the feed as tables, newest first; each row links to its trace."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from db.queries import CommissionRow, OutboxRow
 from workers.observer_records import Observed
 
 SHOWN = 7
-"""Rows of each table on one screen."""
+"""Rows shown of each table, so that all fit on one screen."""
 
 
 def database(state: DatabaseState, watermark: int | None, zone: str | None) -> Html:
@@ -87,7 +87,7 @@ def _outbox(state: DatabaseState, watermark: int | None, zone: str | None) -> Ht
 
 
 def newest(rows: Sequence[OutboxRow], zone: str | None) -> Html:
-    """Outbox rows as ways into their traces."""
+    """Render outbox rows with links to their traces."""
     head = (("seq", ""), (_("type"), ""), (_("event"), ""), (_("commission"), ""), (_("occurred"), ""))
     body = [
         (
@@ -150,7 +150,7 @@ def feed(messages: Sequence[Observed], deliveries: Mapping[str, int], picked: in
 
 
 def message(found: Observed, deliveries: int, zone: str | None) -> Html:
-    """One message whole: where it is, what came with it, and its JSON."""
+    """Render one message completely: its position, its properties, and its JSON."""
     properties = ", ".join(f"{name}={value}" for name, value in found.properties.items()) or "—"
     event_time = instant(found.event_us, zone) if found.event_us else "—"
     where = f"{found.topic.rpartition('/')[2]} · {found.message_id}"

@@ -1,4 +1,4 @@
-"""One event's way as bars over time, and the thing itself at each hop."""
+"""Render the path of one event: a bar for each hop, and the row, message or line at each step."""
 
 from __future__ import annotations
 
@@ -51,15 +51,15 @@ def hop_name(hop: str) -> str:
 
 
 def hop_label(name: str) -> str:
-    """Of `from→to`."""
+    """Return the translated label of a hop that is named `from→to`."""
     first, _arrow, second = name.partition("→")
     return f"{hop_name(first)} → {hop_name(second)}"
 
 
 def things(trace: Trace, zone: str | None) -> list[tuple[str, str, Html]]:
-    """For each hop: its name, what it is, and the thing itself."""
+    """Return (title, explanation, HTML) for each form the event takes, from the commission's row to the audit line."""
     event = trace.event
-    message = next((found for found in trace.messages if found.op), None)
+    message = next((candidate for candidate in trace.messages if candidate.op), None)
     return [
         (_("1 · Commission row"), _("The state the event tells of, as it is now."), _commission(trace, zone)),
         (
@@ -125,24 +125,24 @@ def _messages(trace: Trace, zone: str | None) -> Html:
     return join(
         _rows(
             [
-                (_("topic"), found.topic.rpartition("/")[2]),
-                (_("message id"), found.message_id),
-                (_("key"), plain_key(found.key)),
-                ("base64", found.key or "—"),
-                (_("publish time"), instant(found.publish_us, zone)),
-                (_("properties"), ", ".join(f"{name}={value}" for name, value in found.properties.items()) or "—"),
+                (_("topic"), message.topic.rpartition("/")[2]),
+                (_("message id"), message.message_id),
+                (_("key"), plain_key(message.key)),
+                ("base64", message.key or "—"),
+                (_("publish time"), instant(message.publish_us, zone)),
+                (_("properties"), ", ".join(f"{name}={value}" for name, value in message.properties.items()) or "—"),
             ]
         )
-        for found in trace.messages
+        for message in trace.messages
     )
 
 
 def _notification(trace: Trace, zone: str | None) -> Html:
-    found = trace.notification
+    row = trace.notification
     parts: list[object] = [empty(_("Not notified yet."))]
-    if found is not None:
-        pairs = [("seq", found.seq), ("event_id", found.event_id), ("consumer", found.consumer)]
-        parts = [_rows([*pairs, ("notified_at", clock(found.notified_at, zone))])]
+    if row is not None:
+        pairs = [("seq", row.seq), ("event_id", row.event_id), ("consumer", row.consumer)]
+        parts = [_rows([*pairs, ("notified_at", clock(row.notified_at, zone))])]
     for delivery in trace.deliveries:
         shown = (
             f"{delivery.outcome} · {delivery.message_id} · {delivery.consumer} · {clock(delivery.received_at, zone)}"

@@ -1,7 +1,7 @@
-"""The pages. A new one is a module with a `PAGE`, and its line in `all_pages`.
+"""Declare the pages. A new page is a module with a `PAGE`, and a line in `all_pages`.
 
-The folder may not be called `pages`: beside its entry, Streamlit runs the files of a folder of that name as scripts of
-their own whenever someone comes to one of them first, before the entry has said what the pages are.
+The folder must not be called `pages`: Streamlit runs the files of a folder of that name, next to the entry script, as
+scripts of their own whenever a visitor opens one of them first, before the entry script has declared the pages.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from dataclasses import dataclass, field
 @dataclass(frozen=True, slots=True)
 class PageSpec:
     path: str
-    """In the URL."""
+    """The path in the URL."""
     title: str
     """Marked for translation with `N_`."""
     show: Callable[[], None]
     marks: Mapping[str, Callable[[], object]] = field(default_factory=dict)
-    """What its fragments follow (`dashboard.pulse`): by name, something that is another one when they are to be drawn."""
+    """Name of a fragment → the function that returns its version (`dashboard.pulse`)."""
 
 
 def all_pages() -> tuple[PageSpec, ...]:
-    """In the order of the navigation; the first is home."""
+    """Return the pages in the order of the navigation; the first is the home page."""
     from dashboard.screens import guide, latency, live, operations, scenarios, trace
 
     return (

@@ -1,4 +1,4 @@
-"""The guide: a tour whose steps tick themselves off when the thing really happened."""
+"""Draw the guide: a tour whose steps are ticked when what they describe really happened."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Step:
     title: str
     text: str
     page: str
-    """Where it is done."""
+    """The path of the page on which the step is done."""
 
 
 def show() -> None:
@@ -40,7 +40,7 @@ def show() -> None:
             st.html(tag("div", tag("p", _intro(), class_="soft"), class_="alpes-live"))
             view_button(
                 _("Begin again"),
-                _again,
+                _begin_again,
                 key="tour-again",
                 icon=":material/replay:",
                 help=_("From now on only what happens next counts."),
@@ -57,26 +57,26 @@ def show() -> None:
                     icon=":material/arrow_forward:",
                     query_params={"lang": i18n.language()},
                 )
-    _tick(head, slots)
+    _refresh(head, slots)
 
 
 def begin() -> None:
-    """The tour begins with the session; its beginning stands in the URL too, so that reloading keeps what was done."""
+    """Start the tour with the session. Its start time is also in the URL, so that a reload keeps the steps done."""
     state = st.session_state
     if "tour_since" not in state:
-        state["tour_since"] = _told() or time.time()
+        state["tour_since"] = _since_in_url() or time.time()
         state["tour_done"] = frozenset()
     st.query_params["since"] = f"{state['tour_since']:.0f}"
 
 
 def note_answer() -> None:
-    """A conversion the database refused because it has it leaves nothing in a table: the answer itself is the witness."""
+    """Remember that a duplicate conversion was refused: a refusal writes no row, so no table shows it to the tour."""
     answer = st.session_state.get("answer")
     if answer is not None and isinstance(answer.refusal, DuplicateConversion):
         st.session_state["tour_refused"] = answer.at
 
 
-def _mark() -> object:
+def _version() -> object:
     look = resources.tour_facts().look()
     now = time.time()
     held = look.value is not None and any(window.ended_at > now for window in look.value.windows)
@@ -85,12 +85,12 @@ def _mark() -> object:
 
 @st.fragment
 @guarded
-def _tick(head: DeltaGenerator, slots: dict[str, DeltaGenerator]) -> None:
+def _refresh(head: DeltaGenerator, slots: dict[str, DeltaGenerator]) -> None:
     with pulse.followed("guide"):
-        _draw(head, slots)
+        _draw_steps(head, slots)
 
 
-def _draw(head: DeltaGenerator, slots: dict[str, DeltaGenerator]) -> None:
+def _draw_steps(head: DeltaGenerator, slots: dict[str, DeltaGenerator]) -> None:
     state = st.session_state
     look = resources.tour_facts().look(1.5)
     since = float(state["tour_since"])
@@ -100,13 +100,13 @@ def _draw(head: DeltaGenerator, slots: dict[str, DeltaGenerator]) -> None:
     done: frozenset[str] = state["tour_done"]
     following = tour.following(done)
     with head:
-        live_html.show(_progress(done, since, look.problem), "tour_progress")
+        live_html.show(_render_progress(done, since, look.problem), "tour_progress")
     for place, (name, step) in enumerate(_steps().items(), start=1):
         with slots[name]:
-            live_html.show(_step(place, step, name in done, name == following), f"step-{name}")
+            live_html.show(_render_step(place, step, name in done, name == following), f"step-{name}")
 
 
-def _step(place: int, step: Step, done: bool, following: bool) -> Html:
+def _render_step(place: int, step: Step, done: bool, following: bool) -> Html:
     tick = tag("span", "✓" if done else f"{place}", class_="tick ok" if done else "tick")
     how = _("done") if done else _("next") if following else ""
     title = join([tag("b", step.title), " ", tag("span", how, class_="ok" if done else "warn")])
@@ -114,7 +114,7 @@ def _step(place: int, step: Step, done: bool, following: bool) -> Html:
     return tag("div", body, class_="step done" if done else "step")
 
 
-def _progress(done: frozenset[str], since: float, problem: str | None) -> Html:
+def _render_progress(done: frozenset[str], since: float, problem: str | None) -> Html:
     share = 100 * len(done) / len(tour.STEPS)
     at = instant(int(since * 1e6), live_html.zone())[:8]
     sentence = _("{n} of {m} steps happened since {at}").format(n=number(len(done)), m=number(len(tour.STEPS)), at=at)
@@ -131,13 +131,13 @@ def _intro() -> str:
     )
 
 
-def _again() -> None:
+def _begin_again() -> None:
     st.session_state["tour_since"] = time.time()
     st.session_state["tour_done"] = frozenset()
 
 
-def _told() -> float | None:
-    """The beginning in the URL, where it makes sense."""
+def _since_in_url() -> float | None:
+    """Return the start time in the URL, seconds since the epoch; None unless it lies within the last 24 hours."""
     try:
         since = float(st.query_params.get("since", ""))
     except ValueError:
@@ -146,7 +146,7 @@ def _told() -> float | None:
 
 
 def _steps() -> dict[str, Step]:
-    """By name, in order; two sentences each."""
+    """Return the steps by name, in order; each text has two sentences."""
     return {
         "command": Step(
             _("Issue a command"),
@@ -221,4 +221,4 @@ def _steps() -> dict[str, Step]:
     }
 
 
-PAGE = PageSpec("guide", N_("Guide"), show, {"guide": _mark})
+PAGE = PageSpec("guide", N_("Guide"), show, {"guide": _version})

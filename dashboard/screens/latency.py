@@ -1,4 +1,4 @@
-"""The latency page: how long each hop takes, over a window of one's choice, and whether consumers keep up."""
+"""Draw the latency page: how long each hop takes in the chosen window, and whether consumers keep up."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from dashboard.view_models.latencies import END_TO_END, HOP_NAMES
 from dashboard.view_models.snapshot import Timed
 
 REDRAW_S = 3.0
-"""At least, between two drawings: a plotly figure costs tens of milliseconds to send."""
+"""Least time between two drawings, because sending a plotly figure costs tens of milliseconds."""
 SOME = 5
-"""Samples there must be before the rates are worth a chart."""
+"""Samples needed before the rates are drawn."""
 WINDOWS: dict[str, tuple[float | None, int | None]] = {
     "1m": (60, None),
     "5m": (300, None),
@@ -47,7 +47,7 @@ class Slots:
 
 
 def show() -> None:
-    window, hop = _choices()
+    window, hop = _draw_choices()
     left, right = st.columns([1.25, 1])
     with left:
         body = card(
@@ -70,12 +70,12 @@ def show() -> None:
         )
     with right:
         backlog = card("backlog", _("Backlog"), _("Events committed and not yet notified."))
-    drawn = _mark()
+    drawn = _version()
     _draw(Slots(body, histogram, ecdf, rates, backlog), window, hop)
     _redraw_when_changed(drawn)
 
 
-def _choices() -> tuple[str, str]:
+def _draw_choices() -> tuple[str, str]:
     names = {
         "1m": "1 min",
         "5m": "5 min",
@@ -106,7 +106,7 @@ def _choices() -> tuple[str, str]:
     with export:
         download_button(
             _("Download CSV"),
-            lambda: latencies.csv(_events(window or "all")).encode(),
+            lambda: latencies.csv(_events_within(window or "all")).encode(),
             "alpes-latency.csv",
             "text/csv",
             on_click="ignore",
@@ -120,18 +120,18 @@ def _choices() -> tuple[str, str]:
 
 def _draw(slots: Slots, window: str, hop: str) -> None:
     refresher = resources.refresher()
-    _percentiles(slots, window, hop)
-    found = latencies.rates(refresher.samples(), WINDOWS[window][0], time.time())
+    _draw_percentiles(slots, window, hop)
+    measured = latencies.rates(refresher.samples(), WINDOWS[window][0], time.time())
     windows, zone = refresher.fault_history.windows(), live_html.zone()
-    version = (len(found), found[-1].at if found else 0, refresher.fault_history.version, window)
+    version = (len(measured), measured[-1].at if measured else 0, refresher.fault_history.version, window)
     for name, slot, height in (("rates", slots.rates, 252), ("backlog", slots.backlog, 330)):
         with slot:
-            if len(found) < SOME - 1:
+            if len(measured) < SOME - 1:
                 live_html.show(
                     empty(_("Counting since this page's server started; a moment, please.")), f"{name}_empty"
                 )
                 continue
-            draw = partial(getattr(charts, name), found, windows, zone)
+            draw = partial(getattr(charts, name), measured, windows, zone)
             _plot(name, live_html.figure(name, version, draw), height)
 
 
@@ -139,31 +139,34 @@ def _draw(slots: Slots, window: str, hop: str) -> None:
 @guarded
 def _redraw_when_changed(drawn: tuple[object, ...]) -> None:
     with pulse.followed("latency"):
-        if _mark() != drawn:
+        if _version() != drawn:
             st.rerun()
 
 
-def _mark() -> tuple[object, ...]:
-    """All pages are drawn at the same times, and none while nothing changes."""
+def _version() -> tuple[object, ...]:
+    """Return the version of the page; it changes at most every `REDRAW_S`, and not while nothing changes.
+
+    It is shared, so that all open pages are drawn at the same times.
+    """
     kept = resources.kept()
-    at, mark = kept.get("latency", (0.0, ()))
-    if time.monotonic() - at >= REDRAW_S and (now := _now()) != mark:
+    at, version = kept.get("latency", (0.0, ()))
+    if time.monotonic() - at >= REDRAW_S and (now := _read_version()) != version:
         kept["latency"] = (time.monotonic(), now)
         return now
-    return mark
+    return version
 
 
-def _now() -> tuple[object, ...]:
-    """What the page shows depends on this; the passing of time alone redraws nothing."""
+def _read_version() -> tuple[object, ...]:
+    """Return what the page depends on now; the passing of time alone does not change it."""
     refresher = resources.refresher()
     database = refresher.database
     counts = (database.committed, database.notified, len(refresher.samples()) < SOME)
-    return (*counts, _measured(list(database.timed[-500:])), refresher.fault_history.version)
+    return (*counts, _count_timestamps(list(database.timed[-500:])), refresher.fault_history.version)
 
 
-def _percentiles(slots: Slots, window: str, hop: str) -> None:
-    events = _events(window)
-    version = (len(events), events[-1].event_id if events else "", window, hop, _measured(events))
+def _draw_percentiles(slots: Slots, window: str, hop: str) -> None:
+    events = _events_within(window)
+    version = (len(events), events[-1].event_id if events else "", window, hop, _count_timestamps(events))
     with slots.table:
         html = live_html.once("percentiles", version, lambda: percentile_table.table_of(latencies.by_hop(events)))
         live_html.show(
@@ -186,12 +189,12 @@ def _percentiles(slots: Slots, window: str, hop: str) -> None:
             _plot(name, live_html.figure(name, version, draw), 330)
 
 
-def _measured(events: list[Timed]) -> int:
-    """Hop times come a little after their event."""
+def _count_timestamps(events: list[Timed]) -> int:
+    """Return how many timestamps the newest events have; they are written a little after their event."""
     return sum(len(event.hops) for event in events[-500:])
 
 
-def _events(window: str) -> list[Timed]:
+def _events_within(window: str) -> list[Timed]:
     last_s, last_n = WINDOWS[window]
     return latencies.within(resources.refresher().database.timed, last_s, last_n, time.time())
 
@@ -200,4 +203,4 @@ def _plot(name: str, figure: object, height: int) -> None:
     st.plotly_chart(figure, width="stretch", height=height, key=f"plot-{name}", config=charts.config(name))
 
 
-PAGE = PageSpec("latency", N_("Latency"), show, {"latency": _mark})
+PAGE = PageSpec("latency", N_("Latency"), show, {"latency": _version})

@@ -1,4 +1,4 @@
-"""The live page: the whole idea on one screen."""
+"""Draw the live page: commands, database, feed, latency and reconciliation on one screen."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FEED_ROWS = 8
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """Where the live parts are drawn; the form between them is left alone."""
+    """The containers that the fragment draws into; the form between them is not refreshed."""
 
     flow: DeltaGenerator
     answers: dict[Asked, DeltaGenerator]
@@ -71,12 +71,12 @@ def show() -> None:
         )
         with card("reconciliation", _("Reconciliation"), meaning, how.reconcile()):
             strip_body = st.container()
-            _ways_on()
-    _tick(Slots(flow_slot, answers, database_body, feed_body, latency_body, strip_body))
+            _draw_links()
+    _refresh(Slots(flow_slot, answers, database_body, feed_body, latency_body, strip_body))
 
 
-def _ways_on() -> None:
-    """What a newcomer wants next: to be told what this is, and to break it."""
+def _draw_links() -> None:
+    """Draw the links that a newcomer needs next: to the guide, and to the page that injects faults."""
     pages, query = st.session_state["pages"], {"lang": i18n.language()}
     with st.container(horizontal=True, key="ways"):
         st.page_link(pages["guide"], label=_("What is this? The guide"), icon=":material/school:", query_params=query)
@@ -87,13 +87,13 @@ def _ways_on() -> None:
 
 @st.fragment
 @guarded
-def _tick(slots: Slots) -> None:
-    """Refreshes alone. Everything is drawn once for a version of its data; what did not change is sent as it was."""
+def _refresh(slots: Slots) -> None:
+    """Refresh the containers. Everything is drawn once for each version of its data, for all open pages."""
     with pulse.followed("live"):
         _draw(slots)
 
 
-def _mark() -> object:
+def _version() -> object:
     refresher = resources.refresher()
     database, feed, faults = refresher.database, refresher.feed, refresher.fault_history
     judged = resources.judge().look(counts(database, feed), time.monotonic())
@@ -113,14 +113,14 @@ def _draw(slots: Slots) -> None:
         draw = lambda: tables.database(database, feed.watermark, zone)  # noqa: E731
         live_html.show(live_html.once("database", (database, feed.watermark), draw), "database")
     with slots.feed:
-        _feed(zone)
+        _draw_feed(zone)
     with slots.strip:
-        _strip(found)
+        _draw_strip(found)
     with slots.latency:
-        _latency(zone)
+        _draw_latency(zone)
 
 
-def _feed(zone: str | None) -> None:
+def _draw_feed(zone: str | None) -> None:
     wanted = feed_controls.wanted()
     refresher, state = resources.refresher(), st.session_state
     feed, deliveries = refresher.feed, refresher.database.deliveries_of
@@ -151,7 +151,7 @@ def _feed(zone: str | None) -> None:
         pulse.draw_again()
 
 
-def _strip(found: Shown) -> None:
+def _draw_strip(found: Shown) -> None:
     refresher = resources.refresher()
     judgement = resources.judge().look(counts(refresher.database, refresher.feed), time.monotonic())
     ids = resources.missing_ids()
@@ -164,10 +164,10 @@ def _strip(found: Shown) -> None:
     live_html.show(live_html.once("strip", (found, judgement, shown, down), draw), "strip")
 
 
-def _latency(zone: str | None) -> None:
+def _draw_latency(zone: str | None) -> None:
     refresher = resources.refresher()
     points = latencies.points(refresher.database.timed[-POINTS:])
-    if points:  # of the last minutes with events
+    if points:  # keep the `POINTS_S` before the newest event
         points = [point for point in points if point.at_us > points[-1].at_us - POINTS_S * 1_000_000]
     if not points:
         live_html.show(
@@ -180,4 +180,4 @@ def _latency(zone: str | None) -> None:
     live_html.show(live_html.once("latency", version, lambda: scatter.chart(points, windows, zone)), "latency")
 
 
-PAGE = PageSpec("live", N_("Live"), show, {"live": _mark, "load": command_form.mark})
+PAGE = PageSpec("live", N_("Live"), show, {"live": _version, "load": command_form.mark})

@@ -1,4 +1,4 @@
-"""The operations page: the source, topics, parts and their logs, dead letters, and back to empty."""
+"""Draw the operations page: capture, topics, components and their logs, dead letters, and the reset."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def show() -> None:
         meaning = _("A topic keeps its messages until every subscription acknowledged them.")
         topics = card("topics", _("Topics and subscriptions"), meaning, how.topics(settings))
     with right:
-        log = _log()
+        log = _draw_log()
     left, right = st.columns([1.35, 1])
     with left:
         meaning = _("Messages that cannot be processed are set aside with their reason, so that the rest goes on.")
@@ -52,10 +52,10 @@ def show() -> None:
             letters_panel.show()
     with right:
         reset_panel.show()
-    _tick(Slots(source, parts, topics, log, jobs))
+    _refresh(Slots(source, parts, topics, log, jobs))
 
 
-def _mark() -> object:
+def _version() -> object:
     refresher, actions = resources.refresher(), resources.actions()
     has_report = resources.settings().facts.capture.has_connector
     jobs = operations.resets(resources.settings(), time.time())
@@ -71,7 +71,7 @@ def _mark() -> object:
 
 @st.fragment
 @guarded
-def _tick(slots: Slots) -> None:
+def _refresh(slots: Slots) -> None:
     with pulse.followed("operations"):
         _draw(slots)
 
@@ -79,8 +79,8 @@ def _tick(slots: Slots) -> None:
 def _draw(slots: Slots) -> None:
     zone = live_html.zone()
     with slots.jobs:
-        found = operations.resets(resources.settings(), time.time())
-        live_html.show(join(operating.job(job, zone) for job in found), "jobs")
+        resets = operations.resets(resources.settings(), time.time())
+        live_html.show(join(operating.job(job, zone) for job in resets), "jobs")
     with slots.source:
         source_panel.draw()
     with slots.parts:
@@ -91,23 +91,23 @@ def _draw(slots: Slots) -> None:
             value, problem = status.value, status.problem
             live_html.show(live_html.once("parts", status.version, lambda: operating.parts(value, problem)), "parts")
     with slots.topics:
-        _topics()
+        _draw_topics()
     with slots.log:
         text = log_tail.tail(resources.settings().logs, st.session_state.get("log_of"), LINES)
         body = tag("pre", text, tabindex="0", class_="log", aria_label=_("The end of the log"))
         live_html.show(body if text else empty(_("Nothing is logged yet.")), "log")
 
 
-def _topics() -> None:
+def _draw_topics() -> None:
     look = resources.topics().look()
     if look.value is None:
         live_html.show(operating.waiting(look.problem), "topics")
         return
-    found = counts(resources.refresher().database, resources.refresher().feed)
-    live_html.show(operating.topics(look.value, look.problem, found.in_flight), "topics")
+    events = counts(resources.refresher().database, resources.refresher().feed)
+    live_html.show(operating.topics(look.value, look.problem, events.in_flight), "topics")
 
 
-def _log() -> DeltaGenerator:
+def _draw_log() -> DeltaGenerator:
     settings = resources.settings()
     names = log_tail.logs(settings.logs)
     st.session_state.setdefault("log_of", "notifications" if "notifications" in names else next(iter(names), None))
@@ -117,4 +117,4 @@ def _log() -> DeltaGenerator:
         return st.container()
 
 
-PAGE = PageSpec("operations", N_("Operations"), show, {"operations": _mark, "letters": letters_panel.mark})
+PAGE = PageSpec("operations", N_("Operations"), show, {"operations": _version, "letters": letters_panel.mark})

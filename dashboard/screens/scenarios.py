@@ -1,4 +1,4 @@
-"""The scenarios page: run one, watch it, read its verdict; or break a part by hand and see what came of it."""
+"""Draw the scenarios page: run and watch a scenario and read its verdict, or kill a component and see what happens."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ LONGEST_CHAOS_MIN = 60.0
 
 def show() -> None:
     found = resources.runs().look(FIRST_S).value or RunsState(None, ())
-    drawn = _situation(found)
-    shown = _shown(found)
+    drawn = _static_version(found)
+    shown = _choose_run(found)
     left, right = st.columns([1, 1.35])
     with left:
         meaning = _(
@@ -44,7 +44,7 @@ def show() -> None:
         with card("catalogue", _("Scenarios"), meaning):
             if not access.may(Action.RUN_SCENARIOS):
                 st.info(access.why_only_shown(), icon="🔒")
-            _catalogue(found)
+            _draw_catalogue(found)
     with right:
         meaning = _(
             "The run under way, or the one you picked. It has a process of its own: closing this page stops nothing."
@@ -55,7 +55,7 @@ def show() -> None:
             if shown is None:
                 live_html.show(empty(_("No run yet. Press Run on a card: its timeline appears here.")), "run_empty")
             elif found.current is None:
-                _finished(shown, found)
+                _draw_finished(shown, found)
     left, right = st.columns([1.35, 1])
     with left:
         meaning = _("Kill or restart one part yourself, and read here what came of it, as it happens.")
@@ -63,18 +63,18 @@ def show() -> None:
     with right:
         meaning = _("Every run of this instance; each was judged by the same invariants.")
         with card("history", _("History"), meaning, how.history(resources.settings())):
-            _history(found, shown)
-    _tick(live, slots, drawn)
+            _draw_history(found, shown)
+    _refresh(live, slots, drawn)
 
 
-def _situation(found: RunsState) -> tuple[object, ...]:
-    """What the parts of the page that stand still depend on: when it changes, all is drawn once more."""
+def _static_version(found: RunsState) -> tuple[object, ...]:
+    """Return the version of what no fragment refreshes; when it changes, the whole page is drawn again."""
     down = resources.refresher().health.down()
     action = resources.actions().last(KIND)
     return found.current, bool(down), action, found.history[:1], found.problem
 
 
-def _mark() -> object:
+def _version() -> object:
     look = resources.runs().look()
     running = look.value is not None and look.value.current is not None
     return look.version, resources.actions().last(KIND), break_it.mark(), pulse.moment(running)
@@ -82,21 +82,21 @@ def _mark() -> object:
 
 @st.fragment
 @guarded
-def _tick(live: DeltaGenerator, slots: break_it.Slots, drawn: tuple[object, ...]) -> None:
+def _refresh(live: DeltaGenerator, slots: break_it.Slots, drawn: tuple[object, ...]) -> None:
     found = resources.runs().look().value
-    if found is not None and _situation(found) != drawn:
+    if found is not None and _static_version(found) != drawn:
         st.rerun()
     with pulse.followed("scenarios"):
         with live:
-            _under_way(found)
+            _draw_under_way(found)
         break_it.tick(slots)
 
 
-def _shown(found: RunsState) -> str | None:
-    """The run under way; else the one that was picked, else the newest."""
+def _choose_run(found: RunsState) -> str | None:
+    """Return the id of the run under way, else of the picked one, else of the newest; None if there is no run."""
     state = st.session_state
     if found.current:
-        state.pop("run_shown", None)  # when it has ended, it is the newest
+        state.pop("run_shown", None)  # once ended, this run is the newest
         return found.current
     known = [run.id for run in found.history]
     if state.get("run_shown") in known:
@@ -104,7 +104,7 @@ def _shown(found: RunsState) -> str | None:
     return known[0] if known else None
 
 
-def _catalogue(found: RunsState) -> None:
+def _draw_catalogue(found: RunsState) -> None:
     settings, busy = resources.settings(), found.current is not None or resources.actions().running(KIND)
     down = tuple(part.part for part in resources.refresher().health.down())
     minutes = float(st.session_state.get("chaos_minutes", 1.0))
@@ -114,7 +114,8 @@ def _catalogue(found: RunsState) -> None:
         chaos = scenario.name == "chaos"
         seed = st.session_state.get("chaos_seed") if chaos else None
         ways = how.scenario(settings, scenario.name, seed, minutes if chaos else None)
-        sentence = scenario_card.why_not(reason, scenario) if reason == "other_stack" else None  # the others: on hover
+        # Other reasons are shown on hover.
+        sentence = scenario_card.why_not(reason, scenario) if reason == "other_stack" else None
         html = scenario_card.card(scenario, last, sentence, minutes if chaos else None)
         with st.container(key=f"card-scn-{scenario.name}", border=True):
             with st.container(key=f"title-scn-{scenario.name}", horizontal=True):
@@ -133,10 +134,10 @@ def _catalogue(found: RunsState) -> None:
                 )
             st.html(tag("div", html, class_="alpes-live"))
             if chaos and access.may(Action.RUN_SCENARIOS):
-                _chaos_fields()
+                _draw_chaos_fields()
 
 
-def _chaos_fields() -> None:
+def _draw_chaos_fields() -> None:
     left, right = st.columns(2)
     left.number_input(
         _("Minutes"), 0.1, LONGEST_CHAOS_MIN, 1.0, 0.5, key="chaos_minutes", help=_("How long faults are injected.")
@@ -153,15 +154,15 @@ def _chaos_fields() -> None:
 
 
 def _run(name: str, seed: int | None, minutes: float) -> None:
-    """The scenario's process is started outside the page; ten pages see the same run."""
+    """Start the scenario in a process outside the page; all open pages see the same run."""
     st.session_state.pop("run_shown", None)
     settings = resources.settings()
     if resources.actions().start(KIND, name, lambda: runner.start(settings, name, seed, minutes)):
         resources.runs().again()
 
 
-def _under_way(found: RunsState | None) -> None:
-    """What changes twice a second while a run is under way; nothing otherwise."""
+def _draw_under_way(found: RunsState | None) -> None:
+    """Draw the run under way, refreshed twice a second; without one, draw that a run is starting or failed to start."""
     action = resources.actions().last(KIND)
     if action is not None and action.problem and found is not None and found.current is None:
         live_html.show(notice(f"{action.what}: {words.sentence(action.problem)}"), "run_problem")
@@ -191,15 +192,15 @@ def _under_way(found: RunsState | None) -> None:
     live_html.show(live_html.once("timeline", (found.current, len(moments)), draw), "timeline")
 
 
-def _finished(run_id: str, found: RunsState) -> None:
+def _draw_finished(run_id: str, found: RunsState) -> None:
     result = within(lambda: resources.runs_reader().result(run_id), READ_WITHIN_S)
     run = next((run for run in found.history if run.id == run_id), None)
     name = result.name if result else run.name if run else ""
     with st.container(key="row-finished", horizontal=True):
         st.html(tag("div", tag("strong", name, class_="mono"), class_="alpes-live"))
         if result is not None:
-            _downloads(result)
-            _again(result, found)
+            _draw_downloads(result)
+            _draw_again(result, found)
     zone = live_html.zone()
     if result is None:
         sentence = _("This run was stopped before its verdict; what it broke is restored. Its timeline:")
@@ -213,15 +214,18 @@ def _finished(run_id: str, found: RunsState) -> None:
     with judged:
         st.html(tag("div", join([run_panel.counts(result), run_panel.checks(result)]), class_="alpes-live"))
     with plots:
-        _plots(result)
+        _draw_plots(result)
     with timeline:
         st.html(tag("div", run_panel.timeline(result.timeline, zone, False), class_="alpes-live"))
 
 
-def _downloads(result: Result) -> None:
-    """Show buttons for the run's files, which are made at the click: bytes would be a file that the next drawing may remove."""
+def _draw_downloads(result: Result) -> None:
+    """Draw buttons for the run's files, which are made at the click.
+
+    Passed as bytes, they would be a file on the server that the next drawing may remove.
+    """
     reader, stem = resources.runs_reader(), runs.stem(result)
-    kept = access.may(Action.RUN_SCENARIOS)  # a visitor who only looks leaves no file behind
+    kept = access.may(Action.RUN_SCENARIOS)  # a visitor who may run nothing causes no file to be written
     download_button(
         _("Evidence"),
         partial(reader.take_evidence if kept else reader.evidence, result),
@@ -241,7 +245,7 @@ def _downloads(result: Result) -> None:
     )
 
 
-def _again(result: Result, found: RunsState) -> None:
+def _draw_again(result: Result, found: RunsState) -> None:
     minutes = max(0.1, round((result.duration_s - 15) / 60, 1)) if result.name == "chaos" else 1.0
     scenario: Scenario = find(result.name, minutes)
     reason = runs.hindrance(
@@ -263,7 +267,7 @@ def _again(result: Result, found: RunsState) -> None:
     )
 
 
-def _plots(result: Result) -> None:
+def _draw_plots(result: Result) -> None:
     for place, (title, name) in enumerate(
         ((_("From command to notification"), "latency"), (_("Committed, published, notified"), "progress"))
     ):
@@ -273,7 +277,7 @@ def _plots(result: Result) -> None:
         st.plotly_chart(figure, config=config(f"{result.name}-{name}"), key=f"plot-{name}-{result.run_id}")
 
 
-def _history(found: RunsState, shown: str | None) -> None:
+def _draw_history(found: RunsState, shown: str | None) -> None:
     if found.problem:
         live_html.show(notice(_("The database is down") + f": {words.sentence(found.problem)}"), "history_down")
     picked = live_html.show(run_panel.history(found.history, shown, live_html.zone()), "history")
@@ -284,4 +288,4 @@ def _history(found: RunsState, shown: str | None) -> None:
             st.rerun()
 
 
-PAGE = PageSpec("scenarios", N_("Scenarios"), show, {"scenarios": _mark})
+PAGE = PageSpec("scenarios", N_("Scenarios"), show, {"scenarios": _version})

@@ -1,4 +1,4 @@
-"""The trace page: one event's whole way, found by any id that leads to it."""
+"""Draw the trace page: the whole path of one event, found by any id that leads to it."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ READ_WITHIN_S = 5.0
 
 
 def show() -> None:
-    reference = _search()
+    reference = _draw_search()
     if not reference:
-        _newest()
+        _draw_newest()
         return
     try:
         found = within(lambda: tracing.find(resources.application(), reference), READ_WITHIN_S)
@@ -42,13 +42,13 @@ def show() -> None:
             "trace_nothing",
         )
         return
-    _trace(_choose(found))
+    _draw_trace(_choose(found))
 
 
-def _search() -> str:
+def _draw_search() -> str:
     state = st.session_state
     asked = st.query_params.get("id", "")
-    if asked != state.get("trace_asked"):  # the address, or a link, says it
+    if asked != state.get("trace_asked"):  # set by the URL or by a link
         state["trace_asked"] = state["trace_search"] = asked
 
     def searched() -> None:
@@ -65,7 +65,7 @@ def _search() -> str:
     return str(state["trace_search"]).strip()
 
 
-def _newest() -> None:
+def _draw_newest() -> None:
     rows = resources.refresher().database.outbox
     if not rows:
         live_html.show(
@@ -78,7 +78,7 @@ def _newest() -> None:
 
 
 def _choose(found: Found) -> OutboxRow:
-    """Of several events, the one the reader wants; the newest at first."""
+    """Return the event that the visitor chooses among several; the newest by default."""
     names = {
         "commission": _("This commission's events"),
         "conversion": _("The events of this conversion's commission"),
@@ -91,12 +91,12 @@ def _choose(found: Found) -> OutboxRow:
     chosen = st.selectbox(
         label,
         list(rows),
-        format_func=lambda one: f"{rows[one].seq} · {rows[one].type} v{rows[one].aggregate_version} · {one}",
+        format_func=lambda key: f"{rows[key].seq} · {rows[key].type} v{rows[key].aggregate_version} · {key}",
     )
     return rows[chosen]
 
 
-def _trace(event: OutboxRow) -> None:
+def _draw_trace(event: OutboxRow) -> None:
     try:
         trace = within(lambda: tracing.read(resources.application(), resources.settings(), event), READ_WITHIN_S)
     except (DatabaseUnavailable, TookTooLong) as error:
@@ -114,23 +114,23 @@ def _trace(event: OutboxRow) -> None:
             _look_again(event)
         else:
             live_html.show(waterfall.waterfall(trace), "waterfall")
-    _things(trace)
+    _draw_forms(trace)
 
 
-def _mark() -> object:
-    """An event that is on its way arrives in the database: as a notification and the times of its hops."""
+def _version() -> object:
+    """Return the version of the trace: an event arrives in the database as a notification and its timestamps."""
     return resources.refresher().database.version, resources.refresher().feed.version
 
 
 @st.fragment
 @guarded
 def _look_again(event: OutboxRow) -> None:
-    """Until it has arrived; then the whole page is drawn once more, and looks no longer."""
+    """Refresh the trace until the event has arrived; then draw the whole page once more, without this fragment."""
     with pulse.followed("trace"):
-        _waits(event)
+        _draw_waiting(event)
 
 
-def _waits(event: OutboxRow) -> None:
+def _draw_waiting(event: OutboxRow) -> None:
     try:
         trace = within(lambda: tracing.read(resources.application(), resources.settings(), event), READ_WITHIN_S)
     except (DatabaseUnavailable, TookTooLong):
@@ -140,7 +140,7 @@ def _waits(event: OutboxRow) -> None:
     live_html.show(waterfall.waterfall(trace), "waterfall_waiting")
 
 
-def _things(trace: Trace) -> None:
+def _draw_forms(trace: Trace) -> None:
     things = waterfall.things(trace, live_html.zone())
     for row in (0, 3):
         for place, column in enumerate(st.columns(3), start=row):
@@ -149,4 +149,4 @@ def _things(trace: Trace) -> None:
                 live_html.show(html, f"thing-{place}-{trace.event.id}-{i18n.language()}")
 
 
-PAGE = PageSpec("trace", N_("Trace"), show, {"trace": _mark})
+PAGE = PageSpec("trace", N_("Trace"), show, {"trace": _version})

@@ -1,1 +1,1 @@
-"""What the pages show, as frozen values; imports no Streamlit."""
+"""Prepare what the pages show, as frozen values, without importing Streamlit."""

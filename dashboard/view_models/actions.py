@@ -1,4 +1,4 @@
-"""What a button set going and takes longer than a page may wait: each in a thread, its end told to all pages."""
+"""Run actions that take longer than a page may wait: each runs in a thread, and all pages see its outcome."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class Action:
     what: str
-    """As `source restart`."""
+    """What it does, such as `source restart`."""
     started_at: float
     """Seconds since the epoch."""
     ended_at: float | None = None
     problem: str | None = None
-    """Why it failed, in words of the layer below."""
+    """Why it failed, in the English words of the layer below; None if it did not."""
     outcome: str = ""
 
     @property
@@ -28,14 +28,14 @@ class Action:
 
 
 class Actions:
-    """One of a kind at a time; thread-safe."""
+    """Run one action of each kind at a time; thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._last: dict[str, Action] = {}
 
     def start(self, kind: str, what: str, work: Callable[[], object]) -> bool:
-        """False when one of this kind is under way already. What `work` returns is its outcome."""
+        """Start `work`, whose return value becomes the outcome; return False if an action of this kind is under way."""
         with self._lock:
             if self.running(kind):
                 return False
@@ -55,7 +55,7 @@ class Actions:
         try:
             outcome = str(work() or "")
         except Exception as error:
-            # A page shows it in words; the log keeps where it came from.
+            # The page shows the message; the log keeps the traceback.
             log.info("%s failed", kind, exc_info=True)
             problem = str(error) or type(error).__name__
         with self._lock:

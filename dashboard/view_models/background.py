@@ -1,4 +1,7 @@
-"""One slow read, made by a thread for all pages while somebody looks: a page takes what was found last and never waits."""
+"""Read slow sources in a background thread for all pages, while a page is open.
+
+A page takes what was read last, and does not wait for the next read.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Look(Generic[T]):
-    """Version 0: nothing was read yet. With a problem, the value is the last that could be read."""
+    """What was read last. Version 0: nothing yet. With a problem, the value is from the last successful read."""
 
     version: int = 0
     value: T | None = None
@@ -26,7 +29,7 @@ class Look(Generic[T]):
 
 
 class Background(Generic[T]):
-    """Its thread starts with the first look and reads every `every_s` seconds, as long as a page looked lately."""
+    """Read every `every_s` seconds in a thread that starts with the first look, while a page looked recently."""
 
     def __init__(self, name: str, read: Callable[[], T], every_s: float) -> None:
         self._name, self._read, self._every_s = name, read, every_s
@@ -38,7 +41,7 @@ class Background(Generic[T]):
         self._started = self._closed = False
 
     def look(self, first_within_s: float = 0.0) -> Look[T]:
-        """What was found last; only the very first look may wait so long for it."""
+        """Return what was read last; before the first read has ended, wait for it up to `first_within_s`."""
         slept = time.monotonic() - self._looked > WATCHED_S
         self._looked = time.monotonic()
         with self._lock:
@@ -52,7 +55,7 @@ class Background(Generic[T]):
         return self._state
 
     def again(self) -> None:
-        """Something was changed: read now, not at the next turn."""
+        """Read now instead of at the next turn, because something was changed."""
         self._wake.set()
 
     def close(self) -> None:
@@ -60,16 +63,16 @@ class Background(Generic[T]):
         self._wake.set()
 
     def step(self) -> None:
-        """One read; what fails is told in the state."""
+        """Read once; a failure becomes the problem of the state."""
         before = self._state
         try:
-            found = Look(before.version, self._read(), None)
+            look = Look(before.version, self._read(), None)
         except Exception as error:
-            # Whatever it is: the page says it in words, the log has where it came from.
+            # The page shows the message of any exception; the log keeps the traceback.
             log.info("%s could not be read", self._name, exc_info=True)
-            found = Look(before.version, before.value, str(error) or type(error).__name__)
-        if found != before or not before.version:
-            self._state = Look(before.version + 1, found.value, found.problem)
+            look = Look(before.version, before.value, str(error) or type(error).__name__)
+        if look != before or not before.version:
+            self._state = Look(before.version + 1, look.value, look.problem)
         self._first.set()
 
     def _run(self) -> None:

@@ -1,4 +1,4 @@
-"""Issuing commands from the page: what was asked, what came of it, in words."""
+"""Issue commands from the page, and return their answers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from domain.commands import ApproveCommission, CalculateCommission, Command, Com
 from domain.errors import Refusal
 
 ANSWER_WITHIN_S = 5.0
-"""A page does not wait longer: a database that hangs must not freeze it."""
+"""The longest wait of a page: a hung database must not freeze it."""
 
 T = TypeVar("T")
 Asked = Literal["calculate", "approve"]
@@ -27,15 +27,15 @@ _senders = ThreadPoolExecutor(8, thread_name_prefix="command")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Either the result, or why there is none."""
+    """The result of a command, or the reason why there is none."""
 
     result: CommissionResult | None
     refusal: Refusal | None = None
     outage: str | None = None
     unknown: bool = False
-    """No answer in time: whether it was written is not known yet."""
+    """There was no answer in time: whether the command was written is not known yet."""
     ms: float = 0.0
-    """From the command to the commit's return."""
+    """Milliseconds from the command until the commit returned."""
     asked: Asked = "calculate"
     at: float = field(default_factory=time.time)
     """Seconds since the epoch."""
@@ -57,7 +57,7 @@ def new_conversion() -> str:
 
 
 def _send(application: Application, command: Command) -> Answer:
-    """Raises Forbidden."""
+    """Send a command and return its answer. Raises Forbidden."""
     require(application.settings, Action.ISSUE_COMMANDS, Caller.PAGE)
     began = time.perf_counter()
     try:
@@ -72,5 +72,5 @@ def _send(application: Application, command: Command) -> Answer:
 
 
 def within(work: Callable[[], T], seconds: float) -> T:
-    """Its result. Raises TimeoutError when it takes longer; it goes on in the background then."""
+    """Return the result of `work`. Raises TimeoutError after `seconds`; the work then continues in the background."""
     return _senders.submit(work).result(seconds)

@@ -1,4 +1,4 @@
-"""Reads the database for all pages at once: what changed since the last time, and no more."""
+"""Read the database for all pages: only what changed since the last read."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from domain.clock import utc_now
 ROWS = 20
 FIRST = 2_000
 KEEP = 20_000
-"""Events whose hop times are kept in memory (some 400 bytes each)."""
+"""Events whose timestamps are kept in memory (some 400 bytes each)."""
 OVERLAP = 100
-"""Notifications read again each time: on MySQL a lower `seq` may commit later."""
+"""Notifications that are read again each time, because on MySQL a lower `seq` may commit later."""
 CHUNK = 500
 HOPS_COME_WITHIN = timedelta(seconds=20)
-"""Hop times are written after the fact; those that do not come in this time were lost with their process."""
+"""Timestamps are written after their event; those that are missing after this time were lost with their process."""
 LOOK_ANYWAY_S = 2.0
 YOUNG_S = 1.5
-"""Within it an event that went its way without trouble is known to every source, and read from each."""
+"""Within this time an event that met no fault has reached every source, and has been read from each."""
 
 
 class DatabaseReader:
-    """For one thread. `state` is replaced whole; other threads may read it at any time."""
+    """Read in one thread. `state` is replaced as a whole, so that other threads may take it at any time."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
@@ -54,21 +54,21 @@ class DatabaseReader:
         self._settled = 0
 
     def step(self, feed_ids: Sequence[str]) -> None:
-        """Bring the state up to date; a database that is away is told in it, never raised."""
+        """Update the state; an unavailable database becomes a problem in the state and is not raised."""
         try:
             with self._application.reading(consistent=True) as connection:
-                found = lookups.read_heads(connection)
+                heads = lookups.read_heads(connection)
                 stale = time.monotonic() - self._looked > LOOK_ANYWAY_S
-                same = found == self._heads and tuple(feed_ids) == self._feed_ids and not self._incomplete
+                same = heads == self._heads and tuple(feed_ids) == self._feed_ids and not self._incomplete
                 if same and not stale and self.state.problem is None:
                     return
-                self._read(connection, found, tuple(feed_ids))
+                self._read(connection, heads, tuple(feed_ids))
         except DatabaseUnavailable as error:
             if self.state.problem != str(error):
                 self.state = replace(self.state, version=self.state.version + 1, problem=str(error))
 
     def doubt(self) -> None:
-        """Count everything again: the sources differ, and the sum of increments should not be why."""
+        """Count everything again: when the sources differ, a wrong sum of increments must not be the cause."""
         for count in (self._committed, self._notified, self._outcomes):
             count.recount()
 
@@ -78,7 +78,7 @@ class DatabaseReader:
             self._past.clear()
         self._time(connection)
         outbox = tuple(queries.recent_outbox(connection, ROWS))
-        if not self.state.version:  # the first count reads whole tables: the rows are shown before
+        if not self.state.version:  # show the rows before the first count, which reads whole tables
             commissions = tuple(queries.recent_commissions(connection, ROWS))
             self.state = replace(self.state, version=1, commissions=commissions, outbox=outbox)
         read = replace(
@@ -100,7 +100,7 @@ class DatabaseReader:
             self.state = replace(read, version=self.state.version + 1)
 
     def all_arrived(self, outbox_head: int) -> None:
-        """Every source had the events up to here: they are young no more."""
+        """Note that every source has the events up to this `seq`: they no longer count as young."""
         self._settled = max(self._settled, outbox_head)
 
     def _young(self, connection: Connection, heads: lookups.Heads) -> Young:
@@ -112,12 +112,12 @@ class DatabaseReader:
         if now - at >= YOUNG_S:
             self.all_arrived(old)
         self._settled = min(max(self._settled, heads.outbox - YOUNG), heads.outbox)
-        found, dead = lookups.events_above(connection, self._settled)
-        notified = frozenset(seq for _event_id, seq in found if seq is not None)
-        return Young(self._settled, len(found), notified, heads.notification, dead)
+        events, dead = lookups.events_above(connection, self._settled)
+        notified = frozenset(seq for _event_id, seq in events if seq is not None)
+        return Young(self._settled, len(events), notified, heads.notification, dead)
 
     def _time(self, connection: Connection) -> None:
-        """Add the events notified since, and the hop times that came late."""
+        """Add the events notified since the last read, and timestamps that were written late."""
         if self._last_seq:
             rows = notification_queries.notifications_after(connection, max(0, self._last_seq - OVERLAP), FIRST)
         else:
@@ -131,11 +131,11 @@ class DatabaseReader:
         for start in range(0, len(ids), CHUNK):
             hops = queries.hop_times(connection, ids[start : start + CHUNK])
             for row in (wanted[event_id] for event_id in ids[start : start + CHUNK]):
-                found = hops.get(row.event_id, {})
+                timestamps = hops.get(row.event_id, {})
                 self._timed[row.event_id] = Timed(
-                    row.event_id, row.seq, row.type, row.commission_id, row.correlation_id, found
+                    row.event_id, row.seq, row.type, row.commission_id, row.correlation_id, timestamps
                 )
-                if len(found) < len(HOPS) and row.notified_at > late:
+                if len(timestamps) < len(HOPS) and row.notified_at > late:
                     self._incomplete[row.event_id] = row
         for event_id in list(self._timed)[: max(0, len(self._timed) - KEEP)]:
             del self._timed[event_id]

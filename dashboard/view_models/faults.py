@@ -1,7 +1,8 @@
-"""When parts were broken on purpose: windows of time to shade in a chart.
+"""Collect the times in which faults were injected: windows to shade in a chart.
 
-From the history of leases and from what scenarios tell of faults that are none (a crash, a restart, lost offsets). A
-window is open from its start until the part is well again, so that it shows the outage and not only the order for it.
+They come from the history of leases, and from scenario runs for faults without a lease (a crash, a restart, lost
+offsets). A window is open from the fault's start until the component is no longer down, so that it shows the whole
+outage and not only the lease.
 """
 
 from __future__ import annotations
@@ -29,11 +30,11 @@ class FaultWindow:
     fault: str
     started_at: float
     ended_at: float | None
-    """Seconds since the epoch; None while the part is still away."""
+    """Seconds since the epoch, as `started_at`; None while the component is still down."""
 
 
 class FaultHistory:
-    """Thread-safe; bounded."""
+    """Keep the last `KEEP` windows; thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -43,45 +44,48 @@ class FaultHistory:
     def note(
         self, leases: Mapping[str, Lease], lights: Mapping[str, str], now: float, history: Iterable[Window] = ()
     ) -> None:
-        """Take in the leases there are (run out or not), how each part is (`ok`, `behind`, `down`), and the faults that
-        were, oldest first."""
-        told: dict[tuple[str, str, float], float] = {
+        """Update the windows.
+
+        `leases` holds the present leases, expired or not; `lights` the health of each component (`ok`, `behind`,
+        `down`); `history` the past faults, oldest first; `now` is in seconds since the epoch.
+        """
+        ends_at: dict[tuple[str, str, float], float] = {
             (lease.part, lease.fault, lease.started_at): lease.expires_at for lease in leases.values()
         }
-        told |= {(window.part, window.fault, window.started_at): window.ended_at for window in history}
+        ends_at |= {(window.part, window.fault, window.started_at): window.ended_at for window in history}
         with self._lock:
             known = {(window.part, window.fault, window.started_at) for window in self._windows}
-            for fault in sorted(told.keys() - known, key=lambda fault: fault[2]):
-                # One that ran out long before it is first seen: how long the part was away after is not known.
-                over = told[fault] if told[fault] < now - MISSED_S else None
+            for fault in sorted(ends_at.keys() - known, key=lambda fault: fault[2]):
+                # The lease expired long before it was first seen: how long the outage lasted after it is not known.
+                over = ends_at[fault] if ends_at[fault] < now - MISSED_S else None
                 self._windows.append(FaultWindow(*fault, over))
                 self.version += 1
             for place, window in enumerate(self._windows):
-                held = told.get((window.part, window.fault, window.started_at), 0.0) > now
+                held = ends_at.get((window.part, window.fault, window.started_at), 0.0) > now
                 if window.ended_at is None and not held and lights.get(window.part) != "down":
                     self._windows[place] = replace(window, ended_at=now)
                     self.version += 1
 
     def windows(self) -> list[FaultWindow]:
-        """Oldest first."""
+        """Return the windows, oldest first."""
         with self._lock:
             return list(self._windows)
 
 
 def leases(settings: Settings) -> dict[str, Lease]:
-    """The last lease of each part, run out or not: a kill without a hold has run out the moment it is given."""
-    found: dict[str, Lease] = {}
+    """Return the last lease of each component, expired or not: a kill without a hold expires as soon as it is given."""
+    by_part: dict[str, Lease] = {}
     for path in (settings.run / "leases").glob("*.json"):
         try:
             lease = Lease(**json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             continue
-        found[lease.part] = lease
-    return found
+        by_part[lease.part] = lease
+    return by_part
 
 
 class Told:
-    """The faults that were, read again only when there are new ones: leases, and what finished runs tell."""
+    """Read the past faults from the history of leases and from finished runs, again only if there are new ones."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -90,7 +94,7 @@ class Told:
         self._runs: dict[str, list[Window]] = {}
 
     def read(self, since: float) -> list[Window]:
-        """Those that lasted beyond `since`, seconds since the epoch; oldest first."""
+        """Return the faults that ended at or after `since` (seconds since the epoch), oldest first."""
         with suppress(OSError):
             size = (self._settings.data / "faults.jsonl").stat().st_size
             if size != self._size:
@@ -99,14 +103,14 @@ class Told:
             with suppress(OSError, ValueError, KeyError, TypeError):
                 if path.parent.name not in self._runs and path.stat().st_mtime > since:
                     self._runs[path.parent.name] = _of_run(json.loads(path.read_text(encoding="utf-8")))
-        found = [*self._leases, *(window for windows in self._runs.values() for window in windows)]
-        return sorted((one for one in found if one.ended_at >= since), key=lambda one: one.started_at)
+        faults = [*self._leases, *(window for windows in self._runs.values() for window in windows)]
+        return sorted((fault for fault in faults if fault.ended_at >= since), key=lambda fault: fault.started_at)
 
 
 def _of_run(result: Mapping[str, list[Mapping[str, float | str]]]) -> list[Window]:
-    """Its faults that were no leases."""
+    """Return the faults of a run that had no lease."""
     return [
-        Window(str(each["part"]), str(each["fault"]), float(each["started_at"]), float(each["ended_at"]))
-        for each in result["windows"]
-        if each["fault"] not in LEASES
+        Window(str(window["part"]), str(window["fault"]), float(window["started_at"]), float(window["ended_at"]))
+        for window in result["windows"]
+        if window["fault"] not in LEASES
     ]

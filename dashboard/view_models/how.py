@@ -1,4 +1,4 @@
-"""The other ways to do what a button does: SQL, HTTP, pulsar-admin and `./alpes`, ready to copy. Plain text."""
+"""Return the other ways to do what a button does, with SQL, HTTP, pulsar-admin and `./alpes`: plain text to copy."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def latency() -> Ways:
 
 
 def admin_curl(settings: Settings) -> str:
-    """`curl` for Pulsar's admin REST, with the token where the broker wants one."""
+    """Return the `curl` command for Pulsar's admin REST, with the token if the broker requires one."""
     token = settings.pulsar_admin_token_file or settings.pulsar_token_file
     return f'curl -H "Authorization: Bearer $(cat {shlex.quote(str(token))})"' if token else "curl"
 
@@ -145,10 +145,10 @@ def _peek(settings: Settings) -> str:
 
 
 def _admin(settings: Settings, command: str) -> str:
-    """pulsar-lite has no admin REST: what is typed is the same, against a broker that has one."""
+    """Return the command; for pulsar-lite, which has no admin REST, with a comment that names the stack that has it."""
     return command if settings.pulsar_admin_url else f"# pulsar-lite has no admin REST; on --stack native:\n{command}"
 
 
 def _literal(text: str) -> str:
-    """For between single quotes in SQL."""
+    """Escape a text for use between single quotes in SQL."""
     return text.replace("'", "''")

@@ -1,4 +1,4 @@
-"""The other ways to do what the pages of scenarios and operations do. Plain text, ready to copy."""
+"""Return the other ways to do what the scenarios and operations pages do: plain text to copy."""
 
 from __future__ import annotations
 
@@ -82,13 +82,13 @@ def logs(part: str) -> Ways:
 def topics(settings: Settings) -> Ways:
     events = settings.topics.events
     admin = f"pulsar-admin topics list {settings.pulsar_namespace}\npulsar-admin topics stats {events}"
-    found = {"./alpes": "./alpes topics", "pulsar-admin": admin if settings.pulsar_admin_url else NO_ADMIN + admin}
+    ways = {"./alpes": "./alpes topics", "pulsar-admin": admin if settings.pulsar_admin_url else NO_ADMIN + admin}
     if settings.pulsar_admin_url:
         name = events.removeprefix("persistent://")
-        found["HTTP"] = f"{admin_curl(settings)} -s {settings.pulsar_admin_url}/admin/v2/persistent/{name}/stats"
+        ways["HTTP"] = f"{admin_curl(settings)} -s {settings.pulsar_admin_url}/admin/v2/persistent/{name}/stats"
     else:
-        found["SQL"] = f"-- {settings.observer_store}\nSELECT topic, COUNT(*) FROM message GROUP BY topic;"
-    return found
+        ways["SQL"] = f"-- {settings.observer_store}\nSELECT topic, COUNT(*) FROM message GROUP BY topic;"
+    return ways
 
 
 def dead_letters(settings: Settings) -> Ways:
@@ -116,5 +116,5 @@ def _base(settings: Settings) -> str:
 
 
 def _token(settings: Settings) -> str:
-    """How to read it; never the token itself."""
+    """Return the shell command that reads the control token, and not the token itself."""
     return f"TOKEN=$(python3 -c \"import json; print(json.load(open('{settings.instance_file}'))['control_token'])\")"

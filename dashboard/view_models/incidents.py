@@ -1,6 +1,6 @@
-"""What happened after a part was killed or restarted from the page: went down, came back, and whether anything was lost.
+"""Kill and restart components from the page, and observe what happens: down, recovered, and whether anything was lost.
 
-Every time and count is observed on the running parts by the thread that follows the incident.
+Every time and count is observed on the running components, by a thread that follows the incident.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ class Incident:
     n: int
     part: str
     action: str
-    """kill or restart."""
+    """`kill` or `restart`."""
     hold_s: float
     at: float
-    """Seconds since the epoch, as the three below; None: not seen yet."""
+    """Seconds since the epoch, as the three times below; None stands for not observed yet."""
     down_at: float | None = None
     back_at: float | None = None
     arrived_at: float | None = None
@@ -48,25 +48,25 @@ class Incident:
     after: Counts | None = None
     problem: str | None = None
     over: bool = False
-    """Nobody follows it any more."""
+    """No thread follows it any more."""
 
     @property
     def meanwhile(self) -> int | None:
-        """Events committed from the kill until the part was back."""
+        """Return the events committed from the kill until the component was healthy; None if not known."""
         if self.before is None or self.back is None or None in (self.before.committed, self.back.committed):
             return None
         return (self.back.committed or 0) - (self.before.committed or 0)
 
     @property
     def absorbed(self) -> int:
-        """Deliveries that came a second time and changed nothing."""
+        """Return how many duplicates were absorbed during the incident."""
         if self.before is None or self.after is None:
             return 0
         return max(0, (self.after.duplicates or 0) - (self.before.duplicates or 0))
 
 
 class Incidents:
-    """Shared by all sessions; thread-safe. What breaks something raises Forbidden where a page may not."""
+    """Cause and follow incidents, for all sessions; thread-safe. Methods that inject a fault may raise Forbidden."""
 
     def __init__(self, settings: Settings, refresher: Refresher) -> None:
         self._settings, self._refresher = settings, refresher
@@ -75,9 +75,9 @@ class Incidents:
         self._count = 0
 
     def newest(self) -> tuple[Incident, ...]:
-        """Newest first."""
+        """Return the last incidents, newest first."""
         with self._lock:
-            return tuple(sorted(self._found.values(), key=lambda one: -one.n))
+            return tuple(sorted(self._found.values(), key=lambda incident: -incident.n))
 
     def kill(self, part: str, hold_s: float) -> None:
         require(self._settings, Action.KILL_PARTS, Caller.PAGE)
@@ -97,51 +97,55 @@ class Incidents:
     def _begin(self, part: str, action: str, hold_s: float, act: Callable[[], object]) -> None:
         with self._lock:
             self._count += 1
-            made = Incident(self._count, part, action, hold_s, time.time())
-            self._found[made.n] = made
+            incident = Incident(self._count, part, action, hold_s, time.time())
+            self._found[incident.n] = incident
             for n in sorted(self._found)[:-KEPT]:
                 del self._found[n]
-        threading.Thread(target=self._follow, args=(made, act), name=f"incident-{part}", daemon=True).start()
+        threading.Thread(target=self._follow, args=(incident, act), name=f"incident-{part}", daemon=True).start()
 
-    def _follow(self, made: Incident, act: Callable[[], object]) -> None:
+    def _follow(self, incident: Incident, act: Callable[[], object]) -> None:
         try:
-            pid = 0 if made.part == "source" else Supervisor(self._settings).pid(made.part)
-            self._note(made, before=self._counted())
-            done = threading.Thread(target=self._act, args=(made, act), daemon=True)
-            done.start()
-            self._until(lambda: self._gone(made, pid, done), DOWN_WITHIN_S, "did not go down")
-            self._note(made, down_at=time.time())
-            self._until(lambda: not done.is_alive() and self._well(made.part, pid), self._patience(made), "is not back")
-            back = self._counted()
-            self._note(made, back_at=time.time(), back=back)
-            self._until(lambda: self._all_there(back), ARRIVES_WITHIN_S, "events are missing")
+            pid = 0 if incident.part == "source" else Supervisor(self._settings).pid(incident.part)
+            self._note(incident, before=self._read_counts())
+            acting = threading.Thread(target=self._act, args=(incident, act), daemon=True)
+            acting.start()
+            self._wait_until(lambda: self._is_down(incident, pid, acting), DOWN_WITHIN_S, "did not go down")
+            self._note(incident, down_at=time.time())
+            self._wait_until(
+                lambda: not acting.is_alive() and self._has_recovered(incident.part, pid),
+                self._deadline_s(incident),
+                "is not back",
+            )
+            back = self._read_counts()
+            self._note(incident, back_at=time.time(), back=back)
+            self._wait_until(lambda: self._have_all_arrived(back), ARRIVES_WITHIN_S, "events are missing")
             after = counts(self._refresher.database, self._refresher.feed)
-            self._note(made, arrived_at=time.time(), after=after, over=True)
+            self._note(incident, arrived_at=time.time(), after=after, over=True)
         except Exception as error:
-            # Told on the page in words, whatever it was.
-            self._note(made, problem=str(error) or type(error).__name__, over=True)
+            # The page shows the message of any exception.
+            self._note(incident, problem=str(error) or type(error).__name__, over=True)
 
-    def _counted(self) -> Counts:
-        """With the events committed by now, not by the readers' last look: they are what has to arrive."""
+    def _read_counts(self) -> Counts:
+        """Return the counts, with the events committed by now and not by the last read: all of these have to arrive."""
         self._refresher.look()
-        found = counts(self._refresher.database, self._refresher.feed)
+        counted = counts(self._refresher.database, self._refresher.feed)
         with suppress(DatabaseUnavailable), self._refresher.application.reading() as connection:
-            found = replace(found, committed=queries.count_outbox(connection))
-        return found
+            counted = replace(counted, committed=queries.count_outbox(connection))
+        return counted
 
-    def _act(self, made: Incident, act: Callable[[], object]) -> None:
+    def _act(self, incident: Incident, act: Callable[[], object]) -> None:
         try:
             act()
         except Exception as error:
-            self._note(made, problem=str(error) or type(error).__name__, over=True)
+            self._note(incident, problem=str(error) or type(error).__name__, over=True)
 
-    def _gone(self, made: Incident, pid: int, done: threading.Thread) -> bool:
+    def _is_down(self, incident: Incident, pid: int, acting: threading.Thread) -> bool:
         if pid:
             return not psutil.pid_exists(pid)
-        return not done.is_alive()
+        return not acting.is_alive()
 
-    def _well(self, part: str, old_pid: int) -> bool:
-        """Another process than before, which answers; a worker's last sign of life must be its own."""
+    def _has_recovered(self, part: str, old_pid: int) -> bool:
+        """Return whether a new process runs and is not down; a worker's last heartbeat must come from this process."""
         rows = health.check(self._settings, self._refresher.application.engine)
         if not any(row.part == part and row.light != "down" for row in rows):
             return False
@@ -154,13 +158,13 @@ class Incidents:
         last = read_heartbeat(self._settings, part)
         return pid not in (0, old_pid) and (last is None or (last.pid == pid and last.connected))
 
-    def _all_there(self, back: Counts) -> bool:
+    def _have_all_arrived(self, back: Counts) -> bool:
         now = counts(self._refresher.database, self._refresher.feed)
         goal = back.committed if back.committed is not None else now.committed
         return goal is not None and all(count is not None and count >= goal for count in now.arrived())
 
-    def _until(self, met: Callable[[], bool], deadline_s: float, what: str) -> None:
-        """Raises TimeoutError saying what did not come."""
+    def _wait_until(self, met: Callable[[], bool], deadline_s: float, what: str) -> None:
+        """Wait until the condition is met. Raises TimeoutError, which says what did not happen, after `deadline_s`."""
         deadline = time.monotonic() + deadline_s
         pause = threading.Event()
         while not met():
@@ -169,10 +173,10 @@ class Incidents:
                 raise TimeoutError(f"{what} after {deadline_s:.0f} s")
             pause.wait(LOOK_EVERY_S)
 
-    def _patience(self, made: Incident) -> float:
-        return made.hold_s + BACK_WITHIN_S
+    def _deadline_s(self, incident: Incident) -> float:
+        return incident.hold_s + BACK_WITHIN_S
 
-    def _note(self, made: Incident, **changes: object) -> None:
+    def _note(self, incident: Incident, **changes: object) -> None:
         with self._lock:
-            if made.n in self._found:
-                self._found[made.n] = replace(self._found[made.n], **changes)  # type: ignore[arg-type]
+            if incident.n in self._found:
+                self._found[incident.n] = replace(self._found[incident.n], **changes)  # type: ignore[arg-type]

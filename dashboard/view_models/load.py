@@ -1,4 +1,4 @@
-"""A load of N commands at R a second, sent by a thread of its own: the page only watches and may cancel."""
+"""Send a load of N commands at R per second in a separate thread; the page shows the progress and can cancel it."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Progress:
     total: int = 0
     rate: int = 0
     sent: int = 0
-    """Acknowledged."""
+    """Commands that were committed."""
     failed: int = 0
-    """Not acknowledged: the database was away, or refused."""
+    """Commands that were not committed: refused, or the database was unavailable."""
     seconds: float = 0.0
     state: str = "idle"
     """idle, running, done or cancelled."""
@@ -33,11 +33,11 @@ class Progress:
 
 
 class AlreadyRunning(Exception):
-    """One load at a time."""
+    """A load is running already; there is one at a time."""
 
 
 class Load:
-    """Shared by all sessions; `progress` may be read at any time."""
+    """Send loads, one at a time, for all sessions; any thread may read `progress` at any time."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
@@ -46,7 +46,7 @@ class Load:
         self.progress = Progress()
 
     def start(self, total: int, rate: int) -> str:
-        """Its correlation id. Raises AlreadyRunning, Forbidden, or ValueError for numbers out of range."""
+        """Start a load; return its correlation id. Raises AlreadyRunning, Forbidden, or ValueError (out of range)."""
         require(self._application.settings, Action.ISSUE_COMMANDS, Caller.PAGE)
         if not (1 <= total <= MOST and 1 <= rate <= FASTEST):
             raise ValueError(f"1 to {MOST} commands at 1 to {FASTEST} a second")
@@ -65,7 +65,7 @@ class Load:
     def _run(self, total: int, rate: int, correlation_id: str) -> None:
         began = time.monotonic()
         for number in range(total):
-            # Against the clock and not one pause each: the rate holds whatever a command takes.
+            # Wait for each command's planned time, and not a fixed pause: so slow commands do not lower the rate.
             if self._cancel.wait(max(0.0, began + number / rate - time.monotonic())):
                 break
             problem = self._send(correlation_id)

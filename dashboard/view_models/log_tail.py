@@ -1,4 +1,4 @@
-"""The end of a log: read backwards, never the whole file."""
+"""Read the end of a log without reading the whole file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ MOST_BYTES = 64 * 1024
 
 
 def tail(folder: Path, name: str | None, lines: int) -> str:
-    """The last lines, at most `MOST_BYTES` of them, of the log of that name; empty where `logs` lists none such.
+    """Return the last lines of the named log, at most `MOST_BYTES`; empty if `logs` does not list the name.
 
     The name comes from a browser, which may send any text.
     """
@@ -19,19 +19,19 @@ def tail(folder: Path, name: str | None, lines: int) -> str:
         with (folder / f"{name}.log").open("rb") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - MOST_BYTES))
-            found = file.read().decode("utf-8", "replace").splitlines()
+            last = file.read().decode("utf-8", "replace").splitlines()
     except OSError:
         return ""
     if size > MOST_BYTES:
-        found = found[1:]  # the first may be cut
-    return "\n".join(found[-lines:])
+        last = last[1:]  # the first line may be cut
+    return "\n".join(last[-lines:])
 
 
 def sizes(folder: Path) -> tuple[int, ...]:
-    """Of all logs, in bytes: another tuple as soon as something was added to one."""
+    """Return the sizes of all logs in bytes; the tuple changes when a log grows."""
     return tuple(path.stat().st_size for path in sorted(folder.glob("*.log")))
 
 
 def logs(folder: Path) -> list[str]:
-    """The parts that keep a log, by name."""
+    """Return the names of the components that have a log."""
     return sorted(path.stem for path in folder.glob("*.log"))

@@ -1,4 +1,4 @@
-"""Reads the observer's store and counts the audit file's lines, for all pages at once."""
+"""Read the observer's store and count the lines of the audit file, for all pages."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from workers.observer_store import ObserverStore
 
 ROWS = 30
 CHUNK = 1 << 20
-"""Bytes read at once; no line of the audit file is nearly as long."""
+"""Bytes read at once; every line of the audit file is much shorter."""
 _SEQ = re.compile(rb'^\{"seq": ?(\d+),', re.MULTILINE)
 
 
 class ObserverReader:
-    """For one thread. `state` is replaced whole."""
+    """Read in one thread. `state` is replaced as a whole."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -31,9 +31,9 @@ class ObserverReader:
         self._lines = LineCount(settings.audit_file)
 
     def step(self, outbox_head: int | None = None) -> None:
-        """Bring the state up to date; a missing store is a problem in the state, never raised.
+        """Update the state; a missing store becomes a problem in the state and is not raised.
 
-        `outbox_head` is the highest `seq` of the table: what a message says beyond it is not believed.
+        `outbox_head` is the highest `seq` of the table: a higher one in a message is not believed.
         """
         problem = None
         read = self.state
@@ -48,7 +48,7 @@ class ObserverReader:
             self.state = replace(read, version=self.state.version + 1)
 
     def filtered(self, topic: str | None, search: str | None) -> list[Observed]:
-        """The newest messages that match, read now. Raises sqlite3.Error while there is no store."""
+        """Read and return the newest messages that match. Raises sqlite3.Error while there is no store."""
         store = ObserverStore(self._settings.observer_store)
         try:
             return store.feed(topic, limit=ROWS, search=search)
@@ -82,13 +82,16 @@ class ObserverReader:
 
 
 def _believed(outbox_head: int | None) -> int | None:
-    """Rows are committed while the table and the store are read one after the other, but never so many."""
+    """Return the highest `seq` that is believed.
+
+    Rows are committed between the reads of the table and of the store, but never more than `YOUNG`.
+    """
     return None if outbox_head is None else outbox_head + YOUNG
 
 
 @dataclass(slots=True)
 class LineCount:
-    """Whole lines of a file that grows, counted once each, and the `seq` of the last of them."""
+    """Count the complete lines of a growing file, each once, and keep the `seq` of the last ones."""
 
     path: Path
     newest: deque[int] = field(default_factory=lambda: deque(maxlen=YOUNG))
@@ -97,15 +100,15 @@ class LineCount:
     _lines: int = 0
 
     def read(self) -> int | None:
-        """None while there is no file."""
+        """Count the lines added since the last read; return the total, or None while there is no file."""
         try:
-            found = self.path.stat()
+            status = self.path.stat()
         except OSError:
             return None
-        if found.st_ino != self._inode or found.st_size < self._at:
-            self._at, self._lines, self._inode = 0, 0, found.st_ino
+        if status.st_ino != self._inode or status.st_size < self._at:
+            self._at, self._lines, self._inode = 0, 0, status.st_ino
             self.newest.clear()
-        if found.st_size > self._at:
+        if status.st_size > self._at:
             with self.path.open("rb") as file:
                 file.seek(self._at)
                 while end := (chunk := file.read(CHUNK)).rfind(b"\n") + 1:

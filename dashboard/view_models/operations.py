@@ -1,4 +1,4 @@
-"""What the operations page reads and does; each read is made by a thread, for all pages."""
+"""Read what the operations page shows, and perform its actions. Threads make the reads, for all pages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from stacks.topics import TopicReport
 LETTERS = 50
 RESETS = {"reset": ("cli", "reset", "--yes"), "reset-all": ("cli", "reset", "--all", "--yes")}
 TOLD_FOR_S = 600.0
-"""How long a page tells of a reset that ended."""
+"""How long a page shows that a reset ended."""
 
 
 def status(settings: Settings) -> Status:
@@ -29,46 +29,52 @@ def status(settings: Settings) -> Status:
 
 
 def topics(settings: Settings) -> tuple[TopicReport, ...]:
-    """The live topic first."""
-    return tuple(sorted(reports.topics(settings), key=lambda one: (not one.live, one.name)))
+    """Return the reports of the topics, the live one first."""
+    return tuple(sorted(reports.topics(settings), key=lambda topic: (not topic.live, topic.name)))
 
 
 def source(settings: Settings) -> SourceReport | None:
-    """None where the capture has no administration. Raises AdminUnavailable or AdminRefused."""
+    """Return the report of the source; None where the capture has no administration.
+
+    Raises AdminUnavailable or AdminRefused.
+    """
     return capture_of(settings).report()
 
 
 def act(settings: Settings, action: Action) -> None:
-    """Raises what `stacks.capture.Capture.act` raises; the relay can only be restarted."""
+    """Perform the action on the capture; the relay can only be restarted.
+
+    Raises Forbidden, and what `stacks.capture.Capture.act` raises.
+    """
     require(settings, source_control.permission(action), Caller.PAGE)
     capture_of(settings).act(action)
 
 
 def dead_letters(application: Application) -> tuple[DeadLetterRow, ...]:
-    """Newest first. Raises DatabaseUnavailable."""
+    """Return the newest dead letters, newest first. Raises DatabaseUnavailable."""
     with application.reading() as connection:
         return tuple(dead_letter_queries.dead_letters(connection, LETTERS))
 
 
 def requeue(settings: Settings, seqs: list[int]) -> str:
-    """How many were sent. Raises what `stacks.dead_letters.requeue` raises."""
+    """Requeue dead letters; return how many. Raises Forbidden, and what `stacks.dead_letters.requeue` raises."""
     require(settings, permissions.Action.REQUEUE, Caller.PAGE)
     return str(len(letters.requeue(settings, seqs)))
 
 
 def payload(letter: DeadLetterRow) -> object:
-    """JSON, or text."""
+    """Return the payload of a dead letter: its JSON, or its text."""
     return pretty(letter.payload)
 
 
 def reset(settings: Settings, name: str) -> None:
-    """In a process of its own: it stops the server this runs in. Raises JobRuns or Forbidden."""
+    """Start a reset in a separate process, because it stops this server. Raises JobRuns or Forbidden."""
     require(settings, permissions.Action.RESET, Caller.PAGE)
     jobs.start(settings, name, RESETS[name])
 
 
 def resets(settings: Settings, now: float) -> list[Job]:
-    """Those under way, and those that ended lately; newest first."""
-    found = [job for job in (jobs.read(settings, name) for name in RESETS) if job is not None]
-    lately = [job for job in found if job.running or now - (job.ended_at or job.started_at) < TOLD_FOR_S]
-    return sorted(lately, key=lambda job: -job.started_at)
+    """Return the resets that are under way or ended in the last `TOLD_FOR_S`, newest first."""
+    known = [job for job in (jobs.read(settings, name) for name in RESETS) if job is not None]
+    recent = [job for job in known if job.running or now - (job.ended_at or job.started_at) < TOLD_FOR_S]
+    return sorted(recent, key=lambda job: -job.started_at)

@@ -1,4 +1,4 @@
-"""The strip that says whether anything was lost: counts from four sources, and when a difference is too old."""
+"""Reconcile for the page: count events in four sources, and judge whether a difference lasts too long."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from settings import Settings
 from workers.observer_store import ObserverStore
 
 STAYS_S = 5.0
-"""An event that is not everywhere after this time is told in red."""
+"""An event that is missing in a source after this time is shown in red."""
 NEWEST = 5_000
-"""How many of the newest ids are compared one by one on the page; `./alpes reconcile` compares all."""
+"""How many of the newest ids the page compares one by one; `./alpes reconcile` compares all."""
 LISTED = 200
 TAIL_BYTES = 4 << 20
 
@@ -32,7 +32,7 @@ Judgement = Literal["equal", "in_flight", "differs", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Distinct event ids of everything in this instance. None where the source cannot be read now."""
+    """The number of distinct events in each source of this instance; None if the source cannot be read now."""
 
     committed: int | None
     published: int | None
@@ -56,7 +56,7 @@ class Counts:
         return self.committed is not None and all(count == self.committed for count in self.arrived())
 
     def arrived(self) -> tuple[int | None, int | None, int | None]:
-        """What should equal `committed`; an event that was dead-lettered for good counts as arrived."""
+        """Return the counts that should equal `committed`; dead-lettered events count as notified and audited."""
         notified = None if self.notified is None else self.notified + self.dead_lettered
         audited = None if self.audited is None else self.audited + self.dead_lettered
         return self.published, notified, audited
@@ -81,19 +81,18 @@ def counts(database: DatabaseState, feed: FeedState) -> Counts:
 class Shown:
     counts: Counts
     newer: int = 0
-    """Events younger than what is counted."""
+    """Committed events that are too young to be counted."""
     in_flight: int | None = None
-    """Of all, the youngest too."""
+    """Events in flight, including the young ones."""
     captured: int | None = None
-    """Of the events counted, those up to the highest outbox `seq` seen on Pulsar."""
+    """Counted events up to the highest outbox `seq` seen on Pulsar."""
 
 
 def shown(database: DatabaseState, feed: FeedState) -> Shown:
-    """The counts as a page shows them.
+    """Return the counts as a page shows them: events of the last second are left out until every source has them.
 
-    Sources are read one after the other: while events come, each knows some that another does not know yet, and the
-    audit may seem to have what was never committed. So the events of the last second are counted nowhere, until every
-    source has them.
+    The sources are read one after the other. While events come, each source has some that another did not have when it
+    was read; the audit file may then seem to have events that were never committed.
     """
     now, young = counts(database, feed), database.young
     if now.committed is None or now.notified is None or now.delivered is None or now.equal:
@@ -103,7 +102,7 @@ def shown(database: DatabaseState, feed: FeedState) -> Shown:
         published -= len(feed.newest_published) - bisect.bisect_right(feed.newest_published, young.above)
     if audited is not None:
         audited -= sum(seq in young.notified or seq > young.notification_head for seq in feed.newest_audited)
-    found = replace(
+    older = replace(
         now,
         committed=now.committed - young.committed,
         published=published,
@@ -112,12 +111,12 @@ def shown(database: DatabaseState, feed: FeedState) -> Shown:
         dead_lettered=now.dead_lettered - young.dead_lettered,
         delivered=now.delivered - len(young.notified),
     )
-    captured = found.committed if (now.watermark or 0) >= young.above else published
-    return Shown(found, young.committed, now.in_flight, captured)
+    captured = older.committed if (now.watermark or 0) >= young.above else published
+    return Shown(older, young.committed, now.in_flight, captured)
 
 
 class Steady:
-    """What `shown` tells, never less than before: what was counted a moment ago was true, and stays shown. Thread-safe."""
+    """Keep the result of `shown` from decreasing: what was counted before was true, and stays shown. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -128,19 +127,19 @@ class Steady:
         version = (database.version, feed.version)
         with self._lock:
             if version == self._version:
-                return self._last  # worked out once, for all open pages
+                return self._last  # calculated once for all open pages
             self._version = version
-            found, last = shown(database, feed), self._last.counts.committed
-            if found.counts.committed is not None and last is not None:
-                ahead = last - found.counts.committed
-                if 0 < ahead <= found.newer:  # more than there are: the tables were emptied
-                    found = replace(self._last, newer=found.newer - ahead, in_flight=found.in_flight)
-            self._last = found
-            return found
+            result, last = shown(database, feed), self._last.counts.committed
+            if result.counts.committed is not None and last is not None:
+                ahead = last - result.counts.committed
+                if 0 < ahead <= result.newer:  # a larger decrease means that the tables were emptied
+                    result = replace(self._last, newer=result.newer - ahead, in_flight=result.in_flight)
+            self._last = result
+            return result
 
 
 class Judge:
-    """Tells what is on its way from what stays away. Give it the counts as they change; thread-safe."""
+    """Distinguish events in flight from events that stay missing; it needs the counts as they change. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -148,7 +147,7 @@ class Judge:
         self._surplus_since: float | None = None
 
     def look(self, found: Counts, now: float) -> Judgement:
-        """`now` in seconds of a clock that only rises."""
+        """Return the judgement on the counts; `now` is in seconds of a monotonic clock."""
         with self._lock:
             if found.committed is None or found.notified is None:
                 return "unknown"
@@ -160,7 +159,7 @@ class Judge:
             return self._judge(found, found.committed, now, then if now - at >= STAYS_S else 0)
 
     def _judge(self, found: Counts, committed: int, now: float, then: int) -> Judgement:
-        """`then`: how many were committed `STAYS_S` ago, 0 when that is not known yet."""
+        """Return the judgement; `then` is how many events were committed `STAYS_S` ago, 0 if that is not known yet."""
         seen = found.arrived()
         known = [count for count in seen if count is not None]
         if any(count > committed for count in known):
@@ -175,7 +174,7 @@ class Judge:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Event ids by what they lack, newest first, at most `LISTED` each."""
+    """The ids of missing events by the source that lacks them, newest first, at most `LISTED` each."""
 
     not_published: tuple[str, ...] = ()
     not_notified: tuple[str, ...] = ()
@@ -184,7 +183,7 @@ class Missing:
 
 
 def missing(application: Application, settings: Settings) -> Missing:
-    """Reads thousands of rows: once in a while, in the background."""
+    """Return the ids of missing events. It reads thousands of rows, so call it rarely and in the background."""
     try:
         with application.reading() as connection:
             committed = list(lookups.outbox_seqs(connection, NEWEST))
@@ -202,29 +201,29 @@ def missing(application: Application, settings: Settings) -> Missing:
 
 
 def _published(settings: Settings, event_ids: list[str]) -> set[str]:
-    found: set[str] = set()
+    published: set[str] = set()
     with contextlib.suppress(sqlite3.Error):
         store = ObserverStore(settings.observer_store)
         try:
-            found = store.published_among(event_ids)
+            published = store.published_among(event_ids)
         finally:
             store.close()
-    return found
+    return published
 
 
 def _audited_lately(path: Path) -> set[str]:
-    """Event ids in the end of the audit file."""
-    found: set[str] = set()
+    """Return the event ids in the last `TAIL_BYTES` of the audit file."""
+    event_ids: set[str] = set()
     with contextlib.suppress(OSError), path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - TAIL_BYTES))
         for raw in file:
             with contextlib.suppress(ValueError, KeyError, TypeError):
-                found.add(str(json.loads(raw)["eventId"]))
-    return found
+                event_ids.add(str(json.loads(raw)["eventId"]))
+    return event_ids
 
 
 class MissingIds:
-    """Looks for the ids while the sources differ, at most every few seconds, outside any page."""
+    """Look for the ids of missing events in a thread, on request, at most every `EVERY_S`."""
 
     EVERY_S = 5.0
 
@@ -245,9 +244,9 @@ class MissingIds:
 
     def _look(self) -> None:
         try:
-            found = missing(self._application, self._settings)
-            if found != self.found:
-                self.found = found
+            ids = missing(self._application, self._settings)
+            if ids != self.found:
+                self.found = ids
                 self.version += 1
         finally:
             self._at, self._busy = time.monotonic(), False

@@ -1,6 +1,6 @@
-"""One set of background readers for a server: pages look at what they found and never wait for a part.
+"""Read the instance in the background for all pages of a server, so that no page waits for a component.
 
-Each source has a thread of its own, so that a dead database does not hold up the feed, nor either of them a page.
+Each source has a reader of its own, so that a database that is down delays neither the feed nor a page.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from stacks import health, instance
 log = logging.getLogger(__name__)
 
 QUICK_S = 0.2
-"""Between two looks while a page is open."""
+"""Time between two reads while a page is open."""
 SLOW_S = 2.0
-"""Otherwise; health is looked at every second and every five."""
+"""Time between two reads otherwise; health is read every second and every five seconds."""
 WATCHED_S = 5.0
 VERSIONS_S = 60.0
 SAMPLES = 3600
@@ -33,7 +33,7 @@ HISTORY_S = 3600.0
 
 
 class Refresher:
-    """Started once for a server; its threads end with the process, or with `close`."""
+    """Own the readers, which are started once for a server and end with `close` or with the process."""
 
     def __init__(self, settings: Settings, application: Application) -> None:
         self.settings = settings
@@ -62,11 +62,11 @@ class Refresher:
         self._stop.set()
 
     def look(self) -> None:
-        """A page is open: read often for the next seconds."""
+        """Read often for the next `WATCHED_S`, because a page is open."""
         self._looked = time.monotonic()
 
     def doubt(self) -> None:
-        """The sources differ: count everything anew, at most every half minute."""
+        """Count everything again because the sources differ, at most every `DOUBT_S`."""
         if time.monotonic() - self._doubted > DOUBT_S:
             self._doubted = time.monotonic()
             self.reader.doubt()
@@ -84,7 +84,7 @@ class Refresher:
         return self._health
 
     def samples(self) -> list[Sample]:
-        """Oldest first, about one a second while a page is open."""
+        """Return the samples, oldest first, about one for each second in which a page was open."""
         return list(self._samples)
 
     def _run(self, step: Callable[[], None], quick_s: float, slow_s: float) -> None:
@@ -92,7 +92,7 @@ class Refresher:
             try:
                 step()
             except Exception:
-                # A reader that ends would leave every page with old numbers: tell the log, look again.
+                # A reader that ended would leave old numbers on every page: log the exception and read again.
                 log.exception("a look failed; the next one follows")
             waited = time.monotonic()
             while not self._stop.wait(quick_s):
@@ -127,8 +127,8 @@ class Refresher:
         versions = self._health.versions
         if not versions or time.monotonic() - self._versions_at > VERSIONS_S:
             versions, self._versions_at = instance.versions(self.settings), time.monotonic()
-        found = health.check(self.settings, self.application.engine)
-        parts = tuple(part for part in found if part.part != "dashboard")  # whoever reads this sees that it answers
+        checked = health.check(self.settings, self.application.engine)
+        parts = tuple(part for part in checked if part.part != "dashboard")  # it answers, if a page shows this
         leases = faults.leases(self.settings)
         now = time.time()
         lights = {part.part: part.light for part in parts}

@@ -1,4 +1,4 @@
-"""Scenario runs for the page: which one is under way, what each said so far, and what it found."""
+"""Read scenario runs for the page: which one is under way, their timelines and their results."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class RunsState:
     history: tuple[Run, ...]
     """Newest first."""
     problem: str | None = None
-    """Why the history is not the newest: the database does not answer."""
+    """Why the history may be old: the database does not answer; None if it does."""
 
 
 class RunsReader:
-    """`read` is called by one thread; the rest by any."""
+    """Read and cache runs. One thread calls `read`; any thread may call the other methods."""
 
     def __init__(self, settings: Settings, application: Application) -> None:
         self._settings, self._application = settings, application
@@ -51,7 +51,7 @@ class RunsReader:
         return RunsState(current, self._history, problem)
 
     def moments(self, run_id: str) -> list[Moment]:
-        """Its timeline so far; only what was added since the last look is read as JSON."""
+        """Return the timeline of a run so far; only what was added since the last call is parsed."""
         with self._lock:
             if run_id not in self._moments:
                 self._moments = {run_id: []}
@@ -63,56 +63,59 @@ class RunsReader:
             return list(self._moments[run_id])
 
     def result(self, run_id: str) -> Result | None:
-        """What a finished run found; read once. None when it was stopped, or the database is away and so is its file."""
+        """Return the result of a finished run, cached; None if it was stopped, or file and database are unavailable."""
         with self._lock:
             if run_id in self._results:
                 self._results.move_to_end(run_id)
                 return self._results[run_id]
         try:
-            found = journal.load_result(self._settings, run_id)
-            if found is None:
+            result = journal.load_result(self._settings, run_id)
+            if result is None:
                 with self._application.reading() as connection:
-                    found = journal.load_stored_result(connection, run_id)
+                    result = journal.load_stored_result(connection, run_id)
         except (DatabaseUnavailable, ValueError, TypeError, LookupError, OSError):
-            found = None
-        if found is not None:
+            result = None
+        if result is not None:
             with self._lock:
-                self._results[run_id] = found
+                self._results[run_id] = result
                 while len(self._results) > KEPT:
                     self._results.popitem(last=False)
-        return found
+        return result
 
     def as_json(self, found: Result) -> bytes:
-        """Made once: the same bytes keep the same address in the page, so that drawing it anew ends no download."""
+        """Return the result as JSON, cached: the same bytes keep their URL, so that a refresh ends no download."""
         with self._lock:
-            made = self._json.get(found.run_id)
-            if made is None:
-                self._json = {found.run_id: (made := json.dumps(found.to_json(), indent=2).encode())}
-            return made
+            data = self._json.get(found.run_id)
+            if data is None:
+                self._json = {found.run_id: (data := json.dumps(found.to_json(), indent=2).encode())}
+            return data
 
     def evidence(self, found: Result) -> bytes:
-        """The HTML, some 5 MB; made once, for the same reason."""
+        """Return the evidence as HTML, some 5 MB; cached for the same reason as `as_json`."""
         with self._lock:
-            made = self._evidence.get(found.run_id)
-            if made is None:
-                self._evidence = {found.run_id: (made := evidence.render_html(found).encode())}
-            return made
+            html = self._evidence.get(found.run_id)
+            if html is None:
+                self._evidence = {found.run_id: (html := evidence.render_html(found).encode())}
+            return html
 
     def take_evidence(self, found: Result) -> bytes:
-        """Return the evidence and keep it, by which the tour knows that it was taken. Asks again whether that is allowed."""
+        """Return the evidence, and keep its file if that is allowed, which is checked again here.
+
+        The tour recognises by this file that the evidence was downloaded.
+        """
         if is_allowed(self._settings, Action.RUN_SCENARIOS, Caller.PAGE):
             self.keep_evidence(found)
         return self.evidence(found)
 
     def keep_evidence(self, found: Result) -> None:
-        """Beside the run's records, once somebody took it away."""
+        """Write the evidence next to the run's records, because a visitor downloaded it."""
         folder = journal.folder(self._settings, found.run_id)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "evidence.html").write_bytes(self.evidence(found))
 
 
 def hindrance(scenario: Scenario, stack: str, busy: bool, down: tuple[str, ...]) -> str | None:
-    """Why it cannot be started now: other_stack, busy or ill; None when it can."""
+    """Return why the scenario cannot be started now: `other_stack`, `busy` or `ill`; None if it can."""
     if not scenario.runs_on(stack):
         return "other_stack"
     if busy:
@@ -121,7 +124,7 @@ def hindrance(scenario: Scenario, stack: str, busy: bool, down: tuple[str, ...])
 
 
 def stem(result: Result) -> str:
-    """Of the files its evidence is downloaded as."""
+    """Return the name, without suffix, of the files that are downloaded for a run."""
     return f"{result.name}-{result.stack}-{result.run_id[:8]}"
 
 

@@ -1,6 +1,6 @@
-"""What scenarios say in English, in the reader's language: counts, checks, confirmations, timeline and verdict.
+"""Translate the English texts of scenarios: counts, checks, confirmations, timeline and verdict.
 
-A test reads the scenarios' source: a sentence of theirs that is not listed here fails it. Hypotheses need no line: the
+A test reads the scenarios' source and fails for a sentence that is not listed here. Hypotheses need not be listed: the
 catalogues are made from the scenarios themselves.
 """
 
@@ -128,7 +128,7 @@ CHAOS = (
     "Under random faults in a random order, no event is lost, duplicated or reordered.",
     "For {minutes} min, random faults, chosen by the seed, hit every component under load.",
 )
-"""As `scenarios.chaos` says of itself; a test compares."""
+"""The texts by which `scenarios.chaos` describes itself; a test compares them."""
 INNER = (
     # crash points and faults, inside the sentences above
     N_("the commission is written, its outbox row is not, nothing is committed"),
@@ -149,26 +149,26 @@ VERDICT = re.compile(r"(?P<verdict>PASS|FAIL|INCONCLUSIVE): (?P<reason>.*)$", re
 
 
 def sentence(english: str) -> str | None:
-    """In the reader's language; None for a sentence that is not known."""
+    """Translate a sentence; return None if it is not known."""
     for pattern, message in _patterns():
-        found = pattern.fullmatch(english)
-        if found:
-            return _(message).format(**{name: _within(name, text) for name, text in found.groupdict().items()})
+        match = pattern.fullmatch(english)
+        if match:
+            return _(message).format(**{name: _within(name, text) for name, text in match.groupdict().items()})
     return None
 
 
 def fault(name: str) -> str:
-    """Of a fault's window: `kill`, `crash at api.…`."""
+    """Translate the name of a fault, such as `kill` or `crash at api.…`."""
     return _(name)
 
 
 def broken(name: str, part: str) -> str:
-    """The label of a fault's window: what was done to which part."""
+    """Return the label of a fault's window: what was done to which component."""
     return f"{fault(name)} {words.part(part)}"
 
 
 def told(english: str) -> str:
-    """A name, a detail or a line of the timeline; what is not known stays as it is."""
+    """Translate a name, a detail or a line of the timeline; an unknown text stays as it is."""
     check = HOLDS.match(english)
     if check:
         how = _("holds") if check["how"] == "holds" else _("DOES NOT HOLD")
@@ -181,10 +181,10 @@ def told(english: str) -> str:
 
 
 def reason(english: str) -> str:
-    """Of a verdict: one sentence, or several checks with their details."""
-    whole = sentence(english)
-    if whole is not None:
-        return whole
+    """Translate the reason of a verdict: one sentence, or several checks with their details."""
+    translated = sentence(english)
+    if translated is not None:
+        return translated
     if english.startswith("not confirmed: "):
         names = english.removeprefix("not confirmed: ").split("; ")
         return _("not confirmed: {what}").format(what="; ".join(map(told, names)))
@@ -192,7 +192,7 @@ def reason(english: str) -> str:
 
 
 def count(name: str) -> tuple[str, str]:
-    """Of a run: what it is called, and what it means."""
+    """Return the label of one of a run's counts, and its explanation."""
     return {
         "committed": (_("committed"), _("Rows of outbox_event of this run: events committed with their state.")),
         "published": (_("published"), _("Distinct events of this run that the observer saw on Pulsar.")),
@@ -225,7 +225,7 @@ MUST_BE_ZERO = ("lost", "duplicated_effects", "out_of_order", "never_committed",
 
 
 def figure(name: str) -> str:
-    """What one scenario measures beyond the counts."""
+    """Return the label of a figure that a scenario measures besides the counts."""
     return {
         "commands_ms": _("commands take, ms"),
         "peak_backlog": _("backlog at its peak"),
@@ -271,5 +271,5 @@ def _within(name: str, text: str) -> str:
     return _(text) if name in ("point", "fault", "what") else text
 
 
-def _place(found: re.Match[str]) -> str:
-    return rf"(?P<{found[1]}>{'-?[0-9.]+' if found[1] in NUMBERS else '.+?'})"
+def _place(match: re.Match[str]) -> str:
+    return rf"(?P<{match[1]}>{'-?[0-9.]+' if match[1] in NUMBERS else '.+?'})"

@@ -1,4 +1,4 @@
-"""What the server knows of its instance at one moment, in parts with a version each. Shared by every open page."""
+"""Define the view snapshots: what the readers saw last of the instance, each with a version, for all open pages."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from stacks.part_health import PartHealth
 from workers.observer_records import Observed
 
 YOUNG = 5_000
-"""No more events than so are looked at one by one: of a busy second, and of a busy second after a standstill."""
+"""The most events that are looked at one by one: those of a busy second, also of one after a standstill."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """One notified event with the times of its hops, microseconds since the epoch."""
+    """One notified event with its timestamps, in microseconds since the epoch."""
 
     event_id: str
     seq: int
-    """Of its notification."""
+    """The `seq` of its notification."""
     type: str
     commission_id: str
     correlation_id: str
@@ -34,38 +34,38 @@ class Timed:
 
 @dataclass(frozen=True, slots=True)
 class Young:
-    """The events of the last moment: sources that are read one after the other know some of them, and each others."""
+    """The newest events: sources that are read one after the other may each have a different set of them."""
 
     above: int = 0
-    """They have a higher outbox `seq`."""
+    """The young events are those with a higher outbox `seq`."""
     committed: int = 0
     notified: frozenset[int] = frozenset()
-    """`seq` of their notifications."""
+    """The `seq` of their notifications."""
     notification_head: int = 0
-    """What is notified beyond it was so after the database was read."""
+    """The highest `seq` of a notification when the database was read; higher ones came later."""
     dead_lettered: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseState:
-    """Version 0: not read yet. With a problem, the rest is as it was when the database last answered."""
+    """What was read last of the database. Version 0: nothing yet. With a problem, the rest is from the read before."""
 
     version: int = 0
     problem: str | None = None
     commissions: tuple[CommissionRow, ...] = ()
     outbox: tuple[OutboxRow, ...] = ()
     hops: dict[str, dict[str, int]] = field(default_factory=dict)
-    """Of the outbox rows above."""
+    """The timestamps of the outbox rows above, by event id and hop."""
     deliveries_of: dict[str, int] = field(default_factory=dict)
     """Event id → committed deliveries, for the events in the feed."""
     committed: int | None = None
     notified: int | None = None
     dead_lettered: int = 0
-    """Distinct committed events that were dead-lettered and never notified."""
+    """Distinct committed events that are dead letters and were never notified."""
     deliveries: Deliveries = field(default_factory=Deliveries)
     young: Young = field(default_factory=Young)
     timed: tuple[Timed, ...] = ()
-    """Newest last; bounded."""
+    """Newest last, limited in number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +73,14 @@ class FeedState:
     version: int = 0
     problem: str | None = None
     messages: tuple[Observed, ...] = ()
-    """Newest first, of every topic."""
+    """Messages of all topics, newest first."""
     published: int | None = None
     watermark: int | None = None
     audited: int | None = None
     newest_published: tuple[int, ...] = ()
-    """Outbox `seq` of the newest distinct events, ascending."""
+    """The outbox `seq` of the newest distinct events, ascending."""
     newest_audited: tuple[int, ...] = ()
-    """Notification `seq` of the last lines, in their order."""
+    """The notification `seq` of the last lines, in the order of the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class HealthState:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Counts at one second, for rates and backlog."""
+    """Counts at one time, for rates and backlog."""
 
     at: float
     """Seconds since the epoch."""

@@ -1,4 +1,4 @@
-"""The tour: which of its steps really happened since it began, from tables, leases, runs and files; never from a click."""
+"""Find the steps of the tour that really happened since it began, from tables, leases, runs and files, not clicks."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ STEPS = ("command", "arrives", "trace", "twice", "approve", "kill", "goes_on", "
 
 @dataclass(frozen=True, slots=True)
 class TourFacts:
-    """What is known of everybody's doings; a tour looks at what came after its beginning."""
+    """What all visitors did; a tour counts only what happened after its beginning."""
 
     outbox: tuple[OutboxRow, ...] = ()
     """Newest first."""
     notified: frozenset[str] = frozenset()
-    """Of the events above."""
+    """The notified ones among the events above, by id."""
     traced: frozenset[str] = frozenset()
-    """Of the events above, those with a time at every hop."""
+    """Those of the events above that have all timestamps, by id."""
     waiting: int = 0
-    """Committed events that are not notified of, at most `NEWEST`."""
+    """The number of committed events that are not notified, at most `NEWEST`."""
     windows: tuple[Window, ...] = ()
     runs: tuple[Run, ...] = ()
     evidence: tuple[float, ...] = field(default_factory=tuple)
-    """When evidence was made, seconds since the epoch."""
+    """When evidence files were written, seconds since the epoch."""
 
 
 class Reader:
-    """Reads the events only when the database's version says that there is something new, or not for a while."""
+    """Read the facts; the events only when the database's version changed, or `ANYWAY_S` after the last read."""
 
     def __init__(self, settings: Settings, application: Application, version: Callable[[], int]) -> None:
         self._settings, self._application, self._version = settings, application, version
@@ -52,7 +52,7 @@ class Reader:
         self._facts = TourFacts()
 
     def read(self) -> TourFacts:
-        """Raises DatabaseUnavailable."""
+        """Return the facts. Raises DatabaseUnavailable."""
         version = self._version()
         with self._application.reading() as connection:
             if version != self._seen or time.monotonic() - self._read_at > ANYWAY_S:
@@ -81,9 +81,9 @@ def _events(connection: Connection) -> TourFacts:
 
 
 def done(facts: TourFacts, since: float, now: float, refused_twice: bool) -> frozenset[str]:
-    """The steps that happened; `since` and `now` in seconds since the epoch.
+    """Return the steps that happened; `since` and `now` are in seconds since the epoch.
 
-    `refused_twice`: the database refused this session a conversion it had, which leaves nothing in any table.
+    `refused_twice` says whether this session's duplicate conversion was refused, which no table shows.
     """
     rows = [row for row in facts.outbox if clock.epoch_us(row.occurred_at) / 1e6 >= since]
     mine = {row.id for row in rows}
@@ -91,7 +91,7 @@ def done(facts: TourFacts, since: float, now: float, refused_twice: bool) -> fro
     over = [window for window in kills if window.ended_at <= now]
     within = [row for row in rows if any(_inside(row, window) for window in kills)]
     runs = [run for run in facts.runs if run.state == "finished" and clock.epoch_us(run.started_at) / 1e6 >= since]
-    found = {
+    happened_by_step = {
         "command": any(row.type == "CommissionCalculated" for row in rows),
         "arrives": bool(mine & facts.notified),
         "trace": bool(mine & facts.traced),
@@ -103,11 +103,11 @@ def done(facts: TourFacts, since: float, now: float, refused_twice: bool) -> fro
         "scenario": bool(runs),
         "evidence": any(at >= since for at in facts.evidence),
     }
-    return frozenset(step for step, happened in found.items() if happened)
+    return frozenset(step for step, happened in happened_by_step.items() if happened)
 
 
 def following(ticked: Iterable[str]) -> str | None:
-    """The first step that is still to do."""
+    """Return the first step that did not happen yet; None if all did."""
     known = set(ticked)
     return next((step for step in STEPS if step not in known), None)
 

@@ -1,4 +1,4 @@
-"""One event's whole way: which event is meant, when it passed each hop, and the thing itself at each of them."""
+"""Trace one event: find it by an id, and read its timestamps and the rows, messages and line that it left."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from workers.observer_records import Observed
 from workers.observer_store import ObserverStore
 
 SHORTEST = 6
-"""Characters of an id that may be looked up by its beginning; tables show eight."""
+"""Least number of characters by which an id can be found from its beginning; tables show eight."""
 EVENTS = 50
 NEAR_BYTES = 1 << 20
 CLOCK_OF = {"captured": "capture", "published": "producer"}
@@ -32,7 +32,7 @@ Kind = Literal["event", "commission", "conversion", "correlation", "nothing"]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The events an id leads to, newest first."""
+    """The events to which an id leads, newest first."""
 
     kind: Kind = "nothing"
     events: tuple[OutboxRow, ...] = ()
@@ -41,16 +41,16 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """From one hop to the next that was measured."""
+    """The step between two consecutive measured timestamps."""
 
     start: str
     end: str
     from_ms: float
-    """Since the event occurred."""
+    """Start of the step, since the first measured timestamp."""
     ms: float
-    """Negative where two clocks disagree: shown as it is."""
+    """Duration; negative if two clocks disagree, and shown as it is."""
     resolution_ms: float
-    """Of the coarser of the two clocks."""
+    """Clock resolution of the coarser of the two clocks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,10 @@ class Trace:
 
 
 def find(application: Application, text: str) -> Found:
-    """Look the id up as event, commission, conversion and correlation id, in this order; of the first two its beginning
-    is enough, where only one begins so."""
+    """Look up an id as event, commission, conversion and correlation id, in this order.
+
+    Of an event or commission id the beginning is enough, if only one id begins with it.
+    """
     wanted = text.strip()
     if not wanted:
         return Found()
@@ -91,14 +93,14 @@ def find(application: Application, text: str) -> Found:
             events = lookups.events_of_correlation(connection, wanted, EVENTS)
             if events:
                 return Found("correlation", tuple(events))
-            whole = lookups.find_id_by_prefix(connection, wanted) if len(wanted) >= SHORTEST else None
-        return find(application, whole) if whole and whole != wanted else Found("nothing")
+            full_id = lookups.find_id_by_prefix(connection, wanted) if len(wanted) >= SHORTEST else None
+        return find(application, full_id) if full_id and full_id != wanted else Found("nothing")
     except DatabaseUnavailable as error:
         return Found(problem=str(error))
 
 
 def read(application: Application, settings: Settings, event: OutboxRow) -> Trace:
-    """Everything about it. Raises DatabaseUnavailable; a store or file that cannot be read leaves its part empty."""
+    """Return the trace of an event. Raises DatabaseUnavailable; data of an unreadable store or file stay empty."""
     with application.reading() as connection:
         hops = queries.hop_times(connection, [event.id]).get(event.id, {})
         commission = queries.commission_by_id(connection, event.aggregate_id)
@@ -111,7 +113,7 @@ def read(application: Application, settings: Settings, event: OutboxRow) -> Trac
 
 
 def steps(hops: dict[str, int]) -> list[Step]:
-    """Between the hops that were measured, in the order of the way."""
+    """Return the steps between the measured timestamps, in path order."""
     measured = [hop for hop in HOPS if hop in hops]
     if not measured:
         return []
@@ -129,7 +131,7 @@ def steps(hops: dict[str, int]) -> list[Step]:
 
 
 def pretty(value: bytes) -> Any:
-    """The JSON in a message, or its text."""
+    """Return the JSON in a message, or its text if it is not JSON."""
     text = value.decode("utf-8", "backslashreplace")
     try:
         return json.loads(text)
@@ -138,16 +140,19 @@ def pretty(value: bytes) -> Any:
 
 
 def plain_key(key: str | None) -> str:
-    """What a message's key says: connectors write JSON in base64; another key is shown as it is, none as a dash."""
+    """Return a readable key: the JSON that connectors write in base64; another key as it is; `—` for none."""
     try:
-        said = pretty(base64.b64decode(key or "", validate=True))
+        content = pretty(base64.b64decode(key or "", validate=True))
     except ValueError:
-        said = None
-    return json.dumps(said, ensure_ascii=False) if isinstance(said, dict) else key or "—"
+        content = None
+    return json.dumps(content, ensure_ascii=False) if isinstance(content, dict) else key or "—"
 
 
 def audit_line(path: Path, seq: int) -> str | None:
-    """The line of notification `seq`: found by halving, for the lines stand nearly in the order of `seq`."""
+    """Return the audit line of notification `seq`; None if there is none.
+
+    It is found by bisection, because the lines are nearly in the order of `seq`.
+    """
     try:
         with path.open("rb") as file:
             low, high = 0, path.stat().st_size
@@ -191,5 +196,5 @@ def _messages(settings: Settings, event_id: str) -> tuple[Observed, ...]:
 
 
 def resolution_ms(first: str, second: str) -> float:
-    """What the coarser of the two hops' clocks can tell apart."""
+    """Return the clock resolution, in ms, of the coarser of the clocks of two timestamps."""
     return max(CLOCK_RESOLUTION_US[CLOCK_OF.get(hop, "host")] for hop in (first, second)) / 1000

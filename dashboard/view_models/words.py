@@ -1,4 +1,4 @@
-"""What the layers below say in English, in the reader's language. A sentence that is not known stays as it is."""
+"""Translate the English sentences of the layers below; a sentence that is not known stays as it is."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def refusal(error: Refusal) -> str:
 
 
 def part(name: str) -> str:
-    """A part's name as it is shown: `notifications-2` is worker 2."""
+    """Return the displayed name of a component: `notifications-2` is worker 2."""
     base, _dash, number = name.partition("-")
     names = {
         "database": _("database"),
