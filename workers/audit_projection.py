@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from telemetry.metrics import METRICS
 from workers import audit_file, audit_index, audit_rows, policy
 from workers.audit_blocks import BlockChecks, is_intact
 from workers.audit_index import AuditIndex
+from workers.audit_lines import AuditLines
 from workers.audit_rows import AuditRows, NewRows
 from workers.rows_in_work import RowsInWork
 
@@ -51,6 +52,7 @@ class AuditProjection:
     """Whether the next step has work to do immediately."""
     _rows: AuditRows = field(init=False)
     _new_rows: NewRows = field(init=False)
+    _lines: AuditLines = field(init=False)
     _blocks: BlockChecks = field(init=False)
     _opened: AuditIndex | None = None
     _left: audit_file.State | None = None
@@ -71,6 +73,7 @@ class AuditProjection:
     def __post_init__(self) -> None:
         self._rows = AuditRows(self.engine, self._leave_out)
         self._new_rows = NewRows(self._rows)
+        self._lines = AuditLines(self.work, self._leave_out)
         self._blocks = BlockChecks(self.path, self._rows)
 
     def step(self) -> int:
@@ -205,7 +208,7 @@ class AuditProjection:
             new_rows = self._read_new_rows()
             if new_rows is None:
                 return False
-            _, lines = self._build_lines(new_rows)
+            _, lines = self._lines.build(new_rows)
             start = position = self._index.length
             tail = os.pread(descriptor, sum(len(line) for _, line in lines), start)
             expected = []
@@ -246,7 +249,7 @@ class AuditProjection:
             new_rows = self._read_new_rows()
             if not new_rows:
                 return added
-            rows, lines = self._build_lines(new_rows)
+            rows, lines = self._lines.build(new_rows)
             if rows:
                 self._is_ours = True
                 audit_file.append(self.path, rows, self.half_way)
@@ -267,37 +270,6 @@ class AuditProjection:
         if rows is None:
             self._emptied = True
         return rows
-
-    def _build_lines(self, rows: Sequence[NotificationRow]) -> tuple[list[NotificationRow], list[tuple[int, bytes]]]:
-        """Return the rows that can be written, and their lines with their `seq`. The others are left out."""
-        writable, lines = [], []
-        for row in self._in_work(rows):
-            try:
-                lines.append((row.seq, audit_file.line(row)))
-                writable.append(row)
-            except Exception as error:
-                self._leave_out(row.seq, error)
-        return writable, lines
-
-    def _in_work(self, rows: Sequence[NotificationRow]) -> Iterator[NotificationRow]:
-        """Yield rows that are recorded as in work, one at a time when one may have ended a process. Leave out fatal ones."""
-        work = self.work
-        if work is None or not rows:
-            yield from rows
-            return
-        seqs = sorted(row.seq for row in rows)
-        alone = work.is_next_suspect(seqs[0] - 1)
-        if not alone:
-            work.enter(seqs[0], seqs[-1])
-        for row in rows:
-            deaths = work.fatal_deaths(row.seq)
-            if deaths:
-                self._leave_out(row.seq, RuntimeError(f"it ended the audit process {deaths} times"))
-                continue
-            if alone:
-                work.enter(row.seq, row.seq)
-            yield row
-        work.leave(seqs[-1])
 
     def _leave_out(self, seq: int, error: Exception) -> None:
         reason = f"{type(error).__name__}: {error}"[:500]
