@@ -24,6 +24,7 @@ from db.migrate import newest, revision
 from domain import contract
 from domain.commands import ApproveCommission, CalculateCommission, Command
 from stacks.metrics import exposition
+from stacks.probes import ANSWERS_WITHIN_S, Probes
 
 REFUSALS = problems.document(400, 401, 403, 409, 413, 415, 422, 429, 503)
 
@@ -122,7 +123,14 @@ def _add_queries(app: FastAPI, application: Application) -> None:
         return CommissionAnswer.of(row)
 
 
+def _read_schema(application: Application) -> str:
+    with application.reading() as connection:
+        return revision(connection)
+
+
 def _add_operations(app: FastAPI, application: Application) -> None:
+    probes: Probes[str] = Probes()
+
     @app.get("/health", tags=["operations"])
     async def health() -> dict[str, str]:
         """Say that the process runs. This needs no thread, so it is answered while all threads wait for the database."""
@@ -131,8 +139,9 @@ def _add_operations(app: FastAPI, application: Application) -> None:
     @app.get("/ready", responses=problems.document(503), tags=["operations"])
     def ready() -> dict[str, str]:
         """Say that commands are accepted: the database answers and has the schema that this program needs."""
-        with application.reading() as connection:
-            schema = revision(connection)
+        schema = probes.ask_one("schema", lambda: _read_schema(application), ANSWERS_WITHIN_S)
+        if schema is None:
+            raise HTTPException(503, f"the database gives no answer within {ANSWERS_WITHIN_S:g} s")
         if schema != newest():
             raise HTTPException(
                 503, f"the schema is at {schema or 'nothing'}, this program needs {newest()}: run ./alpes migrate"

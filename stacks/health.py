@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Callable
+from functools import partial
 from http.client import HTTPConnection, HTTPException
 
 from sqlalchemy import Engine
@@ -16,22 +18,51 @@ from settings import Settings
 from stacks import faults
 from stacks.captures import capture_of
 from stacks.part_health import PartHealth, check_worker
+from stacks.probes import ANSWERS_WITHIN_S, Probes
 from stacks.python_parts import worker_names
 
-ANSWERS_WITHIN_S = 2.0
-"""A server on a busy machine may be slow; one that is silent for this long is as good as away."""
+_PROBES: Probes[PartHealth] = Probes()
 
 
 def check(settings: Settings, engine: Engine) -> list[PartHealth]:
-    """Return the health of every component, in the order of an event's path."""
+    """Return the health of every component, in the order of an event's path, within ANSWERS_WITHIN_S seconds.
+
+    Servers are asked side by side: one that is frozen is reported as such, and hides nothing of the others.
+    """
     leases = faults.active(settings)
-    healths = [_database(engine), capture_of(settings).check(engine), _broker(settings)]
-    names = (*worker_names(settings), "observer", "audit", "commands", "watcher")
-    healths += [check_worker(settings, part) for part in names]
-    healths.append(_server("api", settings.api_host or settings.bind, settings.api_port))
+    capture = settings.facts.capture.component
+    questions: dict[str, Callable[[], PartHealth]] = {
+        "database": partial(_database, engine),
+        capture: partial(capture_of(settings).check, engine),
+        "broker": partial(_broker, settings),
+        "api": partial(_server, "api", settings.api_host or settings.bind, settings.api_port),
+    }
     if "dashboard" not in settings.without:
-        healths.append(_server("dashboard", settings.bind, settings.dashboard_port))
-    return [_apply_lease(health, leases) for health in healths if health.part not in settings.without]
+        questions["dashboard"] = partial(_server, "dashboard", settings.bind, settings.dashboard_port)
+    names = {part: f"{part} of {settings.home}" for part in questions}
+    answers = _PROBES.ask({names[part]: question for part, question in questions.items()}, ANSWERS_WITHIN_S)
+    healths = {part: answers[name] or _silent(part) for part, name in names.items()}
+    if healths["database"].light == "down":
+        healths[capture] = _without_lag(settings, answers[names[capture]])
+    workers = (*worker_names(settings), "observer", "audit", "commands", "watcher")
+    healths |= {part: check_worker(settings, part) for part in workers}
+    order = ("database", capture, "broker", *workers, "api", "dashboard")
+    present = [healths[part] for part in order if part in healths and part not in settings.without]
+    return [_apply_lease(health, leases) for health in present]
+
+
+def _silent(part: str) -> PartHealth:
+    return PartHealth(part, "down", f"no answer within {ANSWERS_WITHIN_S:g} s")
+
+
+def _without_lag(settings: Settings, answer: PartHealth | None) -> PartHealth:
+    """Return the capture's health while the database does not answer: it may be healthy, but its lag is not known."""
+    capture = settings.facts.capture
+    if answer is None and capture.is_process:
+        answer = check_worker(settings, capture.component)
+    if answer is not None and answer.light == "down":
+        return answer
+    return PartHealth(capture.component, "behind", "its lag is unknown while the database does not answer")
 
 
 def _apply_lease(health: PartHealth, leases: dict[str, faults.Lease]) -> PartHealth:

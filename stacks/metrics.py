@@ -16,6 +16,7 @@ from db.errors import DatabaseUnavailable, translated
 from settings import Settings
 from stacks.lag import captured_up_to, observed
 from stacks.part_health import STALE_S
+from stacks.probes import ANSWERS_WITHIN_S, Probes
 from stacks.python_parts import worker_names
 from telemetry.metrics import BOUNDS_S, read_all
 from workers.heartbeat import read_heartbeat
@@ -33,6 +34,9 @@ DISTRIBUTIONS = {
     "command": ("Time of a command, its commit included", ("command",)),
     "hop": ("Time an event takes from one hop to the next", ("hop",)),
 }
+
+
+_PROBES: Probes[queries.Backlog | None] = Probes()
 
 
 class Collector:
@@ -73,11 +77,8 @@ class Collector:
 
     def _outbox(self) -> Iterator[Metric]:
         database_up = GaugeMetricFamily("alpes_database_up", "Whether the database answers")
-        try:
-            with translated(), self._engine.connect().execution_options(**READ) as connection:
-                captured = captured_up_to(self._settings, queries.outbox_head(connection))
-                backlog = queries.backlog(connection, captured)
-        except DatabaseUnavailable:
+        backlog = _PROBES.ask_one(f"backlog of {self._settings.home}", self._read_backlog, ANSWERS_WITHIN_S)
+        if backlog is None:
             database_up.add_metric((), 0)
             yield database_up
             return
@@ -95,6 +96,15 @@ class Collector:
         ):
             lag.add_metric((stage,), max(0.0, (now_us - oldest_us) / 1e6) if oldest_us else 0.0)
         yield lag
+
+    def _read_backlog(self) -> queries.Backlog | None:
+        """Return None when the database does not answer."""
+        try:
+            with translated(), self._engine.connect().execution_options(**READ) as connection:
+                captured = captured_up_to(self._settings, queries.outbox_head(connection))
+                return queries.backlog(connection, captured)
+        except DatabaseUnavailable:
+            return None
 
     def _heartbeats(self) -> Metric:
         up = GaugeMetricFamily("alpes_up", "1: gave a sign of life and has its connections", labels=("part",))

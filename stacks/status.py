@@ -54,7 +54,8 @@ def status(settings: Settings) -> Status:
     engine = connect(settings.worker_url, pool_size=1)
     try:
         healths = health.check(settings, engine)
-        lag = read_lag(settings, engine)
+        database_answers = all(row.light != "down" for row in healths if row.part == "database")
+        lag = read_lag(settings, engine) if database_answers else None
     finally:
         engine.dispose()
     memory = parts_control.memory_mb()

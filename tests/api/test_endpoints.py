@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,14 @@ import pytest
 from fastapi.testclient import TestClient
 from hypothesis import strategies as st
 
+import api.app
 from api.app import create_app
 from application import Application
 from db import queries
 from db.engine import connect
 from db.migrate import upgrade
 from settings import Settings
+from stacks import metrics
 
 GOOD = {
     "conversionId": "conv-1",
@@ -224,6 +227,23 @@ def test_a_missing_database_is_a_problem_that_says_so(tmp_path: Path) -> None:
         assert not re.search("Traceback|sqlalchemy", refused.text)
         assert http.get("/health").status_code == 200
         assert http.get("/ready").status_code == 503
+
+
+def test_a_frozen_database_makes_it_not_ready_and_its_metrics_say_so(
+    http: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "alpes_database_up 1.0" in http.get("/metrics").text
+    thawed = threading.Event()
+    monkeypatch.setattr(api.app, "ANSWERS_WITHIN_S", 0.2)
+    monkeypatch.setattr(metrics, "ANSWERS_WITHIN_S", 0.2)
+    monkeypatch.setattr(api.app, "revision", lambda connection: thawed.wait() and "")
+    monkeypatch.setattr(queries, "backlog", lambda connection, captured: thawed.wait())
+    try:
+        not_ready = http.get("/ready")
+        assert (not_ready.status_code, "no answer within" in not_ready.json()["detail"]) == (503, True)
+        assert "alpes_database_up 0.0" in http.get("/metrics").text
+    finally:
+        thawed.set()
 
 
 def test_a_malformed_traceparent_is_ignored(http: TestClient) -> None:

@@ -6,15 +6,17 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from connectors.broker import Broker, Publisher, Subscription
+from db.engine import connect
 from scenarios.waiting import until
 from settings import Settings
 from settings.model import REPOSITORY
-from stacks import faults, instance, processes
+from stacks import faults, health, instance, processes
 from stacks.supervisor import Supervisor
 from tests.e2e.load import Load
 
@@ -73,6 +75,24 @@ def test_messages_of_every_size_can_be_read_after_the_broker_was_killed(stack: S
     finally:
         subscription.close()
         publisher.close()
+
+
+@pytest.mark.native
+def test_a_frozen_database_is_reported_and_hides_no_other_component(native_stack: Settings) -> None:
+    pid = Supervisor(native_stack).pid("database")
+    engine = connect(native_stack.worker_url, pool_size=1)
+    try:
+        os.kill(pid, signal.SIGSTOP)
+        began = time.monotonic()
+        lights = {row.part: row.light for row in health.check(native_stack, engine)}
+        took_s = time.monotonic() - began
+    finally:
+        os.kill(pid, signal.SIGCONT)
+        engine.dispose()
+    assert (lights["database"], lights["source"], lights["broker"], lights["api"]) == ("down", "behind", "ok", "ok")
+    assert took_s < 10, "the driver waits for a silent server for 30 s"
+    with Load(native_stack) as load:
+        assert load.finish().committed >= 20
 
 
 def test_a_part_under_a_lease_stays_down_and_comes_back(embedded: Settings) -> None:
