@@ -24,33 +24,34 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
+StackToStart = Annotated[
+    str,
+    typer.Option(
+        help="embedded (default, nothing to install), native (real MySQL, Debezium, Pulsar), compose (Docker)"
+        " or external (your own MySQL and Pulsar)."
+    ),
+]
+Detach = Annotated[bool, typer.Option("-d", "--detach", help="Return once everything is up; `./alpes down` stops it.")]
+Nar = Annotated[str | None, typer.Option(help="native, compose: version of the Debezium connector, 4.0.8 or 3.1.2.")]
+Workers = Annotated[
+    int | None, typer.Option(min=1, max=16, help="Number of notification workers, which share one subscription.")
+]
+Secure = Annotated[
+    bool | None, typer.Option("--secure/--plain", help="native: TLS, tokens and roles on Pulsar, TLS on MySQL.")
+]
+Partitions = Annotated[
+    int | None,
+    typer.Option(min=0, max=64, help="Partitions of the topics of events and commands; commissions keep their order."),
+]
+
+
 def up(
-    stack: Annotated[
-        str,
-        typer.Option(
-            help="embedded (default, nothing to install), native (real MySQL, Debezium, Pulsar), compose (Docker)"
-            " or external (your own MySQL and Pulsar)."
-        ),
-    ] = DEFAULT.name,
-    detach: Annotated[
-        bool, typer.Option("-d", "--detach", help="Return once everything is up; `./alpes down` stops it.")
-    ] = False,
-    nar: Annotated[
-        str | None, typer.Option(help="native, compose: version of the Debezium connector, 4.0.8 or 3.1.2.")
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, max=16, help="Number of notification workers, which share one subscription.")
-    ] = None,
-    secure: Annotated[
-        bool | None,
-        typer.Option("--secure/--plain", help="native: TLS, tokens and roles on Pulsar, TLS on MySQL."),
-    ] = None,
-    partitions: Annotated[
-        int | None,
-        typer.Option(
-            min=0, max=64, help="Partitions of the topics of events and commands; commissions keep their order."
-        ),
-    ] = None,
+    stack: StackToStart = DEFAULT.name,
+    detach: Detach = False,
+    nar: Nar = None,
+    workers: Workers = None,
+    secure: Secure = None,
+    partitions: Partitions = None,
     json: AsJson = False,
 ) -> None:
     """Start every component and wait until all are healthy. Ctrl-C stops them.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -9,9 +10,12 @@ import tempfile
 from pathlib import Path
 
 from settings.model import REPOSITORY
+from stacks.native.artifacts import LOCK as CLASS_PATH
 from stacks.native.artifacts import FetchFailed, cache, prepare_cache
 
 LOCK = REPOSITORY / "requirements" / "native.txt"
+QUIET = ("-Xlog:cds=off", "-Xlog:aot=off")
+"""The JVM would report on the broker's log that the archive was made without the agent of a real start."""
 
 
 def binary() -> Path:
@@ -38,6 +42,18 @@ def ensure() -> Path:
             Path(folder).mkdir()  # the context manager removes this folder
         binary().chmod(0o755)
     return binary()
+
+
+def class_archive() -> Path:
+    """Return the path of the archive of the broker's classes for this runtime and class path. It may not exist."""
+    key = hashlib.sha256(CLASS_PATH.read_bytes()).hexdigest()[:16]
+    return _folder() / "classes" / f"{key}.jsa"
+
+
+def class_archive_options() -> list[str]:
+    """Return the JVM's options that use the archive; none while there is none. See `stacks.native.class_archive`."""
+    archive = class_archive()
+    return [f"-XX:SharedArchiveFile={archive}", *QUIET] if archive.exists() else []
 
 
 def _folder() -> Path:

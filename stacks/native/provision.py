@@ -66,6 +66,14 @@ def provision_database(settings: Settings, say: Say) -> None:
         engine.dispose()
 
 
+def await_broker(settings: Settings) -> None:
+    """Wait until the broker has namespace and topics and accepts sources, and change nothing else. Raises ProvisionFailed."""
+    with Admin(settings, timeout_s=5) as admin:
+        _await(admin.namespace_exists, "Pulsar", settings.logs / "broker.log")
+        _await(lambda: _make_topics(admin, settings), "Pulsar", settings.logs / "broker.log")
+        _await(admin.functions_ready, "Pulsar's functions worker", settings.logs / "broker.log")
+
+
 def provision_broker(settings: Settings, say: Say) -> None:
     with Admin(settings, timeout_s=5) as admin:
         # The namespace appears some seconds after the REST answers; a source created before it is refused.

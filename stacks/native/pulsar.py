@@ -11,7 +11,7 @@ from string import Template
 from connectors import source
 from settings import Settings
 from stacks.command import Command
-from stacks.native import limits, secure
+from stacks.native import java, limits, secure
 from stacks.native.artifacts import locked
 
 CONFIGURATION = Path(__file__).parent / "pulsar_conf"
@@ -23,7 +23,7 @@ MEMORY = ("-Xms256m", "-Xmx768m", "-XX:MaxDirectMemorySize=512m")
 SMALL_MACHINE = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 
 
-def command(settings: Settings, java: Path) -> Command:
+def command(settings: Settings, java_binary: Path) -> Command:
     """Write the configuration below the home, link the connector, and return the broker's command."""
     folder = settings.data / "pulsar"
     folder.mkdir(parents=True, exist_ok=True)
@@ -48,7 +48,7 @@ def command(settings: Settings, java: Path) -> Command:
     classpath = ":".join(str(artifact.path) for artifact in locked(["pulsar"]))
     # The class path is in the environment, because it is longer than some systems' limit for one argument.
     env = {"CLASSPATH": classpath, **source.secrets(settings)}
-    return Command((str(java), *_jvm_options(folder, classpath), *_program_arguments(folder)), folder, env)
+    return Command((str(java_binary), *_jvm_options(folder, classpath), *_program_arguments(folder)), folder, env)
 
 
 def configuration(name: str, values: Mapping[str, object]) -> str:
@@ -95,7 +95,13 @@ def _jvm_options(folder: Path, classpath: str) -> list[str]:
     opens += ["--add-opens=java.management/sun.management=ALL-UNNAMED", "--enable-native-access=ALL-UNNAMED"]
     (byteman,) = locked(["byteman"])
     agent = f"-javaagent:{byteman.path}=script:{folder / 'source.btm'}"
-    return [*memory, *opens, agent, *(f"-D{name}={value}" for name, value in options.items())]
+    return [
+        *memory,
+        *java.class_archive_options(),
+        *opens,
+        agent,
+        *(f"-D{name}={value}" for name, value in options.items()),
+    ]
 
 
 def _program_arguments(folder: Path) -> list[str]:

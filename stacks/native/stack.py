@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stacks import native
 from stacks.command import Part
-from stacks.native import provision
+from stacks.native import class_archive, provision
 from stacks.native.artifacts import Progress
 from stacks.python_parts import python_parts
 from stacks.stack import Say
@@ -22,6 +22,7 @@ class Native(SupervisedStack):
     def prepare(self, say: Say, progress: Progress) -> list[Part]:
         native.require_name(self.settings.home)
         native.download(self.settings, progress)
+        class_archive.ensure(say)
         return native.prepare(self.settings, say) + python_parts(self.settings)
 
     def provision(self, say: Say) -> None:
