@@ -1,4 +1,4 @@
-"""Archive the broker's classes, from which the JVM loads them in half the time and CPU (class-data sharing).
+"""Archive the broker's classes, so that each start saves some seconds of time and CPU (class-data sharing).
 
 The archive is made once for each Java runtime and class path, by starting and stopping a broker of its own on free ports. The
 JVM ignores an archive that does not fit, and starts without it.
@@ -37,7 +37,7 @@ def ensure(say: Callable[[str], None]) -> None:
     failed = archive.with_suffix(".failed")
     if archive.exists() or failed.exists() or not os.access(archive.parents[1], os.W_OK):
         return
-    say("archiving the broker's classes, so that it starts in half the time (once, half a minute)")
+    say("archiving the broker's classes, so that later starts are some seconds quicker (once, half a minute)")
     try:
         archive.parent.mkdir(exist_ok=True)
         _make(archive)
