@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from db import agreement, dead_letter_queries, notification_queries, queries
 from db.errors import DatabaseUnavailable
+from domain.message import Message, said_by
 from scenarios.model import Check, Counts, FaultWindow, Verdict
 from scenarios.reconciliation import Reconciliation, reconcile
 from scenarios.trial import Standstill, Trial
@@ -31,7 +32,7 @@ def wait_until_settled(trial: Trial, deadline_s: float) -> Reconciliation:
     def sources_agree() -> bool:
         try:
             if standstill.reached():
-                raise TookTooLong("the sources differ, and nothing moves any more")
+                raise TookTooLong(Message("waiting.sources_stopped"))
             with trial.application.reading() as connection:
                 committed = queries.count_outbox_ids(connection, trial.run_id)
                 accounted = notification_queries.count_notifications(connection, trial.run_id)
@@ -41,7 +42,7 @@ def wait_until_settled(trial: Trial, deadline_s: float) -> Reconciliation:
                 return False
             reconciliation = reconcile(trial.application, trial.settings, trial.run_id)
             if reconciliation.differs_permanently:
-                raise TookTooLong("the sources differ, and waiting cannot change that")
+                raise TookTooLong(Message("waiting.sources_differ"))
             return reconciliation.complete
         except DatabaseUnavailable:
             return False
@@ -50,7 +51,7 @@ def wait_until_settled(trial: Trial, deadline_s: float) -> Reconciliation:
         trial.wait(sources_agree, deadline_s, "committed = published = notified = audited", 0.2)
         time.sleep(QUIET_S)
     except TookTooLong as error:
-        trial.say("note", str(error))
+        trial.say("note", said_by(error))
     return reconcile(trial.application, trial.settings, trial.run_id)
 
 
@@ -85,24 +86,22 @@ def check_invariants(
     }
     counts = _make_counts(reconciliation, len(lost))
     never_committed = {*reconciliation.never_committed, *reconciliation.never_notified}
+    contents_differ = len(reconciliation.contents_differ)
     checks = [
-        Check("nothing lost", not lost, f"{len(lost)} lost"),
-        Check("each effect exactly once", not reconciliation.doubled, f"{len(reconciliation.doubled)} duplicated"),
-        Check(
-            "each commission's events in order",
-            not reconciliation.out_of_order,
-            f"{len(reconciliation.out_of_order)} out of order",
-        ),
-        Check("nothing appears that was not committed", not never_committed, f"{len(never_committed)}"),
-        Check(
-            "contents are equal in every source",
-            not reconciliation.contents_differ,
-            f"{len(reconciliation.contents_differ)} differ",
-        ),
-        Check("state and outbox agree", not disagreeing, f"{len(disagreeing)} disagreements"),
-        Check("no unexpected dead letter", not unexpected_letters, f"{len(unexpected_letters)} dead letters"),
+        _none(Message("invariant.nothing_lost"), Message("detail.lost", n=len(lost))),
+        _none(Message("invariant.effect_once"), Message("detail.duplicated", n=len(reconciliation.doubled))),
+        _none(Message("invariant.in_order"), Message("detail.out_of_order", n=len(reconciliation.out_of_order))),
+        _none(Message("invariant.nothing_uncommitted"), Message("detail.number", n=len(never_committed))),
+        _none(Message("invariant.contents_equal"), Message("detail.differ", n=contents_differ)),
+        _none(Message("invariant.state_and_outbox"), Message("detail.disagreements", n=len(disagreeing))),
+        _none(Message("invariant.no_dead_letter"), Message("detail.dead_letters", n=len(unexpected_letters))),
     ]
     return counts, {name: list(ids[:MAX_NAMED_IDS]) for name, ids in named_ids.items() if ids}, checks
+
+
+def _none(name: Message, how_many: Message) -> Check:
+    """Return the check that holds if the detail's number `n` is 0."""
+    return Check.of(name, how_many.params["n"] == 0, how_many)
 
 
 def _make_counts(reconciliation: Reconciliation, lost: int) -> Counts:
@@ -123,8 +122,8 @@ def _make_counts(reconciliation: Reconciliation, lost: int) -> Counts:
 
 
 def verdict(
-    confirmations: Sequence[Check], checks: Sequence[Check], judge_errors: Sequence[str] = ()
-) -> tuple[Verdict, str]:
+    confirmations: Sequence[Check], checks: Sequence[Check], judge_errors: Sequence[Message] = ()
+) -> tuple[Verdict, Message]:
     """Return the verdict and its reason.
 
     A broken invariant fails the run in any case. Without one, an error of the judge or an unconfirmed fault makes the run
@@ -132,13 +131,20 @@ def verdict(
     """
     broken = [check for check in checks if not check.ok]
     if broken:
-        return "FAIL", "; ".join(f"{check.name}: {check.detail or 'does not hold'}" for check in broken)
+        return "FAIL", Message("verdict.broken", checks=tuple(map(_describe_broken, broken)))
     if judge_errors:
-        return "INCONCLUSIVE", f"the judge failed: {'; '.join(judge_errors)}"
-    unconfirmed = [check.name for check in confirmations if not check.ok]
-    if unconfirmed or not confirmations:
-        return "INCONCLUSIVE", f"not confirmed: {'; '.join(unconfirmed) or 'that the hypothesis was tested'}"
-    return "PASS", f"all {len(checks)} invariants held, and the fault was real"
+        return "INCONCLUSIVE", Message("verdict.judge_failed", why=tuple(judge_errors))
+    unconfirmed = tuple(check.said() for check in confirmations if not check.ok)
+    if unconfirmed:
+        return "INCONCLUSIVE", Message("verdict.unconfirmed", what=unconfirmed)
+    if not confirmations:
+        return "INCONCLUSIVE", Message("verdict.unconfirmed", what=Message("verdict.hypothesis_tested"))
+    return "PASS", Message("verdict.held", n=len(checks))
+
+
+def _describe_broken(check: Check) -> Message:
+    detail = check.said_detail() or Message("verdict.does_not_hold")
+    return Message("verdict.broken_check", name=check.said(), detail=detail)
 
 
 def measure_recovery(trial: Trial) -> list[FaultWindow]:

@@ -1,4 +1,4 @@
-"""Translate the English sentences of the layers below; a sentence that is not known stays as it is."""
+"""Say in the visitor's language what the layers below say: messages, refusals, and the names of components."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 
 from dashboard.i18n import N_, _
 from domain.errors import ConcurrentChange, DuplicateConversion, InvalidField, Refusal, UnknownCommission
+from domain.message import Message
 
 _PATTERNS = tuple(
     (re.compile(pattern), message)
@@ -50,6 +51,16 @@ _PATTERNS = tuple(
 
 
 _PARKED = re.compile(r"(?P<health>.*); (?P<n>\d+) outbox rows are parked: .*$")
+
+
+def said(message: Message) -> str:
+    """Return the text of a message; a text without a code stays as it is."""
+    return message.render(_, _word)
+
+
+def _word(name: str, value: str) -> str:
+    """Translate a parameter that is a component's name, or the hypothesis of a scenario, which the catalogues have too."""
+    return {"part": part, "hypothesis": _}[name](value) if name in ("part", "hypothesis") else value
 
 
 def sentence(english: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from domain.message import Message
 from scenarios.model import Scenario
 from scenarios.trial import Trial
 
@@ -16,7 +17,7 @@ def experiment(trial: Trial) -> None:
             trial.wait(is_replaced, 20, "the worker runs again")
             load.wait_for_more(40)
             trial.wait_until_notified(load.event_ids)
-    trial.confirm("the broker redelivered some of the messages", lambda: trial.deliveries().duplicate > 0, 30)
+    trial.confirm(Message("confirm.redelivered"), lambda: trial.deliveries().duplicate > 0, 30)
     absorbed = trial.deliveries().duplicate
     trial.figures["absorbed"] = absorbed
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from domain.message import Message
 from scenarios.model import Scenario
 from scenarios.sources import holds_for_all
 from scenarios.trial import Trial
@@ -18,9 +19,9 @@ def experiment(trial: Trial) -> None:
     first_events = set(trial.acknowledged)
     again_within_s = trial.full_replay_deadline_s()
     with trial.load() as load:
-        with trial.injected(trial.capture_part, "lost offsets", lambda: lost_offsets.lose(trial.settings)):
+        with trial.injected(trial.capture_part, Message("fault.offsets"), lambda: lost_offsets.lose(trial.settings)):
             trial.confirm(
-                "the outbox was read again from its start",
+                Message("confirm.outbox_read_again"),
                 lambda: _read_again(trial, first_events),
                 again_within_s,
             )
@@ -28,9 +29,8 @@ def experiment(trial: Trial) -> None:
     trial.wait_until_notified(trial.acknowledged, again_within_s)
     trial.wait(lambda: trial.deliveries().duplicate >= len(first_events), again_within_s, "every duplicate is counted")
     absorbed = trial.deliveries().duplicate
-    trial.check(
-        "every repeated delivery is absorbed and counted", absorbed >= len(first_events), f"{absorbed} absorbed"
-    )
+    counted = Message("detail.absorbed", n=absorbed)
+    trial.check(Message("check.repeats_absorbed"), absorbed >= len(first_events), counted)
     trial.figures["absorbed"] = absorbed
 
 

@@ -38,6 +38,7 @@ from db.errors import DatabaseUnavailable
 from db.migrate import upgrade
 from db.tables import dead_letter
 from domain.commands import CalculateCommission
+from domain.message import verbatim
 from scenarios import journal, runner
 from scenarios.waiting import TookTooLong, until
 from settings import Settings, load
@@ -125,7 +126,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         connection.execute(insert(dead_letter).values(**values | {"requeued_at": None}))
     engine.dispose()
     run = journal.Journal(settings, engine, RUN)
-    run.say("started", "a run under way", {"name": "kill-broker"})
+    run.say("started", verbatim("a run under way"), {"name": "kill-broker"})
     run.close()
     return made
 

@@ -1,0 +1,101 @@
+"""A message is its code and its parameters: it is made only whole, stored beside its text, and read again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine
+
+from domain import message
+from domain.errors import ExpectedError
+from domain.message import Message, from_json, said_by, verbatim
+from scenarios import journal
+from scenarios.model import Check, FaultWindow, Moment, with_messages
+from settings import Settings
+
+DEAD = Message("confirm.process_dead", pid=71, part="broker")
+NESTED = Message(
+    "verdict.unconfirmed", what=(DEAD, Message("run.fault_over", fault=Message("fault.kill"), part="broker"))
+)
+
+
+def test_its_text_is_the_english_template_with_its_parameters() -> None:
+    assert str(DEAD) == "process 71 of broker is dead"
+    assert str(NESTED) == "not confirmed: process 71 of broker is dead; the kill of broker is over"
+    assert str(Message("detail.not_within", s=4.0)) == "not within 4 s"
+    assert str(Message("detail.not_within", s=0.5)) == "not within 0.5 s"
+
+
+def test_braces_in_a_parameter_are_no_places() -> None:
+    assert str(verbatim("{n} {")) == "{n} {"
+
+
+@pytest.mark.parametrize(("code", "params"), [("no.such", {}), ("detail.lost", {}), ("detail.lost", {"n": 1, "m": 2})])
+def test_one_that_is_unknown_or_incomplete_cannot_be_made(code: str, params: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=code):
+        Message(code, **params)
+
+
+def test_no_code_is_registered_twice() -> None:
+    with pytest.raises(ValueError, match=r"detail\.lost"):
+        message.register({"detail.lost": "{n} gone"})
+    assert message.registered()["detail.lost"] == "{n} lost"
+
+
+@pytest.mark.parametrize("made", [DEAD, NESTED, Message("run.healthy"), Message("detail.medians", a=1.5, b=2)])
+def test_what_is_stored_is_read_again(made: Message) -> None:
+    assert from_json(json.loads(json.dumps(asdict(made)))) == made
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        None,
+        "x",
+        {},
+        {"code": "a newer one", "params": {}},
+        {"code": "detail.lost", "params": {}},
+        {"code": "detail.lost", "params": {"n": None}},
+        {"code": "verdict.broken", "params": {"checks": [{"code": "a newer one", "params": {}}]}},
+    ],
+)
+def test_what_this_version_does_not_know_is_no_message(stored: object) -> None:
+    assert from_json(stored) is None
+
+
+def test_an_error_says_its_message() -> None:
+    error = ExpectedError(DEAD)
+    assert str(error) == str(DEAD)
+    assert said_by(error) is DEAD
+    assert said_by(RuntimeError("away")) == verbatim("away")
+    assert str(said_by(RuntimeError())) == "RuntimeError"
+
+
+def test_a_check_keeps_its_texts_beside_its_messages() -> None:
+    made = Check.of(DEAD, False, Message("detail.lost", n=3))
+    stored = json.loads(json.dumps(asdict(made)))
+    assert (stored["name"], stored["detail"]) == ("process 71 of broker is dead", "3 lost")
+    assert stored["message"] == {"code": "confirm.process_dead", "params": {"pid": 71, "part": "broker"}}
+    assert Check(**with_messages(stored)) == made
+
+
+def test_records_of_older_versions_say_their_text() -> None:
+    check = Check(**with_messages({"name": "nothing lost", "ok": True, "detail": "0 lost"}))
+    assert (check.said(), check.said_detail()) == (verbatim("nothing lost"), verbatim("0 lost"))
+    assert Check("nothing lost", True).said_detail() is None
+    assert FaultWindow("broker", "kill", 1.0, 2.0).said() == verbatim("kill")
+    assert Moment(1.0, "note", "a text").said() == verbatim("a text")
+
+
+def test_a_timeline_has_text_and_message_and_old_lines_are_read(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    log = journal.Journal(settings, create_engine("sqlite://"), "run")
+    log.say("confirmed", DEAD, {"part": "broker"})
+    log._file.write('{"at": 2.0, "kind": "note", "text": "of an older version", "data": {}}\n')
+    log.close()
+    first, second = journal.read_timeline(settings, "run")
+    assert (first.text, first.message, first.data) == (str(DEAD), DEAD, {"part": "broker"})
+    assert (second.text, second.message) == ("of an older version", None)
