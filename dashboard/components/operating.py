@@ -45,7 +45,7 @@ def relay(health: PartHealth | None, checkpoint: int | None, head: int | None) -
     pairs: list[tuple[str, object]] = []
     if health is not None:
         sign, colour = SIGNS[health.light]
-        pairs.append((_("status"), tag("span", f"{sign} {words.sentence(health.detail)}", class_=colour)))
+        pairs.append((_("status"), tag("span", f"{sign} {words.said(health.message)}", class_=colour)))
     pairs.append(
         (_("capture watermark"), tag("span", number(checkpoint), title=_("Highest outbox seq seen on Pulsar.")))
     )
@@ -64,9 +64,7 @@ def parts(status: Status, problem: str | None) -> Html:
     rows = []
     for part in status.parts:
         sign, colour = SIGNS[part.light]
-        how = words.sentence(part.detail) if part.detail else part.process.lower()
-        if part.name == "supervisord":
-            how = _("starts the parts, and starts them again")
+        how = words.said(part.message) if part.message else part.process.lower()
         name = tag("strong", words.part(part.name), title=words.part_hint(part.name) or None)
         rows.append(
             (

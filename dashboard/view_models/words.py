@@ -11,22 +11,11 @@ from domain.message import Message
 _PATTERNS = tuple(
     (re.compile(pattern), message)
     for pattern, message in (
-        (r"answers$", N_("answers")),
         (
             r"Pulsar's admin REST at (?P<where>\S+) does not answer: (?P<why>.*)$",
             N_("Pulsar's admin REST at {where} does not answer: {why}"),
         ),
         (r"Pulsar's admin REST refused: (?P<why>.*)$", N_("Pulsar's admin REST refused: {why}")),
-        (r"at work$", N_("at work")),
-        (r"answers at (?P<where>\S+)$", N_("answers at {where}")),
-        (r"nothing answers at (?P<where>\S+)$", N_("nothing answers at {where}")),
-        (r"(?P<n>\d+) behind$", N_("{n} behind")),
-        (r"has not started yet$", N_("has not started yet")),
-        (r"no sign of life for (?P<s>\d+) s$", N_("no sign of life for {s} s")),
-        (r"waits for what it depends on$", N_("waits for what it depends on")),
-        (r"held down by a kill for (?P<s>\d+) s more$", N_("held down by a kill for {s} s more")),
-        (r"runs and has read the whole outbox$", N_("runs and has read the whole outbox")),
-        (r"does not run: (?P<why>.*)$", N_("does not run: {why}")),
         (r"the database does not answer \((?P<why>.*)\)$", N_("the database does not answer ({why})")),
         (r"the database is busy with another writer.*$", N_("the database is busy with another writer; try again")),
         (r"every database connection is busy.*$", N_("every database connection is busy; try again in a moment")),
@@ -50,9 +39,6 @@ _PATTERNS = tuple(
 )
 
 
-_PARKED = re.compile(r"(?P<health>.*); (?P<n>\d+) outbox rows are parked: .*$")
-
-
 def said(message: Message) -> str:
     """Return the text of a message; a text without a code stays as it is."""
     return message.render(_, _word)
@@ -64,10 +50,6 @@ def _word(name: str, value: str) -> str:
 
 
 def sentence(english: str) -> str:
-    parked = _PARKED.match(english)
-    if parked:
-        rows = _("{n} outbox rows are parked: the dead letters say why").format(n=parked["n"])
-        return f"{sentence(parked['health'])}; {rows}"
     for pattern, message in _PATTERNS:
         found = pattern.match(english)
         if found:

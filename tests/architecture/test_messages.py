@@ -17,8 +17,6 @@ from tests.architecture.test_structure import PACKAGES
 
 MAKER = Path("domain/message.py")
 OTHER_PROGRAMS = {
-    "dashboard/components/break_it.py",
-    "dashboard/view_models/words.py",
     "api/problems.py",
     "connectors/source.py",
     "stacks/compose/cli.py",

@@ -17,6 +17,7 @@ from dashboard.view_models.observer_reader import LineCount, ObserverReader
 from dashboard.view_models.snapshot import Sample, Timed
 from db.errors import DatabaseUnavailable
 from domain.errors import DuplicateConversion, InvalidField
+from domain.message import Message
 from scenarios.waiting import until
 from settings import Settings
 from stacks.faults import Lease
@@ -243,7 +244,7 @@ def test_a_message_with_a_number_that_the_table_has_not_reached_says_nothing_of_
 
 
 def test_what_the_layers_below_say_is_said_in_words_of_the_page() -> None:
-    assert words.sentence("held down by a kill for 7 s more") == "held down by a kill for 7 s more"
+    assert words.said(Message("health.held_down", s=7)) == "held down by a kill for 7 s more"
     assert words.sentence("something new") == "something new"
     assert (
         words.refusal(InvalidField("grossAmount", "must be greater than zero"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import create_engine
@@ -15,6 +16,10 @@ from domain.message import Message, from_json, said_by, verbatim
 from scenarios import journal
 from scenarios.model import Check, FaultWindow, Moment, with_messages
 from settings import Settings
+from stacks import relay, status
+from stacks.control import PartState
+from stacks.part_health import check_worker
+from stacks.relay import Relay
 
 DEAD = Message("confirm.process_dead", pid=71, part="broker")
 NESTED = Message(
@@ -99,3 +104,26 @@ def test_a_timeline_has_text_and_message_and_old_lines_are_read(tmp_path: Path) 
     first, second = journal.read_timeline(settings, "run")
     assert (first.text, first.message, first.data) == (str(DEAD), DEAD, {"part": "broker"})
     assert (second.text, second.message) == ("of an older version", None)
+
+
+def test_health_is_a_message_and_its_english_is_the_detail(tmp_path: Path) -> None:
+    health = check_worker(Settings(home=tmp_path), "audit")
+    assert (health.light, health.message.code, health.detail) == ("down", "health.not_started", "has not started yet")
+
+
+def test_the_relay_says_how_many_rows_are_parked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(home=tmp_path)
+    monkeypatch.setattr(relay, "read_lag", lambda *_: SimpleNamespace(capture_behind=0, parked=2))
+    health = Relay(settings).check(create_engine("sqlite://"))
+    assert health.message.code == "health.with_parked"
+    parked = "2 outbox rows are parked: `./alpes dead-letters list` says why"
+    assert health.detail == f"has not started yet; {parked}"
+
+
+def test_the_status_has_text_and_message() -> None:
+    message = Message("health.behind", n=3)
+    part = status._make_part_status("relay", "behind", message, None, {})
+    assert (part.detail, asdict(part)["message"]) == ("3 behind", {"code": "health.behind", "params": {"n": 3}})
+    died = PartState("relay", "FATAL", 0, 0, "can't find command")
+    part = status._make_part_status("relay", "down", None, died, {})
+    assert (part.detail, part.message) == ("can't find command", verbatim("can't find command"))
