@@ -9,6 +9,7 @@ from __future__ import annotations
 import string
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, TypeAlias
 
 Value: TypeAlias = "str | int | float | Message | tuple[Message, ...]"
@@ -30,9 +31,11 @@ def registered() -> dict[str, str]:
     return dict(_templates)
 
 
-def places(template: str) -> set[str]:
+@cache
+def places(template: str) -> frozenset[str]:
     """Return the names of a template's places."""
-    return {name for _text, name, _spec, _conversion in string.Formatter().parse(template) if name is not None}
+    parsed = string.Formatter().parse(template)
+    return frozenset(name for _text, name, _spec, _conversion in parsed if name is not None)
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -67,7 +70,9 @@ class Message:
                 return value.render(translate, show)
             if isinstance(value, tuple):
                 return "; ".join(each.render(translate, show) for each in value)
-            return show(name, value) if isinstance(value, str) else f"{value:.12g}"
+            if isinstance(value, float):
+                return f"{value:.12g}"
+            return show(name, value) if isinstance(value, str) else str(value)
 
         return translate(self.template).format(**{name: shown(name, value) for name, value in self.params.items()})
 

@@ -24,4 +24,11 @@ HEALTH = {
     "health.supervisor": "runs the parts",
 }
 
+OPERATIONS = {
+    "requeue.refused": "dead letter {n} cannot be sent again: {why}",
+    "requeue.none": "{refused}",
+    "requeue.others": "{refused}; {n} others were sent",
+}
+
 register(HEALTH)
+register(OPERATIONS)

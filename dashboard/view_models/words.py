@@ -2,41 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
-from dashboard.i18n import N_, _
+from dashboard.i18n import _
 from domain.errors import ConcurrentChange, DuplicateConversion, InvalidField, Refusal, UnknownCommission
-from domain.message import Message
-
-_PATTERNS = tuple(
-    (re.compile(pattern), message)
-    for pattern, message in (
-        (
-            r"Pulsar's admin REST at (?P<where>\S+) does not answer: (?P<why>.*)$",
-            N_("Pulsar's admin REST at {where} does not answer: {why}"),
-        ),
-        (r"Pulsar's admin REST refused: (?P<why>.*)$", N_("Pulsar's admin REST refused: {why}")),
-        (r"the database does not answer \((?P<why>.*)\)$", N_("the database does not answer ({why})")),
-        (r"the database is busy with another writer.*$", N_("the database is busy with another writer; try again")),
-        (r"every database connection is busy.*$", N_("every database connection is busy; try again in a moment")),
-        (r"must be a decimal number.*$", N_("must be a decimal number such as 120.50")),
-        (r"must be a finite number$", N_("must be a finite number")),
-        (r"must be greater than zero$", N_("must be greater than zero")),
-        (r"must be at most (?P<n>.*)$", N_("must be at most {n}")),
-        (r"(?P<code>\w+) has (?P<n>\d+) decimal places, not more$", N_("{code} has {n} decimal places, not more")),
-        (
-            r"dead letter (?P<n>\d+) cannot be sent again: (?P<why>.*)$",
-            N_("dead letter {n} cannot be sent again: {why}"),
-        ),
-        (r"is required$", N_("is required")),
-        (r"must have at most (?P<n>\d+) characters$", N_("must have at most {n} characters")),
-        (r"must be an ISO 4217 code such as USD$", N_("must be an ISO 4217 code such as USD")),
-        (
-            r"may hold letters, digits and . _ : @ / \+ - and starts with a letter or digit$",
-            N_("may hold letters, digits and . _ : @ / + - and starts with a letter or digit"),
-        ),
-    )
-)
+from domain.message import Message, said_by
 
 
 def said(message: Message) -> str:
@@ -47,14 +15,6 @@ def said(message: Message) -> str:
 def _word(name: str, value: str) -> str:
     """Translate a parameter that is a component's name, or the hypothesis of a scenario, which the catalogues have too."""
     return {"part": part, "hypothesis": _}[name](value) if name in ("part", "hypothesis") else value
-
-
-def sentence(english: str) -> str:
-    for pattern, message in _PATTERNS:
-        found = pattern.match(english)
-        if found:
-            return _(message).format(**found.groupdict())
-    return english
 
 
 def field(name: str) -> str:
@@ -71,8 +31,8 @@ def field(name: str) -> str:
 
 def refusal(error: Refusal) -> str:
     match error:
-        case InvalidField(field=name, reason=reason):
-            return f"{field(name)}: {sentence(reason)}"
+        case InvalidField(field=name, why=why):
+            return f"{field(name)}: {said(why)}"
         case UnknownCommission(reference=reference):
             return _("there is no commission {id}").format(id=reference)
         case DuplicateConversion(commission_id=commission_id, differing=differing) if differing:
@@ -83,7 +43,7 @@ def refusal(error: Refusal) -> str:
             return _("this conversion already has commission {id}").format(id=commission_id)
         case ConcurrentChange():
             return _("another transaction changed the commission meanwhile; try again")
-    return str(error)
+    return said(said_by(error))
 
 
 def part(name: str) -> str:

@@ -26,7 +26,7 @@ from dashboard.view_models.incidents import Incident
 from dashboard.view_models.reconciling import Counts
 from dashboard.view_models.tour import TourFacts
 from db.queries import OutboxRow
-from domain.message import Message
+from domain.message import Message, verbatim
 from scenarios import invariants, journal
 from scenarios.catalogue import find, scenarios
 from scenarios.chaos import chaos
@@ -113,7 +113,7 @@ def test_an_incident_says_that_nothing_was_lost_only_once_it_was_counted() -> No
 
 
 def test_an_incident_that_failed_says_why() -> None:
-    made = Incident(1, "broker", "kill", 0, 100.0, problem="events are missing after 120 s", over=True)
+    made = Incident(1, "broker", "kill", 0, 100.0, problem=Message("incident.events_missing", s=120), over=True)
     assert "events are missing after 120 s" in incident_list.incidents([made], "UTC")
 
 
@@ -132,7 +132,7 @@ def test_an_action_tells_its_end_and_one_of_a_kind_runs_at_a_time() -> None:
     until(lambda: not actions.running("source"), 5, "the action ended")
     last = actions.last("source")
     assert last is not None
-    assert (last.what, last.problem) == ("stop", "no such source")
+    assert (last.what, last.problem) == ("stop", verbatim("no such source"))
 
 
 def test_a_background_read_that_fails_keeps_the_last_value_and_says_why() -> None:
@@ -147,7 +147,7 @@ def test_a_background_read_that_fails_keeps_the_last_value_and_says_why() -> Non
     reader = Background("test", read, 60)
     reader.step()
     reader.step()
-    assert (reader._state.value, reader._state.problem) == (1, "away")
+    assert (reader._state.value, reader._state.problem) == (1, verbatim("away"))
     reader.step()
     assert (reader._state.value, reader._state.problem, reader._state.version) == (2, None, 3)
 

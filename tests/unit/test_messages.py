@@ -10,9 +10,12 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy import create_engine
 
+from connectors.admin import AdminRefused
+from db.errors import DatabaseUnavailable, translated
 from domain import message
-from domain.errors import ExpectedError
+from domain.errors import ExpectedError, InvalidField
 from domain.message import Message, from_json, said_by, verbatim
+from domain.money import Currency, parse_gross
 from scenarios import journal
 from scenarios.model import Check, FaultWindow, Moment, with_messages
 from settings import Settings
@@ -127,3 +130,29 @@ def test_the_status_has_text_and_message() -> None:
     died = PartState("relay", "FATAL", 0, 0, "can't find command")
     part = status._make_part_status("relay", "down", None, died, {})
     assert (part.detail, part.message) == ("can't find command", verbatim("can't find command"))
+
+
+def test_a_refused_field_says_why_by_code() -> None:
+    with pytest.raises(InvalidField) as refused:
+        parse_gross("1e30", Currency("USD", 2))
+    assert refused.value.why.code == "field.decimal_such_as"
+    with pytest.raises(InvalidField) as refused:
+        parse_gross(10**15, Currency("USD", 2))
+    assert (refused.value.why, refused.value.reason) == (
+        Message("field.at_most", n=999_999_999_999_999),
+        "must be at most 999999999999999",
+    )
+    assert str(refused.value) == "grossAmount: must be at most 999999999999999"
+    assert said_by(refused.value).params["why"] == refused.value.why
+
+
+def test_a_failure_of_the_database_or_of_the_admin_says_its_message(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'absent' / 'a.db'}")
+    with pytest.raises(DatabaseUnavailable) as away, translated(), engine.connect():
+        pass
+    assert said_by(away.value) == Message("database.cannot_open")
+    refused = AdminRefused(403, "no right")
+    assert str(refused).startswith(
+        "Pulsar's admin REST refused: no right (HTTP 403); the token's role lacks this right"
+    )
+    assert said_by(refused).params["why"] == Message("admin.answer_403", reason="no right", status=403)
