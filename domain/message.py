@@ -103,7 +103,7 @@ def from_json(values: Any) -> Message | None:
 
 
 def _value(stored: Any) -> Value:
-    if isinstance(stored, list):
+    if isinstance(stored, list | tuple):
         return tuple(_nested(each) for each in stored)
     if isinstance(stored, Mapping):
         return _nested(stored)

@@ -71,7 +71,7 @@ def _injections(trial: Trial) -> dict[str, Callable[[float], None]]:
     def crash(_: float) -> None:
         trial.crash(trial.worker, "notifications.committed")
         components = control(trial.settings)
-        trial.wait(lambda: components.pid(trial.worker) != 0, 20, "the worker runs again")
+        trial.wait(lambda: components.pid(trial.worker) != 0, 20, Message("awaited.worker"))
 
     def restart(_: float) -> None:
         replaced = trial.replacement_check(trial.capture_part)
@@ -80,7 +80,7 @@ def _injections(trial: Trial) -> dict[str, Callable[[float], None]]:
 
     def forget(_: float) -> None:
         first_event = trial.first_committed()
-        trial.wait(lambda: trial.times_published(first_event) > 0, 30, "the first event of the outbox is published")
+        trial.wait(lambda: trial.times_published(first_event) > 0, 30, Message("awaited.first_published"))
         times_before = trial.times_published(first_event)
         with trial.injected(trial.capture_part, Message("fault.offsets"), lambda: lost_offsets.lose(trial.settings)):
             trial.say("fault", Message("injected.offsets"))

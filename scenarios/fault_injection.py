@@ -94,9 +94,7 @@ class FaultInjection(Sources):
 
     # Waiting.
 
-    def wait(
-        self, condition: Callable[[], bool], deadline_s: float, what: str | Message, every_s: float = 0.05
-    ) -> None:
+    def wait(self, condition: Callable[[], bool], deadline_s: float, what: Message, every_s: float = 0.05) -> None:
         """Wait until the condition is true. Raises TookTooLong, or Stopped when the run is to end."""
 
         def condition_or_stop() -> bool:
@@ -114,10 +112,9 @@ class FaultInjection(Sources):
     def wait_until_healthy(self, deadline_s: float = HEALTHY_WITHIN_S) -> None:
         """Wait until every component is healthy. Raises TookTooLong with the names of those that are not."""
         try:
-            self.wait(lambda: not self.down_components(), deadline_s, "every component healthy again", 0.1)
+            self.wait(lambda: not self.down_components(), deadline_s, Message("run.healthy"), 0.1)
         except TookTooLong:
-            parts = ", ".join(self.down_components())
-            raise TookTooLong(Message("waiting.not_healthy", s=deadline_s, parts=parts)) from None
+            raise TookTooLong(Message("waiting.not_healthy", s=deadline_s, parts=self.down_components())) from None
         self.say("recovered", Message("run.healthy"))
 
     # Faults. Each is a context manager: the fault lasts at most until the `with` block is left.

@@ -9,7 +9,7 @@ commissions and events agree, nothing that was rolled back appears, and there is
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from db import agreement, dead_letter_queries, notification_queries, queries
@@ -48,7 +48,7 @@ def wait_until_settled(trial: Trial, deadline_s: float) -> Reconciliation:
             return False
 
     try:
-        trial.wait(sources_agree, deadline_s, "committed = published = notified = audited", 0.2)
+        trial.wait(sources_agree, deadline_s, Message("awaited.agreement"), 0.2)
         time.sleep(QUIET_S)
     except TookTooLong as error:
         trial.say("note", said_by(error))
@@ -85,23 +85,32 @@ def check_invariants(
         *reconciliation.dead,
     }
     counts = _make_counts(reconciliation, len(lost))
-    never_committed = {*reconciliation.never_committed, *reconciliation.never_notified}
-    contents_differ = len(reconciliation.contents_differ)
-    checks = [
-        _none(Message("invariant.nothing_lost"), Message("detail.lost", n=len(lost))),
-        _none(Message("invariant.effect_once"), Message("detail.duplicated", n=len(reconciliation.doubled))),
-        _none(Message("invariant.in_order"), Message("detail.out_of_order", n=len(reconciliation.out_of_order))),
-        _none(Message("invariant.nothing_uncommitted"), Message("detail.number", n=len(never_committed))),
-        _none(Message("invariant.contents_equal"), Message("detail.differ", n=contents_differ)),
-        _none(Message("invariant.state_and_outbox"), Message("detail.disagreements", n=len(disagreeing))),
-        _none(Message("invariant.no_dead_letter"), Message("detail.dead_letters", n=len(unexpected_letters))),
-    ]
+    checks = _make_checks(reconciliation, lost, disagreeing, unexpected_letters)
     return counts, {name: list(ids[:MAX_NAMED_IDS]) for name, ids in named_ids.items() if ids}, checks
 
 
-def _none(name: Message, how_many: Message) -> Check:
-    """Return the check that holds if the detail's number `n` is 0."""
-    return Check.of(name, how_many.params["n"] == 0, how_many)
+def _make_checks(
+    found: Reconciliation, lost: Collection[str], disagreeing: Sequence[str], unexpected_letters: Sequence[str]
+) -> list[Check]:
+    uncommitted = {*found.never_committed, *found.never_notified}
+    doubled, out_of_order, differing = found.doubled, found.out_of_order, found.contents_differ
+    return [
+        Check.of(Message("invariant.nothing_lost"), not lost, Message("detail.lost", n=len(lost))),
+        Check.of(Message("invariant.effect_once"), not doubled, Message("detail.duplicated", n=len(doubled))),
+        Check.of(Message("invariant.in_order"), not out_of_order, Message("detail.out_of_order", n=len(out_of_order))),
+        Check.of(
+            Message("invariant.nothing_uncommitted"), not uncommitted, Message("detail.number", n=len(uncommitted))
+        ),
+        Check.of(Message("invariant.contents_equal"), not differing, Message("detail.differ", n=len(differing))),
+        Check.of(
+            Message("invariant.state_and_outbox"), not disagreeing, Message("detail.disagreements", n=len(disagreeing))
+        ),
+        Check.of(
+            Message("invariant.no_dead_letter"),
+            not unexpected_letters,
+            Message("detail.dead_letters", n=len(unexpected_letters)),
+        ),
+    ]
 
 
 def _make_counts(reconciliation: Reconciliation, lost: int) -> Counts:

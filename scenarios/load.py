@@ -103,7 +103,7 @@ class Load:
                 raise JudgeFailed(Message("judge.load_died", why=f"{type(self.error).__name__}: {self.error}"))
             return len(self.sent) >= goal
 
-        until(goal_reached, deadline_s, f"{by} more commands acknowledged", 0.02)
+        until(goal_reached, deadline_s, Message("awaited.commands", n=by), 0.02)
 
     @property
     def event_ids(self) -> set[str]:

@@ -124,6 +124,7 @@ JUDGE = {
     "judge.api_limits": "the API's rate limit refused a request for {s} s; raise ALPES_API_RATE_LIMIT, or try later",
     "judge.api_refuses": "the API refuses this client: {why} (HTTP {status})",
     "waiting.too_long": "{what}: not within {s} s",
+    "waiting.down_component": "{part} ({health})",
     "waiting.not_healthy": "not healthy after {s} s: {parts}",
     "waiting.topic_stopped": "{n} of {m} commands of the topic were not processed, and nothing happens any more",
     "waiting.not_notified": "{n} of {m} events have no notification, and nothing happens any more ({progress})",
@@ -133,6 +134,29 @@ JUDGE = {
     "waiting.sources_differ": "the sources differ, and waiting cannot change that",
 }
 """Errors of the judge, and what it has waited for too long."""
+
+AWAITED = {
+    "awaited.worker": "the worker runs again",
+    "awaited.audit_worker": "the audit worker runs again",
+    "awaited.observer": "the observer saw every event",
+    "awaited.listener": "the listener received every event",
+    "awaited.failing_published": "the failing event is published",
+    "awaited.failing_dead_lettered": "the failing event is dead-lettered",
+    "awaited.first_published": "the first event of the outbox is published",
+    "awaited.duplicates": "every duplicate is counted",
+    "awaited.database": "the database answers again",
+    "awaited.api": "the API is healthy again",
+    "awaited.audit_file": "there is an audit file",
+    "awaited.audit_complete": "the audit file holds every event",
+    "awaited.file_rebuilt": "the file is rebuilt ({damage})",
+    "awaited.topic_commands": "{n} commands of the topic processed",
+    "awaited.commands": "{n} more commands acknowledged",
+    "awaited.naive_commits": "the naive writer committed {n} more",
+    "awaited.notifications": "notifications of {n} events",
+    "awaited.replayed": "notifications of all events committed before the replay",
+    "awaited.agreement": "committed = published = notified = audited",
+}
+"""What a run waits for, and says when it does not come in time."""
 
 DETAILS = {
     "detail.lost": "{n} lost",
@@ -173,5 +197,5 @@ FAULTS = {
 }
 """Crash points and faults, which stand inside other messages."""
 
-for _templates in (INVARIANTS, CHECKS, CONFIRMATIONS, TIMELINE, VERDICTS, JUDGE, DETAILS, FAULTS):
+for _templates in (INVARIANTS, CHECKS, CONFIRMATIONS, TIMELINE, VERDICTS, JUDGE, AWAITED, DETAILS, FAULTS):
     register(_templates)

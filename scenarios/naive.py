@@ -58,7 +58,7 @@ class NaiveLoad:
                 raise JudgeFailed(self._died)
             return self.committed >= goal
 
-        until(goal_reached, deadline_s, f"the naive writer committed {by} more", 0.02)
+        until(goal_reached, deadline_s, Message("awaited.naive_commits", n=by), 0.02)
 
     def _run(self) -> None:
         try:

@@ -147,7 +147,7 @@ class Trial(FaultInjection):
                 raise TookTooLong(Message("waiting.topic_stopped", n=len(missing), m=len(self.promised)))
             return not missing
 
-        self.wait(all_are_kept, deadline_s, f"{len(self.promised)} commands of the topic processed", 0.2)
+        self.wait(all_are_kept, deadline_s, Message("awaited.topic_commands", n=len(self.promised)), 0.2)
 
     def api(self, timeout_s: float = 10) -> ApiClient:
         """Return a client of the instance's API whose commands belong to this run."""
@@ -169,7 +169,7 @@ class Trial(FaultInjection):
                 raise TookTooLong(Message("waiting.not_notified", n=len(missing), m=len(event_ids), progress=progress))
             return not missing
 
-        self.wait(all_are_notified, deadline_s, f"notifications of {len(event_ids)} events", 0.1)
+        self.wait(all_are_notified, deadline_s, Message("awaited.notifications", n=len(event_ids)), 0.1)
 
     def _describe_progress(self) -> Message:
         """Return how many of the run's events the observer has seen and which components are down: where they are stuck."""
@@ -180,7 +180,7 @@ class Trial(FaultInjection):
             store.close()
         down = self.down_components()
         if down:
-            return Message("waiting.progress_down", n=published, parts=", ".join(down))
+            return Message("waiting.progress_down", n=published, parts=down)
         return Message("waiting.progress", n=published)
 
     def sample(self) -> None:

@@ -32,7 +32,7 @@ def experiment(trial: Trial) -> None:
 
         if not trial.crash("api", point, send):
             continue  # the API did not die there, so its rows prove nothing
-        trial.wait(lambda: _api_is_healthy(trial), 30, "the API is healthy again")
+        trial.wait(lambda: _api_is_healthy(trial), 30, Message("awaited.api"))
         rows = _count_rows(trial, command.conversion_id)
         trial.check(
             Message("check.both_rows", point=point) if expected_rows else Message("check.neither_row", point=point),

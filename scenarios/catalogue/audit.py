@@ -34,7 +34,7 @@ def experiment(trial: Trial) -> None:
             trial.wait(
                 lambda: _file_equals_notifications(trial, load.event_ids & trial.notified()),
                 _rebuild_deadline_s(trial),
-                "there is an audit file",
+                Message("awaited.audit_file"),
                 0.2,
             )
             notified_ids = load.event_ids & trial.notified()
@@ -42,19 +42,19 @@ def experiment(trial: Trial) -> None:
             with trial.injected("audit", Message("fault.file"), partial(_record_damage, damaged_bytes, damage, path)):
                 trial.say("fault", damaged)
                 trial.confirm(Message("confirm.file_damaged"), partial(_is_damaged, damaged_bytes))
-            goal = f"the file is rebuilt ({damaged})"
+            goal = Message("awaited.file_rebuilt", damage=damaged)
             file_is_rebuilt = partial(_file_equals_notifications, trial, notified_ids)
             trial.wait(file_is_rebuilt, _rebuild_deadline_s(trial), goal, 0.2)
             trial.say("recovered", Message("run.file_rebuilt"))
         is_replaced = trial.replacement_check("audit")
         trial.crash("audit", "audit.half_appended")
-        trial.wait(is_replaced, 20, "the audit worker runs again")
+        trial.wait(is_replaced, 20, Message("awaited.audit_worker"))
         load.wait_for_more(30)
     trial.wait_until_notified(trial.acknowledged)
     trial.wait(
         lambda: _file_equals_notifications(trial, trial.acknowledged),
         _rebuild_deadline_s(trial),
-        "the audit file holds every event",
+        Message("awaited.audit_complete"),
         0.2,
     )
 

@@ -26,22 +26,15 @@ def experiment(trial: Trial) -> None:
         for number in range(1, ROUNDS + 1):
             trial.say("load", Message("load.at_once", n=number, m=AT_ONCE))
             _send_round(trial, api, counts)
-    refused = Message("confirm.calculations_refused", n=counts["refused"])
-    trial.confirm(refused, lambda: counts["refused"] > 0)
+    trial.confirm(Message("confirm.calculations_refused", n=counts["refused"]), lambda: counts["refused"] > 0)
     trial.wait_until_notified(trial.acknowledged)
     repeats = ROUNDS * (AT_ONCE - 1)
-    for name, outcome, expected, detail in (
-        (Message("check.one_commission"), "created", ROUNDS, Message("detail.of", n=counts["created"], m=ROUNDS)),
-        (Message("check.calculations_refused"), "refused", repeats, Message("detail.number", n=counts["refused"])),
-        (Message("check.one_approval"), "approved", ROUNDS, Message("detail.of", n=counts["approved"], m=ROUNDS)),
-        (
-            Message("check.approvals_change_nothing"),
-            "unchanged",
-            repeats,
-            Message("detail.number", n=counts["unchanged"]),
-        ),
-    ):
-        trial.check(name, counts[outcome] == expected, detail)
+    created, refused = counts["created"], counts["refused"]
+    trial.check(Message("check.one_commission"), created == ROUNDS, Message("detail.of", n=created, m=ROUNDS))
+    trial.check(Message("check.calculations_refused"), refused == repeats, Message("detail.number", n=refused))
+    approved, unchanged = counts["approved"], counts["unchanged"]
+    trial.check(Message("check.one_approval"), approved == ROUNDS, Message("detail.of", n=approved, m=ROUNDS))
+    trial.check(Message("check.approvals_change_nothing"), unchanged == repeats, Message("detail.number", n=unchanged))
     committed = len(trial.committed())
     trial.check(
         Message("check.two_events"), committed == 2 * ROUNDS, Message("detail.events_of", n=committed, m=ROUNDS)

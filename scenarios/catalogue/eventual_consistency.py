@@ -26,7 +26,7 @@ def experiment(trial: Trial) -> None:
     with Listener(trial.settings, trial.run_id, row_is_there, trial.report_judge_error) as listener:
         rolled_back = _send_with_rollbacks(trial)
         trial.wait_until_notified(trial.acknowledged)
-        trial.wait(lambda: trial.acknowledged <= listener.received.keys(), 20, "the listener received every event")
+        trial.wait(lambda: trial.acknowledged <= listener.received.keys(), 20, Message("awaited.listener"))
     early = [event_id for event_id, visible in listener.received.items() if not visible]
     trial.check(
         Message("check.row_visible"),

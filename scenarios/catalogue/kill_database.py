@@ -17,7 +17,7 @@ def experiment(trial: Trial) -> None:
             refused_before = load.unacknowledged
             refused = Message("confirm.commands_refused")
             trial.confirm(refused, lambda: load.unacknowledged > refused_before, DOWN_S)
-        trial.wait(lambda: _database_answers(trial), 60, "the database answers again")
+        trial.wait(lambda: _database_answers(trial), 60, Message("awaited.database"))
         trial.say("recovered", Message("run.database_answers"))
         load.wait_for_more(60)
     trial.wait_until_healthy()

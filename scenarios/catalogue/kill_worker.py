@@ -14,7 +14,7 @@ def experiment(trial: Trial) -> None:
         for _ in range(TIMES):
             is_replaced = trial.replacement_check(trial.worker)
             trial.crash(trial.worker, "notifications.committed")
-            trial.wait(is_replaced, 20, "the worker runs again")
+            trial.wait(is_replaced, 20, Message("awaited.worker"))
             load.wait_for_more(40)
             trial.wait_until_notified(load.event_ids)
     trial.confirm(Message("confirm.redelivered"), lambda: trial.deliveries().duplicate > 0, 30)

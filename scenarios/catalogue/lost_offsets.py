@@ -15,7 +15,7 @@ def experiment(trial: Trial) -> None:
     for _ in range(PAIRS):
         trial.approve(trial.calculate().commission_id)
     trial.wait_until_notified(trial.acknowledged)
-    trial.wait(lambda: trial.acknowledged <= trial.published().keys(), 20, "the observer saw every event")
+    trial.wait(lambda: trial.acknowledged <= trial.published().keys(), 20, Message("awaited.observer"))
     first_events = set(trial.acknowledged)
     again_within_s = trial.full_replay_deadline_s()
     with trial.load() as load:
@@ -27,7 +27,7 @@ def experiment(trial: Trial) -> None:
             )
         load.wait_for_more(20)
     trial.wait_until_notified(trial.acknowledged, again_within_s)
-    trial.wait(lambda: trial.deliveries().duplicate >= len(first_events), again_within_s, "every duplicate is counted")
+    trial.wait(lambda: trial.deliveries().duplicate >= len(first_events), again_within_s, Message("awaited.duplicates"))
     absorbed = trial.deliveries().duplicate
     counted = Message("detail.absorbed", n=absorbed)
     trial.check(Message("check.repeats_absorbed"), absorbed >= len(first_events), counted)

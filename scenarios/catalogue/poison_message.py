@@ -85,9 +85,9 @@ def _block_commission(trial: Trial) -> _Blocked:
         approved = trial.approve(calculated.commission_id)
         (failing,) = approved.event_ids
         # The worker has the event by now. Later events are in another batch, so only the held key can keep them back.
-        trial.wait(lambda: failing in trial.published(), 20, "the failing event is published", 0.01)
+        trial.wait(lambda: failing in trial.published(), 20, Message("awaited.failing_published"), 0.01)
         behind = (_commit_change(trial, approved, 3), _commit_change(trial, approved, 4))
-        trial.wait(lambda: _dead_lettered_at(trial, failing) is not None, 30, "the failing event is dead-lettered")
+        trial.wait(lambda: _dead_lettered_at(trial, failing) is not None, 30, Message("awaited.failing_dead_lettered"))
     return _Blocked(failing, behind)
 
 

@@ -15,7 +15,7 @@ def experiment(trial: Trial) -> None:
     for _ in range(PAIRS):
         trial.approve(trial.calculate().commission_id)
     trial.wait_until_notified(trial.acknowledged)
-    trial.wait(lambda: trial.acknowledged <= trial.published().keys(), 20, "the observer saw every event")
+    trial.wait(lambda: trial.acknowledged <= trial.published().keys(), 20, Message("awaited.observer"))
     preview = replay_operation.preview(trial.settings)
     trial.say("note", Message("run.will_be_read_again", n=preview.events, m=preview.messages))
     replayed = replay_operation.replay(trial.settings, deadline_s=60 + preview.messages / SLOWEST_REPLAY_PER_S)

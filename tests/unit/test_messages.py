@@ -18,6 +18,7 @@ from domain.message import Message, from_json, said_by, verbatim
 from domain.money import Currency, parse_gross
 from scenarios import journal
 from scenarios.model import Check, FaultWindow, Moment, with_messages
+from scenarios.waiting import TookTooLong, until
 from settings import Settings
 from stacks import relay, status
 from stacks.control import PartState
@@ -55,7 +56,7 @@ def test_no_code_is_registered_twice() -> None:
 
 @pytest.mark.parametrize("made", [DEAD, NESTED, Message("run.healthy"), Message("detail.medians", a=1.5, b=2)])
 def test_what_is_stored_is_read_again(made: Message) -> None:
-    assert from_json(json.loads(json.dumps(asdict(made)))) == made
+    assert from_json(json.loads(json.dumps(asdict(made)))) == from_json(asdict(made)) == made
 
 
 @pytest.mark.parametrize(
@@ -156,3 +157,9 @@ def test_a_failure_of_the_database_or_of_the_admin_says_its_message(tmp_path: Pa
         "Pulsar's admin REST refused: no right (HTTP 403); the token's role lacks this right"
     )
     assert said_by(refused).params["why"] == Message("admin.answer_403", reason="no right", status=403)
+
+
+def test_a_wait_that_took_too_long_says_what_was_awaited() -> None:
+    with pytest.raises(TookTooLong, match="the worker runs again: not within 0 s") as late:
+        until(lambda: False, 0, Message("awaited.worker"))
+    assert said_by(late.value).params["what"] == Message("awaited.worker")
