@@ -20,13 +20,14 @@ from application.permissions import Action, require
 from settings import Settings
 from settings.shared_files import hand_over
 
-POINTS = {
-    "command.state_written": "the commission is written, its outbox row is not, nothing is committed",
-    "command.outbox_written": "the commission and its outbox row are written, nothing is committed",
-    "command.committed": "both are committed, nobody was told",
-    "notifications.committed": "the notifications are committed, the messages are not acknowledged",
-    "audit.half_appended": "half of the audit lines are written",
-}
+POINTS = (
+    "command.state_written",
+    "command.outbox_written",
+    "command.committed",
+    "notifications.committed",
+    "audit.half_appended",
+)
+"""The names of the points; the messages `point.NAME` of `scenarios.messages` say what is done and what is not at each."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import httpx
 
 from connectors.refusals import create_ssl_context, tls_problem
 from domain.errors import ExpectedError
+from domain.message import Message
 from settings import Settings
 
 
@@ -29,18 +30,11 @@ class PartitionsDiffer(ExpectedError):
         )
 
 
-_ADVICE = {
-    401: "; set ALPES_PULSAR_TOKEN_FILE, or ALPES_PULSAR_ADMIN_TOKEN_FILE, to a token the cluster issued",
-    403: "; the token's role lacks this right: use an administrator's by ALPES_PULSAR_ADMIN_TOKEN_FILE",
-}
-
-
 class AdminRefused(ExpectedError):
     """The admin REST answered with an error."""
 
     def __init__(self, status: int, reason: str) -> None:
-        advice = _ADVICE.get(status, "")
-        super().__init__(f"Pulsar's admin REST refused: {reason} (HTTP {status}){advice}")
+        super().__init__(Message("admin.refused", why=_describe_answer(status, reason)))
         self.status = status
         self.reason = reason
 
@@ -60,13 +54,11 @@ class Admin:
 
     def __init__(self, settings: Settings, timeout_s: float = 10) -> None:
         if not settings.pulsar_admin_url:
-            raise AdminUnavailable(
-                "this stack's broker has no admin REST; the native one has: ./alpes up --stack native"
-            )
+            raise AdminUnavailable(Message("admin.none"))
         try:
             token = settings.admin_token()
         except OSError as error:
-            raise AdminUnavailable(f"the token of Pulsar's admin REST cannot be read: {error}") from error
+            raise AdminUnavailable(Message("admin.token_unreadable", why=str(error))) from error
         self._settings = settings
         self._namespace = settings.pulsar_namespace
         self._http = httpx.Client(
@@ -165,7 +157,8 @@ class Admin:
         try:
             answer = self._http.get("/admin/v2/brokers/version", headers={"Authorization": ""})
         except httpx.HTTPError as error:
-            raise AdminUnavailable(f"Pulsar's admin REST at {self._http.base_url} does not answer: {error}") from error
+            where = str(self._http.base_url)
+            raise AdminUnavailable(Message("admin.silent", where=where, why=str(error))) from error
         return answer.status_code != 401
 
     def permissions(self, topic: str) -> dict[str, list[str]]:
@@ -243,13 +236,20 @@ class Admin:
         try:
             answer = self._http.request(method, path, follow_redirects=True, **options)
         except httpx.HTTPError as error:
-            problem = tls_problem(self._settings, str(self._http.base_url), "PULSAR_TLS")
-            raise AdminUnavailable(
-                problem or f"Pulsar's admin REST at {self._http.base_url} does not answer: {error}"
-            ) from error
+            where = str(self._http.base_url)
+            problem = tls_problem(self._settings, where, "PULSAR_TLS")
+            raise AdminUnavailable(problem or Message("admin.silent", where=where, why=str(error))) from error
         if answer.is_error:
             raise AdminRefused(answer.status_code, _read_reason(answer))
         return answer
+
+
+def _describe_answer(status: int, reason: str) -> Message:
+    if status == 401:
+        return Message("admin.answer_401", reason=reason, status=status)
+    if status == 403:
+        return Message("admin.answer_403", reason=reason, status=status)
+    return Message("admin.answer", reason=reason, status=status)
 
 
 def _topic_path(topic: str) -> str:

@@ -1,4 +1,4 @@
-"""Update the catalogues from the texts in the code: `python -m dashboard.catalogues`.
+"""Update the catalogues from the texts in the code and the templates of messages: `python -m dashboard.catalogues`.
 
 New texts are added without a translation, and a test names them; texts that the code no longer has are removed. English
 has no catalogue: the texts in the code are English.
@@ -6,6 +6,7 @@ has no catalogue: the texts in the code are English.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
@@ -14,9 +15,11 @@ from babel.messages.pofile import read_po, write_po
 
 from dashboard.i18n import DOMAIN, LOCALE, TRANSLATED
 from dashboard.view_models.scenario_words import CHAOS
+from domain.message import registered
 from scenarios.catalogue import scenarios
 
 KEYWORDS = {"_": None, "N_": None}
+PLACE = re.compile(r"\{\w+\}")
 HERE = Path(__file__).parent
 
 
@@ -27,9 +30,14 @@ def extracted() -> Catalog:
         HERE, method_map=[("**.py", "python")], keywords=KEYWORDS
     ):
         catalog.add(message, locations=[(name, 1)], auto_comments=comments)
-    for message in sorted(of_scenarios()):
+    for message in sorted(of_scenarios() | of_messages()):
         catalog.add(message)
     return catalog
+
+
+def of_messages() -> set[str]:
+    """Return the English templates of all messages, without those that have places and no word."""
+    return {template for template in registered().values() if any(map(str.isalpha, PLACE.sub("", template)))}
 
 
 def of_scenarios() -> set[str]:

@@ -1,4 +1,4 @@
-"""Translate failures of the database by their number: into a kind, and a sentence that says what to do."""
+"""Translate failures of the database by their number: into a kind, and a message that says what to do."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from db import error_codes
 from db.error_codes import Kind
 from domain.errors import ExpectedError
+from domain.message import Message
 
 _HOST_MISMATCH = {62, 64}
 """OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH."""
@@ -25,7 +26,7 @@ class DatabaseUnavailable(ExpectedError):
     `kind` is never DATA. With UNKNOWN the values may be the cause, so a caller that retries must give up at some time.
     """
 
-    def __init__(self, message: str, kind: Kind = Kind.UNAVAILABLE) -> None:
+    def __init__(self, message: Message | str, kind: Kind = Kind.UNAVAILABLE) -> None:
         super().__init__(message)
         self.kind = kind
 
@@ -40,21 +41,21 @@ def translate(error: BaseException) -> DatabaseUnavailable | UnstorableData | No
     None for a violated unique key too, which only the caller can interpret.
     """
     if isinstance(error, PoolTimeout):
-        return DatabaseUnavailable("every database connection is busy; try again in a moment")
+        return DatabaseUnavailable(Message("database.connections_busy"))
     if isinstance(error, DBAPIError):
         kind = kind_of(error)
         if kind is Kind.DATA:
-            return UnstorableData(f"the database cannot store it: {_first_line(error)}")
+            return UnstorableData(Message("database.cannot_store", why=_first_line(error)))
         # The caller must handle a violated unique key.
         if kind is Kind.CONFLICT and not _is_among(error, error_codes.BUSY):
             return None
         if kind is Kind.UNKNOWN and not isinstance(error, OperationalError | InternalError):
             return None  # a wrong statement is a mistake of this program and no outage
-        return DatabaseUnavailable(_build_sentence(error), kind)
+        return DatabaseUnavailable(_describe(error), kind)
     if isinstance(error, StatementError | UnicodeEncodeError | OverflowError | RecursionError):
         # SQLAlchemy or the driver could not turn a value into a parameter.
         cause = error.orig if isinstance(error, StatementError) else error
-        return UnstorableData(f"the database cannot store it: {type(cause).__name__}: {cause}")
+        return UnstorableData(Message("database.cannot_store", why=f"{type(cause).__name__}: {cause}"))
     return None
 
 
@@ -98,39 +99,36 @@ def _is_among(error: DBAPIError, numbers: dict[str, set[int]]) -> bool:
     return number & 0xFF in numbers["sqlite"] if isinstance(error.orig, sqlite3.Error) else number in numbers["mysql"]
 
 
-def _build_sentence(error: DBAPIError) -> str:
+def _describe(error: DBAPIError) -> Message:
     text = _first_line(error)
     if _is_among(error, error_codes.FULL):
-        return "the database's disk is full: free some space, nothing was written"
+        return Message("database.disk_full")
     if _is_among(error, error_codes.BUSY):
-        return "the database is busy with another writer; nothing was written, try again"
+        return Message("database.busy")
     if _is_among(error, error_codes.CANNOT_OPEN):
-        return "the database file cannot be opened; `./alpes up` creates it"
+        return Message("database.cannot_open")
     if _is_among(error, error_codes.SCHEMA):
-        return f"the database has not the tables this program needs; `./alpes up` brings them ({text})"
+        return Message("database.schema", why=text)
     if _is_among(error, error_codes.LOGIN):
-        hint = "; it may take TLS connections only: ALPES_DATABASE_TLS_CA" if _number(error) == 1045 else ""
-        return f"the database refuses this user: {text}{hint}"
+        may_want_tls = _number(error) == 1045
+        return Message("database.login_or_tls", why=text) if may_want_tls else Message("database.login", why=text)
     if _is_among(error, error_codes.TLS_WANTED):
-        return "the database takes TLS connections only; set ALPES_DATABASE_TLS_CA"
+        return Message("database.tls_only")
     if _is_among(error, error_codes.READ_ONLY):
-        return "the database is read-only; nothing was written"
+        return Message("database.read_only")
     if kind_of(error) is Kind.UNKNOWN:
-        return f"the database failed ({text}); nothing was written"
-    return _certificate_problem(error, text) or f"the database does not answer ({text})"
+        return Message("database.failed", why=text)
+    return _certificate_problem(error, text) or Message("database.silent", why=text)
 
 
-def _certificate_problem(error: DBAPIError, text: str) -> str | None:
-    """Return a sentence about the server's certificate when that is why the connection failed, else None."""
+def _certificate_problem(error: DBAPIError, text: str) -> Message | None:
+    """Return a message about the server's certificate when that is why the connection failed, else None."""
     cause = getattr(error.orig, "original_exception", None)
     if not isinstance(cause, ssl.SSLCertVerificationError):
         return None
     if cause.verify_code in _HOST_MISMATCH:
-        return (
-            "the database's certificate is made out to another host;"
-            f" ALPES_DATABASE_TLS_HOSTNAME_CHECK=false turns the check off ({text})"
-        )
-    return f"the database's certificate is not signed by an authority trusted here; set ALPES_DATABASE_TLS_CA ({text})"
+        return Message("database.other_host", why=text)
+    return Message("database.untrusted", why=text)
 
 
 def _first_line(error: DBAPIError) -> str:

@@ -15,6 +15,7 @@ from sqlalchemy import BigInteger, Column, Integer, String, Table
 from db.tables import Exact
 from domain import contract
 from domain.errors import InvalidField, TooLarge
+from domain.message import Message, said_by
 
 
 def check_row(table: Table, row: Mapping[str, Any]) -> None:
@@ -23,7 +24,7 @@ def check_row(table: Table, row: Mapping[str, Any]) -> None:
         value = row.get(column.name)
         if value is None:
             if column.name in row and not column.nullable:
-                raise InvalidField(column.name, "is required")
+                raise InvalidField(column.name, Message("field.required"))
             continue
         reason = _find_misfit(column, value)
         if reason is not None:
@@ -38,37 +39,33 @@ def check_outbox_row(table: Table, row: Mapping[str, Any]) -> None:
             try:
                 contract.check_column(name, value)
             except contract.ContractError as error:
-                raise InvalidField(name, str(error)) from None
+                raise InvalidField(name, said_by(error)) from None
     payload = json.dumps(row["payload"], ensure_ascii=False)
     if problem := contract.payload_size_problem(payload):
         raise TooLarge(problem)
     try:
         contract.read_payload(payload)
     except contract.ContractError as error:
-        raise InvalidField("payload", str(error)) from None
+        raise InvalidField("payload", said_by(error)) from None
 
 
-def _find_misfit(column: Column[Any], value: Any) -> str | None:
+def _find_misfit(column: Column[Any], value: Any) -> Message | None:
     kind = column.type
     if isinstance(kind, Exact):
         return _find_number_misfit(kind, value)
     if isinstance(kind, String) and kind.length is not None:
         fits = isinstance(value, str) and len(value) <= kind.length
-        return None if fits else f"must be a text of at most {kind.length} characters"
+        return None if fits else Message("field.text", n=kind.length)
     if isinstance(kind, Integer):
         highest = 2**63 - 1 if isinstance(kind, BigInteger) else 2**31 - 1
         fits = type(value) is int and -highest - 1 <= value <= highest
-        return None if fits else f"must be an integer of at most {highest}"
+        return None if fits else Message("field.integer", n=highest)
     return None
 
 
-def _find_number_misfit(kind: Exact, value: Any) -> str | None:
+def _find_number_misfit(kind: Exact, value: Any) -> Message | None:
     exponent = value.as_tuple().exponent if isinstance(value, Decimal) else None
     if not isinstance(exponent, int):  # NaN and infinity have a letter there
-        return "must be a finite decimal number"
+        return Message("field.finite_decimal")
     fits = abs(value) < 10 ** (kind.precision - kind.scale) and value == round(value, kind.scale)
-    return (
-        None
-        if fits
-        else f"must have at most {kind.precision - kind.scale} digits before and {kind.scale} after the point"
-    )
+    return None if fits else Message("field.digits", n=kind.precision - kind.scale, m=kind.scale)

@@ -16,9 +16,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from domain.message import Message
+
 IDENTIFIER_LENGTH = 64
 IDENTIFIER_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._:@/+-]*"
-IDENTIFIER_RULE = "may hold letters, digits and . _ : @ / + - and starts with a letter or digit"
 _IDENTIFIER = re.compile(IDENTIFIER_PATTERN)
 
 TRACEPARENT_PATTERN = r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
@@ -85,11 +86,11 @@ class UnusableNumber:
 def check_identifier(value: str) -> None:
     """Check an id that a command gives. Raise ContractError."""
     if not value:
-        raise ContractError("is required")
+        raise ContractError(Message("field.required"))
     if len(value) > IDENTIFIER_LENGTH:
-        raise ContractError(f"must have at most {IDENTIFIER_LENGTH} characters")
+        raise ContractError(Message("field.too_long", n=IDENTIFIER_LENGTH))
     if not _IDENTIFIER.fullmatch(value):
-        raise ContractError(IDENTIFIER_RULE)
+        raise ContractError(Message("field.identifier"))
 
 
 def is_traceparent(value: str) -> bool:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from domain.message import Message
+
 
 class ExpectedError(Exception):
     """Something that this program expects to go wrong; `str(error)` tells a person what happened and what to do.
 
-    Command line, page and API show the text. Any other error is a defect of this program and shows its traceback.
+    It is raised with a text, or with a `Message`, which the page shows in its visitor's language. Command line, page and API
+    show the text. Any other error is a defect of this program and shows its traceback.
     """
 
 
@@ -17,10 +20,15 @@ class Refusal(ExpectedError):
 class InvalidField(Refusal):
     """A field of a command is missing or has a value that is not allowed."""
 
-    def __init__(self, field: str, reason: str) -> None:
-        super().__init__(f"{field}: {reason}")
+    def __init__(self, field: str, why: Message) -> None:
+        super().__init__(Message("field.invalid", field=field, why=why))
         self.field = field
-        self.reason = reason
+        self.why = why
+
+    @property
+    def reason(self) -> str:
+        """Return why it is not allowed, in English."""
+        return str(self.why)
 
 
 class TooLarge(Refusal):

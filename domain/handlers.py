@@ -8,6 +8,7 @@ from domain import contract
 from domain.commands import ApproveCommission, CalculateCommission, CommissionResult
 from domain.commission import Commission
 from domain.errors import ConcurrentChange, InvalidField, UnknownCommission
+from domain.message import Message, said_by
 from domain.money import Currency, parse_gross
 from domain.ports import Clock, Currencies, NewId, Rates, UnitOfWork
 
@@ -93,14 +94,14 @@ def _check_identifier(field: str, value: str) -> str:
     try:
         contract.check_identifier(value)
     except contract.ContractError as error:
-        raise InvalidField(field, str(error)) from None
+        raise InvalidField(field, said_by(error)) from None
     return value
 
 
 def _find_currency(code: str, currencies: Currencies) -> Currency:
     currency = currencies.get(code)
     if currency is None:
-        raise InvalidField("currency", "must be an ISO 4217 code such as USD")
+        raise InvalidField("currency", Message("field.currency"))
     return currency
 
 
@@ -110,5 +111,5 @@ def _choose_correlation_id(value: str | None, deps: Dependencies) -> str:
 
 def _check_traceparent(value: str | None) -> str | None:
     if value is not None and not contract.is_traceparent(value):
-        raise InvalidField("traceparent", "must be a W3C traceparent such as 00-<32 hex digits>-<16 hex digits>-01")
+        raise InvalidField("traceparent", Message("field.traceparent"))
     return value

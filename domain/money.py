@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
 
 from domain.errors import InvalidField
+from domain.message import Message
 
 MAX_AMOUNT = Decimal(999999999999999)
 """Fifteen integer digits: they fit into the DECIMAL(19, 4) columns in every currency."""
@@ -51,22 +52,22 @@ def parse_gross(value: Decimal | str | int, currency: Currency, field: str = "gr
     unit: rounding would change an amount that the sender stated.
     """
     if isinstance(value, str) and not _SPELLING.fullmatch(value):
-        raise InvalidField(field, "must be a decimal number such as 120.50")
+        raise InvalidField(field, Message("field.decimal_such_as"))
     try:
         amount = Decimal(value)
     except (InvalidOperation, ValueError):
-        raise InvalidField(field, "must be a decimal number") from None
+        raise InvalidField(field, Message("field.decimal")) from None
     if not amount.is_finite():
-        raise InvalidField(field, "must be a finite number")
+        raise InvalidField(field, Message("field.finite"))
     if amount <= 0:
-        raise InvalidField(field, "must be greater than zero")
+        raise InvalidField(field, Message("field.positive"))
     if amount > MAX_AMOUNT:
-        raise InvalidField(field, f"must be at most {MAX_AMOUNT}")
+        raise InvalidField(field, Message("field.at_most", n=int(MAX_AMOUNT)))
     with localcontext() as context:
         context.prec = 60
         exact = amount.quantize(currency.quantum)
     if exact != amount:
-        raise InvalidField(field, f"{currency.code} has {currency.minor_units} decimal places, not more")
+        raise InvalidField(field, Message("field.decimal_places", code=currency.code, n=currency.minor_units))
     return Money(exact, currency)
 
 

@@ -17,8 +17,9 @@ def counts(*results: Result) -> pd.DataFrame:
 def checks(result: Result) -> pd.DataFrame:
     """Return what the verdict rests on: the confirmations of the fault (`confirmed`) and each invariant."""
     rows = [("confirmed", check) for check in result.confirmations] + [("invariant", check) for check in result.checks]
-    frame = pd.DataFrame([{"kind": kind, **asdict(check)} for kind, check in rows])
-    return frame.rename(columns={"name": "what", "ok": "holds"})
+    return pd.DataFrame(
+        [{"kind": kind, "what": check.name, "holds": check.ok, "detail": check.detail} for kind, check in rows]
+    )
 
 
 def windows(result: Result) -> pd.DataFrame:

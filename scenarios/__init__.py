@@ -1,1 +1,3 @@
 """Scenarios: experiments that inject faults under load and judge whether every event is in every source, unchanged."""
+
+from scenarios import messages as messages  # importing any module of this package registers them

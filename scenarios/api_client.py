@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import httpx
 
+from domain.message import Message
 from scenarios.waiting import JudgeFailed
 from settings import Settings
 
@@ -76,12 +77,11 @@ class ApiClient:
             if response.status_code == 429:
                 wait_s = _retry_after_s(response)
                 if time.monotonic() + wait_s > give_up_at:
-                    raise AccessRefused(
-                        f"the API's rate limit refused a request for {PATIENCE_S:g} s; raise ALPES_API_RATE_LIMIT, or try later"
-                    )
+                    raise AccessRefused(Message("judge.api_limits", s=PATIENCE_S))
                 self._pause(wait_s)
             elif response.status_code in (401, 403):
-                raise AccessRefused(f"the API refuses this client: {_detail(response)} (HTTP {response.status_code})")
+                why = _detail(response)
+                raise AccessRefused(Message("judge.api_refuses", why=why, status=response.status_code))
             else:
                 return response
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from domain.message import Message
 from scenarios.model import EVERYWHERE, Scenario
 from scenarios.routes import InProcess, OverHttp, ThroughTopic
 from scenarios.trial import Trial
@@ -47,7 +48,7 @@ def _experiment(trial: Trial, seconds: float) -> None:
             injected[name] = injected.get(name, 0) + 1
             trial.wait_until_healthy(90)
         load.wait_for_more(20)
-        trial.confirm("commands were acknowledged by every route", lambda: load.acknowledged_by.keys() >= ROUTES)
+        trial.confirm(Message("confirm.every_route"), lambda: load.acknowledged_by.keys() >= ROUTES)
     trial.wait_until_promises_are_kept(trial.full_replay_deadline_s())
     trial.wait_until_notified(trial.acknowledged, trial.full_replay_deadline_s())
     trial.figures |= {
@@ -70,21 +71,21 @@ def _injections(trial: Trial) -> dict[str, Callable[[float], None]]:
     def crash(_: float) -> None:
         trial.crash(trial.worker, "notifications.committed")
         components = control(trial.settings)
-        trial.wait(lambda: components.pid(trial.worker) != 0, 20, "the worker runs again")
+        trial.wait(lambda: components.pid(trial.worker) != 0, 20, Message("awaited.worker"))
 
     def restart(_: float) -> None:
         replaced = trial.replacement_check(trial.capture_part)
         with trial.restarted(trial.capture_part):
-            trial.confirm("a new instance of the capture reads the outbox", replaced, 30)
+            trial.confirm(Message("confirm.capture_new"), replaced, 30)
 
     def forget(_: float) -> None:
         first_event = trial.first_committed()
-        trial.wait(lambda: trial.times_published(first_event) > 0, 30, "the first event of the outbox is published")
+        trial.wait(lambda: trial.times_published(first_event) > 0, 30, Message("awaited.first_published"))
         times_before = trial.times_published(first_event)
-        with trial.injected(trial.capture_part, "lost offsets", lambda: lost_offsets.lose(trial.settings)):
-            trial.say("fault", "the capture's offsets are lost")
+        with trial.injected(trial.capture_part, Message("fault.offsets"), lambda: lost_offsets.lose(trial.settings)):
+            trial.say("fault", Message("injected.offsets"))
             trial.confirm(
-                "the outbox was read again from its start",
+                Message("confirm.outbox_read_again"),
                 lambda: trial.times_published(first_event) > times_before,
                 trial.full_replay_deadline_s(),
             )

@@ -14,6 +14,7 @@ import psutil
 from application import Application, crash_points, leases
 from connectors.admin import AdminUnavailable
 from db.errors import DatabaseUnavailable
+from domain.message import Message
 from scenarios.journal import Journal
 from scenarios.model import Check, FaultWindow
 from scenarios.sources import Sources
@@ -45,28 +46,32 @@ class FaultInjection(Sources):
         self.confirmations: list[Check] = []
         self.checks: list[Check] = []
         self.windows: list[FaultWindow] = []
-        self.errors: list[str] = []
+        self.errors: list[Message] = []
         """Errors of the judge itself. After one, a missed deadline proves nothing about the system."""
         self._journal = journal
         self._undo = undo
 
     # The timeline.
 
-    def say(self, kind: str, text: str, **data: Any) -> None:
+    def say(self, kind: str, message: Message, **data: Any) -> None:
         """Add an entry to the timeline."""
-        self._journal.say(kind, text, data)
+        self._journal.say(kind, message, data)
 
-    def check(self, name: str, ok: bool, detail: str = "") -> None:
+    def check(self, name: Message, ok: bool, detail: Message | None = None) -> None:
         """Record an invariant of this scenario. The run fails when one of them does not hold."""
-        self.checks.append(Check(name, ok, detail))
-        self.say("check", f"{name}: {'holds' if ok else 'DOES NOT HOLD'}{f' ({detail})' if detail else ''}", ok=ok)
+        self.checks.append(Check.of(name, ok, detail))
+        how = Message("check.holds") if ok else Message("check.broken")
+        if detail is None:
+            self.say("check", Message("check.line", name=name, how=how), ok=ok)
+        else:
+            self.say("check", Message("check.line_with_detail", name=name, how=how, detail=detail), ok=ok)
 
-    def report_judge_error(self, what: str) -> None:
+    def report_judge_error(self, what: Message) -> None:
         """Record an error of the judge: the verdict is INCONCLUSIVE, unless the system broke an invariant."""
         self.errors.append(what)
-        self.say("judge_error", f"the judge failed: {what}")
+        self.say("judge_error", Message("verdict.judge_failed", why=what))
 
-    def confirm(self, what: str, condition: Callable[[], bool], deadline_s: float = CONFIRMED_WITHIN_S) -> bool:
+    def confirm(self, what: Message, condition: Callable[[], bool], deadline_s: float = CONFIRMED_WITHIN_S) -> bool:
         """Wait until an observation confirms the fault, and return whether it did. If not, the verdict is INCONCLUSIVE.
 
         `condition` observes the system; it is false on a system without the fault.
@@ -80,16 +85,16 @@ class FaultInjection(Sources):
         try:
             self.wait(condition_holds, deadline_s, what)
         except TookTooLong:
-            self.confirmations.append(Check(what, False, f"not within {deadline_s:g} s"))
-            self.say("unconfirmed", f"not confirmed: {what}")
+            self.confirmations.append(Check.of(what, False, Message("detail.not_within", s=deadline_s)))
+            self.say("unconfirmed", Message("verdict.unconfirmed", what=what))
             return False
-        self.confirmations.append(Check(what, True))
+        self.confirmations.append(Check.of(what, True))
         self.say("confirmed", what)
         return True
 
     # Waiting.
 
-    def wait(self, condition: Callable[[], bool], deadline_s: float, what: str, every_s: float = 0.05) -> None:
+    def wait(self, condition: Callable[[], bool], deadline_s: float, what: Message, every_s: float = 0.05) -> None:
         """Wait until the condition is true. Raises TookTooLong, or Stopped when the run is to end."""
 
         def condition_or_stop() -> bool:
@@ -107,10 +112,10 @@ class FaultInjection(Sources):
     def wait_until_healthy(self, deadline_s: float = HEALTHY_WITHIN_S) -> None:
         """Wait until every component is healthy. Raises TookTooLong with the names of those that are not."""
         try:
-            self.wait(lambda: not self.down_components(), deadline_s, "every component healthy again", 0.1)
+            self.wait(lambda: not self.down_components(), deadline_s, Message("run.healthy"), 0.1)
         except TookTooLong:
-            raise TookTooLong(f"not healthy after {deadline_s:g} s: {', '.join(self.down_components())}") from None
-        self.say("recovered", "every component is healthy")
+            raise TookTooLong(Message("waiting.not_healthy", s=deadline_s, parts=self.down_components())) from None
+        self.say("recovered", Message("run.healthy"))
 
     # Faults. Each is a context manager: the fault lasts at most until the `with` block is left.
 
@@ -121,13 +126,14 @@ class FaultInjection(Sources):
         pid = components.pid(part)
         self._undo.callback(faults.release, self.settings, part)
         lease = faults.kill(self.settings, part, hold_s)
-        self.say("fault", f"SIGKILL of {part}, pid {pid}, down for {hold_s:g} s", part=part, pid=pid)
+        self.say("fault", Message("injected.kill", part=part, pid=pid, s=hold_s), part=part, pid=pid)
         noticed_s = self._measure_notice_time(part, pid, lease.started_at)
-        self.confirm(f"process {pid} of {part} is dead", lambda: not psutil.pid_exists(pid))
+        self.confirm(Message("confirm.process_dead", pid=pid, part=part), lambda: not psutil.pid_exists(pid))
         yield
         self.pause(max(0.0, lease.expires_at - time.time()))
         faults.release(self.settings, part)
-        self._record_fault_end(part, "kill", lease.started_at, max(lease.expires_at, lease.started_at), noticed_s)
+        ended_at = max(lease.expires_at, lease.started_at)
+        self._record_fault_end(part, Message("fault.kill"), lease.started_at, ended_at, noticed_s)
 
     @contextmanager
     def slowed(self, delay_ms: float, longest_s: float = 60) -> Iterator[None]:
@@ -137,11 +143,11 @@ class FaultInjection(Sources):
             self._undo.callback(leases.release, self.settings, part, "slow")
             faults.slow(self.settings, part, delay_ms, longest_s)
         started_at = time.time()
-        self.say("fault", f"{', '.join(workers)} take {delay_ms:g} ms more for each event", part=workers[0])
+        self.say("fault", Message("injected.slow", workers=", ".join(workers), ms=delay_ms), part=workers[0])
         yield
         for part in workers:
             leases.release(self.settings, part, "slow")
-        self._record_fault_end(workers[0], "slow", started_at, time.time(), None)
+        self._record_fault_end(workers[0], Message("fault.slow"), started_at, time.time(), None)
 
     @contextmanager
     def failing(
@@ -152,11 +158,11 @@ class FaultInjection(Sources):
         for part in workers:
             self._undo.callback(leases.release, self.settings, part, "fail")
             faults.fail(self.settings, part, commission_id, longest_s, aggregate_version)
-        self.say("fault", f"every event of commission {commission_id} fails in the worker", part=workers[0])
+        self.say("fault", Message("injected.fail", id=commission_id), part=workers[0])
         yield
         for part in workers:
             leases.release(self.settings, part, "fail")
-        self.say("fault_end", "the worker works again")
+        self.say("fault_end", Message("run.worker_works"))
 
     def crash(self, part: str, point: str, provoke: Callable[[], None] = lambda: None, deadline_s: float = 15) -> bool:
         """Arm a crash point, call `provoke` to reach it, and return whether the process is confirmed to have died there."""
@@ -164,21 +170,21 @@ class FaultInjection(Sources):
         pid = control(self.settings).pid(part)
         self._undo.callback(crash_points.disarm, self.settings, part, point)
         crash_points.arm(self.settings, part, point, token)
-        self.say("fault", f"{part} dies where {crash_points.POINTS[point]}", part=part, point=point)
+        self.say("fault", Message("injected.crash", part=part, point=Message(f"point.{point}")), part=part, point=point)
         provoke()
         point_confirmed = self.confirm(
-            f"{part} reached that point",
+            Message("confirm.point_reached", part=part),
             lambda: crash_points.read_hit(self.settings, part, point) is not None,
             deadline_s,
         )
         hit = crash_points.read_hit(self.settings, part, point)
         # In a container, process numbers start at 1; the number to look for on this host is Docker's.
         dead_pid = hit.pid if hit is not None and not self.settings.facts.in_containers else pid
-        death_confirmed = self.confirm(f"process {dead_pid} of {part} is dead", lambda: not psutil.pid_exists(dead_pid))
+        is_dead = Message("confirm.process_dead", pid=dead_pid, part=part)
+        death_confirmed = self.confirm(is_dead, lambda: not psutil.pid_exists(dead_pid))
         died_at = time.time() if hit is None else hit.at
-        self._record_fault_end(
-            part, f"crash at {point}", died_at, died_at, self._measure_notice_time(part, dead_pid, died_at)
-        )
+        noticed_s = self._measure_notice_time(part, dead_pid, died_at)
+        self._record_fault_end(part, Message("fault.crash", point=point), died_at, died_at, noticed_s)
         return point_confirmed and death_confirmed
 
     @contextmanager
@@ -190,16 +196,16 @@ class FaultInjection(Sources):
         else:
             faults.restart(self.settings, part)
         ended_at = time.time()
-        self.say("fault", f"{part} was restarted", part=part)
+        self.say("fault", Message("injected.restart", part=part), part=part)
         yield
-        self._record_fault_end(part, "restart", started_at, ended_at, 0.0)
+        self._record_fault_end(part, Message("fault.restart"), started_at, ended_at, 0.0)
 
     @contextmanager
-    def injected(self, part: str, fault: str, act: Callable[[], object]) -> Iterator[None]:
+    def injected(self, part: str, fault: Message, act: Callable[[], object]) -> Iterator[None]:
         """Inject any other fault by calling `act`. Leaving the block records the fault's end."""
         started_at = time.time()
         act()
-        self.say("fault", f"{part}: {fault}", part=part)
+        self.say("fault", Message("injected.other", part=part, fault=fault), part=part)
         ended_at = time.time()
         yield
         self._record_fault_end(part, fault, started_at, ended_at, None)
@@ -219,7 +225,7 @@ class FaultInjection(Sources):
         return None
 
     def _record_fault_end(
-        self, part: str, fault: str, started_at: float, ended_at: float, noticed_s: float | None
+        self, part: str, fault: Message, started_at: float, ended_at: float, noticed_s: float | None
     ) -> None:
-        self.windows.append(FaultWindow(part, fault, started_at, ended_at, noticed_s))
-        self.say("fault_end", f"the {fault} of {part} is over", part=part)
+        self.windows.append(FaultWindow(part, str(fault), started_at, ended_at, noticed_s, message=fault))
+        self.say("fault_end", Message("run.fault_over", fault=fault, part=part), part=part)

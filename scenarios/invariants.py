@@ -9,11 +9,12 @@ commissions and events agree, nothing that was rolled back appears, and there is
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from db import agreement, dead_letter_queries, notification_queries, queries
 from db.errors import DatabaseUnavailable
+from domain.message import Message, said_by
 from scenarios.model import Check, Counts, FaultWindow, Verdict
 from scenarios.reconciliation import Reconciliation, reconcile
 from scenarios.trial import Standstill, Trial
@@ -31,7 +32,7 @@ def wait_until_settled(trial: Trial, deadline_s: float) -> Reconciliation:
     def sources_agree() -> bool:
         try:
             if standstill.reached():
-                raise TookTooLong("the sources differ, and nothing moves any more")
+                raise TookTooLong(Message("waiting.sources_stopped"))
             with trial.application.reading() as connection:
                 committed = queries.count_outbox_ids(connection, trial.run_id)
                 accounted = notification_queries.count_notifications(connection, trial.run_id)
@@ -41,16 +42,16 @@ def wait_until_settled(trial: Trial, deadline_s: float) -> Reconciliation:
                 return False
             reconciliation = reconcile(trial.application, trial.settings, trial.run_id)
             if reconciliation.differs_permanently:
-                raise TookTooLong("the sources differ, and waiting cannot change that")
+                raise TookTooLong(Message("waiting.sources_differ"))
             return reconciliation.complete
         except DatabaseUnavailable:
             return False
 
     try:
-        trial.wait(sources_agree, deadline_s, "committed = published = notified = audited", 0.2)
+        trial.wait(sources_agree, deadline_s, Message("awaited.agreement"), 0.2)
         time.sleep(QUIET_S)
     except TookTooLong as error:
-        trial.say("note", str(error))
+        trial.say("note", said_by(error))
     return reconcile(trial.application, trial.settings, trial.run_id)
 
 
@@ -84,25 +85,32 @@ def check_invariants(
         *reconciliation.dead,
     }
     counts = _make_counts(reconciliation, len(lost))
-    never_committed = {*reconciliation.never_committed, *reconciliation.never_notified}
-    checks = [
-        Check("nothing lost", not lost, f"{len(lost)} lost"),
-        Check("each effect exactly once", not reconciliation.doubled, f"{len(reconciliation.doubled)} duplicated"),
-        Check(
-            "each commission's events in order",
-            not reconciliation.out_of_order,
-            f"{len(reconciliation.out_of_order)} out of order",
-        ),
-        Check("nothing appears that was not committed", not never_committed, f"{len(never_committed)}"),
-        Check(
-            "contents are equal in every source",
-            not reconciliation.contents_differ,
-            f"{len(reconciliation.contents_differ)} differ",
-        ),
-        Check("state and outbox agree", not disagreeing, f"{len(disagreeing)} disagreements"),
-        Check("no unexpected dead letter", not unexpected_letters, f"{len(unexpected_letters)} dead letters"),
-    ]
+    checks = _make_checks(reconciliation, lost, disagreeing, unexpected_letters)
     return counts, {name: list(ids[:MAX_NAMED_IDS]) for name, ids in named_ids.items() if ids}, checks
+
+
+def _make_checks(
+    found: Reconciliation, lost: Collection[str], disagreeing: Sequence[str], unexpected_letters: Sequence[str]
+) -> list[Check]:
+    uncommitted = {*found.never_committed, *found.never_notified}
+    doubled, out_of_order, differing = found.doubled, found.out_of_order, found.contents_differ
+    return [
+        Check.of(Message("invariant.nothing_lost"), not lost, Message("detail.lost", n=len(lost))),
+        Check.of(Message("invariant.effect_once"), not doubled, Message("detail.duplicated", n=len(doubled))),
+        Check.of(Message("invariant.in_order"), not out_of_order, Message("detail.out_of_order", n=len(out_of_order))),
+        Check.of(
+            Message("invariant.nothing_uncommitted"), not uncommitted, Message("detail.number", n=len(uncommitted))
+        ),
+        Check.of(Message("invariant.contents_equal"), not differing, Message("detail.differ", n=len(differing))),
+        Check.of(
+            Message("invariant.state_and_outbox"), not disagreeing, Message("detail.disagreements", n=len(disagreeing))
+        ),
+        Check.of(
+            Message("invariant.no_dead_letter"),
+            not unexpected_letters,
+            Message("detail.dead_letters", n=len(unexpected_letters)),
+        ),
+    ]
 
 
 def _make_counts(reconciliation: Reconciliation, lost: int) -> Counts:
@@ -123,8 +131,8 @@ def _make_counts(reconciliation: Reconciliation, lost: int) -> Counts:
 
 
 def verdict(
-    confirmations: Sequence[Check], checks: Sequence[Check], judge_errors: Sequence[str] = ()
-) -> tuple[Verdict, str]:
+    confirmations: Sequence[Check], checks: Sequence[Check], judge_errors: Sequence[Message] = ()
+) -> tuple[Verdict, Message]:
     """Return the verdict and its reason.
 
     A broken invariant fails the run in any case. Without one, an error of the judge or an unconfirmed fault makes the run
@@ -132,13 +140,20 @@ def verdict(
     """
     broken = [check for check in checks if not check.ok]
     if broken:
-        return "FAIL", "; ".join(f"{check.name}: {check.detail or 'does not hold'}" for check in broken)
+        return "FAIL", Message("verdict.broken", checks=tuple(map(_describe_broken, broken)))
     if judge_errors:
-        return "INCONCLUSIVE", f"the judge failed: {'; '.join(judge_errors)}"
-    unconfirmed = [check.name for check in confirmations if not check.ok]
-    if unconfirmed or not confirmations:
-        return "INCONCLUSIVE", f"not confirmed: {'; '.join(unconfirmed) or 'that the hypothesis was tested'}"
-    return "PASS", f"all {len(checks)} invariants held, and the fault was real"
+        return "INCONCLUSIVE", Message("verdict.judge_failed", why=tuple(judge_errors))
+    unconfirmed = tuple(check.said() for check in confirmations if not check.ok)
+    if unconfirmed:
+        return "INCONCLUSIVE", Message("verdict.unconfirmed", what=unconfirmed)
+    if not confirmations:
+        return "INCONCLUSIVE", Message("verdict.unconfirmed", what=Message("verdict.hypothesis_tested"))
+    return "PASS", Message("verdict.held", n=len(checks))
+
+
+def _describe_broken(check: Check) -> Message:
+    detail = check.said_detail() or Message("verdict.does_not_hold")
+    return Message("verdict.broken_check", name=check.said(), detail=detail)
 
 
 def measure_recovery(trial: Trial) -> list[FaultWindow]:

@@ -21,7 +21,8 @@ from db.errors import DatabaseUnavailable, translated
 from db.tables import scenario_run
 from domain.clock import utc_now
 from domain.errors import ExpectedError
-from scenarios.model import Moment, Result, result_from_json
+from domain.message import Message
+from scenarios.model import Moment, Result, result_from_json, with_messages
 from settings import Settings
 from settings.shared_files import hand_over
 from stacks.pruning import RUN_ID
@@ -100,9 +101,9 @@ class Journal:
         self._file = (self._folder / "timeline.jsonl").open("a", encoding="utf-8")
         self.moments: list[Moment] = []
 
-    def say(self, kind: str, text: str, data: Mapping[str, Any] | None = None) -> None:
+    def say(self, kind: str, message: Message, data: Mapping[str, Any] | None = None) -> None:
         """Add an entry to the timeline."""
-        moment = Moment(time.time(), kind, text, dict(data or {}))
+        moment = Moment.of(time.time(), kind, message, data)
         self.moments.append(moment)
         self._file.write(json.dumps(asdict(moment)) + "\n")
         self._file.flush()
@@ -161,7 +162,7 @@ class Timeline:
             raise UnknownRun(f"no run {self._run_id}; `./alpes scenario runs` lists them") from None
         complete_lines = new_bytes[: new_bytes.rfind(b"\n") + 1]  # the last line may be incomplete
         self._read_bytes += len(complete_lines)
-        return [Moment(**json.loads(line)) for line in complete_lines.splitlines()]
+        return [Moment(**with_messages(json.loads(line))) for line in complete_lines.splitlines()]
 
 
 def load_result(settings: Settings, run_id: str) -> Result | None:

@@ -11,6 +11,7 @@ import pulsar
 from connectors import envelope
 from connectors.broker import Broker
 from connectors.envelope import Inserted
+from domain.message import Message
 from settings import Settings
 
 
@@ -18,7 +19,7 @@ class Listener:
     """A reader that calls `visible(event id)` at once when it receives an event of the run for the first time."""
 
     def __init__(
-        self, settings: Settings, correlation_id: str, visible: Callable[[str], bool], failed: Callable[[str], None]
+        self, settings: Settings, correlation_id: str, visible: Callable[[str], bool], failed: Callable[[Message], None]
     ) -> None:
         """Connect. `failed(why)` is called when the listener ends with an error."""
         self.received: dict[str, bool] = {}
@@ -45,7 +46,7 @@ class Listener:
         try:
             self._listen()
         except Exception as error:
-            self._failed(f"the listener ended: {type(error).__name__}: {error}")
+            self._failed(Message("judge.listener_ended", why=f"{type(error).__name__}: {error}"))
 
     def _listen(self) -> None:
         while not self._stop.is_set():

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from application import Application
 from domain.commands import ApproveCommission, CalculateCommission
+from domain.message import Message
 from scenarios.routes import Done, InProcess, NotAcknowledged, Promise, Route
 from scenarios.waiting import JudgeFailed, until
 
@@ -99,10 +100,10 @@ class Load:
 
         def goal_reached() -> bool:
             if self.error is not None:
-                raise JudgeFailed(f"the load died: {type(self.error).__name__}: {self.error}")
+                raise JudgeFailed(Message("judge.load_died", why=f"{type(self.error).__name__}: {self.error}"))
             return len(self.sent) >= goal
 
-        until(goal_reached, deadline_s, f"{by} more commands acknowledged", 0.02)
+        until(goal_reached, deadline_s, Message("awaited.commands", n=by), 0.02)
 
     @property
     def event_ids(self) -> set[str]:

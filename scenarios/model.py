@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
+from domain.message import Message, from_json, verbatim
 from settings.stack_facts import STACKS, DatabaseKind
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One entry of a run's timeline."""
+    """One entry of a run's timeline. Files of older versions have the text alone."""
 
     at: float
     """Seconds since the epoch."""
@@ -51,14 +52,41 @@ class Moment:
     """started, load, fault, confirmed, unconfirmed, fault_end, recovered, check, counting, verdict, note, judge_error,
     stopped."""
     text: str
+    """The message in English."""
     data: Mapping[str, Any] = field(default_factory=dict)
+    message: Message | None = None
+
+    @classmethod
+    def of(cls, at: float, kind: str, message: Message, data: Mapping[str, Any] | None = None) -> Self:
+        return cls(at, kind, str(message), dict(data or {}), message)
+
+    def said(self) -> Message:
+        """Return its message; of an entry that has the text alone, the text."""
+        return self.message or verbatim(self.text)
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
+    """A confirmation or an invariant. Files of older versions have the texts alone."""
+
     name: str
+    """The message in English."""
     ok: bool
     detail: str = ""
+    """The message of the detail in English; empty without one."""
+    message: Message | None = None
+    detail_message: Message | None = None
+
+    @classmethod
+    def of(cls, message: Message, ok: bool, detail: Message | None = None) -> Self:
+        return cls(str(message), ok, "" if detail is None else str(detail), message, detail)
+
+    def said(self) -> Message:
+        """Return its message; of a check that has the text alone, the text."""
+        return self.message or verbatim(self.name)
+
+    def said_detail(self) -> Message | None:
+        return self.detail_message or (verbatim(self.detail) if self.detail else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +99,12 @@ class FaultWindow:
     """Seconds from the injection until the supervisor noticed; None if it did not."""
     recovery_s: float | None = None
     """Seconds from the fault's end until all events committed by then, and the first one after, had a notification."""
+    message: Message | None = None
+    """The fault's name; `fault` is the same in English."""
+
+    def said(self) -> Message:
+        """Return the fault's name; of a window that has the text alone, the text."""
+        return self.message or verbatim(self.fault)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +148,7 @@ class Result:
     hypothesis: str
     verdict: Verdict
     reason: str
-    """The reason of the verdict, in one sentence."""
+    """The reason of the verdict in English, in one sentence."""
     fault_confirmed: bool
     counts: Counts
     recovery_s: float | None
@@ -133,6 +167,11 @@ class Result:
     points: tuple[tuple[float, float], ...]
     """(occurred at in seconds since the epoch, milliseconds until notified) of the run's events."""
     versions: Mapping[str, str]
+    reason_message: Message | None = None
+
+    def said(self) -> Message:
+        """Return the reason's message; of a result that has the text alone, the text."""
+        return self.reason_message or verbatim(self.reason)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -170,6 +209,11 @@ def result_from_json(values: Mapping[str, Any]) -> Result:
         ("timeline", Moment),
         ("samples", Sample),
     ):
-        fields[name] = tuple(kind(**entry) for entry in fields[name])
+        fields[name] = tuple(kind(**with_messages(entry)) for entry in fields[name])
     fields["points"] = tuple((entry[0], entry[1]) for entry in fields["points"])
-    return Result(**fields)
+    return Result(**with_messages(fields))
+
+
+def with_messages(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a stored record with its messages in place of their JSON; None for those it does not have."""
+    return {name: from_json(value) if name.endswith("message") else value for name, value in stored.items()}

@@ -17,6 +17,7 @@ from connectors.broker import Broker, BrokerUnavailable, Publisher
 from db.errors import translated
 from db.tables import naive_commission
 from domain.clock import utc_now
+from domain.message import Message
 from domain.outbox import OutboxRecord
 from scenarios.trial import PAIRS_PER_SECOND, Trial
 from scenarios.waiting import JudgeFailed, until
@@ -32,14 +33,14 @@ class NaiveLoad:
     def __init__(self, trial: Trial) -> None:
         self.committed = 0
         self.errors = 0
-        self._died = ""
+        self._died: Message | None = None
         self._trial = trial
         self._publisher = Publisher(Broker(trial.settings), trial.settings.topics.naive, send_timeout_s=SEND_TIMEOUT_S)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="naive", daemon=True)
 
     def __enter__(self) -> NaiveLoad:
-        self._trial.say("load", "a naive writer commits and then publishes, beside the outbox")
+        self._trial.say("load", Message("run.naive_writes"))
         self._thread.start()
         return self
 
@@ -57,13 +58,13 @@ class NaiveLoad:
                 raise JudgeFailed(self._died)
             return self.committed >= goal
 
-        until(goal_reached, deadline_s, f"the naive writer committed {by} more", 0.02)
+        until(goal_reached, deadline_s, Message("awaited.naive_commits", n=by), 0.02)
 
     def _run(self) -> None:
         try:
             self._write()
         except Exception as error:
-            self._died = f"the naive writer ended: {type(error).__name__}: {error}"
+            self._died = Message("judge.naive_ended", why=f"{type(error).__name__}: {error}")
             self._trial.report_judge_error(self._died)
 
     def _write(self) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from db.engine import connect
+from domain.message import Message, said_by, verbatim
 from scenarios import invariants, journal
 from scenarios.catalogue import find
 from scenarios.fault_injection import Stopped
@@ -45,7 +46,7 @@ def main(run_id: str, name: str, seed: int, minutes: float) -> int:
             return 0 if result is not None else 1
     except Exception as error:
         logging.getLogger(__name__).exception("the run ended")
-        log.say("stopped", f"the scenario could not be run: {error}")
+        log.say("stopped", Message("run.not_run", why=said_by(error)))
         log.end("stopped", None)
         return 1
     finally:
@@ -60,17 +61,24 @@ def _run_scenario(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: trial.stop.set())
     started_at = time.time()
-    trial.say("started", scenario.hypothesis, name=scenario.name, seed=seed, stack=settings.stack)
+    trial.say(
+        "started",
+        Message("run.started", hypothesis=scenario.hypothesis),
+        name=scenario.name,
+        seed=seed,
+        stack=settings.stack,
+    )
     try:
         with Sampler(trial):
             _experiment(trial, scenario)
-            trial.say("counting", "waiting until every event has arrived, then counting")
+            trial.say("counting", Message("run.counting"))
             reconciliation = invariants.wait_until_settled(trial, trial.full_replay_deadline_s())
         result = _make_result(trial, scenario, reconciliation, started_at, log)
-        log.say("verdict", f"{result.verdict}: {result.reason}", {"verdict": result.verdict})
+        line = Message("verdict.line", verdict=result.verdict, reason=result.said())
+        log.say("verdict", line, {"verdict": result.verdict})
         return _with_final_timeline(result, log)
     except Stopped:
-        trial.say("stopped", "stopped before its verdict; every fault was undone")
+        trial.say("stopped", Message("run.stopped"))
         return None
     finally:
         trial.close()
@@ -83,15 +91,15 @@ def _experiment(trial: Trial, scenario: Scenario) -> None:
         raise
     except TookTooLong as error:
         if trial.errors:  # the delay may be the judge's fault
-            trial.say("note", str(error))
+            trial.say("note", said_by(error))
         else:
-            trial.check("the system meets its deadlines", False, str(error))
+            trial.check(Message("invariant.deadlines"), False, said_by(error))
     except JudgeFailed as error:
-        trial.report_judge_error(str(error))
+        trial.report_judge_error(said_by(error))
     except Exception as error:
         # The system may have caused this error, but only a broken invariant could show that.
-        trial.say("note", traceback.format_exc(limit=-3))
-        trial.report_judge_error(f"{type(error).__name__}: {error}")
+        trial.say("note", verbatim(traceback.format_exc(limit=-3)))
+        trial.report_judge_error(verbatim(f"{type(error).__name__}: {error}"))
 
 
 def _make_result(
@@ -101,8 +109,8 @@ def _make_result(
     checks = [*checks, *trial.checks]
     confirmations = list(trial.confirmations)
     if confirmations:
-        measured_check = Check("something was measured", counts.committed > 0, f"{counts.committed} events")
-        confirmations.append(measured_check)
+        measured = Message("detail.events", n=counts.committed)
+        confirmations.append(Check.of(Message("invariant.measured"), counts.committed > 0, measured))
     verdict, reason = invariants.verdict(confirmations, checks, trial.errors)
     windows = invariants.measure_recovery(trial)
     recoveries = [window.recovery_s for window in windows if window.recovery_s is not None]
@@ -114,7 +122,7 @@ def _make_result(
         seed=trial.seed,
         hypothesis=scenario.hypothesis,
         verdict=verdict,
-        reason=reason,
+        reason=str(reason),
         fault_confirmed=bool(confirmations) and all(check.ok for check in confirmations),
         counts=counts,
         recovery_s=max(recoveries, default=None),
@@ -130,6 +138,7 @@ def _make_result(
         samples=tuple(trial.samples),
         points=invariants.latency_points(trial),
         versions=instance.versions(trial.settings),
+        reason_message=reason,
     )
 
 
@@ -143,7 +152,7 @@ def shorten_timeline(timeline: Sequence[Moment]) -> tuple[Moment, ...]:
     if omitted <= 0:
         return tuple(timeline)
     half = MAX_MOMENTS // 2
-    note = Moment(timeline[half].at, "note", f"{omitted} entries are omitted here; timeline.jsonl of this run has them")
+    note = Moment.of(timeline[half].at, "note", Message("run.omitted", n=omitted))
     return (*timeline[:half], note, *timeline[-half:])
 
 

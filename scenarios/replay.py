@@ -26,6 +26,7 @@ from db.errors import translated
 from db.hops import HopTime
 from db.tables import dead_letter, outbox_event, processed_message
 from domain import clock
+from domain.message import Message
 from scenarios.waiting import TookTooLong, until
 from settings import Settings
 from workers.inbox import Inbox
@@ -145,9 +146,7 @@ def _wait_until_notified(engine: Engine, before_us: int) -> None:
         return oldest_us is None or oldest_us >= before_us
 
     with suppress(TookTooLong):
-        until(
-            everything_is_notified, CAUGHT_UP_WITHIN_S, "notifications of all events committed before the replay", 0.1
-        )
+        until(everything_is_notified, CAUGHT_UP_WITHIN_S, Message("awaited.replayed"), 0.1)
 
 
 class _CountingSubscription(Subscription):

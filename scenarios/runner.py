@@ -19,6 +19,7 @@ import psutil
 
 from application.permissions import Action, require
 from domain.errors import ExpectedError
+from domain.message import Message
 from scenarios import journal
 from scenarios.catalogue import find
 from scenarios.journal import AnotherRuns, UnknownRun
@@ -96,9 +97,7 @@ def follow(settings: Settings, run_id: str) -> Iterator[Moment]:
         if any(moment.kind in LAST_KINDS for moment in new_moments):
             return
         if not alive:
-            yield Moment(
-                time.time(), "stopped", "its process ended without a verdict; its faults end when their leases expire"
-            )
+            yield Moment.of(time.time(), "stopped", Message("run.ended"))
             return
         time.sleep(POLL_EVERY_S)
 
@@ -115,7 +114,7 @@ def run(
     Raises what `start` raises, and NoVerdict.
     """
     run_id = start(settings, name, seed, minutes)
-    last = Moment(0, "stopped", "its timeline is empty")
+    last = Moment.of(0, "stopped", Message("run.empty"))
     for last in follow(settings, run_id):
         on_moment(last)
     result = _wait_for_result(settings, run_id) if last.kind == "verdict" else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from domain.message import Message
 from scenarios.model import Sample
 from scenarios.trial import Trial
 
@@ -32,7 +33,7 @@ class Sampler:
         try:
             self._sample()
         except Exception as error:  # the plot ends early, which does not affect the verdict
-            self._trial.say("note", f"no more samples: {type(error).__name__}: {error}")
+            self._trial.say("note", Message("run.no_samples", why=f"{type(error).__name__}: {error}"))
 
     def _sample(self) -> None:
         interval_s = FIRST_INTERVAL_S

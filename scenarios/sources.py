@@ -11,6 +11,7 @@ from connectors.broker import Broker
 from db import binlog, dead_letter_queries, lookups, notification_queries, queries
 from db.engine import READ, connect
 from db.errors import DatabaseUnavailable, translated
+from domain.message import Message
 from settings import Settings
 from stacks import health
 from stacks.controls import control
@@ -116,10 +117,11 @@ class Sources:
     def broker_answers(self) -> bool:
         return Broker(self.settings).reachable()
 
-    def down_components(self) -> list[str]:
+    def down_components(self) -> tuple[Message, ...]:
         """Return the components that are down now, with the detail of their health."""
         states = health.check(self.settings, self.application.engine)
-        return [f"{state.part} ({state.detail})" for state in states if state.light == "down"]
+        down = [state for state in states if state.light == "down"]
+        return tuple(Message("waiting.down_component", part=state.part, health=state.message) for state in down)
 
     def full_replay_deadline_s(self) -> float:
         """Return the time, in seconds, in which everything in the outbox must be published and delivered once more."""

@@ -13,6 +13,7 @@ from application import Application
 from db import notification_queries, queries
 from db.errors import DatabaseUnavailable
 from domain.commands import ApproveCommission, CalculateCommission, CommissionResult
+from domain.message import Message
 from scenarios import load as load_module
 from scenarios.api_client import ApiClient
 from scenarios.fault_injection import FaultInjection
@@ -111,19 +112,19 @@ class Trial(FaultInjection):
         """
         running_load = Load(self.application, self._stream, per_second, self._route_pairs() if all_routes else ())
         running_load.start()
-        self.say("load", f"{per_second:g} commissions a second are calculated and approved")
+        self.say("load", Message("load.steady", n=per_second))
         try:
             running_load.wait_for_more(10)
             yield running_load
         finally:
             running_load.stop()
             if running_load.error is not None:
-                self.report_judge_error(f"the load ended: {type(running_load.error).__name__}: {running_load.error}")
+                why = f"{type(running_load.error).__name__}: {running_load.error}"
+                self.report_judge_error(Message("judge.load_ended", why=why))
             self.acknowledged |= running_load.event_ids
             self.promised += running_load.promised
             self.conversions += running_load.attempted
-            refused_note = f", {running_load.unacknowledged} were refused" if running_load.unacknowledged else ""
-            self.say("load", f"the load ends: {len(running_load.sent)} commands acknowledged{refused_note}")
+            self.say("load", _describe_end(running_load))
 
     def _route_pairs(self) -> list[Pair]:
         in_process = InProcess(self.application)
@@ -143,13 +144,10 @@ class Trial(FaultInjection):
         def all_are_kept() -> bool:
             missing = self.broken_promises()
             if missing and standstill.reached():
-                raise TookTooLong(
-                    f"{len(missing)} of {len(self.promised)} commands of the topic were not processed,"
-                    " and nothing happens any more"
-                )
+                raise TookTooLong(Message("waiting.topic_stopped", n=len(missing), m=len(self.promised)))
             return not missing
 
-        self.wait(all_are_kept, deadline_s, f"{len(self.promised)} commands of the topic processed", 0.2)
+        self.wait(all_are_kept, deadline_s, Message("awaited.topic_commands", n=len(self.promised)), 0.2)
 
     def api(self, timeout_s: float = 10) -> ApiClient:
         """Return a client of the instance's API whose commands belong to this run."""
@@ -167,15 +165,13 @@ class Trial(FaultInjection):
             with self.application.reading() as connection:
                 missing.difference_update(notification_queries.notified_among(connection, missing))
             if missing and standstill.reached():
-                raise TookTooLong(
-                    f"{len(missing)} of {len(event_ids)} events have no notification, and nothing happens any more"
-                    f" ({self._describe_progress()})"
-                )
+                progress = self._describe_progress()
+                raise TookTooLong(Message("waiting.not_notified", n=len(missing), m=len(event_ids), progress=progress))
             return not missing
 
-        self.wait(all_are_notified, deadline_s, f"notifications of {len(event_ids)} events", 0.1)
+        self.wait(all_are_notified, deadline_s, Message("awaited.notifications", n=len(event_ids)), 0.1)
 
-    def _describe_progress(self) -> str:
+    def _describe_progress(self) -> Message:
         """Return how many of the run's events the observer has seen and which components are down: where they are stuck."""
         store = ObserverStore(self.settings.observer_store)
         try:
@@ -183,7 +179,9 @@ class Trial(FaultInjection):
         finally:
             store.close()
         down = self.down_components()
-        return f"{published} on the topic; {'down: ' + ', '.join(down) if down else 'every component is healthy'}"
+        if down:
+            return Message("waiting.progress_down", n=published, parts=down)
+        return Message("waiting.progress", n=published)
 
     def sample(self) -> None:
         """Add one sample; none while the database is unavailable."""
@@ -201,3 +199,10 @@ class Trial(FaultInjection):
     def close(self) -> None:
         """End every fault that is still active."""
         self._undo.close()
+
+
+def _describe_end(load: Load) -> Message:
+    acknowledged = len(load.sent)
+    if load.unacknowledged:
+        return Message("load.ends_refused", n=acknowledged, m=load.unacknowledged)
+    return Message("load.ends", n=acknowledged)

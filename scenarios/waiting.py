@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from domain.errors import ExpectedError
+from domain.message import Message
 
 
 class TookTooLong(ExpectedError):
@@ -16,10 +17,10 @@ class JudgeFailed(ExpectedError):
     """The judge itself failed, which proves nothing about the system; `str(error)` says why."""
 
 
-def until(condition: Callable[[], bool], deadline_s: float, what: str, every_s: float = 0.05) -> None:
+def until(condition: Callable[[], bool], deadline_s: float, what: str | Message, every_s: float = 0.05) -> None:
     """Return as soon as `condition()` is true. Raises TookTooLong, whose text says `what` was awaited."""
     ends_at = time.monotonic() + deadline_s
     while not condition():
         if time.monotonic() > ends_at:
-            raise TookTooLong(f"{what}: not within {deadline_s:.0f} s")
+            raise TookTooLong(Message("waiting.too_long", what=what, s=round(deadline_s)))
         time.sleep(every_s)

@@ -15,6 +15,7 @@ from db.engine import READ, connect
 from db.errors import translated
 from db.outbox import PARKED_TOPIC, OutboxFeed
 from domain.errors import ExpectedError
+from domain.message import Message, said_by
 from domain.outbox import UnreadableRow
 from settings import Settings
 from workers.dead_letters import OMITTED
@@ -54,7 +55,7 @@ def requeue(settings: Settings, seqs: list[int]) -> list[Requeued]:
                 topic, key, value = _make_message(settings, feed, row)
                 message_id = publishers[topic].send(value, key, {"alpes-requeued": str(row.seq)})
             except MessageRefused as error:
-                refused.append(f"dead letter {row.seq} cannot be sent again: {error}")
+                refused.append(Message("requeue.refused", n=row.seq, why=said_by(error)))
                 continue
             mark_requeued(engine, row.seq)
             sent.append(Requeued(row.seq, row.event_id, topic, message_id))
@@ -64,8 +65,9 @@ def requeue(settings: Settings, seqs: list[int]) -> list[Requeued]:
         feed.close()
         engine.dispose()
     if refused:
-        others = f"; {len(sent)} others were sent" if sent else ""
-        raise NotRequeued("; ".join(refused) + others)
+        if sent:
+            raise NotRequeued(Message("requeue.others", refused=tuple(refused), n=len(sent)))
+        raise NotRequeued(Message("requeue.none", refused=tuple(refused)))
     return sent
 
 

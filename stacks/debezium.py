@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from connectors import source
 from connectors.admin import Admin, AdminRefused, AdminUnavailable
+from domain.message import Message, said_by
 from settings.stack_facts import DEBEZIUM
 from stacks import source_control
 from stacks.capture import Capture
@@ -30,21 +31,21 @@ class Debezium(Capture):
         if self.settings.pulsar_admin_url:
             return PartHealth(DEBEZIUM.component, *self._judge(behind))
         light: Light = "behind" if behind else "ok"
-        return PartHealth(DEBEZIUM.component, light, f"{behind} behind; without an admin REST only its lag is known")
+        return PartHealth(DEBEZIUM.component, light, Message("health.behind_only", n=behind))
 
-    def _judge(self, behind: int) -> tuple[Light, str]:
+    def _judge(self, behind: int) -> tuple[Light, Message]:
         try:
             with Admin(self.settings, timeout_s=2) as admin:
                 status = source.status(admin, self.settings.source_name)
         except (AdminUnavailable, AdminRefused) as error:
-            return "down", str(error)
+            return "down", said_by(error)
         if status is None:
-            return "down", "there is no source; `./alpes source create` makes it"
+            return "down", Message("health.no_source")
         if not status.running:
-            return "down", f"does not run: {status.error or 'stopped'}"
+            return "down", Message("health.source_does_not_run", why=status.error or Message("health.source_stopped"))
         if behind:
-            return "behind", f"{behind} behind"
-        return "ok", "runs and has read the whole outbox"
+            return "behind", Message("health.behind", n=behind)
+        return "ok", Message("health.source_reads")
 
     def report(self) -> SourceReport:
         return source_control.report(self.settings)

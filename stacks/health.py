@@ -14,6 +14,7 @@ from connectors.broker import Broker
 from db import queries
 from db.engine import READ
 from db.errors import DatabaseUnavailable, translated
+from domain.message import Message, said_by
 from settings import Settings
 from stacks import faults
 from stacks.captures import capture_of
@@ -52,7 +53,7 @@ def check(settings: Settings, engine: Engine) -> list[PartHealth]:
 
 
 def _silent(part: str) -> PartHealth:
-    return PartHealth(part, "down", f"no answer within {ANSWERS_WITHIN_S:g} s")
+    return PartHealth(part, "down", Message("health.no_answer", s=ANSWERS_WITHIN_S))
 
 
 def _without_lag(settings: Settings, answer: PartHealth | None) -> PartHealth:
@@ -62,7 +63,7 @@ def _without_lag(settings: Settings, answer: PartHealth | None) -> PartHealth:
         answer = check_worker(settings, capture.component)
     if answer is not None and answer.light == "down":
         return answer
-    return PartHealth(capture.component, "behind", "its lag is unknown while the database does not answer")
+    return PartHealth(capture.component, "behind", Message("health.lag_unknown"))
 
 
 def _apply_lease(health: PartHealth, leases: dict[str, faults.Lease]) -> PartHealth:
@@ -70,7 +71,7 @@ def _apply_lease(health: PartHealth, leases: dict[str, faults.Lease]) -> PartHea
     if lease is None:
         return health
     remaining_s = max(0.0, lease.expires_at - time.time())
-    return PartHealth(health.part, "down", f"held down by a {lease.fault} for {remaining_s:.0f} s more")
+    return PartHealth(health.part, "down", Message("health.held_down", s=round(remaining_s)))
 
 
 def _database(engine: Engine) -> PartHealth:
@@ -78,14 +79,15 @@ def _database(engine: Engine) -> PartHealth:
         with translated(), engine.connect().execution_options(**READ) as connection:
             queries.outbox_head(connection)
     except DatabaseUnavailable as error:
-        return PartHealth("database", "down", str(error))
-    return PartHealth("database", "ok", "answers")
+        return PartHealth("database", "down", said_by(error))
+    return PartHealth("database", "ok", Message("health.answers"))
 
 
 def _broker(settings: Settings) -> PartHealth:
+    where = settings.pulsar_url
     if Broker(settings).reachable():
-        return PartHealth("broker", "ok", f"answers at {settings.pulsar_url}")
-    return PartHealth("broker", "down", f"nothing answers at {settings.pulsar_url}")
+        return PartHealth("broker", "ok", Message("health.answers_at", where=where))
+    return PartHealth("broker", "down", Message("health.nothing_answers", where=where))
 
 
 def _server(part: str, host: str, port: int) -> PartHealth:
@@ -98,5 +100,5 @@ def _server(part: str, host: str, port: int) -> PartHealth:
             connection.request("GET", path)
             connection.getresponse()
         except (OSError, HTTPException):
-            return PartHealth(part, "down", f"nothing answers at {url}")
-    return PartHealth(part, "ok", f"answers at {url}")
+            return PartHealth(part, "down", Message("health.nothing_answers", where=url))
+    return PartHealth(part, "ok", Message("health.answers_at", where=url))

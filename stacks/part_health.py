@@ -1,4 +1,4 @@
-"""Judge one component: its light and a sentence for people; a worker is judged by its heartbeat."""
+"""Judge one component: its light and a message for people; a worker is judged by its heartbeat."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Literal
 
 import psutil
 
+from domain.message import Message
 from settings import Settings
 from workers.heartbeat import read_heartbeat
 
@@ -20,22 +21,26 @@ Light = Literal["ok", "behind", "down"]
 class PartHealth:
     part: str
     light: Light
-    detail: str
-    """A sentence for people."""
+    message: Message
+
+    @property
+    def detail(self) -> str:
+        """The message in English."""
+        return str(self.message)
 
 
 def check_worker(settings: Settings, part: str, behind: int = 0) -> PartHealth:
     """Return the health of a process of ours; `behind` is the number of events that wait for it."""
     heartbeat = read_heartbeat(settings, part)
     if heartbeat is None:
-        return PartHealth(part, "down", "has not started yet")
+        return PartHealth(part, "down", Message("health.not_started"))
     # While a broker starts, one attempt to connect may take longer than STALE_S. The worker's last heartbeat said that it
     # has no connection, so a live process is waiting.
     is_waiting = not heartbeat.connected and psutil.pid_exists(heartbeat.pid)
     if heartbeat.age_s > STALE_S and not is_waiting:
-        return PartHealth(part, "down", f"no sign of life for {heartbeat.age_s:.0f} s")
+        return PartHealth(part, "down", Message("health.silent", s=round(heartbeat.age_s)))
     if not heartbeat.connected:
-        return PartHealth(part, "behind", "waits for what it depends on")
+        return PartHealth(part, "behind", Message("health.waits"))
     if behind:
-        return PartHealth(part, "behind", f"{behind} behind")
-    return PartHealth(part, "ok", "at work")
+        return PartHealth(part, "behind", Message("health.behind", n=behind))
+    return PartHealth(part, "ok", Message("health.at_work"))

@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 
 from db.engine import connect
 from db.outbox import OutboxFeed
+from domain.message import Message
 from settings.stack_facts import RELAY
 from stacks import faults
 from stacks.capture import Capture
@@ -25,8 +26,10 @@ class Relay(Capture):
         health = check_worker(self.settings, RELAY.component, lag.capture_behind)
         if not lag.parked:
             return health
-        parked_text = f"{lag.parked} outbox rows are parked: `./alpes dead-letters list` says why"
-        return PartHealth(health.part, health.light, f"{health.detail}; {parked_text}")
+        parked = Message("health.parked", n=lag.parked)
+        return PartHealth(
+            health.part, health.light, Message("health.with_parked", health=health.message, parked=parked)
+        )
 
     def report(self) -> None:
         """Return None: its health says everything."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from db.engine import connect
+from domain.message import Message, verbatim
 from settings import Settings
 from stacks import health, instance, processes
 from stacks.control import Control, NotRunning, PartState
@@ -26,6 +27,8 @@ class PartStatus:
     pid: int
     memory_mb: float
     """Proportional set size including child processes, or a container's memory by Docker; 0 if it was not measured."""
+    message: Message | None
+    """What `detail` says; None if it says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +62,9 @@ def status(settings: Settings) -> Status:
     finally:
         engine.dispose()
     memory = parts_control.memory_mb()
-    parts = [_make_part_status(row.part, row.light, row.detail, states.pop(row.part, None), memory) for row in healths]
+    parts = [_make_part_status(row.part, row.light, row.message, states.pop(row.part, None), memory) for row in healths]
     parts += [
-        _make_part_status(name, "ok" if state.pid else "down", "", state, memory)
+        _make_part_status(name, "ok" if state.pid else "down", None, state, memory)
         for name, state in sorted(states.items())
     ]
     parts += _supervisor_status(parts_control)
@@ -90,11 +93,14 @@ def addresses(settings: Settings) -> dict[str, str]:
 
 
 def _make_part_status(
-    name: str, light: str, detail: str, state: PartState | None, memory: dict[str, float]
+    name: str, light: str, message: Message | None, state: PartState | None, memory: dict[str, float]
 ) -> PartStatus:
+    if message is None and state is not None and state.spawn_error:
+        message = verbatim(state.spawn_error)
+    detail = "" if message is None else str(message)
     if state is None:
-        return PartStatus(name, light, detail, "", 0, 0.0)
-    return PartStatus(name, light, detail or state.spawn_error, state.state, state.pid, memory.get(name, 0.0))
+        return PartStatus(name, light, detail, "", 0, 0.0, message)
+    return PartStatus(name, light, detail, state.state, state.pid, memory.get(name, 0.0), message)
 
 
 def _supervisor_status(parts: Control) -> list[PartStatus]:
@@ -103,4 +109,5 @@ def _supervisor_status(parts: Control) -> list[PartStatus]:
         return []
     pid = parts.pid_of_itself()
     memory = round(processes.memory_bytes(pid) / 1e6, 1) if pid else 0.0
-    return [PartStatus("supervisord", "ok", "runs the parts", "RUNNING", pid, memory)]
+    message = Message("health.supervisor")
+    return [PartStatus("supervisord", "ok", str(message), "RUNNING", pid, memory, message)]

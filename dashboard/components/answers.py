@@ -17,7 +17,7 @@ def answer(found: Answer | None, state: DatabaseState) -> Html:
         sentence = _("No answer within {s} s. Whether it was written is not known yet: look at the rows beside.")
         return _box("outage", tag("strong", sentence.format(s=number(ANSWER_WITHIN_S))))
     if found.outage:
-        return _box("outage", tag("strong", _("Not written")), f": {words.sentence(found.outage)}")
+        return _box("outage", tag("strong", _("Not written")), f": {words.said(found.outage)}")
     if found.refusal is not None:
         return _box("refused", tag("strong", _("Refused, nothing was written")), f": {words.refusal(found.refusal)}")
     assert found.result is not None

@@ -120,7 +120,7 @@ def _hold(part: str) -> float:
 def _light(part: PartHealth) -> Html:
     sign, colour = SIGNS[part.light]
     name = tag("strong", words.part(part.part), title=words.part_hint(part.part))
-    detail = tag("span", f" {words.sentence(part.detail)}", class_="soft clip")
+    detail = tag("span", f" {words.said(part.message)}", class_="soft clip")
     return tag("div", join([tag("span", f"{sign} ", class_=colour), name, detail]))
 
 
@@ -128,7 +128,7 @@ def _held() -> None:
     """Draw the components that a lease holds down now, each with a button that ends the lease."""
     for part, lease in resources.refresher().health.leases.items():
         health = next((row for row in resources.refresher().health.parts if row.part == part), None)
-        if health is None or not health.detail.startswith("held down"):
+        if health is None or health.message.code != "health.held_down":
             continue
         with st.container(key=f"row-held-{part}", horizontal=True):
             sentence = _("{part} is held down").format(part=words.part(part))

@@ -12,7 +12,7 @@ from dashboard.components.card import show_me_how
 from dashboard.components.controls import act_button, submit_button, view_button
 from dashboard.guard import guarded
 from dashboard.i18n import _, number
-from dashboard.view_models import commands, how
+from dashboard.view_models import commands, how, words
 from dashboard.view_models.commands import Answer, Asked
 from dashboard.view_models.load import FASTEST, MOST, AlreadyRunning
 
@@ -165,9 +165,8 @@ def _draw_progress(was_running: bool) -> None:
     )
     st.progress(min(1.0, share), text)
     if now.failed:
-        st.warning(
-            _("{n} not written: {why}").format(n=number(now.failed), why=now.problem), icon=":material/power_off:"
-        )
+        why = words.said(now.problem) if now.problem else ""
+        st.warning(_("{n} not written: {why}").format(n=number(now.failed), why=why), icon=":material/power_off:")
     with st.container(horizontal=True, key="title-progress"):
         if now.state == "running":
             act_button(Action.ISSUE_COMMANDS, _("Cancel"), runner.cancel)

@@ -61,7 +61,7 @@ def _steps(incident: Incident) -> list[Html]:
     elif incident.back_at is not None and not incident.over:
         steps.append(_step("…", "warn", _("counting: committed = published = notified = audited")))
     if incident.problem:
-        steps.append(_step("!", "bad", words.sentence(incident.problem)))
+        steps.append(_step("!", "bad", words.said(incident.problem)))
     if not steps:
         steps.append(_step("…", "warn", _("it is being done")))
     return steps

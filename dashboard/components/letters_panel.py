@@ -87,7 +87,7 @@ def _requeued() -> None:
     if last.running:
         live_html.show(tag("p", _("sending…"), class_="soft"), "requeued")
     elif last.problem:
-        live_html.show(notice(words.sentence(last.problem)), "requeued")
+        live_html.show(notice(words.said(last.problem)), "requeued")
     else:
         sentence = _("{n} sent again. What still cannot be processed comes back as a new row.")
         live_html.show(tag("p", sentence.format(n=last.outcome), class_="soft"), "requeued")

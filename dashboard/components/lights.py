@@ -30,7 +30,7 @@ def lights(health: HealthState) -> Html:
     others = [part for part in health.parts if part not in shown]
     chips = [_chip(part) for part in shown]
     if others:
-        title = "\n".join(f"{words.part(part.part)}: {words.sentence(part.detail)}" for part in others)
+        title = "\n".join(f"{words.part(part.part)}: {words.said(part.message)}" for part in others)
         light = "ok" if all(part.light == "ok" for part in others) else "behind"
         sign, colour = SIGNS[light]
         body = join([tag("span", f"{sign} ", class_=colour), _("{n} more").format(n=len(others))])
@@ -51,7 +51,7 @@ def troubles(parts: Sequence[PartHealth]) -> Html:
             join(
                 [
                     tag("strong", _("{part} is down").format(part=words.part(part.part))),
-                    f": {words.sentence(part.detail)}. ",
+                    f": {words.said(part.message)}. ",
                     tag("span", _consequence(part.part.partition("-")[0]), class_="soft"),
                 ]
             )
@@ -62,7 +62,7 @@ def troubles(parts: Sequence[PartHealth]) -> Html:
 
 def _chip(part: PartHealth) -> Html:
     sign, colour = SIGNS[part.light]
-    detail = words.sentence(part.detail)
+    detail = words.said(part.message)
     more = f" · {detail}" if part.light == "behind" and len(detail) < 24 else ""
     if part.light == "down":
         more = " · " + _("down")

@@ -11,6 +11,7 @@ from dashboard.i18n import _, clock, instant, number
 from dashboard.view_models import operations, words
 from dashboard.view_models.tracing import plain_key
 from db.dead_letter_queries import DeadLetterRow
+from domain.message import Message
 from stacks.jobs import Job
 from stacks.part_health import PartHealth
 from stacks.source_control import SourceReport
@@ -21,7 +22,7 @@ PAYLOAD = 4000
 """Characters shown of a dead letter's payload."""
 
 
-def source(report: SourceReport, problem: str | None) -> Html:
+def source(report: SourceReport, problem: Message | None) -> Html:
     intents = {"run": _("run"), "stopped": _("stopped"), "deleted": _("deleted")}
     how = _("runs") if report.running else _("does not run") if report.exists else _("does not exist")
     pairs: list[tuple[str, object]] = [
@@ -45,7 +46,7 @@ def relay(health: PartHealth | None, checkpoint: int | None, head: int | None) -
     pairs: list[tuple[str, object]] = []
     if health is not None:
         sign, colour = SIGNS[health.light]
-        pairs.append((_("status"), tag("span", f"{sign} {words.sentence(health.detail)}", class_=colour)))
+        pairs.append((_("status"), tag("span", f"{sign} {words.said(health.message)}", class_=colour)))
     pairs.append(
         (_("capture watermark"), tag("span", number(checkpoint), title=_("Highest outbox seq seen on Pulsar.")))
     )
@@ -53,7 +54,7 @@ def relay(health: PartHealth | None, checkpoint: int | None, head: int | None) -
     return join([tag("p", sentence), facts(pairs)])
 
 
-def parts(status: Status, problem: str | None) -> Html:
+def parts(status: Status, problem: Message | None) -> Html:
     head = (
         (_("part"), ""),
         (_("how it is"), _("Judged by whether it answers and how far it is behind, never by a status word.")),
@@ -64,9 +65,7 @@ def parts(status: Status, problem: str | None) -> Html:
     rows = []
     for part in status.parts:
         sign, colour = SIGNS[part.light]
-        how = words.sentence(part.detail) if part.detail else part.process.lower()
-        if part.name == "supervisord":
-            how = _("starts the parts, and starts them again")
+        how = words.said(part.message) if part.message else part.process.lower()
         name = tag("strong", words.part(part.name), title=words.part_hint(part.name) or None)
         rows.append(
             (
@@ -91,7 +90,7 @@ def _version(part: str, status: Status) -> str:
     return status.versions.get(name, "")
 
 
-def topics(found: Sequence[TopicReport], problem: str | None, waiting: int | None) -> Html:
+def topics(found: Sequence[TopicReport], problem: Message | None, waiting: int | None) -> Html:
     head = (
         (_("topic"), _("Where messages are kept. Bold: where capture publishes.")),
         (_("messages"), _("Published since the topic was made.")),
@@ -177,14 +176,14 @@ def job(found: Job, zone: str | None) -> Html:
     return tag("div", sentence, class_="answer outage", role="status")
 
 
-def unread(problem: str | None) -> Html:
+def unread(problem: Message | None) -> Html:
     """Render the notice, above the last data read, that reading fails now; empty without a problem."""
     if not problem:
         return Html("")
     strong = tag("strong", _("It cannot be read now; below is what was read last"))
-    return notice(join([strong, f": {words.sentence(problem)}"]))
+    return notice(join([strong, f": {words.said(problem)}"]))
 
 
-def waiting(problem: str | None) -> Html:
+def waiting(problem: Message | None) -> Html:
     """Render what is shown before the first successful read: the problem, or that reading is under way."""
-    return notice(words.sentence(problem)) if problem else empty(_("Reading…"))
+    return notice(words.said(problem)) if problem else empty(_("Reading…"))

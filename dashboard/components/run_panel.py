@@ -49,7 +49,7 @@ def _moment(place: int, moment: Moment, began: float, zone: str | None) -> Html:
     at = tag(
         "time", f"+{number(moment.at - began, 2)} s", class_="mono soft", title=instant(int(moment.at * 1e6), zone)
     )
-    text = scenario_words.told(moment.text)
+    text = words.said(moment.said())
     # A sentence that no catalogue has stays English; the attribute tells screen readers so.
     language = "en" if text == moment.text and len(text) > 40 else None
     body = join([at, tag("span", sign, class_=f"sign {colour}"), tag("span", text, lang=language)])
@@ -60,9 +60,7 @@ def verdict_head(result: Result, zone: str | None) -> Html:
     seconds = _("{n} s in all").format(n=number(result.duration_s, 1))
     recovery = _recovery(result)
     lines = [
-        tag(
-            "p", join([verdict(result.verdict), " ", scenario_words.reason(result.reason), "."]), class_="verdict-line"
-        ),
+        tag("p", join([verdict(result.verdict), " ", words.said(result.said()), "."]), class_="verdict-line"),
         tag(
             "p", join([recovery, " · ", seconds, " · ", instant(int(result.started_at * 1e6), zone)[:8]]), class_="soft"
         ),
@@ -104,8 +102,8 @@ def _checks(title: str, results: Sequence[Check]) -> Html:
             join(
                 [
                     tag("span", "✓ " if check.ok else "✕ ", class_="ok" if check.ok else "bad"),
-                    scenario_words.told(check.name),
-                    tag("span", f" {scenario_words.told(check.detail)}" if check.detail else "", class_="soft"),
+                    words.said(check.said()),
+                    tag("span", f" {words.said(detail)}" if (detail := check.said_detail()) else "", class_="soft"),
                 ]
             ),
         )
@@ -153,7 +151,7 @@ def figures(result: Result) -> tuple[go.Figure, go.Figure]:
             margin={"l": 4, "r": 4, "t": 24, "b": 4},
         )
         for shape, window in zip(figure.layout.shapes, result.windows, strict=True):
-            shape.label.text = f"{scenario_words.fault(window.fault)} · {words.part(window.part)}"
+            shape.label.text = f"{words.said(window.said())} · {words.part(window.part)}"
             shape.label.textposition = "top left"
             shape.label.font.color = "#d13438"
     return latency, progress

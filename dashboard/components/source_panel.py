@@ -103,7 +103,7 @@ def draw() -> None:
     if last.running:
         sentence, kind = _("{action}: under way…").format(action=name), "answer refused"
     elif last.problem:
-        sentence, kind = f"{name}: {words.sentence(last.problem)}", "answer outage"
+        sentence, kind = f"{name}: {words.said(last.problem)}", "answer outage"
     else:
         took = number((last.ended_at or last.started_at) - last.started_at, 1)
         sentence, kind = _("{action}: done, after {s} s.").format(action=name, s=took), "answer"

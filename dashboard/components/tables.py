@@ -27,7 +27,7 @@ def database(state: DatabaseState, watermark: int | None, zone: str | None) -> H
                 [
                     tag("strong", _("The database is down")),
                     ": ",
-                    words.sentence(state.problem),
+                    words.said(state.problem),
                     ". ",
                     _("The rows below are the last that were read."),
                 ]

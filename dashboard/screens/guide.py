@@ -18,6 +18,7 @@ from dashboard.i18n import N_, _, instant, number
 from dashboard.screens import PageSpec
 from dashboard.view_models import tour, words
 from domain.errors import DuplicateConversion
+from domain.message import Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +115,14 @@ def _render_step(place: int, step: Step, done: bool, following: bool) -> Html:
     return tag("div", body, class_="step done" if done else "step")
 
 
-def _render_progress(done: frozenset[str], since: float, problem: str | None) -> Html:
+def _render_progress(done: frozenset[str], since: float, problem: Message | None) -> Html:
     share = 100 * len(done) / len(tour.STEPS)
     at = instant(int(since * 1e6), live_html.zone())[:8]
     sentence = _("{n} of {m} steps happened since {at}").format(n=number(len(done)), m=number(len(tour.STEPS)), at=at)
     if len(done) == len(tour.STEPS):
         sentence += " · " + _("You killed Pulsar and saw that nothing was lost.")
     meter = tag("div", tag("div", "", style=f"width:{share:.0f}%"), class_="meter")
-    away = notice(join([tag("strong", _("The database is down")), f": {words.sentence(problem)}"])) if problem else ""
+    away = notice(join([tag("strong", _("The database is down")), f": {words.said(problem)}"])) if problem else ""
     return join([away, tag("strong", sentence, role="status"), meter])
 
 

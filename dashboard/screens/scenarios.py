@@ -165,7 +165,7 @@ def _draw_under_way(found: RunsState | None) -> None:
     """Draw the run under way, refreshed twice a second; without one, draw that a run is starting or failed to start."""
     action = resources.actions().last(KIND)
     if action is not None and action.problem and found is not None and found.current is None:
-        live_html.show(notice(f"{action.what}: {words.sentence(action.problem)}"), "run_problem")
+        live_html.show(notice(f"{action.what}: {words.said(action.problem)}"), "run_problem")
     if action is not None and action.running and (found is None or found.current is None):
         live_html.show(empty(_("{name} is starting…").format(name=action.what)), "run_starting")
     if found is None or found.current is None:
@@ -279,7 +279,7 @@ def _draw_plots(result: Result) -> None:
 
 def _draw_history(found: RunsState, shown: str | None) -> None:
     if found.problem:
-        live_html.show(notice(_("The database is down") + f": {words.sentence(found.problem)}"), "history_down")
+        live_html.show(notice(_("The database is down") + f": {words.said(found.problem)}"), "history_down")
     picked = live_html.show(run_panel.history(found.history, shown, live_html.zone()), "history")
     if picked and picked != st.session_state.get("history_picked"):
         st.session_state["history_picked"] = picked

@@ -19,6 +19,7 @@ from dashboard.view_models.commands import within
 from dashboard.view_models.tracing import Found, Trace
 from db.errors import DatabaseUnavailable
 from db.queries import OutboxRow
+from domain.message import Message, said_by
 
 READ_WITHIN_S = 5.0
 
@@ -31,9 +32,9 @@ def show() -> None:
     try:
         found = within(lambda: tracing.find(resources.application(), reference), READ_WITHIN_S)
     except TookTooLong:
-        found = Found(problem=_("no answer in time"))
+        found = Found(problem=Message("page.no_answer"))
     if found.problem:
-        live_html.show(notice(_("The database is down") + f": {words.sentence(found.problem)}"), "trace_down")
+        live_html.show(notice(_("The database is down") + f": {words.said(found.problem)}"), "trace_down")
         view_button(_("Look again"))
         return
     if not found.events:
@@ -100,7 +101,7 @@ def _draw_trace(event: OutboxRow) -> None:
     try:
         trace = within(lambda: tracing.read(resources.application(), resources.settings(), event), READ_WITHIN_S)
     except (DatabaseUnavailable, TookTooLong) as error:
-        sentence = words.sentence(str(error)) or _("no answer in time")
+        sentence = words.said(Message("page.no_answer") if isinstance(error, TookTooLong) else said_by(error))
         live_html.show(notice(_("The database is down") + f": {sentence}"), "trace_down")
         return
     title = _("{type} · from command to notification {ms}").format(type=event.type, ms=milliseconds(trace.total_ms))

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from domain.message import Message, said_by
+
 log = logging.getLogger(__name__)
 
 
@@ -18,8 +20,8 @@ class Action:
     started_at: float
     """Seconds since the epoch."""
     ended_at: float | None = None
-    problem: str | None = None
-    """Why it failed, in the English words of the layer below; None if it did not."""
+    problem: Message | None = None
+    """Why it failed; None if it did not."""
     outcome: str = ""
 
     @property
@@ -57,6 +59,6 @@ class Actions:
         except Exception as error:
             # The page shows the message; the log keeps the traceback.
             log.info("%s failed", kind, exc_info=True)
-            problem = str(error) or type(error).__name__
+            problem = said_by(error)
         with self._lock:
             self._last[kind] = replace(self._last[kind], ended_at=time.time(), problem=problem, outcome=outcome)

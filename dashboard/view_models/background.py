@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from domain.message import Message, said_by
+
 log = logging.getLogger(__name__)
 
 WATCHED_S = 5.0
@@ -25,7 +27,7 @@ class Look(Generic[T]):
 
     version: int = 0
     value: T | None = None
-    problem: str | None = None
+    problem: Message | None = None
 
 
 class Background(Generic[T]):
@@ -70,7 +72,7 @@ class Background(Generic[T]):
         except Exception as error:
             # The page shows the message of any exception; the log keeps the traceback.
             log.info("%s could not be read", self._name, exc_info=True)
-            look = Look(before.version, before.value, str(error) or type(error).__name__)
+            look = Look(before.version, before.value, said_by(error))
         if look != before or not before.version:
             self._state = Look(before.version + 1, look.value, look.problem)
         self._first.set()

@@ -15,6 +15,7 @@ from application.permissions import Action, Caller, require
 from db.errors import DatabaseUnavailable
 from domain.commands import ApproveCommission, CalculateCommission, Command, CommissionResult
 from domain.errors import Refusal
+from domain.message import Message, said_by
 
 ANSWER_WITHIN_S = 5.0
 """The longest wait of a page: a hung database must not freeze it."""
@@ -31,7 +32,7 @@ class Answer:
 
     result: CommissionResult | None
     refusal: Refusal | None = None
-    outage: str | None = None
+    outage: Message | None = None
     unknown: bool = False
     """There was no answer in time: whether the command was written is not known yet."""
     ms: float = 0.0
@@ -65,7 +66,7 @@ def _send(application: Application, command: Command) -> Answer:
     except Refusal as error:
         return Answer(None, refusal=error)
     except DatabaseUnavailable as error:
-        return Answer(None, outage=str(error))
+        return Answer(None, outage=said_by(error))
     except TookTooLong:
         return Answer(None, unknown=True)
     return Answer(result, ms=(time.perf_counter() - began) * 1000)

@@ -20,6 +20,7 @@ from db.notification_queries import NotificationRow
 from db.queries import Deliveries
 from db.tables import notification, outbox_event, processed_message
 from domain.clock import utc_now
+from domain.message import said_by
 
 ROWS = 20
 FIRST = 2_000
@@ -64,8 +65,8 @@ class DatabaseReader:
                     return
                 self._read(connection, heads, tuple(feed_ids))
         except DatabaseUnavailable as error:
-            if self.state.problem != str(error):
-                self.state = replace(self.state, version=self.state.version + 1, problem=str(error))
+            if self.state.problem != said_by(error):
+                self.state = replace(self.state, version=self.state.version + 1, problem=said_by(error))
 
     def doubt(self) -> None:
         """Count everything again: when the sources differ, a wrong sum of increments must not be the cause."""

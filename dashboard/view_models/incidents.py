@@ -18,6 +18,7 @@ from dashboard.view_models.reconciling import Counts, counts
 from dashboard.view_models.refresher import Refresher
 from db import queries
 from db.errors import DatabaseUnavailable
+from domain.message import Message, said_by
 from settings import Settings
 from stacks import faults, health, source_control
 from stacks.supervisor import NotRunning, PartUnknown, Supervisor
@@ -46,7 +47,7 @@ class Incident:
     before: Counts | None = None
     back: Counts | None = None
     after: Counts | None = None
-    problem: str | None = None
+    problem: Message | None = None
     over: bool = False
     """No thread follows it any more."""
 
@@ -109,21 +110,26 @@ class Incidents:
             self._note(incident, before=self._read_counts())
             acting = threading.Thread(target=self._act, args=(incident, act), daemon=True)
             acting.start()
-            self._wait_until(lambda: self._is_down(incident, pid, acting), DOWN_WITHIN_S, "did not go down")
+            self._wait_until(
+                lambda: self._is_down(incident, pid, acting),
+                DOWN_WITHIN_S,
+                Message("incident.not_down", s=round(DOWN_WITHIN_S)),
+            )
             self._note(incident, down_at=time.time())
             self._wait_until(
                 lambda: not acting.is_alive() and self._has_recovered(incident.part, pid),
                 self._deadline_s(incident),
-                "is not back",
+                Message("incident.not_back", s=round(self._deadline_s(incident))),
             )
             back = self._read_counts()
             self._note(incident, back_at=time.time(), back=back)
-            self._wait_until(lambda: self._have_all_arrived(back), ARRIVES_WITHIN_S, "events are missing")
+            missing = Message("incident.events_missing", s=round(ARRIVES_WITHIN_S))
+            self._wait_until(lambda: self._have_all_arrived(back), ARRIVES_WITHIN_S, missing)
             after = counts(self._refresher.database, self._refresher.feed)
             self._note(incident, arrived_at=time.time(), after=after, over=True)
         except Exception as error:
             # The page shows the message of any exception.
-            self._note(incident, problem=str(error) or type(error).__name__, over=True)
+            self._note(incident, problem=said_by(error), over=True)
 
     def _read_counts(self) -> Counts:
         """Return the counts, with the events committed by now and not by the last read: all of these have to arrive."""
@@ -137,7 +143,7 @@ class Incidents:
         try:
             act()
         except Exception as error:
-            self._note(incident, problem=str(error) or type(error).__name__, over=True)
+            self._note(incident, problem=said_by(error), over=True)
 
     def _is_down(self, incident: Incident, pid: int, acting: threading.Thread) -> bool:
         if pid:
@@ -163,14 +169,14 @@ class Incidents:
         goal = back.committed if back.committed is not None else now.committed
         return goal is not None and all(count is not None and count >= goal for count in now.arrived())
 
-    def _wait_until(self, met: Callable[[], bool], deadline_s: float, what: str) -> None:
+    def _wait_until(self, met: Callable[[], bool], deadline_s: float, what: Message) -> None:
         """Wait until the condition is met. Raises TimeoutError, which says what did not happen, after `deadline_s`."""
         deadline = time.monotonic() + deadline_s
         pause = threading.Event()
         while not met():
             self._refresher.look()
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{what} after {deadline_s:.0f} s")
+                raise TimeoutError(what)
             pause.wait(LOOK_EVERY_S)
 
     def _deadline_s(self, incident: Incident) -> float:

@@ -12,6 +12,7 @@ from application.permissions import Action, Caller, require
 from db.errors import DatabaseUnavailable
 from domain.commands import CalculateCommission
 from domain.errors import Refusal
+from domain.message import Message, said_by
 
 MOST = 100_000
 FASTEST = 1_000
@@ -29,7 +30,7 @@ class Progress:
     seconds: float = 0.0
     state: str = "idle"
     """idle, running, done or cancelled."""
-    problem: str | None = None
+    problem: Message | None = None
 
 
 class AlreadyRunning(Exception):
@@ -81,10 +82,10 @@ class Load:
         with self._lock:
             self.progress = replace(self.progress, state="cancelled" if self._cancel.is_set() else "done")
 
-    def _send(self, correlation_id: str) -> str | None:
+    def _send(self, correlation_id: str) -> Message | None:
         command = CalculateCommission(str(uuid.uuid4()), "aff-load", "cmp-1", "120.50", "USD", correlation_id)
         try:
             self._application.send(command)
         except (DatabaseUnavailable, Refusal) as error:
-            return str(error)
+            return said_by(error)
         return None

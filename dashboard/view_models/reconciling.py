@@ -17,6 +17,7 @@ from application import Application
 from dashboard.view_models.snapshot import DatabaseState, FeedState
 from db import lookups
 from db.errors import DatabaseUnavailable
+from domain.message import Message, said_by
 from settings import Settings
 from workers.observer_store import ObserverStore
 
@@ -179,7 +180,7 @@ class Missing:
     not_published: tuple[str, ...] = ()
     not_notified: tuple[str, ...] = ()
     not_audited: tuple[str, ...] = ()
-    problem: str | None = None
+    problem: Message | None = None
 
 
 def missing(application: Application, settings: Settings) -> Missing:
@@ -190,7 +191,7 @@ def missing(application: Application, settings: Settings) -> Missing:
             not_notified = lookups.not_notified(connection, LISTED)
             notified = lookups.newest_notified(connection, NEWEST)
     except DatabaseUnavailable as error:
-        return Missing(problem=str(error))
+        return Missing(problem=said_by(error))
     published = _published(settings, committed)
     audited = _audited_lately(settings.audit_file)
     return Missing(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from application import Application
 from application.permissions import Action, Caller, is_allowed
 from db.errors import DatabaseUnavailable
+from domain.message import Message, said_by
 from scenarios import evidence, journal, runner
 from scenarios.journal import Run, UnknownRun
 from scenarios.model import Moment, Result, Scenario
@@ -25,7 +26,7 @@ class RunsState:
     """The id of the run that is under way."""
     history: tuple[Run, ...]
     """Newest first."""
-    problem: str | None = None
+    problem: Message | None = None
     """Why the history may be old: the database does not answer; None if it does."""
 
 
@@ -47,7 +48,7 @@ class RunsReader:
             with self._application.reading() as connection:
                 self._history = tuple(journal.list_runs(connection, HISTORY))
         except DatabaseUnavailable as error:
-            problem = str(error)
+            problem = said_by(error)
         return RunsState(current, self._history, problem)
 
     def moments(self, run_id: str) -> list[Moment]:

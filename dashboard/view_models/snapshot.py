@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from db.queries import CommissionRow, Deliveries, OutboxRow
+from domain.message import Message
 from stacks.faults import Lease
 from stacks.part_health import PartHealth
 from workers.observer_records import Observed
@@ -51,7 +52,7 @@ class DatabaseState:
     """What was read last of the database. Version 0: nothing yet. With a problem, the rest is from the read before."""
 
     version: int = 0
-    problem: str | None = None
+    problem: Message | None = None
     commissions: tuple[CommissionRow, ...] = ()
     outbox: tuple[OutboxRow, ...] = ()
     hops: dict[str, dict[str, int]] = field(default_factory=dict)

@@ -17,6 +17,7 @@ from db.hops import CLOCK_RESOLUTION_US, HOPS
 from db.lookups import Delivery
 from db.notification_queries import NotificationRow
 from db.queries import CommissionRow, OutboxRow
+from domain.message import Message, said_by
 from settings import Settings
 from workers.observer_records import Observed
 from workers.observer_store import ObserverStore
@@ -36,7 +37,7 @@ class Found:
 
     kind: Kind = "nothing"
     events: tuple[OutboxRow, ...] = ()
-    problem: str | None = None
+    problem: Message | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def find(application: Application, text: str) -> Found:
             full_id = lookups.find_id_by_prefix(connection, wanted) if len(wanted) >= SHORTEST else None
         return find(application, full_id) if full_id and full_id != wanted else Found("nothing")
     except DatabaseUnavailable as error:
-        return Found(problem=str(error))
+        return Found(problem=said_by(error))
 
 
 def read(application: Application, settings: Settings, event: OutboxRow) -> Trace:

@@ -1,67 +1,20 @@
-"""Translate the English sentences of the layers below; a sentence that is not known stays as it is."""
+"""Say in the visitor's language what the layers below say: messages, refusals, and the names of components."""
 
 from __future__ import annotations
 
-import re
-
-from dashboard.i18n import N_, _
+from dashboard.i18n import _
 from domain.errors import ConcurrentChange, DuplicateConversion, InvalidField, Refusal, UnknownCommission
-
-_PATTERNS = tuple(
-    (re.compile(pattern), message)
-    for pattern, message in (
-        (r"answers$", N_("answers")),
-        (
-            r"Pulsar's admin REST at (?P<where>\S+) does not answer: (?P<why>.*)$",
-            N_("Pulsar's admin REST at {where} does not answer: {why}"),
-        ),
-        (r"Pulsar's admin REST refused: (?P<why>.*)$", N_("Pulsar's admin REST refused: {why}")),
-        (r"at work$", N_("at work")),
-        (r"answers at (?P<where>\S+)$", N_("answers at {where}")),
-        (r"nothing answers at (?P<where>\S+)$", N_("nothing answers at {where}")),
-        (r"(?P<n>\d+) behind$", N_("{n} behind")),
-        (r"has not started yet$", N_("has not started yet")),
-        (r"no sign of life for (?P<s>\d+) s$", N_("no sign of life for {s} s")),
-        (r"waits for what it depends on$", N_("waits for what it depends on")),
-        (r"held down by a kill for (?P<s>\d+) s more$", N_("held down by a kill for {s} s more")),
-        (r"runs and has read the whole outbox$", N_("runs and has read the whole outbox")),
-        (r"does not run: (?P<why>.*)$", N_("does not run: {why}")),
-        (r"the database does not answer \((?P<why>.*)\)$", N_("the database does not answer ({why})")),
-        (r"the database is busy with another writer.*$", N_("the database is busy with another writer; try again")),
-        (r"every database connection is busy.*$", N_("every database connection is busy; try again in a moment")),
-        (r"must be a decimal number.*$", N_("must be a decimal number such as 120.50")),
-        (r"must be a finite number$", N_("must be a finite number")),
-        (r"must be greater than zero$", N_("must be greater than zero")),
-        (r"must be at most (?P<n>.*)$", N_("must be at most {n}")),
-        (r"(?P<code>\w+) has (?P<n>\d+) decimal places, not more$", N_("{code} has {n} decimal places, not more")),
-        (
-            r"dead letter (?P<n>\d+) cannot be sent again: (?P<why>.*)$",
-            N_("dead letter {n} cannot be sent again: {why}"),
-        ),
-        (r"is required$", N_("is required")),
-        (r"must have at most (?P<n>\d+) characters$", N_("must have at most {n} characters")),
-        (r"must be an ISO 4217 code such as USD$", N_("must be an ISO 4217 code such as USD")),
-        (
-            r"may hold letters, digits and . _ : @ / \+ - and starts with a letter or digit$",
-            N_("may hold letters, digits and . _ : @ / + - and starts with a letter or digit"),
-        ),
-    )
-)
+from domain.message import Message, said_by
 
 
-_PARKED = re.compile(r"(?P<health>.*); (?P<n>\d+) outbox rows are parked: .*$")
+def said(message: Message) -> str:
+    """Return the text of a message; a text without a code stays as it is."""
+    return message.render(_, _word)
 
 
-def sentence(english: str) -> str:
-    parked = _PARKED.match(english)
-    if parked:
-        rows = _("{n} outbox rows are parked: the dead letters say why").format(n=parked["n"])
-        return f"{sentence(parked['health'])}; {rows}"
-    for pattern, message in _PATTERNS:
-        found = pattern.match(english)
-        if found:
-            return _(message).format(**found.groupdict())
-    return english
+def _word(name: str, value: str) -> str:
+    """Translate a parameter that is a component's name, or the hypothesis of a scenario, which the catalogues have too."""
+    return {"part": part, "hypothesis": _}[name](value) if name in ("part", "hypothesis") else value
 
 
 def field(name: str) -> str:
@@ -78,8 +31,8 @@ def field(name: str) -> str:
 
 def refusal(error: Refusal) -> str:
     match error:
-        case InvalidField(field=name, reason=reason):
-            return f"{field(name)}: {sentence(reason)}"
+        case InvalidField(field=name, why=why):
+            return f"{field(name)}: {said(why)}"
         case UnknownCommission(reference=reference):
             return _("there is no commission {id}").format(id=reference)
         case DuplicateConversion(commission_id=commission_id, differing=differing) if differing:
@@ -90,7 +43,7 @@ def refusal(error: Refusal) -> str:
             return _("this conversion already has commission {id}").format(id=commission_id)
         case ConcurrentChange():
             return _("another transaction changed the commission meanwhile; try again")
-    return str(error)
+    return said(said_by(error))
 
 
 def part(name: str) -> str:

@@ -7,6 +7,7 @@ from contextlib import suppress
 import httpx
 
 from db import queries
+from domain.message import Message
 from scenarios.model import Scenario
 from scenarios.routes import request_body
 from scenarios.trial import Trial
@@ -31,19 +32,19 @@ def experiment(trial: Trial) -> None:
 
         if not trial.crash("api", point, send):
             continue  # the API did not die there, so its rows prove nothing
-        trial.wait(lambda: _api_is_healthy(trial), 30, "the API is healthy again")
+        trial.wait(lambda: _api_is_healthy(trial), 30, Message("awaited.api"))
         rows = _count_rows(trial, command.conversion_id)
         trial.check(
-            f"died at {point}: {'both rows' if expected_rows else 'neither row'}",
+            Message("check.both_rows", point=point) if expected_rows else Message("check.neither_row", point=point),
             rows == (expected_rows, expected_rows),
-            f"{rows[0]} commission, {rows[1]} outbox row",
+            Message("detail.rows", n=rows[0], m=rows[1]),
         )
         response = _post(trial, body)
         expected_status = 409 if expected_rows else 201
         trial.check(
-            "the command completes when it is sent again",
+            Message("check.completes_when_repeated"),
             response.status_code == expected_status,
-            f"HTTP {response.status_code}",
+            Message("detail.status", n=response.status_code),
         )
     trial.wait_until_notified(trial.committed())
 

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from db import contents, notification_queries
+from domain.message import Message
 from scenarios import audit_lines
 from scenarios.audit_lines import AuditLine
 from scenarios.model import Scenario
@@ -25,35 +26,35 @@ def experiment(trial: Trial) -> None:
     path = trial.settings.audit_file
     with trial.load() as load:
         trial.wait_until_notified(load.event_ids)
-        for damage_text, damage in (
-            ("is cut in the middle of a line", _cut_file),
-            ("has another amount in a line", _change_amount),
-            ("is deleted", _delete_file),
+        for damaged, damage in (
+            (Message("injected.file_cut", file=path.name), _cut_file),
+            (Message("injected.file_changed", file=path.name), _change_amount),
+            (Message("injected.file_deleted", file=path.name), _delete_file),
         ):
             trial.wait(
                 lambda: _file_equals_notifications(trial, load.event_ids & trial.notified()),
                 _rebuild_deadline_s(trial),
-                "there is an audit file",
+                Message("awaited.audit_file"),
                 0.2,
             )
             notified_ids = load.event_ids & trial.notified()
             damaged_bytes: list[int] = []
-            with trial.injected("audit", "file damaged", partial(_record_damage, damaged_bytes, damage, path)):
-                trial.say("fault", f"{path.name} {damage_text}")
-                trial.confirm("bytes of the audit file are missing or changed", partial(_is_damaged, damaged_bytes))
-            goal = f"the file that {damage_text} is rebuilt"
+            with trial.injected("audit", Message("fault.file"), partial(_record_damage, damaged_bytes, damage, path)):
+                trial.say("fault", damaged)
+                trial.confirm(Message("confirm.file_damaged"), partial(_is_damaged, damaged_bytes))
+            goal = Message("awaited.file_rebuilt", damage=damaged)
             file_is_rebuilt = partial(_file_equals_notifications, trial, notified_ids)
             trial.wait(file_is_rebuilt, _rebuild_deadline_s(trial), goal, 0.2)
-            trial.say("recovered", "the audit file holds every notification again")
+            trial.say("recovered", Message("run.file_rebuilt"))
         is_replaced = trial.replacement_check("audit")
         trial.crash("audit", "audit.half_appended")
-        trial.wait(is_replaced, 20, "the audit worker runs again")
+        trial.wait(is_replaced, 20, Message("awaited.audit_worker"))
         load.wait_for_more(30)
     trial.wait_until_notified(trial.acknowledged)
     trial.wait(
         lambda: _file_equals_notifications(trial, trial.acknowledged),
         _rebuild_deadline_s(trial),
-        "the audit file holds every event",
+        Message("awaited.audit_complete"),
         0.2,
     )
 

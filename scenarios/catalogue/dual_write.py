@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from domain.message import Message
 from scenarios.model import Scenario
 from scenarios.naive import NaiveLoad, count_lost
 from scenarios.trial import Trial
@@ -13,15 +14,15 @@ def experiment(trial: Trial) -> None:
     with trial.load() as load, NaiveLoad(trial) as naive:
         naive.wait_for_more(20)
         with trial.killed("broker", DOWN_S):
-            trial.confirm("the broker's port refuses connections", lambda: not trial.broker_answers())
+            trial.confirm(Message("confirm.broker_refuses"), lambda: not trial.broker_answers())
             naive.wait_for_more(2)
         trial.wait_until_healthy()
         naive.wait_for_more(20)
         load.wait_for_more(40)
     trial.wait_until_notified(trial.acknowledged, 60)
     lost_count = count_lost(trial)
-    trial.say("note", f"commit, then publish: {lost_count} of {naive.committed} events lost; the outbox lost none")
-    trial.check("the naive writer loses events under the same fault", lost_count > 0, f"{lost_count} lost")
+    trial.say("note", Message("run.naive_lost", n=lost_count, m=naive.committed))
+    trial.check(Message("check.naive_loses"), lost_count > 0, Message("detail.lost", n=lost_count))
     trial.figures |= {"naive_committed": naive.committed, "naive_lost": lost_count, "naive_errors": naive.errors}
 
 

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 
+from domain.message import Message
 from scenarios.api_client import AccessRefused, ApiClient
 from scenarios.model import Scenario
 from scenarios.routes import request_body
@@ -23,18 +24,20 @@ def experiment(trial: Trial) -> None:
     counts: Counter[str] = Counter()
     with trial.api(timeout_s=20) as api:
         for number in range(1, ROUNDS + 1):
-            trial.say("load", f"round {number}: one calculation and one approval, {AT_ONCE} times each, at once")
+            trial.say("load", Message("load.at_once", n=number, m=AT_ONCE))
             _send_round(trial, api, counts)
-    trial.confirm(f"{counts['refused']} repeated calculations were refused", lambda: counts["refused"] > 0)
+    trial.confirm(Message("confirm.calculations_refused", n=counts["refused"]), lambda: counts["refused"] > 0)
     trial.wait_until_notified(trial.acknowledged)
     repeats = ROUNDS * (AT_ONCE - 1)
-    trial.check("one commission for each conversion", counts["created"] == ROUNDS, f"{counts['created']} of {ROUNDS}")
-    trial.check("every repeated calculation is refused", counts["refused"] == repeats, f"{counts['refused']}")
-    trial.check("one approval has an effect", counts["approved"] == ROUNDS, f"{counts['approved']} of {ROUNDS}")
-    trial.check("every repeated approval changes nothing", counts["unchanged"] == repeats, f"{counts['unchanged']}")
+    created, refused = counts["created"], counts["refused"]
+    trial.check(Message("check.one_commission"), created == ROUNDS, Message("detail.of", n=created, m=ROUNDS))
+    trial.check(Message("check.calculations_refused"), refused == repeats, Message("detail.number", n=refused))
+    approved, unchanged = counts["approved"], counts["unchanged"]
+    trial.check(Message("check.one_approval"), approved == ROUNDS, Message("detail.of", n=approved, m=ROUNDS))
+    trial.check(Message("check.approvals_change_nothing"), unchanged == repeats, Message("detail.number", n=unchanged))
     committed = len(trial.committed())
     trial.check(
-        "two events for each commission", committed == 2 * ROUNDS, f"{committed} events of {ROUNDS} commissions"
+        Message("check.two_events"), committed == 2 * ROUNDS, Message("detail.events_of", n=committed, m=ROUNDS)
     )
     trial.figures["answers"] = dict(counts)
     if trial.settings.facts.database is DatabaseKind.MYSQL:
@@ -65,7 +68,7 @@ def _post_at_once(api: ApiClient, path: str, body: dict[str, str]) -> list[httpx
         with ThreadPoolExecutor(AT_ONCE) as pool:
             return list(pool.map(lambda _: api.post(path, body), range(AT_ONCE)))
     except httpx.TransportError as error:
-        raise AccessRefused(f"the API did not answer: {error}") from error
+        raise AccessRefused(Message("judge.api_silent", why=str(error))) from error
 
 
 SCENARIO = Scenario(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from application import Application
 from db import notification_queries, queries
 from domain.commands import ApproveCommission
+from domain.message import Message
 from scenarios.listening import Listener
 from scenarios.model import Scenario
 from scenarios.percentiles import percentiles
@@ -25,12 +26,12 @@ def experiment(trial: Trial) -> None:
     with Listener(trial.settings, trial.run_id, row_is_there, trial.report_judge_error) as listener:
         rolled_back = _send_with_rollbacks(trial)
         trial.wait_until_notified(trial.acknowledged)
-        trial.wait(lambda: trial.acknowledged <= listener.received.keys(), 20, "the listener received every event")
+        trial.wait(lambda: trial.acknowledged <= listener.received.keys(), 20, Message("awaited.listener"))
     early = [event_id for event_id, visible in listener.received.items() if not visible]
     trial.check(
-        "another connection sees the row when its event is received",
+        Message("check.row_visible"),
         not early,
-        f"{len(early)} of {len(listener.received)} not",
+        Message("detail.did_not", n=len(early), m=len(listener.received)),
     )
     with trial.application.reading() as connection:
         remaining = [
@@ -38,7 +39,8 @@ def experiment(trial: Trial) -> None:
             for conversion_id in rolled_back
             if queries.commission_by_conversion(connection, conversion_id) is not None
         ]
-    trial.check("a rolled-back command leaves nothing", not remaining, f"{len(remaining)} of {len(rolled_back)} did")
+    did = Message("detail.did", n=len(remaining), m=len(rolled_back))
+    trial.check(Message("check.rollback_leaves_nothing"), not remaining, did)
     trial.figures["rolled_back"] = len(rolled_back)
     with trial.application.reading() as connection:
         latencies_ms = [
@@ -68,9 +70,7 @@ def _send_with_rollbacks(trial: Trial) -> list[str]:
                         continue
                 rolled_back.append(command.conversion_id)
             trial.approve(result.commission_id)
-    trial.confirm(
-        f"{len(rolled_back)} pairs of transactions were rolled back after writing both rows", lambda: bool(rolled_back)
-    )
+    trial.confirm(Message("confirm.rolled_back", n=len(rolled_back)), lambda: bool(rolled_back))
     return rolled_back
 
 

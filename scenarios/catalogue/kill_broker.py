@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from domain.message import Message
 from scenarios.model import Scenario
 from scenarios.trial import Trial
 
@@ -11,14 +12,14 @@ DOWN_S = 4.0
 def experiment(trial: Trial) -> None:
     with trial.load() as load:
         with trial.killed("broker", DOWN_S):
-            trial.confirm("the broker's port refuses connections", lambda: not trial.broker_answers())
+            trial.confirm(Message("confirm.broker_refuses"), lambda: not trial.broker_answers())
             sent_before, refused_before = len(load.sent), load.unacknowledged
             trial.pause(DOWN_S - 1.5)
             acknowledged_count = len(load.sent) - sent_before
             trial.check(
-                "commands are acknowledged while it is down",
+                Message("check.acknowledged_while_down"),
                 acknowledged_count > 0 and load.unacknowledged == refused_before,
-                f"{acknowledged_count} commands",
+                Message("detail.commands", n=acknowledged_count),
             )
             trial.figures["commands_while_down"] = acknowledged_count
         trial.wait_until_healthy()

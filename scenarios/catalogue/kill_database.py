@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from db.errors import DatabaseUnavailable
+from domain.message import Message
 from scenarios.model import WITH_MYSQL, Scenario
 from scenarios.trial import Trial
 
@@ -12,11 +13,12 @@ DOWN_S = 3.0
 def experiment(trial: Trial) -> None:
     with trial.load() as load:
         with trial.killed("database", DOWN_S):
-            trial.confirm("the database refuses connections", lambda: not _database_answers(trial))
+            trial.confirm(Message("confirm.database_refuses"), lambda: not _database_answers(trial))
             refused_before = load.unacknowledged
-            trial.confirm("commands are refused with a reason", lambda: load.unacknowledged > refused_before, DOWN_S)
-        trial.wait(lambda: _database_answers(trial), 60, "the database answers again")
-        trial.say("recovered", "the database answers")
+            refused = Message("confirm.commands_refused")
+            trial.confirm(refused, lambda: load.unacknowledged > refused_before, DOWN_S)
+        trial.wait(lambda: _database_answers(trial), 60, Message("awaited.database"))
+        trial.say("recovered", Message("run.database_answers"))
         load.wait_for_more(60)
     trial.wait_until_healthy()
     trial.wait_until_notified(trial.acknowledged, 60)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from domain.message import Message
 from scenarios.model import Scenario
 from scenarios.trial import Trial
 
@@ -13,10 +14,10 @@ def experiment(trial: Trial) -> None:
         for _ in range(TIMES):
             is_replaced = trial.replacement_check(trial.worker)
             trial.crash(trial.worker, "notifications.committed")
-            trial.wait(is_replaced, 20, "the worker runs again")
+            trial.wait(is_replaced, 20, Message("awaited.worker"))
             load.wait_for_more(40)
             trial.wait_until_notified(load.event_ids)
-    trial.confirm("the broker redelivered some of the messages", lambda: trial.deliveries().duplicate > 0, 30)
+    trial.confirm(Message("confirm.redelivered"), lambda: trial.deliveries().duplicate > 0, 30)
     absorbed = trial.deliveries().duplicate
     trial.figures["absorbed"] = absorbed
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from domain.message import Message
 from scenarios.model import Scenario
 from scenarios.sources import holds_for_all
 from scenarios.trial import Trial
@@ -14,23 +15,22 @@ def experiment(trial: Trial) -> None:
     for _ in range(PAIRS):
         trial.approve(trial.calculate().commission_id)
     trial.wait_until_notified(trial.acknowledged)
-    trial.wait(lambda: trial.acknowledged <= trial.published().keys(), 20, "the observer saw every event")
+    trial.wait(lambda: trial.acknowledged <= trial.published().keys(), 20, Message("awaited.observer"))
     first_events = set(trial.acknowledged)
     again_within_s = trial.full_replay_deadline_s()
     with trial.load() as load:
-        with trial.injected(trial.capture_part, "lost offsets", lambda: lost_offsets.lose(trial.settings)):
+        with trial.injected(trial.capture_part, Message("fault.offsets"), lambda: lost_offsets.lose(trial.settings)):
             trial.confirm(
-                "the outbox was read again from its start",
+                Message("confirm.outbox_read_again"),
                 lambda: _read_again(trial, first_events),
                 again_within_s,
             )
         load.wait_for_more(20)
     trial.wait_until_notified(trial.acknowledged, again_within_s)
-    trial.wait(lambda: trial.deliveries().duplicate >= len(first_events), again_within_s, "every duplicate is counted")
+    trial.wait(lambda: trial.deliveries().duplicate >= len(first_events), again_within_s, Message("awaited.duplicates"))
     absorbed = trial.deliveries().duplicate
-    trial.check(
-        "every repeated delivery is absorbed and counted", absorbed >= len(first_events), f"{absorbed} absorbed"
-    )
+    counted = Message("detail.absorbed", n=absorbed)
+    trial.check(Message("check.repeats_absorbed"), absorbed >= len(first_events), counted)
     trial.figures["absorbed"] = absorbed
 
 

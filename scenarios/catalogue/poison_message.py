@@ -16,6 +16,7 @@ from domain import clock
 from domain.clock import utc_now
 from domain.commands import CommissionResult
 from domain.events import CommissionApproved
+from domain.message import Message
 from scenarios.model import Scenario
 from scenarios.trial import Trial
 from stacks import dead_letters
@@ -44,21 +45,19 @@ def experiment(trial: Trial) -> None:
         finally:
             publisher.close()
         _commit_unknown_version(trial)
-        trial.say("fault", f"{len(poison_messages) + 1} messages that cannot be processed were published")
+        trial.say("fault", Message("injected.poison", n=len(poison_messages) + 1))
         blocked = _block_until_in_time(trial)
         load.wait_for_more(40)
         expected_reasons = {*poison_messages, "unknown_version", FAILED_TOO_OFTEN}
-        trial.confirm(
-            "each is dead-lettered with its reason", lambda: _dead_letter_reasons(trial) == expected_reasons, 30
-        )
-        trial.check("the worker is alive and processes good events", bool(load.event_ids & trial.notified()))
+        trial.confirm(Message("confirm.dead_lettered"), lambda: _dead_letter_reasons(trial) == expected_reasons, 30)
+        trial.check(Message("check.worker_alive"), bool(load.event_ids & trial.notified()))
     failing_ids = {blocked_commission.failing for blocked_commission in blocked}
     trial.wait_until_notified(trial.acknowledged - failing_ids)
-    trial.check("the failing event is not notified", not failing_ids & trial.notified())
+    trial.check(Message("check.failing_not_notified"), not failing_ids & trial.notified())
     dead_letters.requeue(trial.settings, [row.seq for row in trial.dead_letters() if row.reason == FAILED_TOO_OFTEN])
-    trial.say("note", "the failing event is requeued after the fix")
+    trial.say("note", Message("run.requeued"))
     trial.wait_until_notified(trial.acknowledged, 30)
-    trial.check("after the fix, the requeued event is notified", failing_ids <= trial.notified())
+    trial.check(Message("check.requeued_notified"), failing_ids <= trial.notified())
     trial.figures["dead_letters"] = sorted(row.reason for row in trial.dead_letters())
 
 
@@ -73,7 +72,7 @@ def _block_until_in_time(trial: Trial) -> list[_Blocked]:
         if _arrived_while_failing(trial, blocked[-1]):
             break
     trial.confirm(
-        "two later events of its commission arrived while it was retried",
+        Message("confirm.later_arrived"),
         lambda: any(_arrived_while_failing(trial, candidate) for candidate in blocked),
     )
     return blocked
@@ -86,9 +85,9 @@ def _block_commission(trial: Trial) -> _Blocked:
         approved = trial.approve(calculated.commission_id)
         (failing,) = approved.event_ids
         # The worker has the event by now. Later events are in another batch, so only the held key can keep them back.
-        trial.wait(lambda: failing in trial.published(), 20, "the failing event is published", 0.01)
+        trial.wait(lambda: failing in trial.published(), 20, Message("awaited.failing_published"), 0.01)
         behind = (_commit_change(trial, approved, 3), _commit_change(trial, approved, 4))
-        trial.wait(lambda: _dead_lettered_at(trial, failing) is not None, 30, "the failing event is dead-lettered")
+        trial.wait(lambda: _dead_lettered_at(trial, failing) is not None, 30, Message("awaited.failing_dead_lettered"))
     return _Blocked(failing, behind)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from domain.message import Message
 from scenarios import replay as replay_operation
 from scenarios.model import Scenario
 from scenarios.sources import SLOWEST_REPLAY_PER_S
@@ -14,15 +15,15 @@ def experiment(trial: Trial) -> None:
     for _ in range(PAIRS):
         trial.approve(trial.calculate().commission_id)
     trial.wait_until_notified(trial.acknowledged)
-    trial.wait(lambda: trial.acknowledged <= trial.published().keys(), 20, "the observer saw every event")
+    trial.wait(lambda: trial.acknowledged <= trial.published().keys(), 20, Message("awaited.observer"))
     preview = replay_operation.preview(trial.settings)
-    trial.say("note", f"{preview.events} events in {preview.messages} messages will be read again")
+    trial.say("note", Message("run.will_be_read_again", n=preview.events, m=preview.messages))
     replayed = replay_operation.replay(trial.settings, deadline_s=60 + preview.messages / SLOWEST_REPLAY_PER_S)
-    trial.confirm(f"{replayed.deliveries} messages were read again", lambda: replayed.deliveries > 0)
-    trial.check(
-        "the preview was right", replayed.distinct_events >= preview.events, f"{replayed.distinct_events} events"
-    )
-    trial.check("the replay adds no notification", replayed.new_notifications == 0, f"{replayed.new_notifications} new")
+    trial.confirm(Message("confirm.read_again", n=replayed.deliveries), lambda: replayed.deliveries > 0)
+    distinct = Message("detail.events", n=replayed.distinct_events)
+    trial.check(Message("check.preview_right"), replayed.distinct_events >= preview.events, distinct)
+    added = Message("detail.new", n=replayed.new_notifications)
+    trial.check(Message("check.replay_adds_nothing"), replayed.new_notifications == 0, added)
     trial.figures |= {
         "previewed": preview.events,
         "read_again": replayed.deliveries,

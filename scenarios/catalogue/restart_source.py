@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from domain.message import Message
 from scenarios.model import Scenario
 from scenarios.trial import Trial
 from workers.observer_store import ObserverStore
@@ -14,24 +15,22 @@ OFFSETS_STORED_WITHIN_S = 2.0
 
 def experiment(trial: Trial) -> None:
     with trial.load() as load:
-        trial.wait(
-            lambda: bool(_events_with_stored_offsets(trial)), 30, "events were published well before the restart", 0.1
-        )
+        trial.wait(lambda: bool(_events_with_stored_offsets(trial)), 30, Message("confirm.published_before"), 0.1)
         trial.pause(OFFSETS_STORED_WITHIN_S)
         replaced = trial.replacement_check(trial.capture_part)
         stored = _events_with_stored_offsets(trial)
-        trial.confirm("events were published well before the restart", lambda: bool(stored))
+        trial.confirm(Message("confirm.published_before"), lambda: bool(stored))
         with trial.restarted(trial.capture_part):
-            trial.confirm("a new instance of the capture reads the outbox", replaced, 30)
+            trial.confirm(Message("confirm.capture_new"), replaced, 30)
         load.wait_for_more(60)
         trial.pause(1)
     trial.wait_until_notified(trial.acknowledged, 60)
     read_again = [event_id for event_id, times in trial.published().items() if times > 1]
     old_events = [event_id for event_id in read_again if event_id in stored]
     trial.check(
-        "nothing before the last checkpoint is read again",
+        Message("check.nothing_old_again"),
         not old_events,
-        f"{len(old_events)} of {len(stored)} events were read again",
+        Message("detail.read_again", n=len(old_events), m=len(stored)),
     )
     trial.figures["read_again"] = len(read_again)
 

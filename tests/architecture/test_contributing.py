@@ -19,7 +19,7 @@ TEXT = (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
 ROWS = re.findall(r"^\| `([^`]+)` \| [^|]+ \| (?:`([^`]+)`)? ?\|$", TEXT, re.MULTILINE)
 NEW_SCENARIO_IS_NOTICED_BY = (
     "tests/scenarios/test_verdicts.py::test_every_scenario_has_been_seen_to_fail",
-    "tests/dashboard/test_breaking.py::test_every_sentence_of_a_scenario_has_its_translation",
+    "tests/architecture/test_messages.py::test_every_message_in_the_code_is_registered_with_its_places",
     "tests/dashboard/test_texts.py::test_every_marked_text_is_translated_and_none_is_left_over",
     "tests/architecture/test_contributing.py::test_the_readmes_tell_how_many_scenarios_there_are",
 )
@@ -88,8 +88,8 @@ def test_a_scenario_is_added_as_described(tmp_path: Path) -> None:
     before = _run_tests(copy)
     assert [_outcome(before, name) for name in NEW_SCENARIO_IS_NOTICED_BY] == ["FAILED"] * 4, before
 
-    sentence, mutant = re.findall(r"In `(?:SENTENCES|MUTANTS)`[^`]*`(.+?)`\.", example)
-    _insert_after(copy / "dashboard/view_models/scenario_words.py", "SENTENCES = (", f"\n    {sentence}")
+    template, mutant = re.findall(r"In `(?:CHECKS|MUTANTS)`[^`]*`(.+?)`\.", example)
+    _insert_after(copy / "scenarios/messages.py", "CHECKS = {", f"\n    {template}")
     _insert_after(copy / "tests/scenarios/test_verdicts.py", '("relay", "relay_drops_one"): {', f"{mutant}, ")
     for name in ("README.md", "README.es.md"):
         text = (copy / name).read_text(encoding="utf-8")

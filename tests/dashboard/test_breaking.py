@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,21 +19,21 @@ from application import Application, leases
 from application.leases import Window
 from dashboard import i18n
 from dashboard.components import incident_list, run_panel, scenario_card
-from dashboard.view_models import faults, log_tail, runs, scenario_words, tour
+from dashboard.view_models import faults, log_tail, runs, scenario_words, tour, words
 from dashboard.view_models.actions import Actions
 from dashboard.view_models.background import Background
 from dashboard.view_models.incidents import Incident
 from dashboard.view_models.reconciling import Counts
 from dashboard.view_models.tour import TourFacts
 from db.queries import OutboxRow
-from scenarios import journal
+from domain.message import Message, verbatim
+from scenarios import invariants, journal
 from scenarios.catalogue import find, scenarios
 from scenarios.chaos import chaos
 from scenarios.journal import Run
-from scenarios.model import Moment, Result
+from scenarios.model import Check, Moment, Result
 from scenarios.waiting import until
 from settings import Settings
-from settings.model import REPOSITORY
 from stacks import jobs
 from stacks.control import PartUnknown
 from stacks.supervisor import Supervisor
@@ -48,62 +46,33 @@ def spanish(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(i18n, "_resolve", lambda: ("es", "es-CO"))
 
 
-def spoken() -> Iterator[tuple[str, int, str]]:
-    """Every sentence in the scenarios' source that a run's records may hold; numbers stand in for what is put in."""
-    for path in sorted((REPOSITORY / "scenarios").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if not isinstance(node, ast.Call) or not node.args:
-                continue
-            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-            place = 1 if name == "say" else 0 if name in ("check", "confirm", "Check") else None
-            if place is None or len(node.args) <= place:
-                continue
-            for sentence in _rendered(node.args[place]):
-                yield path.name, node.lineno, sentence
-
-
-def _rendered(node: ast.expr) -> list[str]:
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return [node.value]
-    if not isinstance(node, ast.JoinedStr):
-        return []
-    found = [""]
-    for part in node.values:
-        if isinstance(part, ast.Constant):
-            found = [text + str(part.value) for text in found]
-        elif isinstance(part, ast.FormattedValue) and isinstance(part.value, ast.IfExp):
-            choices = [*_rendered(part.value.body), *_rendered(part.value.orelse)]
-            found = [text + choice for text in found for choice in choices]
-        else:
-            found = [text + "7" for text in found]
-    return found
-
-
-GENERAL = {"7: 7", "7 7", "7", "7: holds7", "7: holds (7)", "7: holds", "7: DOES NOT HOLD", "7: DOES NOT HOLD (7)"}
-
-
-def test_every_sentence_of_a_scenario_has_its_translation() -> None:
-    heard = {(name, line, text) for name, line, text in spoken() if text not in GENERAL}
-    assert len(heard) > 60
-    unknown = [one for one in sorted(heard) if scenario_words.sentence(one[2].removesuffix("7")) is None]
-    unknown = [one for one in unknown if scenario_words.sentence(one[2]) is None]
-    assert unknown == [], "add it to dashboard/view_models/scenario_words.py, then python -m dashboard.catalogues"
-
-
 def test_chaos_says_of_itself_what_the_catalogues_have() -> None:
     made, (quality, hypothesis, breaks) = chaos(3), scenario_words.CHAOS
     assert (made.quality, made.hypothesis, made.breaks) == (quality, hypothesis, breaks.format(minutes="3"))
 
 
 def test_checks_verdicts_and_timeline_are_told_in_spanish(spanish: None) -> None:
-    told = scenario_words.told
-    assert told("nothing lost: holds (0 lost)") == "nada perdido: se cumple (0 perdidos)"
-    assert told("process 71 of broker is dead") == "el proceso 71 de broker está muerto"
-    assert told("PASS: all 7 invariants held, and the fault was real").startswith("PASS: los 7 invariantes")
-    assert scenario_words.reason("nothing lost: 3 lost; something was measured: 0 events") == (
-        "nada perdido: 3 perdidos; algo se midió: 0 eventos"
+    lost, none_lost = Message("detail.lost", n=3), Message("detail.lost", n=0)
+    name, holds = Message("invariant.nothing_lost"), Message("check.holds")
+    line = Message("check.line_with_detail", name=name, how=holds, detail=none_lost)
+    assert words.said(line) == "nada perdido: se cumple (0 perdidos)"
+    assert words.said(Message("confirm.process_dead", pid=71, part="broker")) == "el proceso 71 de broker está muerto"
+    held = Message("verdict.line", verdict="PASS", reason=Message("verdict.held", n=7))
+    assert words.said(held).startswith("PASS: los 7 invariantes")
+    confirmed, measured = Check.of(Message("confirm.backlog_rose"), True), Message("invariant.measured")
+    broken = [Check.of(name, False, lost), Check.of(measured, False, Message("detail.events", n=0))]
+    reason = invariants.verdict([confirmed], broken)[1]
+    assert words.said(reason) == "nada perdido: 3 perdidos; algo se midió: 0 eventos"
+    assert words.said(Message("run.started", hypothesis=find("replay").hypothesis)).startswith("Leer todos los eventos")
+    assert words.said(Moment(1.0, "note", "what nobody has heard of").said()) == "what nobody has heard of"
+
+
+def test_a_record_of_an_older_version_is_shown_as_it_is(spanish: None) -> None:
+    old = Check("nothing lost", False, "3 lost")
+    assert (words.said(old.said()), words.said(invariants.verdict([], [old])[1])) == (
+        "nothing lost",
+        "nothing lost: 3 lost",
     )
-    assert told("what nobody has heard of") == "what nobody has heard of"
 
 
 def test_a_card_is_in_the_readers_language_and_says_why_it_cannot_run(spanish: None) -> None:
@@ -144,7 +113,7 @@ def test_an_incident_says_that_nothing_was_lost_only_once_it_was_counted() -> No
 
 
 def test_an_incident_that_failed_says_why() -> None:
-    made = Incident(1, "broker", "kill", 0, 100.0, problem="events are missing after 120 s", over=True)
+    made = Incident(1, "broker", "kill", 0, 100.0, problem=Message("incident.events_missing", s=120), over=True)
     assert "events are missing after 120 s" in incident_list.incidents([made], "UTC")
 
 
@@ -163,7 +132,7 @@ def test_an_action_tells_its_end_and_one_of_a_kind_runs_at_a_time() -> None:
     until(lambda: not actions.running("source"), 5, "the action ended")
     last = actions.last("source")
     assert last is not None
-    assert (last.what, last.problem) == ("stop", "no such source")
+    assert (last.what, last.problem) == ("stop", verbatim("no such source"))
 
 
 def test_a_background_read_that_fails_keeps_the_last_value_and_says_why() -> None:
@@ -178,7 +147,7 @@ def test_a_background_read_that_fails_keeps_the_last_value_and_says_why() -> Non
     reader = Background("test", read, 60)
     reader.step()
     reader.step()
-    assert (reader._state.value, reader._state.problem) == (1, "away")
+    assert (reader._state.value, reader._state.problem) == (1, verbatim("away"))
     reader.step()
     assert (reader._state.value, reader._state.problem, reader._state.version) == (2, None, 3)
 

@@ -38,6 +38,7 @@ from db.errors import DatabaseUnavailable
 from db.migrate import upgrade
 from db.tables import dead_letter
 from domain.commands import CalculateCommission
+from domain.message import Message, verbatim
 from scenarios import journal, runner
 from scenarios.waiting import TookTooLong, until
 from settings import Settings, load
@@ -125,7 +126,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         connection.execute(insert(dead_letter).values(**values | {"requeued_at": None}))
     engine.dispose()
     run = journal.Journal(settings, engine, RUN)
-    run.say("started", "a run under way", {"name": "kill-broker"})
+    run.say("started", verbatim("a run under way"), {"name": "kill-broker"})
     run.close()
     return made
 
@@ -148,7 +149,7 @@ def serving(home: Path, monkeypatch: pytest.MonkeyPatch, **changes: object) -> I
     sharing.close()
     now = time.time()
     held = leases.Lease("broker", "kill", now, now + 600)
-    parts = tuple(PartHealth(part, "down", "held down") for part in PARTS)
+    parts = tuple(PartHealth(part, "down", Message("health.held_down", s=7)) for part in PARTS)
     monkeypatch.setattr(Refresher, "health", property(lambda _: HealthState(1, parts, {"broker": held})))
     monkeypatch.setattr(Refresher, "start", lambda _: None)
     monkeypatch.setattr(RunsReader, "read", lambda _: RunsState(RUN, ()))

@@ -18,6 +18,7 @@ from application.permissions import Forbidden
 from db.engine import connect
 from db.migrate import upgrade
 from domain.commands import CalculateCommission
+from domain.message import verbatim
 from scenarios import api_client, chaos, fault_injection, invariants, process, runner
 from scenarios.api_client import AccessRefused, ApiClient, url_host
 from scenarios.journal import Journal
@@ -47,7 +48,8 @@ def trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Trial]:
 
 
 def verdict(trial: Trial) -> tuple[str, str]:
-    return invariants.verdict(trial.confirmations, [Check("nothing lost", True), *trial.checks], trial.errors)
+    made, reason = invariants.verdict(trial.confirmations, [Check("nothing lost", True), *trial.checks], trial.errors)
+    return made, str(reason)
 
 
 def judged(trial: Trial, experiment: object) -> tuple[str, str]:
@@ -151,7 +153,7 @@ def test_a_load_that_dies_is_an_error_of_the_judge(trial: Trial, monkeypatch: py
 
 
 def test_a_broken_invariant_fails_the_run_whatever_became_of_the_judge(trial: Trial) -> None:
-    trial.report_judge_error("the load ended")
+    trial.report_judge_error(verbatim("the load ended"))
     assert invariants.verdict([Check("x", True)], [Check("nothing lost", False, "1 lost")], trial.errors)[0] == "FAIL"
 
 

@@ -18,6 +18,7 @@ from db.engine import READ, connect
 from db.migrate import upgrade
 from db.tables import notification
 from domain import clock
+from domain.message import verbatim
 from scenarios import journal, process, sampler
 from scenarios.model import Moment, Sample
 from scenarios.trial import Trial
@@ -68,7 +69,7 @@ def test_who_follows_a_timeline_reads_each_entry_once(engine: Engine, tmp_path: 
     settings = Settings(home=tmp_path)
     log = journal.Journal(settings, engine, "run")
     timeline = journal.Timeline(settings, "run")
-    log.say("note", "one")
+    log.say("note", verbatim("one"))
     log._file.write('{"at": 2.0, "kind": "note"')  # not whole yet
     log._file.flush()
     assert [moment.text for moment in timeline.read_new()] == ["one"]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from domain.message import Message, verbatim
 from settings import Settings, load
 from stacks import health
 from stacks.part_health import PartHealth
@@ -66,11 +67,11 @@ def test_a_frozen_database_is_down_and_hides_no_other_component(
     settings = load(stack=stack, home=tmp_path, pulsar_admin_url="http://127.0.0.1:1")
     monkeypatch.setattr(health, "ANSWERS_WITHIN_S", 0.3)
     monkeypatch.setattr(health, "_database", lambda engine: _never(frozen))
-    monkeypatch.setattr(health, "_broker", lambda settings: PartHealth("broker", "ok", "answers"))
+    monkeypatch.setattr(health, "_broker", lambda settings: PartHealth("broker", "ok", Message("health.answers")))
     monkeypatch.setattr(health, "capture_of", lambda settings: _FrozenCapture(frozen))
     healths = {row.part: row for row in health.check(settings, engine)}
     assert (healths["database"].light, healths["broker"].light) == ("down", "ok")
-    assert healths["api"].detail.startswith("nothing answers at")
+    assert healths["api"].message.code == "health.nothing_answers"
     capture = healths[settings.facts.capture.component]
     assert capture.light == ("down" if capture.part == "relay" else "behind")  # no relay runs here
     assert list(healths)[:3] == ["database", capture.part, "broker"]
@@ -80,7 +81,7 @@ def test_a_capture_that_is_down_says_why_although_the_database_is_down_too(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings: Settings = load(stack="native", home=tmp_path, pulsar_admin_url="http://127.0.0.1:1")
-    monkeypatch.setattr(health, "_database", lambda engine: PartHealth("database", "down", "refused"))
+    monkeypatch.setattr(health, "_database", lambda engine: PartHealth("database", "down", verbatim("refused")))
     healths = {row.part: row for row in health.check(settings, engine)}
     assert healths["source"].light == "down"
     assert "127.0.0.1:1" in healths["source"].detail
@@ -96,7 +97,7 @@ class _FrozenCapture:
 
 def _never(thawed: threading.Event) -> PartHealth:
     thawed.wait()
-    return PartHealth("database", "ok", "too late")
+    return PartHealth("database", "ok", Message("health.answers"))
 
 
 def _join(name: str) -> None:

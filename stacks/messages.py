@@ -1,0 +1,36 @@
+"""Define the English templates of what is said of components: their health, and what an operation on them ran into."""
+
+from __future__ import annotations
+
+from domain.message import register
+
+HEALTH = {
+    "health.answers": "answers",
+    "health.answers_at": "answers at {where}",
+    "health.nothing_answers": "nothing answers at {where}",
+    "health.at_work": "at work",
+    "health.behind": "{n} behind",
+    "health.behind_only": "{n} behind; without an admin REST only its lag is known",
+    "health.no_answer": "no answer within {s} s",
+    "health.lag_unknown": "its lag is unknown while the database does not answer",
+    "health.not_started": "has not started yet",
+    "health.silent": "no sign of life for {s} s",
+    "health.waits": "waits for what it depends on",
+    "health.held_down": "held down by a kill for {s} s more",
+    "health.no_source": "there is no source; `./alpes source create` makes it",
+    "health.source_does_not_run": "does not run: {why}",
+    "health.source_stopped": "stopped",
+    "health.source_reads": "runs and has read the whole outbox",
+    "health.with_parked": "{health}; {parked}",
+    "health.parked": "{n} outbox rows are parked: `./alpes dead-letters list` says why",
+    "health.supervisor": "runs the parts",
+}
+
+OPERATIONS = {
+    "requeue.refused": "dead letter {n} cannot be sent again: {why}",
+    "requeue.none": "{refused}",
+    "requeue.others": "{refused}; {n} others were sent",
+}
+
+register(HEALTH)
+register(OPERATIONS)
