@@ -39,10 +39,26 @@ class Lane:
 
 
 _BROWSER = "browser and not native and not docker"
+_OTHERS = "not native and not browser and not docker"
+_OTHER_FOLDERS = (
+    "api",
+    "architecture",
+    "browser",
+    "compose",
+    "contract",
+    "e2e",
+    "fuzzing",
+    "notebooks",
+    "operations",
+    "scenarios",
+    "secure",
+    "unit",
+)
 LANES = {
     "native": Lane("native"),
     "docker": Lane("docker and not native", ("tests/compose",)),
-    "others": Lane("not native and not browser and not docker"),
+    "page": Lane(_OTHERS, ("tests/dashboard",)),
+    "others": Lane(_OTHERS, tuple(f"tests/{name}" for name in _OTHER_FOLDERS)),
     "browser": Lane(
         _BROWSER,
         tuple(f"tests/browser/test_{name}.py" for name in ("live_page", "navigation", "login", "operations_page")),
@@ -52,7 +68,7 @@ LANES = {
     ),
 }
 ROUNDS: tuple[tuple[tuple[str, ...], ...], ...] = (
-    (("native", "docker"), ("others",)),
+    (("native", "docker", "page"), ("others",)),
     (("browser",), ("more browser",)),
 )
 """Rounds one after the other; in each, tracks at once; in each track, lanes one after the other.

@@ -54,5 +54,13 @@ def test_the_lanes_of_a_marker_collect_each_of_its_files_once(marker: str) -> No
         assert sum(Path(file).is_relative_to(path) for path in paths) == 1, file
 
 
+def test_the_lanes_without_a_marker_collect_each_test_file_once() -> None:
+    lanes_without_marker = [lane for lane in LANES.values() if lane.expression.startswith("not native")]
+    paths = [path for lane in lanes_without_marker for path in lane.paths]
+    for file in (REPOSITORY / "tests").rglob("test_*.py"):
+        name = file.relative_to(REPOSITORY)
+        assert sum(name.is_relative_to(path) for path in paths) == 1, name
+
+
 def test_each_lane_is_run_once() -> None:
     assert sorted(lane for tracks in ROUNDS for track in tracks for lane in track) == sorted(LANES)
