@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
+from stacks import native
 from stacks.command import Part
 from stacks.compose import outside
 from stacks.compose.cli import DockerUnavailable
@@ -43,7 +44,7 @@ class Compose(Stack):
         provision.recreate_topics(self.settings)
 
     def addresses(self) -> dict[str, str]:
-        return {"mysql": f"{self.settings.bind}:{self.settings.mysql_port}/alpes"}
+        return {"mysql": f"{self.settings.bind}:{self.settings.mysql_port}/{native.DATABASE}"}
 
     def remove_data(self) -> None:
         with contextlib.suppress(DockerUnavailable):

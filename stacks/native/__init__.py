@@ -116,7 +116,7 @@ def prepare(settings: Settings, say: Say) -> list[Part]:
     )
     return [
         Part("database", database, priority=100, stop_wait_s=20),
-        Part("broker", pulsar.command(settings, java.binary()), priority=100, stop_wait_s=20),
+        Part("broker", pulsar.command(settings), priority=100, stop_wait_s=20),
     ]
 
 

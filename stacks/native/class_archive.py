@@ -71,7 +71,7 @@ def _run_broker(settings: Settings, options: list[str]) -> None:
     """Start a broker, wait until it is ready, and stop it. Raises ProvisionFailed, or TimeoutExpired when it does not end."""
     for folder in (settings.logs, settings.run, settings.data):
         folder.mkdir(parents=True, exist_ok=True)
-    command = pulsar.command(settings, java.binary())
+    command = pulsar.command(settings)
     program, *arguments = command.argv
     arguments = [argument for argument in arguments if not argument.startswith(AGENT)]  # no archive with an agent
     environment = {**os.environ, **command.env}

@@ -23,7 +23,7 @@ MEMORY = ("-Xms256m", "-Xmx768m", "-XX:MaxDirectMemorySize=512m")
 SMALL_MACHINE = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 
 
-def command(settings: Settings, java_binary: Path) -> Command:
+def command(settings: Settings) -> Command:
     """Write the configuration below the home, link the connector, and return the broker's command."""
     folder = settings.data / "pulsar"
     folder.mkdir(parents=True, exist_ok=True)
@@ -48,7 +48,7 @@ def command(settings: Settings, java_binary: Path) -> Command:
     classpath = ":".join(str(artifact.path) for artifact in locked(["pulsar"]))
     # The class path is in the environment, because it is longer than some systems' limit for one argument.
     env = {"CLASSPATH": classpath, **source.secrets(settings)}
-    return Command((str(java_binary), *_jvm_options(folder, classpath), *_program_arguments(folder)), folder, env)
+    return Command((str(java.binary()), *_jvm_options(folder, classpath), *_program_arguments(folder)), folder, env)
 
 
 def configuration(name: str, values: Mapping[str, object]) -> str:

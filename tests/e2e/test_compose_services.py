@@ -30,7 +30,7 @@ from settings import SOURCE_NAME, Settings, load
 from settings.model import REPOSITORY
 from stacks import native
 from stacks.compose import broker_files, model
-from stacks.native import java, libraries, mysql, pulsar
+from stacks.native import libraries, mysql, pulsar
 from stacks.native.artifacts import FetchFailed, ensure, locked
 from stacks.processes import free_port
 
@@ -264,7 +264,7 @@ def _pulsar(composed: Composed) -> tuple[list[str], Path, dict[str, str]]:
             text = text.replace(inside, outside)
         path.write_text(text)
     settings = Settings(home=composed.folder / "native", stack="native")
-    command = pulsar.command(settings, java.binary())
+    command = pulsar.command(settings)
     argv = list(command.argv)
     argv[argv.index("--config") + 1] = str(home / "alpes" / "standalone.conf")
     argv[argv.index("--functions-worker-conf") + 1] = str(home / "alpes" / "functions_worker.yml")

@@ -24,10 +24,10 @@ def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_broker_uses_the_archive_if_there_is_one(archive: Path, tmp_path: Path) -> None:
     settings = Settings(stack="native", home=tmp_path / "home")
-    assert not any("SharedArchive" in argument for argument in pulsar.command(settings, java.binary()).argv)
+    assert not any("SharedArchive" in argument for argument in pulsar.command(settings).argv)
     archive.parent.mkdir()
     archive.write_bytes(b"")
-    assert f"-XX:SharedArchiveFile={archive}" in pulsar.command(settings, java.binary()).argv
+    assert f"-XX:SharedArchiveFile={archive}" in pulsar.command(settings).argv
 
 
 def test_an_archive_is_made_once_and_complete(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -14,8 +13,7 @@ import pytest
 from sqlalchemy import Engine, event, insert
 
 from db import notification_queries
-from db.engine import READ, connect
-from db.migrate import upgrade
+from db.engine import READ
 from db.tables import notification
 from domain import clock
 from domain.message import verbatim
@@ -26,14 +24,6 @@ from settings import Settings
 from tests.builders import AT
 
 US = timedelta(microseconds=1)
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = connect(f"sqlite:///{tmp_path / 'a.db'}")
-    upgrade(engine)
-    yield engine
-    engine.dispose()
 
 
 def test_a_long_run_is_sampled_less_and_less_often(monkeypatch: pytest.MonkeyPatch) -> None:

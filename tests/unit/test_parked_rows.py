@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sqlite3
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,8 +14,7 @@ from sqlalchemy import Engine
 from connectors.broker import Publisher
 from connectors.relay import Relay
 from db import contents, dead_letter_queries, lookups, outbox, queries
-from db.engine import READ, connect
-from db.migrate import upgrade
+from db.engine import READ
 from db.outbox import OutboxFeed
 from domain import contract
 from domain.outbox import OutboxRecord
@@ -57,14 +55,6 @@ SENT: list[dict[str, Any]] = [
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "test.db"
-
-
-@pytest.fixture
-def engine(path: Path) -> Iterator[Engine]:
-    engine = connect(f"sqlite:///{path}")
-    upgrade(engine)
-    yield engine
-    engine.dispose()
 
 
 def insert(path: Path, *changes: dict[str, Any]) -> None:
