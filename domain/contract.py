@@ -65,11 +65,13 @@ LITERAL_LENGTH = 200
 """Longest spelling of a number that is parsed: a double in that range never needs as many digits."""
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")
 
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-"""No column may hold these: they break lines in logs and terminals, or are halves of surrogate pairs and no characters."""
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffd]")
+"""No column may hold these: they break lines in logs and terminals, or are none of a text's own characters (see _NOT_IN_JSON)."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_NOT_IN_JSON = re.compile("[\x00\ud800-\udfff]")
-"""No JSON text may hold these: NUL ends a text for SQLite's functions, half a surrogate pair is not UTF-8."""
+_NOT_IN_JSON = re.compile("[\x00\ud800-\udfff\ufffd]")
+"""No JSON text may hold these: NUL ends a text for SQLite's functions, half a surrogate pair is not UTF-8, and decoders write
+U+FFFD in place of bytes that they cannot read. As no sender may write U+FFFD, a message that holds it was damaged on its way.
+MySQL, for one, stores the second half of a surrogate pair, and Debezium replaces its three bytes."""
 
 
 class ContractError(ValueError):
@@ -269,6 +271,8 @@ def _check_document(document: Any, forbidden: re.Pattern[str]) -> None:
 def _check_characters(text: str, forbidden: re.Pattern[str]) -> None:
     # Most texts are ASCII, which holds no surrogate: they need no search.
     if (not text.isascii() or "\0" in text) and (match := forbidden.search(text)):
+        if match.group() == "\ufffd":
+            raise ContractError(f"a text holds U+FFFD, which replaces what could not be decoded: {_quote(text)}")
         character = "NUL" if match.group() == "\0" else "half a surrogate pair"
         raise ContractError(f"a text holds {character}, which not every database and reader keeps: {_quote(text)}")
 
@@ -277,7 +281,7 @@ def _check_text(name: str, value: Any, max_length: int) -> None:
     if not isinstance(value, str) or not value or len(value) > max_length:
         raise ContractError(f"{name} must be a text of 1 to {max_length} characters, not {_quote(value)}")
     if _CONTROL.search(value):
-        raise ContractError(f"{name} holds a control character or half a surrogate pair: {_quote(value)}")
+        raise ContractError(f"{name} holds a control character, half a surrogate pair or U+FFFD: {_quote(value)}")
 
 
 def _quote(value: Any) -> str:

@@ -26,6 +26,7 @@ STRANGE = (
     "\u2066x\u2069",
     "\ufeff",
     "\ufffe",
+    "a\ufffdb",
     "\u2028",
     "\x07\x1b[31m",
     "\x7f",

@@ -20,7 +20,7 @@ from connectors.envelope import Inserted
 from db import notification_queries, queries
 from db.engine import READ
 from db.outbox import OutboxFeed
-from db.tables import notification, outbox_event
+from db.tables import dead_letter, notification, outbox_event
 from domain import contract
 from domain.commands import CalculateCommission
 from domain.errors import Refusal
@@ -34,7 +34,7 @@ from workers.observer_store import ObserverStore
 from workers.reading import interpret
 
 NOT_UTF8: tuple[Literal["Cs"]] = ("Cs",)
-texts = st.text(st.characters(exclude_categories=NOT_UTF8, exclude_characters="\0"), max_size=40)
+texts = st.text(st.characters(exclude_categories=NOT_UTF8, exclude_characters="\0\ufffd"), max_size=40)
 numbers = st.integers(-(10**15) + 1, 10**15 - 1) | st.decimals(
     allow_nan=False, allow_infinity=False, min_value=-(10**9), max_value=10**9, places=6
 ).map(float)
@@ -64,8 +64,10 @@ def same_everywhere(document: Any) -> str:
     return json.dumps(spelled(document), sort_keys=True)
 
 
-def insert_foreign(connection: Connection, payload: dict[str, Any], correlation: str) -> str:
-    """An outbox row as somebody else's program writes it; its event id."""
+def insert_foreign(
+    connection: Connection, payload: dict[str, Any], correlation: str, *, ensure_ascii: bool = False
+) -> str:
+    """An outbox row as somebody else's program writes it; its event id. With `ensure_ascii`, JSON's escapes are used."""
     event_id, commission = str(uuid.uuid4()), str(uuid.uuid4())
     connection.execute(
         text(
@@ -77,7 +79,7 @@ def insert_foreign(connection: Connection, payload: dict[str, Any], correlation:
             "id": event_id,
             "aggregate": commission,
             "correlation": correlation,
-            "payload": json.dumps({**payload, "commissionId": commission}, ensure_ascii=False),
+            "payload": json.dumps({**payload, "commissionId": commission}, ensure_ascii=ensure_ascii),
         },
     )
     return event_id
@@ -213,6 +215,31 @@ def test_hard_documents_arrive_through_the_running_stack(stack: Settings) -> Non
             assert [same_everywhere(source) for source in sources] == [expected] * 4
     finally:
         store.close()
+
+
+DAMAGED: list[dict[str, Any]] = [
+    {"text": "MySQL keeps the second half of a surrogate pair \udfff, and its readers do not"},
+    {"\udc00": "in a key"},
+    {"text": "bytes that could not be decoded: \ufffd"},
+]
+
+
+def test_documents_that_do_not_arrive_unchanged_are_dead_lettered(stack: Settings) -> None:
+    correlation = f"damaged-{uuid.uuid4()}"
+    engine = create_engine(stack.database_url)
+    with engine.begin() as connection:
+        event_ids = [
+            insert_foreign(connection, document, correlation, ensure_ascii=True) for document in [*DAMAGED, HARD[0]]
+        ]
+
+    def find_dead_letters() -> set[str]:
+        with engine.connect() as connection:
+            return set(connection.scalars(select(dead_letter.c.event_id).where(dead_letter.c.event_id.in_(event_ids))))
+
+    until(lambda: _audited(stack, correlation) == {event_ids[-1]}, 30, "the sound one behind them is audited")
+    until(lambda: len(find_dead_letters()) == len(DAMAGED), 30, "the others are dead-lettered")
+    assert find_dead_letters() == set(event_ids[:-1])
+    engine.dispose()
 
 
 def _audited(stack: Settings, correlation: str) -> set[str]:
