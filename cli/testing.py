@@ -36,9 +36,14 @@ class Lane:
     """pytest's expression for their markers."""
     paths: tuple[str, ...] = ("tests",)
     """The folder or the files that they are in, so that the others need not be collected."""
+    options: tuple[str, ...] = ()
 
 
 _BROWSER = "browser and not native and not docker"
+_SECOND_TRY = ("--reruns=1", "--rerun-show-tracebacks", "-rR")
+"""A browser's test that fails runs once more, and is named at the end of everything when it passes then: a browser, a server
+and their connection lie between a click and its result, and each has its own timing. The other tests have one try: an
+intermittent fault of the pipeline itself must fail."""
 _OTHERS = "not native and not browser and not docker"
 _OTHER_FOLDERS = (
     "api",
@@ -62,9 +67,12 @@ LANES = {
     "browser": Lane(
         _BROWSER,
         tuple(f"tests/browser/test_{name}.py" for name in ("live_page", "navigation", "login", "operations_page")),
+        _SECOND_TRY,
     ),
     "more browser": Lane(
-        _BROWSER, tuple(f"tests/browser/test_{name}.py" for name in ("guide_page", "other_pages", "scenarios_page"))
+        _BROWSER,
+        tuple(f"tests/browser/test_{name}.py" for name in ("guide_page", "other_pages", "scenarios_page")),
+        _SECOND_TRY,
     ),
 }
 ROUNDS: tuple[tuple[tuple[str, ...], ...], ...] = (
@@ -142,6 +150,10 @@ def _report(results: list[LaneResult]) -> None:
             say(f"===== what failed in the {result.name} lane, its last {FAILURE_LENGTH} characters =====")
             print(failures[-FAILURE_LENGTH:], flush=True)
     for result in results:
+        for line in result.output.splitlines():
+            if line.startswith("RERUN "):
+                say(f"unstable, failed once and ran again: {line.removeprefix('RERUN ')}")
+    for result in results:
         say(f"{result.name}: {'ok' if not result.exit_code else 'FAILED'} after {result.seconds:.0f} s")
 
 
@@ -154,7 +166,8 @@ def _lane(name: str, arguments: list[str]) -> LaneResult:
         "w+", encoding="utf-8", prefix=f"alpes-{name.replace(' ', '-')}-", suffix=".log"
     ) as log:
         say(f"tests of the {name} lane run; to watch them: tail -f {log.name}")
-        code = _pytest([*arguments, "-v", "--durations=20", "-m", LANES[name].expression, *LANES[name].paths], log)
+        lane = LANES[name]
+        code = _pytest([*arguments, *lane.options, "-v", "--durations=20", "-m", lane.expression, *lane.paths], log)
         log.seek(0)
         output = log.read()
     print(f"===== {name} =====\n{output}", flush=True)

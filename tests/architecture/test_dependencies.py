@@ -38,6 +38,7 @@ USED_WITHOUT_IMPORT = {
     "mypy": "/mypy",
     "pip-audit": "/pip-audit",
     "pulsar-lite": 'find_spec("pulsar_lite")',
+    "pytest-rerunfailures": '"--reruns=1"',
     "pytest-timeout": "timeout = ",
     "ruff": "/ruff",
 }
