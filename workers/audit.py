@@ -41,7 +41,9 @@ def main(settings: Settings, stop: threading.Event) -> None:
         while not stop.is_set():
             pause_s = CHECK_EVERY_S if time.monotonic() - busy_at < IDLE_AFTER_S else IDLE_CHECK_EVERY_S
             try:
-                if projection.step() or projection.busy:
+                with heart.waiting:
+                    has_written = projection.step()
+                if has_written or projection.busy:
                     busy_at = time.monotonic()
                 heart.beat(True)
                 if projection.busy:

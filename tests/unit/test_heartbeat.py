@@ -12,7 +12,7 @@ from scenarios.waiting import until
 from settings import Settings
 from tests.builders import delivery, record
 from tests.fakes import ListInlet, ListOutlet, Measurements
-from workers import heartbeat
+from workers import audit, heartbeat
 from workers.dead_letters import DeadLetters
 from workers.heartbeat import Heartbeat, read_heartbeat
 from workers.inbox import Inbox
@@ -42,6 +42,38 @@ def test_a_worker_beats_once_for_each_message(tmp_path: Path) -> None:
     )
     worker.step(0)
     assert set(range(200)) <= set(beats)
+
+
+def test_the_audit_beats_while_the_database_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, answers, stop = threading.Event(), threading.Event(), threading.Event()
+
+    class Frozen:
+        busy = False
+
+        def __init__(self, *arguments: object, **named: object) -> None:
+            pass
+
+        def step(self) -> int:
+            asked.set()
+            answers.wait(30)
+            return 0
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(audit, "AuditProjection", Frozen)
+    settings = Settings(home=tmp_path)
+    thread = threading.Thread(target=audit.main, args=(settings, stop))
+    thread.start()
+    try:
+        asked.wait(10)
+        for _ in range(2):
+            (settings.run / "heartbeat" / "audit").unlink(missing_ok=True)
+            until(lambda: read_heartbeat(settings, "audit") is not None, 10, "a heartbeat is written")
+    finally:
+        stop.set()
+        answers.set()
+        thread.join()
 
 
 def test_a_waiting_dead_letter_beats(tmp_path: Path) -> None:
