@@ -62,7 +62,7 @@ def test_the_audit_beats_while_the_database_does_not_answer(tmp_path: Path, monk
             pass
 
     monkeypatch.setattr(audit, "AuditProjection", Frozen)
-    settings = Settings(home=tmp_path)
+    settings = Settings(home=tmp_path, database_url=f"sqlite:///{tmp_path}/alpes.db")
     thread = threading.Thread(target=audit.main, args=(settings, stop))
     thread.start()
     try:
