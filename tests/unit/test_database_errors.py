@@ -168,10 +168,14 @@ def test_sqlite_raises_these_numbers(tmp_path: Path) -> None:
     assert missing.kind is Kind.UNKNOWN
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    quick = connect(f"sqlite:///{path}")
-    quick.dialect.create_connect_args = lambda url: ([str(path)], {"timeout": 0, "check_same_thread": False})  # type: ignore[method-assign]
-    with pytest.raises(DatabaseUnavailable, match="busy") as busy, translated(), quick.begin():
-        pass
+    with (
+        engine.connect() as impatient,
+        pytest.raises(DatabaseUnavailable, match="busy") as busy,
+        translated(),
+    ):
+        impatient.connection.cursor().execute("PRAGMA busy_timeout = 0")
+        impatient.begin()
+        impatient.execute(insert(table), {"id": 2, "name": "x"})
     assert busy.value.kind is Kind.CONFLICT
     other.close()
     read_only = connect(f"sqlite:///file:{path}?mode=ro&uri=true")
@@ -185,7 +189,7 @@ def test_sqlite_raises_these_numbers(tmp_path: Path) -> None:
     closed = connect(f"sqlite:///{tmp_path / 'no' / 'folder.db'}")
     with pytest.raises(DatabaseUnavailable, match="cannot be opened"), translated(), closed.connect():
         pass
-    for each in (engine, quick, read_only, closed):
+    for each in (engine, read_only, closed):
         each.dispose()
 
 
