@@ -9,7 +9,7 @@ from pathlib import Path
 import pymysql
 import pytest
 from pymysql.constants import ER
-from sqlalchemy import Column, Integer, LargeBinary, MetaData, String, Table, insert
+from sqlalchemy import Column, Connection, Integer, LargeBinary, MetaData, String, Table, insert
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -173,9 +173,7 @@ def test_sqlite_raises_these_numbers(tmp_path: Path) -> None:
         pytest.raises(DatabaseUnavailable, match="busy") as busy,
         translated(),
     ):
-        impatient.connection.cursor().execute("PRAGMA busy_timeout = 0")
-        impatient.begin()
-        impatient.execute(insert(table), {"id": 2, "name": "x"})
+        _insert_without_waiting(impatient, table)
     assert busy.value.kind is Kind.CONFLICT
     other.close()
     read_only = connect(f"sqlite:///file:{path}?mode=ro&uri=true")
@@ -191,6 +189,12 @@ def test_sqlite_raises_these_numbers(tmp_path: Path) -> None:
         pass
     for each in (engine, read_only, closed):
         each.dispose()
+
+
+def _insert_without_waiting(connection: Connection, table: Table) -> None:
+    connection.connection.cursor().execute("PRAGMA busy_timeout = 0")
+    connection.begin()
+    connection.execute(insert(table), {"id": 2, "name": "x"})
 
 
 def means(error: DBAPIError, kind: Kind) -> None:
