@@ -15,6 +15,8 @@ from db import lookups, queries
 from db.hops import HOPS
 from db.queries import OutboxRow
 from domain import clock
+from domain.changes.approve import CommissionApproved
+from domain.changes.calculate import CommissionCalculated
 from scenarios import journal
 from scenarios.journal import Run
 from settings import Settings
@@ -92,11 +94,11 @@ def done(facts: TourFacts, since: float, now: float, refused_twice: bool) -> fro
     within = [row for row in rows if any(_inside(row, window) for window in kills)]
     runs = [run for run in facts.runs if run.state == "finished" and clock.epoch_us(run.started_at) / 1e6 >= since]
     happened_by_step = {
-        "command": any(row.type == "CommissionCalculated" for row in rows),
+        "command": any(row.type == CommissionCalculated.type for row in rows),
         "arrives": bool(mine & facts.notified),
         "trace": bool(mine & facts.traced),
         "twice": refused_twice or any(run.name == "duplicate-command" and run.verdict == "PASS" for run in runs),
-        "approve": any(row.type == "CommissionApproved" for row in rows),
+        "approve": any(row.type == CommissionApproved.type for row in rows),
         "kill": bool(kills),
         "goes_on": bool(within),
         "everything": bool(within) and len(over) == len(kills) and facts.waiting == 0,
