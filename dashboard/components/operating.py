@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from application.components import find_component
 from dashboard.components.lights import SIGNS
 from dashboard.components.markup import Html, empty, facts, join, notice, table, tag, trace_link
 from dashboard.i18n import _, clock, instant, number
@@ -85,9 +86,8 @@ def parts(status: Status, problem: Message | None) -> Html:
 
 def _version(part: str, status: Status) -> str:
     """Return the version of database, capture or broker; empty for components that run from this repository."""
-    base = part.partition("-")[0]
-    name = {"source": "capture", "relay": "capture"}.get(base, base)
-    return status.versions.get(name, "")
+    component = find_component(part)
+    return status.versions.get("capture" if component.is_capture else component.name, "")
 
 
 def topics(found: Sequence[TopicReport], problem: Message | None, waiting: int | None) -> Html:

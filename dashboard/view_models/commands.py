@@ -22,6 +22,8 @@ ANSWER_WITHIN_S = 5.0
 """The longest wait of a page: a hung database must not freeze it."""
 
 T = TypeVar("T")
+Asked = str
+"""The name of a command in `domain.changes`."""
 
 _senders = ThreadPoolExecutor(8, thread_name_prefix="command")
 
@@ -37,8 +39,7 @@ class Answer:
     """There was no answer in time: whether the command was written is not known yet."""
     ms: float = 0.0
     """Milliseconds from the command until the commit returned."""
-    asked: str = "calculate"
-    """Name of the command."""
+    asked: Asked = "calculate"
     at: float = field(default_factory=time.time)
     """Seconds since the epoch."""
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from application.components import find_component
 from settings import SOURCE_NAME, Settings
 from settings.model import REPOSITORY
 from stacks.compose import cli
@@ -115,13 +116,14 @@ class Docker:
 
     def log_names(self) -> list[str]:
         services = cli.compose(self._settings, "config", "--services").split()
-        return sorted({_part(name) for name in services} | {"source"})
+        capture = self._settings.facts.capture.component
+        return sorted({_part(name) for name in services} | {capture})
 
     def log(self, part: str, lines: int, follow: bool) -> Iterator[str]:
         if part not in self.log_names():
             raise PartUnknown(f"no log of {part!r}; there are: {', '.join(self.log_names())}")
         following = ("--follow",) if follow else ()
-        if part == "source":
+        if find_component(part).is_connector:
             tail = ("exec", "-T", "pulsar", "tail", "-n", str(lines), *(("-F",) if follow else ()), SOURCE_LOG)
             return cli.lines(self._settings, *tail)
         words = ("logs", "--no-color", "--no-log-prefix", "--tail", str(lines), *following, service(part))

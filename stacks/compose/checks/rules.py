@@ -6,16 +6,16 @@ import re
 from pathlib import PurePosixPath
 from typing import Any
 
+from application.components import COMPONENTS
 from stacks.compose import model
 from stacks.compose.checks.check import Check, judge
 from stacks.compose.docker import ONE_SHOTS, service
-from stacks.python_parts import RESTARTABLE_WORKERS
 
 STORES = ("mysql", "pulsar")
 ROOT = "folders"
 """The one-shot that alone is root: it opens ./data, has no network and may do nothing else."""
 ROOT_MAY = {"user": "0:0", "cap_add": ["CHOWN", "DAC_OVERRIDE", "FOWNER"], "network_mode": "none", "restart": "no"}
-PARTS = ("notifications", "api", "dashboard", *RESTARTABLE_WORKERS)
+PARTS = [one.name for one in COMPONENTS.values() if one.module and not one.is_capture]
 PINNED = re.compile(r"[\w./-]+:\d+\.\d+\.\d+[\w.-]*(@sha256:[0-9a-f]{64})?")
 
 
