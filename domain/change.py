@@ -75,7 +75,7 @@ class CommandField:
 @dataclass(frozen=True, slots=True)
 class Change:
     name: str
-    """Names the command in messages of the commands topic, in the API's paths and in the metrics."""
+    """The command's name in messages of the commands topic, in the API's paths and in the metrics."""
     command: type[Command]
     event: type[Event]
     handle: Callable[[Any, UnitOfWork, Dependencies], CommissionResult]

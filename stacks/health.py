@@ -89,10 +89,10 @@ def _broker(settings: Settings) -> PartHealth:
 
 
 def _server(part: str, host: str, port: int) -> PartHealth:
-    """Whatever it answers, it is there. A connection alone proves nothing: Docker takes those to a published port."""
+    """Return the health of an HTTP server. Any answer counts; a connection alone does not, because Docker accepts it for a published port."""
     url = f"http://{host}:{port}"
     path = {"dashboard": "/_stcore/health"}.get(part, "/health")
-    # Not httpx: it would read all certificate authorities for each of these looks.
+    # Not httpx, which would read all certificate authorities at each check.
     with contextlib.closing(HTTPConnection(host, port, timeout=ANSWERS_WITHIN_S)) as connection:
         try:
             connection.request("GET", path)

@@ -107,7 +107,7 @@ class Collector:
             return None
 
     def _heartbeats(self) -> Metric:
-        up = GaugeMetricFamily("alpes_up", "1: gave a sign of life and has its connections", labels=("part",))
+        up = GaugeMetricFamily("alpes_up", "1: wrote a heartbeat lately and has its connections", labels=("part",))
         for part in select_names(self._settings, lambda component: component.has_heartbeat):
             heartbeat = read_heartbeat(self._settings, part)
             is_up = heartbeat is not None and heartbeat.connected and heartbeat.age_s < STALE_S

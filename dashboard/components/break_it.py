@@ -42,7 +42,7 @@ def show(body: DeltaGenerator) -> Slots:
         with wide:
             parts = breakable()
             if not parts:
-                live_html.show(empty(_("looking at the parts…")), "parts_empty")
+                live_html.show(empty(_("Checking components…")), "parts_empty")
             lights = {part: _row(part) for part in parts}
     return Slots(lights, after.container(), parts)
 
@@ -115,7 +115,7 @@ def _hold(part: str) -> float:
         5.0,
         format="%g",
         key=f"hold-{part}",
-        help=_("It comes back by itself when they are over, even if this page is closed."),
+        help=_("The component is started again after this time, even if this page is closed."),
     )
 
 
@@ -137,7 +137,7 @@ def _held() -> None:
             live_html.show(notice(sentence), f"held-{part}")
             act_button(
                 Permission.KILL_PARTS,
-                _("Let it come back now"),
+                _("Start it again now"),
                 resources.incidents().release,
                 (part,),
                 key=f"release-{part}",

@@ -24,7 +24,7 @@ def badge(stack: str, health: HealthState) -> Html:
 
 def lights(health: HealthState) -> Html:
     if not health.version:
-        return tag("span", _("looking at the parts…"), class_="soft")
+        return tag("span", _("Checking components…"), class_="soft")
     # The components on the path of an event are always shown by name, the others only when they are down.
     shown = [part for part in health.parts if find_component(part.part).is_on_path or part.light == "down"]
     others = [part for part in health.parts if part not in shown]
