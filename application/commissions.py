@@ -23,8 +23,8 @@ from db.hops import HopRecorder, HopTime
 from db.unit_of_work import Reached, SqlUnitOfWork
 from domain.clock import utc_now
 from domain.commands import Command, CommissionResult
-from domain.handlers import Dependencies
 from domain.mediator import Mediator
+from domain.ports import Dependencies
 from settings import Settings
 from telemetry import tracing
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from db.errors import DatabaseUnavailable
-from domain.commands import ApproveCommission, Command
+from domain.change import Command
+from domain.changes import find_change
 from domain.errors import DuplicateConversion, Refusal
 from telemetry.metrics import METRICS
 
@@ -15,7 +16,7 @@ from telemetry.metrics import METRICS
 @contextmanager
 def count_outcome(command: Command) -> Iterator[None]:
     """Count a command and its duration. Outcomes: done, duplicate, refused, unavailable (not acknowledged), failed."""
-    kind = "approve" if isinstance(command, ApproveCommission) else "calculate"
+    name = find_change(command).name
     began = time.perf_counter()
     outcome = "failed"
     try:
@@ -31,5 +32,5 @@ def count_outcome(command: Command) -> Iterator[None]:
         outcome = "unavailable"
         raise
     finally:
-        METRICS.count("commands", (kind, outcome))
-        METRICS.observe("command", (kind,), time.perf_counter() - began)
+        METRICS.count("commands", (name, outcome))
+        METRICS.observe("command", (name,), time.perf_counter() - began)

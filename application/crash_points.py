@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from application.component_names import is_component
+from application.components import is_process_name
 from application.permissions import Action, require
 from settings import Settings
 from settings.shared_files import hand_over
@@ -43,7 +43,7 @@ class CrashPoints:
     def __init__(self, settings: Settings, part: str) -> None:
         self._settings = settings
         self._part = part
-        self._is_in_force = is_component(part) and bool(key(settings))
+        self._is_in_force = is_process_name(part) and bool(key(settings))
 
     def reached(self, point: str) -> None:
         """End this process if the point is armed."""
@@ -108,7 +108,7 @@ def _seal(settings: Settings, part: str, point: str) -> str:
 def _armed_file(settings: Settings, part: str, point: str) -> Path:
     if point not in POINTS:
         raise LookupError(f"there is no crash point {point!r}; use one of {', '.join(POINTS)}")
-    if not is_component(part):
+    if not is_process_name(part):
         raise LookupError(f"there is no component {part!r}")
     return settings.run / "crash" / f"{part}.{point}"
 

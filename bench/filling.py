@@ -18,6 +18,8 @@ from connectors import envelope
 from db.engine import connect, sqlite_url
 from db.migrate import upgrade
 from db.notification_queries import NotificationRow
+from domain.changes.approve import CommissionApproved
+from domain.changes.calculate import CommissionCalculated
 from domain.outbox import OutboxRecord
 from settings import Settings
 from stacks import ownership
@@ -65,14 +67,14 @@ def _fill_tables(db: sqlite3.Connection, rows: int) -> None:
     payload = "json_object('commissionId', c, 'conversionId', c, 'amount', '12.05', 'currency', 'USD')"
     db.execute(
         f"INSERT INTO outbox_event (seq, id, aggregate_type, aggregate_id, aggregate_version, type, version, payload,"
-        f" correlation_id, occurred_at) SELECT n, {_ID}, 'commission', c, 1, 'CommissionCalculated', 1, {payload},"
+        f" correlation_id, occurred_at) SELECT n, {_ID}, 'commission', c, 1, '{CommissionCalculated.type}', 1, {payload},"
         f" :correlation, {_AT} FROM ({_NUMBERS} SELECT n, lower(hex(randomblob(16))) AS h, printf('%08x-', n * 2654435761"
         " % 4294967296) || '0000-4000-8000-' || printf('%012x', n) AS c FROM number)",
         values,
     )
     db.execute(
         "INSERT INTO commission SELECT aggregate_id, aggregate_id, 'aff-1', 'cmp-1', '120.50', '0.1', '12.05', 'USD',"
-        " 'APPROVED', 1, occurred_at, occurred_at FROM outbox_event"
+        f" '{CommissionApproved.status}', 1, occurred_at, occurred_at FROM outbox_event"
     )
     db.execute(
         "INSERT INTO notification SELECT seq, id, aggregate_id, 1, type, payload, correlation_id, 'notifications',"

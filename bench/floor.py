@@ -24,6 +24,7 @@ from sqlalchemy import Engine, Table
 from db.engine import connect
 from db.tables import commission, metadata, outbox_event
 from db.users import Passwords
+from domain.changes.calculate import CommissionCalculated
 from scenarios.waiting import until
 from settings import Settings
 from settings.stack_facts import DatabaseKind
@@ -194,7 +195,7 @@ def _make_rows() -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     key, now = str(uuid.uuid4()), datetime.now(UTC).replace(tzinfo=None).isoformat(" ")
     payload = f'{{"commissionId":"{key}","conversionId":"{key}","amount":"12.05","currency":"USD"}}'
     state = (key, key, "aff-1", "cmp-1", "120.50", "0.10", "12.05", "USD", "CALCULATED", 1, now, now)
-    event = (str(uuid.uuid4()), "commission", key, 1, "CommissionCalculated", 1, payload, "floor", None, now)
+    event = (str(uuid.uuid4()), "commission", key, 1, CommissionCalculated.type, 1, payload, "floor", None, now)
     return state, event
 
 

@@ -20,9 +20,9 @@ from settings.stack_facts import BrokerKind
 
 WARM_UP = 100
 WARM_UP_JAVA = 600
-"""Commands before the measured ones. A broker in Java needs more of them, because it starts with interpreted code."""
+"""Number of commands before the measured ones; more for a broker in Java, which starts with interpreted code."""
 INTERVAL_S = 0.01
-"""Pause between two commands: long enough that none waits for the one before it."""
+"""Pause between two commands, long enough that no command waits for the previous one."""
 
 
 @dataclass(frozen=True, slots=True)

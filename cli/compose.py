@@ -56,7 +56,7 @@ def check(
 
 
 def _typed() -> dict[str, Any] | None:
-    """How the description's commands went; None where there is no Docker to type them at."""
+    """Run the commands of the description and return their outcomes; None without Docker."""
     from stacks.compose import description
     from stacks.compose.cli import DockerUnavailable, require
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from application.components import COMPONENTS, find_component
 from cli.output import AsJson, Failed, StackName, out, print_json, say
 from stacks import instance, migration
 from stacks.native.artifacts import ensure, groups, locked, missing
@@ -20,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 
 def part(
-    name: Annotated[str, typer.Argument(help="notifications, commands, observer, audit, watcher, api or dashboard.")],
+    name: Annotated[str, typer.Argument(help=f"{', '.join(one.name for one in COMPONENTS.values() if one.module)}.")],
     stack: StackName = None,
 ) -> None:
     """Run one component in the foreground as `up` would: for containers, service managers and debuggers. Ctrl-C stops it."""
@@ -28,7 +29,7 @@ def part(
     parts = {row.name: row for row in python_parts(settings)}
     if name not in parts:
         raise Failed(f"this stack has no component {name!r}; choose one of {', '.join(sorted(parts))}")
-    if not settings.worker_url and name != "observer":
+    if not settings.worker_url and find_component(name).needs_database:
         raise Failed("there is no database: set ALPES_DATABASE_URL, or run `./alpes up` once, which creates one")
     settings.run.mkdir(parents=True, exist_ok=True)
     # The command goes through the gate, so that a fault's lease holds this process down too.

@@ -77,7 +77,9 @@ def why_only_shown() -> str:
         return _("This instance is shown read-only: it takes no commands.")
     if settings.oidc_metadata_url:
         return _("This is no demo: nothing is broken or emptied from this page.")
-    return _("This is no demo, and its page has no login: it shows, and changes nothing. `./alpes` on its host does.")
+    return _(
+        "This instance is no demo and its page has no login, so the page only shows. To change something, use `./alpes` on its host."
+    )
 
 
 def _logged_in(settings: Settings, claims: Mapping[str, Any]) -> bool:

@@ -33,7 +33,7 @@ def guarded(show: Callable[P, None]) -> Callable[P, None]:
         except Exception:
             log.exception("a page failed")
             st.error(
-                _("This part of the page could not be drawn. Reload it; `./alpes logs dashboard` says why."),
+                _("This section of the page could not be drawn. Reload it; `./alpes logs dashboard` says why."),
                 icon=":material/error:",
             )
 
@@ -50,6 +50,6 @@ def acting(action: Action, act: Callable[P, object]) -> Callable[P, None]:
             act(*args, **kwargs)
         except Forbidden as error:
             log.warning("refused: %s", error)
-            st.toast(_("That may not be done here."), icon=":material/block:")
+            st.toast(_("This action is not allowed here."), icon=":material/block:")
 
     return safe

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, select
 
 from db.tables import commission, outbox_event, pruned_event
+from domain.changes import event_types
 
 CHUNK = 500
 _PAYLOAD_COLUMNS = {
@@ -78,8 +79,7 @@ def _compare(
         return
     if versions != list(range(1, int(state["version"]) + 1)):
         yield Disagreement(commission_id, "version", str(state["version"]), _format_versions(versions))
-    approved = any(row["type"] == "CommissionApproved" for row in events)
-    status = "APPROVED" if approved else "CALCULATED"
+    status = _find_status(events)
     if state["status"] != status:
         yield Disagreement(commission_id, "status", str(state["status"]), status)
     for row in events:
@@ -87,6 +87,15 @@ def _compare(
         for field, column in _PAYLOAD_COLUMNS.items():
             if field in payload and not _equal(state[column], payload[field]):
                 yield Disagreement(commission_id, field, str(state[column]), str(payload[field]))
+
+
+def _find_status(events: Sequence[Mapping[str, Any]]) -> str:
+    """Return the status after the last event of a known type; `-` when there is none."""
+    known = event_types()
+    known_rows = [row for row in events if row["type"] in known]
+    if not known_rows:
+        return "-"
+    return known[max(known_rows, key=lambda row: int(row["aggregate_version"]))["type"]].status
 
 
 def _equal(state: Any, event: Any) -> bool:

@@ -10,7 +10,7 @@ FAILURES = {
     "database.disk_full": "the database's disk is full: free some space, nothing was written",
     "database.busy": "the database is busy with another writer; nothing was written, try again",
     "database.cannot_open": "the database file cannot be opened; `./alpes up` creates it",
-    "database.schema": "the database has not the tables this program needs; `./alpes up` brings them ({why})",
+    "database.schema": "the database lacks tables that this program needs; `./alpes up` creates them ({why})",
     "database.login": "the database refuses this user: {why}",
     "database.login_or_tls": (
         "the database refuses this user: {why}; it may take TLS connections only: ALPES_DATABASE_TLS_CA"

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from db.fitting import check_row
 from db.tables import commission as table
-from domain.commission import Commission, Status
+from domain.commission import Commission
 from domain.errors import ConcurrentChange, DuplicateConversion
 from domain.money import Currency, Money
 from domain.ports import Currencies
@@ -70,7 +70,7 @@ class SqlCommissions:
             gross=_to_money(row["gross_amount"], currency),
             rate=row["rate"],
             amount=_to_money(row["amount"], currency),
-            status=Status(row["status"]),
+            status=row["status"],
             version=row["version"],
             created_at=row["created_at"],
             updated_at=row["updated_at"],
@@ -105,7 +105,7 @@ def _to_columns(commission: Commission) -> dict[str, object]:
         "rate": commission.rate,
         "amount": commission.amount.amount,
         "currency": commission.gross.currency.code,
-        "status": commission.status.value,
+        "status": commission.status,
         "version": commission.version,
         "created_at": commission.created_at,
         "updated_at": commission.updated_at,

@@ -1,19 +1,13 @@
-"""Define the aggregate `Commission`. Its status goes from CALCULATED to APPROVED and never back."""
+"""Define the aggregate `Commission`. Every change of it is an event; the kinds of change are in `domain/changes`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
 
-from domain.events import CommissionApproved, CommissionCalculated, Event
+from domain.events import Event
 from domain.money import Money
-
-
-class Status(StrEnum):
-    CALCULATED = "CALCULATED"
-    APPROVED = "APPROVED"
 
 
 @dataclass(slots=True)
@@ -25,71 +19,20 @@ class Commission:
     gross: Money
     rate: Decimal
     amount: Money
-    status: Status
-    version: int
-    """1 after calculation, one more with each change. It is the optimistic lock, and it orders the events."""
     created_at: datetime
     updated_at: datetime
+    status: str = ""
+    """The status that the last event gave it; empty before the first."""
+    version: int = 0
+    """1 after the first event, one more with each further one. It is the optimistic lock, and it orders the events."""
     events: list[Event] = field(default_factory=list)
     """Events of this unit of work that are not in the outbox yet."""
 
-    @classmethod
-    def calculate(
-        cls,
-        *,
-        commission_id: str,
-        conversion_id: str,
-        affiliate_id: str,
-        campaign_id: str,
-        gross: Money,
-        rate: Decimal,
-        now: datetime,
-    ) -> Commission:
-        """Return a new commission with its event `CommissionCalculated`. Its amount is gross × rate, rounded half-up."""
-        commission = cls(
-            id=commission_id,
-            conversion_id=conversion_id,
-            affiliate_id=affiliate_id,
-            campaign_id=campaign_id,
-            gross=gross,
-            rate=rate,
-            amount=gross.times(rate),
-            status=Status.CALCULATED,
-            version=1,
-            created_at=now,
-            updated_at=now,
-        )
-        commission.events.append(
-            CommissionCalculated(
-                commission_id=commission_id,
-                aggregate_version=1,
-                occurred_at=now,
-                conversion_id=conversion_id,
-                affiliate_id=affiliate_id,
-                campaign_id=campaign_id,
-                gross_amount=gross.amount,
-                rate=rate,
-                amount=commission.amount.amount,
-                currency=gross.currency.code,
-            )
-        )
-        return commission
-
-    def approve(self, now: datetime) -> bool:
-        """Approve the commission. Return False, and change nothing, when it is approved already."""
-        if self.status is Status.APPROVED:
-            return False
-        self.status = Status.APPROVED
-        self.version += 1
-        self.updated_at = now
-        self.events.append(
-            CommissionApproved(
-                commission_id=self.id,
-                aggregate_version=self.version,
-                occurred_at=now,
-                conversion_id=self.conversion_id,
-                amount=self.amount.amount,
-                currency=self.amount.currency.code,
-            )
-        )
-        return True
+    def apply(self, event: Event) -> None:
+        """Change the state as the event says. Raise ValueError when the event is not of the next version."""
+        if event.aggregate_version != self.version + 1:
+            raise ValueError(f"{event.type} has version {event.aggregate_version}; the next one is {self.version + 1}")
+        self.status = event.status
+        self.version = event.aggregate_version
+        self.updated_at = event.occurred_at
+        self.events.append(event)

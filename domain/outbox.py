@@ -5,11 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from domain.events import CommissionApproved, CommissionCalculated
-
-KNOWN_EVENTS: dict[str, int] = {event.type: event.version for event in (CommissionCalculated, CommissionApproved)}
-"""Event type → the only schema version of it that this program reads."""
-
 
 @dataclass(frozen=True, slots=True)
 class OutboxRecord:

@@ -1,7 +1,8 @@
-"""Define what the domain needs from outside, as protocols."""
+"""Define what the domain needs from outside."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from types import TracebackType
@@ -62,3 +63,13 @@ class UnitOfWork(Protocol):
     def commit(self, correlation_id: str, traceparent: str | None) -> tuple[str, ...]:
         """Write the aggregates' state and the outbox rows of their events in this transaction; return the rows' ids."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Dependencies:
+    """What every handler needs besides its command and the unit of work."""
+
+    clock: Clock
+    new_id: NewId
+    currencies: Currencies
+    rates: Rates

@@ -93,7 +93,7 @@ def nesting(random: Random) -> RawJson:
 
 
 def value(random: Random) -> Any:
-    """Return a JSON value that its place does not expect."""
+    """Return a JSON value of any type, most of which no field accepts."""
     kind = random.randrange(10)
     if kind < 4:
         return text(random)

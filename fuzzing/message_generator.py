@@ -10,6 +10,7 @@ from random import Random
 from typing import Literal
 
 from connectors import envelope
+from domain.changes.approve import CommissionApproved
 from domain.outbox import OutboxRecord
 from fuzzing import hostile
 from fuzzing.inputs import COMMISSION, Message, Tag
@@ -89,8 +90,8 @@ def _template() -> Members:
         aggregate_type="commission",
         aggregate_id="",
         aggregate_version=2,
-        type="CommissionApproved",
-        version=1,
+        type=CommissionApproved.type,
+        version=CommissionApproved.version,
         payload="{}",
         correlation_id="",
         traceparent=None,

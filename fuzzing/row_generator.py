@@ -6,6 +6,7 @@ import json
 from random import Random
 from typing import Any
 
+from domain.changes.approve import CommissionApproved
 from fuzzing import hostile
 from fuzzing.inputs import Row, Tag, Undecodable
 from fuzzing.json_text import Members, encode
@@ -44,8 +45,8 @@ def _valid_values(random: Random, tag: Tag) -> Values:
         "aggregate_type": "commission",
         "aggregate_id": tag.aggregate_id,
         "aggregate_version": 2,
-        "type": "CommissionApproved",
-        "version": 1,
+        "type": CommissionApproved.type,
+        "version": CommissionApproved.version,
         "payload": json.dumps(payload),
         "correlation_id": tag.correlation_id,
         "traceparent": None,

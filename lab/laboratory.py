@@ -13,6 +13,7 @@ from typing import Any, Self
 import pandas as pd
 
 from application import Application, leases
+from application.components import worker_names
 from bench.latency import measure_paths
 from connectors.broker import Broker, Publisher
 from connectors.envelope import Decoded, decode
@@ -23,8 +24,8 @@ from scenarios import load, reconciliation, replay, runner
 from scenarios.model import Result
 from scenarios.waiting import until
 from settings import Settings
-from stacks import dead_letters, faults, instance, source_control
-from stacks.python_parts import worker_names
+from stacks import dead_letters, faults, instance
+from stacks.restarting import restart_component
 
 
 class Lab(Reading):
@@ -114,10 +115,7 @@ class Lab(Reading):
 
     def restart(self, part: str) -> None:
         """Stop a component with SIGTERM and start it again; `capture` is the relay or Debezium's source."""
-        if self._component_name(part) == "source":
-            source_control.act(self.settings, "restart")
-        else:
-            faults.restart(self.settings, self._component_name(part))
+        restart_component(self.settings, self._component_name(part))
 
     def slow(self, delay_ms: float, longest_s: float = 60) -> None:
         """Make every worker take `delay_ms` longer for each event, until `mend`, or for `longest_s` at most."""

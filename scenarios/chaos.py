@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from application.components import select_names
 from domain.message import Message
 from scenarios.model import EVERYWHERE, Scenario
 from scenarios.routes import InProcess, OverHttp, ThroughTopic
 from scenarios.trial import Trial
-from settings.stack_facts import DatabaseKind
 from stacks import lost_offsets
 from stacks.controls import control
 
@@ -90,14 +90,9 @@ def _injections(trial: Trial) -> dict[str, Callable[[float], None]]:
                 trial.full_replay_deadline_s(),
             )
 
-    candidates = ["broker", trial.worker, "observer", "audit", "commands", "api"]
-    facts = trial.settings.facts
-    if facts.capture.is_process:
-        candidates.append(facts.capture.component)
-    if facts.database is not DatabaseKind.SQLITE:
-        candidates.append("database")
-    present = {state.name for state in control(trial.settings).states()}
-    kills = {f"kill {part}": kill(part) for part in candidates if part in present}
+    running = {state.name for state in control(trial.settings).states()}
+    candidates = select_names(trial.settings, lambda component: component.is_killed_by_chaos)
+    kills = {f"kill {part}": kill(part) for part in candidates if part in running}
     return kills | {
         "crash between commit and acknowledgement": crash,
         "restart the capture": restart,

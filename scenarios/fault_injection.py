@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 
 from application import Application, crash_points, leases
+from application.components import worker_names
 from connectors.admin import AdminUnavailable
 from db.errors import DatabaseUnavailable
 from domain.message import Message
@@ -20,10 +21,10 @@ from scenarios.model import Check, FaultWindow
 from scenarios.sources import Sources
 from scenarios.waiting import TookTooLong, until
 from settings import Settings
-from stacks import faults, source_control
+from stacks import faults
 from stacks.control import NotRunning, PartUnknown
 from stacks.controls import control
-from stacks.python_parts import worker_names
+from stacks.restarting import restart_component
 
 CONFIRMED_WITHIN_S = 10.0
 HEALTHY_WITHIN_S = 120.0
@@ -189,12 +190,9 @@ class FaultInjection(Sources):
 
     @contextmanager
     def restarted(self, part: str) -> Iterator[None]:
-        """Stop a component with SIGTERM and start it again. `source` means the capture of this stack: Debezium or the relay."""
+        """Stop a component and start it again."""
         started_at = time.time()
-        if part == "source":
-            source_control.act(self.settings, "restart")
-        else:
-            faults.restart(self.settings, part)
+        restart_component(self.settings, part)
         ended_at = time.time()
         self.say("fault", Message("injected.restart", part=part), part=part)
         yield

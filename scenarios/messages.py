@@ -130,7 +130,7 @@ JUDGE = {
     "waiting.not_notified": "{n} of {m} events have no notification, and nothing happens any more ({progress})",
     "waiting.progress": "{n} on the topic; every component is healthy",
     "waiting.progress_down": "{n} on the topic; down: {parts}",
-    "waiting.sources_stopped": "the sources differ, and nothing moves any more",
+    "waiting.sources_stopped": "the sources differ, and no count changes any more",
     "waiting.sources_differ": "the sources differ, and waiting cannot change that",
 }
 """Errors of the judge, and what it has waited for too long."""
@@ -185,7 +185,7 @@ DETAILS = {
 FAULTS = {
     "point.command.state_written": "the commission is written, its outbox row is not, nothing is committed",
     "point.command.outbox_written": "the commission and its outbox row are written, nothing is committed",
-    "point.command.committed": "both are committed, nobody was told",
+    "point.command.committed": "both rows are committed, the command was not acknowledged",
     "point.notifications.committed": "the notifications are committed, the messages are not acknowledged",
     "point.audit.half_appended": "half of the audit lines are written",
     "fault.kill": "kill",

@@ -160,7 +160,7 @@ class Result:
     windows: tuple[FaultWindow, ...]
     figures: Mapping[str, Any]
     """Further measurements of this scenario; the names end in the unit of times, `_ms` or `_s`."""
-    ids: Mapping[str, list[str]]
+    wrong_event_ids: Mapping[str, list[str]]
     """Name of a wrong count → the first event ids behind it."""
     timeline: tuple[Moment, ...]
     samples: tuple[Sample, ...]
@@ -201,6 +201,8 @@ class Result:
 def result_from_json(values: Mapping[str, Any]) -> Result:
     """Build a result from the output of `to_json`."""
     fields = dict(values)
+    if "ids" in fields:  # its name in results of earlier versions
+        fields["wrong_event_ids"] = fields.pop("ids")
     fields["counts"] = Counts(**fields["counts"])
     for name, kind in (
         ("confirmations", Check),

@@ -16,6 +16,7 @@ from connectors import envelope
 from connectors.broker import Broker, BrokerUnavailable, Publisher
 from db.errors import translated
 from db.tables import naive_commission
+from domain.changes.calculate import CommissionCalculated
 from domain.clock import utc_now
 from domain.message import Message
 from domain.outbox import OutboxRecord
@@ -92,7 +93,7 @@ class NaiveLoad:
             aggregate_type="commission",
             aggregate_id=event_id,
             aggregate_version=1,
-            type="CommissionCalculated",
+            type=CommissionCalculated.type,
             version=1,
             payload="{}",
             correlation_id=self._trial.run_id,

@@ -133,7 +133,7 @@ def _make_result(
         checks=tuple(checks),
         windows=tuple(windows),
         figures=trial.figures,
-        ids=ids,
+        wrong_event_ids=ids,
         timeline=shorten_timeline(log.moments),
         samples=tuple(trial.samples),
         points=invariants.latency_points(trial),

@@ -15,7 +15,10 @@ from application import Application
 from connectors.broker import Broker, BrokerUnavailable, Publisher
 from db.errors import DatabaseUnavailable
 from db.tables import commission
-from domain.commands import ApproveCommission, CalculateCommission
+from domain.change import fields_of
+from domain.changes import find_change
+from domain.changes.approve import CommissionApproved
+from domain.commands import ApproveCommission, CalculateCommission, Command
 from domain.errors import ExpectedError, Refusal
 from scenarios.api_client import ApiClient
 from settings import Settings
@@ -79,7 +82,7 @@ class OverHttp:
         self._api = ApiClient(settings, headers={"X-Correlation-Id": correlation_id})
 
     def send(self, command: CalculateCommission | ApproveCommission) -> Done:
-        path = "/commissions/calculate" if isinstance(command, CalculateCommission) else "/commissions/approve"
+        path = f"/commissions/{find_change(command).name}"
         try:
             answer = self._api.post(path, request_body(command))
         except httpx.TransportError as error:
@@ -101,12 +104,8 @@ class ThroughTopic:
         self._publisher = Publisher(Broker(settings), settings.topics.commands, send_timeout_s=SEND_TIMEOUT_S)
 
     def send(self, command: CalculateCommission | ApproveCommission) -> Promise:
-        calculates = isinstance(command, CalculateCommission)
-        message = {
-            "command": "calculate" if calculates else "approve",
-            **request_body(command),
-            "correlationId": self._correlation_id,
-        }
+        name = find_change(command).name
+        message = {"command": name, **request_body(command), "correlationId": self._correlation_id}
         try:
             self._publisher.send(json.dumps(message).encode())
         except BrokerUnavailable as error:
@@ -119,17 +118,9 @@ class ThroughTopic:
         self._publisher.close()
 
 
-def request_body(command: CalculateCommission | ApproveCommission) -> dict[str, str]:
+def request_body(command: Command) -> dict[str, str]:
     """Return the command as the JSON object that the API and the commands topic expect."""
-    if isinstance(command, ApproveCommission):
-        return {"commissionId": command.commission_id}
-    return {
-        "conversionId": command.conversion_id,
-        "affiliateId": command.affiliate_id,
-        "campaignId": command.campaign_id,
-        "grossAmount": str(command.gross_amount),
-        "currency": command.currency,
-    }
+    return {field.name: str(getattr(command, field.attribute)) for field in fields_of(type(command)) if field.required}
 
 
 def find_broken_promises(connection: Connection, promises: Sequence[Promise]) -> list[Promise]:
@@ -142,7 +133,9 @@ def find_broken_promises(connection: Connection, promises: Sequence[Promise]) ->
         query = select(commission.c.conversion_id).where(commission.c.conversion_id.in_(chunk))
         calculated |= set(connection.scalars(query))
     for chunk in _chunks(sorted(commission_ids)):
-        query = select(commission.c.id).where(commission.c.id.in_(chunk), commission.c.status == "APPROVED")
+        query = select(commission.c.id).where(
+            commission.c.id.in_(chunk), commission.c.status == CommissionApproved.status
+        )
         approved |= set(connection.scalars(query))
     fulfilled = {"calculate": calculated, "approve": approved}
     return [promise for promise in promises if promise.id not in fulfilled[promise.command]]

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 from application import Application
+from application.components import find_component, worker_names
 from connectors.broker import Broker
 from db import binlog, dead_letter_queries, lookups, notification_queries, queries
 from db.engine import READ, connect
@@ -15,7 +16,6 @@ from domain.message import Message
 from settings import Settings
 from stacks import health
 from stacks.controls import control
-from stacks.python_parts import worker_names
 from workers.observer_store import ObserverStore
 
 T = TypeVar("T")
@@ -135,7 +135,7 @@ class Sources:
 
         The source has no process of its own. The database knows each reader of its binlog by the id of its connection.
         """
-        if part == "source":
+        if find_component(part).is_connector:
             readers_before = self._binlog_readers()
             return lambda: bool(self._binlog_readers() - readers_before)
         components = control(self.settings)

@@ -86,7 +86,9 @@ def write(path: Path, values: Mapping[str, Any]) -> None:
     """Write a JSON file atomically, readable by the owner of its folder only. Raise OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
-    temporary.unlink(missing_ok=True)  # else a link would be followed, and an old file would keep its mode
+    temporary.unlink(
+        missing_ok=True
+    )  # otherwise a symbolic link would be followed, and an existing file would keep its mode
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with open(descriptor, "w", encoding="utf-8") as file:
         json.dump(values, file, indent=2)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def hand_over(path: Path) -> None:
-    """Give what root made to whom its folder belongs to, so that a container may read, change and remove it too."""
+    """Give a file that root created to the owner of its folder, so that a container can read, change and remove it."""
     if os.getuid() == 0:
         folder = path.parent.stat()
         os.chown(path, folder.st_uid, folder.st_gid)

@@ -92,7 +92,9 @@ def _make_message(settings: Settings, feed: OutboxFeed, letter: DeadLetterRow) -
     """Return topic, key and body of the message that requeues a dead letter. Raises MessageRefused."""
     topics = settings.topics
     if OMITTED in letter.properties:
-        raise MessageRefused(f"its body was not kept whole ({letter.properties[OMITTED]} are missing); send it anew")
+        raise MessageRefused(
+            f"only a part of its body was kept ({letter.properties[OMITTED]} are missing); its producer must send it again"
+        )
     if letter.topic != PARKED_TOPIC:
         return topics.commands if letter.topic == topics.commands else topics.retry, letter.message_key, letter.payload
     row = feed.at(int(letter.message_id))

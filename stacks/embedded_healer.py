@@ -16,6 +16,7 @@ from datetime import timedelta
 from sqlalchemy import Engine
 
 from application import leases
+from application.components import select_names, worker_names
 from connectors.broker import Broker
 from db import queries
 from db.engine import READ
@@ -23,7 +24,6 @@ from db.errors import DatabaseUnavailable, translated
 from domain.clock import utc_now
 from settings import Settings
 from stacks import operation
-from stacks.python_parts import worker_names
 from stacks.supervisor import NotRunning, PartUnknown, Supervisor
 from workers import observer_lookups
 from workers.heartbeat import read_heartbeat
@@ -68,7 +68,7 @@ class BrokerHealer:
         pids: dict[str, int] = {}
         with suppress(NotRunning):
             pids = {state.name: state.pid for state in Supervisor(self._settings).states()}
-        for part in (*worker_names(self._settings), "observer", "commands", "relay"):
+        for part in select_names(self._settings, lambda component: component.is_broker_client):
             heartbeat = read_heartbeat(self._settings, part)
             if heartbeat is None:
                 continue

@@ -6,7 +6,7 @@ import json
 import os
 from pathlib import Path
 
-from application.component_names import is_component
+from application.components import is_process_name
 from settings import Settings
 
 
@@ -25,7 +25,7 @@ def without_component(settings: Settings) -> dict[str, str]:
 
 
 def _read_variables(settings: Settings, part: str) -> list[str]:
-    if not is_component(part):
+    if not is_process_name(part):
         return []
     try:
         return list(json.loads(part_file(settings, part).read_text(encoding="utf-8"))["env"])

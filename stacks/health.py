@@ -10,6 +10,7 @@ from http.client import HTTPConnection, HTTPException
 
 from sqlalchemy import Engine
 
+from application.components import select_names
 from connectors.broker import Broker
 from db import queries
 from db.engine import READ
@@ -20,7 +21,6 @@ from stacks import faults
 from stacks.captures import capture_of
 from stacks.part_health import PartHealth, check_worker
 from stacks.probes import ANSWERS_WITHIN_S, Probes
-from stacks.python_parts import worker_names
 
 _PROBES: Probes[PartHealth] = Probes()
 
@@ -45,11 +45,9 @@ def check(settings: Settings, engine: Engine) -> list[PartHealth]:
     healths = {part: answers[name] or _silent(part) for part, name in names.items()}
     if healths["database"].light == "down":
         healths[capture] = _without_lag(settings, answers[names[capture]])
-    workers = (*worker_names(settings), "observer", "audit", "commands", "watcher")
+    workers = select_names(settings, lambda component: component.has_heartbeat and not component.is_capture)
     healths |= {part: check_worker(settings, part) for part in workers}
-    order = ("database", capture, "broker", *workers, "api", "dashboard")
-    present = [healths[part] for part in order if part in healths and part not in settings.without]
-    return [_apply_lease(health, leases) for health in present]
+    return [_apply_lease(healths[part], leases) for part in select_names(settings, lambda _: True)]
 
 
 def _silent(part: str) -> PartHealth:
@@ -91,10 +89,10 @@ def _broker(settings: Settings) -> PartHealth:
 
 
 def _server(part: str, host: str, port: int) -> PartHealth:
-    """Whatever it answers, it is there. A connection alone proves nothing: Docker takes those to a published port."""
+    """Return the health of an HTTP server. Any answer counts; a connection alone does not, because Docker accepts it for a published port."""
     url = f"http://{host}:{port}"
     path = {"dashboard": "/_stcore/health"}.get(part, "/health")
-    # Not httpx: it would read all certificate authorities for each of these looks.
+    # Not httpx, which would read all certificate authorities at each check.
     with contextlib.closing(HTTPConnection(host, port, timeout=ANSWERS_WITHIN_S)) as connection:
         try:
             connection.request("GET", path)

@@ -14,7 +14,7 @@ HEALTH = {
     "health.no_answer": "no answer within {s} s",
     "health.lag_unknown": "its lag is unknown while the database does not answer",
     "health.not_started": "has not started yet",
-    "health.silent": "no sign of life for {s} s",
+    "health.silent": "no heartbeat for {s} s",
     "health.waits": "waits for what it depends on",
     "health.held_down": "held down by a kill for {s} s more",
     "health.no_source": "there is no source; `./alpes source create` makes it",
@@ -23,11 +23,11 @@ HEALTH = {
     "health.source_reads": "runs and has read the whole outbox",
     "health.with_parked": "{health}; {parked}",
     "health.parked": "{n} outbox rows are parked: `./alpes dead-letters list` says why",
-    "health.supervisor": "runs the parts",
+    "health.supervisor": "runs the components",
 }
 
 OPERATIONS = {
-    "requeue.refused": "dead letter {n} cannot be sent again: {why}",
+    "requeue.refused": "dead letter {n} cannot be requeued: {why}",
     "requeue.none": "{refused}",
     "requeue.others": "{refused}; {n} others were sent",
 }

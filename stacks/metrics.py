@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from sqlalchemy import Engine
 
+from application.components import select_names
 from db import queries
 from db.engine import READ
 from db.errors import DatabaseUnavailable, translated
@@ -17,7 +18,6 @@ from settings import Settings
 from stacks.lag import captured_up_to, observed
 from stacks.part_health import STALE_S
 from stacks.probes import ANSWERS_WITHIN_S, Probes
-from stacks.python_parts import worker_names
 from telemetry.metrics import BOUNDS_S, read_all
 from workers.heartbeat import read_heartbeat
 
@@ -107,15 +107,11 @@ class Collector:
             return None
 
     def _heartbeats(self) -> Metric:
-        up = GaugeMetricFamily("alpes_up", "1: gave a sign of life and has its connections", labels=("part",))
-        parts = [*worker_names(self._settings), "observer", "audit", "commands", "watcher"]
-        capture = self._settings.facts.capture
-        parts += [capture.component] if capture.is_process else []
-        for part in parts:
-            if part not in self._settings.without:
-                heartbeat = read_heartbeat(self._settings, part)
-                is_up = heartbeat is not None and heartbeat.connected and heartbeat.age_s < STALE_S
-                up.add_metric((part,), int(is_up))
+        up = GaugeMetricFamily("alpes_up", "1: wrote a heartbeat lately and has its connections", labels=("part",))
+        for part in select_names(self._settings, lambda component: component.has_heartbeat):
+            heartbeat = read_heartbeat(self._settings, part)
+            is_up = heartbeat is not None and heartbeat.connected and heartbeat.age_s < STALE_S
+            up.add_metric((part,), int(is_up))
         return up
 
 

@@ -15,11 +15,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from application import component_names
+from application.components import name_pattern
 from domain.errors import ExpectedError
 from settings.stack_facts import STACKS
 
-_PART = component_names.PATTERN
+_PART = name_pattern()
 _LOG = rf"({_PART}|source|supervisord|revive|abandoned|recovery|restorer|jupyter)\.log(\.\d+)?"
 
 

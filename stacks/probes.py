@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
 ANSWERS_WITHIN_S = 2.0
-"""A server on a busy machine may be slow; one that is silent for this long is as good as away."""
+"""A server on a busy machine may be slow; one that is silent for this long counts as down."""
 
 Answer = TypeVar("Answer")
 
@@ -40,7 +40,7 @@ class Probes(Generic[Answer]):
     def _start(self, name: str, ask: Callable[[], Answer]) -> _Question[Answer]:
         with self._guard:
             question = self._unanswered.get(name)
-            if question is None or question.ended.is_set():  # what it answered in the meantime is old
+            if question is None or question.ended.is_set():  # its late answer is out of date
                 question = self._unanswered[name] = _Question(name, ask)
             return question
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection, Engine, func, select, text
 
+from application.components import find_component, select_names
 from application.permissions import Action, require
 from db.engine import READ, connect
 from db.errors import DatabaseUnavailable, translated
@@ -23,8 +24,6 @@ from stacks.lag import read_lag
 from stacks.operation import Holding, Say
 from stacks.registry import stack_of
 
-WRITERS = ("api", "commands", "dashboard")
-READERS = ("observer", "audit")
 DRAINED_WITHIN_S = 30.0
 HEALTHY_WITHIN_S = 120.0
 
@@ -71,11 +70,11 @@ def replace(settings: Settings, name: str, change: Callable[[Connection], None],
         with operation.holding(settings, name) as holding:
             holding.note(**notes)
             say("stopping the writers; waiting until what they wrote is notified")
-            holding.hold(*WRITERS)
+            holding.hold(*select_names(settings, lambda component: component.sends_commands))
             _drained(settings, engine)
-            names = [state.name for state in control(settings).states()]
-            notifications = [part for part in names if part.startswith("notifications")]
-            holding.hold(*notifications, settings.facts.capture.component, *READERS)
+            running = [state.name for state in control(settings).states()]
+            carriers = [name for name in running if find_component(name).carries_events]
+            holding.hold(*dict.fromkeys((*carriers, settings.facts.capture.component)))
             if servers := stack_of(settings).held_to_empty_topics:
                 holding.hold(*servers)
             if not settings.facts.capture.is_process:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 
+from application.components import COMPONENTS
 from stacks import processes
 from stacks.command import Part
 from stacks.control import NotRunning
 from stacks.stack import Say, Stack
 from stacks.supervisor import Supervisor
 
-SERVERS = ("database", "broker")
+SERVERS = tuple(component.name for component in COMPONENTS.values() if component.is_server)
 STOPS_WITHIN_S = 15
 ENDS_WITHIN_S = 30
 

@@ -14,6 +14,7 @@ import threading
 import psutil
 from sqlalchemy import Engine
 
+from application.components import select_names
 from db.engine import connect
 from settings import Settings
 from settings.model import REPOSITORY
@@ -22,7 +23,6 @@ from stacks.captures import capture_of
 from stacks.healer import Healer
 from stacks.keeper import Keeper
 from stacks.privacy import UMASK
-from stacks.python_parts import worker_names
 from stacks.registry import stack_of
 from stacks.supervisor import NotRunning, PartUnknown, Supervisor
 from workers.heartbeat import Heartbeat, read_heartbeat
@@ -113,9 +113,9 @@ def _restart_hung(settings: Settings) -> None:
     if operation.read(settings) is not None:
         return  # held components write no heartbeat
     leases = faults.active(settings)
-    for part in (*worker_names(settings), settings.facts.capture.component, "observer", "audit", "commands"):
+    for part in select_names(settings, lambda component: component.is_watched):
         heartbeat = read_heartbeat(settings, part)
-        if heartbeat is None or heartbeat.age_s < HUNG_AFTER_S or part in leases or part in settings.without:
+        if heartbeat is None or heartbeat.age_s < HUNG_AFTER_S or part in leases:
             continue
         try:
             supervisor = Supervisor(settings)

@@ -17,8 +17,8 @@ from db.hops import HopTime
 from domain.commission import Commission
 from domain.errors import ConcurrentChange, DuplicateConversion
 from domain.events import Event
-from domain.handlers import Dependencies
 from domain.money import Currency
+from domain.ports import Dependencies
 
 NOON = datetime(2026, 1, 2, 12, 0, 0, 123456)
 CURRENCIES = {"USD": Currency("USD", 2), "JPY": Currency("JPY", 0), "KWD": Currency("KWD", 3)}

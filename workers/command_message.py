@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 from domain import contract
-from domain.commands import ApproveCommission, CalculateCommission, Command
-
-FIELDS = {
-    "calculate": ("conversionId", "affiliateId", "campaignId", "grossAmount", "currency"),
-    "approve": ("commissionId",),
-}
-OPTIONAL_FIELDS = ("correlationId", "traceparent")
+from domain.change import Command, CommandField, fields_of
+from domain.changes import changes
 
 
 class Malformed(ValueError):
@@ -27,36 +21,30 @@ def parse(value: bytes) -> Command:
         body = contract.read_command(value)
     except contract.ContractError as error:
         raise Malformed(str(error)) from None
-    if not isinstance(body, dict) or not isinstance(body.get("command"), str) or body["command"] not in FIELDS:
-        raise Malformed('needs "command": "calculate" or "approve"')
-    required = FIELDS[body["command"]]
-    unknown = set(body) - {"command", *required, *OPTIONAL_FIELDS}
+    name = body.get("command") if isinstance(body, dict) else None
+    if not isinstance(name, str) or name not in changes():
+        raise Malformed('needs "command": ' + " or ".join(f'"{known}"' for known in changes()))
+    command = changes()[name].command
+    command_fields = fields_of(command)
+    unknown = set(body) - {"command", *(field.name for field in command_fields)}
     if unknown:
         raise Malformed(f"unknown fields: {sorted(unknown)!a:.300}")
-    for name in (*required, *OPTIONAL_FIELDS):
-        _check_field(name, body.get(name), name in required)
-    shared = {"correlation_id": body.get("correlationId"), "traceparent": body.get("traceparent")}
-    if body["command"] == "approve":
-        return ApproveCommission(body["commissionId"], **shared)
-    return CalculateCommission(
-        conversion_id=body["conversionId"],
-        affiliate_id=body["affiliateId"],
-        campaign_id=body["campaignId"],
-        gross_amount=body["grossAmount"],
-        currency=body["currency"],
-        **shared,
+    for field in command_fields:
+        _check_field(field, body.get(field.name))
+    return command(
+        **{field.attribute: body[field.name] for field in command_fields if body.get(field.name) is not None}
     )
 
 
-def _check_field(name: str, value: Any, required: bool) -> None:
+def _check_field(field: CommandField, value: Any) -> None:
+    name = field.name
     if value is None:
-        if required:
+        if field.required:
             raise Malformed(f"{name} is required")
         return
     if isinstance(value, contract.UnusableNumber):
         raise Malformed(f"{name} is no usable number: {value.literal}")
-    types = (str, int, Decimal) if name == "grossAmount" else (str,)
-    if not isinstance(value, types) or isinstance(value, bool):
+    if not isinstance(value, field.types) or isinstance(value, bool):
         raise Malformed(f"{name} has the wrong type")
     if name == "traceparent" and not contract.is_traceparent(str(value)):
         # Over HTTP a malformed header is ignored, as W3C asks; here it is a field of the command like any other.

@@ -27,7 +27,7 @@ from workers.policy import MAX_CONNECTION_LOSSES, describe, is_connection_lost, 
 log = logging.getLogger(__name__)
 
 OMITTED = "alpes-omitted"
-"""Property of a dead letter whose body was not kept whole: what is missing. Such a dead letter cannot be requeued."""
+"""Property of a dead letter whose body was cut: what is missing. Such a dead letter cannot be requeued."""
 
 
 class Outlet(Protocol):

@@ -12,7 +12,8 @@ from connectors import envelope
 from connectors.broker import Received
 from connectors.envelope import Decoded, Inserted, NamedEvent, Skipped, Unreadable
 from domain import contract
-from domain.outbox import KNOWN_EVENTS, OutboxRecord
+from domain.changes import event_types
+from domain.outbox import OutboxRecord
 from workers.inbox import Effect
 from workers.outcome import Ack, DeadLetter
 from workers.policy import describe
@@ -83,12 +84,12 @@ def _get_event(decoded: Decoded) -> NamedEvent | None:
 
 
 def _find_problem(record: OutboxRecord) -> DeadLetter | None:
-    version = KNOWN_EVENTS.get(record.type)
-    if version is None:
+    event = event_types().get(record.type)
+    if event is None:
         return DeadLetter("unknown_event", f"the event type {record.type!a} is unknown")
-    if version != record.version:
+    if event.version != record.version:
         return DeadLetter(
-            "unknown_version", f"{record.type} has version {record.version}; this worker reads version {version}"
+            "unknown_version", f"{record.type} has version {record.version}; this worker reads version {event.version}"
         )
     try:
         payload = contract.read_payload(record.payload)

@@ -1,5 +1,6 @@
-// Brings what is shown to what the server sent, changing only what differs: scroll, focus and selection stay, and a row
-// that was not there before is marked for a moment. Elements are matched by data-key where they have one.
+// Replace the HTML of a section by the HTML that the server sent, and change only the elements that differ: the scroll
+// position, the focus and the selection stay. A new row is highlighted for a few seconds. Elements with the same data-key
+// are the same element.
 export default function ({ data, parentElement, setTriggerValue, setStateValue }) {
   let root = parentElement.querySelector(":scope > .alpes-live");
   if (!root) {
@@ -29,7 +30,8 @@ export default function ({ data, parentElement, setTriggerValue, setStateValue }
   };
 }
 
-// A run of the page that is overtaken by the next one never hears the question: it is asked until the answer is here.
+// Ask the server for HTML that this browser has missed. Streamlit drops a question when a newer run of the page begins, so
+// repeat it until the HTML has arrived.
 function ask(root, mark, setTriggerValue) {
   clearTimeout(root.asking);
   if (root.mark === mark || !root.isConnected) return;

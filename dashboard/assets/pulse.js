@@ -1,9 +1,10 @@
-// Asks the server now and then whether anything changed, once for all that listen on this page, and has what did change
-// drawn anew. A run that is overtaken by another never hears of it: it is told again after a while. Of two parts that are
-// told at once Streamlit draws one: the next is told when the first is drawn.
+// Ask the server regularly whether any version has changed, with one request for all fragments of the page, and refresh
+// the fragments whose version has. Streamlit drops a request to refresh when a newer run begins, so a fragment is asked
+// again after AGAIN_MS. Of two fragments that are asked at the same time Streamlit draws only one, so the second is asked
+// when the first is drawn.
 //
-// Between a click that leads to another page and that page, nothing of the old one is drawn any more: its run would carry
-// the old page's name, and Streamlit's application takes that for a change of page and breaks (a white page).
+// After a click on a link to another page, no fragment of the old page is refreshed: its run would name the old page, which
+// Streamlit's application mistakes for a change of page, and shows a white page.
 const AGAIN_MS = 1000;
 const LEAVES_WITHIN_MS = 10000;
 const RELOADS_EVERY_MS = 15000;
@@ -32,7 +33,7 @@ function begin(every) {
   addEventListener("popstate", () => shared.leave(pageOf(location)));
 }
 
-// The last part of the path; that of home is empty.
+// Return the last part of the path, which is empty for the first page.
 function pageOf({ pathname }) {
   return pathname.split("/").pop();
 }
@@ -57,7 +58,7 @@ async function ask() {
     const answer = await fetch(`/pulse?of=${[...shared.listeners.keys()]}`, { cache: "no-store" });
     if (answer.ok) hear(await answer.json());
   } catch {
-    // The server is away: the page says so by itself.
+    // The server does not answer, and Streamlit's own message on the page says so.
   } finally {
     asking = false;
   }
@@ -74,7 +75,7 @@ function hear(marks) {
   next.tell("changed", marks[name]);
 }
 
-// Whatever broke the application, its page is white: it is loaded again rather than left so.
+// Reload the page when Streamlit's application is gone, which shows as a white page.
 function revive() {
   if (document.querySelector(".stApp")) return;
   const last = Number(sessionStorage.getItem("alpes-revived") ?? 0);

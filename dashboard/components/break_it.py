@@ -9,6 +9,7 @@ from functools import partial
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from application.components import find_component
 from application.permissions import Action as Permission
 from dashboard import pulse, resources
 from dashboard.components import incident_list, live_html
@@ -20,6 +21,7 @@ from dashboard.i18n import _, number
 from dashboard.view_models import how_to_break as how
 from dashboard.view_models import words
 from settings.stack_facts import DatabaseKind
+from stacks import restarting
 from stacks.faults import LONGEST_S
 from stacks.part_health import PartHealth
 
@@ -40,7 +42,7 @@ def show(body: DeltaGenerator) -> Slots:
         with wide:
             parts = breakable()
             if not parts:
-                live_html.show(empty(_("looking at the parts…")), "parts_empty")
+                live_html.show(empty(_("Checking components…")), "parts_empty")
             lights = {part: _row(part) for part in parts}
     return Slots(lights, after.container(), parts)
 
@@ -79,7 +81,7 @@ def _row(part: str) -> DeltaGenerator:
     settings = resources.settings()
     with st.container(key=f"row-part-{part}", horizontal=True):
         light = st.container()
-        if part != "source":
+        if not find_component(part).is_connector:
             confirm(
                 Permission.KILL_PARTS,
                 _("Kill"),
@@ -92,7 +94,7 @@ def _row(part: str) -> DeltaGenerator:
                 partial(_hold, part),
             )
         confirm(
-            Permission.CONTROL_SOURCE if part == "source" else Permission.RESTART_PARTS,
+            restarting.get_permission(part),
             _("Restart"),
             f"restart-{part}",
             _("**Restart the {part}?** It is asked to end, and started again.").format(part=words.part(part)),
@@ -113,7 +115,7 @@ def _hold(part: str) -> float:
         5.0,
         format="%g",
         key=f"hold-{part}",
-        help=_("It comes back by itself when they are over, even if this page is closed."),
+        help=_("The component is started again after this time, even if this page is closed."),
     )
 
 
@@ -135,7 +137,7 @@ def _held() -> None:
             live_html.show(notice(sentence), f"held-{part}")
             act_button(
                 Permission.KILL_PARTS,
-                _("Let it come back now"),
+                _("Start it again now"),
                 resources.incidents().release,
                 (part,),
                 key=f"release-{part}",

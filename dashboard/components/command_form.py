@@ -57,12 +57,13 @@ def _calculate() -> None:
         left, right = st.columns(2)
         left.text_input(_("Affiliate"), "aff-1", key="affiliate", help=_("Who earns the commission."))
         right.text_input(
-            _("Campaign"), "cmp-1", key="campaign", help=_("Decides the commission rate; 10 % unless it has its own.")
+            _("Campaign"),
+            "cmp-1",
+            key="campaign",
+            help=_("The campaign decides the commission rate: its own one, or 10 %."),
         )
         left, right = st.columns(2)
-        left.text_input(
-            _("Gross amount"), "120.50", key="gross", help=_("Of the conversion, with a point before the decimals.")
-        )
+        left.text_input(_("Gross amount"), "120.50", key="gross", help=_("Amount of the conversion (decimal point)."))
         right.text_input(_("Currency"), "USD", key="currency", help=_("ISO 4217 code."))
         submit_button(Action.ISSUE_COMMANDS, _("Calculate"), _send, type="primary", width="stretch")
     with st.container(horizontal=True, key="title-again"):
@@ -101,7 +102,7 @@ def _approve() -> None:
         format_func=lambda commission_id: rows.get(commission_id, commission_id),
         accept_new_options=True,
         index=0 if rows else None,
-        placeholder=_("None waits; or type an id"),
+        placeholder=_("Nothing to approve – or type an id"),
         help=_("The newest that wait for approval; or type the id of any other."),
     )
     looks = {"type": "primary", "disabled": not typed, "width": "stretch"}
@@ -121,7 +122,12 @@ def _load() -> None:
         _("Commands"), 1, MOST, 200, 50, help=_("How many commissions are calculated, on fresh ids.")
     )
     rate = right.number_input(
-        _("Per second"), 1, FASTEST, 50, 10, help=_("At most so many a second; the database may be slower.")
+        _("Per second"),
+        1,
+        FASTEST,
+        50,
+        10,
+        help=_("Highest number of commands per second; a slow database may allow fewer."),
     )
     numbers = (int(total), int(rate))
     act_button(Action.ISSUE_COMMANDS, _("Start the load"), _start_load, numbers, type="primary", width="stretch")

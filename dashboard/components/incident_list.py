@@ -14,7 +14,7 @@ def incidents(found: Sequence[Incident], zone: str | None) -> Html:
     if not found:
         return empty(
             _(
-                "Nothing was broken by hand since this page's server started. Kill the broker, issue commands meanwhile, and read here."
+                "No component was killed or restarted from this page since its server started. Kill the broker, issue commands while it is down, and read here what follows."
             )
         )
     return tag("div", join(_incident(incident, zone) for incident in found), class_="incidents", role="status")
@@ -33,16 +33,16 @@ def _steps(incident: Incident) -> list[Html]:
     if incident.down_at is not None:
         steps.append(_step("✕", "bad", _("down {s} s later").format(s=_s(incident.down_at - incident.at))))
     if incident.back_at is not None and incident.down_at is not None:
-        back = _("back, and well, after {s} s").format(s=_s(incident.back_at - incident.down_at))
+        back = _("healthy again after {s} s").format(s=_s(incident.back_at - incident.down_at))
         if incident.hold_s and incident.back_at - incident.at < incident.hold_s:
-            back += " " + _("(it was let back before its {s} s were over)").format(s=number(incident.hold_s))
+            back += " " + _("(started again before its {s} s were over)").format(s=number(incident.hold_s))
         elif incident.hold_s:
             back += " " + _("(held down for {s} s)").format(s=number(incident.hold_s))
         steps.append(_step("↺", "ok", back))
         if incident.meanwhile:
             steps.append(_step("·", "", _("{n} events were committed meanwhile").format(n=number(incident.meanwhile))))
     elif incident.down_at is not None and not incident.over:
-        steps.append(_step("…", "warn", _("waiting until it is back and well")))
+        steps.append(_step("…", "warn", _("waiting until it is healthy again")))
     if incident.arrived_at is not None and incident.back is not None and incident.after is not None:
         arrived = _(
             "nothing lost: all {n} committed events are published, notified and audited, {s} s after it was back"
@@ -63,7 +63,7 @@ def _steps(incident: Incident) -> list[Html]:
     if incident.problem:
         steps.append(_step("!", "bad", words.said(incident.problem)))
     if not steps:
-        steps.append(_step("…", "warn", _("it is being done")))
+        steps.append(_step("…", "warn", _("in progress…")))
     return steps
 
 

@@ -58,7 +58,7 @@ def _requeue_buttons(rows: tuple[DeadLetterRow, ...], chosen: DeadLetterRow) -> 
         _(
             "It is sent once more: an event to the worker, an outbox row to the broker. What still cannot be processed comes back here."
         ),
-        _("Send it again"),
+        _("Requeue it"),
         _requeue,
         ([chosen.seq],),
     )
@@ -67,7 +67,7 @@ def _requeue_buttons(rows: tuple[DeadLetterRow, ...], chosen: DeadLetterRow) -> 
         _("Requeue all that wait ({n})").format(n=len(waiting)),
         "requeue-all",
         _("Each is sent once more: an event to the worker, an outbox row to the broker."),
-        _("Send them again"),
+        _("Requeue them"),
         _requeue,
         (waiting,),
         disabled=not waiting,
@@ -89,5 +89,5 @@ def _requeued() -> None:
     elif last.problem:
         live_html.show(notice(words.said(last.problem)), "requeued")
     else:
-        sentence = _("{n} sent again. What still cannot be processed comes back as a new row.")
+        sentence = _("{n} requeued. A message that still cannot be processed comes back as a new row.")
         live_html.show(tag("p", sentence.format(n=last.outcome), class_="soft"), "requeued")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from application.components import find_component
 from dashboard.components.markup import Html, join, notice, tag
 from dashboard.i18n import _
 from dashboard.view_models import words
 from dashboard.view_models.snapshot import HealthState
 from stacks.part_health import PartHealth
 
-MAIN = ("database", "relay", "source", "broker", "notifications")
-"""The components on the path of an event are always shown by name; the others only when they are down."""
 SIGNS = {"ok": ("●", "ok"), "behind": ("▲", "warn"), "down": ("✕", "bad")}
 
 
@@ -25,8 +24,9 @@ def badge(stack: str, health: HealthState) -> Html:
 
 def lights(health: HealthState) -> Html:
     if not health.version:
-        return tag("span", _("looking at the parts…"), class_="soft")
-    shown = [part for part in health.parts if part.part.partition("-")[0] in MAIN or part.light == "down"]
+        return tag("span", _("Checking components…"), class_="soft")
+    # The components on the path of an event are always shown by name, the others only when they are down.
+    shown = [part for part in health.parts if find_component(part.part).is_on_path or part.light == "down"]
     others = [part for part in health.parts if part not in shown]
     chips = [_chip(part) for part in shown]
     if others:

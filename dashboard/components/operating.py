@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from application.components import find_component
 from dashboard.components.lights import SIGNS
 from dashboard.components.markup import Html, empty, facts, join, notice, table, tag, trace_link
 from dashboard.i18n import _, clock, instant, number
@@ -27,7 +28,14 @@ def source(report: SourceReport, problem: Message | None) -> Html:
     how = _("runs") if report.running else _("does not run") if report.exists else _("does not exist")
     pairs: list[tuple[str, object]] = [
         (_("status"), tag("span", how, class_="ok" if report.running else "bad")),
-        (_("asked for"), tag("span", intents.get(report.intent, report.intent), title=_("The watcher keeps to it."))),
+        (
+            _("asked for"),
+            tag(
+                "span",
+                intents.get(report.intent, report.intent),
+                title=_("The watcher respects it: it does not start a source that was stopped on purpose."),
+            ),
+        ),
         (_("behind"), _("{n} outbox rows not seen on Pulsar yet").format(n=number(report.behind))),
         (_("received · written"), f"{number(report.received)} · {number(report.written)}"),
         (_("restarts"), number(report.restarts)),
@@ -56,8 +64,8 @@ def relay(health: PartHealth | None, checkpoint: int | None, head: int | None) -
 
 def parts(status: Status, problem: Message | None) -> Html:
     head = (
-        (_("part"), ""),
-        (_("how it is"), _("Judged by whether it answers and how far it is behind, never by a status word.")),
+        (_("component"), ""),
+        (_("health"), _("Health: whether the component answers, and how large its lag is; not a status word.")),
         (_("version"), ""),
         ("pid", _("Id of its process.")),
         (_("memory"), _("Proportional set size: shared pages count in part.")),
@@ -85,9 +93,8 @@ def parts(status: Status, problem: Message | None) -> Html:
 
 def _version(part: str, status: Status) -> str:
     """Return the version of database, capture or broker; empty for components that run from this repository."""
-    base = part.partition("-")[0]
-    name = {"source": "capture", "relay": "capture"}.get(base, base)
-    return status.versions.get(name, "")
+    component = find_component(part)
+    return status.versions.get("capture" if component.is_capture else component.name, "")
 
 
 def topics(found: Sequence[TopicReport], problem: Message | None, waiting: int | None) -> Html:
@@ -95,7 +102,7 @@ def topics(found: Sequence[TopicReport], problem: Message | None, waiting: int |
         (_("topic"), _("Where messages are kept. Bold: where capture publishes.")),
         (_("messages"), _("Published since the topic was made.")),
         (_("producers"), _("Connected now.")),
-        (_("subscription"), _("Its place in the topic is kept by the broker (its cursor).")),
+        (_("subscription"), _("The broker keeps its position in the topic (its cursor).")),
         (_("backlog"), _("Messages it has not acknowledged.")),
         (_("consumers"), _("Connected now.")),
     )
@@ -129,9 +136,9 @@ def letters(found: Sequence[DeadLetterRow], picked: int | None, zone: str | None
         ("seq", _("Click one to read it.")),
         (_("reason"), _("Why it cannot be processed.")),
         (_("topic"), ""),
-        (_("attempts"), _("How often the worker tried before it set the message aside.")),
-        (_("set aside"), ""),
-        (_("sent again"), ""),
+        (_("attempts"), _("Number of attempts before the worker dead-lettered the message.")),
+        (_("dead-lettered"), ""),
+        (_("requeued"), ""),
     )
     columns = join(tag("th", name, title=hint or None, scope="col") for name, hint in head)
     rows = []
@@ -169,7 +176,7 @@ def job(found: Job, zone: str | None) -> Html:
     at = instant(int((found.ended_at or found.started_at) * 1e6), zone)[:8]
     last = found.output.strip().splitlines()[-1:] or [""]
     if found.code == 0:
-        sentence = _("{name} ended at {at}, after {s} s: everything is empty again, and every part runs.")
+        sentence = _("{name} ended at {at}, after {s} s: everything is empty again, and every component runs.")
         took = number((found.ended_at or found.started_at) - found.started_at, 1)
         return tag("div", sentence.format(name=name, at=at, s=took), class_="answer", role="status")
     sentence = _("{name} failed at {at}: {why}").format(name=name, at=at, why=last[0] or _("its process was ended"))

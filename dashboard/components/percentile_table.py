@@ -15,13 +15,13 @@ def table_of(found: Mapping[str, Quantiles]) -> Html:
         (
             _("hop"),
             _(
-                "From one point of the way to the next. Clocks of capture and producer tell 1 ms apart: a hop may be negative."
+                "From one timestamp to the next. The clocks of capture and producer have a resolution of 1 ms, so a hop may be negative."
             ),
         ),
         (_("events"), ""),
-        ("p50", _("Half of the events took at most so long.")),
-        ("p95", _("Of a hundred events, ninety-five took at most so long.")),
-        ("p99", _("Of a hundred events, ninety-nine took at most so long.")),
+        ("p50", _("p50: half of the events were at least this fast.")),
+        ("p95", _("p95: 95 of 100 events were at least this fast.")),
+        ("p99", _("p99: 99 of 100 events were at least this fast.")),
         (_("largest"), ""),
     )
     rows = [

@@ -52,7 +52,9 @@ def _dialog(name: str) -> None:
         st.rerun()
     if name == "reset-all":
         st.markdown(
-            _("The stack stops, **all its data are deleted**, runs and logs of parts too, and it starts again.")
+            _(
+                "The stack stops, **all its data is deleted**, with the runs and the components' logs, and it starts again."
+            )
         )
     else:
         st.markdown(_("**All commissions and events are deleted** once those on their way have arrived."))
@@ -62,7 +64,7 @@ def _dialog(name: str) -> None:
         )
     )
     if begun is False:
-        st.warning(_("It is under way already."))
+        st.warning(_("This is already in progress."))
     act_button(Action.RESET, _("Delete it all"), _begin, (name,), key=f"{name}-now", type="primary")
 
 

@@ -92,7 +92,7 @@ def counts(result: Result) -> Html:
 def checks(result: Result) -> Html:
     real = _checks(_("Was the fault real?"), result.confirmations)
     held = _checks(_("Invariants"), result.checks)
-    return join([tag("div", join([real, held]), class_="two"), _ids(result), _figures(result.figures)])
+    return join([tag("div", join([real, held]), class_="two"), _list_wrong_event_ids(result), _figures(result.figures)])
 
 
 def _checks(title: str, results: Sequence[Check]) -> Html:
@@ -112,10 +112,10 @@ def _checks(title: str, results: Sequence[Check]) -> Html:
     return tag("section", join([tag("h3", title), tag("ul", join(rows), class_="checks")]))
 
 
-def _ids(result: Result) -> Html:
+def _list_wrong_event_ids(result: Result) -> Html:
     return join(
         tag("p", join([tag("strong", name), ": ", tag("span", ", ".join(ids), class_="mono")]), class_="bad")
-        for name, ids in result.ids.items()
+        for name, ids in result.wrong_event_ids.items()
     )
 
 
@@ -123,7 +123,7 @@ def _figures(figures: Mapping[str, Any]) -> Html:
     if not figures:
         return Html("")
     pairs = [(scenario_words.figure(name), _figure(value)) for name, value in figures.items()]
-    return join([tag("h3", _("Measured beside")), facts(pairs)])
+    return join([tag("h3", _("Further measurements")), facts(pairs)])
 
 
 def _figure(value: Any) -> str:

@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Sequence
 
+from dashboard.components.event_classes import event_class
 from dashboard.components.markup import Html, join, tag
 from dashboard.i18n import _, instant, milliseconds, number
 from dashboard.view_models import scenario_words
@@ -79,12 +80,11 @@ class _Axes:
 
 
 def _dot(axis: _Axes, point: Point, zone: str | None) -> Html:
-    kind = "approved" if point.type == "CommissionApproved" else "calculated"
     title = tag("title", f"{milliseconds(point.ms)} · {point.type} · {instant(point.at_us, zone)}")
     return tag(
         "circle",
         title,
-        class_=kind,
+        class_=event_class(point.type),
         cx=f"{axis.x(point.at_us):.2f}%",
         cy=f"{axis.y(point.ms):.1f}",
         r="2.6",
@@ -154,10 +154,7 @@ def _grid(axis: _Axes, zone: str | None) -> Html:
 
 def _legend(points: Sequence[Point], lines: dict[str, list[float]]) -> Html:
     kinds = {point.type for point in points}
-    parts = [
-        tag("span", kind.removeprefix("Commission"), class_=f"key {kind.removeprefix('Commission').lower()}")
-        for kind in sorted(kinds)
-    ]
+    parts = [tag("span", kind.removeprefix("Commission"), class_=f"key {event_class(kind)}") for kind in sorted(kinds)]
     parts += [
         tag("span", f"{name} {milliseconds(line[-1])}", class_=f"key {name}", title=_("Of the last fifty events."))
         for name, line in lines.items()

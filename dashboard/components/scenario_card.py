@@ -44,5 +44,5 @@ def why_not(reason: str | None, scenario: Scenario) -> str | None:
             stacks=" / ".join(scenario.stacks)
         ),
         "busy": _("Another run is under way; two at once would judge each other's faults."),
-        "ill": _("A part is down; a run begins on a system that is well."),
+        "ill": _("A component is down; a run starts only when every component is healthy."),
     }.get(reason or "")

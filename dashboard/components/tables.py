@@ -64,7 +64,7 @@ def _commissions(rows: Sequence[CommissionRow], zone: str | None) -> Html:
 
 def _outbox(state: DatabaseState, watermark: int | None, zone: str | None) -> Html:
     head = (
-        ("seq", _("Given by the database; the order of the outbox.")),
+        ("seq", _("The database assigns it; it is the order of the outbox.")),
         (_("type"), _("What happened. The name on the wire.")),
         (_("event"), _("Id of the event; what makes a second delivery recognizable.")),
         (_("occurred"), ""),
@@ -108,7 +108,7 @@ def newest(rows: Sequence[OutboxRow], zone: str | None) -> Html:
 def _captured(row: OutboxRow, hops: Mapping[str, int], watermark: int | None) -> Html:
     if "captured" in hops and "committed" in hops:
         between = (hops["captured"] - hops["committed"]) / 1000
-        exact = _("{ms}, by two clocks of which one knows whole milliseconds").format(ms=milliseconds(between))
+        exact = _("{ms} (measured with a clock of 1 ms resolution)").format(ms=milliseconds(between))
         shown = milliseconds_within(between, resolution_ms("committed", "captured"))
         return tag("span", shown, class_="ok", title=exact)
     if watermark is not None and row.seq <= watermark:

@@ -23,7 +23,7 @@ def _bar(step: Step, low: float, span: float) -> Html:
     start = min(step.from_ms, step.from_ms + step.ms)
     left, width = (start - low) / span * 100, abs(step.ms) / span * 100
     resolution = milliseconds(step.resolution_ms)
-    hint = _("{a} → {b}: {ms}; the coarser of the two clocks tells {r} apart").format(
+    hint = _("{a} → {b}: {ms} (clock resolution {r})").format(
         a=hop_name(step.start), b=hop_name(step.end), ms=milliseconds(step.ms), r=resolution
     )
     bar = tag(
@@ -61,7 +61,11 @@ def things(trace: Trace, zone: str | None) -> list[tuple[str, str, Html]]:
     event = trace.event
     message = next((candidate for candidate in trace.messages if candidate.op), None)
     return [
-        (_("1 · Commission row"), _("The state the event tells of, as it is now."), _commission(trace, zone)),
+        (
+            _("1 · Commission row"),
+            _("The present state of the commission that the event belongs to."),
+            _commission(trace, zone),
+        ),
         (
             _("2 · Outbox row"),
             _("Written in the same transaction as the state."),

@@ -33,7 +33,7 @@ def show() -> None:
     begin()
     steps = _steps()
     meaning = _(
-        "Nothing here is ticked by a click: tables, messages, leases and runs tell what happened since the tour began."
+        "No step is ticked by a click: tables, messages, leases and runs show what happened since the tour began."
     )
     with card("tour", _("The outbox in ten minutes"), meaning):
         head = st.container()
@@ -97,9 +97,9 @@ def _draw_steps(head: DeltaGenerator, slots: dict[str, DeltaGenerator]) -> None:
     since = float(state["tour_since"])
     if look.value is not None:
         refused = float(state.get("tour_refused", 0.0)) >= since
-        state["tour_done"] |= tour.done(look.value, since, time.time(), refused)
+        state["tour_done"] |= tour.find_done(look.value, since, time.time(), refused)
     done: frozenset[str] = state["tour_done"]
-    following = tour.following(done)
+    following = tour.find_next(done)
     with head:
         live_html.show(_render_progress(done, since, look.problem), "tour_progress")
     for place, (name, step) in enumerate(_steps().items(), start=1):
@@ -128,7 +128,7 @@ def _render_progress(done: frozenset[str], since: float, problem: Message | None
 
 def _intro() -> str:
     return _(
-        "A service writes its state and an event about it in one transaction: the event waits in a table, the outbox. Something else publishes it. So no event is lost and none is invented, whatever dies. See for yourself."
+        "A service writes its state and an event about it in one transaction: the event waits in a table, the outbox. Another component publishes it. So no event is lost and none is invented when a component dies. See for yourself."
     )
 
 
@@ -166,7 +166,7 @@ def _steps() -> dict[str, Step]:
         "trace": Step(
             _("Follow it hop by hop"),
             _(
-                "Click any event to open its trace: a bar for each hop, in milliseconds, and the thing itself at each. It ticks when an event of yours was timed at every hop."
+                "Click any event to open its trace: a bar for each hop, in milliseconds, and what was stored or sent at each. The step is ticked when all timestamps of one of your events are known."
             ),
             "trace",
         ),
@@ -215,7 +215,7 @@ def _steps() -> dict[str, Step]:
         "evidence": Step(
             _("Take the evidence with you"),
             _(
-                "Under the verdict press Evidence: one HTML file with timeline, plots, counts, versions and seed. Whoever doubts it can repeat the run with the commands in it."
+                "Under the verdict press Evidence: one HTML file with timeline, plots, counts, versions and seed, and with the commands that repeat the run."
             ),
             "scenarios",
         ),

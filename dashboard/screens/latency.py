@@ -53,12 +53,14 @@ def show() -> None:
         body = card(
             "percentiles",
             _("Percentiles by hop"),
-            _("p95: of a hundred events, ninety-five took at most so long."),
+            _("p95: 95 of 100 events were at least this fast."),
             how.latency(),
         )
     with right:
         rates = card(
-            "rates", _("Rates"), _("Producer: events committed a second. Consumer: notifications persisted a second.")
+            "rates",
+            _("Rates"),
+            _("Producer: events committed per second. Consumer: notifications persisted per second."),
         )
     left, middle, right = st.columns(3)
     with left:
@@ -66,7 +68,7 @@ def show() -> None:
         histogram = card("histogram", _("Distribution"), meaning)
     with middle:
         ecdf = card(
-            "ecdf", "ECDF", _("Which share of the events took at most so long: read p95 where the line crosses 95 %.")
+            "ecdf", "ECDF", _("The share of events that were at least this fast: read p95 where the line crosses 95 %.")
         )
     with right:
         backlog = card("backlog", _("Backlog"), _("Events committed and not yet notified."))
@@ -111,7 +113,7 @@ def _draw_choices() -> tuple[str, str]:
             "text/csv",
             on_click="ignore",
             help=_(
-                "One line an event: ids, the hops' times and the milliseconds between. A chart's camera button saves it as PNG."
+                "A line for each event: ids, timestamps and the milliseconds between them. A chart's camera button saves the chart as PNG."
             ),
             width="stretch",
         )
@@ -127,9 +129,7 @@ def _draw(slots: Slots, window: str, hop: str) -> None:
     for name, slot, height in (("rates", slots.rates, 252), ("backlog", slots.backlog, 330)):
         with slot:
             if len(measured) < SOME - 1:
-                live_html.show(
-                    empty(_("Counting since this page's server started; a moment, please.")), f"{name}_empty"
-                )
+                live_html.show(empty(_("The page's server has just started and is still counting.")), f"{name}_empty")
                 continue
             draw = partial(getattr(charts, name), measured, windows, zone)
             _plot(name, live_html.figure(name, version, draw), height)

@@ -38,7 +38,7 @@ def show() -> None:
     with left:
         source = source_panel.show()
     with right:
-        parts = card("parts", _("Parts"), _("Every process of this instance, and how it is."), how.parts())
+        parts = card("parts", _("Components"), _("Every component of this instance, and its health."), how.parts())
     left, right = st.columns([1.35, 1])
     with left:
         meaning = _("A topic keeps its messages until every subscription acknowledged them.")
@@ -47,7 +47,7 @@ def show() -> None:
         log = _draw_log()
     left, right = st.columns([1.35, 1])
     with left:
-        meaning = _("Messages that cannot be processed are set aside with their reason, so that the rest goes on.")
+        meaning = _("A message that cannot be processed is dead-lettered with its reason, so that the others continue.")
         with card("letters", _("Dead letters"), meaning, how.dead_letters(settings)):
             letters_panel.show()
     with right:
@@ -112,8 +112,13 @@ def _draw_log() -> DeltaGenerator:
     names = log_tail.logs(settings.logs)
     st.session_state.setdefault("log_of", "notifications" if "notifications" in names else next(iter(names), None))
     chosen = st.session_state["log_of"]
-    with card("log", _("Log"), _("The end of a part's log; it follows what is added."), how.logs(chosen or "PART")):
-        st.selectbox(_("Part"), names, key="log_of", label_visibility="collapsed")
+    with card(
+        "log",
+        _("Log"),
+        _("The end of a component's log; new lines are added as they are written."),
+        how.logs(chosen or "PART"),
+    ):
+        st.selectbox(_("Component"), names, key="log_of", label_visibility="collapsed")
         return st.container()
 
 

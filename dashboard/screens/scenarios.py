@@ -39,7 +39,7 @@ def show() -> None:
     left, right = st.columns([1, 1.35])
     with left:
         meaning = _(
-            "Each breaks the running parts on purpose, compares the events in every source, and gives a verdict."
+            "Each scenario breaks running components on purpose, compares the events of all sources, and gives a verdict."
         )
         with card("catalogue", _("Scenarios"), meaning):
             if not access.may(Action.RUN_SCENARIOS):
@@ -58,7 +58,7 @@ def show() -> None:
                 _draw_finished(shown, found)
     left, right = st.columns([1.35, 1])
     with left:
-        meaning = _("Kill or restart one part yourself, and read here what came of it, as it happens.")
+        meaning = _("Kill or restart a component yourself, and read here what follows.")
         slots = break_it.show(card("break", _("Break it yourself"), meaning))
     with right:
         meaning = _("Every run of this instance; each was judged by the same invariants.")
@@ -130,7 +130,7 @@ def _draw_catalogue(found: RunsState) -> None:
                     type="primary",
                     disabled=reason is not None,
                     help=scenario_card.why_not(reason, scenario)
-                    or _("It breaks the running parts; afterwards all is whole."),
+                    or _("It breaks running components on purpose and restores them afterwards."),
                 )
             st.html(tag("div", html, class_="alpes-live"))
             if chaos and access.may(Action.RUN_SCENARIOS):

@@ -108,7 +108,7 @@ def _draw_trace(event: OutboxRow) -> None:
     if trace.total_ms is None:
         title = _("{type} · on its way").format(type=event.type)
     meaning = _(
-        "Each bar is the time from one hop to the next. An amber bar goes backwards: two clocks of this host disagree by less than they can tell."
+        "Each bar is the time from one timestamp to the next. An amber bar is negative: two clocks of this host differ by less than their resolution."
     )
     with card("waterfall", title, meaning, how.trace(resources.settings(), event.id, event.aggregate_id)):
         if trace.total_ms is None:

@@ -7,12 +7,13 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TookTooLong
-from dataclasses import dataclass, field, replace
-from typing import Literal, TypeVar
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 from application import Application
 from application.permissions import Action, Caller, require
 from db.errors import DatabaseUnavailable
+from domain.changes import find_change
 from domain.commands import ApproveCommission, CalculateCommission, Command, CommissionResult
 from domain.errors import Refusal
 from domain.message import Message, said_by
@@ -21,7 +22,8 @@ ANSWER_WITHIN_S = 5.0
 """The longest wait of a page: a hung database must not freeze it."""
 
 T = TypeVar("T")
-Asked = Literal["calculate", "approve"]
+Asked = str
+"""The name of a command in `domain.changes`."""
 
 _senders = ThreadPoolExecutor(8, thread_name_prefix="command")
 
@@ -50,7 +52,7 @@ def calculate(
 
 
 def approve(application: Application, commission_id: str) -> Answer:
-    return replace(_send(application, ApproveCommission(commission_id.strip())), asked="approve")
+    return _send(application, ApproveCommission(commission_id.strip()))
 
 
 def new_conversion() -> str:
@@ -60,16 +62,17 @@ def new_conversion() -> str:
 def _send(application: Application, command: Command) -> Answer:
     """Send a command and return its answer. Raises Forbidden."""
     require(application.settings, Action.ISSUE_COMMANDS, Caller.PAGE)
+    asked = find_change(command).name
     began = time.perf_counter()
     try:
         result = within(lambda: application.send(command), ANSWER_WITHIN_S)
     except Refusal as error:
-        return Answer(None, refusal=error)
+        return Answer(None, refusal=error, asked=asked)
     except DatabaseUnavailable as error:
-        return Answer(None, outage=said_by(error))
+        return Answer(None, outage=said_by(error), asked=asked)
     except TookTooLong:
-        return Answer(None, unknown=True)
-    return Answer(result, ms=(time.perf_counter() - began) * 1000)
+        return Answer(None, unknown=True, asked=asked)
+    return Answer(result, ms=(time.perf_counter() - began) * 1000, asked=asked)
 
 
 def within(work: Callable[[], T], seconds: float) -> T:

@@ -6,6 +6,8 @@ import json
 import shlex
 from collections.abc import Mapping
 
+from domain.changes.approve import CommissionApproved
+from domain.changes.calculate import CommissionCalculated
 from settings import Settings
 from settings.stack_facts import DatabaseKind
 
@@ -28,7 +30,7 @@ def calculate(settings: Settings, conversion: str, affiliate: str, campaign: str
         "SQL": "BEGIN;\nINSERT INTO commission (id, conversion_id, affiliate_id, campaign_id, gross_amount, rate, amount,"
         " currency, status, version, created_at, updated_at)\n  VALUES (…, 'CALCULATED', 1, …);\n"
         "INSERT INTO outbox_event (id, aggregate_type, aggregate_id, aggregate_version, type, version, payload,"
-        " correlation_id, occurred_at)\n  VALUES (…, 'commission', …, 1, 'CommissionCalculated', 1, …);\nCOMMIT;",
+        f" correlation_id, occurred_at)\n  VALUES (…, 'commission', …, 1, '{CommissionCalculated.type}', 1, …);\nCOMMIT;",
         "pulsar-admin": _peek(settings),
     }
 
@@ -40,7 +42,7 @@ def approve(settings: Settings, commission_id: str) -> Ways:
         "HTTP": _post(settings, "approve", {"commissionId": name}),
         "SQL": "BEGIN;\nUPDATE commission SET status = 'APPROVED', version = version + 1, updated_at = …\n"
         f"  WHERE id = '{_literal(name)}' AND version = …;\nINSERT INTO outbox_event (…)"
-        " VALUES (…, 'CommissionApproved', …);\nCOMMIT;",
+        f" VALUES (…, '{CommissionApproved.type}', …);\nCOMMIT;",
         "pulsar-admin": _peek(settings),
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 
+from application.components import find_component
 from dashboard.view_models.how import Ways, admin_curl
 from settings import SOURCE_NAME, Settings
 
@@ -48,7 +49,7 @@ def kill(settings: Settings, part: str, hold_s: float) -> Ways:
 
 
 def restart(settings: Settings, part: str) -> Ways:
-    if part == "source":
+    if find_component(part).is_connector:
         return source(settings, "restart")
     return {"HTTP": _control(settings, f"parts/{part}/restart", "{}"), "./alpes": f"./alpes kill {part} --hold 0"}
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import psutil
 
+from application.components import find_component
 from application.permissions import Action, Caller, require
 from dashboard.view_models.reconciling import Counts, counts
 from dashboard.view_models.refresher import Refresher
@@ -20,7 +21,7 @@ from db import queries
 from db.errors import DatabaseUnavailable
 from domain.message import Message, said_by
 from settings import Settings
-from stacks import faults, health, source_control
+from stacks import faults, health, restarting
 from stacks.supervisor import NotRunning, PartUnknown, Supervisor
 from workers.heartbeat import read_heartbeat
 
@@ -85,11 +86,8 @@ class Incidents:
         self._begin(part, "kill", hold_s, lambda: faults.kill(self._settings, part, hold_s))
 
     def restart(self, part: str) -> None:
-        require(self._settings, Action.CONTROL_SOURCE if part == "source" else Action.RESTART_PARTS, Caller.PAGE)
-        if part == "source":
-            self._begin(part, "restart", 0.0, lambda: source_control.act(self._settings, "restart"))
-        else:
-            self._begin(part, "restart", 0.0, lambda: faults.restart(self._settings, part))
+        require(self._settings, restarting.get_permission(part), Caller.PAGE)
+        self._begin(part, "restart", 0.0, lambda: restarting.restart_component(self._settings, part))
 
     def release(self, part: str) -> None:
         require(self._settings, Action.KILL_PARTS, Caller.PAGE)
@@ -106,7 +104,8 @@ class Incidents:
 
     def _follow(self, incident: Incident, act: Callable[[], object]) -> None:
         try:
-            pid = 0 if incident.part == "source" else Supervisor(self._settings).pid(incident.part)
+            is_connector = find_component(incident.part).is_connector
+            pid = 0 if is_connector else Supervisor(self._settings).pid(incident.part)
             self._note(incident, before=self._read_counts())
             acting = threading.Thread(target=self._act, args=(incident, act), daemon=True)
             acting.start()
@@ -155,7 +154,7 @@ class Incidents:
         rows = health.check(self._settings, self._refresher.application.engine)
         if not any(row.part == part and row.light != "down" for row in rows):
             return False
-        if part == "source":
+        if find_component(part).is_connector:
             return True
         try:
             pid = Supervisor(self._settings).pid(part)

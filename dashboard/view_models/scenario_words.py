@@ -40,18 +40,23 @@ def count(name: str) -> tuple[str, str]:
         "lost": (_("lost"), _("Acknowledged or committed, and missing somewhere. Must be 0.")),
         "contents_differ": (
             _("contents differ"),
-            _("Events of which two sources say different things: another amount, type or time. Must be 0."),
+            _("Events whose contents differ between two sources: another amount, type or time. Must be 0."),
         ),
-        "duplicated_effects": (_("doubled effects"), _("Events notified of more than once. Must be 0.")),
+        "duplicated_effects": (_("duplicated effects"), _("Events with more than one notification. Must be 0.")),
         "out_of_order": (_("out of order"), _("Events persisted after a later one of their commission. Must be 0.")),
-        "never_committed": (_("never committed"), _("Published, and in no committed transaction. Must be 0.")),
+        "never_committed": (
+            _("never committed"),
+            _("Events that were published without a committed transaction. Must be 0."),
+        ),
         "duplicates_absorbed": (
             _("duplicates absorbed"),
             _("Deliveries that came again; the inbox knew them and nothing changed."),
         ),
         "dead_lettered": (
-            _("dead for good"),
-            _("Events of this load that were set aside and never notified of; those sent again with success are not."),
+            _("dead-lettered"),
+            _(
+                "Events of this load that are dead letters and have no notification. A requeued event that was processed does not count."
+            ),
         ),
     }.get(name, (name.replace("_", " "), ""))
 
@@ -79,7 +84,7 @@ def figure(name: str) -> str:
         "read_again": _("events read again"),
         "faults": _("faults injected"),
         "commands_refused": _("commands refused"),
-        "acknowledged_by": _("commands acknowledged, by way"),
+        "acknowledged_by": _("commands acknowledged, by route"),
     }.get(name, name.replace("_", " "))
 
 

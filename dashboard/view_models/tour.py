@@ -1,4 +1,4 @@
-"""Find the steps of the tour that really happened since it began, from tables, leases, runs and files, not clicks."""
+"""Find which steps of the tour have happened since it began: in tables, leases, runs and files, not by clicks."""
 
 from __future__ import annotations
 
@@ -15,25 +15,27 @@ from db import lookups, queries
 from db.hops import HOPS
 from db.queries import OutboxRow
 from domain import clock
+from domain.changes.approve import CommissionApproved
+from domain.changes.calculate import CommissionCalculated
 from scenarios import journal
 from scenarios.journal import Run
 from settings import Settings
 
 NEWEST = 500
-ANYWAY_S = 10.0
+REREAD_AFTER_S = 10.0
 STEPS = ("command", "arrives", "trace", "twice", "approve", "kill", "goes_on", "everything", "scenario", "evidence")
 
 
 @dataclass(frozen=True, slots=True)
 class TourFacts:
-    """What all visitors did; a tour counts only what happened after its beginning."""
+    """What the tour looks at. It covers all visitors; `find_done` leaves out what happened before the tour began."""
 
     outbox: tuple[OutboxRow, ...] = ()
     """Newest first."""
     notified: frozenset[str] = frozenset()
-    """The notified ones among the events above, by id."""
+    """Ids of the events in `outbox` that have a notification."""
     traced: frozenset[str] = frozenset()
-    """Those of the events above that have all timestamps, by id."""
+    """Ids of the events in `outbox` that have all timestamps."""
     waiting: int = 0
     """The number of committed events that are not notified, at most `NEWEST`."""
     windows: tuple[Window, ...] = ()
@@ -43,7 +45,7 @@ class TourFacts:
 
 
 class Reader:
-    """Read the facts; the events only when the database's version changed, or `ANYWAY_S` after the last read."""
+    """Read the facts. Events are read again only when the database has changed, or `REREAD_AFTER_S` after the last read."""
 
     def __init__(self, settings: Settings, application: Application, version: Callable[[], int]) -> None:
         self._settings, self._application, self._version = settings, application, version
@@ -55,19 +57,19 @@ class Reader:
         """Return the facts. Raises DatabaseUnavailable."""
         version = self._version()
         with self._application.reading() as connection:
-            if version != self._seen or time.monotonic() - self._read_at > ANYWAY_S:
-                self._facts = _events(connection)
+            if version != self._seen or time.monotonic() - self._read_at > REREAD_AFTER_S:
+                self._facts = _read_events(connection)
                 self._seen, self._read_at = version, time.monotonic()
             runs = tuple(journal.list_runs(connection, 20))
         return replace(
             self._facts,
             windows=tuple(leases.windows(self._settings)),
             runs=runs,
-            evidence=tuple(_made(self._settings.data / "scenarios")),
+            evidence=tuple(_list_evidence_times(self._settings.data / "scenarios")),
         )
 
 
-def _events(connection: Connection) -> TourFacts:
+def _read_events(connection: Connection) -> TourFacts:
     outbox = tuple(queries.recent_outbox(connection, NEWEST))
     ids = [row.id for row in outbox]
     hops = queries.hop_times(connection, ids)
@@ -80,23 +82,23 @@ def _events(connection: Connection) -> TourFacts:
     )
 
 
-def done(facts: TourFacts, since: float, now: float, refused_twice: bool) -> frozenset[str]:
+def find_done(facts: TourFacts, since: float, now: float, refused_twice: bool) -> frozenset[str]:
     """Return the steps that happened; `since` and `now` are in seconds since the epoch.
 
     `refused_twice` says whether this session's duplicate conversion was refused, which no table shows.
     """
     rows = [row for row in facts.outbox if clock.epoch_us(row.occurred_at) / 1e6 >= since]
     mine = {row.id for row in rows}
-    kills = [window for window in facts.windows if _broker_kill(window, since)]
+    kills = [window for window in facts.windows if _is_broker_kill(window, since)]
     over = [window for window in kills if window.ended_at <= now]
-    within = [row for row in rows if any(_inside(row, window) for window in kills)]
+    within = [row for row in rows if any(_is_inside(row, window) for window in kills)]
     runs = [run for run in facts.runs if run.state == "finished" and clock.epoch_us(run.started_at) / 1e6 >= since]
     happened_by_step = {
-        "command": any(row.type == "CommissionCalculated" for row in rows),
+        "command": any(row.type == CommissionCalculated.type for row in rows),
         "arrives": bool(mine & facts.notified),
         "trace": bool(mine & facts.traced),
         "twice": refused_twice or any(run.name == "duplicate-command" and run.verdict == "PASS" for run in runs),
-        "approve": any(row.type == "CommissionApproved" for row in rows),
+        "approve": any(row.type == CommissionApproved.type for row in rows),
         "kill": bool(kills),
         "goes_on": bool(within),
         "everything": bool(within) and len(over) == len(kills) and facts.waiting == 0,
@@ -106,19 +108,19 @@ def done(facts: TourFacts, since: float, now: float, refused_twice: bool) -> fro
     return frozenset(step for step, happened in happened_by_step.items() if happened)
 
 
-def following(ticked: Iterable[str]) -> str | None:
-    """Return the first step that did not happen yet; None if all did."""
+def find_next(ticked: Iterable[str]) -> str | None:
+    """Return the first step that has not happened yet; None when all have."""
     known = set(ticked)
     return next((step for step in STEPS if step not in known), None)
 
 
-def _broker_kill(window: Window, since: float) -> bool:
+def _is_broker_kill(window: Window, since: float) -> bool:
     return window.part == "broker" and window.fault == "kill" and window.started_at >= since
 
 
-def _inside(row: OutboxRow, window: Window) -> bool:
+def _is_inside(row: OutboxRow, window: Window) -> bool:
     return window.started_at <= clock.epoch_us(row.occurred_at) / 1e6 <= window.ended_at
 
 
-def _made(folder: Path) -> list[float]:
+def _list_evidence_times(folder: Path) -> list[float]:
     return [path.stat().st_mtime for path in folder.glob("*/evidence.html")]

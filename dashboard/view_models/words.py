@@ -75,7 +75,7 @@ def part_hint(name: str) -> str:
         "observer": _("Records every message on the topics, for this page; with a subscription of its own."),
         "audit": _("Writes one line of data/events.jsonl for each notification."),
         "commands": _("Carries out commands that arrive on the commands topic."),
-        "watcher": _("Makes the instance whole again without a hand."),
+        "watcher": _("Recovers failed components automatically."),
         "api": _("Takes commands over HTTP."),
     }
     return hints.get(base, "")

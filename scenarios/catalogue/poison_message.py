@@ -13,9 +13,10 @@ from db import outbox
 from db.errors import translated
 from db.tables import commission, outbox_event
 from domain import clock
+from domain.changes.approve import CommissionApproved
+from domain.changes.calculate import CommissionCalculated
 from domain.clock import utc_now
 from domain.commands import CommissionResult
-from domain.events import CommissionApproved
 from domain.message import Message
 from scenarios.model import Scenario
 from scenarios.trial import Trial
@@ -136,7 +137,7 @@ def _commit_unknown_version(trial: Trial) -> None:
         "aggregate_type": "commission",
         "aggregate_id": str(uuid.uuid4()),
         "aggregate_version": 1,
-        "type": "CommissionCalculated",
+        "type": CommissionCalculated.type,
         "version": 99,
         "payload": {"of": trial.run_id},
         "correlation_id": f"newer-producer-{trial.run_id[:8]}",

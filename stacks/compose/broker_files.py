@@ -26,9 +26,9 @@ VALUES: dict[str, object] = {
     "functions_port": 6750,
     "broker_url": "pulsar://localhost:6650",
     "admin_url": "http://localhost:8080",
-    # Clients outside reach 6651, and are answered with the address that is published there. The bookie is named, because
-    # by its container's address it would not know its data again in a new container; the name has a port, because a
-    # second start reads the bookie's port from the name that the first one left in its data.
+    # Clients outside connect to 6651, and get the address that is published for it. The bookie has a name, because with its
+    # container's address as its identity it would refuse its own data in a new container. The name contains a port, because
+    # at a second start the bookie's port is read from the name that the first start stored in the data.
     "addresses": (
         "advertisedListeners=internal:pulsar://pulsar:6650,external:pulsar://127.0.0.1:6650\n"
         "internalListenerName=internal\n"
@@ -36,9 +36,9 @@ VALUES: dict[str, object] = {
         "bookieId=pulsar:3181"
     ),
     "scratch": f"{HOME}/scratch",
-    # Where the original description looks for it.
+    # The original description reads the log there.
     "source_log": f"{HOME}/{SOURCE_LOG}",
-    # Connectors beside the connectors directory may be named by URL, and no others.
+    # A source may name its connector by URL only in this folder, which is not the connectors directory.
     "archives": f'["file://{HOME}/nars/.*"]',
 }
 
@@ -57,16 +57,16 @@ def write(folder: Path) -> None:
     for name in ("connectors", "nars", "alpes", "source", "scratch", "scratch/functions"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for name in ("source", "scratch", "scratch/functions"):
-        (folder / name).chmod(0o770)  # volumes, which the group writes to
+        (folder / name).chmod(0o770)  # they become volumes, to which the group writes
     for name in ("standalone.conf", "functions_worker.yml", "log4j2.xml", "source.btm"):
         (folder / "alpes" / name).write_text(pulsar.configuration(name, VALUES), encoding="utf-8")
     (folder / "alpes" / "start.sh").write_text(start_script(), encoding="utf-8")
     _copy("byteman", folder / "alpes" / "byteman.jar")
     _copy(f"nar-{SEED_NAR}", folder / "connectors" / nar_name(SEED_NAR))
     _copy(f"nar-{PINNED_NAR}", folder / "nars" / nar_name(PINNED_NAR))
-    # One place for every version, so that a source names its own by version alone.
+    # All versions are in one folder, so that a source needs only the version to name its connector.
     _link(folder / "nars" / nar_name(SEED_NAR), f"../connectors/{nar_name(SEED_NAR)}")
-    # Rendered by the one-shot `source`, for it holds a password.
+    # The one-shot `source` renders it, because it contains a password.
     _link(folder / "connectors" / CONFIG_NAME, f"../source/{CONFIG_NAME}")
 
 

@@ -16,10 +16,10 @@ from settings.model import REPOSITORY
 
 FILE = REPOSITORY / "docker-compose.yml"
 PROJECT = "alpes"
-"""As `name:` in the file says: what `docker compose` typed in the repository uses."""
+"""The project's name in the file (`name:`), which a plain `docker compose` in the repository uses too."""
 UNPRIVILEGED = 1000
 OLDEST_COMPOSE = (2, 24)
-"""`!reset` and `!override` in compose.prod.yml; the demo alone needs less."""
+"""The first version that reads `!reset` and `!override` in compose.prod.yml; the demo alone would run with an older one."""
 TERMINAL_CODE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 """A control sequence of ECMA-48, such as a colour."""
 
@@ -94,7 +94,7 @@ def run(settings: Settings, *arguments: str, show: bool = False) -> str:
         check=False,
     )
     if done.returncode != 0:
-        # What was shown cannot be read again: a plain question tells whether Docker itself is well.
+        # The output went to the terminal and cannot be read here, so ask Docker once more whether it works at all.
         said = done.stderr if not show else _complaint(settings)
         raise DockerUnavailable(_told(said, arguments))
     return done.stdout or ""

@@ -31,7 +31,7 @@ from stacks.compose.cli import PROJECT, TERMINAL_CODE, DockerUnavailable
 
 FILE = Path(__file__).with_name("description.yml")
 CONTAINERS = ("mysql", "pulsar", "notificaciones", "commands")
-"""What the commands ask `docker ps -qf name=` for."""
+"""Names that the commands pass to `docker ps -qf name=`."""
 PROGRAMS = ("bash", "curl", "jq", "uuidgen")
 API_PORT = 5001
 WITHIN_S = 90.0
@@ -46,11 +46,11 @@ class Line:
     """Regular expressions, each to be found in what the terminal shows."""
     live: bool = False
     again: float = 0.0
-    """Seconds for which it is typed again until all is seen."""
+    """Seconds during which the line is typed again until its output matches all expressions."""
     within: float = WITHIN_S
-    """Seconds after which one typing of it has failed."""
+    """Deadline of one attempt, in seconds."""
     added: str = ""
-    """Why it is here though it is not of the description."""
+    """Why this line is here although the description does not contain it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Outcome:
     ok: bool
     seconds: float
     detail: str
-    """What was missing, with the end of what was shown; empty when it is ok."""
+    """The expressions that did not match, with the end of the output; empty when the line passed."""
     added: bool
 
 
@@ -166,14 +166,14 @@ def _watch(line: Line, pid: int, terminal: int) -> tuple[str, int]:
         if select.select([terminal], [], [], 0.2)[0]:
             try:
                 read = os.read(terminal, 65536)
-            except OSError:  # Linux ends a terminal so
+            except OSError:  # on Linux, reading a closed terminal raises this
                 read = b""
             if not read:
                 break
             shown += read
         seen = line.live and not _missing(line, _text(shown))
         if seen or time.monotonic() - began > line.within:
-            # A program that is just starting may not notice the first one.
+            # A program that is just starting may ignore the first Ctrl-C.
             if pressed >= 5:
                 os.kill(pid, signal.SIGKILL)
             elif time.monotonic() - began > pressed:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from application.components import find_component
 from settings import SOURCE_NAME, Settings
 from settings.model import REPOSITORY
 from stacks.compose import cli
@@ -23,11 +24,11 @@ from stacks.control import NotRunning, PartState, PartUnknown
 from stacks.privacy import UMASK
 
 SERVICES = {"broker": "pulsar", "database": "mysql", "notifications": "notificaciones"}
-"""Parts whose service has another name: the original description's."""
+"""Component → its service, where the service has the name of the original description."""
 PARTS = {service: part for part, service in SERVICES.items()}
 ONE_SHOTS = ("folders", "migrate", "source")
 SOURCE_LOG = f"logs/functions/public/default/{SOURCE_NAME}/{SOURCE_NAME}-0.log"
-"""Where the broker's image writes it, below its working directory."""
+"""The source's log in the broker's container, relative to its working directory."""
 
 _STATES = {"running": "RUNNING", "restarting": "BACKOFF", "created": "STOPPED", "paused": "STOPPED", "dead": "FATAL"}
 _UNITS = {"B": 1e-6, "KiB": 1024e-6, "MiB": 1.048576, "GiB": 1073.741824, "kB": 1e-3, "MB": 1.0, "GB": 1e3}
@@ -76,8 +77,8 @@ class Docker:
     def pid(self, part: str) -> int:
         return self._known(part).pid
 
-    # The container itself, by `docker` and not by `docker compose`: that one starts what a service depends on as well,
-    # which would end another part's lease and run the one-shots again.
+    # `docker`, and not `docker compose`: the latter also starts the services that this one depends on, which would end the
+    # lease of another component and run the one-shots again.
     def stop_part(self, part: str) -> None:
         cli.run(self._settings, "stop", self._container(part))
 
@@ -85,7 +86,7 @@ class Docker:
         cli.run(self._settings, "start", self._container(part))
 
     def restart_part(self, part: str) -> None:
-        # In one call, because nothing starts the container when this process ends between two.
+        # One call: if this process died between a stop and a start, nothing would start the container.
         cli.run(self._settings, "restart", self._container(part))
 
     def hold_part(self, part: str) -> None:
@@ -115,13 +116,14 @@ class Docker:
 
     def log_names(self) -> list[str]:
         services = cli.compose(self._settings, "config", "--services").split()
-        return sorted({_part(name) for name in services} | {"source"})
+        capture = self._settings.facts.capture.component
+        return sorted({_part(name) for name in services} | {capture})
 
     def log(self, part: str, lines: int, follow: bool) -> Iterator[str]:
         if part not in self.log_names():
             raise PartUnknown(f"no log of {part!r}; there are: {', '.join(self.log_names())}")
         following = ("--follow",) if follow else ()
-        if part == "source":
+        if find_component(part).is_connector:
             tail = ("exec", "-T", "pulsar", "tail", "-n", str(lines), *(("-F",) if follow else ()), SOURCE_LOG)
             return cli.lines(self._settings, *tail)
         words = ("logs", "--no-color", "--no-log-prefix", "--tail", str(lines), *following, service(part))
@@ -172,7 +174,7 @@ class Docker:
                 start_new_session=True,
                 umask=UMASK,
             )
-        process.returncode = 0  # it is meant to outlive us: Popen need not warn of it
+        process.returncode = 0  # the process outlives this one on purpose, so Popen must not warn
 
 
 def _running(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -199,7 +201,7 @@ def _state(row: dict[str, Any], state: dict[str, Any]) -> PartState:
 
 
 def _epoch(text: str | None) -> int:
-    """Return seconds since the epoch for Docker's time, whose nanoseconds Python does not read."""
+    """Return the seconds since the epoch of a time as Docker prints it, with nanoseconds, which Python cannot parse."""
     with contextlib.suppress(ValueError, TypeError):
         return int(datetime.fromisoformat(str(text)[:19] + "+00:00").timestamp())
     return 0

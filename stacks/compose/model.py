@@ -18,7 +18,7 @@ from settings.model import REPOSITORY
 DEMO = REPOSITORY / "docker-compose.yml"
 PRODUCTION = REPOSITORY / "compose.prod.yml"
 SAMPLE = {"ALPES_SECRETS": "/secrets"}
-"""Values for what has no default."""
+"""Values of the variables that have no default."""
 
 VARIABLES = re.compile(r"\$\$|\$\{(?P<name>\w+)(?:(?P<kind>:-|:\?)(?P<rest>[^}]*))?\}")
 
@@ -30,7 +30,7 @@ class _Reset:
 
 @dataclass(frozen=True)
 class _Override:
-    """A value tagged `!override`, which replaces the value below it as a whole."""
+    """A value tagged `!override`, which replaces the value below it instead of being merged with it."""
 
     value: Any
 
@@ -71,7 +71,7 @@ def production(
 
 def read(path: Path) -> Any:
     """Return the file's tree, with `!reset` and `!override` kept for `merge`. Raises yaml.YAMLError."""
-    return yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader with two tags more
+    return yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader with two further tags
 
 
 def interpolated(value: Any, variables: Mapping[str, str]) -> Any:

@@ -21,7 +21,7 @@ TAKEN_FROM = {
 """Setting → the service and the variable that hold it in `docker-compose.yml`."""
 
 SHARED = ("crash", "heartbeat", "leases", "metrics")
-"""Folders below `run` that the containers and this machine both write to."""
+"""Folders below `run` to which both the containers and this machine write."""
 
 
 def urls(settings: Settings) -> dict[str, object]:
@@ -43,7 +43,7 @@ def urls(settings: Settings) -> dict[str, object]:
 
 
 def prepare(settings: Settings) -> None:
-    """Make the folders that the containers write to, for the user that the containers run as; Docker would give them to root.
+    """Create the folders to which the containers write, owned by the containers' user; Docker would create them for root.
 
     Those below `run` too: a component removes an armed crash point there, and this process arms it.
     """

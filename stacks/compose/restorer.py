@@ -16,11 +16,11 @@ log = logging.getLogger("restorer")
 
 LOOK_EVERY_S = 0.2
 TRIES = 30
-"""One a second: Docker may be busy with the container it just lost."""
+"""Number of attempts, one per second: Docker may still be busy with the container that was killed."""
 
 
 def restore(settings: Settings, part: str, docker: Docker | None = None) -> bool:
-    """Wait for the lease's end and start the component; return False when that did not succeed."""
+    """Wait until the lease has expired and start the component. Return False when it could not be started."""
     docker = docker or Docker(settings)
     while part in faults.active(settings):
         time.sleep(LOOK_EVERY_S)

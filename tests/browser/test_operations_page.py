@@ -24,7 +24,7 @@ RESET_MS = 90_000
 
 @pytest.fixture(scope="module")
 def own() -> Iterator[Settings]:
-    """With four dead letters, of which one was sent again."""
+    """With four dead letters, of which one was requeued."""
     with end_to_end.running("embedded", private=True, without=()) as made:
         runner.run(made, "poison-message")
         yield made
@@ -70,12 +70,12 @@ def test_a_dead_letter_is_read_and_sent_again(visit: Open, own: Settings) -> Non
     expect(letters.locator("pre")).to_contain_text("garbage", timeout=SOON_MS)
     press(page, "requeue-one")
     press(page, "requeue-one-now")
-    expect(page.get_by_text("1 sent again.")).to_be_visible(timeout=SOON_MS)
+    expect(page.get_by_text("1 requeued.")).to_be_visible(timeout=SOON_MS)
     # What still cannot be processed comes back, as a letter of its own.
     until(lambda: len(_letters(own)) == 5, 30, "it came back")
     press(page, "requeue-all")
     press(page, "requeue-all-now")
-    expect(page.get_by_text("3 sent again.")).to_be_visible(timeout=SOON_MS)
+    expect(page.get_by_text("3 requeued.")).to_be_visible(timeout=SOON_MS)
     seen.check()
 
 

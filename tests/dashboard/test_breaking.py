@@ -228,7 +228,7 @@ def test_what_happened_before_the_tour_began_ticks_nothing() -> None:
         runs=(run("finished", -100),),
         evidence=(SINCE - 1,),
     )
-    assert tour.done(old, SINCE, SINCE + 60, refused_twice=False) == frozenset()
+    assert tour.find_done(old, SINCE, SINCE + 60, refused_twice=False) == frozenset()
 
 
 def run(state: str, at_s: float, name: str = "kill-broker", verdict: str | None = "PASS") -> Run:
@@ -238,25 +238,25 @@ def run(state: str, at_s: float, name: str = "kill-broker", verdict: str | None 
 
 def test_the_steps_tick_one_after_the_other_as_they_happen() -> None:
     facts = TourFacts(outbox=(outbox(1, 1),), waiting=1)
-    assert tour.done(facts, SINCE, SINCE + 2, False) == {"command"}
+    assert tour.find_done(facts, SINCE, SINCE + 2, False) == {"command"}
     facts = replace(facts, notified=frozenset({"event-1"}), traced=frozenset({"event-1"}), waiting=0)
-    assert tour.done(facts, SINCE, SINCE + 3, True) == {"command", "arrives", "trace", "twice"}
+    assert tour.find_done(facts, SINCE, SINCE + 3, True) == {"command", "arrives", "trace", "twice"}
     facts = replace(facts, windows=(Window("broker", "kill", SINCE + 10, SINCE + 25),))
-    assert "kill" in tour.done(facts, SINCE, SINCE + 11, False)
+    assert "kill" in tour.find_done(facts, SINCE, SINCE + 11, False)
     facts = replace(facts, outbox=(outbox(2, 12, "CommissionApproved"), *facts.outbox), waiting=1)
-    now = tour.done(facts, SINCE, SINCE + 13, False)
+    now = tour.find_done(facts, SINCE, SINCE + 13, False)
     assert {"approve", "goes_on"} <= now
     assert "everything" not in now
     facts = replace(facts, waiting=0)
-    assert "everything" not in tour.done(facts, SINCE, SINCE + 14, False), "the broker is still held down"
-    assert "everything" in tour.done(facts, SINCE, SINCE + 26, False)
+    assert "everything" not in tour.find_done(facts, SINCE, SINCE + 14, False), "the broker is still held down"
+    assert "everything" in tour.find_done(facts, SINCE, SINCE + 26, False)
     facts = replace(facts, runs=(run("finished", 30),), evidence=(SINCE + 40,))
-    assert tour.following(tour.done(facts, SINCE, SINCE + 41, True)) is None
+    assert tour.find_next(tour.find_done(facts, SINCE, SINCE + 41, True)) is None
 
 
 def test_another_parts_death_and_a_stopped_run_tick_nothing() -> None:
     facts = TourFacts(windows=(Window("relay", "kill", SINCE + 1, SINCE + 2),), runs=(run("stopped", 3, verdict=None),))
-    assert tour.done(facts, SINCE, SINCE + 9, False) == frozenset()
+    assert tour.find_done(facts, SINCE, SINCE + 9, False) == frozenset()
 
 
 def test_fault_windows_come_from_the_history_of_leases_and_from_runs(tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ from connectors import envelope
 from connectors.broker import Broker, Publisher
 from db import dead_letter_queries, notification_queries, queries
 from db.unit_of_work import SqlUnitOfWork
+from domain.changes.calculate import create_commission
 from domain.clock import utc_now
 from domain.commands import CalculateCommission
-from domain.commission import Commission
 from domain.money import Money
 from scenarios import end_to_end, replay
 from scenarios.reconciliation import reconcile
@@ -223,7 +223,7 @@ def _commit_at_once(application: Application, count: int, correlation: str) -> N
     with SqlUnitOfWork(application.engine, SomeCurrencies(), new_id, lambda *_: None) as uow:
         gross = Money(Decimal("10.00"), CURRENCIES["USD"])
         for _ in range(count):
-            commission = Commission.calculate(
+            commission = create_commission(
                 commission_id=new_id(),
                 conversion_id=new_id(),
                 affiliate_id="aff-1",

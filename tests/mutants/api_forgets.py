@@ -5,16 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 
 from api.__main__ import main
-from domain.commission import Commission, Status
+from domain.changes import approve as approve_module
+from domain.changes.calculate import CommissionCalculated
+from domain.commission import Commission
 
-_approve = Commission.approve
+_approve = approve_module.approve
 
 
-def approve(self: Commission, now: datetime) -> bool:
-    self.status = Status.CALCULATED
-    return _approve(self, now)
+def approve(commission: Commission, now: datetime) -> bool:
+    commission.status = CommissionCalculated.status
+    return _approve(commission, now)
 
 
 if __name__ == "__main__":
-    Commission.approve = approve
+    approve_module.approve = approve
     main()

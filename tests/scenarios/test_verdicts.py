@@ -88,7 +88,7 @@ def test_fails_on_a_broken_system(broken: Settings, name: str, count: str) -> No
 
 def _differences_are_named(settings: Settings, result: Result) -> None:
     """By the run's evidence and by `reconcile`: field, expected, seen."""
-    assert any("payload.amount is" in text for text in result.ids["contents differ"])
+    assert any("payload.amount is" in text for text in result.wrong_event_ids["contents differ"])
     with Application(settings, pool_size=1) as application:
         found = reconcile(application, settings, result.run_id)
     assert not found.complete

@@ -1,4 +1,4 @@
-"""A database with the newest schema, for the unit tests that need one."""
+"""Provide what several unit tests need: a database with the newest schema, an audit file, retries without a pause."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from sqlalchemy import Engine
 
 from db.engine import connect
 from db.migrate import upgrade
+from tests.unit.audited import Audited
+from workers import policy
 
 
 @pytest.fixture
@@ -18,3 +20,20 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
     upgrade(engine)
     yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def audited(tmp_path: Path) -> Iterator[Audited]:
+    audit = Audited(tmp_path)
+    audit.add(8)
+    audit.projection.step()
+    assert audit.is_complete()
+    yield audit
+    audit.close()
+
+
+@pytest.fixture
+def no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make held deliveries due immediately, so that no test waits."""
+    monkeypatch.setattr(policy, "BACKOFF_S", (0.0,))
+    monkeypatch.setattr(policy, "RECHECK_S", 0.0)

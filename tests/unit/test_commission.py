@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
-from domain.commission import Commission, Status
-from domain.events import CommissionApproved, CommissionCalculated
+from domain.changes.approve import CommissionApproved, approve
+from domain.changes.calculate import CommissionCalculated, create_commission
+from domain.commission import Commission
 from domain.money import Currency, Money
 from tests.fakes import NOON
 
@@ -14,7 +15,7 @@ LATER = NOON + timedelta(hours=1)
 
 
 def calculated(gross: str = "120.50", rate: str = "0.10") -> Commission:
-    return Commission.calculate(
+    return create_commission(
         commission_id="com-1",
         conversion_id="conv-1",
         affiliate_id="aff-1",
@@ -27,7 +28,7 @@ def calculated(gross: str = "120.50", rate: str = "0.10") -> Commission:
 
 def test_a_calculated_commission_has_version_one_and_a_complete_event() -> None:
     commission = calculated()
-    assert (commission.status, commission.version) == (Status.CALCULATED, 1)
+    assert (commission.status, commission.version) == ("CALCULATED", 1)
     assert commission.created_at == commission.updated_at == NOON
     assert commission.events == [
         CommissionCalculated(
@@ -47,8 +48,8 @@ def test_a_calculated_commission_has_version_one_and_a_complete_event() -> None:
 
 def test_an_approval_increases_the_version_and_its_event_carries_it() -> None:
     commission = calculated()
-    assert commission.approve(LATER) is True
-    assert (commission.status, commission.version) == (Status.APPROVED, 2)
+    assert approve(commission, LATER) is True
+    assert (commission.status, commission.version) == ("APPROVED", 2)
     assert (commission.created_at, commission.updated_at) == (NOON, LATER)
     assert commission.events[1:] == [
         CommissionApproved(
@@ -64,9 +65,9 @@ def test_an_approval_increases_the_version_and_its_event_carries_it() -> None:
 
 def test_a_repeated_approval_changes_neither_version_nor_time_nor_events() -> None:
     commission = calculated()
-    commission.approve(LATER)
+    approve(commission, LATER)
     before = list(commission.events)
-    assert commission.approve(LATER + timedelta(hours=1)) is False
+    assert approve(commission, LATER + timedelta(hours=1)) is False
     assert (commission.version, commission.updated_at, commission.events) == (2, LATER, before)
 
 

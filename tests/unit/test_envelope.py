@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import jsonschema
 import pytest
@@ -13,18 +12,13 @@ from hypothesis import strategies as st
 
 from connectors import envelope
 from connectors.envelope import Inserted, Skipped, Unreadable
-from settings.model import REPOSITORY
+from domain.changes import event_types
 from tests.builders import record
+from tests.schemas import CONTRACTS, payload_schema_name, read_schema
 
-CONTRACTS = REPOSITORY / "docs" / "contracts"
 GOLDEN = sorted((CONTRACTS / "golden").glob("*.json"))
 texts = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), min_size=1, max_size=36)
 """What the contract takes in an id: no control characters, no line separators, no half surrogate pairs."""
-
-
-def schema(name: str) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads((CONTRACTS / f"{name}.schema.json").read_text())
-    return document
 
 
 @given(texts, texts, st.integers(1, 2**40), st.none() | texts)
@@ -64,14 +58,11 @@ def test_golden_messages_and_messages_of_the_relay_keep_the_contract(path: Path)
 
     for message in json.loads(path.read_text()):
         captured = json.loads(message["value"])
-        jsonschema.validate(captured, schema("envelope"))
-        jsonschema.validate(json.loads(base64.b64decode(message["key"])), schema("key"))
-        jsonschema.validate(json.loads(captured["after"]["payload"]), schema(_payload(captured["after"]["type"])))
-    jsonschema.validate(json.loads(envelope.encode(record(), 1)[1]), schema("envelope"))
-
-
-def _payload(type: str) -> str:
-    return {"CommissionCalculated": "commission-calculated.v1", "CommissionApproved": "commission-approved.v1"}[type]
+        jsonschema.validate(captured, read_schema("envelope"))
+        jsonschema.validate(json.loads(base64.b64decode(message["key"])), read_schema("key"))
+        event = event_types()[captured["after"]["type"]]
+        jsonschema.validate(json.loads(captured["after"]["payload"]), read_schema(payload_schema_name(event)))
+    jsonschema.validate(json.loads(envelope.encode(record(), 1)[1]), read_schema("envelope"))
 
 
 @pytest.mark.parametrize(("value", "op"), [(b"", "tombstone"), (b"null", "tombstone")])

@@ -18,9 +18,9 @@ from db.fitting import check_outbox_row, check_row
 from db.migrate import upgrade
 from db.tables import commission, outbox_event
 from domain import contract
+from domain.changes.calculate import CommissionCalculated
 from domain.commands import CalculateCommission
 from domain.errors import InvalidField, TooLarge
-from domain.events import CommissionCalculated
 from settings import Settings
 from tests.builders import AT
 

@@ -6,10 +6,11 @@ from decimal import Decimal
 
 import pytest
 
+from domain.changes.approve import CommissionApproved
+from domain.changes.calculate import CommissionCalculated
 from domain.commands import ApproveCommission, CalculateCommission, CommissionResult
 from domain.commission import Commission
 from domain.errors import ConcurrentChange, DuplicateConversion, InvalidField, UnknownCommission
-from domain.events import CommissionApproved, CommissionCalculated
 from domain.mediator import Mediator
 from tests.fakes import MemoryCommissions, MemoryUnitOfWork, Store, dependencies
 

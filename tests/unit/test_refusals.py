@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from domain import contract, handlers
+from domain import contract
+from domain.changes.approve import APPROVE_ATTEMPTS
 from domain.commands import ApproveCommission, CalculateCommission, Command
 from domain.commission import Commission
 from domain.errors import ConcurrentChange, DuplicateConversion, InvalidField, Refusal, UnknownCommission
@@ -112,7 +113,7 @@ def test_repeated_conflicts_are_refused_and_write_nothing(world: World, monkeypa
     refusal = world.refuses(ApproveCommission(commission_id), ConcurrentChange)
     assert isinstance(refusal, ConcurrentChange)
     assert refusal.commission_id == commission_id
-    assert len(tried) == handlers.APPROVE_ATTEMPTS
+    assert len(tried) == APPROVE_ATTEMPTS
 
 
 @pytest.mark.parametrize("failing", ["add", "save"])

@@ -30,14 +30,14 @@ def alpes(*words: str, **env: str) -> subprocess.CompletedProcess[str]:
 
 
 def looked_at(part: str, home: Path, **env: str) -> str | None:
-    """What the container's health check says of a part, run as Docker runs it; None when it is well."""
+    """What the container's health check says of a part, run as Docker runs it; None when it is healthy."""
     words = model.demo()["services"][part]["healthcheck"]["test"]
     assert words[:2] == ["CMD", "/opt/venv/bin/python"]
     environment = {**os.environ, "ALPES_HOME": str(home), **env}
     done = subprocess.run([sys.executable, *words[2:]], cwd=REPOSITORY, env=environment, capture_output=True, text=True)
     said = done.stdout.strip().removeprefix(f"{part}: ")
-    assert (done.returncode == 0) == (said == "well"), done
-    return None if said == "well" else said
+    assert (done.returncode == 0) == (said == "healthy"), done
+    return None if said == "healthy" else said
 
 
 def test_migrate_makes_the_schema_and_again_changes_nothing(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_a_part_runs_in_the_foreground_and_stops_on_a_signal(tmp_path: Path) -> 
         text=True,
     )
     settings = load(home=tmp_path)
-    until(lambda: looked_at("audit", tmp_path) is None, 30, "the audit worker is well")
+    until(lambda: looked_at("audit", tmp_path) is None, 30, "the audit worker is healthy")
     found = read_heartbeat(settings, "audit")
     assert found is not None
     assert found.pid == running.pid  # it became the part: signals reach it, no process stands between
@@ -91,13 +91,15 @@ def test_download_refuses_what_is_not_locked(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("connected", "says"), [(True, None), (False, "it waits for what it depends on")])
-def test_a_worker_is_well_while_it_beats_and_is_connected(connected: bool, says: str | None, tmp_path: Path) -> None:
+def test_a_worker_is_healthy_while_it_writes_heartbeats_and_is_connected(
+    connected: bool, says: str | None, tmp_path: Path
+) -> None:
     settings = Settings(home=tmp_path)
-    assert looked_at("observer", tmp_path) == "it has given no sign of life yet"
+    assert looked_at("observer", tmp_path) == "it has written no heartbeat yet"
     Heartbeat(settings, "observer").beat(connected)
     assert looked_at("observer", tmp_path) == says
     os.utime(settings.run / "heartbeat" / "observer", (0, 0))
-    assert "no sign of life for" in (looked_at("observer", tmp_path) or "")
+    assert "no heartbeat for" in (looked_at("observer", tmp_path) or "")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ class Check:
     name: str
     ok: bool
     detail: str
-    """What was compared, or what is wrong."""
+    """What was compared; for a failed check, the problems."""
 
 
 def judge(name: str, wrong: Sequence[str], right: str) -> Check:
@@ -24,4 +24,4 @@ def run_check(check: Callable[[], Check]) -> Check:
     try:
         return check()
     except Exception as error:
-        return Check(check.__name__.replace("_", " "), False, f"{type(error).__name__}: {error}")
+        return Check(check.__name__.removeprefix("check_").replace("_", " "), False, f"{type(error).__name__}: {error}")

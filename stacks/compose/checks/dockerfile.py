@@ -1,4 +1,4 @@
-"""Check the Dockerfile's stages, read as instructions. Their style is hadolint's matter."""
+"""Check the stages of the Dockerfile by its instructions. hadolint checks their style."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def read() -> dict[str, Stage]:
     return found
 
 
-def stages() -> Check:
+def check_stages() -> Check:
     found = read()
     wrong = [
         f"{stage.name} is from {stage.base}, which is not pinned"
@@ -55,17 +55,17 @@ def stages() -> Check:
     return judge("the Dockerfile's stages are pinned and end unprivileged", wrong, ", ".join(found))
 
 
-def connectors() -> Check:
+def check_connectors() -> Check:
     steps = " ".join(read()["artifacts"].all("RUN"))
     wanted = {f"nar-{SEED_NAR}", f"nar-{PINNED_NAR}", "byteman"}
     wrong = [f"{name} is not downloaded" for name in sorted(wanted) if name not in steps]
     wrong += [f"{name} is not locked" for name in sorted(wanted - set(groups()))]
     if "./alpes download" not in steps:
-        wrong.append("they do not come by the project's own lock")
-    return judge("the connectors come by the artifacts' lock", wrong, ", ".join(sorted(wanted)))
+        wrong.append("they are not downloaded by the project's lock file")
+    return judge("the connectors are downloaded by the lock of artifacts", wrong, ", ".join(sorted(wanted)))
 
 
-def packages() -> Check:
+def check_packages() -> Check:
     steps = " ".join(read()["environment"].all("RUN"))
     needed = ("--require-hashes", "--only-binary=:all:", "-r requirements/runtime.txt")
     wrong = [f"{word} is missing" for word in needed if word not in steps]

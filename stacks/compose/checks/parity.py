@@ -38,7 +38,7 @@ OWN_TO_CONTAINERS = {
 """Keys of the broker's configuration in which the two stacks differ on purpose."""
 
 
-def versions() -> Check:
+def check_versions() -> Check:
     services = model.demo()["services"]
     wrong = []
     if not re.fullmatch(r"mysql:8\.0\.\d+", services["mysql"]["image"]):
@@ -48,17 +48,21 @@ def versions() -> Check:
     nar = services["api"]["environment"]["ALPES_NAR"]
     if nar != PINNED_NAR or f"nar-{nar}" not in groups():
         wrong.append(f"the connector is {nar}, native runs {PINNED_NAR}")
-    return judge("versions are the native stack's", wrong, f"MySQL 8.0, Pulsar {pulsar.VERSION}, connector {nar}")
+    return judge(
+        "versions equal those of the native stack", wrong, f"MySQL 8.0, Pulsar {pulsar.VERSION}, connector {nar}"
+    )
 
 
-def mysql_options() -> Check:
+def check_mysql_options() -> Check:
     found = model.demo()["services"]["mysql"]["command"]
     wrong = [f"{option} is missing" for option in mysql.SERVER if option not in found]
-    wrong += [f"{option} is compose's alone" for option in found if option not in mysql.SERVER]
-    return judge("MySQL is set as the native one is", wrong, f"{len(found)} options, binlog ROW and FULL among them")
+    wrong += [f"{option} is set in compose only" for option in found if option not in mysql.SERVER]
+    return judge(
+        "MySQL has the options of the native stack", wrong, f"{len(found)} options, binlog ROW and FULL among them"
+    )
 
 
-def mysql_users() -> Check:
+def check_mysql_users() -> Check:
     wanted = {**USERS, "database_root_url": "root"}
     made = set(re.findall(r"CREATE USER IF NOT EXISTS '(\w+)'", INIT_SQL.read_text(encoding="utf-8")))
     wrong = []
@@ -67,11 +71,11 @@ def mysql_users() -> Check:
             url = values.get("environment", {}).get(f"ALPES_{field.upper()}")
             if url and (make_url(url).username, make_url(url).host, make_url(url).port) != (user, "mysql", 3306):
                 wrong.append(f"{name}: {field} is of {make_url(url).username} at {make_url(url).host}")
-    wrong += [f"{user} is made by no statement" for user in USERS.values() if user not in made]
+    wrong += [f"{user} is created by no statement" for user in USERS.values() if user not in made]
     return judge("each service logs in as its own user", wrong, ", ".join(sorted(made)))
 
 
-def ports() -> Check:
+def check_ports() -> Check:
     published = {
         str(port).split(":")[1]: (name, str(port).split(":")[2])
         for name, values in model.demo()["services"].items()
@@ -90,10 +94,10 @@ def ports() -> Check:
         for name, where in wanted.items()
         if published.get(str(settings[name].default)) != where
     ]
-    return judge("ports are the settings' defaults", wrong, ", ".join(sorted(published)))
+    return judge("ports equal the defaults of the settings", wrong, ", ".join(sorted(published)))
 
 
-def topics() -> Check:
+def check_topics() -> Check:
     """Check that every service derives the same topics from its settings."""
     names = ("ALPES_PULSAR_NAMESPACE", "ALPES_SUBSCRIPTION", "ALPES_NAR")
     environments = [values.get("environment", {}) for values in model.demo()["services"].values()]
@@ -106,10 +110,10 @@ def topics() -> Check:
     native, compose = Settings(stack="native", nar=PINNED_NAR).topics, Settings(stack="compose", nar=PINNED_NAR).topics
     if native != compose:
         wrong.append("the two stacks name their topics differently")
-    return judge("topics are the native stack's", wrong, ", ".join(compose.observed()))
+    return judge("topics equal those of the native stack", wrong, ", ".join(compose.observed()))
 
 
-def broker_configuration() -> Check:
+def check_broker_configuration() -> Check:
     native = {
         **broker_files.VALUES,
         "bind": "127.0.0.1",
@@ -122,27 +126,31 @@ def broker_configuration() -> Check:
         ours, theirs = (_keys(pulsar.configuration(name, values)) for values in (broker_files.VALUES, native))
         different = {key for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key)}
         wrong += [f"{name}: {key}" for key in sorted(different - own)]
-        wrong += [f"{name}: a value is left open" for key in ours if "${" in ours[key]]
+        wrong += [f"{name}: a variable has no value" for key in ours if "${" in ours[key]]
         template = _keys((pulsar.CONFIGURATION / name).read_text(encoding="utf-8"))
         wrong += [f"{name}: {key} was lost" for key in sorted(template.keys() - ours.keys())]
     if "advertisedAddress" in _keys(pulsar.configuration("standalone.conf", broker_files.VALUES)):
         wrong.append("advertisedAddress and advertisedListeners exclude each other")
-    return judge("the broker's configuration is the native one's", wrong, "but for addresses and writable folders")
+    return judge(
+        "the broker's configuration equals that of the native stack", wrong, "except addresses and writable folders"
+    )
 
 
-def broker_memory() -> Check:
+def check_broker_memory() -> Check:
     script = broker_files.start_script()
     wrong = [f"{flag} is missing" for flag in (*pulsar.MEMORY, *pulsar.SMALL_MACHINE) if flag not in script]
     wrong += [
         f"{word} is missing" for word in ("-javaagent:", "source.btm", "--no-stream-storage") if word not in script
     ]
-    wrong += ["a value is left open"] if "${" in script else []
+    wrong += ["a variable has no value"] if "${" in script else []
     return judge(
-        "the broker's JVM is run as the native one is", wrong, "memory, collector, the rule for a restarted source"
+        "the broker's JVM has the flags of the native stack",
+        wrong,
+        "memory, collector, the rule for a restarted source",
     )
 
 
-def settings_known() -> Check:
+def check_settings_are_known() -> Check:
     known = {f"ALPES_{name.upper()}" for name in Settings.model_fields} | {"ALPES_SECRETS_DIR", "ALPES_LISTENERS"}
     wrong = sorted(
         f"{name}: {variable}"
@@ -154,7 +162,7 @@ def settings_known() -> Check:
     return judge("every ALPES_ variable is a setting", wrong, f"of {len(known)} known ones")
 
 
-def commands() -> Check:
+def check_commands() -> Check:
     parts = {part.name for part in python_parts(Settings(stack="compose"))}
     wrong = [f"{part} has no service" for part in sorted(parts)]
     for name, values in model.demo()["services"].items():
@@ -165,7 +173,7 @@ def commands() -> Check:
                 wrong.append(f"{name} runs {words[1]} and looks at {checked}")
             else:
                 wrong.remove(f"{words[1]} has no service")
-    return judge("services run the launcher's verbs, each its own part", wrong, ", ".join(sorted(parts)))
+    return judge("each service runs its own component through the launcher", wrong, ", ".join(sorted(parts)))
 
 
 def _keys(text: str) -> dict[str, str]:

@@ -12,18 +12,18 @@ PASSWORD = re.compile(r"(PASSWORD|TOKEN|SECRET|KEY)$")
 IN_URL = re.compile(r"//[^/@\s]*:[^/@\s]+@")
 OPEN = {"ALPES_SECRETS_DIR"}
 DEMO_ONLY = {"ALPES_CONTROL_TOKEN", "ALPES_CRASH_KEY"}
-"""Of breaking parts on purpose: production has neither them nor files for them."""
+"""Secrets that only fault injection needs; production has neither them nor files for them."""
 PUBLIC = {"api", "dashboard"}
 
 
-def secrets_from_files() -> Check:
+def check_secrets_are_files() -> Check:
     tree = model.production()
     folder = model.SAMPLE["ALPES_SECRETS"]
     wrong = [
         f"{name} is from {values}" for name, values in tree["secrets"].items() if values != {"file": f"{folder}/{name}"}
     ]
     used = {name for values in tree["services"].values() for name in values.get("secrets", [])}
-    wrong += [f"{name} is given to nobody" for name in sorted(set(tree["secrets"]) - used)]
+    wrong += [f"{name} is used by no service" for name in sorted(set(tree["secrets"]) - used)]
     wrong += [f"{name} is not defined" for name in sorted(used - set(tree["secrets"]))]
     fields = {f"alpes_{name}" for name in Settings.model_fields} | {"mysql_root_password"}
     wrong += [f"{name} is no setting" for name in sorted(set(tree["secrets"]) - fields)]
@@ -35,7 +35,7 @@ def secrets_from_files() -> Check:
     return judge("every secret is a file", wrong, ", ".join(sorted(tree["secrets"])))
 
 
-def no_password() -> Check:
+def check_no_password_is_written() -> Check:
     wrong = []
     for name, values in model.production()["services"].items():
         for variable, value in values.get("environment", {}).items():
@@ -46,10 +46,10 @@ def no_password() -> Check:
         words = f"{values.get('command')} {values.get('entrypoint')} {values.get('healthcheck')}"
         if re.search(r"password=|--password|'-p\w|IDENTIFIED", words, re.IGNORECASE):
             wrong.append(f"{name}: its command")
-    return judge("no password stands in an environment or a command", wrong, "in production")
+    return judge("no environment and no command contains a password", wrong, "in production")
 
 
-def secrets_where_needed() -> Check:
+def check_secrets_are_needed() -> Check:
     """Check that a service reads from files exactly the secrets that the demo gives it in its environment."""
     demo, tree = model.demo()["services"], model.production()["services"]
     wrong = []
@@ -64,11 +64,11 @@ def secrets_where_needed() -> Check:
             wrong.append(f"{name} needs {sorted(had)} and has {sorted(found)}")
         reads = tree[name].get("environment", {}).get("ALPES_SECRETS_DIR") == "/run/secrets"
         if name != "mysql" and found and not reads:
-            wrong.append(f"{name} does not look into /run/secrets")
-    return judge("each service has its own secrets and no other's", wrong, "by the demo's environments")
+            wrong.append(f"{name} does not read /run/secrets")
+    return judge("each service has exactly the secrets that it needs", wrong, "by the demo's environments")
 
 
-def nothing_else_published() -> Check:
+def check_published_ports() -> Check:
     wrong = [
         f"{name} publishes {values['ports']}"
         for name, values in model.production()["services"].items()
@@ -77,11 +77,11 @@ def nothing_else_published() -> Check:
     return judge("only API and page are published", wrong, "no database, no broker")
 
 
-def no_demo_controls() -> Check:
+def check_no_demo_controls() -> Check:
     """Check that every service is told that this is no demo, so that no control breaks or empties anything."""
     wrong = [
         f"{name}: {values['environment'].get('ALPES_DEMO_CONTROLS', 'not set')}"
         for name, values in model.production()["services"].items()
         if "ALPES_HOME" in values.get("environment", {}) and values["environment"].get("ALPES_DEMO_CONTROLS") != "false"
     ]
-    return judge("no part has demo controls", wrong, "ALPES_DEMO_CONTROLS is false everywhere")
+    return judge("no component has demo controls", wrong, "ALPES_DEMO_CONTROLS is false everywhere")

@@ -6,49 +6,49 @@ import re
 from pathlib import PurePosixPath
 from typing import Any
 
+from application.components import COMPONENTS
 from stacks.compose import model
 from stacks.compose.checks.check import Check, judge
 from stacks.compose.docker import ONE_SHOTS, service
-from stacks.python_parts import RESTARTABLE_WORKERS
 
 STORES = ("mysql", "pulsar")
 ROOT = "folders"
-"""The one-shot that alone is root: it opens ./data, has no network and may do nothing else."""
+"""The only service that runs as root, once: it gives ./data to the containers' user. It has no network and no other right."""
 ROOT_MAY = {"user": "0:0", "cap_add": ["CHOWN", "DAC_OVERRIDE", "FOWNER"], "network_mode": "none", "restart": "no"}
-PARTS = ("notifications", "api", "dashboard", *RESTARTABLE_WORKERS)
+PARTS = [one.name for one in COMPONENTS.values() if one.module and not one.is_capture]
 PINNED = re.compile(r"[\w./-]+:\d+\.\d+\.\d+[\w.-]*(@sha256:[0-9a-f]{64})?")
 
 
-def services() -> Check:
+def check_services() -> Check:
     wanted = {*STORES, *ONE_SHOTS, *map(service, PARTS)}
     found = set(model.demo()["services"])
     wrong = [f"{name} is missing" for name in sorted(wanted - found)]
     wrong += [f"{name} is not known" for name in sorted(found - wanted)]
-    return judge("every part has its service", wrong, ", ".join(sorted(found)))
+    return judge("every component has its service", wrong, ", ".join(sorted(found)))
 
 
-def pinned_images() -> Check:
+def check_pinned_images() -> Check:
     wrong = [
         f"{name} runs {values.get('image', 'no named image')}"
         for name, values in model.demo()["services"].items()
         if not PINNED.fullmatch(values.get("image", ""))
     ]
-    return judge("every image is pinned by its full version", wrong, "no `latest`, no version cut short")
+    return judge("every image is pinned by its full version", wrong, "no `latest`, no shortened version")
 
 
-def health_checks() -> Check:
+def check_health_checks() -> Check:
     wrong = []
     for name, values in model.demo()["services"].items():
         health = values.get("healthcheck") or {}
         if name in ONE_SHOTS:
             if health != {"disable": True}:
-                wrong.append(f"{name} ends by itself and has a health check")
+                wrong.append(f"{name} runs once and needs no health check")
         elif not health.get("test") or not {"interval", "timeout", "retries", "start_period"} <= set(health):
-            wrong.append(f"{name} has no whole health check")
+            wrong.append(f"{name} has an incomplete health check")
     return judge("every service that stays has a health check", wrong, "test, interval, timeout, retries, start_period")
 
 
-def dependencies() -> Check:
+def check_dependencies() -> Check:
     wrong = []
     services = model.demo()["services"]
     for name, values in services.items():
@@ -66,7 +66,7 @@ def dependencies() -> Check:
     )
 
 
-def no_sleeping() -> Check:
+def check_nothing_sleeps() -> Check:
     wrong = [
         f"{name} sleeps"
         for name, values in model.demo()["services"].items()
@@ -75,7 +75,7 @@ def no_sleeping() -> Check:
     return judge("nothing sleeps", wrong, "no `sleep` in a command or a health check")
 
 
-def unprivileged() -> Check:
+def check_privileges() -> Check:
     wrong = []
     for name, values in model.demo()["services"].items():
         user = str(values.get("user", "")).partition(":")[0]
@@ -90,13 +90,13 @@ def unprivileged() -> Check:
         if "no-new-privileges:true" not in values.get("security_opt", []):
             wrong.append(f"{name} may gain privileges")
         if name not in ONE_SHOTS and values.get("restart") != "unless-stopped":
-            wrong.append(f"{name} does not come back")
+            wrong.append(f"{name} is not restarted when it ends")
     return judge(
-        "nothing that stays runs as root or may become it", wrong, "numeric user, cap_drop ALL, no-new-privileges"
+        "no long-running service is root or can become root", wrong, "numeric user, cap_drop ALL, no-new-privileges"
     )
 
 
-def read_only() -> Check:
+def check_roots_are_read_only() -> Check:
     wrong = []
     for name, values in model.demo()["services"].items():
         if values.get("read_only") is not True:
@@ -106,7 +106,7 @@ def read_only() -> Check:
     return judge("every root file system is read-only", wrong, "with /tmp in memory")
 
 
-def limited() -> Check:
+def check_limits() -> Check:
     """Check that every service has a limit of memory and of processes."""
     wrong = [
         f"{name} has no {limit}"
@@ -117,7 +117,7 @@ def limited() -> Check:
     return judge("memory and processes of every service are limited", wrong, "mem_limit, pids_limit")
 
 
-def published_here_only() -> Check:
+def check_ports_are_local() -> Check:
     wrong = [
         f"{name} publishes {port}"
         for name, values in model.demo()["services"].items()
@@ -127,7 +127,7 @@ def published_here_only() -> Check:
     return judge("ports are published on this machine only", wrong, "127.0.0.1, unless ALPES_BIND says otherwise")
 
 
-def data_in_volumes() -> Check:
+def check_data_is_in_volumes() -> Check:
     tree = model.demo()
     named = set(tree["volumes"])
     wrong = [f"volume {name} has settings of its own" for name, values in tree["volumes"].items() if values]

@@ -1,4 +1,4 @@
-"""Check, as far as files can tell, that the original description's commands work as typed."""
+"""Check by the files, without Docker, that the commands of the original description work as they are written."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from stacks.compose.checks.check import Check, judge
 from stacks.compose.docker import ONE_SHOTS, SOURCE_LOG
 
 NAMES = ("mysql", "pulsar", "notificaciones", "commands")
-"""What `docker ps -qf name=…` is asked for."""
+"""Names that the description passes to `docker ps -qf name=…`."""
 CONNECTOR = f"/pulsar/connectors/pulsar-io-debezium-mysql-{SEED_NAR}.nar"
 CONFIG = "/pulsar/connectors/debezium-mysql-outbox.json"
 LOG = "logs/functions/public/default/mysql-outbox-commissions/mysql-outbox-commissions-0.log"
 
 
-def containers_by_name() -> Check:
+def check_containers_by_name() -> Check:
     """Check that each `name=` filter matches one container: it matches a part of the name, and `docker exec` takes one container."""
     tree = model.demo()
     containers = [f"{tree['name']}-{name}-1" for name in tree["services"] if name not in ONE_SHOTS]
@@ -31,7 +31,7 @@ def containers_by_name() -> Check:
     return judge("`docker ps -qf name=` finds one container each", wrong, ", ".join(NAMES))
 
 
-def paths() -> Check:
+def check_paths() -> Check:
     home = broker_files.HOME
     volumes = model.demo()["services"]["pulsar"]["volumes"]
     wrong = []
@@ -45,11 +45,13 @@ def paths() -> Check:
         wrong.append("a volume hides /pulsar/connectors")
     archive = model.demo()["services"]["source"]["environment"]["ALPES_SOURCE_ARCHIVE"]
     if archive != f"file://{home}/nars/{broker_files.nar_name(PINNED_NAR)}":
-        wrong.append(f"the source is made from {archive}")
-    return judge("connector, configuration and log are where it says", wrong, f"{CONNECTOR}, {CONFIG}, {LOG}")
+        wrong.append(f"the source uses the archive {archive}")
+    return judge(
+        "connector, configuration and log are where the description says", wrong, f"{CONNECTOR}, {CONFIG}, {LOG}"
+    )
 
 
-def source_configuration() -> Check:
+def check_source_configuration() -> Check:
     """Check that the one-shot renders the native stack's configuration with the container's addresses and this stack's password."""
     values = model.demo()["services"]["source"]["environment"]
     fields = {name.removeprefix("ALPES_").lower(): value for name, value in values.items()}
@@ -69,13 +71,17 @@ def source_configuration() -> Check:
         if config["configs"].get(name) != value
     ]
     if "${" in json.dumps(config):
-        wrong.append("a value is left open")
+        wrong.append("a variable has no value")
     if config["name"] != "mysql-outbox-commissions" or not config["topicName"].endswith("/outbox-events"):
         wrong.append(f"it is {config['name']} on {config['topicName']}")
-    return judge("the rendered source is whole", wrong, f"{len(config['configs'])} settings, every one a string")
+    return judge(
+        "the rendered configuration of the source is complete",
+        wrong,
+        f"{len(config['configs'])} settings, every one a string",
+    )
 
 
-def published_api() -> Check:
+def check_published_api() -> Check:
     ports = model.demo()["services"]["api"]["ports"]
     return judge("the API is published 5001:5000", [] if ports == ["127.0.0.1:5001:5000"] else [str(ports)], str(ports))
 

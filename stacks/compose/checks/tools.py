@@ -14,21 +14,21 @@ from stacks.compose import model
 from stacks.compose.checks.check import Check
 
 
-def schema_of_the_demo() -> Check:
+def check_demo_schema() -> Check:
     return _schema("docker-compose.yml fits the compose specification", model.demo())
 
 
-def schema_of_production() -> Check:
+def check_production_schema() -> Check:
     return _schema("compose.prod.yml over it fits the compose specification", model.production())
 
 
-def linted_dockerfile() -> Check:
+def check_dockerfile_style() -> Check:
     done = _run([str(Path(sys.executable).with_name("hadolint")), "--format", "tty", str(REPOSITORY / "Dockerfile")])
     return Check("hadolint finds nothing in the Dockerfile", done.returncode == 0, done.stdout.strip() or "no finding")
 
 
 def _schema(name: str, tree: dict[str, Any]) -> Check:
-    # The merged tree, not the file: `!reset` is Compose's own tag, and no other reader knows it.
+    # Validate the merged tree, not the file: only Compose understands its tag `!reset`.
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "compose.json"
         path.write_text(json.dumps(tree), encoding="utf-8")
