@@ -248,24 +248,6 @@ def test_the_page_can_be_used_by_keyboard(visit: Open) -> None:
     expect(page).to_have_url(re.compile(r"/trace\?id="), timeout=SOON_MS)
 
 
-def test_a_part_that_is_down_is_shown_as_down(visit: Open, paged: Settings) -> None:
-    seen = visit()
-    page = seen.go()
-    faults.kill(paged, "broker", hold_s=120)
-    try:
-        expect(page.get_by_text("broker is down").first).to_be_visible(timeout=SOON_MS)
-        press(page, "Calculate")
-        expect(page.get_by_text("Committed in")).to_be_visible(timeout=SOON_MS)
-        expect(page.locator(".st-key-card-reconciliation .verdict.bad")).to_be_visible(timeout=SOON_MS)
-        expect(page.get_by_text("The events that differ")).to_be_visible(timeout=SOON_MS)
-        seen.check()
-    finally:
-        faults.release(paged, "broker")
-    expect(page.get_by_text("broker is down").first).to_be_hidden(timeout=SOON_MS)
-    expect(page.get_by_text("nothing lost, nothing doubled")).to_be_visible(timeout=SOON_MS)
-    expect(page.locator(".scatter .fault").first).to_be_visible(timeout=SOON_MS)
-
-
 def test_ten_open_pages_add_no_subscription(visit: Open, paged: Settings) -> None:
     """Nothing of the page is connected to the broker: only its host's other parts are."""
     import psutil
