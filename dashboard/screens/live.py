@@ -123,11 +123,9 @@ def _draw_feed(zone: str | None) -> None:
     wanted = feed_controls.wanted()
     refresher, state = resources.refresher(), st.session_state
     feed, deliveries = refresher.feed, refresher.database.deliveries_of
-    shown = feed_controls.messages(wanted, feed)
-    if wanted.paused:
-        shown = state.setdefault("feed_kept", shown)
-    else:
-        state.pop("feed_kept", None)
+    pause = feed_controls.note_pause(wanted.paused, feed)
+    shown = feed_controls.messages(wanted, pause, feed)
+    paused = feed_controls.paused_line(pause, feed, zone) if pause else ""
     if feed.problem:
         live_html.show(notice(_("The observer's store cannot be read now; the feed stands still.")), "feed_problem")
     if not shown:
@@ -137,14 +135,16 @@ def _draw_feed(zone: str | None) -> None:
             if filtered
             else _("Nothing was published yet. Issue a command and watch it arrive.")
         )
-        live_html.show(empty(sentence), "feed_empty")
+        live_html.show(join([paused, empty(sentence)]), "feed_empty")
         return
     picked = int(state.get("feed_picked") or 0)
     chosen = next((message for message in shown if message.n == picked), shown[0])
+    known = {message.event_id for message in feed.messages}
+    older = (message.event_id for message in (*shown[:FEED_ROWS], chosen) if message.event_id not in known)
+    refresher.want_deliveries(event_id for event_id in older if event_id)
     rows = tables.feed(shown[:FEED_ROWS], deliveries, picked, zone)
-    clicked = live_html.show(
-        join([rows, tables.message(chosen, deliveries.get(chosen.event_id or "", 0), zone)]), "feed"
-    )
+    detail = tables.message(chosen, deliveries.get(chosen.event_id or "", 0), zone)
+    clicked = live_html.show(join([paused, rows, detail]), "feed")
     if clicked and int(clicked) != picked:
         state["feed_picked"] = int(clicked)
         pulse.draw_again()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 from playwright.sync_api import expect
 
@@ -15,7 +17,9 @@ pytestmark = pytest.mark.browser
 
 
 @sample_combinations(size=SIZES, motion=["no-preference", "reduce"])
-def test_an_event_travels_along_the_diagram_once(visit: Open, paged: Settings, size: str, motion: str) -> None:
+def test_an_event_travels_along_the_diagram_once(
+    visit: Open, paged: Settings, size: str, motion: Literal["no-preference", "reduce"]
+) -> None:
     end_to_end.run(paged)
     seen = visit(size)
     seen.page.emulate_media(reduced_motion=motion)
