@@ -27,6 +27,7 @@ def run() -> None:
     st.html(ASSETS / "frame.css")
     st.html(ASSETS / "live.css")
     st.html(ASSETS / "break.css")
+    st.html(ASSETS / "diagram.css")
     st.logo(str(ASSETS / "logo.svg"), size="large")
     if not access.granted(resources.settings()):
         return

@@ -10,8 +10,12 @@ from __future__ import annotations
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from sqlalchemy import Column, Connection, Table, func, select
+
+from db.tables import commission
+from domain.clock import utc_now
 
 SETTLE_S = 60.0
 """Longer than any transaction of this system may hold its rows: locks time out earlier."""
@@ -74,6 +78,45 @@ class GrowingCount:
         key = self.by if not above else func.coalesce(self.by, "")
         grouped = query.add_columns(key).group_by(key)
         return {row[1]: row[0] for row in connection.execute(grouped)}
+
+    def recount(self) -> None:
+        """Let the next `read` count everything, for a caller that doubts the sum."""
+        self._recount_at = 0.0
+
+
+@dataclass(slots=True)
+class CommissionCount:
+    """The number of commissions. They have no `seq`: those created before a settled time are counted once.
+
+    A commission is not updated before it is created, so the index of `updated_at` finds the ones created since.
+    """
+
+    _base: int = 0
+    _settled: datetime | None = None
+    _recount_at: float = 0.0
+
+    def read(self, connection: Connection, newest_update: datetime | None) -> int:
+        """Return the count. `newest_update` is the table's highest `updated_at`; a lower one than before is of emptied tables."""
+        if newest_update is None:
+            self._settled = None
+            return 0
+        settles = utc_now() - timedelta(seconds=SETTLE_S)
+        if self._settled is None or newest_update < self._settled or time.monotonic() >= self._recount_at:
+            self._recount_at = time.monotonic() + RECOUNT_S
+            since = self._count_created_after(connection, settles)
+            total = connection.scalar(select(func.count()).select_from(commission)) or 0
+            self._base, self._settled = total - since, settles
+            return total
+        since = self._count_created_after(connection, self._settled)
+        if settles - self._settled >= timedelta(seconds=SETTLE_S):
+            newer = self._count_created_after(connection, settles)
+            self._base, self._settled = self._base + since - newer, settles
+            since = newer
+        return self._base + since
+
+    def _count_created_after(self, connection: Connection, at: datetime) -> int:
+        created = (commission.c.updated_at > at) & (commission.c.created_at > at)
+        return connection.scalar(select(func.count()).select_from(commission).where(created)) or 0
 
     def recount(self) -> None:
         """Let the next `read` count everything, for a caller that doubts the sum."""

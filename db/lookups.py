@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Select, func, select
 
 from db.notification_queries import NotificationRow
 from db.queries import OutboxRow
-from db.tables import commission, dead_letter, notification, outbox_event, processed_message
+from db.tables import commission, dead_letter, message_failure, notification, outbox_event, processed_message
 
 _OUTBOX = select(*(outbox_event.c[name] for name in OutboxRow.__slots__))
 
@@ -27,6 +27,8 @@ class Heads:
     processed: int
     dead_letter: int
     commission_updated: datetime | None
+    failing: int = 0
+    """The number of unfinished messages that have failed: they are retried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,11 @@ def read_heads(connection: Connection) -> Heads:
         select(func.max(column)).scalar_subquery()
         for column in (outbox_event.c.seq, notification.c.seq, processed_message.c.seq, dead_letter.c.seq)
     ]
-    row = connection.execute(select(*newest, select(func.max(commission.c.updated_at)).scalar_subquery())).one()
-    return Heads(row[0] or 0, row[1] or 0, row[2] or 0, row[3] or 0, row[4])
+    failing = select(func.count()).select_from(message_failure).scalar_subquery()
+    row = connection.execute(
+        select(*newest, select(func.max(commission.c.updated_at)).scalar_subquery(), failing)
+    ).one()
+    return Heads(row[0] or 0, row[1] or 0, row[2] or 0, row[3] or 0, row[4], row[5])
 
 
 def outbox_event_by_id(connection: Connection, event_id: str) -> OutboxRow | None:
@@ -105,15 +110,23 @@ def find_id_by_prefix(connection: Connection, start: str) -> str | None:
     return None
 
 
-def events_above(connection: Connection, above_seq: int) -> tuple[list[tuple[str, int | None]], int]:
-    """Return the events above a `seq`, each as its id and its notification's `seq`, and how many of them are dead-lettered.
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    id: str
+    aggregate_version: int
+    notification_seq: int | None
+
+
+def events_above(connection: Connection, above_seq: int) -> tuple[list[NewEvent], int]:
+    """Return the events above a `seq`, each with its notification's `seq`, and how many of them are dead-lettered.
 
     The count is of distinct events without a notification.
     """
     joined = outbox_event.outerjoin(notification, notification.c.event_id == outbox_event.c.id)
-    query = select(outbox_event.c.id, notification.c.seq).select_from(joined).where(outbox_event.c.seq > above_seq)
-    events = [(row.id, row.seq) for row in connection.execute(query)]
-    waiting = [event_id for event_id, seq in events if seq is None]
+    columns = (outbox_event.c.id, outbox_event.c.aggregate_version, notification.c.seq)
+    query = select(*columns).select_from(joined).where(outbox_event.c.seq > above_seq)
+    events = [NewEvent(*row) for row in connection.execute(query)]
+    waiting = [event.id for event in events if event.notification_seq is None]
     if not waiting:
         return events, 0
     dead = select(func.count(dead_letter.c.event_id.distinct())).where(dead_letter.c.event_id.in_(waiting))

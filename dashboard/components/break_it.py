@@ -88,7 +88,7 @@ def _row(part: str) -> DeltaGenerator:
                 f"kill-{part}",
                 _("**Kill the {part}?** Its process gets SIGKILL: no goodbye, no flush.").format(part=words.part(part)),
                 _("Kill it now"),
-                resources.incidents().kill,
+                _kill,
                 (part,),
                 partial(how.kill, settings),
                 partial(_hold, part),
@@ -104,6 +104,11 @@ def _row(part: str) -> DeltaGenerator:
             partial(how.restart, settings),
         )
     return light
+
+
+def _kill(part: str, drawn_hold_s: float) -> None:
+    """Kill the component for as long as its field says at the click; the button may have been drawn with an earlier value."""
+    resources.incidents().kill(part, float(st.session_state.get(f"hold-{part}", drawn_hold_s)))
 
 
 def _hold(part: str) -> float:

@@ -119,7 +119,13 @@ def _send_approval(commission_id: str) -> None:
 def _load() -> None:
     left, right = st.columns(2)
     total = left.number_input(
-        _("Commands"), 1, MOST, 200, 50, help=_("How many commissions are calculated, on fresh ids.")
+        _("Commands"),
+        1,
+        MOST,
+        200,
+        50,
+        key="load_total",
+        help=_("How many commissions are calculated, on fresh ids."),
     )
     rate = right.number_input(
         _("Per second"),
@@ -127,18 +133,20 @@ def _load() -> None:
         FASTEST,
         50,
         10,
+        key="load_rate",
         help=_("Highest number of commands per second; a slow database may allow fewer."),
     )
-    numbers = (int(total), int(rate))
-    act_button(Action.ISSUE_COMMANDS, _("Start the load"), _start_load, numbers, type="primary", width="stretch")
+    act_button(Action.ISSUE_COMMANDS, _("Start the load"), _start_load, type="primary", width="stretch")
     with st.container(horizontal=True, key="title-load"):
         show_me_how(how.load(resources.settings(), int(total), int(rate)))
     _progress(resources.load_runner().progress.state == "running")
 
 
-def _start_load(total: int, rate: int) -> None:
+def _start_load() -> None:
+    """Start a load of the numbers in the fields at the click; the button may have been drawn with earlier ones."""
+    state = st.session_state
     try:
-        resources.load_runner().start(total, rate)
+        resources.load_runner().start(int(state["load_total"]), int(state["load_rate"]))
     except AlreadyRunning:
         st.toast(_("A load runs already; cancel it first."), icon=":material/info:")
 

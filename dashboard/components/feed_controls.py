@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from dataclasses import dataclass
 
 import streamlit as st
 
 from dashboard import resources
-from dashboard.i18n import _
+from dashboard.components.markup import Html, tag
+from dashboard.i18n import _, instant, number
 from dashboard.view_models.snapshot import FeedState
 from workers.observer_records import Observed
 
@@ -19,6 +21,18 @@ class Wanted:
     """Full name; None for all topics."""
     search: str | None = None
     paused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    n: int
+    """The number of the newest message when the feed was paused: no newer one is shown."""
+    at: float
+    """Seconds since the epoch."""
+
+    def newer(self, feed: FeedState) -> int:
+        """Return how many messages came since; the store numbers them without gaps."""
+        return max(0, _head(feed) - self.n)
 
 
 def show() -> None:
@@ -32,7 +46,9 @@ def show() -> None:
         _("Filter"), key="feed_search", placeholder=_("type, key or id"), label_visibility="collapsed"
     )
     pause_box.toggle(
-        _("Pause"), key="feed_paused", help=_("The feed stands still; messages are recorded all the same.")
+        _("Pause"),
+        key="feed_paused",
+        help=_("The feed shows no newer messages until you end the pause; you can filter it meanwhile."),
     )
 
 
@@ -54,18 +70,49 @@ def topics() -> dict[str, str]:
     return names | {configured.dead_letter: "DLQ", configured.retry: "RETRY", configured.commands: "commands"}
 
 
-def messages(asked: Wanted, state: FeedState) -> tuple[Observed, ...]:
+def note_pause(paused: bool, feed: FeedState) -> Pause | None:
+    """Return this session's pause, which begins with the first feed that is drawn paused; None without one."""
+    state = st.session_state
+    state["feed_pause"] = keep(state.get("feed_pause"), paused, feed, time.time())
+    pause: Pause | None = state["feed_pause"]
+    return pause
+
+
+def keep(pause: Pause | None, paused: bool, feed: FeedState, now: float) -> Pause | None:
+    """Return the pause as it was, a new one, or None. After a reset messages are numbered anew, and the pause begins anew."""
+    if not paused:
+        return None
+    return Pause(_head(feed), now) if pause is None or pause.n > _head(feed) else pause
+
+
+def _head(feed: FeedState) -> int:
+    return feed.messages[0].n if feed.messages else 0
+
+
+def messages(asked: Wanted, pause: Pause | None, feed: FeedState) -> tuple[Observed, ...]:
     """Return the selected messages, newest first; visitors with the same selection share one query per version."""
-    if not (asked.topic or asked.search):
-        return state.messages
-    return _asked((state.version, asked.topic, asked.search))
+    if pause is None and not (asked.topic or asked.search):
+        return feed.messages
+    try:
+        if pause is None:
+            return _asked((feed.version, asked.topic, asked.search, None))
+        return _asked((pause.at, asked.topic, asked.search, pause.n))
+    except sqlite3.Error:  # the store cannot be read now
+        return ()
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _asked(key: tuple[int, str | None, str | None]) -> tuple[Observed, ...]:
-    """Query the store once for each (version, topic, search); return no messages if it cannot be read."""
-    _version, topic, search = key
-    try:
-        return tuple(resources.refresher().observer.filtered(topic, search))
-    except sqlite3.Error:
-        return ()
+def _asked(key: tuple[float, str | None, str | None, int | None]) -> tuple[Observed, ...]:
+    """Query the store once for each (version or time of the pause, topic, search, highest number). Raises sqlite3.Error."""
+    _version, topic, search, up_to = key
+    return tuple(resources.refresher().observer.filtered(topic, search, up_to))
+
+
+def paused_line(pause: Pause, feed: FeedState, zone: str | None) -> Html:
+    """Render since when the feed is paused, and what it does not show."""
+    newer, at = pause.newer(feed), instant(int(pause.at * 1e6), zone)[:8]
+    if newer == 1:
+        sentence = _("Paused at {at}; 1 newer message").format(at=at)
+    else:
+        sentence = _("Paused at {at}; {n} newer messages").format(at=at, n=number(newer))
+    return tag("p", sentence, class_="paused", role="status")

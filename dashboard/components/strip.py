@@ -1,6 +1,9 @@
-"""Render the reconciliation strip: four counts that must be equal, the events in flight, and the ids that differ."""
+"""Render the reconciliation: a sentence, the four counts that must be equal, and the ids of the events that are missing."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
 
 from dashboard.components.markup import Html, join, tag, trace_link
 from dashboard.i18n import _, number
@@ -8,29 +11,54 @@ from dashboard.view_models import words
 from dashboard.view_models.reconciling import STAYS_S, Judgement, Missing, Shown
 
 
-def strip(shown: Shown, judgement: Judgement, missing: Missing | None, down: tuple[str, ...] = ()) -> Html:
-    """Render the strip. `down`: names of the components that are down, which may explain a difference."""
-    return join([_verdict(shown, judgement, down), _rows(shown, judgement), _ids(missing) if missing else ""])
+def strip(shown: Shown, judgement: Judgement, missing: Missing | None) -> Html:
+    return join([_rows(shown, judgement), _ids(missing, judgement) if missing else ""])
 
 
-def _verdict(shown: Shown, judgement: Judgement, down: tuple[str, ...]) -> Html:
-    counts = shown.counts
-    under_way = (_("▲ {n} on their way").format(n=number(shown.in_flight)), "warn")
-    if counts.equal and shown.newer:
-        under_way = (_("✓ Equal, and {n} younger on their way").format(n=number(shown.newer)), "ok")
-    sentence, colour = {
-        "equal": (_("✓ Equal: nothing lost, nothing doubled"), "ok"),
-        "in_flight": under_way,
-        "differs": (_("✕ They differ for more than {n} s").format(n=number(STAYS_S)), "bad"),
-        "unknown": (_("? A source cannot be read now"), "warn"),
-    }[judgement]
-    if judgement == "differs" and down:
-        sentence = _("✕ {n} wait for more than {s} s: {part} is down").format(
-            n=number(shown.in_flight), s=number(STAYS_S), part=", ".join(words.part(part) for part in down)
-        )
-    if judgement == "equal" and not counts.committed:
-        sentence, colour = _("Nothing committed yet: all sources are empty"), "soft"
+def verdict(shown: Shown, judgement: Judgement, down: tuple[str, ...] = ()) -> Html:
+    """Render the judgement as a sentence. `down`: names of the components that are down, for which events wait."""
+    said: dict[Judgement, Callable[[Shown], tuple[str, str]]] = {
+        "equal": _equal,
+        "in_flight": _in_flight,
+        "waiting": partial(_waiting, down=down),
+        "differs": _differing,
+        "unknown": _unknown,
+    }
+    sentence, colour = said[judgement](shown)
     return tag("div", sentence, class_=f"verdict {colour}", role="status")
+
+
+def _equal(shown: Shown) -> tuple[str, str]:
+    if not shown.counts.committed:
+        return _("Nothing committed yet: all sources are empty"), "soft"
+    return _("✓ Equal: nothing lost, nothing doubled"), "ok"
+
+
+def _in_flight(shown: Shown) -> tuple[str, str]:
+    if shown.counts.equal and shown.newer:
+        return _("✓ Equal, and {n} younger on their way").format(n=number(shown.newer)), "ok"
+    return _("▲ {n} on their way").format(n=number(shown.in_flight)), "soft"
+
+
+def _waiting(shown: Shown, down: tuple[str, ...]) -> tuple[str, str]:
+    n = number(max(shown.counts.behind, shown.in_flight or 0))
+    if not down:
+        return _("▲ {n} wait, and are arriving: nothing is lost so far").format(n=n), "warn"
+    parts = ", ".join(words.part(part) for part in down)
+    return _("▲ {n} wait: {part} is down").format(n=n, part=parts), "warn"
+
+
+def _unknown(_shown: Shown) -> tuple[str, str]:
+    return _("? A source cannot be read now"), "warn"
+
+
+def _differing(shown: Shown) -> tuple[str, str]:
+    counts = shown.counts
+    surplus = max((count for count in counts.arrived() if count is not None), default=0) - (counts.committed or 0)
+    if surplus > 0:
+        return _("✕ A source has {n} more events than were committed").format(n=number(surplus)), "bad"
+    sentence = _("✕ {n} are missing for more than {s} s, and no component is down")
+    return sentence.format(n=number(counts.behind), s=number(STAYS_S)), "bad"
 
 
 def _rows(shown: Shown, judgement: Judgement) -> Html:
@@ -87,7 +115,7 @@ def _rows(shown: Shown, judgement: Judgement) -> Html:
     return tag("dl", body, class_="strip")
 
 
-def _ids(missing: Missing) -> Html:
+def _ids(missing: Missing, judgement: Judgement) -> Html:
     lists = (
         (_("committed, not published"), missing.not_published),
         (_("committed, not notified"), missing.not_notified),
@@ -107,4 +135,5 @@ def _ids(missing: Missing) -> Html:
         parts = [
             tag("p", _("Among the newest events none is missing now; ./alpes reconcile compares all."), class_="soft")
         ]
-    return tag("details", join([tag("summary", _("The events that differ")), *parts]), open="", data_key="missing")
+    title = _("The events that wait") if judgement == "waiting" else _("The events that are missing")
+    return tag("details", join([tag("summary", title), *parts]), open="", data_key="missing")

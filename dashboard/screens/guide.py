@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import i18n, pulse, resources
-from dashboard.components import live_html
+from dashboard.components import diagram_card, live_html
 from dashboard.components.card import card
 from dashboard.components.controls import view_button
 from dashboard.components.markup import Html, join, notice, tag
@@ -32,6 +32,7 @@ class Step:
 def show() -> None:
     begin()
     steps = _steps()
+    path = st.container(key="card-flow", border=True)
     meaning = _(
         "No step is ticked by a click: tables, messages, leases and runs show what happened since the tour began."
     )
@@ -58,7 +59,7 @@ def show() -> None:
                     icon=":material/arrow_forward:",
                     query_params={"lang": i18n.language()},
                 )
-    _refresh(head, slots)
+    _refresh(path, head, slots)
 
 
 def begin() -> None:
@@ -81,13 +82,15 @@ def _version() -> object:
     look = resources.tour_facts().look()
     now = time.time()
     held = look.value is not None and any(window.ended_at > now for window in look.value.windows)
-    return look.version, held
+    return look.version, held, diagram_card.version()
 
 
 @st.fragment
 @guarded
-def _refresh(head: DeltaGenerator, slots: dict[str, DeltaGenerator]) -> None:
+def _refresh(path: DeltaGenerator, head: DeltaGenerator, slots: dict[str, DeltaGenerator]) -> None:
     with pulse.followed("guide"):
+        with path:
+            diagram_card.show()
         _draw_steps(head, slots)
 
 

@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import i18n, pulse, resources
-from dashboard.components import command_form, feed_controls, flow, live_html, scatter, strip, tables
+from dashboard.components import command_form, diagram_card, feed_controls, live_html, scatter, strip, tables
 from dashboard.components.card import card
 from dashboard.components.markup import empty, join, notice
 from dashboard.guard import guarded
@@ -18,7 +18,7 @@ from dashboard.i18n import N_, _
 from dashboard.screens import PageSpec
 from dashboard.view_models import how, latencies
 from dashboard.view_models.commands import Asked
-from dashboard.view_models.reconciling import Shown, counts
+from dashboard.view_models.reconciling import Shown
 
 POINTS = 300
 POINTS_S = 600
@@ -96,8 +96,7 @@ def _refresh(slots: Slots) -> None:
 def _version() -> object:
     refresher = resources.refresher()
     database, feed, faults = refresher.database, refresher.feed, refresher.fault_history
-    judged = resources.judge().look(counts(database, feed), time.monotonic())
-    moving = judged != "equal" or any(window.ended_at is None for window in faults.windows())
+    moving = diagram_card.judge() != "equal" or any(window.ended_at is None for window in faults.windows())
     return refresher.health.version, database.version, feed.version, faults.version, pulse.moment(moving)
 
 
@@ -107,7 +106,7 @@ def _draw(slots: Slots) -> None:
     found = resources.steady().look(database, feed)
     zone = live_html.zone()
     with slots.flow:
-        live_html.show(live_html.once("flow", (database.version, found), lambda: flow.flow(database, found)), "flow")
+        diagram_card.show()
     command_form.answer(slots.answers)
     with slots.database:
         draw = lambda: tables.database(database, feed.watermark, zone)  # noqa: E731
@@ -124,11 +123,9 @@ def _draw_feed(zone: str | None) -> None:
     wanted = feed_controls.wanted()
     refresher, state = resources.refresher(), st.session_state
     feed, deliveries = refresher.feed, refresher.database.deliveries_of
-    shown = feed_controls.messages(wanted, feed)
-    if wanted.paused:
-        shown = state.setdefault("feed_kept", shown)
-    else:
-        state.pop("feed_kept", None)
+    pause = feed_controls.note_pause(wanted.paused, feed)
+    shown = feed_controls.messages(wanted, pause, feed)
+    paused = feed_controls.paused_line(pause, feed, zone) if pause else ""
     if feed.problem:
         live_html.show(notice(_("The observer's store cannot be read now; the feed stands still.")), "feed_problem")
     if not shown:
@@ -138,14 +135,16 @@ def _draw_feed(zone: str | None) -> None:
             if filtered
             else _("Nothing was published yet. Issue a command and watch it arrive.")
         )
-        live_html.show(empty(sentence), "feed_empty")
+        live_html.show(join([paused, empty(sentence)]), "feed_empty")
         return
     picked = int(state.get("feed_picked") or 0)
     chosen = next((message for message in shown if message.n == picked), shown[0])
+    known = {message.event_id for message in feed.messages}
+    older = (message.event_id for message in (*shown[:FEED_ROWS], chosen) if message.event_id not in known)
+    refresher.want_deliveries(event_id for event_id in older if event_id)
     rows = tables.feed(shown[:FEED_ROWS], deliveries, picked, zone)
-    clicked = live_html.show(
-        join([rows, tables.message(chosen, deliveries.get(chosen.event_id or "", 0), zone)]), "feed"
-    )
+    detail = tables.message(chosen, deliveries.get(chosen.event_id or "", 0), zone)
+    clicked = live_html.show(join([paused, rows, detail]), "feed")
     if clicked and int(clicked) != picked:
         state["feed_picked"] = int(clicked)
         pulse.draw_again()
@@ -153,15 +152,15 @@ def _draw_feed(zone: str | None) -> None:
 
 def _draw_strip(found: Shown) -> None:
     refresher = resources.refresher()
-    judgement = resources.judge().look(counts(refresher.database, refresher.feed), time.monotonic())
-    ids = resources.missing_ids()
-    if judgement == "differs":
+    judgement, ids = diagram_card.judge(), resources.missing_ids()
+    behind = judgement in ("waiting", "differs")
+    if behind:
         ids.want()
+    if judgement == "differs":
         refresher.doubt()
-    shown = ids.found if judgement == "differs" else None
-    down = tuple(part.part for part in refresher.health.down())
-    draw = partial(strip.strip, found, judgement, shown, down)
-    live_html.show(live_html.once("strip", (found, judgement, shown, down), draw), "strip")
+    shown = ids.found if behind else None
+    draw = partial(strip.strip, found, judgement, shown)
+    live_html.show(live_html.once("strip", (found, judgement, shown), draw), "strip")
 
 
 def _draw_latency(zone: str | None) -> None:

@@ -124,8 +124,8 @@ def _draw_catalogue(found: RunsState) -> None:
                 act_button(
                     Action.RUN_SCENARIOS,
                     _("Run"),
-                    _run,
-                    (scenario.name, seed, minutes if chaos else 1.0),
+                    _run_chaos if chaos else _run,
+                    () if chaos else (scenario.name, None, 1.0),
                     key=f"run-{scenario.name}",
                     type="primary",
                     disabled=reason is not None,
@@ -151,6 +151,12 @@ def _draw_chaos_fields() -> None:
         placeholder=_("made up"),
         help=_("The same seed, the same faults."),
     )
+
+
+def _run_chaos() -> None:
+    """Run with what the fields hold at the click; the button may have been drawn with earlier values."""
+    state = st.session_state
+    _run("chaos", state.get("chaos_seed"), float(state.get("chaos_minutes", 1.0)))
 
 
 def _run(name: str, seed: int | None, minutes: float) -> None:

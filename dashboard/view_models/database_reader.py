@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from application import Application
 from dashboard.view_models.snapshot import YOUNG, DatabaseState, Timed, Young
 from db import lookups, notification_queries, queries
-from db.counting import GrowingCount
+from db.counting import CommissionCount, GrowingCount
 from db.errors import DatabaseUnavailable
 from db.hops import HOPS
 from db.notification_queries import NotificationRow
@@ -45,6 +45,7 @@ class DatabaseReader:
         self._heads: lookups.Heads | None = None
         self._looked = 0.0
         self._feed_ids: tuple[str, ...] = ()
+        self._created = CommissionCount()
         self._committed = GrowingCount(outbox_event)
         self._notified = GrowingCount(notification)
         self._outcomes = GrowingCount(processed_message, processed_message.c.outcome)
@@ -70,13 +71,14 @@ class DatabaseReader:
 
     def doubt(self) -> None:
         """Count everything again: when the sources differ, a wrong sum of increments must not be the cause."""
-        for count in (self._committed, self._notified, self._outcomes):
+        for count in (self._created, self._committed, self._notified, self._outcomes):
             count.recount()
 
     def _read(self, connection: Connection, heads: lookups.Heads, feed_ids: tuple[str, ...]) -> None:
         if self._heads is not None and heads.notification < self._heads.notification:
             self._timed, self._last_seq, self._settled = {}, 0, 0  # the tables were emptied
             self._past.clear()
+            self._created.recount()
         self._time(connection)
         outbox = tuple(queries.recent_outbox(connection, ROWS))
         if not self.state.version:  # show the rows before the first count, which reads whole tables
@@ -89,10 +91,12 @@ class DatabaseReader:
             outbox=outbox,
             hops=queries.hop_times(connection, [row.id for row in outbox]),
             deliveries_of=lookups.delivery_counts(connection, feed_ids),
+            created=self._created.read(connection, heads.commission_updated),
             committed=self._committed.read(connection).get(None, 0),
             notified=self._notified.read(connection).get(None, 0),
             dead_lettered=lookups.count_dead_without_notification(connection),
             deliveries=Deliveries(**{str(key): n for key, n in self._outcomes.read(connection).items()}),
+            retried=heads.failing,
             young=self._young(connection, heads),
             timed=tuple(self._timed.values()),
         )
@@ -114,8 +118,9 @@ class DatabaseReader:
             self.all_arrived(old)
         self._settled = min(max(self._settled, heads.outbox - YOUNG), heads.outbox)
         events, dead = lookups.events_above(connection, self._settled)
-        notified = frozenset(seq for _event_id, seq in events if seq is not None)
-        return Young(self._settled, len(events), notified, heads.notification, dead)
+        notified = frozenset(event.notification_seq for event in events if event.notification_seq is not None)
+        created = sum(event.aggregate_version == 1 for event in events)
+        return Young(self._settled, len(events), notified, heads.notification, dead, created)
 
     def _time(self, connection: Connection) -> None:
         """Add the events notified since the last read, and timestamps that were written late."""

@@ -47,11 +47,14 @@ class ObserverReader:
         if read != self.state or self.state.version == 0:
             self.state = replace(read, version=self.state.version + 1)
 
-    def filtered(self, topic: str | None, search: str | None) -> list[Observed]:
-        """Read and return the newest messages that match. Raises sqlite3.Error while there is no store."""
+    def filtered(self, topic: str | None, search: str | None, up_to: int | None = None) -> list[Observed]:
+        """Read and return the newest messages that match, none with a higher `n` than `up_to`.
+
+        Raises sqlite3.Error while there is no store.
+        """
         store = ObserverStore(self._settings.observer_store)
         try:
-            return store.feed(topic, limit=ROWS, search=search)
+            return store.feed(topic, limit=ROWS, search=search, before=None if up_to is None else up_to + 1)
         finally:
             store.close()
 

@@ -22,13 +22,14 @@ from settings import Settings
 from workers.observer_store import ObserverStore
 
 STAYS_S = 5.0
-"""An event that is missing in a source after this time is shown in red."""
+"""An event that is missing in a source after this time is shown in red, unless it is known what it waits for."""
 NEWEST = 5_000
 """How many of the newest ids the page compares one by one; `./alpes reconcile` compares all."""
 LISTED = 200
 TAIL_BYTES = 4 << 20
 
-Judgement = Literal["equal", "in_flight", "differs", "unknown"]
+Judgement = Literal["equal", "in_flight", "waiting", "differs", "unknown"]
+"""`waiting`: events are missing for more than `STAYS_S`, and a component is not healthy or the backlog shrinks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,8 @@ class Counts:
     duplicates: int | None = None
     delivered: int | None = None
     """Distinct events that a worker received and committed."""
+    created: int | None = None
+    """Commissions."""
 
     @property
     def in_flight(self) -> int | None:
@@ -55,6 +58,11 @@ class Counts:
     @property
     def equal(self) -> bool:
         return self.committed is not None and all(count == self.committed for count in self.arrived())
+
+    @property
+    def behind(self) -> int:
+        """Return how many committed events the source lacks that has fewest; negative if all have more than were committed."""
+        return (self.committed or 0) - min((count for count in self.arrived() if count is not None), default=0)
 
     def arrived(self) -> tuple[int | None, int | None, int | None]:
         """Return the counts that should equal `committed`; dead-lettered events count as notified and audited."""
@@ -75,6 +83,7 @@ def counts(database: DatabaseState, feed: FeedState) -> Counts:
         deliveries=None if away else database.deliveries.total,
         duplicates=None if away else database.deliveries.duplicate,
         delivered=None if away else database.deliveries.applied,
+        created=None if away else database.created,
     )
 
 
@@ -111,6 +120,7 @@ def shown(database: DatabaseState, feed: FeedState) -> Shown:
         audited=audited,
         dead_lettered=now.dead_lettered - young.dead_lettered,
         delivered=now.delivered - len(young.notified),
+        created=None if now.created is None else now.created - young.created,
     )
     captured = older.committed if (now.watermark or 0) >= young.above else published
     return Shown(older, young.committed, now.in_flight, captured)
@@ -140,15 +150,23 @@ class Steady:
 
 
 class Judge:
-    """Distinguish events in flight from events that stay missing; it needs the counts as they change. Thread-safe."""
+    """Distinguish events in flight, events that wait, and events that stay missing; it needs the counts as they change.
+
+    Thread-safe.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._past: deque[tuple[float, int]] = deque()
         self._surplus_since: float | None = None
+        self._arrived = -1
+        self._waits_at = 0.0
 
-    def look(self, found: Counts, now: float) -> Judgement:
-        """Return the judgement on the counts; `now` is in seconds of a monotonic clock."""
+    def look(self, found: Counts, now: float, all_healthy: bool = True) -> Judgement:
+        """Return the judgement on the counts; `now` is in seconds of a monotonic clock.
+
+        While a component is not healthy, and until no event has arrived for `STAYS_S` since then, events wait for it.
+        """
         with self._lock:
             if found.committed is None or found.notified is None:
                 return "unknown"
@@ -157,6 +175,9 @@ class Judge:
             while len(self._past) > 1 and self._past[1][0] <= now - STAYS_S:
                 self._past.popleft()
             at, then = self._past[0]
+            arrived = found.committed - found.behind
+            if not all_healthy or arrived != self._arrived:
+                self._arrived, self._waits_at = arrived, now
             return self._judge(found, found.committed, now, then if now - at >= STAYS_S else 0)
 
     def _judge(self, found: Counts, committed: int, now: float, then: int) -> Judgement:
@@ -170,7 +191,9 @@ class Judge:
         self._surplus_since = None
         if all(count == committed for count in known):
             return "equal" if len(known) == len(seen) else "unknown"
-        return "differs" if min(known) < min(then, committed) else "in_flight"
+        if min(known) >= min(then, committed):
+            return "in_flight"
+        return "differs" if now - self._waits_at >= STAYS_S else "waiting"
 
 
 @dataclass(frozen=True, slots=True)

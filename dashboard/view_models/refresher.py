@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from application import Application
 from dashboard.view_models import faults, reconciling
@@ -29,6 +29,8 @@ WATCHED_S = 5.0
 VERSIONS_S = 60.0
 SAMPLES = 3600
 DOUBT_S = 30.0
+ASKED = 200
+"""The most events, beside those of the feed, whose deliveries are counted because a page shows them."""
 HISTORY_S = 3600.0
 
 
@@ -45,6 +47,8 @@ class Refresher:
         self._health = HealthState()
         self._versions_at = 0.0
         self._samples: deque[Sample] = deque(maxlen=SAMPLES)
+        self._asked: dict[str, None] = {}
+        self._asked_lock = threading.Lock()
         self._looked = time.monotonic()
         self._doubted = time.monotonic()
         self._stop = threading.Event()
@@ -70,6 +74,15 @@ class Refresher:
         if time.monotonic() - self._doubted > DOUBT_S:
             self._doubted = time.monotonic()
             self.reader.doubt()
+
+    def want_deliveries(self, event_ids: Iterable[str]) -> None:
+        """Count the deliveries of these events from the next read on: a page shows them, and the feed has newer ones."""
+        with self._asked_lock:
+            for event_id in event_ids:
+                self._asked.pop(event_id, None)
+                self._asked[event_id] = None
+            for event_id in list(self._asked)[: max(0, len(self._asked) - ASKED)]:
+                del self._asked[event_id]
 
     @property
     def database(self) -> DatabaseState:
@@ -101,8 +114,10 @@ class Refresher:
                     break
 
     def _read_database(self) -> None:
-        ids = tuple(message.event_id for message in self.feed.messages if message.event_id)
-        self.reader.step(ids)
+        with self._asked_lock:
+            asked = sorted(self._asked)
+        ids = dict.fromkeys([*(message.event_id for message in self.feed.messages if message.event_id), *asked])
+        self.reader.step(tuple(ids))
         self._note_arrived()
         self._sample()
 

@@ -10,6 +10,9 @@ from stacks.faults import Lease
 from stacks.part_health import PartHealth
 from workers.observer_records import Observed
 
+ON_PATH = ("database", "relay", "source", "broker", "notifications", "observer", "audit")
+"""The components without which an event is not committed, published, notified, audited, or seen."""
+LAGS = ("health.behind", "health.behind_only", "health.with_parked")
 YOUNG = 5_000
 """The most events that are looked at one by one: those of a busy second, also of one after a standstill."""
 
@@ -45,6 +48,8 @@ class Young:
     notification_head: int = 0
     """The highest `seq` of a notification when the database was read; higher ones came later."""
     dead_lettered: int = 0
+    created: int = 0
+    """How many of them tell that a commission was created."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +64,15 @@ class DatabaseState:
     """The timestamps of the outbox rows above, by event id and hop."""
     deliveries_of: dict[str, int] = field(default_factory=dict)
     """Event id → committed deliveries, for the events in the feed."""
+    created: int | None = None
+    """The number of commissions."""
     committed: int | None = None
     notified: int | None = None
     dead_lettered: int = 0
     """Distinct committed events that are dead letters and were never notified."""
     deliveries: Deliveries = field(default_factory=Deliveries)
+    retried: int = 0
+    """Unfinished messages that have failed, and are tried again."""
     young: Young = field(default_factory=Young)
     timed: tuple[Timed, ...] = ()
     """Newest last, limited in number."""
@@ -93,6 +102,14 @@ class HealthState:
 
     def down(self) -> tuple[PartHealth, ...]:
         return tuple(part for part in self.parts if part.light == "down")
+
+    def holds_events_up(self) -> bool:
+        """Return whether a component on the path of events is down, or waits for what it depends on.
+
+        A lag alone explains nothing: a lost event is one that the capture is behind by for ever.
+        """
+        on_path = (part for part in self.parts if part.part.partition("-")[0] in ON_PATH)
+        return any(part.light == "down" or (part.light != "ok" and part.message.code not in LAGS) for part in on_path)
 
 
 @dataclass(frozen=True, slots=True)

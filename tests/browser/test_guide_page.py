@@ -94,6 +94,7 @@ def test_the_guide_in_both_languages_widths_and_themes(
     expect(page.locator(".step")).to_have_count(10, timeout=SOON_MS)
     title = {"en": "The outbox in ten minutes", "es": "El outbox en diez minutos"}[language]
     expect(page.get_by_role("heading", name=title)).to_be_visible()
+    expect(page.locator(f".st-key-card-flow .diagram svg.{size}")).to_be_visible()
     if size == "wide":
         seen.picture(f"guide-{language}" if scheme == "light" else f"guide-{language}-dark")
     seen.check()

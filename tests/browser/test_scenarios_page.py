@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 from scenarios import runner
 from scenarios.waiting import until
 from settings import Settings
+from stacks import faults
 from tests.browser.conftest import SIZES, SOON_MS, Open
 from tests.combining import sample_combinations
 
@@ -140,6 +141,8 @@ def test_a_part_killed_by_hand_comes_back_and_nothing_is_lost(
     expect(page.locator(".st-key-kill-broker-now button:visible")).to_be_hidden(timeout=SOON_MS)
     expect(page.locator(".st-key-troubles .notice").first).to_be_visible(timeout=SOON_MS)
     expect(page.locator(".st-key-run-replay button:visible")).to_be_disabled(timeout=SOON_MS)
+    lease = faults.active(paged)["broker"]
+    assert lease.expires_at - lease.started_at == pytest.approx(60, abs=1), "what the field said at the click"
     seen.check()
     press(page, "release-broker")
     expect(newest.get_by_text(says["killed"])).to_be_visible(timeout=SOON_MS)

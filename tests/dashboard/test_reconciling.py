@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from dashboard.view_models.reconciling import Counts, Judge, Steady, shown
-from dashboard.view_models.snapshot import DatabaseState, FeedState, Young
+from dashboard.view_models.snapshot import DatabaseState, FeedState, HealthState, Young
 from db.queries import Deliveries
+from domain.message import Message, verbatim
+from stacks.part_health import Light, PartHealth
 
 EQUAL = Counts(committed=10, published=10, notified=10, audited=10)
 
@@ -21,6 +25,47 @@ def test_an_event_on_its_way_is_told_after_five_seconds() -> None:
     assert judge.look(behind, 0) == "in_flight"
     assert judge.look(behind, 4.9) == "in_flight"
     assert judge.look(behind, 5.1) == "differs"
+
+
+def test_events_wait_while_a_component_is_not_healthy_and_a_while_after() -> None:
+    judge = Judge()
+    behind = replace(EQUAL, committed=11)
+    judge.look(behind, 0)
+    assert judge.look(behind, 60, all_healthy=False) == "waiting"
+    assert judge.look(behind, 64.9) == "waiting"
+    assert judge.look(behind, 65.1) == "differs"
+
+
+def test_a_backlog_that_shrinks_is_not_told_as_lost() -> None:
+    judge = Judge()
+    for second in range(60):
+        arrived = 10 + second // 3
+        told = judge.look(Counts(100, arrived, arrived, arrived), float(second))
+        assert told == ("in_flight" if second < 5 else "waiting")
+    assert judge.look(Counts(100, arrived, arrived, arrived), 80) == "differs"
+
+
+def test_more_than_was_committed_waits_for_nothing() -> None:
+    judge = Judge()
+    surplus = replace(EQUAL, notified=11)
+    judge.look(surplus, 0, all_healthy=False)
+    assert judge.look(surplus, 6, all_healthy=False) == "differs"
+
+
+@pytest.mark.parametrize(
+    ("part", "light", "message", "holds_up"),
+    [
+        ("broker", "down", verbatim("gone"), True),
+        ("notifications-2", "down", verbatim("gone"), True),
+        ("relay", "behind", Message("health.waits"), True),
+        ("relay", "behind", Message("health.behind", n=3), False),
+        ("api", "down", verbatim("gone"), False),
+        ("relay", "ok", Message("health.at_work"), False),
+    ],
+)
+def test_only_what_events_pass_through_holds_them_up(part: str, light: Light, message: Message, holds_up: bool) -> None:
+    """A lag is no excuse: the capture is behind by a lost event for ever."""
+    assert HealthState(1, (PartHealth(part, light, message),)).holds_events_up() == holds_up
 
 
 def test_a_stream_that_flows_is_never_told_as_lost() -> None:
@@ -62,7 +107,12 @@ def test_a_source_that_cannot_be_read_leaves_the_question_open() -> None:
 
 # Ten events; the observer was read before the ninth and tenth came to it, the audit after both.
 DATABASE = DatabaseState(
-    version=1, committed=10, notified=9, deliveries=Deliveries(applied=9), young=Young(8, 2, frozenset({109}), 109)
+    version=1,
+    created=7,
+    committed=10,
+    notified=9,
+    deliveries=Deliveries(applied=9),
+    young=Young(8, 2, frozenset({109}), 109, created=1),
 )
 FEED = FeedState(
     version=1, published=8, watermark=8, audited=10, newest_published=(7, 8), newest_audited=(108, 109, 110)
@@ -75,6 +125,7 @@ def test_sources_read_at_different_moments_do_not_contradict_each_other() -> Non
     assert found.counts.equal
     assert (found.counts.committed, found.counts.audited, found.counts.delivered, found.captured) == (8, 8, 8, 8)
     assert (found.newer, found.in_flight) == (2, 1)
+    assert found.counts.created == 6, "one of the two young events tells of a new commission"
 
 
 def test_a_lost_event_that_is_not_young_is_missed_while_others_come() -> None:

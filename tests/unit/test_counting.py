@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, delete, func, select, update
 
-from db.counting import GrowingCount
+from db import counting
+from db.counting import CommissionCount, GrowingCount
 from db.engine import connect
-from db.tables import metadata, processed_message
+from db.tables import commission, metadata, processed_message
 from domain.clock import utc_now
 
 STEPS_AT_ONCE = 50
@@ -57,7 +59,80 @@ def _process(engine: Engine, rows: int) -> None:
         )
 
 
+def _create(engine: Engine, first: int, rows: int, at: datetime) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            commission.insert(),
+            [
+                {
+                    "id": f"commission-{number}",
+                    "conversion_id": f"conversion-{number}",
+                    "affiliate_id": "a",
+                    "campaign_id": "c",
+                    "gross_amount": 1,
+                    "rate": 1,
+                    "amount": 1,
+                    "currency": "USD",
+                    "status": "CALCULATED",
+                    "version": 1,
+                    "created_at": at,
+                    "updated_at": at,
+                }
+                for number in range(first, first + rows)
+            ],
+        )
+
+
+def _newest_update(connection: Connection) -> datetime | None:
+    newest: datetime | None = connection.scalar(select(func.max(commission.c.updated_at)))
+    return newest
+
+
+def test_commissions_are_counted_once_however_often_they_change(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count, start = CommissionCount(), datetime(2026, 1, 1)
+    created = 0
+    for minute in range(6):
+        now = start + timedelta(minutes=minute)
+        monkeypatch.setattr(counting, "utc_now", lambda now=now: now)
+        _create(engine, created, 10 + minute, now - timedelta(seconds=1))
+        created += 10 + minute
+        with engine.begin() as connection:  # an old one changes, and is new to the index of changes
+            connection.execute(update(commission).where(commission.c.id == "commission-0").values(updated_at=now))
+        with engine.connect() as connection:
+            for _ in range(2):
+                assert count.read(connection, _newest_update(connection)) == created
+    with engine.begin() as connection:
+        connection.execute(delete(commission))
+        assert count.read(connection, _newest_update(connection)) == 0
+    _create(engine, 0, 3, now)
+    with engine.connect() as connection:
+        assert count.read(connection, _newest_update(connection)) == 3
+
+
+def test_counting_commissions_takes_the_same_steps_for_many_as_for_few(engine: Engine) -> None:
+    count, old = CommissionCount(), utc_now() - timedelta(hours=1)
+    _create(engine, 0, 1_000, old)
+
+    def read(connection: Connection) -> int:
+        return count.read(connection, _newest_update(connection))
+
+    _steps_of(engine, read)  # the first counts everything
+    few = _steps_of(engine, read)
+    _create(engine, 1_000, 20_000, old)
+    count.recount()
+    _steps_of(engine, read)
+    assert _steps_of(engine, read) <= few + 5  # a count of all takes hundreds
+    with engine.connect() as connection:
+        assert read(connection) == 21_000
+
+
 def _steps(engine: Engine, count: GrowingCount) -> int:
+    return _steps_of(engine, count.read)
+
+
+def _steps_of(engine: Engine, read: Callable[[Connection], object]) -> int:
     """How many times SQLite came by while it read: once in `STEPS_AT_ONCE` of its virtual machine's steps."""
     steps = 0
 
@@ -70,7 +145,7 @@ def _steps(engine: Engine, count: GrowingCount) -> int:
         driver: Any = connection.connection.driver_connection
         driver.set_progress_handler(came_by, STEPS_AT_ONCE)
         try:
-            count.read(connection)
+            read(connection)
         finally:
             driver.set_progress_handler(None, 0)
     return steps

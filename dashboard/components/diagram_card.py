@@ -1,0 +1,45 @@
+"""Show the diagram of an event's path with its verdict, drawn once for all pages and visitors."""
+
+from __future__ import annotations
+
+import time
+
+from dashboard import resources
+from dashboard.components import diagram, live_html, strip
+from dashboard.components.markup import Html, join, tag
+from dashboard.i18n import _
+from dashboard.view_models import diagram as view
+from dashboard.view_models.reconciling import Judgement, Shown, counts
+from dashboard.view_models.snapshot import DatabaseState, HealthState
+
+
+def judge() -> Judgement:
+    """Return the judgement on what was read last."""
+    refresher = resources.refresher()
+    found = counts(refresher.database, refresher.feed)
+    return resources.judge().look(found, time.monotonic(), not refresher.health.holds_events_up())
+
+
+def version() -> object:
+    """Return what the diagram changes with, for the version of a fragment that shows it."""
+    refresher = resources.refresher()
+    outages = refresher.health.version if refresher.health.down() else 0  # each second has another countdown
+    return refresher.database.version, refresher.feed.version, outages, judge()
+
+
+def show() -> None:
+    refresher = resources.refresher()
+    database, health = refresher.database, refresher.health
+    found = resources.steady().look(database, refresher.feed)
+    judgement = judge()
+    drawn_from = (database.version, found, judgement, health.down())
+    html = live_html.once("diagram", drawn_from, lambda: _draw(database, found, judgement, health))
+    live_html.show(html, "diagram")
+
+
+def _draw(database: DatabaseState, found: Shown, judgement: Judgement, health: HealthState) -> Html:
+    capture = resources.settings().facts.capture
+    down = tuple(part.part for part in health.down())
+    head = join([tag("h2", _("The transactional outbox, live")), strip.verdict(found, judgement, down)])
+    drawn = diagram.diagram(view.diagram(capture, database, found, judgement, health))
+    return join([tag("div", head, class_="diagram-head"), drawn])
