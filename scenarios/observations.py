@@ -28,10 +28,12 @@ class Observation:
     text: str
     """What it shows, in English."""
     message: Message | None = None
+    missing: bool = False
+    """Whether it shows that something is not there."""
 
     @classmethod
-    def of(cls, place: Place, at_us: int | None, id_: str, message: Message) -> Self:
-        return cls(place, None if at_us is None else at_us / 1e6, id_, str(message), message)
+    def of(cls, place: Place, at_us: int | None, id_: str, message: Message, *, missing: bool = False) -> Self:
+        return cls(place, None if at_us is None else at_us / 1e6, id_, str(message), message, missing)
 
     def said(self) -> Message:
         """Return what it shows; of a record whose message this version does not know, the text."""
@@ -43,7 +45,15 @@ class CounterExample:
     """The fewest observations that prove that a property does not hold, in the order of their times."""
 
     property: str
+    """Name of the property, as in the JSON of a run."""
     events: tuple[Observation, ...]
+
+    def said(self) -> Message:
+        """Return what the property demands; of one that this version does not know, its name."""
+        try:
+            return Message(f"property.{self.property}")
+        except ValueError:
+            return verbatim(self.property)
 
 
 def counter_example_from_json(stored: Mapping[str, Any] | None) -> CounterExample | None:

@@ -88,7 +88,7 @@ class Run:
         if not any(isinstance(each, EventMessage) and each.event_id == event.event_id for each in self._of("messages")):
             self._add("published", PublishedEvent(event.event_id, event.digest(), 1))
         message = EventMessage(
-            event.event_id, event.commission_id, event, 1, f"digest-{number}", self.now_us, self.now_us + 1
+            event.event_id, event.commission_id, event, 1, b"%d" % number, self.now_us, self.now_us + 1
         )
         self._add("messages", message)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from sys import intern
 from typing import Any
 
 from sqlalchemy import Connection
@@ -37,8 +38,25 @@ from settings import Settings
 from workers import observer_of_run
 from workers.observer_store import ObserverStore
 
-Same = Callable[[Contents], Contents]
-"""Returns the one object for equal contents."""
+
+class _Pool:
+    """Returns the one object for equal contents: most contents are in four sources."""
+
+    def __init__(self) -> None:
+        self._known: dict[Contents, Contents] = {}
+
+    def __call__(self, event: Contents) -> Contents:
+        known = self._known.get(event)
+        if known is None:
+            known = replace(
+                event,
+                event_id=intern(event.event_id),
+                commission_id=intern(event.commission_id),
+                type=intern(event.type),
+                correlation_id=intern(event.correlation_id),
+            )
+            self._known[known] = known
+        return known
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +93,9 @@ def read_history(
     later source, but is never in one without being in the earlier ones. `operations` must have been recorded before the call.
     Raises DatabaseUnavailable, or sqlite3.OperationalError while there is no observer.
     """
-    pool: dict[Contents, Contents] = {}
-
-    def same(event: Contents) -> Contents:
-        return pool.setdefault(event, event)
-
+    same = _Pool()
     lines = tuple(
-        AuditLine(same(line.contents), line.seq, line.consumer, line.notified_at)
+        AuditLine(same(line.contents), line.seq, intern(line.consumer), intern(line.notified_at))
         for line in audit_lines.read(settings.audit_file, run_id)
         if isinstance(line, AuditLine)
     )
@@ -100,13 +114,14 @@ def read_history(
     )
 
 
-def _read_observed(settings: Settings, run_id: str, beginning: Beginning, same: Same) -> dict[str, Any]:
+def _read_observed(settings: Settings, run_id: str, beginning: Beginning, same: _Pool) -> dict[str, Any]:
     path, topics = settings.observer_store, settings.topics
     letters = observer_of_run.read_dead_letters(path, topics.dead_letter, beginning.observed, run_id)
     messages = observer_of_run.read_event_messages(path, topics.carrying_events(), run_id)
     with closing(ObserverStore(path)) as store:
         published = tuple(
-            PublishedEvent(event.event_id, event.contents, event.version) for event in store.published_contents(run_id)
+            PublishedEvent(intern(event.event_id), event.contents, event.version)
+            for event in store.published_contents(run_id)
         )
     return {
         "published": published,
@@ -123,15 +138,15 @@ def _read_observed(settings: Settings, run_id: str, beginning: Beginning, same: 
     }
 
 
-def _to_message(message: observer_of_run.KeptMessage, same: Same) -> EventMessage:
+def _to_message(message: observer_of_run.KeptMessage, same: _Pool) -> EventMessage:
     decoded = envelope.decode(message.value)
     known = isinstance(decoded, Inserted)
     return EventMessage(
-        message.event_id,
-        None if message.key is None else envelope.decode_key(message.key) or message.key,
+        intern(message.event_id),
+        None if message.key is None else intern(envelope.decode_key(message.key) or message.key),
         same(contents.of_record(decoded.record)) if isinstance(decoded, Inserted) else None,
         decoded.record.version if isinstance(decoded, Inserted) else None,
-        hashlib.blake2b(message.value, digest_size=16).hexdigest(),
+        hashlib.blake2b(message.value, digest_size=16).digest(),
         message.captured_us if known else None,
         message.publish_us,
     )
@@ -143,7 +158,7 @@ def _read_database(
     beginning: Beginning,
     operations: Sequence[Operation],
     dead_letter_numbers: Collection[int],
-    same: Same,
+    same: _Pool,
 ) -> dict[str, Any]:
     targets: dict[str, set[str]] = {"calculate": set(), "approve": set()}
     for operation in operations:
@@ -155,10 +170,7 @@ def _read_database(
         "pruned": frozenset(queries.pruned_ids(connection, run_id)),
         "has_pruned": run_rows.has_pruned(connection),
         "notifications": tuple(_read_notifications(connection, run_id, same)),
-        "deliveries": tuple(
-            Delivery(row.seq, row.event_id, row.outcome, row.consumer, row.redelivery_count, epoch_us(row.received_at))
-            for row in run_rows.read_inbox(connection, run_id)
-        ),
+        "deliveries": tuple(_to_delivery(row) for row in run_rows.read_inbox(connection, run_id)),
         "dead_letters": tuple(_read_dead_letters(connection, run_id, beginning, dead_letter_numbers)),
     }
 
@@ -183,12 +195,27 @@ def _read_dead_letters(
         )
 
 
+def _to_delivery(row: run_rows.InboxRow) -> Delivery:
+    event_id, outcome, consumer = map(intern, (row.event_id, row.outcome, row.consumer))
+    return Delivery(row.seq, event_id, outcome, consumer, row.redelivery_count, epoch_us(row.received_at))
+
+
 def _read_states(connection: Connection, commission_ids: Sequence[str]) -> Iterator[CommissionState]:
     for row in run_rows.read_states(connection, commission_ids):
-        yield CommissionState(row.id, row.conversion_id, row.status, row.version, row.amounts, epoch_us(row.updated_at))
+        amounts = {field: intern(value) for field, value in row.amounts.items()}
+        yield CommissionState(
+            intern(row.id),
+            intern(row.conversion_id),
+            intern(row.status),
+            row.version,
+            amounts,
+            epoch_us(row.updated_at),
+        )
 
 
-def _read_outbox(connection: Connection, run_id: str, commission_ids: Sequence[str], same: Same) -> Iterator[OutboxRow]:
+def _read_outbox(
+    connection: Connection, run_id: str, commission_ids: Sequence[str], same: _Pool
+) -> Iterator[OutboxRow]:
     rows = [*stored.read_committed(connection, run_id)]
     for chunk in run_rows.chunks(commission_ids):
         of_commissions = stored.read_committed(connection, commission_ids=chunk)
@@ -197,9 +224,11 @@ def _read_outbox(connection: Connection, run_id: str, commission_ids: Sequence[s
         yield OutboxRow(row.seq, same(row.contents), row.version)
 
 
-def _read_notifications(connection: Connection, run_id: str, same: Same) -> Iterator[Notification]:
+def _read_notifications(connection: Connection, run_id: str, same: _Pool) -> Iterator[Notification]:
     visible_us = run_rows.read_visible_times(connection, run_id)
     rows = sorted(stored.read_notified(connection, run_id), key=lambda row: row.seq)
     for row in rows:
         event = same(row.contents)
-        yield Notification(row.seq, event, row.consumer, row.notified_at, visible_us.get(event.event_id))
+        yield Notification(
+            row.seq, event, intern(row.consumer), intern(row.notified_at), visible_us.get(event.event_id)
+        )

@@ -72,7 +72,7 @@ class EventMessage:
     contents: Contents | None
     """None when the body cannot be read as an event."""
     version: int | None
-    digest: str
+    digest: bytes
     """Digest of its bytes: two messages of one event may differ in their envelopes."""
     captured_us: int | None
     published_us: int

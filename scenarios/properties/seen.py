@@ -102,7 +102,7 @@ def dead_letter_message(seen: DeadLetterMessage) -> Observation:
 
 def missing(place: Place, id_: str, what: Message) -> Observation:
     """Show that something is not there."""
-    return Observation.of(place, None, id_, what)
+    return Observation.of(place, None, id_, what, missing=True)
 
 
 def _value(event: Contents, field: str) -> str:
