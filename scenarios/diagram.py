@@ -126,7 +126,7 @@ def _draw_row(row: _Row) -> str:
     else:
         mark = f'<circle cx="{x}" cy="{y}" r="5"/>'
     anchor, text_x = ("start", x + 10) if row.to_the_right else ("end", x - 10)
-    halo = 'paint-order="stroke" stroke="var(--ground, Canvas)" stroke-width="4" stroke-linejoin="round"'
+    halo = 'paint-order="stroke" stroke="var(--ground, Canvas)" stroke-width="7" stroke-linejoin="round"'
     lines = "".join(
         f'<tspan x="{text_x}" dy="{0 if not n else LINE}">{escape(line)}</tspan>' for n, line in enumerate(row.lines)
     )

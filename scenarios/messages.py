@@ -36,7 +36,7 @@ SEEN = {
     "seen.row_with": "committed with {field} {value}",
     "seen.no_row": "no outbox row",
     "seen.parked": "parked: {reason}",
-    "seen.message": "published",
+    "seen.message": "published as a message",
     "seen.message_with": "published with {field} {value}",
     "seen.other_contents": "published with other contents",
     "seen.no_message": "not published",
@@ -201,7 +201,7 @@ AWAITED = {
 """What a run waits for, and says when it does not come in time."""
 
 DETAILS = {
-    "detail.violations": "{n} violations",
+    "detail.violations": "violations: {n}",
     "detail.lost": "{n} lost",
     "detail.events_of": "{n} events of {m} commissions",
     "detail.read_again": "{n} of {m} events were read again",

@@ -101,8 +101,8 @@ def test_a_counter_example_reads_as_a_list_in_time_order() -> None:
     assert [(event.place, event.id, event.text) for event in found.events] == [
         ("database", "e-1-1", "CommissionCalculated committed as version 1"),
         ("database", "e-1-2", "CommissionApproved committed as version 2"),
-        ("broker", "e-1-2", "published"),
-        ("broker", "e-1-1", "published"),
+        ("broker", "e-1-2", "published as a message"),
+        ("broker", "e-1-1", "published as a message"),
         ("worker", "e-1-2", "version 2 notified as number 1"),
         ("worker", "e-1-1", "version 1 notified as number 2"),
     ]
