@@ -18,6 +18,7 @@ from cli.output import AsJson, Failed, StackName, err, out, print_json, say, tab
 from scenarios import end_to_end, evidence, journal, runner
 from scenarios.catalogue import scenarios
 from scenarios.model import Moment, Result
+from scenarios.observations import CounterExample
 from settings import Settings
 from settings.stack_facts import DEFAULT
 from stacks import instance
@@ -238,12 +239,22 @@ def _print_result(result: Result) -> None:
     table(("count", ""), [(name.replace("_", " "), getattr(counts, name)) for name in counts.__slots__])
     for check in (*result.confirmations, *result.checks):
         out.print(f"{'[green]✓[/]' if check.ok else '[red]✗[/]'} {check.name} [dim]{check.detail}[/]")
+    if result.counter_example is not None:
+        _print_counter_example(result.counter_example)
     for name, value in result.figures.items():
         out.print(f"  {name.replace('_', ' ')}: {value}", markup=False)
     recovery_text = (
         "nothing to recover from" if result.recovery_s is None else f"recovered after {result.recovery_s:.2f} s"
     )
     out.print(f"{recovery_text}; {result.duration_s:.1f} s in total; run {result.run_id}", markup=False)
+
+
+def _print_counter_example(counter_example: CounterExample) -> None:
+    """Print the observations that prove a violation, in the order of time; `–` is what has no time of its own."""
+    out.print(f"[red]counter-example[/] to: {counter_example.said()}")
+    for event in counter_example.events:
+        at = "–" if event.at is None else f"{datetime.fromtimestamp(event.at, UTC).astimezone():%H:%M:%S.%f}"
+        out.print(f"  {at:>15}  {event.place:<8}  {event.id:<36}  {event.text}", markup=False, soft_wrap=True)
 
 
 def _coloured(verdict: str | None) -> str:

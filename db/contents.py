@@ -19,6 +19,7 @@ class CommittedContents:
     contents: Contents
     version: int
     """Version of the event's schema."""
+    seq: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +32,25 @@ class NotifiedContents:
 
 
 def read_committed(
-    connection: Connection, correlation_id: str | None = None, event_ids: Sequence[str] | None = None
+    connection: Connection,
+    correlation_id: str | None = None,
+    event_ids: Sequence[str] | None = None,
+    commission_ids: Sequence[str] | None = None,
 ) -> Iterator[CommittedContents]:
-    """Yield outbox rows in the order of event ids; only those of a correlation id or of some events, if given."""
-    names = ("id", "aggregate_id", "aggregate_version", "type", "correlation_id", "occurred_at", "version")
+    """Yield outbox rows in the order of event ids; only those of a correlation id, some events or some commissions, if given."""
+    names = ("id", "aggregate_id", "aggregate_version", "type", "correlation_id", "occurred_at", "version", "seq")
     # The text, not the parsed payload: a payload that cannot be parsed must be compared too.
     query = select(*(outbox_event.c[name] for name in names), type_coerce(outbox_event.c.payload, ForeignText))
     for where in _build_conditions(outbox_event.c.correlation_id, correlation_id, outbox_event.c.id, event_ids):
         query = query.where(where)
+    if commission_ids is not None:
+        query = query.where(outbox_event.c.aggregate_id.in_(list(commission_ids)))
     query = query.order_by(outbox_event.c.id).execution_options(yield_per=ROWS_AT_ONCE)
-    for id_, aggregate, number, type_, correlation, occurred, version, payload in connection.execute(query):
+    for id_, aggregate, number, type_, correlation, occurred, version, seq, payload in connection.execute(query):
         yield CommittedContents(
             Contents(id_, aggregate, number, type_, canonical_json(payload), correlation, format_instant(occurred)),
             version,
+            seq,
         )
 
 

@@ -90,3 +90,16 @@ def payload_fields(payload: str) -> dict[str, str]:
     if not isinstance(document, dict):
         return {"": payload}
     return {name: canonical_value(value) for name, value in document.items()}
+
+
+def fields_of(event: Contents) -> dict[str, str]:
+    """Return the fields of an event's contents as text, each member of its payload as a field of its own."""
+    fields = {
+        "commission_id": event.commission_id,
+        "aggregate_version": str(event.aggregate_version),
+        "type": event.type,
+        "correlation_id": event.correlation_id,
+        "occurred_at": event.occurred_at,
+    }
+    members = payload_fields(event.payload)
+    return fields | {f"payload.{name}" if name else "payload": text[:200] for name, text in members.items()}

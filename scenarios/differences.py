@@ -10,7 +10,6 @@ from connectors import envelope
 from connectors.envelope import Inserted
 from db import contents as stored
 from domain import contents
-from domain.contents import Contents
 from scenarios import audit_lines
 from scenarios.audit_lines import AuditLine
 from settings import Settings
@@ -45,7 +44,7 @@ def explain(application: Application, settings: Settings, event_ids: Sequence[st
         row, notification, line = rows.get(event_id), notifications.get(event_id), lines.get(event_id)
         message_fields = messages.get(event_id, [])
         original = (
-            _fields_of_contents(row.contents) | {"version": str(row.version)}
+            contents.fields_of(row.contents) | {"version": str(row.version)}
             if row
             else message_fields[0]
             if message_fields
@@ -57,7 +56,7 @@ def explain(application: Application, settings: Settings, event_ids: Sequence[st
             expected = (
                 None if original is None else {name: text for name, text in original.items() if name != "version"}
             )
-            differences += _compare_fields(event_id, "notified", expected, _fields_of_contents(notification.contents))
+            differences += _compare_fields(event_id, "notified", expected, contents.fields_of(notification.contents))
             if line is not None:
                 differences += _compare_fields(
                     event_id, "audited", _fields_of_line(notification), _fields_of_line(line)
@@ -75,7 +74,7 @@ def _read_messages(settings: Settings, event_ids: Sequence[str]) -> dict[str, li
             for message in store.messages_of(event_id):
                 decoded = envelope.decode(message.value)
                 if message.topic in topics and isinstance(decoded, Inserted):
-                    fields = _fields_of_contents(contents.of_record(decoded.record)) | {
+                    fields = contents.fields_of(contents.of_record(decoded.record)) | {
                         "version": str(decoded.record.version)
                     }
                     fields_by_event.setdefault(event_id, []).append(fields)
@@ -101,20 +100,8 @@ def _compare_fields(event_id: str, source: str, expected: Fields | None, seen: F
             yield Difference(event_id, source, name, expected_text, seen_text)
 
 
-def _fields_of_contents(event: Contents) -> dict[str, str]:
-    fields = {
-        "commission_id": event.commission_id,
-        "aggregate_version": str(event.aggregate_version),
-        "type": event.type,
-        "correlation_id": event.correlation_id,
-        "occurred_at": event.occurred_at,
-    }
-    payload_fields = contents.payload_fields(event.payload)
-    return fields | {f"payload.{name}" if name else "payload": text[:200] for name, text in payload_fields.items()}
-
-
 def _fields_of_line(notification: stored.NotifiedContents | AuditLine) -> dict[str, str]:
-    return _fields_of_contents(notification.contents) | {
+    return contents.fields_of(notification.contents) | {
         "seq": str(notification.seq),
         "consumer": notification.consumer,
         "notified_at": notification.notified_at,

@@ -11,7 +11,9 @@ import plotly.graph_objects as go
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 from plotly.offline import get_plotlyjs
 
+from scenarios import diagram
 from scenarios.model import Result
+from scenarios.observations import PLACES, CounterExample
 
 COLOURS = {"committed": "#5b6b82", "published": "#2f6fed", "notified": "#1d9a61"}
 _TEMPLATES = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=select_autoescape(["html"]))
@@ -23,6 +25,7 @@ def render_html(result: Result) -> str:
         result=result,
         counts={name: getattr(result.counts, name) for name in result.counts.__slots__},
         figures={name: json.dumps(value) for name, value in result.figures.items()},
+        counter_example=_render_counter_example(result.counter_example),
         at=_format_time,
         since=lambda at: f"{at - result.started_at:+.3f} s",
         started=datetime.fromtimestamp(result.started_at, UTC).isoformat(timespec="seconds"),
@@ -31,6 +34,18 @@ def render_html(result: Result) -> str:
         plots=[_render_figure(figure) for figure in (latency_figure(result), progress_figure(result))],
         plotly=get_plotlyjs(),
     )
+
+
+def _render_counter_example(found: CounterExample | None) -> dict[str, object] | None:
+    if found is None:
+        return None
+    places = {place: str(place) for place in PLACES}
+    title = f"Counter-example to: {found.said()}"
+    return {
+        "title": found.said(),
+        "drawing": diagram.draw(found, places, title, str),
+        "sentences": diagram.describe(found, places, str),
+    }
 
 
 def repeat_commands(result: Result) -> list[str]:

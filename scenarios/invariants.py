@@ -1,22 +1,34 @@
-"""Check the invariants of a run and give the verdict.
+"""Judge a run by the properties of its history, and give the verdict.
 
-For the run's correlation id: committed (outbox rows) = published (what the observer saw) = notified = audited, with the same
-events and the same contents in both directions. Each effect happens once, the events of each commission keep their order,
-commissions and events agree, nothing that was rolled back appears, and there is no unexpected dead letter.
-`scenarios.reconciliation` says how far these sources are independent of each other.
+`scenarios.properties` says what must hold: what was acknowledged is committed, what is committed is published, notified and
+audited once, in order and unchanged, and nothing else appears. `scenarios.reconciliation` says how far the sources are
+independent of each other.
 """
 
 from __future__ import annotations
 
+import sqlite3
 import time
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
-from db import agreement, dead_letter_queries, notification_queries, queries
+from db import notification_queries, queries
+from db.dead_letter_queries import dead_letter_ids
 from db.errors import DatabaseUnavailable
 from domain.message import Message, said_by
+from scenarios import properties
+from scenarios.history import History
 from scenarios.model import Check, Counts, FaultWindow, Verdict
-from scenarios.reconciliation import Reconciliation, reconcile
+from scenarios.properties.violations import (
+    CONTENTS_DIFFER,
+    DUPLICATED,
+    LOST,
+    NEVER_COMMITTED,
+    OUT_OF_ORDER,
+    Finding,
+    Violation,
+)
 from scenarios.trial import Standstill, Trial
 from scenarios.waiting import TookTooLong
 
@@ -25,108 +37,101 @@ QUIET_S = 1.0
 MAX_NAMED_IDS = 20
 
 
-def wait_until_settled(trial: Trial, deadline_s: float) -> Reconciliation:
-    """Wait until the sources agree or the deadline passes, and return their comparison."""
+@dataclass(frozen=True)
+class Judgement:
+    """What the properties say about the history of a run."""
+
+    history: History
+    findings: Mapping[str, Finding]
+
+    @classmethod
+    def of(cls, history: History) -> Judgement:
+        return cls(history, properties.judge(history))
+
+    @cached_property
+    def violations(self) -> list[Violation]:
+        return [violation for finding in self.findings.values() for violation in finding.violations]
+
+    def ids_of(self, *kinds: str) -> set[str]:
+        """Return the ids with a violation of one of these kinds."""
+        return {violation.id for violation in self.violations if violation.kind in kinds}
+
+    @property
+    def differs_permanently(self) -> bool:
+        """Whether something is wrong, and nothing of it may still arrive or be repaired."""
+        return bool(self.violations) and all(violation.is_final for violation in self.violations)
+
+
+def wait_until_settled(trial: Trial, deadline_s: float, *, poisonous: bool = False) -> Judgement:
+    """Wait until every property holds or the deadline passes, and return what they say then."""
     standstill = Standstill(trial)
 
-    def sources_agree() -> bool:
+    def all_hold() -> bool:
         try:
             if standstill.reached():
                 raise TookTooLong(Message("waiting.sources_stopped"))
             with trial.application.reading() as connection:
                 committed = queries.count_outbox_ids(connection, trial.run_id)
                 accounted = notification_queries.count_notifications(connection, trial.run_id)
-                accounted += len(dead_letter_queries.dead_letter_ids(connection, trial.run_id))
-            # Counting is cheap: compare all ids only when there may be nothing left to wait for.
+                accounted += len(dead_letter_ids(connection, trial.run_id))
+            # Counting is cheap: read the history only when there may be nothing left to wait for.
             if accounted < committed:
                 return False
-            reconciliation = reconcile(trial.application, trial.settings, trial.run_id)
-            if reconciliation.differs_permanently:
+            judgement = Judgement.of(trial.history(expects_dead_letters=poisonous))
+            if judgement.differs_permanently:
                 raise TookTooLong(Message("waiting.sources_differ"))
-            return reconciliation.complete
-        except DatabaseUnavailable:
+            return not judgement.violations
+        except (DatabaseUnavailable, sqlite3.OperationalError):
             return False
 
     try:
-        trial.wait(sources_agree, deadline_s, Message("awaited.agreement"), 0.2)
+        trial.wait(all_hold, deadline_s, Message("awaited.agreement"), 0.2)
         time.sleep(QUIET_S)
     except TookTooLong as error:
         trial.say("note", said_by(error))
-    return reconcile(trial.application, trial.settings, trial.run_id)
+    return Judgement.of(trial.history(expects_dead_letters=poisonous))
 
 
-def check_invariants(
-    trial: Trial, reconciliation: Reconciliation, *, poisonous: bool = False
-) -> tuple[Counts, dict[str, list[str]], list[Check]]:
-    """Return the counts, the ids behind each wrong count, and the invariants one by one."""
-    find_broken_promises = tuple(f"{promise.command} {promise.id}" for promise in trial.broken_promises())
-    not_committed = (*sorted(trial.acknowledged - trial.committed()), *find_broken_promises)
-    disagreeing = _find_disagreements(trial)
-    unexpected_letters = () if poisonous else tuple(f"{row.reason}: {row.detail}"[:200] for row in trial.dead_letters())
-    named_ids = {
-        "acknowledged and not committed": not_committed,
-        "not published": reconciliation.not_published,
-        "not notified": reconciliation.not_notified,
-        "not audited": reconciliation.not_audited,
-        "dead-lettered and never notified": reconciliation.dead,
-        "effect duplicated": reconciliation.doubled,
-        "out of order": reconciliation.out_of_order,
-        "never committed": reconciliation.never_committed,
-        "audited and never notified": reconciliation.never_notified,
-        "contents differ": tuple(map(str, reconciliation.differences)) or reconciliation.contents_differ,
-        "commission and events disagree": disagreeing,
-        "dead letters": unexpected_letters,
+def make_checks(judgement: Judgement) -> list[Check]:
+    """Return the invariants of every run: one for each property."""
+    return [_make_check(finding) for finding in judgement.findings.values()]
+
+
+def _make_check(finding: Finding) -> Check:
+    violated = {violation.id for violation in finding.violations}
+    detail = Message("detail.violations", n=len(violated)) if violated else None
+    return Check.of(Message(f"property.{finding.name}"), finding.holds, detail)
+
+
+def name_ids(judgement: Judgement) -> dict[str, list[str]]:
+    """Return kind of violation → the first of them: ids, or sentences that say what differs."""
+    named: dict[str, dict[str, None]] = {}
+    for violation in judgement.violations:
+        named.setdefault(violation.kind, {})[violation.detail or violation.id] = None
+    return {kind: list(texts)[:MAX_NAMED_IDS] for kind, texts in named.items()}
+
+
+def count(judgement: Judgement) -> Counts:
+    """Return the counts of the run."""
+    history = judgement.history
+    dead = {
+        letter.event_id
+        for letter in history.dead_letters
+        if letter.event_id is not None and letter.correlation_id == history.run_id
     }
-    lost = {
-        *not_committed,
-        *reconciliation.not_published,
-        *reconciliation.not_notified,
-        *reconciliation.not_audited,
-        *reconciliation.dead,
-    }
-    counts = _make_counts(reconciliation, len(lost))
-    checks = _make_checks(reconciliation, lost, disagreeing, unexpected_letters)
-    return counts, {name: list(ids[:MAX_NAMED_IDS]) for name, ids in named_ids.items() if ids}, checks
-
-
-def _make_checks(
-    found: Reconciliation, lost: Collection[str], disagreeing: Sequence[str], unexpected_letters: Sequence[str]
-) -> list[Check]:
-    uncommitted = {*found.never_committed, *found.never_notified}
-    doubled, out_of_order, differing = found.doubled, found.out_of_order, found.contents_differ
-    return [
-        Check.of(Message("invariant.nothing_lost"), not lost, Message("detail.lost", n=len(lost))),
-        Check.of(Message("invariant.effect_once"), not doubled, Message("detail.duplicated", n=len(doubled))),
-        Check.of(Message("invariant.in_order"), not out_of_order, Message("detail.out_of_order", n=len(out_of_order))),
-        Check.of(
-            Message("invariant.nothing_uncommitted"), not uncommitted, Message("detail.number", n=len(uncommitted))
-        ),
-        Check.of(Message("invariant.contents_equal"), not differing, Message("detail.differ", n=len(differing))),
-        Check.of(
-            Message("invariant.state_and_outbox"), not disagreeing, Message("detail.disagreements", n=len(disagreeing))
-        ),
-        Check.of(
-            Message("invariant.no_dead_letter"),
-            not unexpected_letters,
-            Message("detail.dead_letters", n=len(unexpected_letters)),
-        ),
-    ]
-
-
-def _make_counts(reconciliation: Reconciliation, lost: int) -> Counts:
     return Counts(
-        committed=reconciliation.committed,
-        published=reconciliation.published,
-        deliveries=reconciliation.deliveries,
-        notifications=reconciliation.notified,
-        audited=reconciliation.audited,
-        lost=lost,
-        duplicated_effects=len(reconciliation.doubled),
-        out_of_order=len(reconciliation.out_of_order),
-        never_committed=len(reconciliation.never_committed),
-        duplicates_absorbed=reconciliation.duplicates_absorbed,
-        dead_lettered=reconciliation.dead_lettered,
-        contents_differ=len(reconciliation.contents_differ),
+        committed=len(history.committed),
+        published=len(history.published_ids),
+        deliveries=len(history.deliveries),
+        notifications=len(history.notifications_of),
+        audited=len(history.lines_of),
+        lost=len(judgement.ids_of(*LOST)),
+        duplicated_effects=len(judgement.ids_of(DUPLICATED)),
+        out_of_order=len(judgement.ids_of(OUT_OF_ORDER)),
+        never_committed=len(judgement.ids_of(NEVER_COMMITTED)),
+        duplicates_absorbed=sum(1 for delivery in history.deliveries if delivery.outcome == "duplicate"),
+        dead_lettered=len(dead - history.notifications_of.keys()),
+        contents_differ=len(judgement.ids_of(CONTENTS_DIFFER)),
     )
 
 
@@ -167,11 +172,6 @@ def measure_recovery(trial: Trial) -> list[FaultWindow]:
         recovery_s = max(0.0, last_notified_us / 1e6 - window.ended_at) if last_notified_us else None
         measured_windows.append(replace(window, recovery_s=None if recovery_s is None else round(recovery_s, 3)))
     return measured_windows
-
-
-def _find_disagreements(trial: Trial) -> tuple[str, ...]:
-    with trial.application.reading() as connection:
-        return tuple(map(str, agreement.find_disagreements(connection, trial.run_id, trial.conversions)))
 
 
 def latency_points(trial: Trial) -> tuple[tuple[float, float], ...]:

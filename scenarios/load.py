@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from application import Application
 from domain.commands import ApproveCommission, CalculateCommission
 from domain.message import Message
-from scenarios.routes import Done, InProcess, NotAcknowledged, Promise, Route
+from scenarios.history.operations import Answer, OperationLog
+from scenarios.routes import Done, InProcess, NotAcknowledged, Promise, Refused, Route
 from scenarios.waiting import JudgeFailed, until
 
 CAMPAIGNS = ("cmp-1", "cmp-2", "cmp-3")
@@ -54,8 +55,7 @@ Pair = tuple[Route, Route | None]
 class Load:
     """A thread that sends `per_second` pairs of commands (calculate, approve) until it is stopped.
 
-    A command without an acknowledgement is not retried. Its conversion stays in `attempted`, and the verdict checks that it
-    left either both rows or neither.
+    A command without an acknowledgement is not retried, and the verdict checks that it left either both rows or neither.
     """
 
     def __init__(
@@ -64,14 +64,17 @@ class Load:
         stream: Iterator[CalculateCommission],
         per_second: float,
         pairs: Sequence[Pair] = (),
+        operations: OperationLog | None = None,
     ) -> None:
-        """Set it up. The `pairs` of routes take turns, and `stop` closes them. By default all commands go in process."""
+        """Set it up. The `pairs` of routes take turns, and `stop` closes them. By default all commands go in process.
+
+        Each command and its answer are recorded in `operations`.
+        """
         in_process = InProcess(application)
+        self._operations = operations or OperationLog()
         self.sent: list[AcknowledgedCommand] = []
         self.promised: list[Promise] = []
         """Commands that the broker acknowledged; the commands worker must process them."""
-        self.attempted: list[str] = []
-        """Conversion ids of all calculations, acknowledged or not."""
         self.acknowledged_by: Counter[str] = Counter()
         """Name of a route → number of commands that it acknowledged."""
         self.unacknowledged = 0
@@ -121,16 +124,15 @@ class Load:
 
     def _send_pair(self, command: CalculateCommission, pair: Pair) -> None:
         calculating, approving = pair
-        self.attempted.append(command.conversion_id)
         answer = self._send(calculating, command)
         if isinstance(answer, Done) and approving is not None:
             self._send(approving, ApproveCommission(answer.commission_id, command.correlation_id))
 
     def _send(self, route: Route, command: CalculateCommission | ApproveCommission) -> Done | Promise | None:
         started_at = time.time()
-        try:
-            answer = route.send(command)
-        except NotAcknowledged:
+        with self._operations.invoked(route.name, command) as recorded:
+            answer = _send_over(route, command, recorded)
+        if answer is None:
             self.unacknowledged += 1
             self._stop.wait(0.05)
             return None
@@ -140,3 +142,18 @@ class Load:
         event_ids = answer.event_ids if isinstance(answer, Done) else ()
         self.sent.append(AcknowledgedCommand(started_at, (time.time() - started_at) * 1000, event_ids))
         return answer
+
+
+def _send_over(
+    route: Route, command: CalculateCommission | ApproveCommission, recorded: Answer
+) -> Done | Promise | None:
+    """Send a command and record its answer; None when it is not acknowledged."""
+    try:
+        answer = route.send(command)
+    except Refused:
+        recorded.refuse()
+        return None
+    except NotAcknowledged:
+        return None
+    recorded.acknowledge(answer.event_ids if isinstance(answer, Done) else ())
+    return answer

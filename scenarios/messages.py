@@ -4,18 +4,60 @@ from __future__ import annotations
 
 from domain.message import register
 
+PROPERTIES = {
+    "property.acknowledged_is_committed": "what was acknowledged is committed",
+    "property.refused_leaves_nothing": "what was refused left nothing",
+    "property.state_and_outbox_agree": "state and outbox agree",
+    "property.published_what_was_committed": "what was committed is published",
+    "property.contents_unchanged": "contents are unchanged",
+    "property.key_unchanged": "keys are unchanged",
+    "property.nothing_uncommitted": "nothing appears that was not committed",
+    "property.nothing_lost": "nothing lost",
+    "property.effect_once": "each effect exactly once",
+    "property.notification_and_inbox_agree": "notifications and inbox agree",
+    "property.in_order": "each commission's events in order",
+    "property.no_dead_letter": "no unexpected dead letter",
+    "property.dead_letters_in_topic_and_table": "dead letters are on the topic and in the table",
+    "property.audit_equals_notifications": "the audit file equals the notifications",
+}
+"""The properties of every run (`scenarios.properties`)."""
+
 INVARIANTS = {
-    "invariant.nothing_lost": "nothing lost",
-    "invariant.effect_once": "each effect exactly once",
-    "invariant.in_order": "each commission's events in order",
-    "invariant.nothing_uncommitted": "nothing appears that was not committed",
-    "invariant.state_and_outbox": "state and outbox agree",
-    "invariant.contents_equal": "contents are equal in every source",
-    "invariant.no_dead_letter": "no unexpected dead letter",
     "invariant.measured": "something was measured",
     "invariant.deadlines": "the system meets its deadlines",
 }
-"""The invariants of every run."""
+
+SEEN = {
+    "seen.acknowledged": "{command} acknowledged ({client})",
+    "seen.refused": "{command} refused ({client})",
+    "seen.state": "commission has {field} {value}",
+    "seen.no_state": "no commission",
+    "seen.row": "{type} committed as version {n}",
+    "seen.row_with": "committed with {field} {value}",
+    "seen.no_row": "no outbox row",
+    "seen.parked": "parked: {reason}",
+    "seen.message": "published as a message",
+    "seen.message_with": "published with {field} {value}",
+    "seen.other_contents": "published with other contents",
+    "seen.no_message": "not published",
+    "seen.delivery": "delivered: {outcome}",
+    "seen.notification": "version {n} notified as number {seq}",
+    "seen.notification_with": "notified with {field} {value}",
+    "seen.no_notification": "no notification",
+    "seen.no_inbox_row": "no inbox row",
+    "seen.dead_letter": "dead letter {seq} stored: {reason}",
+    "seen.no_dead_letter": "no row of the dead letter",
+    "seen.dead_letter_message": "dead letter {seq} on the topic",
+    "seen.no_dead_letter_message": "not on the dead-letter topic",
+    "seen.line": "audit line of notification {seq}",
+    "seen.line_with": "audit line with {field} {value}",
+    "seen.no_line": "no audit line",
+    "outcome.applied": "applied",
+    "outcome.duplicate": "duplicate",
+    "outcome.skipped": "skipped",
+    "outcome.dead_lettered": "dead-lettered",
+}
+"""What one place shows of an event, in a counter-example."""
 
 CHECKS = {
     "check.backlog_gone": "the backlog returns to zero",
@@ -159,12 +201,8 @@ AWAITED = {
 """What a run waits for, and says when it does not come in time."""
 
 DETAILS = {
+    "detail.violations": "violations: {n}",
     "detail.lost": "{n} lost",
-    "detail.duplicated": "{n} duplicated",
-    "detail.out_of_order": "{n} out of order",
-    "detail.differ": "{n} differ",
-    "detail.disagreements": "{n} disagreements",
-    "detail.dead_letters": "{n} dead letters",
     "detail.events_of": "{n} events of {m} commissions",
     "detail.read_again": "{n} of {m} events were read again",
     "detail.at_most": "at most {n} events",
@@ -197,5 +235,17 @@ FAULTS = {
 }
 """Crash points and faults, which stand inside other messages."""
 
-for _templates in (INVARIANTS, CHECKS, CONFIRMATIONS, TIMELINE, VERDICTS, JUDGE, AWAITED, DETAILS, FAULTS):
+for _templates in (
+    PROPERTIES,
+    INVARIANTS,
+    SEEN,
+    CHECKS,
+    CONFIRMATIONS,
+    TIMELINE,
+    VERDICTS,
+    JUDGE,
+    AWAITED,
+    DETAILS,
+    FAULTS,
+):
     register(_templates)

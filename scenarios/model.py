@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from domain.message import Message, from_json, verbatim
+from scenarios.observations import CounterExample, counter_example_from_json
 from settings.stack_facts import STACKS, DatabaseKind
 
 if TYPE_CHECKING:
@@ -168,6 +169,10 @@ class Result:
     """(occurred at in seconds since the epoch, milliseconds until notified) of the run's events."""
     versions: Mapping[str, str]
     reason_message: Message | None = None
+    properties: Mapping[str, bool] = field(default_factory=dict)
+    """Property → whether it holds. Results of older versions have none."""
+    counter_example: CounterExample | None = None
+    """What proves that the first of the broken properties does not hold."""
 
     def said(self) -> Message:
         """Return the reason's message; of a result that has the text alone, the text."""
@@ -195,6 +200,8 @@ class Result:
             "seed": self.seed,
             "reason": self.reason,
             "figures": dict(self.figures),
+            "properties": dict(self.properties),
+            "counter_example": None if self.counter_example is None else asdict(self.counter_example),
         }
 
 
@@ -212,6 +219,7 @@ def result_from_json(values: Mapping[str, Any]) -> Result:
         ("samples", Sample),
     ):
         fields[name] = tuple(kind(**with_messages(entry)) for entry in fields[name])
+    fields["counter_example"] = counter_example_from_json(fields.get("counter_example"))
     fields["points"] = tuple((entry[0], entry[1]) for entry in fields["points"])
     return Result(**with_messages(fields))
 

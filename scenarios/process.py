@@ -19,8 +19,9 @@ from domain.message import Message, said_by, verbatim
 from scenarios import invariants, journal
 from scenarios.catalogue import find
 from scenarios.fault_injection import Stopped
+from scenarios.invariants import Judgement
 from scenarios.model import Check, Moment, Result, Scenario
-from scenarios.reconciliation import Reconciliation
+from scenarios.properties import first_counter_example
 from scenarios.sampler import Sampler
 from scenarios.trial import Trial
 from scenarios.waiting import JudgeFailed, TookTooLong
@@ -72,8 +73,9 @@ def _run_scenario(
         with Sampler(trial):
             _experiment(trial, scenario)
             trial.say("counting", Message("run.counting"))
-            reconciliation = invariants.wait_until_settled(trial, trial.full_replay_deadline_s())
-        result = _make_result(trial, scenario, reconciliation, started_at, log)
+            deadline_s = trial.full_replay_deadline_s()
+            judgement = invariants.wait_until_settled(trial, deadline_s, poisonous=scenario.poisonous)
+        result = _make_result(trial, scenario, judgement, started_at, log)
         line = Message("verdict.line", verdict=result.verdict, reason=result.said())
         log.say("verdict", line, {"verdict": result.verdict})
         return _with_final_timeline(result, log)
@@ -103,10 +105,10 @@ def _experiment(trial: Trial, scenario: Scenario) -> None:
 
 
 def _make_result(
-    trial: Trial, scenario: Scenario, reconciliation: Reconciliation, started_at: float, log: journal.Journal
+    trial: Trial, scenario: Scenario, judgement: Judgement, started_at: float, log: journal.Journal
 ) -> Result:
-    counts, ids, checks = invariants.check_invariants(trial, reconciliation, poisonous=scenario.poisonous)
-    checks = [*checks, *trial.checks]
+    counts = invariants.count(judgement)
+    checks = [*invariants.make_checks(judgement), *trial.checks]
     confirmations = list(trial.confirmations)
     if confirmations:
         measured = Message("detail.events", n=counts.committed)
@@ -133,12 +135,14 @@ def _make_result(
         checks=tuple(checks),
         windows=tuple(windows),
         figures=trial.figures,
-        wrong_event_ids=ids,
+        wrong_event_ids=invariants.name_ids(judgement),
         timeline=shorten_timeline(log.moments),
         samples=tuple(trial.samples),
         points=invariants.latency_points(trial),
         versions=instance.versions(trial.settings),
         reason_message=reason,
+        properties={name: finding.holds for name, finding in judgement.findings.items()},
+        counter_example=first_counter_example(judgement.findings),
     )
 
 

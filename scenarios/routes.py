@@ -31,6 +31,10 @@ class NotAcknowledged(ExpectedError):
     """The command was not acknowledged: it may be committed or not."""
 
 
+class Refused(NotAcknowledged):
+    """The command was refused: it left nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """An acknowledged command."""
@@ -66,7 +70,9 @@ class InProcess:
     def send(self, command: CalculateCommission | ApproveCommission) -> Done:
         try:
             result = self._application.send(command)
-        except (DatabaseUnavailable, Refusal, DBAPIError) as error:
+        except Refusal as error:
+            raise Refused(str(error)) from error
+        except (DatabaseUnavailable, DBAPIError) as error:
             # When a server dies in the middle of an answer, the driver raises any error, depending on the bytes it got.
             raise NotAcknowledged(str(error)) from error
         return Done(result.commission_id, result.event_ids)
@@ -82,13 +88,13 @@ class OverHttp:
         self._api = ApiClient(settings, headers={"X-Correlation-Id": correlation_id})
 
     def send(self, command: CalculateCommission | ApproveCommission) -> Done:
-        path = f"/commissions/{find_change(command).name}"
         try:
-            answer = self._api.post(path, request_body(command))
+            answer = self._api.post(path_of(command), request_body(command))
         except httpx.TransportError as error:
             raise NotAcknowledged(str(error)) from error
         if not answer.is_success:
-            raise NotAcknowledged(f"HTTP {answer.status_code}: {answer.text[:200]}")
+            kind = Refused if answer.is_client_error else NotAcknowledged
+            raise kind(f"HTTP {answer.status_code}: {answer.text[:200]}")
         document = answer.json()
         return Done(str(document["commissionId"]), tuple(document["eventIds"]))
 
@@ -116,6 +122,11 @@ class ThroughTopic:
 
     def close(self) -> None:
         self._publisher.close()
+
+
+def path_of(command: Command) -> str:
+    """Return the path of the API to which the command is posted."""
+    return f"/commissions/{find_change(command).name}"
 
 
 def request_body(command: Command) -> dict[str, str]:

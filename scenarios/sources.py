@@ -9,10 +9,13 @@ from typing import TypeVar
 from application import Application
 from application.components import find_component, worker_names
 from connectors.broker import Broker
-from db import binlog, dead_letter_queries, lookups, notification_queries, queries
+from db import binlog, lookups, notification_queries, queries, run_rows
+from db.dead_letter_queries import DeadLetterRow
 from db.engine import READ, connect
 from db.errors import DatabaseUnavailable, translated
 from domain.message import Message
+from scenarios.history import History, reading
+from scenarios.history.operations import OperationLog
 from settings import Settings
 from stacks import health
 from stacks.controls import control
@@ -37,10 +40,9 @@ class Sources:
         self.run_id = run_id
         """The correlation id of all commands of this run."""
         self.application = application
-        with application.reading() as connection:
-            self._last_letter_before = max(
-                (row.seq for row in dead_letter_queries.dead_letters(connection, limit=1)), default=0
-            )
+        self.operations = OperationLog()
+        """The commands of this run and how each was answered."""
+        self._beginning = reading.read_beginning(application, settings)
 
     @property
     def capture_part(self) -> str:
@@ -89,16 +91,17 @@ class Sources:
         finally:
             store.close()
 
-    def dead_letters(self) -> list[dead_letter_queries.DeadLetterRow]:
+    def dead_letters(self) -> list[DeadLetterRow]:
         """Return the run's dead letters, newest first, requeued ones included: those that contain its id."""
-        marker = self.run_id.encode()
         with self.application.reading() as connection:
-            rows = dead_letter_queries.dead_letters(connection, limit=500)
-        return [
-            row
-            for row in rows
-            if row.seq > self._last_letter_before and (row.correlation_id == self.run_id or marker in row.payload)
-        ]
+            return run_rows.read_dead_letters(connection, self.run_id, self._beginning.dead_letter)[::-1]
+
+    def history(self, *, expects_dead_letters: bool = False) -> History:
+        """Return everything that is known of this run now."""
+        operations = self.operations.recorded()
+        return reading.read_history(
+            self.application, self.settings, self.run_id, self._beginning, operations, expects_dead_letters
+        )
 
     def deliveries(self) -> queries.Deliveries:
         with self.application.reading() as connection:

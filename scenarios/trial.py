@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
+import httpx
+
 from application import Application
 from db import notification_queries, queries
 from db.errors import DatabaseUnavailable
-from domain.commands import ApproveCommission, CalculateCommission, CommissionResult
+from domain.commands import ApproveCommission, CalculateCommission, Command, CommissionResult
 from domain.message import Message
 from scenarios import load as load_module
 from scenarios.api_client import ApiClient
@@ -20,7 +22,15 @@ from scenarios.fault_injection import FaultInjection
 from scenarios.journal import Journal
 from scenarios.load import Load, Pair
 from scenarios.model import Sample
-from scenarios.routes import InProcess, OverHttp, Promise, ThroughTopic, find_broken_promises
+from scenarios.routes import (
+    InProcess,
+    OverHttp,
+    Promise,
+    ThroughTopic,
+    find_broken_promises,
+    path_of,
+    request_body,
+)
 from scenarios.waiting import TookTooLong
 from settings import Settings
 from settings.stack_facts import BrokerKind
@@ -75,34 +85,40 @@ class Trial(FaultInjection):
         self.rng = random.Random(seed)
         self.samples: list[Sample] = []
         self.figures: dict[str, Any] = {}
-        self.acknowledged: set[str] = set()
-        """Event ids whose commit was acknowledged to a client."""
         self.promised: list[Promise] = []
         """Commands that the broker acknowledged; the commands worker must process them."""
-        self.conversions: list[str] = []
-        """Conversion ids of all calculations, acknowledged or not."""
         self._stream = load_module.command_stream(seed, run_id)
 
     # Sending commands.
 
     def calculate(self) -> CommissionResult:
         """Send the next command of the seeded stream. Raises what `Application.send` raises."""
-        command = next(self._stream)
-        self.conversions.append(command.conversion_id)
-        result = self.application.send(command)
-        self.acknowledged.update(result.event_ids)
-        return result
+        return self._send(next(self._stream))
 
     def approve(self, commission_id: str) -> CommissionResult:
-        result = self.application.send(ApproveCommission(commission_id, self.run_id))
-        self.acknowledged.update(result.event_ids)
+        return self._send(ApproveCommission(commission_id, self.run_id))
+
+    def _send(self, command: Command) -> CommissionResult:
+        with self.operations.invoked(InProcess.name, command) as answer:
+            result = self.application.send(command)
+            answer.acknowledge(result.event_ids)
         return result
+
+    def post(self, api: ApiClient, command: Command) -> httpx.Response:
+        """Post a command to the API and return the answer. Raises httpx.TransportError, or AccessRefused."""
+        with self.operations.invoked(OverHttp.name, command) as answer:
+            response = api.post(path_of(command), request_body(command))
+            answer.read(response)
+        return response
 
     def next_command(self) -> CalculateCommission:
         """Return the next command of the seeded stream, for a scenario that sends it by itself."""
-        command = next(self._stream)
-        self.conversions.append(command.conversion_id)
-        return command
+        return next(self._stream)
+
+    @property
+    def acknowledged(self) -> set[str]:
+        """Event ids whose commit was acknowledged to a client."""
+        return self.operations.acknowledged_ids()
 
     @contextmanager
     def load(self, per_second: float = PAIRS_PER_SECOND, *, all_routes: bool = False) -> Iterator[Load]:
@@ -110,7 +126,8 @@ class Trial(FaultInjection):
 
         With `all_routes` they go in process, over HTTP and through the commands topic in turns.
         """
-        running_load = Load(self.application, self._stream, per_second, self._route_pairs() if all_routes else ())
+        pairs = self._route_pairs() if all_routes else ()
+        running_load = Load(self.application, self._stream, per_second, pairs, self.operations)
         running_load.start()
         self.say("load", Message("load.steady", n=per_second))
         try:
@@ -121,9 +138,7 @@ class Trial(FaultInjection):
             if running_load.error is not None:
                 why = f"{type(running_load.error).__name__}: {running_load.error}"
                 self.report_judge_error(Message("judge.load_ended", why=why))
-            self.acknowledged |= running_load.event_ids
             self.promised += running_load.promised
-            self.conversions += running_load.attempted
             self.say("load", _describe_end(running_load))
 
     def _route_pairs(self) -> list[Pair]:

@@ -13,9 +13,10 @@ from dashboard.components.markup import Html, empty, facts, join, tag
 from dashboard.components.scenario_card import verdict
 from dashboard.i18n import _, clock, instant, number
 from dashboard.view_models import scenario_words, words
-from scenarios import evidence
+from scenarios import diagram, evidence
 from scenarios.journal import Run
 from scenarios.model import Check, Moment, Result
+from scenarios.observations import CounterExample
 
 MARKS = {
     "fault": ("✕", "bad"),
@@ -93,6 +94,15 @@ def checks(result: Result) -> Html:
     real = _checks(_("Was the fault real?"), result.confirmations)
     held = _checks(_("Invariants"), result.checks)
     return join([tag("div", join([real, held]), class_="two"), _list_wrong_event_ids(result), _figures(result.figures)])
+
+
+def counter_example(found: CounterExample) -> Html:
+    """Render what proves that a property does not hold: a space-time diagram, and the same as a list."""
+    title = _("Counter-example to: {property}").format(property=words.said(found.said()))
+    drawing = Html(diagram.draw(found, words.places(), title, words.said))
+    sentences = join(tag("li", sentence) for sentence in diagram.describe(found, words.places(), words.said))
+    listed = tag("details", join([tag("summary", _("The same as a list")), tag("ol", sentences)]))
+    return tag("section", join([tag("h3", title), drawing, listed]), class_="counter-example")
 
 
 def _checks(title: str, results: Sequence[Check]) -> Html:

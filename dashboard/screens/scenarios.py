@@ -216,6 +216,8 @@ def _draw_finished(run_id: str, found: RunsState) -> None:
     st.html(
         tag("div", join([tag("p", _(result.hypothesis)), run_panel.verdict_head(result, zone)]), class_="alpes-live")
     )
+    if result.counter_example is not None:
+        live_html.show(run_panel.counter_example(result.counter_example), "counter_example")
     judged, plots, timeline = st.tabs([_("Verdict"), _("Plots"), _("Timeline")])
     with judged:
         st.html(tag("div", join([run_panel.counts(result), run_panel.checks(result)]), class_="alpes-live"))

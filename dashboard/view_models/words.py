@@ -5,6 +5,7 @@ from __future__ import annotations
 from dashboard.i18n import _
 from domain.errors import ConcurrentChange, DuplicateConversion, InvalidField, Refusal, UnknownCommission
 from domain.message import Message, said_by
+from scenarios.observations import Place
 
 
 def said(message: Message) -> str:
@@ -13,8 +14,29 @@ def said(message: Message) -> str:
 
 
 def _word(name: str, value: str) -> str:
-    """Translate a parameter that is a component's name, or the hypothesis of a scenario, which the catalogues have too."""
-    return {"part": part, "hypothesis": _}[name](value) if name in ("part", "hypothesis") else value
+    """Translate a parameter that names a component, a command or its route, or is the hypothesis of a scenario."""
+    translations = {"part": part, "hypothesis": _, "command": _command, "client": _route}
+    return translations[name](value) if name in translations else value
+
+
+def _command(name: str) -> str:
+    return {"calculate": _("calculate"), "approve": _("approve")}.get(name, name)
+
+
+def _route(name: str) -> str:
+    return {"in process": _("in process"), "the commands topic": _("the commands topic")}.get(name, name)
+
+
+def places() -> dict[Place, str]:
+    """Return the names of the places of a counter-example, in the order in which an event passes them."""
+    return {
+        "client": _("client"),
+        "database": _("database"),
+        "capture": _("capture"),
+        "broker": _("broker"),
+        "worker": _("worker"),
+        "audit": _("audit"),
+    }
 
 
 def field(name: str) -> str:

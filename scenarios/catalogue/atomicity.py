@@ -7,9 +7,9 @@ from contextlib import suppress
 import httpx
 
 from db import queries
+from domain.commands import CalculateCommission
 from domain.message import Message
 from scenarios.model import Scenario
-from scenarios.routes import request_body
 from scenarios.trial import Trial
 from stacks import health
 
@@ -24,11 +24,10 @@ POINTS = {
 def experiment(trial: Trial) -> None:
     for point, expected_rows in POINTS.items():
         command = trial.next_command()
-        body = request_body(command)
 
-        def send(body: dict[str, str] = body) -> None:
+        def send(command: CalculateCommission = command) -> None:
             with suppress(httpx.TransportError):  # the API dies before it answers
-                _post(trial, body)
+                _post(trial, command)
 
         if not trial.crash("api", point, send):
             continue  # the API did not die there, so its rows prove nothing
@@ -39,7 +38,7 @@ def experiment(trial: Trial) -> None:
             rows == (expected_rows, expected_rows),
             Message("detail.rows", n=rows[0], m=rows[1]),
         )
-        response = _post(trial, body)
+        response = _post(trial, command)
         expected_status = 409 if expected_rows else 201
         trial.check(
             Message("check.completes_when_repeated"),
@@ -49,9 +48,9 @@ def experiment(trial: Trial) -> None:
     trial.wait_until_notified(trial.committed())
 
 
-def _post(trial: Trial, body: dict[str, str]) -> httpx.Response:
+def _post(trial: Trial, command: CalculateCommission) -> httpx.Response:
     with trial.api() as api:
-        return api.post("/commissions/calculate", body)
+        return trial.post(api, command)
 
 
 def _count_rows(trial: Trial, conversion_id: str) -> tuple[int, int]:

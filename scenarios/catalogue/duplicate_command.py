@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 
+from domain.commands import ApproveCommission, Command
 from domain.message import Message
 from scenarios.api_client import AccessRefused, ApiClient
 from scenarios.model import Scenario
-from scenarios.routes import request_body
 from scenarios.trial import Trial
 from settings.stack_facts import DatabaseKind
 
@@ -47,26 +47,24 @@ def experiment(trial: Trial) -> None:
 def _send_round(trial: Trial, api: ApiClient, counts: Counter[str]) -> None:
     command = trial.next_command()
     commission_id = ""
-    for answer in _post_at_once(api, "/commissions/calculate", request_body(command)):
+    for answer in _post_at_once(trial, api, command):
         if answer.status_code == 201:
             commission_id = answer.json()["commissionId"]
-            trial.acknowledged.update(answer.json()["eventIds"])
         counts[CALCULATION_OUTCOMES.get(answer.status_code, "failed")] += 1
-    for answer in _post_at_once(api, "/commissions/approve", {"commissionId": commission_id}):
+    for answer in _post_at_once(trial, api, ApproveCommission(commission_id, trial.run_id)):
         if answer.status_code != 200:
             counts["failed"] += 1
         elif answer.json()["changed"]:
-            trial.acknowledged.update(answer.json()["eventIds"])
             counts["approved"] += 1
         else:
             counts["unchanged"] += 1
 
 
-def _post_at_once(api: ApiClient, path: str, body: dict[str, str]) -> list[httpx.Response]:
-    """Post the same body in parallel and return the responses. Raises AccessRefused, also when the API does not answer."""
+def _post_at_once(trial: Trial, api: ApiClient, command: Command) -> list[httpx.Response]:
+    """Post the same command in parallel and return the responses. Raises AccessRefused, also when the API does not answer."""
     try:
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            return list(pool.map(lambda _: api.post(path, body), range(AT_ONCE)))
+            return list(pool.map(lambda _: trial.post(api, command), range(AT_ONCE)))
     except httpx.TransportError as error:
         raise AccessRefused(Message("judge.api_silent", why=str(error))) from error
 

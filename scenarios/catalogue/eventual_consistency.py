@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from application import Application
 from db import notification_queries, queries
 from domain.commands import ApproveCommission
@@ -9,6 +11,7 @@ from domain.message import Message
 from scenarios.listening import Listener
 from scenarios.model import Scenario
 from scenarios.percentiles import percentiles
+from scenarios.routes import InProcess
 from scenarios.trial import Trial
 
 COMMITTED = 60
@@ -64,10 +67,9 @@ def _send_with_rollbacks(trial: Trial) -> list[str]:
             if number % 3 == 0:
                 command = trial.next_command()
                 for doomed_command in (command, ApproveCommission(result.commission_id, trial.run_id)):
-                    try:
+                    with suppress(_RolledBack), trial.operations.invoked(InProcess.name, doomed_command) as answer:
+                        answer.refuse()  # its transaction is rolled back
                         failing_application.send(doomed_command)
-                    except _RolledBack:
-                        continue
                 rolled_back.append(command.conversion_id)
             trial.approve(result.commission_id)
     trial.confirm(Message("confirm.rolled_back", n=len(rolled_back)), lambda: bool(rolled_back))

@@ -53,7 +53,7 @@ def test_chaos_says_of_itself_what_the_catalogues_have() -> None:
 
 def test_checks_verdicts_and_timeline_are_told_in_spanish(spanish: None) -> None:
     lost, none_lost = Message("detail.lost", n=3), Message("detail.lost", n=0)
-    name, holds = Message("invariant.nothing_lost"), Message("check.holds")
+    name, holds = Message("property.nothing_lost"), Message("check.holds")
     line = Message("check.line_with_detail", name=name, how=holds, detail=none_lost)
     assert words.said(line) == "nada perdido: se cumple (0 perdidos)"
     assert words.said(Message("confirm.process_dead", pid=71, part="broker")) == "el proceso 71 de broker está muerto"

@@ -12,12 +12,17 @@ import pytest
 from sqlalchemy import Engine, insert, update
 
 from application import Application
-from db import agreement, ordering
+from db import ordering
 from db.engine import READ, connect
 from db.tables import commission, dead_letter, hop_time, metadata, notification, outbox_event
 from domain.commands import ApproveCommission, CalculateCommission
+from scenarios.history import reading
+from scenarios.history.reading import Beginning
+from scenarios.history.records import Operation
+from scenarios.properties.state import state_and_outbox_agree
 from settings import Settings
 from tests.builders import AT, record
+from workers.observer_store import ObserverStore
 
 
 @pytest.fixture
@@ -37,14 +42,18 @@ def commission_id(engine: Engine, tmp_path: Path) -> str:
     return result.commission_id
 
 
-def disagreements(engine: Engine) -> list[tuple[str, str, str]]:
-    with engine.connect().execution_options(**READ) as connection:
-        rows = agreement.find_disagreements(connection, "run-1", ["conversion-1"])
-        return [(row.field, row.state, row.event) for row in rows]
+def disagreements(engine: Engine, home: Path) -> list[str]:
+    """What the judge finds: each time a commission's id, a field, its value in the commission and in the events."""
+    settings = Settings(home=home, database_url=str(engine.url))
+    ObserverStore(settings.observer_store, write=True).close()
+    asked = Operation("HTTP", "calculate", "conversion-1", 1, 2, "acknowledged")
+    with Application(settings, pool_size=1) as application:
+        history = reading.read_history(application, settings, "run-1", Beginning(0, 0), [asked])
+    return [violation.detail for violation in state_and_outbox_agree(history)]
 
 
-def test_rows_written_by_commands_agree(engine: Engine, commission_id: str) -> None:
-    assert disagreements(engine) == []
+def test_rows_written_by_commands_agree(engine: Engine, commission_id: str, tmp_path: Path) -> None:
+    assert disagreements(engine, tmp_path) == []
 
 
 @pytest.mark.parametrize(
@@ -60,22 +69,24 @@ def test_rows_written_by_commands_agree(engine: Engine, commission_id: str) -> N
     ],
 )
 def test_a_commission_that_differs_from_its_events_is_named(
-    engine: Engine, commission_id: str, changes: dict[str, Any], differing: str
+    engine: Engine, commission_id: str, tmp_path: Path, changes: dict[str, Any], differing: str
 ) -> None:
     with engine.begin() as connection:
         connection.execute(update(commission).values(**changes))
-    assert {field for field, _, _ in disagreements(engine)} == {differing}
+    found = disagreements(engine, tmp_path)
+    assert found
+    assert all(each.startswith(f"{commission_id}: {differing} is ") for each in found)
 
 
-def test_an_event_without_its_commission_is_named(engine: Engine) -> None:
+def test_an_event_without_its_commission_is_named(engine: Engine, tmp_path: Path) -> None:
     _outbox(engine, version=1)
-    assert disagreements(engine) == [("version", "-", "1")]
+    assert disagreements(engine, tmp_path) == ["c-1: version is - in the commission, 1 in its events"]
 
 
-def test_a_commission_without_any_event_is_named(engine: Engine, commission_id: str) -> None:
+def test_a_commission_without_any_event_is_named(engine: Engine, commission_id: str, tmp_path: Path) -> None:
     with engine.begin() as connection:
         connection.execute(outbox_event.delete())
-    assert disagreements(engine)[0] == ("version", "2", "-")
+    assert disagreements(engine, tmp_path)[0] == f"{commission_id}: version is 2 in the commission, - in its events"
 
 
 # The order of notifications.

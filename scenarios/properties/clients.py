@@ -1,0 +1,56 @@
+"""Judge what clients were told: an acknowledged command is committed, a refused one left nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from domain.message import Message
+from scenarios.history.records import CommissionState, History, Operation
+from scenarios.observations import Observation
+from scenarios.properties import seen
+from scenarios.properties.violations import NOT_COMMITTED, REFUSED_AND_COMMITTED, Violation
+
+APPROVED = "APPROVED"
+
+
+def acknowledged_is_committed(history: History) -> Iterator[Violation]:
+    """What was acknowledged to a client is committed: the events that the answer named, or the state that was asked for."""
+    for operation in history.operations:
+        if operation.outcome != "acknowledged":
+            continue
+        for event_id in operation.event_ids:
+            if event_id not in history.committed:
+                absence = seen.missing("database", event_id, Message("seen.no_row"))
+                yield Violation(NOT_COMMITTED, event_id, (seen.operation(operation), absence))
+        if operation.event_ids:
+            continue
+        state = _state_of(history, operation)
+        if state is None:
+            absence = seen.missing("database", operation.target, Message("seen.no_state"))
+            # A command on the commands topic may still be waiting for its worker.
+            yield _not_committed(operation, absence)
+        elif operation.command == "approve" and state.status != APPROVED:
+            yield _not_committed(operation, seen.state(state, "status", state.status))
+
+
+def _not_committed(operation: Operation, shown: Observation) -> Violation:
+    name = f"{operation.command} {operation.target}"
+    return Violation(NOT_COMMITTED, name, (seen.operation(operation), shown), is_final=False)
+
+
+def refused_leaves_nothing(history: History) -> Iterator[Violation]:
+    """A refused command left nothing, unless another command asked for the same and was not refused."""
+    others = {(each.command, each.target) for each in history.operations if each.outcome != "refused"}
+    for operation in history.operations:
+        if operation.outcome != "refused" or (operation.command, operation.target) in others:
+            continue
+        state = _state_of(history, operation)
+        if state is not None and (operation.command == "calculate" or state.status == APPROVED):
+            name = f"{operation.command} {operation.target}"
+            proof = (seen.operation(operation), seen.state(state, "status", state.status))
+            yield Violation(REFUSED_AND_COMMITTED, name, proof)
+
+
+def _state_of(history: History, operation: Operation) -> CommissionState | None:
+    by_id = history.states_by_conversion if operation.command == "calculate" else history.states
+    return by_id.get(operation.target)

@@ -1,0 +1,33 @@
+"""Judge dead letters: each is in the table and on the topic, and there are none where none is expected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from domain.message import Message
+from scenarios.history.records import History
+from scenarios.properties import seen
+from scenarios.properties.violations import DEAD_LETTER, IN_ONE_PLACE, Violation
+
+
+def dead_letters_in_topic_and_table(history: History) -> Iterator[Violation]:
+    """Every dead letter has a row and a message; a parked row has no message, because it could not be published."""
+    on_topic = {message.number for message in history.dead_letter_messages}
+    in_table = {letter.seq for letter in history.dead_letters}
+    for letter in history.dead_letters:
+        if not letter.is_parked and letter.seq not in on_topic:
+            id_ = letter.event_id or str(letter.seq)
+            absence = seen.missing("broker", id_, Message("seen.no_dead_letter_message"))
+            yield Violation(IN_ONE_PLACE, id_, (seen.dead_letter(letter), absence), is_final=False)
+    for message in history.dead_letter_messages:
+        if message.number not in in_table:
+            id_ = message.event_id or message.message_id
+            absence = seen.missing("worker", id_, Message("seen.no_dead_letter"))
+            yield Violation(IN_ONE_PLACE, id_, (seen.dead_letter_message(message), absence), is_final=False)
+
+
+def no_dead_letter(history: History) -> Iterator[Violation]:
+    """Nothing is dead-lettered in a run that publishes nothing poisonous."""
+    for letter in () if history.expects_dead_letters else history.dead_letters:
+        detail = f"{letter.reason}: {letter.detail}"[:200]
+        yield Violation(DEAD_LETTER, letter.event_id or str(letter.seq), (seen.dead_letter(letter),), detail)

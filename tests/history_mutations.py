@@ -1,0 +1,274 @@
+"""Defects of a history: each changes one thing of a sound one, and says which property must find which event."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from domain.contents import Contents
+from scenarios.audit_lines import AuditLine
+from scenarios.history.records import (
+    CommissionState,
+    EventMessage,
+    History,
+    Notification,
+    OutboxRow,
+    PublishedEvent,
+)
+
+Pick = Callable[[list[Any]], Any]
+"""Chooses one of several records."""
+
+
+@dataclass(frozen=True, slots=True)
+class Defect:
+    """A broken history, and the event, commission or command that a counter-example must show."""
+
+    history: History
+    id: str
+
+
+def lose_notification(history: History, pick: Pick) -> Defect:
+    lost = pick(list(history.notifications))
+    return Defect(_without(history, "notifications", lost), lost.event_id)
+
+
+def lose_message(history: History, pick: Pick) -> Defect:
+    event_id = pick(list(history.published)).event_id
+    return Defect(_without_event(history, event_id, "published", "messages"), event_id)
+
+
+def double_effect(history: History, pick: Pick) -> Defect:
+    original = pick(list(history.notifications))
+    copy = replace(original, seq=max(each.seq for each in history.notifications) + 1)
+    return Defect(replace(history, notifications=(*history.notifications, copy)), original.event_id)
+
+
+def swap_two(history: History, pick: Pick) -> Defect:
+    """Two events of a commission are inserted in the other order."""
+    first, second = pick(_neighbours(history))
+    swapped = {
+        first: replace(first, seq=second.seq, notified_at=second.notified_at, visible_us=second.visible_us),
+        second: replace(second, seq=first.seq, notified_at=first.notified_at, visible_us=first.visible_us),
+    }
+    notifications = tuple(swapped.get(each, each) for each in history.notifications)
+    return Defect(replace(history, notifications=notifications), first.event_id)
+
+
+def show_later_first(history: History, pick: Pick) -> Defect:
+    """Two events of a commission are inserted in order and become visible in the other order, as on MySQL."""
+    first, second = pick(_neighbours(history))
+    late = replace(first, visible_us=second.visible_us + 1)
+    return Defect(_replacing(history, "notifications", first, late), first.event_id)
+
+
+def overtake_failing(history: History, pick: Pick) -> Defect:
+    """A later event does not wait until the failing one before it is dead-lettered."""
+    by_id = {each.event_id: each for each in history.notifications}
+    pairs = [
+        (letter, by_id[later])
+        for letter in history.dead_letters
+        if (later := f"{letter.event_id[:-1]}2") in by_id  # type: ignore[index]
+        and letter.event_id != later
+        and later not in history.dead_letters_of
+    ]
+    _, later = pick(pairs)
+    early = replace(later, notified_at="2000-01-01T00:00:00.000000Z")
+    return Defect(_replacing(history, "notifications", later, early), later.event_id)
+
+
+def change_notified_amount(history: History, pick: Pick) -> Defect:
+    original = pick(list(history.notifications))
+    changed = replace(original, contents=_with_amount(original.contents))
+    return Defect(_replacing(history, "notifications", original, changed), original.event_id)
+
+
+def change_published_amount(history: History, pick: Pick) -> Defect:
+    original = pick(list(history.messages))
+    changed = replace(original, contents=_with_amount(original.contents))
+    return Defect(_replacing(history, "messages", original, changed), original.event_id)
+
+
+def change_trimmed_contents(history: History, pick: Pick) -> Defect:
+    """The observer keeps no message of the event any more, only the digest of its contents."""
+    original = pick(list(history.published))
+    history = replace(history, messages=tuple(each for each in history.messages if each.event_id != original.event_id))
+    changed = replace(original, contents_digest="0" * 32)
+    return Defect(_replacing(history, "published", original, changed), original.event_id)
+
+
+def change_schema_version(history: History, pick: Pick) -> Defect:
+    original = pick(list(history.messages))
+    return Defect(_replacing(history, "messages", original, replace(original, version=2)), original.event_id)
+
+
+def change_key(history: History, pick: Pick) -> Defect:
+    original = pick(list(history.messages))
+    return Defect(_replacing(history, "messages", original, replace(original, key="c-other")), original.event_id)
+
+
+def drop_key(history: History, pick: Pick) -> Defect:
+    original = pick(list(history.messages))
+    return Defect(_replacing(history, "messages", original, replace(original, key=None)), original.event_id)
+
+
+def publish_phantom(history: History, pick: Pick) -> Defect:
+    original: EventMessage = pick(list(history.messages))
+    contents = replace(original.contents, event_id="phantom") if original.contents else None
+    message = replace(original, event_id="phantom", contents=contents)
+    published = (*history.published, PublishedEvent("phantom", None, 1))
+    return Defect(replace(history, published=published, messages=(*history.messages, message)), "phantom")
+
+
+def notify_phantom(history: History, pick: Pick) -> Defect:
+    original: Notification = pick(list(history.notifications))
+    phantom = replace(original, seq=10**6, contents=replace(original.contents, event_id="phantom"))
+    return Defect(replace(history, notifications=(*history.notifications, phantom)), "phantom")
+
+
+def audit_phantom(history: History, pick: Pick) -> Defect:
+    original: AuditLine = pick(list(history.audit_lines))
+    phantom = replace(original, contents=replace(original.contents, event_id="phantom"))
+    return Defect(replace(history, audit_lines=(*history.audit_lines, phantom)), "phantom")
+
+
+def lose_acknowledged(history: History, pick: Pick) -> Defect:
+    """Nothing is left of an event that was acknowledged."""
+    acknowledged = [each for each in history.operations if each.event_ids]
+    event_id = pick(acknowledged).event_ids[0]
+    names = ("outbox", "published", "messages", "notifications", "deliveries", "audit_lines", "dead_letters")
+    return Defect(_without_event(history, event_id, *names, "dead_letter_messages"), event_id)
+
+
+def lose_promised(history: History, pick: Pick) -> Defect:
+    """A command that the broker acknowledged was never processed."""
+    original = pick(list(history.operations))
+    promised = replace(original, command="calculate", target="conversion-x", outcome="acknowledged", event_ids=())
+    return Defect(replace(history, operations=(*history.operations, promised)), "conversion-x")
+
+
+def keep_refused(history: History, pick: Pick) -> Defect:
+    state: CommissionState = pick(list(history.commissions))
+    refused = tuple(
+        replace(each, outcome="refused", event_ids=())
+        for each in history.operations
+        if each.target == state.conversion_id
+    )
+    others = tuple(each for each in history.operations if each.target != state.conversion_id)
+    return Defect(replace(history, operations=(*others, *refused)), state.conversion_id)
+
+
+def change_state(history: History, pick: Pick) -> Defect:
+    original: CommissionState = pick(list(history.commissions))
+    changed = replace(original, amounts={**original.amounts, "amount": "0.01"})
+    return Defect(_replacing(history, "commissions", original, changed), original.commission_id)
+
+
+def lose_state(history: History, pick: Pick) -> Defect:
+    original: CommissionState = pick(list(history.commissions))
+    return Defect(_without(history, "commissions", original), original.commission_id)
+
+
+def lose_outbox_row(history: History, pick: Pick) -> Defect:
+    row: OutboxRow = pick(list(history.outbox))
+    return Defect(_without(history, "outbox", row), row.contents.commission_id)
+
+
+def lose_inbox_row(history: History, pick: Pick) -> Defect:
+    row = pick([each for each in history.deliveries if each.outcome == "applied"])
+    return Defect(_without(history, "deliveries", row), row.event_id)
+
+
+def lose_dead_letter_row(history: History, pick: Pick) -> Defect:
+    letter = pick(list(history.dead_letters))
+    return Defect(_without(history, "dead_letters", letter), letter.event_id)
+
+
+def lose_dead_letter_message(history: History, pick: Pick) -> Defect:
+    message = pick(list(history.dead_letter_messages))
+    return Defect(_without(history, "dead_letter_messages", message), message.event_id)
+
+
+def expect_no_dead_letter(history: History, pick: Pick) -> Defect:
+    letter = pick(list(history.dead_letters))
+    return Defect(replace(history, expects_dead_letters=False, dead_letters=(letter,)), letter.event_id)
+
+
+def lose_line(history: History, pick: Pick) -> Defect:
+    line: AuditLine = pick(list(history.audit_lines))
+    return Defect(_without(history, "audit_lines", line), line.contents.event_id)
+
+
+def double_line(history: History, pick: Pick) -> Defect:
+    line: AuditLine = pick(list(history.audit_lines))
+    return Defect(replace(history, audit_lines=(*history.audit_lines, line)), line.contents.event_id)
+
+
+def change_line(history: History, pick: Pick) -> Defect:
+    line: AuditLine = pick(list(history.audit_lines))
+    changed = replace(line, contents=_with_amount(line.contents))
+    return Defect(_replacing(history, "audit_lines", line, changed), line.contents.event_id)
+
+
+MUTATIONS: dict[str, tuple[Callable[[History, Pick], Defect], ...]] = {
+    "acknowledged_is_committed": (lose_acknowledged, lose_promised),
+    "refused_leaves_nothing": (keep_refused,),
+    "state_and_outbox_agree": (change_state, lose_state, lose_outbox_row),
+    "published_what_was_committed": (lose_message,),
+    "contents_unchanged": (
+        change_notified_amount,
+        change_published_amount,
+        change_trimmed_contents,
+        change_schema_version,
+    ),
+    "key_unchanged": (change_key, drop_key),
+    "nothing_uncommitted": (publish_phantom, notify_phantom, audit_phantom),
+    "nothing_lost": (lose_notification,),
+    "effect_once": (double_effect,),
+    "notification_and_inbox_agree": (lose_inbox_row, lose_notification),
+    "in_order": (swap_two, show_later_first, overtake_failing),
+    "no_dead_letter": (expect_no_dead_letter,),
+    "dead_letters_in_topic_and_table": (lose_dead_letter_row, lose_dead_letter_message),
+    "audit_equals_notifications": (lose_line, double_line, change_line, audit_phantom),
+}
+"""Property → the defects that it must find."""
+
+
+def _neighbours(history: History) -> list[tuple[Notification, Notification]]:
+    """Return the pairs of a commission's notifications of which neither was dead-lettered."""
+    by_id = {each.event_id: each for each in history.notifications if each.event_id not in history.dead_letters_of}
+    return [
+        (first, by_id[later])
+        for event_id, first in by_id.items()
+        if event_id.endswith("-1") and (later := f"{event_id[:-1]}2") in by_id
+    ]
+
+
+def _with_amount(contents: Contents) -> Contents:
+    payload = {**json.loads(contents.payload), "amount": "0.00"}
+    return replace(contents, payload=json.dumps(payload, sort_keys=True, separators=(",", ":")))
+
+
+def _replacing(history: History, name: str, old: object, new: object) -> History:
+    records = list(getattr(history, name))
+    records[records.index(old)] = new
+    changes: dict[str, Any] = {name: tuple(records)}
+    return replace(history, **changes)
+
+
+def _without(history: History, name: str, record: object) -> History:
+    changes: dict[str, Any] = {name: tuple(each for each in getattr(history, name) if each is not record)}
+    return replace(history, **changes)
+
+
+def _without_event(history: History, event_id: str, *names: str) -> History:
+    kept: dict[str, Any] = {
+        name: tuple(each for each in getattr(history, name) if _event_id(each) != event_id) for name in names
+    }
+    return replace(history, **kept)
+
+
+def _event_id(record: Any) -> object:
+    return record.contents.event_id if isinstance(record, AuditLine) else record.event_id
