@@ -34,7 +34,7 @@ def result_of(history: History) -> Result:
         checks=tuple(checks),
         windows=(),
         figures={},
-        ids=invariants.name_ids(judgement),
+        wrong_event_ids=invariants.name_ids(judgement),
         timeline=(),
         samples=(),
         points=(),

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 import httpx
 
-from domain.commands import CalculateCommission, Command
+from domain.change import Command, fields_of
+from domain.changes import find_change
 from domain.errors import Refusal
 from scenarios.history.records import Operation, Outcome
 
@@ -51,13 +52,12 @@ class OperationLog:
             answer.refuse()
             raise
         finally:
-            calculates = isinstance(command, CalculateCommission)
-            target = command.conversion_id if isinstance(command, CalculateCommission) else command.commission_id
+            target = next(field.attribute for field in fields_of(type(command)) if field.required)
             self._operations.append(
                 Operation(
                     client,
-                    "calculate" if calculates else "approve",
-                    target,
+                    find_change(command).name,
+                    str(getattr(command, target)),
                     invoked_us,
                     time.time_ns() // 1000,
                     answer.outcome,

@@ -29,7 +29,7 @@ def broken_by(mutation: str) -> Any:
 
 def test_a_sound_run_passes_and_has_no_counter_example() -> None:
     result = result_of(example())
-    assert (result.verdict, result.counter_example, result.ids) == ("PASS", None, {})
+    assert (result.verdict, result.counter_example, result.wrong_event_ids) == ("PASS", None, {})
     assert result.properties == dict.fromkeys(PROPERTIES, True)
     counts = result.counts
     assert counts.committed == counts.published == counts.notifications == counts.audited == 4
@@ -61,7 +61,7 @@ def test_a_broken_property_is_a_fail_with_its_count_and_its_proof(mutation: str,
 
 def test_ids_say_what_differs() -> None:
     result = result_of(broken_by("change_notified_amount"))
-    (differing,) = result.ids["contents differ"][:1]
+    (differing,) = result.wrong_event_ids["contents differ"][:1]
     assert differing == 'notified e-2-1: payload.amount is "0.00", expected "20.00"'
 
 
@@ -69,7 +69,9 @@ def test_the_json_of_a_run_has_properties_and_counter_example() -> None:
     result = result_of(broken_by("lose_message"))
     stored = json.loads(json.dumps(result.to_json()))
     assert (
-        result_from_json(stored) == result_from_json(result.to_json()) == result_from_json(stored | {"ids": result.ids})
+        result_from_json(stored)
+        == result_from_json(result.to_json())
+        == result_from_json(stored | {"ids": result.wrong_event_ids})
     )
     summary = json.loads(json.dumps(result.summary()))
     assert summary["properties"]["published_what_was_committed"] is False
