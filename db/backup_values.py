@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Column, DateTime, Integer, LargeBinary, String, Table, Text
 
-from db.tables import Exact
+from db.currencies import IsoCurrencies
+from db.tables import Exact, commission
+from domain.changes import event_types
 
 INTEGER = 2**31
 BIG_INTEGER = 2**63
@@ -25,10 +28,11 @@ class Unfit(ValueError):
     """A value does not fit its column; `str(error)` names the column and says why."""
 
 
-def convert_row(table: Table, row: dict[str, Any], foreign: bool = False) -> dict[str, Any]:
+def convert_row(table: Table, row: dict[str, Any], foreign: Collection[str] = ()) -> dict[str, Any]:
     """Return the row's values as the database accepts them. Raise Unfit.
 
-    `foreign` rows were written by other programs. SQLite does not limit the length of a text, so theirs may be longer.
+    `foreign` names the columns that hold what other programs wrote. SQLite does not limit the length of a text, so theirs
+    may be longer, and their JSON may hold the escape of half a surrogate pair.
     """
     unknown = sorted(row.keys() - set(table.c.keys()))
     if unknown:
@@ -36,10 +40,25 @@ def convert_row(table: Table, row: dict[str, Any], foreign: bool = False) -> dic
     values = {}
     for column in table.c:
         if column.name in row:
-            values[column.name] = _convert(column, row[column.name], foreign)
+            values[column.name] = _convert(column, row[column.name], column.name in foreign)
         elif not column.nullable and column.server_default is None:
             raise Unfit(f"column {column.name} is missing")
+    if table is commission:
+        _check_commission(values)
     return values
+
+
+def _check_commission(values: dict[str, Any]) -> None:
+    statuses = sorted(event.status for event in event_types().values())
+    if values["status"] not in statuses:
+        raise Unfit(f"column status: {values['status']!a} is none of {', '.join(statuses)}")
+    if values["version"] < 1:
+        raise Unfit(f"column version: {values['version']} is below 1")
+    for name in ("gross_amount", "rate", "amount"):
+        if values[name] < 0:
+            raise Unfit(f"column {name}: {values[name]} is negative")
+    if IsoCurrencies().get(values["currency"]) is None:
+        raise Unfit(f"column currency: {values['currency']!a} is no currency of ISO 4217")
 
 
 def _convert(column: Column[Any], value: Any, foreign: bool) -> Any:
@@ -50,6 +69,8 @@ def _convert(column: Column[Any], value: Any, foreign: bool) -> Any:
     try:
         if foreign and type(column.type) is String:
             return _check_text(value, MAX_BYTES)
+        if foreign and isinstance(column.type, JSON):
+            return _check_json(value, "surrogatepass")
         return _convert_to(column.type, value)
     except (ValueError, TypeError, InvalidOperation, RecursionError) as error:
         raise Unfit(f"column {column.name}: {error or type(error).__name__}") from None
@@ -111,9 +132,9 @@ def _check_text(value: Any, max_length: int) -> str:
     return value
 
 
-def _check_json(value: Any) -> Any:
+def _check_json(value: Any, errors: str = "strict") -> Any:
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    if len(text.encode("utf-8")) > MAX_BYTES:
+    if len(text.encode("utf-8", errors)) > MAX_BYTES:  # "strict" raises for half a surrogate pair
         raise ValueError("it is too large")
     if _measure_depth(value) > MAX_DEPTH:
         raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")

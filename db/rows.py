@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, delete, func, insert, select, text
 
-from db.tables import metadata, outbox_event, pruned_event
+from db.tables import metadata, outbox_event, pruned_event, relay_checkpoint
 
 BATCH = 500
 
@@ -43,11 +43,15 @@ def reset_sequences(connection: Connection) -> None:
 
 
 def continue_sequences(connection: Connection) -> None:
-    """Let the outbox continue after the highest `seq`, so that the `seq` of a pruned row is never assigned again.
+    """Let the outbox continue after the highest `seq`, so that the `seq` of a pruned row is never assigned again, and after
+    the relay's checkpoint, so that the relay reaches every new row.
 
     On MySQL this ends the transaction.
     """
-    highest = max(connection.scalar(select(func.max(table.c.seq))) or 0 for table in (pruned_event, outbox_event))
+    highest = max(
+        connection.scalar(select(func.max(table.c.seq))) or 0
+        for table in (pruned_event, outbox_event, relay_checkpoint)
+    )
     if not highest:
         return
     if connection.dialect.name == "mysql":

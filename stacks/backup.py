@@ -19,6 +19,7 @@ from db.engine import READ, connect
 from db.errors import translated
 from db.migrate import revision
 from db.outbox import rewind_checkpoint
+from domain.errors import ExpectedError
 from settings import Settings
 from settings.shared_files import hand_over
 from stacks import operation, recovery, sqlite_files, staging
@@ -30,12 +31,21 @@ __all__ = ["BackupUnfit", "backup", "restore"]
 
 Say = Callable[[str], None]
 
+HEAD_LENGTH = 10_000
+"""Characters of a back-up's first line at most."""
+
+
+class NotABackup(ExpectedError):
+    """The file would be replaced by a back-up, and it is none."""
+
 
 def backup(settings: Settings, path: Path) -> dict[str, int]:
     """Write a consistent back-up of a running instance to `path`, readable by its owner only; return {table: rows}.
 
-    Raises DatabaseUnavailable, OSError, or sqlite3.OperationalError without an observer.
+    An earlier back-up at `path` is replaced. Raises NotABackup when another file is there, DatabaseUnavailable, OSError, or
+    sqlite3.OperationalError without an observer.
     """
+    _refuse_other_file(path)
     counts: dict[str, int] = {}
     engine = connect(settings.admin_url, pool_size=1)
     try:
@@ -56,6 +66,18 @@ def backup(settings: Settings, path: Path) -> dict[str, int]:
     finally:
         engine.dispose()
     return counts
+
+
+def _refuse_other_file(path: Path) -> None:
+    if not path.exists():
+        return
+    try:
+        with path.open(encoding="utf-8") as file:
+            head = json.loads(file.readline(HEAD_LENGTH))
+    except ValueError:
+        head = None
+    if not isinstance(head, dict) or "alpes" not in head:
+        raise NotABackup(f"{path} is there already and is no back-up: name another file; nothing was written")
 
 
 def restore(settings: Settings, path: Path, say: Say) -> dict[str, int]:
@@ -137,7 +159,8 @@ def _new_private_file(path: Path) -> Iterator[IO[str]]:
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=".part")
     temporary = Path(name)
     try:
-        with open(descriptor, "w", encoding="utf-8") as file:
+        # Half a surrogate pair of a foreign row becomes its JSON escape: it is no UTF-8, and the back-up must hold the row.
+        with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

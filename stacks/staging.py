@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -17,7 +17,8 @@ from db.backup_values import Unfit
 from db.engine import READ, connect, sqlite_url
 from db.errors import translated
 from db.migrate import is_known
-from db.tables import metadata
+from db.sequence import check_sequence
+from db.tables import metadata, outbox_event
 from domain.errors import ExpectedError
 from settings import Settings
 from settings.stack_facts import DatabaseKind
@@ -35,6 +36,12 @@ _observer_table = Table(
     Column("contents", String(128), nullable=True),
     Column("version", Integer, nullable=True),
 )
+
+_FOREIGN: dict[str, Collection[str]] = {
+    "outbox_event": outbox_event.c.keys(),
+    "dead_letter": ("event_id", "correlation_id"),
+}
+"""Columns in which SQLite accepts longer texts from other programs; a dead letter copies the ids of its outbox row."""
 
 _REOPEN_LETTERS = text(
     "UPDATE dead_letter SET requeued_at = NULL WHERE requeued_at IS NOT NULL AND event_id IS NOT NULL"
@@ -109,8 +116,11 @@ def staged(settings: Settings, path: Path) -> Iterator[Staged]:
             _observer_table.metadata.create_all(engine)
             with engine.begin() as connection:
                 _Reader(path, connection, check_lengths=settings.facts.database is DatabaseKind.MYSQL).read(file)
+                check_sequence(connection)
                 connection.execute(_REOPEN_LETTERS)
         yield Staged(engine)
+    except Unfit as error:
+        raise BackupUnfit(f"{path}: {error}; nothing was changed") from None
     except UnicodeDecodeError as error:
         raise BackupUnfit(f"{path} is damaged: it is not UTF-8 ({error}); nothing was changed") from None
     finally:
@@ -171,8 +181,7 @@ class _Reader:
         if table is not self._table or len(self._batch) == rows.BATCH:
             self._flush()
             self._table = table
-        # Foreign programs may write to the outbox, and SQLite accepts longer texts from them.
-        foreign = table.name == "outbox_event" and not self._check_lengths
+        foreign = () if self._check_lengths else _FOREIGN.get(table.name, ())
         try:
             self._batch.append((number, backup_values.convert_row(table, row, foreign)))
         except Unfit as error:

@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager
 import pulsar
 
 from application import Application
+from application.permissions import Action, Caller, refusal
 from connectors.broker import Broker, Publisher, Received, Subscription
 from db.engine import connect
 from db.failures import MessageFailures
@@ -46,6 +47,9 @@ def handle(application: Application, message: Received) -> Outcome:
         return policy.judge(error)
     except Exception as error:  # parsing depends on the message only, so a retry would fail too
         return DeadLetter("malformed_command", policy.describe(error))
+    reason = refusal(application.settings, Action.ISSUE_COMMANDS, Caller.API)
+    if reason is not None:
+        return DeadLetter("refused", reason)
     try:
         application.send(command)
     except ConcurrentChange as error:

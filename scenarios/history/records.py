@@ -26,7 +26,7 @@ class Operation:
 
     client: str
     """The route by which it was sent."""
-    command: Literal["calculate", "approve"]
+    command: str
     target: str
     """Id of the conversion to calculate, or of the commission to approve."""
     invoked_us: int

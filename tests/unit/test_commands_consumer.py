@@ -53,6 +53,8 @@ REPEATED = DeadLetter(
 
 
 class Answering:
+    settings = Settings()
+
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error
         self.sent: list[Command] = []
@@ -139,6 +141,14 @@ def test_a_message_that_is_no_command_is_malformed(value: bytes) -> None:
 )
 def test_each_error_has_its_outcome(error: Exception | None, expected: object) -> None:
     assert handle(cast(Application, Answering(error)), delivery(encoded())) == expected
+
+
+def test_a_read_only_instance_refuses_commands_of_the_topic_as_well(tmp_path: Path) -> None:
+    sent = Answering(AssertionError("it was sent"))
+    sent.settings = Settings(home=tmp_path, read_only=True)
+    outcome = handle(cast(Application, sent), delivery(encoded()))
+    assert isinstance(outcome, DeadLetter)
+    assert (outcome.reason, "read-only" in outcome.detail) == ("refused", True)
 
 
 def test_a_repeated_command_is_a_duplicate_and_a_different_one_is_dead_lettered(application: Application) -> None:

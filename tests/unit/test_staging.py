@@ -22,11 +22,14 @@ from settings import Settings
 from stacks import staging
 from stacks.staging import PUBLISHED, BackupUnfit, staged
 
+CLOSED_SETS = {"status": "CALCULATED", "currency": "USD"}
 AT = "2026-01-02T03:04:05.678901"
 
 
 def value(column: Any, n: int) -> Any:
     kind = column.type
+    if column.name in CLOSED_SETS:
+        return CLOSED_SETS[column.name]
     if isinstance(kind, DateTime):
         return AT
     if isinstance(kind, Exact):
@@ -181,6 +184,53 @@ def test_a_row_of_somebody_elses_with_a_long_text_goes_back_to_sqlite_only(tmp_p
                 BackupUnfit, match="column traceparent: it has 100 characters, and at most 64 are allowed"
             ):
                 judged(settings, content)
+
+
+def test_what_a_dead_letter_copied_from_a_foreign_row_fits_as_the_row_does(settings: Settings) -> None:
+    content = lines()
+    for line in content:
+        if line.get("table") == "dead_letter":
+            line["row"] |= {"event_id": f"{line['row']['event_id']:x>37}", "correlation_id": "y" * 65}
+    judged(settings, content)
+
+
+def test_half_a_surrogate_pair_of_a_foreign_row_comes_out_as_it_went_in(settings: Settings) -> None:
+    content = lines()
+    number = next(n for n, line in enumerate(content) if line.get("table") == "outbox_event")
+    content[number]["row"]["payload"] = {"text": "\ud800"}
+    with staged(settings, write(settings.home / "b.jsonl", content)) as found:
+        (batch,) = found.batches(metadata.tables["outbox_event"])
+    assert batch[0]["payload"] == {"text": "\ud800"}
+
+
+@pytest.mark.parametrize(
+    ("column", "wrong"),
+    [
+        ("amount", "-0.01"),
+        ("gross_amount", "-5"),
+        ("rate", "-1"),
+        ("version", 0),
+        ("version", -3),
+        ("status", "PAID"),
+        ("currency", "ZZZ"),
+        ("currency", "XAU"),
+    ],
+)
+def test_a_commission_that_no_command_can_make_is_refused(settings: Settings, column: str, wrong: Any) -> None:
+    content = lines()
+    number = next(n for n, line in enumerate(content) if line.get("table") == "commission")
+    content[number]["row"][column] = wrong
+    with pytest.raises(BackupUnfit, match=f"line {number + 1}: .*column {column}: .*nothing was changed"):
+        judged(settings, content)
+
+
+@pytest.mark.parametrize(("table", "seq"), [("outbox_event", 2**62), ("outbox_event", -1), ("relay_checkpoint", 2**62)])
+def test_a_number_that_leaves_none_for_later_rows_is_refused(settings: Settings, table: str, seq: int) -> None:
+    content = lines()
+    number = next(n for n, line in enumerate(content) if line.get("table") == table)
+    content[number]["row"]["seq"] = seq
+    with pytest.raises(BackupUnfit, match=f"table {table}, column seq: .*nothing was changed"):
+        judged(settings, content)
 
 
 def test_a_letter_whose_requeued_message_came_to_nothing_waits_again(settings: Settings) -> None:
