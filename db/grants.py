@@ -8,10 +8,14 @@ from __future__ import annotations
 from sqlalchemy import Engine, text
 
 from db.errors import translated
+from db.tables import outbox_event
+
+_OUTBOX_COLUMNS = ", ".join(column.name for column in outbox_event.columns if column.name != "seq")
+"""All but `seq`: a row with the highest integer would leave no `seq` for the rows after it."""
 
 GRANTS = (
     "GRANT INSERT, UPDATE ON alpes.commission TO 'alpes'@'%'",
-    "GRANT INSERT ON alpes.outbox_event TO 'alpes'@'%'",
+    f"GRANT INSERT ({_OUTBOX_COLUMNS}) ON alpes.outbox_event TO 'alpes'@'%'",
     "GRANT INSERT ON alpes.hop_time TO 'alpes'@'%'",
     "GRANT INSERT, UPDATE ON alpes.scenario_run TO 'alpes'@'%'",
     "GRANT INSERT ON alpes.naive_commission TO 'alpes'@'%'",

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, create_engine, select, text
+from sqlalchemy.exc import DBAPIError
 
 from application import Application
 from connectors import envelope
@@ -239,6 +240,22 @@ def test_documents_that_do_not_arrive_unchanged_are_dead_lettered(stack: Setting
     until(lambda: _audited(stack, correlation) == {event_ids[-1]}, 30, "the sound one behind them is audited")
     until(lambda: len(find_dead_letters()) == len(DAMAGED), 30, "the others are dead-lettered")
     assert find_dead_letters() == set(event_ids[:-1])
+    engine.dispose()
+
+
+def test_no_foreign_row_takes_the_number_that_later_rows_need(stack: Settings) -> None:
+    correlation = f"number-{uuid.uuid4()}"
+    engine = create_engine(stack.database_url)
+    greedy = text(
+        "INSERT INTO outbox_event (seq, id, aggregate_type, aggregate_id, aggregate_version, type, version, payload,"
+        " correlation_id, occurred_at) VALUES (9223372036854775807, 'x', 'commission', 'x', 1, 'x', 1, '{}', 'x',"
+        " '2026-01-02 12:00:00')"
+    )
+    with pytest.raises(DBAPIError), engine.begin() as connection:
+        connection.execute(greedy)
+    with engine.begin() as connection:
+        event_id = insert_foreign(connection, HARD[1], correlation)
+    until(lambda: _audited(stack, correlation) == {event_id}, 30, "the next row arrives")
     engine.dispose()
 
 
