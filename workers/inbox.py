@@ -113,6 +113,11 @@ class Inbox:
         with self._transaction() as connection:
             connection.execute(update(dead_letter).where(dead_letter.c.seq == seq).values(published_at=utc_now()))
 
+    def has_effect(self, event_id: str) -> bool:
+        """Return whether the event has its notification. Raise DatabaseUnavailable."""
+        with translated(), self._engine.connect().execution_options(**READ) as connection:
+            return connection.scalar(_SELECT_KNOWN, {"ids": [event_id]}) is not None
+
     def answers(self) -> bool:
         """Return whether the database answers now and has the tables that are written here."""
         try:

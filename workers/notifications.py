@@ -99,7 +99,7 @@ class NotificationsWorker(Consumer):
             self._beat()
             deaths = self._handling.fatal_deaths(message)
             if deaths:
-                self._bury(message, decode_in_subprocess(message), policy.give_up_after_deaths(deaths), deaths)
+                self._settle_fatal(message, deaths)
                 continue
             match interpret(message):
                 case Effect() as effect:
@@ -115,6 +115,16 @@ class NotificationsWorker(Consumer):
         effects = self._hold_failing(effects)
         if effects or skipped:
             self._apply(effects, skipped)
+
+    def _settle_fatal(self, message: Received, deaths: int) -> None:
+        """Dead-letter a message that ended its worker too often, or acknowledge it if its effect was committed before."""
+        event = decode_in_subprocess(message)
+        if event is not None and self._inbox.has_effect(event.id):
+            log.warning("event %s ended its worker %d times after its notification was committed", event.id, deaths)
+            self._inlet.acknowledge([message])
+            self._handling.finish([message])
+        else:
+            self._bury(message, event, policy.give_up_after_deaths(deaths), deaths)
 
     def _event_of(self, message: Received) -> NamedEvent | None:
         return find_event(message)

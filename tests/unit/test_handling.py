@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -24,7 +24,7 @@ from tests.fakes import ListInlet, ListOutlet, Measurements
 from workers import handling, in_work, policy
 from workers.handling import Handling
 from workers.in_work import InWork, key_of
-from workers.inbox import Inbox
+from workers.inbox import Effect, Inbox
 from workers.local_failures import LocalFailures
 from workers.notifications import NotificationsWorker
 
@@ -122,6 +122,29 @@ def test_a_message_that_kills_its_worker_is_dead_lettered_and_the_others_are_not
         (dead,) = dead_letter_queries.dead_letters(connection)
     assert notified == {event.id for event in events} - {fatal.id}
     assert (dead.reason, dead.event_id, dead.attempts) == ("killed_worker", fatal.id, policy.MAX_DEATHS)
+    assert len(broker.acknowledged) == len(events)
+
+
+def test_a_message_that_kills_its_worker_after_the_commit_is_notified_and_no_dead_letter(
+    engine: Engine, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = [record(seq) for seq in range(1, 4)]
+    fatal = events[1]
+    broker = Broker(*(delivery(event, event.seq) for event in events))
+    apply = Inbox.apply
+
+    def killing(inbox: Inbox, effects: Sequence[Effect], skipped: Sequence[Received]) -> set[str]:
+        new = apply(inbox, effects, skipped)
+        if fatal.id in {effect.record.id for effect in effects}:
+            os._exit(137)
+        return new
+
+    monkeypatch.setattr(Inbox, "apply", killing)
+    codes = [broker.process(settings, lambda _: None) for _ in range(policy.MAX_DEATHS + 2)]
+    assert codes[-1] == 0
+    with engine.connect().execution_options(**READ) as connection:
+        assert notification_queries.notification_ids(connection) == {event.id for event in events}
+        assert not dead_letter_queries.dead_letters(connection)
     assert len(broker.acknowledged) == len(events)
 
 
