@@ -11,7 +11,7 @@ from stacks.part_health import PartHealth
 from workers.observer_records import Observed
 
 YOUNG = 5_000
-"""The most events that are looked at one by one: those of a busy second, also of one after a standstill."""
+"""Upper bound on the events that are compared one by one: as many as a busy second has, also right after an outage."""
 
 
 @dataclass(frozen=True, slots=True)
