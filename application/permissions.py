@@ -37,7 +37,7 @@ class Caller(StrEnum):
     API = "api"
     """Commands need the API's token where there is one; the control endpoints always need theirs."""
     PAGE = "page"
-    """Whoever sees the page: with a login configured, the accounts that were let in; else everyone who reaches it."""
+    """A visitor of the page: with a login, an account that was admitted; without one, everyone who reaches the page."""
 
 
 BREAKING = frozenset(

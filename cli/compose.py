@@ -39,7 +39,7 @@ def check(
         raise Failed(f"{error.name} is not installed: run this through ./alpes, which installs it") from None
     checks = run()
     ok = all(row.ok for row in checks)
-    typed = _typed() if ok and not files else None
+    typed = _type_description() if ok and not files else None
     if json:
         print_json({"ok": ok and (typed is None or typed["ok"]), "checks": checks, "description": typed})
     else:
@@ -55,7 +55,7 @@ def check(
         raise typer.Exit(1)
 
 
-def _typed() -> dict[str, Any] | None:
+def _type_description() -> dict[str, Any] | None:
     """Run the commands of the description and return their outcomes; None without Docker."""
     from stacks.compose import description
     from stacks.compose.cli import DockerUnavailable, require

@@ -15,7 +15,7 @@ from stacks.controls import control
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 POLL_EVERY_S = 0.5
 NO_SUPERVISOR_S = 20.0
-"""After this long without a supervisor, nothing will start it again (a killed one is back after a second or two)."""
+"""Seconds without a supervisor after which none is expected any more; a killed one is started again within two seconds."""
 
 
 @contextmanager
@@ -30,7 +30,7 @@ def interruptible() -> Iterator[None]:
 
 
 def wait(settings: Settings, say: instance.Say) -> None:
-    """Wait until a signal arrives or the supervisor has ended for good, then stop every component.
+    """Wait until a signal arrives or no supervisor has run for `NO_SUPERVISOR_S`, then stop every component.
 
     When another command stops the instance, only return: that command may start it again.
     """

@@ -20,7 +20,7 @@ class PortHolder:
 
 
 def orphans(settings: Settings) -> list[psutil.Process]:
-    """Return every process of this instance's components, whatever their parent is now."""
+    """Return every process of this instance's components, also those that lost their parent."""
     matching = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
@@ -88,7 +88,7 @@ def free_port() -> int:
 
 
 def is_alive(pid: int) -> bool:
-    """Return whether the process runs. A zombie has ended, whatever its parent does about it."""
+    """Return whether the process runs. A zombie has ended, even if its parent has not noticed."""
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.Error:

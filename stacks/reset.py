@@ -53,7 +53,7 @@ def reset(settings: Settings, say: Say) -> dict[str, int]:
 def require_instance(settings: Settings) -> None:
     """Raise NotMade where this program has created no instance, before anything is written there.
 
-    The homes of the other stacks hold no data, and may be made by whoever runs their components.
+    The homes of the other stacks hold no data, and may be created by the operator who runs their components.
     """
     if settings.facts.home_holds_data:
         instance.require(settings)

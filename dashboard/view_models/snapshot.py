@@ -14,7 +14,7 @@ ON_PATH = ("database", "relay", "source", "broker", "notifications", "observer",
 """The components without which an event is not committed, published, notified, audited, or seen."""
 LAGS = ("health.behind", "health.behind_only", "health.with_parked")
 YOUNG = 5_000
-"""The most events that are looked at one by one: those of a busy second, also of one after a standstill."""
+"""Upper bound on the events that are compared one by one: as many as a busy second has, also right after an outage."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,7 @@ def lines(settings: Settings, *arguments: str) -> Iterator[str]:
     assert process.stdout is not None
     assert process.stderr is not None
     try:
-        # Compose 2.26 begins each line of a log with "erase this line", whatever `--ansi` and `--no-color` say.
+        # Compose 2.26 begins each line of a log with "erase this line", even with `--ansi` and `--no-color`.
         yield from (TERMINAL_CODE.sub("", line) for line in process.stdout)
         if process.wait() != 0:
             raise DockerUnavailable(_told(process.stderr.read(), arguments))

@@ -1,4 +1,4 @@
-"""Heal the source when the outbox grows and it publishes nothing, whatever status it reports.
+"""Heal the source when the outbox grows and it publishes nothing, also when it reports that it runs.
 
 A source that reads old events again makes no progress for a while and still works; a restart would only make it begin again.
 So it is not restarted while it writes anything.
@@ -23,7 +23,7 @@ from workers.heartbeat import read_heartbeat
 log = logging.getLogger(__name__)
 
 PATIENCE_BY_HAND_S = 30.0
-"""On compose for a source that is gone: whoever deletes it by hand, to create another, needs two starts of a JVM."""
+"""On compose, before a missing source is created: replacing it by hand takes two starts of a JVM."""
 PATIENCE_S = 10.0
 """A source that failed, or lags without progress, for this long while database and broker answer does not recover by itself."""
 STARTS_WITHIN_S = 15.0

@@ -98,7 +98,7 @@ def test_a_pool_without_a_free_connection_is_an_outage() -> None:
     [
         (of_mysql(1114), "disk is full"),
         (of_mysql(1213), "busy with another writer"),
-        (of_mysql(1146), "`./alpes up` brings them"),
+        (of_mysql(1146), "`./alpes up` creates them"),
         (of_mysql(1045), "ALPES_DATABASE_TLS_CA"),
         (of_mysql(3159), "takes TLS connections only"),
         (of_mysql(1290), "read-only"),
@@ -107,7 +107,7 @@ def test_a_pool_without_a_free_connection_is_an_outage() -> None:
         (of_sqlite(13), "disk is full"),
         (of_sqlite(5 | 1 << 8), "busy with another writer"),
         (of_sqlite(14), "cannot be opened"),
-        (of_sqlite(1), "`./alpes up` brings them"),
+        (of_sqlite(1), "`./alpes up` creates them"),
         (of_sqlite(8 | 6 << 8), "read-only"),
     ],
 )

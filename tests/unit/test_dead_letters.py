@@ -89,7 +89,7 @@ def test_only_a_body_that_was_kept_whole_is_requeued(engine: Engine, size: int) 
         assert OMITTED not in row.properties
         assert requeued(row, engine) == body
     else:
-        with pytest.raises(MessageRefused, match="not kept whole"):
+        with pytest.raises(MessageRefused, match="only a part of its body was kept"):
             requeued(row, engine)
 
 
