@@ -40,6 +40,7 @@ MUTANTS = {
     ("notifications", "worker_writes_no_inbox_row"): {"duplicate-command": "notification_and_inbox_agree"},
     ("notifications", "worker_publishes_no_dead_letter"): {"poison-message": "dead_letters_in_topic_and_table"},
     ("api", "api_refuses_what_it_committed"): {"duplicate-command": "refused_leaves_nothing"},
+    ("relay", "relay_forgets_checkpoint"): {"restart-source": ""},
 }
 """(part, module in its place) → scenario → the count that must not be 0, or the property that must not hold; where none is
 named, a check of its own fails."""
@@ -50,6 +51,7 @@ SEEN_IN_UNIT_TESTS = {
     "worker_writes_no_inbox_row",
     "worker_publishes_no_dead_letter",
     "api_refuses_what_it_committed",
+    "relay_forgets_checkpoint",
 }
 """Mutants whose defect `tests/unit/test_mutants.py` sees without a stack."""
 

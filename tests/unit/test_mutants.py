@@ -15,6 +15,7 @@ import pytest
 
 from application import commissions
 from connectors import envelope
+from db.outbox import OutboxFeed
 from domain.commands import ApproveCommission, CalculateCommission
 from domain.errors import ConcurrentChange
 from scenarios import properties
@@ -24,6 +25,7 @@ from tests.instances import Instance
 from tests.mutants.api_refuses_what_it_committed import TwoFaced
 from tests.mutants.relay_changes_key import encode
 from tests.mutants.relay_drops_one import Leaky
+from tests.mutants.relay_forgets_checkpoint import Forgetful
 from tests.mutants.relay_invents_one import Inventive
 from tests.mutants.worker_drops_one import Careless
 from tests.mutants.worker_garbles_contents import Garbling
@@ -98,6 +100,11 @@ def test_an_api_that_refuses_what_it_committed(instance: Instance, monkeypatch: 
         send_pairs(instance)
     instance.pass_on()
     assert broken(instance).keys() == {"refused_leaves_nothing"}
+
+
+def test_a_relay_that_forgets_its_checkpoint(instance: Instance) -> None:
+    OutboxFeed(instance.engine).save_checkpoint(7)
+    assert (OutboxFeed(instance.engine).load_checkpoint(), Forgetful(instance.engine).load_checkpoint()) == (7, 0)
 
 
 def test_a_worker_that_publishes_no_dead_letter(instance: Instance) -> None:
