@@ -32,11 +32,14 @@ from workers.observer_store import ObserverStore
 class Instance:
     """A database, an observer's store and an audit file; `pass_on` does what capture and workers would do."""
 
-    def __init__(self, home: Path) -> None:
-        self.settings = Settings(home=home, database_url=f"sqlite:///{home / 'data' / 'alpes.db'}")
+    def __init__(self, home: Path, database_url: str | None = None) -> None:
+        """Create it; with `database_url` on a database that is there already and has the newest schema."""
+        url = database_url or f"sqlite:///{home / 'data' / 'alpes.db'}"
+        self.settings = Settings(home=home, database_url=url, stack="external" if database_url else "embedded")
         self.settings.data.mkdir()
         self.engine: Engine = connect(self.settings.database_url)
-        upgrade(self.engine)
+        if database_url is None:
+            upgrade(self.engine)
         self.store = ObserverStore(self.settings.observer_store, write=True)
         self.application = Application(self.settings, pool_size=2)
         self.logs: dict[str, OperationLog] = {}
@@ -53,10 +56,15 @@ class Instance:
         return result
 
     def pass_on(self, feed_type: type[OutboxFeed] = OutboxFeed, inbox_type: type[Inbox] = Inbox) -> None:
-        """Publish, observe, notify and audit every event; the last one is delivered twice."""
-        feed, inbox = feed_type(self.engine), inbox_type(self.engine, "notifications")
+        """Publish, observe, notify and audit every event that the relay's feed reads (SQLite only)."""
+        feed = feed_type(self.engine)
         rows = [row for row in feed.after(0, 1000) if isinstance(row, OutboxRecord)]
         feed.close()
+        self.pass_rows(rows, inbox_type)
+
+    def pass_rows(self, rows: list[OutboxRecord], inbox_type: type[Inbox] = Inbox) -> None:
+        """Publish, observe, notify and audit these events; the last one is delivered twice."""
+        inbox = inbox_type(self.engine, "notifications")
         messages = [delivery(row, row.seq, self.settings.topics.events) for row in rows]
         self.observe(messages)
         effects = [Effect(message, row, 0) for message, row in zip(messages, rows, strict=True)]
