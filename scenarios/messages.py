@@ -7,6 +7,7 @@ from domain.message import register
 PROPERTIES = {
     "property.acknowledged_is_committed": "what was acknowledged is committed",
     "property.refused_leaves_nothing": "what was refused left nothing",
+    "property.command_once": "a repeated command has one effect",
     "property.state_and_outbox_agree": "state and outbox agree",
     "property.published_what_was_committed": "what was committed is published",
     "property.contents_unchanged": "contents are unchanged",

@@ -179,7 +179,9 @@ class Result:
         return self.reason_message or verbatim(self.reason)
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        values = asdict(self)
+        values["ids"] = values.pop("wrong_event_ids")
+        return values
 
     def summary(self) -> dict[str, Any]:
         """Return the values that `run all` prints of each run."""
@@ -208,8 +210,7 @@ class Result:
 def result_from_json(values: Mapping[str, Any]) -> Result:
     """Build a result from the output of `to_json`."""
     fields = dict(values)
-    if "ids" in fields:  # its name in results of earlier versions
-        fields["wrong_event_ids"] = fields.pop("ids")
+    fields["wrong_event_ids"] = fields.pop("ids")
     fields["counts"] = Counts(**fields["counts"])
     for name, kind in (
         ("confirmations", Check),

@@ -160,6 +160,13 @@ def keep_refused(history: History, pick: Pick) -> Defect:
     return Defect(replace(history, operations=(*others, *refused)), state.conversion_id)
 
 
+def repeat_command(history: History, pick: Pick) -> Defect:
+    """A command was sent again, and its second answer names an event too."""
+    original = pick([each for each in history.operations if each.event_ids])
+    again = replace(original, answered_us=original.answered_us + 9)
+    return Defect(replace(history, operations=(*history.operations, again)), original.target)
+
+
 def change_state(history: History, pick: Pick) -> Defect:
     original: CommissionState = pick(list(history.commissions))
     changed = replace(original, amounts={**original.amounts, "amount": "0.01"})
@@ -215,6 +222,7 @@ def change_line(history: History, pick: Pick) -> Defect:
 MUTATIONS: dict[str, tuple[Callable[[History, Pick], Defect], ...]] = {
     "acknowledged_is_committed": (lose_acknowledged, lose_promised),
     "refused_leaves_nothing": (keep_refused,),
+    "command_once": (repeat_command,),
     "state_and_outbox_agree": (change_state, lose_state, lose_outbox_row),
     "published_what_was_committed": (lose_message,),
     "contents_unchanged": (

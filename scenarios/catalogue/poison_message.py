@@ -16,7 +16,7 @@ from domain import clock
 from domain.changes.approve import CommissionApproved
 from domain.changes.calculate import CommissionCalculated
 from domain.clock import utc_now
-from domain.commands import ApproveCommission, CommissionResult
+from domain.commands import CommissionResult
 from domain.message import Message
 from scenarios.model import Scenario
 from scenarios.trial import Trial
@@ -99,11 +99,11 @@ def _commit_change(trial: Trial, approved: CommissionResult, version: int) -> st
     )
     event_id = str(uuid.uuid4())
     changed = update(commission).where(commission.c.id == approved.commission_id).values(version=version)
-    with trial.operations.invoked("SQL", ApproveCommission(approved.commission_id)) as answer:
-        with translated(), trial.application.engine.begin() as connection:
-            connection.execute(changed)
-            connection.execute(insert(outbox_event).values(**outbox.build_row(event, event_id, trial.run_id, None)))
-        answer.acknowledge([event_id])
+    invoked_us = clock.epoch_us(utc_now())
+    with translated(), trial.application.engine.begin() as connection:
+        connection.execute(changed)
+        connection.execute(insert(outbox_event).values(**outbox.build_row(event, event_id, trial.run_id, None)))
+    trial.operations.changed(approved.commission_id, invoked_us, event_id)
     return event_id
 
 

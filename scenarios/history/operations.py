@@ -65,6 +65,13 @@ class OperationLog:
                 )
             )
 
+    def changed(self, commission_id: str, invoked_us: int, event_id: str) -> None:
+        """Record a change of a commission that a scenario committed by itself."""
+        answered_us = time.time_ns() // 1000
+        self._operations.append(
+            Operation("SQL", "change", commission_id, invoked_us, answered_us, "acknowledged", (event_id,))
+        )
+
     def recorded(self) -> tuple[Operation, ...]:
         """Return the operations that were answered, or given up, by now."""
         return tuple(self._operations)

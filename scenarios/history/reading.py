@@ -160,10 +160,9 @@ def _read_database(
     dead_letter_numbers: Collection[int],
     same: _Pool,
 ) -> dict[str, Any]:
-    targets: dict[str, set[str]] = {"calculate": set(), "approve": set()}
-    for operation in operations:
-        targets[operation.command].add(operation.target)
-    commission_ids = run_rows.find_commission_ids(connection, run_id, targets["calculate"], targets["approve"])
+    conversions = {operation.target for operation in operations if operation.command == "calculate"}
+    commissions = {operation.target for operation in operations if operation.command != "calculate"}
+    commission_ids = run_rows.find_commission_ids(connection, run_id, conversions, commissions)
     return {
         "commissions": tuple(_read_states(connection, commission_ids)),
         "outbox": tuple(_read_outbox(connection, run_id, commission_ids, same)),

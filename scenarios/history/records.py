@@ -27,8 +27,10 @@ class Operation:
     client: str
     """The route by which it was sent."""
     command: str
+    """The name of the change; `change` is a transaction that a scenario writes by itself, as a later version of the program
+    might."""
     target: str
-    """Id of the conversion to calculate, or of the commission to approve."""
+    """Id of the conversion to calculate, or of the commission to approve or change."""
     invoked_us: int
     answered_us: int
     outcome: Outcome

@@ -8,7 +8,7 @@ from domain.message import Message
 from scenarios.history.records import CommissionState, History, Operation
 from scenarios.observations import Observation
 from scenarios.properties import seen
-from scenarios.properties.violations import NOT_COMMITTED, REFUSED_AND_COMMITTED, Violation
+from scenarios.properties.violations import NOT_COMMITTED, REFUSED_AND_COMMITTED, REPEATED, Violation
 
 APPROVED = "APPROVED"
 
@@ -36,6 +36,19 @@ def acknowledged_is_committed(history: History) -> Iterator[Violation]:
 def _not_committed(operation: Operation, shown: Observation) -> Violation:
     name = f"{operation.command} {operation.target}"
     return Violation(NOT_COMMITTED, name, (seen.operation(operation), shown), is_final=False)
+
+
+def command_once(history: History) -> Iterator[Violation]:
+    """A command that is sent several times has one effect: only one answer names an event."""
+    effective: dict[tuple[str, str], Operation] = {}
+    for operation in history.operations:
+        if not operation.event_ids or operation.command == "change":
+            continue
+        first = effective.setdefault((operation.command, operation.target), operation)
+        if first is not operation:
+            proof = (seen.operation(first), seen.operation(operation))
+            rows = [seen.row(history.rows[each]) for each in operation.event_ids[:1] if each in history.rows]
+            yield Violation(REPEATED, operation.target, (*proof, *rows))
 
 
 def refused_leaves_nothing(history: History) -> Iterator[Violation]:

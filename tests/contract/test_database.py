@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,12 +19,15 @@ from db import dead_letter_queries, notification_queries, ordering, queries
 from db.engine import READ
 from db.hops import HopRecorder, HopTime
 from db.migrate import upgrade
-from db.tables import metadata, notification
+from db.tables import dead_letter, metadata, notification
 from domain.commands import ApproveCommission, CalculateCommission
 from domain.errors import DuplicateConversion
+from domain.outbox import OutboxRecord
 from domain.ports import UnitOfWork
+from scenarios import properties
 from settings import Settings
 from tests.builders import AT, delivery, record
+from tests.instances import Instance
 from workers.inbox import Effect, Inbox
 
 
@@ -192,6 +196,32 @@ def test_events_persisted_out_of_order_are_found(engine: Engine) -> None:
     with engine.connect().execution_options(**READ) as connection:
         assert ordering.notified_out_of_order(connection) == ["e-1"]
         assert ordering.notified_out_of_order(connection, "other") == []
+
+
+def test_the_history_of_a_run_is_read_and_sound(database_url: str, tmp_path: Path) -> None:
+    instance = Instance(tmp_path, database_url)
+    for run_id in ("run-1", "run-2"):
+        calculated = instance.send(run_id, calculate(f"{run_id}-conversion"))
+        instance.send(run_id, ApproveCommission(calculated.commission_id))
+    with instance.application.reading() as connection:
+        rows = [row for run_id in ("run-1", "run-2") for row in queries.outbox_of_correlation(connection, run_id)]
+    instance.pass_rows([_to_record(row) for row in rows])
+    letter = {"topic": "events", "message_id": "m", "payload": b"garbage of run-2", "properties": {}, "attempts": 1}
+    instance.insert(dead_letter, {**letter, "reason": "bad_row", "detail": "why", "dead_lettered_at": AT})
+    histories = {run_id: instance.history(run_id) for run_id in ("run-1", "run-2")}
+    instance.close()
+    broken = {
+        run_id: {name for name, finding in properties.judge(history).items() if not finding.holds}
+        for run_id, history in histories.items()
+    }
+    assert broken == {"run-1": set(), "run-2": {"no_dead_letter", "dead_letters_in_topic_and_table"}}
+    assert [len(history.outbox) for history in histories.values()] == [2, 2]
+    assert [len(history.deliveries) for history in histories.values()] == [2, 3]
+
+
+def _to_record(row: queries.OutboxRow) -> OutboxRecord:
+    values = {name: getattr(row, name) for name in row.__slots__ if name != "payload"}
+    return OutboxRecord(**values, aggregate_type="commission", payload=json.dumps(row.payload), traceparent=None)
 
 
 def test_the_first_measurement_of_a_hop_stands(engine: Engine) -> None:
