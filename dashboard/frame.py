@@ -38,6 +38,7 @@ def run() -> None:
     st.session_state["pages"] = {spec.path: page for spec, page in zip(all_pages(), pages, strict=True)}
     chosen = st.navigation(pages, position="top")
     st.session_state["page"] = chosen.url_path
+    st.set_page_config(page_title=f"{chosen.title} · Alpes Outbox")  # now its language and name are known
     guide.note_answer()
     with st.container(key="frame", horizontal=True):
         bar = st.container(width="content")

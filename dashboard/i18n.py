@@ -107,12 +107,15 @@ def _decimal(value: float, digits: int, where: str) -> str:
 
 
 def milliseconds(value: float | None) -> str:
-    """Format milliseconds with about three significant digits and the unit; from 10 000 ms on as seconds."""
+    """Format milliseconds with about three significant digits and the unit; from 1000 ms on as seconds.
+
+    A thousands separator would be misread: `1.041 ms` is one millisecond to readers whose decimals have a point.
+    """
     if value is None:
         return "—"
-    if abs(value) >= 10_000:
-        return f"{number(value / 1000, 1)} s"
     size = abs(value)
+    if size >= 999.5:
+        return f"{number(value / 1000, 2 if size < 9_995 else 1)} s"
     digits = 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 0.01 or not size else 3
     return f"{number(value, digits)} ms"
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import resources
+from dashboard import i18n, resources
 
 EVERY_MS = 300
 """Time between two polls of an open page; a page in a hidden tab does not poll."""
@@ -60,7 +60,13 @@ def followed(name: str) -> Iterator[None]:
     yield
     # Sent last: a browser that received it before the rest would request the next run in the middle of this one.
     _component()(
-        data={"name": name, "drawn": drawn, "page": st.session_state.get("page", ""), "every": EVERY_MS},
+        data={
+            "name": name,
+            "drawn": drawn,
+            "page": st.session_state.get("page", ""),
+            "language": i18n.language(),
+            "every": EVERY_MS,
+        },
         key=f"pulse-{name}",
         on_changed_change=lambda: None,
     )

@@ -19,6 +19,7 @@ export default function ({ data, setTriggerValue }) {
   listener.tell = setTriggerValue;
   shared.listeners.set(data.name, listener);
   if (data.page !== shared.page) Object.assign(shared, { page: data.page, leaves: null });
+  document.documentElement.lang = data.language; // Streamlit's page says English, which screen readers believe
   begin(data.every);
   if (drawn && shared.more) ask();
   return () => shared.listeners.get(data.name) === listener && shared.listeners.delete(data.name);

@@ -37,7 +37,7 @@ def _svg(found: Diagram, layout: Layout) -> Html:
         *(_container(found, layout, name) for name in layout.containers),
         *(_arrow(found.arrows[name], layout.arrows[name], name) for name in ORDER),
         *(_node(found, layout, name) for name in layout.nodes),
-        tag("text", say.caption(), x=x, y=y, class_="small"),
+        tag("text", say.caption(found), x=x, y=y, class_="small"),
     ]
     return tag(
         "svg",

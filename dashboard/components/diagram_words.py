@@ -5,7 +5,7 @@ from __future__ import annotations
 from dashboard.components.diagram_layout import ContainerName
 from dashboard.i18n import _, milliseconds_within, number
 from dashboard.view_models import words
-from dashboard.view_models.diagram import LAST, Arrow, ArrowName, Diagram, NodeName, Outage, Time
+from dashboard.view_models.diagram import Arrow, ArrowName, Diagram, NodeName, Outage, Time
 
 NODES: tuple[NodeName, ...] = (
     "command",
@@ -49,8 +49,10 @@ def transaction() -> str:
     return _("one transaction")
 
 
-def caption() -> str:
-    return _("Times: median of the last {n} events").format(n=number(LAST))
+def caption(found: Diagram) -> str:
+    if not found.timed:
+        return ""
+    return _("Times: median of the last {n} events").format(n=number(found.timed))
 
 
 def shown_time(time: Time) -> str:

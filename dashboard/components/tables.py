@@ -1,23 +1,28 @@
-"""Render the database's rows and the feed as tables, newest first; each row links to its trace."""
+"""Render the database's rows and the feed as tables, newest first; each row links to its trace.
+
+A commission and the outbox row that was written with it have the same mark.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from dashboard.components.markup import Html, empty, facts, join, notice, table, tag, trace_link
 from dashboard.i18n import _, clock, instant, milliseconds, milliseconds_within, number
 from dashboard.view_models import words
-from dashboard.view_models.snapshot import DatabaseState
+from dashboard.view_models.snapshot import DatabaseState, FeedState
 from dashboard.view_models.tracing import plain_key, pretty, resolution_ms
 from db.queries import CommissionRow, OutboxRow
 from workers.observer_records import Observed
 
-SHOWN = 7
+COMMISSIONS, EVENTS, NOTIFICATIONS = 5, 6, 4
 """Rows shown of each table, so that all fit on one screen."""
+HUES = 6
+"""Colours of the marks that join rows of one transaction; the number in the mark tells neighbours apart, too."""
 
 
-def database(state: DatabaseState, watermark: int | None, zone: str | None) -> Html:
+def database(state: DatabaseState, feed: FeedState, zone: str | None) -> Html:
     if not state.version:
         return empty(_("Reading the database…"))
     problem = ""
@@ -33,11 +38,29 @@ def database(state: DatabaseState, watermark: int | None, zone: str | None) -> H
                 ]
             )
         )
-    return join([problem, _commissions(state.commissions[:SHOWN], zone), _outbox(state, watermark, zone)])
+    commissions, events = state.commissions[:COMMISSIONS], state.outbox[:EVENTS]
+    written = {(row.aggregate_id, row.aggregate_version): row.seq for row in events}
+    joined = frozenset(seq for row in commissions if (seq := written.get((row.id, row.version))) is not None)
+    seqs = {row.id: written.get((row.id, row.version)) for row in commissions}
+    watermark = None if feed.problem else feed.watermark
+    return join(
+        [
+            problem,
+            _commissions(commissions, seqs, zone),
+            _outbox(events, state.hops, watermark, joined, zone),
+            _notifications(state, feed, zone),
+        ]
+    )
 
 
-def _commissions(rows: Sequence[CommissionRow], zone: str | None) -> Html:
+def _mark(seq: int, joined: bool) -> Html:
+    """Render the `seq` of an outbox row; where its commission is shown with the state of that transaction, both have a colour."""
+    return tag("span", seq, class_=f"tx tx{seq % HUES}" if joined else "tx")
+
+
+def _commissions(rows: Sequence[CommissionRow], seqs: Mapping[str, int | None], zone: str | None) -> Html:
     head = (
+        (_("outbox seq"), _("The outbox row that was written in the same transaction as this state.")),
         (_("commission"), _("Its id; the key of its messages on Pulsar.")),
         (_("status"), _("CALCULATED, then APPROVED.")),
         (_("amount"), _("Gross amount × the campaign's rate, rounded to the currency's smallest unit.")),
@@ -48,6 +71,7 @@ def _commissions(rows: Sequence[CommissionRow], zone: str | None) -> Html:
         (
             f"{row.id}-{row.version}",
             (
+                "" if (seq := seqs[row.id]) is None else _mark(seq, True),
                 trace_link(row.id),
                 tag("span", row.status, class_="ok" if row.status == "APPROVED" else ""),
                 f"{number(float(row.amount), max(0, -int(row.amount.as_tuple().exponent)))} {row.currency}",
@@ -62,11 +86,21 @@ def _commissions(rows: Sequence[CommissionRow], zone: str | None) -> Html:
     )
 
 
-def _outbox(state: DatabaseState, watermark: int | None, zone: str | None) -> Html:
+def _outbox(
+    rows: Sequence[OutboxRow],
+    hops: Mapping[str, Mapping[str, int]],
+    watermark: int | None,
+    joined: Collection[int],
+    zone: str | None,
+) -> Html:
     head = (
-        ("seq", _("The database assigns it; it is the order of the outbox.")),
+        (
+            "seq",
+            _("The order of the outbox. A commission with the same mark was written in the same transaction."),
+        ),
         (_("type"), _("What happened. The name on the wire.")),
         (_("event"), _("Id of the event; what makes a second delivery recognizable.")),
+        (_("commission"), _("Its id; the key of its messages on Pulsar.")),
         (_("occurred"), ""),
         (_("captured"), _("From the commit until capture saw the row; waiting: not seen on Pulsar yet.")),
     )
@@ -74,16 +108,51 @@ def _outbox(state: DatabaseState, watermark: int | None, zone: str | None) -> Ht
         (
             str(row.seq),
             (
-                row.seq,
+                _mark(row.seq, row.seq in joined),
                 row.type,
                 trace_link(row.id),
+                trace_link(row.aggregate_id),
                 tag("span", clock(row.occurred_at, zone), class_="mono"),
-                _captured(row, state.hops.get(row.id, {}), watermark),
+                _captured(row, hops.get(row.id, {}), watermark),
             ),
         )
-        for row in state.outbox[:SHOWN]
+        for row in rows
     ]
     return join([table(head, body, "outbox_event"), "" if body else empty(_("The outbox is empty."))])
+
+
+def _notifications(state: DatabaseState, feed: FeedState, zone: str | None) -> Html:
+    """Render the newest notifications, each with its inbox row, of the same transaction, and its line of the audit file."""
+    head = (
+        ("seq", _("The order of the notifications; the audit file has the same numbers.")),
+        (_("event"), _("Id of the event; what makes a second delivery recognizable.")),
+        (_("commission"), _("Its id; the key of its messages on Pulsar.")),
+        (_("notified"), ""),
+        (
+            "inbox",
+            _("Deliveries that the inbox has of the event, the first in the same transaction as the notification."),
+        ),
+        (_("audit"), _("Whether the audit file has the line of this notification.")),
+    )
+    audited = frozenset(feed.newest_audited)
+    body = [
+        (
+            event.event_id,
+            (
+                event.seq,
+                trace_link(event.event_id),
+                trace_link(event.commission_id),
+                tag(
+                    "span", instant(event.hops["persisted"], zone) if "persisted" in event.hops else "…", class_="mono"
+                ),
+                number(state.deliveries_of.get(event.event_id)),
+                tag("span", "✓", class_="ok") if event.seq in audited else tag("span", _("waiting"), class_="warn"),
+            ),
+        )
+        for event in reversed(state.timed[-NOTIFICATIONS:])
+    ]
+    shown = table(head, body, "notification")
+    return join([shown, "" if body else empty(_("No notification yet."))])
 
 
 def newest(rows: Sequence[OutboxRow], zone: str | None) -> Html:

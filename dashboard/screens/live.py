@@ -109,8 +109,9 @@ def _draw(slots: Slots) -> None:
         diagram_card.show()
     command_form.answer(slots.answers)
     with slots.database:
-        draw = lambda: tables.database(database, feed.watermark, zone)  # noqa: E731
-        live_html.show(live_html.once("database", (database, feed.watermark), draw), "database")
+        draw = lambda: tables.database(database, feed, zone)  # noqa: E731
+        seen = (database.version, feed.watermark, feed.problem, feed.audited)
+        live_html.show(live_html.once("database", seen, draw), "database")
     with slots.feed:
         _draw_feed(zone)
     with slots.strip:

@@ -14,7 +14,7 @@ from settings.stack_facts import CaptureFacts
 from stacks.part_health import PartHealth
 
 LAST = 200
-"""The events of which the median times are."""
+"""The most events of which the median times are."""
 
 NodeName = Literal[
     "command", "commission", "outbox", "capture", "topic", "inbox", "notification", "retry", "dead_letters", "audit"
@@ -71,6 +71,8 @@ class Diagram:
     absorbed: int = 0
     """Duplicates that the inbox recognised."""
     persist: Time | None = None
+    timed: int = 0
+    """The events of which the times are medians."""
 
 
 def diagram(
@@ -82,7 +84,8 @@ def diagram(
     captured, published = (shown.captured, counts.published) if observed else (None, None)
     received = _sum(counts.delivered, counts.dead_lettered)
     arrived = published if observed else counts.committed
-    median = latencies.medians(database.timed[-LAST:])
+    timed = database.timed[-LAST:]
+    median = latencies.medians(timed)
     waiting: dict[ArrowName, int | None] = {
         "capture": _behind(counts.committed, captured),
         "publish": _behind(captured, published),
@@ -120,6 +123,7 @@ def diagram(
         down=_down(capture, health.down()),
         absorbed=counts.duplicates or 0,
         persist=_time(median, PERSIST),
+        timed=len(timed),
     )
 
 

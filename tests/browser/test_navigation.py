@@ -23,7 +23,7 @@ PAGES = {
     "Scenarios": "card-catalogue",
     "Guide": "card-step-command",
     "Operations": "card-parts",
-    "Live": "card-flow",
+    "Live": "card-form",  # the diagram is in the guide, too
 }
 LATE_MS = 800
 SLOW_SERVER = f"""

@@ -107,6 +107,8 @@ def test_the_language_follows_the_browser_and_can_be_changed_for_good(visit: Ope
     page.locator(".st-key-frame").get_by_text("EN", exact=True).click()
     expect(page.get_by_role("link", name="Live")).to_be_visible(timeout=SOON_MS)
     expect(page).to_have_url(re.compile("lang=en"))
+    expect(page.locator("html")).to_have_attribute("lang", "en", timeout=SOON_MS)
+    expect(page).to_have_title("Live · Alpes Outbox", timeout=SOON_MS)
     page.get_by_role("link", name="Latency").click()
     expect(page.get_by_text("Percentiles by hop")).to_be_visible(timeout=SOON_MS)
     expect(page).to_have_url(re.compile(r"/latency\?lang=en"))
@@ -122,10 +124,14 @@ def test_the_navigation_is_there_on_a_narrow_screen(visit: Open) -> None:
     expect(page).to_have_url(re.compile("/trace"), timeout=SOON_MS)
 
 
-def test_the_whole_live_page_is_on_one_screen(visit: Open, sent: end_to_end.EndToEnd) -> None:
+def test_the_diagram_a_command_and_its_rows_are_on_one_screen(visit: Open, sent: end_to_end.EndToEnd) -> None:
+    """Latency and the counts of the reconciliation are below: the diagram has the counts and the verdict, too."""
     page = visit().go()
     expect(page.locator(".scatter")).to_be_visible(timeout=SOON_MS)
-    assert page.evaluate("(e => e.scrollHeight <= e.clientHeight)(document.querySelector('[data-testid=stMain]'))")
+    for card in ("flow", "form", "database", "feed"):
+        box = page.locator(f".st-key-card-{card}").bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] <= SIZES["wide"][1], card
 
 
 @sample_combinations(language=LANGUAGES, scheme=["light", "dark"])
@@ -134,9 +140,11 @@ def test_every_page_in_light_and_dark(visit: Open, sent: end_to_end.EndToEnd, la
     paths = {"live": "", "trace": f"trace?id={sent.commission_id}", "latency": "latency"}
     ready = {"live": ".scatter", "trace": ".fall .bar", "latency": ".st-key-card-rates .js-plotly-plot"}
     seen = visit("wide", language, scheme)
-    for name, path in paths.items():
+    for place, (name, path) in enumerate(paths.items()):
         page = seen.go(path)
         expect(page.locator(ready[name]).first).to_be_visible(timeout=SOON_MS)
+        expect(page).to_have_title(f"{NAMES[LANGUAGES[language]][place]} · Alpes Outbox", timeout=SOON_MS)
+        expect(page.locator("html")).to_have_attribute("lang", LANGUAGES[language], timeout=SOON_MS)
         assert [one for one in NAMES[LANGUAGES[language]] if not page.get_by_role("link", name=one).is_visible()] == []
         seen.check()
         seen.picture(f"{name}-{suffix}")

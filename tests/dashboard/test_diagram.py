@@ -164,6 +164,7 @@ def test_times_are_medians_no_finer_than_the_clocks(language: str) -> None:
     for drawn in svgs(drawing.diagram(found())).values():
         shown = [text.replace(",", ".") for text in texts(drawn)]
         assert {"1.23 ms", "4.00 ms", "11.0 ms"} <= set(shown)
+        assert any(re.search(r" 3 events$| 3 eventos$", text) for text in shown), "of so many events"
         assert any(text.endswith("· 2.11 ms") for text in shown), "within the worker's transaction"
 
 
@@ -173,7 +174,7 @@ def test_the_capture_has_its_name(capture: CaptureFacts, name: str) -> None:
 
 
 def test_values_are_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(diagram_words, "caption", lambda: "<script>&\"'")
+    monkeypatch.setattr(diagram_words, "caption", lambda _found: "<script>&\"'")
     html = drawing.diagram(found())
     assert "<script>" not in html
     assert "<script>&\"'" in texts(svgs(html)["wide"])

@@ -80,8 +80,20 @@ def test_numbers_are_written_as_the_browsers_locale_has_them(monkeypatch: pytest
         (-0.26, "-0.26 ms"),
         (12.34, "12.3 ms"),
         (512.3, "512 ms"),
+        (999.4, "999 ms"),
+        (999.6, "1.00 s"),
+        (1041, "1.04 s"),
+        (-1041, "-1.04 s"),
+        (9_994, "9.99 s"),
+        (9_996, "10.0 s"),
         (12_340, "12.3 s"),
     ],
 )
 def test_milliseconds_keep_the_digits_that_matter(value: float, shown: str) -> None:
     assert i18n.milliseconds(value) == shown
+
+
+def test_a_second_in_spanish_is_not_mistaken_for_a_millisecond(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(i18n, "_resolve", lambda: ("es", "es-CO"))
+    assert i18n.milliseconds(1041) == "1,04 s"
+    assert "ms" not in "".join(i18n.milliseconds(value) for value in range(1_000, 100_000, 333))
