@@ -68,8 +68,10 @@ class Instance:
         messages = [delivery(row, row.seq, self.settings.topics.events) for row in rows]
         self.observe(messages)
         effects = [Effect(message, row, 0) for message, row in zip(messages, rows, strict=True)]
+        timed = set()
         for effect in (*effects, effects[-1]):
-            if inbox.apply([effect], []):
+            if inbox.apply([effect], []) and effect.record.id not in timed:
+                timed.add(effect.record.id)
                 values = {"event_id": effect.record.id, "hop": "persisted", "at_us": effect.record.seq, "clock": "host"}
                 self.insert(hop_time, values)
         inbox.close()

@@ -228,6 +228,5 @@ def _read_notifications(connection: Connection, run_id: str, same: _Pool) -> Ite
     rows = sorted(stored.read_notified(connection, run_id), key=lambda row: row.seq)
     for row in rows:
         event = same(row.contents)
-        yield Notification(
-            row.seq, event, intern(row.consumer), intern(row.notified_at), visible_us.get(event.event_id)
-        )
+        at_us = visible_us.pop(event.event_id, None)  # only the event's first notification has the timestamp
+        yield Notification(row.seq, event, intern(row.consumer), intern(row.notified_at), at_us)

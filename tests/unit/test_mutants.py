@@ -22,6 +22,7 @@ from scenarios import properties
 from scenarios.observations import CounterExample
 from tests.builders import delivery
 from tests.instances import Instance
+from tests.mutants import worker_skips_inbox
 from tests.mutants.api_refuses_what_it_committed import TwoFaced
 from tests.mutants.relay_changes_key import encode
 from tests.mutants.relay_drops_one import Leaky
@@ -81,6 +82,17 @@ def test_a_mutant_breaks_the_property_that_names_its_defect(
     send_pairs(instance)
     instance.pass_on(**components)
     assert name in broken(instance)
+
+
+def test_a_worker_without_an_inbox(instance: Instance) -> None:
+    worker_skips_inbox.allow_doubles(instance.engine)
+    send_pairs(instance)
+    instance.pass_on(inbox_type=worker_skips_inbox.Forgetful)
+    found = broken(instance)
+    assert "effect_once" in found
+    first, second = found["effect_once"].events
+    assert first.id == second.id
+    assert first.at != second.at
 
 
 def test_a_relay_that_changes_keys(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
