@@ -71,7 +71,7 @@ LANES = {
     ),
     "more browser": Lane(
         _BROWSER,
-        tuple(f"tests/browser/test_{name}.py" for name in ("guide_page", "other_pages", "scenarios_page")),
+        tuple(f"tests/browser/test_{name}.py" for name in ("diagram", "guide_page", "other_pages", "scenarios_page")),
         _SECOND_TRY,
     ),
 }

@@ -31,6 +31,7 @@ ALLOWED = {
     # The page's own health, which a page that is drawn need not ask for.
     ("dashboard/view_models/refresher.py", "dashboard"),
     ("dashboard/components/break_it.py", "database"),
+    ("dashboard/view_models/diagram.py", "observer"),
     ("dashboard/view_models/tour.py", "broker"),
     ("scenarios/catalogue/atomicity.py", "api"),
     ("stacks/status.py", "database"),
