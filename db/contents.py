@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, Text, select, type_coerce
 
-from db.foreign import ForeignText
+from db.foreign import DOCUMENT_TEXT
 from db.tables import notification, outbox_event
 from domain.contents import Contents, canonical_json, format_instant
 
@@ -40,7 +40,7 @@ def read_committed(
     """Yield outbox rows in the order of event ids; only those of a correlation id, some events or some commissions, if given."""
     names = ("id", "aggregate_id", "aggregate_version", "type", "correlation_id", "occurred_at", "version", "seq")
     # The text, not the parsed payload: a payload that cannot be parsed must be compared too.
-    query = select(*(outbox_event.c[name] for name in names), type_coerce(outbox_event.c.payload, ForeignText))
+    query = select(*(outbox_event.c[name] for name in names), type_coerce(outbox_event.c.payload, DOCUMENT_TEXT))
     for where in _build_conditions(outbox_event.c.correlation_id, correlation_id, outbox_event.c.id, event_ids):
         query = query.where(where)
     if commission_ids is not None:

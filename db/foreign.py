@@ -11,7 +11,18 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Integer, String, Text, TypeDecorator
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    DateTime,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    TypeDecorator,
+    cast,
+    type_coerce,
+)
 from sqlalchemy.engine import Dialect
 
 UNREADABLE_TIME = datetime(1970, 1, 1)
@@ -95,3 +106,34 @@ class ForeignDocument(_ForeignType):
     impl = JSON
     cache_ok = True
     read = staticmethod(_to_document)
+
+
+def _decode(value: Any) -> Any:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+
+
+class _ReadAsBytes(_ForeignType):
+    """A JSON column of MySQL, which keeps the second half of a surrogate pair: three bytes that the driver cannot decode."""
+
+    def column_expression(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        return type_coerce(cast(column, LargeBinary), self)
+
+
+class MySqlDocument(_ReadAsBytes):
+    impl = JSON
+    cache_ok = True
+
+    @staticmethod
+    def read(value: Any) -> Any:
+        return _to_document(_decode(value))
+
+
+class MySqlDocumentText(_ReadAsBytes):
+    impl = Text
+    cache_ok = True
+    read = staticmethod(_decode)
+
+
+DOCUMENT = JSON().with_variant(ForeignDocument(), "sqlite").with_variant(MySqlDocument(), "mysql")
+DOCUMENT_TEXT = ForeignText().with_variant(MySqlDocumentText(), "mysql")
+"""The text of a DOCUMENT, also of one that cannot be parsed."""

@@ -27,7 +27,7 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeEngine
 
-from db.foreign import ForeignDocument, ForeignInstant, ForeignInteger, ForeignString
+from db.foreign import DOCUMENT, ForeignInstant, ForeignInteger, ForeignString
 
 metadata = MetaData()
 
@@ -111,7 +111,7 @@ outbox_event = table(
     Column("aggregate_version", FOREIGN_INTEGER, nullable=False),
     Column("type", foreign_string(64), nullable=False),
     Column("version", FOREIGN_INTEGER, nullable=False),
-    Column("payload", JSON().with_variant(ForeignDocument(), "sqlite"), nullable=False),
+    Column("payload", DOCUMENT, nullable=False),
     Column("correlation_id", foreign_string(64), nullable=False),
     Column("traceparent", foreign_string(64), nullable=True),
     Column("occurred_at", FOREIGN_INSTANT, nullable=False),

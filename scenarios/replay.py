@@ -17,7 +17,6 @@ import pulsar
 from sqlalchemy import Connection, Engine, func, select
 
 from application.permissions import Action, require
-from connectors import envelope
 from connectors.broker import Broker, Publisher, Received, Subscription
 from connectors.envelope import NamedEvent
 from db import queries
@@ -33,6 +32,7 @@ from workers.inbox import Inbox
 from workers.notifications import NotificationsWorker
 from workers.observer_store import ObserverStore
 from workers.outcome import DeadLetter
+from workers.reading import find_event
 
 QUIET_S = 2.0
 """After this long without another message from before the replay, all have been delivered."""
@@ -163,11 +163,9 @@ class _CountingSubscription(Subscription):
         batch = super().receive(limit, timeout_s)
         self.deliveries += len(batch)
         self.published_before += sum(1 for message in batch if message.publish_us < self._started_us)
-        events = {}
-        for message in batch:
-            decoded = envelope.decode(message.value)
-            if isinstance(decoded, envelope.Inserted):
-                events[message.message_id] = decoded.record.id
+        # Also the events whose contents cannot be used: the observer counts them, and they are dead-lettered.
+        named = {message.message_id: find_event(message) for message in batch}
+        events = {message_id: event.id for message_id, event in named.items() if event is not None}
         self.event_ids.update(events.values())
         with translated(), self._engine.connect().execution_options(**READ) as connection:
             dead_lettered = find_dead_lettered(connection, set(events.values()))

@@ -18,10 +18,10 @@ from sqlalchemy.exc import DBAPIError
 from application import Application
 from connectors import envelope
 from connectors.envelope import Inserted
-from db import notification_queries, queries
+from db import contents, notification_queries, queries, rows
 from db.engine import READ
 from db.outbox import OutboxFeed
-from db.tables import dead_letter, notification, outbox_event
+from db.tables import notification, outbox_event
 from domain import contract
 from domain.commands import CalculateCommission
 from domain.errors import Refusal
@@ -225,22 +225,25 @@ DAMAGED: list[dict[str, Any]] = [
 ]
 
 
-def test_documents_that_do_not_arrive_unchanged_are_dead_lettered(stack: Settings) -> None:
-    correlation = f"damaged-{uuid.uuid4()}"
-    engine = create_engine(stack.database_url)
+def test_every_reader_reads_on_behind_a_document_that_arrives_damaged(engine: Engine) -> None:
+    """MySQL stores half of a surrogate pair as bytes that its own driver cannot decode."""
     with engine.begin() as connection:
         event_ids = [
-            insert_foreign(connection, document, correlation, ensure_ascii=True) for document in [*DAMAGED, HARD[0]]
+            insert_foreign(connection, document, "damaged", ensure_ascii=True) for document in [*DAMAGED, HARD[0]]
         ]
-
-    def find_dead_letters() -> set[str]:
-        with engine.connect() as connection:
-            return set(connection.scalars(select(dead_letter.c.event_id).where(dead_letter.c.event_id.in_(event_ids))))
-
-    until(lambda: _audited(stack, correlation) == {event_ids[-1]}, 30, "the sound one behind them is audited")
-    until(lambda: len(find_dead_letters()) == len(DAMAGED), 30, "the others are dead-lettered")
-    assert find_dead_letters() == set(event_ids[:-1])
-    engine.dispose()
+    with engine.connect().execution_options(**READ) as connection:
+        shown = {row.id: row.payload for row in queries.recent_outbox(connection, 50)}
+        committed = [row.contents for row in contents.read_committed(connection, "damaged")]
+        kept = [json.dumps(row) for row in rows.read(connection, outbox_event)]
+    assert list(shown) == event_ids[::-1]
+    assert {row.event_id for row in committed} == set(event_ids)
+    assert len(kept) == len(event_ids)
+    for event_id in event_ids[:-1]:  # what a consumer is given of it is refused, in one spelling or the other
+        with pytest.raises(contract.ContractError):
+            contract.read_payload(json.dumps(shown[event_id]))
+    assert same_everywhere(shown[event_ids[-1]] | {"commissionId": ""}) == same_everywhere(
+        HARD[0] | {"commissionId": ""}
+    )
 
 
 def test_no_foreign_row_takes_the_number_that_later_rows_need(stack: Settings) -> None:
