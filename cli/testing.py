@@ -24,7 +24,7 @@ from stacks import native
 from stacks.native import libraries, mysql
 from stacks.native.artifacts import FetchFailed
 
-FAST = ("unit", "architecture", "api", "contract", "notebooks", "compose")
+FAST = ("unit", "architecture", "api", "contract", "notebooks")
 """Folders of tests that start no stack, or none that takes more than a few seconds."""
 
 
