@@ -32,7 +32,7 @@ from workers.consumer_type import choose_consumer_type, first_consumer_number
 from workers.dead_letters import Outlet
 from workers.handling import Handling
 from workers.heartbeat import Heartbeat
-from workers.held_key import HeldKey
+from workers.held_key import HeldKey, time_until_due
 from workers.inbox import Effect, Inbox
 from workers.injected import Injected
 from workers.outcome import Ack, DeadLetter, Retry, Wait
@@ -78,7 +78,7 @@ class NotificationsWorker(Consumer):
 
     def step(self, timeout_s: float) -> None:
         """Process one batch, and the held deliveries that are due."""
-        batch = self._inlet.receive(BATCH, self._time_until_due(timeout_s))
+        batch = self._inlet.receive(BATCH, time_until_due(self._held.values(), timeout_s))
         if self._inlet.generation != self._generation:
             # A new consumer receives every unacknowledged message again, the held ones too.
             self._held.clear()
@@ -87,18 +87,12 @@ class NotificationsWorker(Consumer):
             self._handle(group)
         self._retry_held()
 
-    def _time_until_due(self, timeout_s: float) -> float:
-        """Return the seconds until a held delivery is due, at most `timeout_s`."""
-        soonest = min((held.due for held in self._held.values()), default=None)
-        return timeout_s if soonest is None else max(0.0, min(timeout_s, soonest - time.monotonic()))
-
     def _take(self, batch: list[Received]) -> None:
         effects: list[Effect] = []
         skipped: list[Received] = []
         for message in batch:
             self._beat()
-            deaths = self._handling.fatal_deaths(message)
-            if deaths:
+            if deaths := self._handling.fatal_deaths(message):
                 self._settle_fatal(message, deaths)
                 continue
             match interpret(message):
