@@ -26,6 +26,7 @@ from stacks.native.artifacts import FetchFailed
 
 FAST = ("unit", "architecture", "api", "contract", "notebooks")
 """Folders of tests that start no stack, or none that takes more than a few seconds."""
+ON_EVERY_CORE = ("--numprocesses=logical", "--dist=worksteal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ def test(
     if everything:
         arguments.append("--all")
     if fast:
-        arguments += ["-m", "not native and not browser and not docker", *(f"tests/{name}" for name in FAST)]
+        arguments += [*ON_EVERY_CORE, "-m", _OTHERS, *(f"tests/{name}" for name in FAST)]
     elif "native" in (require or []) or not context.args:
         _have_the_real_parts()
     if context.args or fast:
