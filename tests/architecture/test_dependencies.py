@@ -40,7 +40,7 @@ USED_WITHOUT_IMPORT = {
     "pulsar-lite": 'find_spec("pulsar_lite")',
     "pytest-rerunfailures": '"--reruns=1"',
     "pytest-timeout": "timeout = ",
-    "pytest-xdist": "'--numprocesses=logical'",
+    "pytest-xdist": '"--numprocesses=logical"',
     "ruff": "/ruff",
 }
 """Distribution → a text in the repository that shows its use: a program that is run, or a plug-in."""
