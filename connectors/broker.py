@@ -14,7 +14,7 @@ import pulsar
 
 from connectors.client import Broker as Broker
 from connectors.client import BrokerUnavailable as BrokerUnavailable
-from connectors.link import RETRY_S, Link
+from connectors.link import RETRY_S, Link, abandon
 from connectors.sending import MESSAGE_ERRORS, MessageRefused, Sent, classify
 
 log = logging.getLogger(__name__)
@@ -92,9 +92,21 @@ class Subscription(Link):
                 return
 
     def unsubscribe(self) -> None:
-        """Remove the subscription from the broker, with its cursor."""
-        if self._end is not None:
-            self._end.unsubscribe()
+        """Close the consumer and remove the subscription from the broker, with its cursor. Raise BrokerUnavailable.
+
+        Each topic has a consumer of its own for it: `unsubscribe` of a consumer of several topics once ended the process
+        with a segmentation fault in the client's thread (pulsar-client 3.13).
+        """
+        self.close()
+        client = self._broker.client()
+        try:
+            for topic in self._topics:
+                client.subscribe(topic, self._name, consumer_type=self._type, receiver_queue_size=1).unsubscribe()
+        except pulsar.PulsarException as error:
+            what = f"to remove subscription {self._name!r}"
+            raise BrokerUnavailable(self._broker.explain(error, what)) from error
+        finally:
+            abandon(client)
 
     def _skip_numbers(self, client: pulsar.Client) -> None:
         """Use up the client's first consumer numbers.

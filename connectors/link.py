@@ -71,7 +71,7 @@ class Link(ABC):
         """Discard the client without waiting for the broker."""
         client, self._client, self._end, self._back_since = self._client, None, None, None
         if client is not None:
-            _abandon(client)
+            abandon(client)
 
     def close(self) -> None:
         """Close the client in order: acknowledgements are sent, and the next consumer need not wait for this one to time out."""
@@ -92,7 +92,7 @@ class Link(ABC):
         try:
             self._end = self._open(client)
         except pulsar.PulsarException as error:
-            _abandon(client)
+            abandon(client)
             return self._note_refusal(self._broker.explain(error, self._describe_request()))
         self._client = client
         self.refusal = ""
@@ -112,7 +112,7 @@ class Link(ABC):
         return False
 
 
-def _abandon(client: pulsar.Client) -> None:
+def abandon(client: pulsar.Client) -> None:
     """Shut a client down in a thread, because `shutdown` may take 5.5 s (measured, pulsar-client 3.13)."""
 
     def shutdown() -> None:

@@ -11,7 +11,7 @@ import pytest
 from application import Application
 from application.commissions import new_id
 from connectors import envelope
-from connectors.broker import Broker, Publisher
+from connectors.broker import Broker, Publisher, Subscription
 from db import dead_letter_queries, notification_queries, queries
 from db.unit_of_work import SqlUnitOfWork
 from domain.changes.calculate import create_commission
@@ -123,6 +123,36 @@ def test_a_replay_is_absorbed(stack: Settings) -> None:
     assert found.ok
     assert found.new_notifications == 0
     assert found.distinct_events >= found.expected >= 2
+
+
+def test_a_removed_subscription_reads_everything_again(stack: Settings) -> None:
+    """Both topics of the subscription lose their cursor, so that a new one of the same name begins at the first message."""
+    topics = [stack.topics.naive, f"{stack.topics.naive}-second"]  # topics that no component reads
+    subscription = Subscription(Broker(stack), topics, f"removed-{uuid.uuid4().hex[:8]}")
+    marker = uuid.uuid4().hex.encode()
+    for topic in topics:
+        publisher = Publisher(Broker(stack), topic)
+        publisher.send(marker)
+        publisher.close()
+
+    def read_all() -> set[str]:
+        found: set[str] = set()
+
+        def both_topics_are_read() -> bool:
+            batch = subscription.receive(100, 0.5)
+            subscription.acknowledge(batch)
+            found.update(message.topic for message in batch if message.value == marker)
+            return len(found) == len(topics)
+
+        until(both_topics_are_read, 30, "the marker of each topic")
+        return found
+
+    try:
+        first = read_all()
+        subscription.unsubscribe()
+        assert read_all() == first
+    finally:
+        subscription.unsubscribe()
 
 
 def test_several_workers_keep_each_commissions_order() -> None:
