@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 
@@ -10,7 +11,7 @@ from application import crash_points
 from db.engine import connect
 from db.errors import DatabaseUnavailable
 from settings import Settings
-from workers import rows_in_work
+from workers import audit_file, rows_in_work
 from workers.audit_projection import AuditProjection
 from workers.heartbeat import Heartbeat
 from workers.process import run
@@ -37,10 +38,13 @@ def main(settings: Settings, stop: threading.Event) -> None:
         work=rows_in_work.open_for_component(settings, "audit"),
     )
     busy_at = time.monotonic()
+    folder: int | None = None
     try:
         while not stop.is_set():
             pause_s = CHECK_EVERY_S if time.monotonic() - busy_at < IDLE_AFTER_S else IDLE_CHECK_EVERY_S
             try:
+                if folder is None:
+                    folder = audit_file.lock(settings.audit_file)
                 with heart.waiting:
                     has_written = projection.step()
                 if has_written or projection.busy:
@@ -66,6 +70,8 @@ def main(settings: Settings, stop: threading.Event) -> None:
     finally:
         projection.close()
         engine.dispose()
+        if folder is not None:
+            os.close(folder)
 
 
 if __name__ == "__main__":

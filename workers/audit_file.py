@@ -6,6 +6,8 @@ committed after higher ones follows them. A file that was written again from the
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import logging
 import math
@@ -141,6 +143,26 @@ def open_for_repair(path: Path) -> int:
     except FileNotFoundError:
         pass
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+
+
+def lock(path: Path) -> int:
+    """Reserve the file's folder for this process and return a descriptor, which holds the lock until it is closed.
+
+    Otherwise two instances with the same `ALPES_AUDIT_DIR` would set each other's lines aside for ever. Raise BlockingIOError
+    for a folder that another process has reserved, and OSError for one that cannot be opened.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise BlockingIOError(
+            errno.EAGAIN, "another audit process writes in this folder; give each instance its own ALPES_AUDIT_DIR"
+        ) from None
+    except OSError as error:  # some shared file systems have no locks; the file is worth more than this check
+        log.warning("%s cannot be reserved for this process: %s", path.parent, error)
+    return descriptor
 
 
 def write_at(descriptor: int, start: int, data: bytes) -> None:
