@@ -26,6 +26,7 @@ class Action(StrEnum):
     """Or bring it to its committed configuration, as every start does."""
     REQUEUE = "requeue dead letters"
     REPLAY = "replay the events"
+    REPAIR = "publish missing events again"
     PRUNE = "prune the outbox"
     RESET = "reset the data"
     RESTORE = "restore a back-up"

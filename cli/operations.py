@@ -1,4 +1,4 @@
-"""The verbs source, replay and reset."""
+"""The verbs source, replay, repair and reset."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from application.permissions import Action, require
 from cli import foreground
 from cli.lifecycle import logs
 from cli.output import AsJson, Failed, StackName, out, print_json, say, table
+from scenarios import repair as repair_operation
 from scenarios import replay as replay_operation
 from settings import Settings
 from stacks import instance, operation, ownership, source_control
@@ -27,7 +28,7 @@ def register(app: typer.Typer) -> None:
         source_app.command(action, help=_ACTION_HELP[action])(_make_command(action))
     source_app.command("logs")(source_logs)
     app.add_typer(source_app, name="source")
-    for command in (replay, reset):
+    for command in (replay, repair, reset):
         app.command()(command)
 
 
@@ -107,6 +108,42 @@ def replay(
             f"{outcome.deliveries} deliveries of {outcome.distinct_events} events in {outcome.seconds} s:"
             f" {outcome.duplicates_absorbed} duplicates absorbed, {outcome.new_notifications} new notifications"
         )
+    if not outcome.ok:
+        raise typer.Exit(1)
+
+
+def repair(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print which events are missing.")] = False,
+    stack: StackName = None,
+    json: AsJson = False,
+) -> None:
+    """Publish again exactly the events that are committed and missing downstream, and nothing else.
+
+    An event is missing when it has neither a notification nor a dead letter, every component is healthy, and no more events
+    arrive. Fails unless all sources agree afterwards.
+    """
+    settings = instance.find(stack)
+    if dry_run:
+        missing = repair_operation.find(settings, say)
+        if json:
+            print_json({"missing": len(missing), "event_ids": list(missing.values())})
+        else:
+            table(("seq", "event id"), list(missing.items()))
+            out.print(f"{len(missing)} events are missing")
+        return
+    with foreground.interruptible():
+        outcome = repair_operation.repair(settings, say)
+    if json:
+        print_json({"ok": outcome.ok, **{name: getattr(outcome, name) for name in outcome.__slots__}})
+    else:
+        out.print(
+            f"{outcome.missing} events were missing, {outcome.published_again} of them are published again,"
+            f" {outcome.others_published} others; the sources {'agree' if outcome.reconciled else 'still differ'}"
+        )
+        if outcome.out_of_order:
+            out.print(f"{outcome.out_of_order} events were notified after a later one of their commission")
+        for seq, reason in outcome.unpublishable.items():
+            out.print(f"row {seq} cannot be published: {reason}")
     if not outcome.ok:
         raise typer.Exit(1)
 

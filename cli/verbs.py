@@ -34,6 +34,7 @@ VERBS = {
     "reconcile": ("watching", "Compare committed, published, notified and audited events by id and content."),
     "dead-letters": ("watching", "List and requeue dead letters: messages that could not be processed."),
     "replay": ("operations", "Read every event again from the beginning with a new subscription."),
+    "repair": ("operations", "Publish again exactly the events that are committed and missing downstream."),
     "reset": ("operations", "Empty the tables, topics, observer's store and audit file of a running stack."),
     "source": ("operations", "The Debezium source of the native stack."),
     "scenario": ("scenarios", "Break the running stack on purpose, and let the counts of events judge."),

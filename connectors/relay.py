@@ -81,6 +81,11 @@ class Relay:
         self._suspect = 0
         self._attempts = 0
 
+    @property
+    def idle(self) -> bool:
+        """Whether every row that was read has been acknowledged by the broker or parked."""
+        return self._flight is not None and not len(self._flight) and self._flight.failure is None
+
     def run(self, stop: threading.Event) -> None:
         while not stop.is_set():
             try:

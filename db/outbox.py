@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     Row,
+    Select,
     String,
     bindparam,
     cast,
@@ -28,7 +29,7 @@ from sqlalchemy.types import NullType
 
 from db.engine import READ, discard
 from db.errors import translated
-from db.foreign import to_text, to_time
+from db.foreign import DOCUMENT_TEXT, to_text, to_time
 from db.tables import IS_DEAD_LETTERED, IS_NOTIFIED, dead_letter, outbox_event, relay_checkpoint
 from domain import contract
 from domain.clock import utc_now
@@ -59,29 +60,32 @@ def build_row(event: Event, event_id: str, correlation_id: str, traceparent: str
     }
 
 
-class OutboxFeed:
-    """The outbox in the order of commits, and the relay's checkpoint. SQLite only.
-
-    SQLite has one writer at a time, so the order of `seq` is the order of commits, and no lower `seq` can appear later. That is
-    not so on MySQL, where Debezium reads the order from the binlog.
-    """
+class RowReader:
+    """Reads outbox rows with their raw values, so that a malformed row does not hide the others."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._reader: Connection | None = None
-        # Read raw values without the columns' types, so that a malformed row does not hide the others.
-        raw = [type_coerce(outbox_event.c[name], NullType()) for name in OutboxRecord.__slots__]
+        # A document of MySQL is read as bytes: it may hold half a surrogate pair, which the driver cannot decode.
+        types = {"payload": DOCUMENT_TEXT if engine.dialect.name == "mysql" else NullType()}
+        raw = [type_coerce(outbox_event.c[name], types.get(name, NullType())) for name in OutboxRecord.__slots__]
         self._rows = select(*raw).order_by(outbox_event.c.seq)
-        self._after = self._rows.where(outbox_event.c.seq > bindparam("seq")).limit(bindparam("most"))
 
-    def after(self, seq: int, limit: int) -> list[OutboxRecord | UnreadableRow]:
-        """Return up to `limit` rows above `seq`, in order, fewer when they are large. Raise DatabaseUnavailable."""
+    def close(self) -> None:
+        if self._reader is not None:
+            if self._engine.dialect.name == "sqlite" and not self._reader.invalidated:
+                _decode_text(self._reader, "replace")
+            discard(self._reader)
+            self._reader = None
+
+    def _read(self, query: Select[Any], parameters: Mapping[str, Any]) -> list[OutboxRecord | UnreadableRow]:
+        """Return the query's rows, the first of them when they are large. Raise DatabaseUnavailable."""
         with translated():
             # Keep one connection: this runs after every commit, and opening a connection would be most of the cost.
             if self._reader is None:
                 self._reader = self._open()
             try:
-                with self._reader.execute(self._after, {"seq": seq, "most": limit}) as result:
+                with self._reader.execute(query, dict(parameters)) as result:
                     page = _read_page(result)
                 self._reader.rollback()
             except BaseException:
@@ -96,12 +100,21 @@ class OutboxFeed:
             _decode_text(reader, "surrogateescape")
         return reader
 
-    def close(self) -> None:
-        if self._reader is not None:
-            if self._engine.dialect.name == "sqlite" and not self._reader.invalidated:
-                _decode_text(self._reader, "replace")
-            discard(self._reader)
-            self._reader = None
+
+class OutboxFeed(RowReader):
+    """The outbox in the order of commits, and the relay's checkpoint. SQLite only.
+
+    SQLite has one writer at a time, so the order of `seq` is the order of commits, and no lower `seq` can appear later. That is
+    not so on MySQL, where Debezium reads the order from the binlog.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self._after = self._rows.where(outbox_event.c.seq > bindparam("seq")).limit(bindparam("most"))
+
+    def after(self, seq: int, limit: int) -> list[OutboxRecord | UnreadableRow]:
+        """Return up to `limit` rows above `seq`, in order, fewer when they are large. Raise DatabaseUnavailable."""
+        return self._read(self._after, {"seq": seq, "most": limit})
 
     def at(self, seq: int) -> OutboxRecord | UnreadableRow | None:
         """Return the row of a `seq`, None when there is none. Raise DatabaseUnavailable."""

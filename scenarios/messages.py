@@ -166,6 +166,11 @@ JUDGE = {
     "judge.api_silent": "the API did not answer: {why}",
     "judge.api_limits": "the API's rate limit refused a request for {s} s; raise ALPES_API_RATE_LIMIT, or try later",
     "judge.api_refuses": "the API refuses this client: {why} (HTTP {status})",
+    "repair.not_healthy": (
+        "{part} is down ({detail}): what waits for it is not missing. Nothing was published again; run"
+        " `./alpes status`, and try again when every component is healthy"
+    ),
+    "repair.standstill": "{n} of {m} missing events arrived, and no more for {s} s; run `./alpes status`, and try again",
     "waiting.too_long": "{what}: not within {s} s",
     "waiting.down_component": "{part} ({health})",
     "waiting.not_healthy": "not healthy after {s} s: {parts}",
