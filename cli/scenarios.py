@@ -1,4 +1,4 @@
-"""The verbs `scenario list`, run, chaos, runs, show, export and stop."""
+"""The verbs `scenario list`, run, chaos, runs, show, export and stop; `scenario mutants` is in cli.mutants."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from application import Application
-from cli import foreground
+from cli import foreground, mutants
 from cli.output import AsJson, Failed, StackName, err, out, print_json, say, table
 from scenarios import end_to_end, evidence, journal, runner
 from scenarios.catalogue import scenarios
@@ -44,6 +44,7 @@ def register(app: typer.Typer) -> None:
         ("show", show),
         ("export", export),
         ("stop", stop),
+        ("mutants", mutants.mutants),
     ):
         scenario_app.command(name)(command)
     app.add_typer(scenario_app, name="scenario")

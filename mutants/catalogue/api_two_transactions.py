@@ -5,6 +5,7 @@ from __future__ import annotations
 from api.__main__ import main
 from application import commissions
 from db.unit_of_work import SqlUnitOfWork
+from mutants.model import Mutant
 
 
 class Torn(SqlUnitOfWork):
@@ -12,6 +13,9 @@ class Torn(SqlUnitOfWork):
         assert self._connection is not None
         self._connection.commit()
         return super().commit(correlation_id, traceparent)
+
+
+MUTANT = Mutant("api", {"atomicity": "state_and_outbox_agree"})
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from connectors.relay import Feed, Relay
 from domain.outbox import OutboxRecord, UnreadableRow
+from mutants.model import Mutant
 from workers import relay
 from workers.process import run
 
@@ -41,6 +42,9 @@ class _Swapped:
 
     def park(self, seq: int, reason: str, detail: str) -> bool:
         return self._feed.park(seq, reason, detail)
+
+
+MUTANT = Mutant("relay", {"restart-source": "in_order", "kill-broker": "in_order"})
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from connectors.broker import Received
+from mutants.model import Mutant
 from workers import notifications
 from workers.process import run
 
@@ -17,6 +18,9 @@ class Overtaking(notifications.NotificationsWorker):
             else:
                 held[key] = value
         self._held = held
+
+
+MUTANT = Mutant("notifications", {"poison-message": "in_order"})
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 from connectors.broker import Received, Subscription
+from mutants.model import Mutant
 from workers import notifications
 from workers.process import run
 
@@ -30,6 +31,9 @@ class Impatient(notifications.NotificationsWorker):
             return self._inbox.apply(effects, skipped)
         except notifications.DatabaseUnavailable:
             return set()
+
+
+MUTANT = Mutant("notifications", {"kill-worker": "nothing_lost", "kill-database": "nothing_lost"})
 
 
 if __name__ == "__main__":

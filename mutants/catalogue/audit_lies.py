@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from db.notification_queries import NotificationRow
+from mutants.model import Mutant
 from workers import audit, audit_file
 from workers.process import run
 
@@ -22,6 +23,9 @@ def phantom(path: Path, rows: Iterable[NotificationRow], half_way: Callable[[], 
     known = list(rows)
     ghosts = [dataclasses.replace(row, seq=row.seq + 10**9, event_id=str(uuid.uuid4())) for row in known[:1]]
     return _append(path, [*known, *ghosts], half_way)
+
+
+MUTANT = Mutant("audit", {"duplicate-command": "audit_equals_notifications"})
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from sqlalchemy import Engine, text
 
 from connectors.broker import Received
 from db.engine import connect
+from mutants.model import Mutant
 from settings import Settings
 from workers import notifications
 from workers.inbox import _NOTIFY, Effect, Inbox
@@ -51,6 +52,9 @@ def main(settings: Settings, stop: threading.Event) -> None:
     engine.dispose()
     notifications.Inbox = Forgetful
     notifications.main(settings, stop)
+
+
+MUTANT = Mutant("notifications", {"kill-worker": "effect_once", "lost-offsets": "effect_once"})
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from connectors import envelope
 from domain.outbox import OutboxRecord
+from mutants.model import Mutant
 from workers import relay
 from workers.process import run
 
@@ -17,6 +18,9 @@ def encode(record: OutboxRecord, now_ms: int) -> tuple[str, bytes]:
     if record.aggregate_version > 1:
         key, _ = _encode(replace(record, aggregate_id=record.id), now_ms)
     return key, value
+
+
+MUTANT = Mutant("relay", {"duplicate-command": "key_unchanged"})
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from connectors.broker import Received
+from mutants.model import Mutant
 from workers import notifications
 from workers.inbox import Effect, Inbox
 from workers.process import run
@@ -22,6 +23,11 @@ class Careless(Inbox):
             if Careless.seen % EVERY:
                 kept.append(effect)
         return super().apply(kept, skipped)
+
+
+MUTANT = Mutant(
+    "notifications", {"replay": "nothing_lost", "restart-source": "nothing_lost", "kill-broker": "nothing_lost"}
+)
 
 
 if __name__ == "__main__":

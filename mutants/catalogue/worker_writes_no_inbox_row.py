@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from connectors.broker import Received
+from mutants.model import Mutant
 from workers import notifications
 from workers.inbox import Effect, Inbox
 from workers.process import run
@@ -18,6 +19,9 @@ class Uncounted(Inbox):
     ) -> None:
         duplicates = [effect for effect in effects if effect.record.id not in new]
         super()._record(connection, duplicates, {}, skipped)
+
+
+MUTANT = Mutant("notifications", {"duplicate-command": "notification_and_inbox_agree"})
 
 
 if __name__ == "__main__":

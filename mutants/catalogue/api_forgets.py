@@ -8,6 +8,7 @@ from api.__main__ import main
 from domain.changes import approve as approve_module
 from domain.changes.calculate import CommissionCalculated
 from domain.commission import Commission
+from mutants.model import Mutant
 
 _approve = approve_module.approve
 
@@ -15,6 +16,9 @@ _approve = approve_module.approve
 def approve(commission: Commission, now: datetime) -> bool:
     commission.status = CommissionCalculated.status
     return _approve(commission, now)
+
+
+MUTANT = Mutant("api", {"duplicate-command": "command_once"})
 
 
 if __name__ == "__main__":

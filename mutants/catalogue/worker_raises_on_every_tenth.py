@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from connectors.broker import Received
+from mutants.model import Mutant
 from workers import notifications
 from workers.inbox import Effect, Inbox
 from workers.process import run
@@ -22,6 +23,9 @@ class Choking(Inbox):
             if effect.record.seq % EVERY == 0:
                 raise Unheard(effect.record.id)
         return super().apply(effects, skipped)
+
+
+MUTANT = Mutant("notifications", {"duplicate-command": "no_dead_letter"})
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from db.outbox import OutboxFeed
 from domain.outbox import OutboxRecord, UnreadableRow
+from mutants.model import Mutant
 from workers import relay
 from workers.process import run
 
@@ -21,6 +22,9 @@ class Inventive(OutboxFeed):
             else record
             for record in super().after(seq, limit)
         ]
+
+
+MUTANT = Mutant("relay", {"duplicate-command": "nothing_uncommitted"})
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from db.outbox import OutboxFeed
+from mutants.model import Mutant
 from workers import relay
 from workers.process import run
 
@@ -10,6 +11,9 @@ from workers.process import run
 class Forgetful(OutboxFeed):
     def load_checkpoint(self) -> int:
         return 0
+
+
+MUTANT = Mutant("relay", {"restart-source": "check.nothing_old_again"})
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mutants.model import Mutant
 from workers import audit
 from workers.audit_projection import AuditProjection
 from workers.process import run
@@ -13,6 +14,9 @@ class Blind(AuditProjection):
             self.path.touch()
         self._length = self.path.stat().st_size
         return True
+
+
+MUTANT = Mutant("audit", {"audit": "audit_equals_notifications"})
 
 
 if __name__ == "__main__":
