@@ -54,7 +54,7 @@ def try_mutant(
 def judge(name: str, scenario: str, result: Result, seconds: float) -> Trial:
     """Return whether the scenario's result names what is wrong with the mutant."""
     expected = mutants()[name].caught_by[scenario]
-    broken = find_broken(result)
+    broken = result.broken()
     example = result.counter_example
     is_caught = (
         result.verdict == "FAIL" and expected in broken and (example is not None or expected not in result.properties)
@@ -70,10 +70,3 @@ def judge(name: str, scenario: str, result: Result, seconds: float) -> Trial:
         reason=result.reason,
         seconds=round(seconds, 1),
     )
-
-
-def find_broken(result: Result) -> tuple[str, ...]:
-    """Return the names of the properties, and the codes of the scenario's own checks, that do not hold."""
-    properties = [name for name, holds in result.properties.items() if not holds]
-    checks = [check.message.code for check in result.checks if not check.ok and check.message is not None]
-    return (*properties, *(code for code in checks if not code.startswith("property.")))

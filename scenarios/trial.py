@@ -176,7 +176,7 @@ class Trial(FaultInjection):
     # Waiting.
 
     def wait_until_notified(self, event_ids: set[str], deadline_s: float = 30) -> None:
-        """Wait until each of these events has a notification. Raises TookTooLong."""
+        """Wait until each of these events has a notification, longer on a busy machine. Raises TookTooLong."""
         standstill = Standstill(self)
         missing = set(event_ids)
 
@@ -188,7 +188,7 @@ class Trial(FaultInjection):
                 raise TookTooLong(Message("waiting.not_notified", n=len(missing), m=len(event_ids), progress=progress))
             return not missing
 
-        self.wait(all_are_notified, deadline_s, Message("awaited.notifications", n=len(event_ids)), 0.1)
+        self.wait(all_are_notified, deadline_s * busy_factor(), Message("awaited.notifications", n=len(event_ids)), 0.1)
 
     def _describe_progress(self) -> Message:
         """Return how many of the run's events the observer has seen and which components are down: where they are stuck."""

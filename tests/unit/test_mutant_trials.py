@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from application.components import COMPONENTS
 from domain.message import Message
 from mutants import catalogue, running
 from mutants.catalogue import describe, draw_sample, mutants
@@ -19,6 +20,8 @@ from scenarios.properties import PROPERTIES
 from tests.histories import example
 from tests.results import result_of
 
+KINDS = ("relay", "notifications", "commands", "audit", "observer", "api")
+
 
 @pytest.mark.parametrize("name", mutants())
 def test_a_mutant_says_what_is_wrong_and_who_must_notice(name: str) -> None:
@@ -27,6 +30,16 @@ def test_a_mutant_says_what_is_wrong_and_who_must_notice(name: str) -> None:
     assert mutant.caught_by.keys() <= scenarios().keys()
     assert set(mutant.caught_by.values()) <= PROPERTIES.keys() | CHECKS.keys()
     assert re.match(r"An? .+\.$", describe(name))
+
+
+def test_there_are_mutants_of_every_component() -> None:
+    assert {mutant.part for mutant in mutants().values()} == set(KINDS)
+    assert set(KINDS) <= COMPONENTS.keys()
+    assert len(mutants()) >= 25
+
+
+def test_every_property_is_what_finds_some_mutant() -> None:
+    assert PROPERTIES.keys() <= {expected for mutant in mutants().values() for expected in mutant.caught_by.values()}
 
 
 def test_a_mutant_does_something_only_when_it_is_run() -> None:
