@@ -25,6 +25,7 @@ POINTS = (
     "command.outbox_written",
     "command.committed",
     "notifications.committed",
+    "notifications.retrying",
     "audit.half_appended",
 )
 """The names of the points; the messages `point.NAME` of `scenarios.messages` say what is done and what is not at each."""

@@ -132,6 +132,13 @@ def duplicate_notifications(connection: Connection, correlation_id: str | None =
     return list(connection.scalars(query))
 
 
+def times_of(connection: Connection, event_id: str) -> tuple[int, int] | None:
+    """Return (occurred, notified) of an event in microseconds since the epoch; None while it has no notification."""
+    query = select(notification.c.occurred_at, notification.c.notified_at).where(notification.c.event_id == event_id)
+    row = connection.execute(query.order_by(notification.c.seq).limit(1)).first()
+    return None if row is None else (epoch_us(row[0]), epoch_us(row[1]))
+
+
 def latencies(connection: Connection, correlation_id: str, limit: int = 5000) -> list[tuple[int, int]]:
     """Return (occurred, notified) of a correlation id's newest events in microseconds since the epoch, oldest first."""
     query = select(notification.c.occurred_at, notification.c.notified_at).where(

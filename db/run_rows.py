@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import Connection, func, literal, or_, select
+from sqlalchemy import Connection, exists, func, literal, or_, select
 
 from db.dead_letter_queries import DeadLetterRow
 from db.tables import commission, dead_letter, hop_time, notification, outbox_event, processed_message, pruned_event
@@ -102,6 +102,33 @@ def read_dead_letters(connection: Connection, correlation_id: str, after_seq: in
         dead_letter.c.seq > after_seq, or_(dead_letter.c.correlation_id == correlation_id, contains_id)
     )
     return [DeadLetterRow(*row) for row in connection.execute(query.order_by(dead_letter.c.seq))]
+
+
+def find_committed(connection: Connection, event_ids: Collection[str]) -> set[str]:
+    """Return those of the events that have an outbox row, or had one before it was pruned."""
+    found: set[str] = set()
+    for chunk in chunks(sorted(event_ids)):
+        for column in (outbox_event.c.id, pruned_event.c.event_id):
+            found.update(connection.scalars(select(column).where(column.in_(chunk))))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class UncommittedNotification:
+    event_id: str
+    notified_at: datetime
+
+
+def read_uncommitted_notifications(
+    connection: Connection, after_seq: int, correlation_id: str
+) -> list[UncommittedNotification]:
+    """Return the notifications after a `seq`, of other correlation ids, whose events have no outbox row and had none."""
+    is_committed = exists().where(outbox_event.c.id == notification.c.event_id)
+    is_pruned = exists().where(pruned_event.c.event_id == notification.c.event_id)
+    query = select(notification.c.event_id, notification.c.notified_at).where(
+        notification.c.seq > after_seq, notification.c.correlation_id != correlation_id, ~is_committed, ~is_pruned
+    )
+    return [UncommittedNotification(*row) for row in connection.execute(query.order_by(notification.c.seq))]
 
 
 def has_pruned(connection: Connection) -> bool:

@@ -59,6 +59,26 @@ def read(path: Path, correlation_id: str | None = None) -> Iterator[AuditLine | 
         return
 
 
+def read_of_run(path: Path, correlation_id: str) -> Iterator[AuditLine | ForeignLine]:
+    """Yield the lines of a correlation id, and the foreign ones behind the first of them, which were written since."""
+    id_bytes = json.dumps(correlation_id).encode()
+    has_begun = False
+    try:
+        with path.open("rb") as file:
+            for number, raw in enumerate(file, 1):
+                if not raw.endswith(b"\n") or not (has_begun or id_bytes in raw):
+                    continue
+                line = parse(raw)
+                if line is None:
+                    if has_begun:
+                        yield ForeignLine(number)
+                elif line.contents.correlation_id == correlation_id:
+                    has_begun = True
+                    yield line
+    except FileNotFoundError:
+        return
+
+
 def parse(raw: bytes) -> AuditLine | None:
     """Return the audit line in `raw`, or None when it is not one."""
     try:

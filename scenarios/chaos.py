@@ -1,100 +1,94 @@
-"""Scheduled chaos: random faults under a steady load, reproducible from a seed, judged by the invariants of every run."""
+"""Chaos: a schedule of random faults under a steady load, drawn from a seed, judged by the properties of every run."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections import Counter
+from contextlib import ExitStack
 
-from application.components import select_names
+from domain.errors import ExpectedError
 from domain.message import Message
+from scenarios import chaos_schedule
+from scenarios.chaos_faults import Fault, faults_of, partners
+from scenarios.chaos_schedule import Schedule, Step
 from scenarios.model import EVERYWHERE, Scenario
 from scenarios.routes import InProcess, OverHttp, ThroughTopic
-from scenarios.trial import Trial
-from stacks import lost_offsets
-from stacks.controls import control
+from scenarios.trial import PAIRS_PER_SECOND, Trial
 
-CALM_S = (1.0, 4.0)
-DOWN_S = (0.0, 4.0)
 ROUTES = {InProcess.name, OverHttp.name, ThroughTopic.name}
+MAX_PAIRS = 100_000
+"""Pairs of commands of the longest run. The judge keeps 2 to 3 kB of each event, so a run of many hours sends fewer a second."""
+MAX_MINUTES = 24 * 60
 
 
-def chaos(minutes: float) -> Scenario:
-    """Return the scenario. Raises ValueError unless it lasts more than 0 minutes and at most a day."""
-    if not 0 < minutes <= 24 * 60:
+class UnknownFault(ExpectedError, LookupError):
+    """A schedule names a fault that this instance does not have."""
+
+
+def chaos(minutes: float, faults: str = "") -> Scenario:
+    """Return the scenario. With `faults`, a schedule as text, it injects these in place of a drawn schedule.
+
+    Raises ValueError unless it lasts more than 0 minutes and at most a day, and for a text that is no schedule.
+    """
+    if not 0 < minutes <= MAX_MINUTES:
         raise ValueError(f"chaos lasts up to 1440 minutes, not {minutes:g}")
+    schedule = chaos_schedule.read(faults) if faults else None
     return Scenario(
         name="chaos",
         quality="Everything at once",
         hypothesis="Under random faults in a random order, no event is lost, duplicated or reordered.",
         breaks=f"For {minutes:g} min, random faults, chosen by the seed, hit every component under load.",
-        experiment=lambda trial: _experiment(trial, minutes * 60),
+        experiment=lambda trial: _experiment(trial, minutes * 60, schedule),
         stacks=EVERYWHERE,
         takes_s=int(minutes * 60) + 15,
         in_all=False,
     )
 
 
-def _experiment(trial: Trial, seconds: float) -> None:
-    injections = _injections(trial)
-    ends_at = time.monotonic() + seconds
-    injected: dict[str, int] = {}
-    with trial.load(all_routes=True) as load:
-        while time.monotonic() < ends_at:
-            # All random choices come before anything that depends on the machine's speed, so that the seed decides them.
-            name = trial.rng.choice(sorted(injections))
-            calm_s, down_s = trial.rng.uniform(*CALM_S), round(trial.rng.uniform(*DOWN_S), 1)
-            trial.pause(calm_s)
-            injections[name](down_s)
-            injected[name] = injected.get(name, 0) + 1
-            trial.wait_until_healthy(90)
-        load.wait_for_more(20)
-        trial.confirm(Message("confirm.every_route"), lambda: load.acknowledged_by.keys() >= ROUTES)
-    trial.wait_until_promises_are_kept(trial.full_replay_deadline_s())
-    trial.wait_until_notified(trial.acknowledged, trial.full_replay_deadline_s())
-    trial.figures |= {
-        "faults": injected,
-        "commands_refused": load.unacknowledged,
-        "acknowledged_by": dict(load.acknowledged_by),
-    }
+def pairs_per_second(seconds: float) -> float:
+    """Return the load of a run of this length: the usual one, and for long runs so little that the history fits into memory."""
+    return min(float(PAIRS_PER_SECOND), MAX_PAIRS / seconds)
 
 
-def _injections(trial: Trial) -> dict[str, Callable[[float], None]]:
-    """Return name → function that injects a fault and confirms it. Its argument: seconds that a killed component stays down."""
+def _experiment(trial: Trial, seconds: float, given: Schedule | None) -> None:
+    faults = faults_of(trial)
+    schedule = given or chaos_schedule.draw(trial.seed, seconds, partners(faults))
+    _require_known(schedule, faults)
+    injected: list[Step] = []
+    try:
+        with trial.load(pairs_per_second(seconds), all_routes=True) as load:
+            ends_at = time.monotonic() + seconds
+            for step in schedule:
+                # A given schedule is injected as a whole, however long it takes.
+                if given is None and time.monotonic() > ends_at:
+                    break
+                trial.pause(step.calm_s)
+                injected.append(step)
+                _inject(trial, step, faults)
+                trial.wait_until_healthy(90)
+            load.wait_for_more(20)
+            trial.confirm(Message("confirm.every_route"), lambda: load.acknowledged_by.keys() >= ROUTES)
+        trial.wait_until_promises_are_kept(trial.full_replay_deadline_s())
+        trial.wait_until_notified(trial.acknowledged, trial.full_replay_deadline_s())
+        trial.figures |= {
+            "commands_refused": load.unacknowledged,
+            "acknowledged_by": dict(load.acknowledged_by),
+        }
+    finally:
+        trial.figures |= {
+            "faults": dict(Counter(planned.fault for step in injected for planned in step.faults)),
+            "schedule": chaos_schedule.write(tuple(injected)),
+        }
 
-    def kill(part: str) -> Callable[[float], None]:
-        def act(down_s: float) -> None:
-            with trial.killed(part, down_s):
-                pass
 
-        return act
+def _inject(trial: Trial, step: Step, faults: dict[str, Fault]) -> None:
+    """Inject the faults of a step, the second while the first lasts, and end both."""
+    with ExitStack() as lasting:
+        for planned in step.faults:
+            lasting.enter_context(faults[planned.fault].inject(trial, planned.down_s))
 
-    def crash(_: float) -> None:
-        trial.crash(trial.worker, "notifications.committed")
-        components = control(trial.settings)
-        trial.wait(lambda: components.pid(trial.worker) != 0, 20, Message("awaited.worker"))
 
-    def restart(_: float) -> None:
-        replaced = trial.replacement_check(trial.capture_part)
-        with trial.restarted(trial.capture_part):
-            trial.confirm(Message("confirm.capture_new"), replaced, 30)
-
-    def forget(_: float) -> None:
-        first_event = trial.first_committed()
-        trial.wait(lambda: trial.times_published(first_event) > 0, 30, Message("awaited.first_published"))
-        times_before = trial.times_published(first_event)
-        with trial.injected(trial.capture_part, Message("fault.offsets"), lambda: lost_offsets.lose(trial.settings)):
-            trial.say("fault", Message("injected.offsets"))
-            trial.confirm(
-                Message("confirm.outbox_read_again"),
-                lambda: trial.times_published(first_event) > times_before,
-                trial.full_replay_deadline_s(),
-            )
-
-    running = {state.name for state in control(trial.settings).states()}
-    candidates = select_names(trial.settings, lambda component: component.is_killed_by_chaos)
-    kills = {f"kill {part}": kill(part) for part in candidates if part in running}
-    return kills | {
-        "crash between commit and acknowledgement": crash,
-        "restart the capture": restart,
-        "lose the offsets": forget,
-    }
+def _require_known(schedule: Schedule, faults: dict[str, Fault]) -> None:
+    unknown = sorted({planned.fault for step in schedule for planned in step.faults} - faults.keys())
+    if unknown:
+        raise UnknownFault(f"no fault {', '.join(unknown)} here; there are {', '.join(sorted(faults))}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -52,6 +53,8 @@ def repeat_commands(result: Result) -> list[str]:
     """Return the commands that repeat the run with the same scenario, seed and stack."""
     minutes = round(result.duration_s / 60, 1)
     arguments = f"chaos --minutes {max(minutes, 0.1)}" if result.name == "chaos" else f"run {result.name}"
+    if schedule := result.figures.get("schedule"):
+        arguments += f" --faults {shlex.quote(schedule)}"
     return [
         f"./alpes up -d --stack {result.stack}",
         f"./alpes scenario {arguments} --stack {result.stack} --seed {result.seed}",

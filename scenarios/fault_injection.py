@@ -152,13 +152,20 @@ class FaultInjection(Sources):
 
     @contextmanager
     def failing(
-        self, commission_id: str, longest_s: float = 120, aggregate_version: int | None = None
+        self,
+        commission_id: str,
+        longest_s: float = 120,
+        aggregate_version: int | None = None,
+        times: int | None = None,
     ) -> Iterator[None]:
-        """Make every notifications worker fail on this commission's events, or only on the event of one version."""
+        """Make every notifications worker fail on this commission's events, or only on the event of one version.
+
+        With `times` each process fails only so often at an event, and then processes it.
+        """
         workers = worker_names(self.settings)
         for part in workers:
             self._undo.callback(leases.release, self.settings, part, "fail")
-            faults.fail(self.settings, part, commission_id, longest_s, aggregate_version)
+            faults.fail(self.settings, part, commission_id, longest_s, aggregate_version, times)
         self.say("fault", Message("injected.fail", id=commission_id), part=workers[0])
         yield
         for part in workers:

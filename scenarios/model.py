@@ -183,6 +183,12 @@ class Result:
         values["ids"] = values.pop("wrong_event_ids")
         return values
 
+    def broken(self) -> tuple[str, ...]:
+        """Return the names of the properties, and the codes of the scenario's own checks, that do not hold."""
+        properties = [name for name, holds in self.properties.items() if not holds]
+        checks = [check.message.code for check in self.checks if not check.ok and check.message is not None]
+        return (*properties, *(code for code in checks if not code.startswith("property.")))
+
     def summary(self) -> dict[str, Any]:
         """Return the values that `run all` prints of each run."""
         return {

@@ -1,4 +1,4 @@
-"""Run a scenario in a process of its own: `python -m scenarios.process RUN_ID NAME SEED MINUTES`.
+"""Run a scenario in a process of its own: `python -m scenarios.process RUN_ID NAME SEED MINUTES FAULTS`.
 
 The process outlives the client that started the run. On SIGTERM it ends its faults and exits without a verdict. If it is
 killed, its faults end when their leases expire.
@@ -32,13 +32,13 @@ MAX_MOMENTS = 2000
 """Largest number of timeline entries in a result: the first half and the last half of a longer timeline are kept."""
 
 
-def main(run_id: str, name: str, seed: int, minutes: float) -> int:
+def main(run_id: str, name: str, seed: int, minutes: float, faults: str) -> int:
     """Run the scenario. Return 0 when there is a verdict, else 1."""
     logging.basicConfig(stream=sys.stdout, level=logging.WARNING)
     settings = load()
     engine = connect(settings.database_url, pool_size=1)
     log = journal.Journal(settings, engine, run_id)
-    scenario = find(name, minutes)
+    scenario = find(name, minutes, faults)
     try:
         with journal.scenario_lock(settings, patience_s=1.0):
             log.begin(name, settings.stack, seed)
@@ -161,4 +161,4 @@ def shorten_timeline(timeline: Sequence[Moment]) -> tuple[Moment, ...]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])))
+    sys.exit(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), sys.argv[5]))

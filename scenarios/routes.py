@@ -110,10 +110,8 @@ class ThroughTopic:
         self._publisher = Publisher(Broker(settings), settings.topics.commands, send_timeout_s=SEND_TIMEOUT_S)
 
     def send(self, command: CalculateCommission | ApproveCommission) -> Promise:
-        name = find_change(command).name
-        message = {"command": name, **request_body(command), "correlationId": self._correlation_id}
         try:
-            self._publisher.send(json.dumps(message).encode())
+            self._publisher.send(json.dumps(build_message(command, self._correlation_id)).encode())
         except BrokerUnavailable as error:
             raise NotAcknowledged(str(error)) from error
         if isinstance(command, CalculateCommission):
@@ -122,6 +120,11 @@ class ThroughTopic:
 
     def close(self) -> None:
         self._publisher.close()
+
+
+def build_message(command: Command, correlation_id: str) -> dict[str, str]:
+    """Return the command as a message of the commands topic."""
+    return {"command": find_change(command).name, **request_body(command), "correlationId": correlation_id}
 
 
 def path_of(command: Command) -> str:

@@ -47,14 +47,15 @@ class NoVerdict(ExpectedError):
     """The run was stopped or could not start; `str(error)` says why."""
 
 
-def start(settings: Settings, name: str, seed: int | None = None, minutes: float = 1.0) -> str:
+def start(settings: Settings, name: str, seed: int | None = None, minutes: float = 1.0, faults: str = "") -> str:
     """Start a scenario in a process of its own and return its run id, which is also its correlation id.
 
-    `seed` is random by default; `minutes` is the duration of chaos. Raises LookupError for an unknown scenario,
+    `seed` is random by default; `minutes` is the duration of chaos, `faults` its schedule as text (empty: drawn from the
+    seed). Raises ValueError for a text that is no schedule, LookupError for an unknown scenario,
     NotOnThisStack, AnotherRuns, NotRunning, or Forbidden.
     """
     require(settings, Action.RUN_SCENARIOS)
-    scenario = find(name, minutes)
+    scenario = find(name, minutes, faults)
     if not scenario.runs_on(settings.stack):
         raise NotOnThisStack(
             f"{name} runs on {', '.join(scenario.stacks)} only: the {settings.stack} stack lacks the component it breaks"
@@ -68,7 +69,7 @@ def start(settings: Settings, name: str, seed: int | None = None, minutes: float
     journal.folder(settings, run_id).mkdir(parents=True)
     with (journal.folder(settings, run_id) / "process.log").open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "scenarios.process", run_id, name, str(seed), str(minutes)],
+            [sys.executable, "-m", "scenarios.process", run_id, name, str(seed), str(minutes), faults],
             cwd=REPOSITORY,
             env={
                 **environment.without_component(settings),
@@ -108,12 +109,13 @@ def run(
     seed: int | None = None,
     minutes: float = 1.0,
     on_moment: Callable[[Moment], None] = lambda moment: None,
+    faults: str = "",
 ) -> Result:
     """Run a scenario and return its result. `on_moment` is called with each entry of the timeline.
 
     Raises what `start` raises, and NoVerdict.
     """
-    run_id = start(settings, name, seed, minutes)
+    run_id = start(settings, name, seed, minutes, faults)
     last = Moment.of(0, "stopped", Message("run.empty"))
     for last in follow(settings, run_id):
         on_moment(last)

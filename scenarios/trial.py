@@ -55,14 +55,15 @@ def busy_factor() -> float:
 class Standstill:
     """Notice that nothing has happened for a while although no component is down: missing events will not arrive any more.
 
-    Activity of every run and user counts, because a capture that lost its offsets reads their events first.
+    Activity of every run and user counts, because a capture that lost its offsets reads their events first. What one wait
+    found holds for the next, as long as nothing has happened since.
     """
 
     def __init__(self, trial: Trial) -> None:
         self._trial = trial
         self._standstill_s = STANDSTILL_S[trial.settings.facts.broker]
-        self._last_activity: object = None
-        self._unchanged_since = time.monotonic()
+        self._last_activity = trial.activity_at_standstill
+        self._unchanged_since = time.monotonic() if trial.activity_at_standstill is None else float("-inf")
 
     def reached(self) -> bool:
         """Return whether nothing has happened for long enough. Call it again and again while you wait."""
@@ -70,6 +71,7 @@ class Standstill:
         activity = trial.activity()
         if activity != self._last_activity or (self._is_late() and trial.down_components()):
             self._last_activity, self._unchanged_since = activity, time.monotonic()
+        trial.activity_at_standstill = activity if self._is_late() else None
         return self._is_late()
 
     def _is_late(self) -> bool:
@@ -87,6 +89,8 @@ class Trial(FaultInjection):
         self.figures: dict[str, Any] = {}
         self.promised: list[Promise] = []
         """Commands that the broker acknowledged; the commands worker must process them."""
+        self.activity_at_standstill: object = None
+        """The activity at which the last wait found a standstill; None when it found none."""
         self._stream = load_module.command_stream(seed, run_id)
 
     # Sending commands.
@@ -172,7 +176,7 @@ class Trial(FaultInjection):
     # Waiting.
 
     def wait_until_notified(self, event_ids: set[str], deadline_s: float = 30) -> None:
-        """Wait until each of these events has a notification. Raises TookTooLong."""
+        """Wait until each of these events has a notification, longer on a busy machine. Raises TookTooLong."""
         standstill = Standstill(self)
         missing = set(event_ids)
 
@@ -184,7 +188,7 @@ class Trial(FaultInjection):
                 raise TookTooLong(Message("waiting.not_notified", n=len(missing), m=len(event_ids), progress=progress))
             return not missing
 
-        self.wait(all_are_notified, deadline_s, Message("awaited.notifications", n=len(event_ids)), 0.1)
+        self.wait(all_are_notified, deadline_s * busy_factor(), Message("awaited.notifications", n=len(event_ids)), 0.1)
 
     def _describe_progress(self) -> Message:
         """Return how many of the run's events the observer has seen and which components are down: where they are stuck."""

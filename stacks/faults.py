@@ -47,14 +47,20 @@ def slow(settings: Settings, part: str, delay_ms: float, hold_s: float) -> Lease
 
 
 def fail(
-    settings: Settings, part: str, commission_id: str, hold_s: float, aggregate_version: int | None = None
+    settings: Settings,
+    part: str,
+    commission_id: str,
+    hold_s: float,
+    aggregate_version: int | None = None,
+    times: int | None = None,
 ) -> Lease:
     """Make a notifications worker fail on every event of one commission, or only on the event of one version.
 
+    With `times` a process fails only so often at an event, and then processes it.
     Raises Forbidden.
     """
     require(settings, Action.INJECT_FAULTS)
-    parameters = {"commission_id": commission_id, "aggregate_version": aggregate_version}
+    parameters = {"commission_id": commission_id, "aggregate_version": aggregate_version, "times": times}
     return leases.grant(settings, part, "fail", hold_s, parameters)
 
 

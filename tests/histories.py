@@ -26,6 +26,7 @@ from scenarios.history.records import (
 
 RUN = "run-1"
 BEGAN_US = 1_800_000_000_000_000
+BODY = b"digest of a dead letter's body"
 CALCULATED, APPROVED = "CommissionCalculated", "CommissionApproved"
 
 
@@ -53,7 +54,8 @@ class Run:
         event = self._commit(number, 1, CALCULATED, amounts)
         state = CommissionState(f"c-{number}", f"conversion-{number}", "CALCULATED", 1, amounts, self.now_us)
         self._add("commissions", state)
-        self.answer("calculate", f"conversion-{number}", outcome, [event.event_id])
+        asked = (("conversionId", f"conversion-{number}"), ("grossAmount", f"{gross}"), ("currency", "USD"))
+        self.answer("calculate", f"conversion-{number}", outcome, [event.event_id], asked)
         return event
 
     def approve(self, calculated: Contents, outcome: str = "acknowledged") -> Contents:
@@ -79,9 +81,11 @@ class Run:
         self._add("outbox", OutboxRow(self._next("outbox"), event, 1))
         return event
 
-    def answer(self, command: str, target: str, outcome: str, event_ids: list[str]) -> None:
+    def answer(
+        self, command: str, target: str, outcome: str, event_ids: list[str], asked: tuple[tuple[str, str], ...] = ()
+    ) -> None:
         ids = tuple(event_ids) if outcome == "acknowledged" else ()
-        self._add("operations", Operation("HTTP", command, target, self.now_us, self.now_us + 1, outcome, ids))  # type: ignore[arg-type]
+        self._add("operations", Operation("HTTP", command, target, self.now_us, self.now_us + 1, outcome, ids, asked))  # type: ignore[arg-type]
 
     def publish(self, event: Contents) -> None:
         number = self._next("message")
@@ -114,11 +118,16 @@ class Run:
         number = self._next("dead_letter")
         requeued_us = self.now_us if requeued else None
         topic = "outbox" if parked else "events"
-        letter = DeadLetter(number, event.event_id, RUN, topic, "failed_too_often", "why", self.now_us, requeued_us)
+        letter = DeadLetter(
+            number, event.event_id, RUN, topic, "failed_too_often", "why", self.now_us, requeued_us, BODY
+        )
         self._add("dead_letters", letter)
         if not parked:
             self.deliver(event, "dead_lettered")
-            self._add("dead_letter_messages", DeadLetterMessage(number, event.event_id, f"m-{number}", self.now_us))
+            self._add(
+                "dead_letter_messages",
+                DeadLetterMessage(number, event.event_id, f"m-{number}", self.now_us, "failed_too_often", BODY),
+            )
 
     def _add(self, name: str, record: object) -> None:
         self.records.setdefault(name, []).append(record)

@@ -16,6 +16,7 @@ from scenarios.history.records import (
     Notification,
     OutboxRow,
     PublishedEvent,
+    Stray,
 )
 
 Pick = Callable[[list[Any]], Any]
@@ -167,6 +168,21 @@ def repeat_command(history: History, pick: Pick) -> Defect:
     return Defect(replace(history, operations=(*history.operations, again)), original.target)
 
 
+def approve_twice(history: History, pick: Pick) -> Defect:
+    """A commission has a second approval, which no answer names: its command came by the broker twice."""
+    original = pick([row for row in history.outbox if row.event_id.endswith("-2")])
+    again = replace(original.contents, event_id="e-x", aggregate_version=3)
+    row = replace(original, seq=original.seq + 10**6, contents=again)
+    return Defect(replace(history, outbox=(*history.outbox, row)), original.event_id)
+
+
+def change_asked(history: History, pick: Pick) -> Defect:
+    """A client asked for another gross amount than its commission has."""
+    original = pick([each for each in history.operations if each.asked])
+    other = (*((name, value) for name, value in original.asked if name != "grossAmount"), ("grossAmount", "0.01"))
+    return Defect(_replacing(history, "operations", original, replace(original, asked=other)), original.target)
+
+
 def change_state(history: History, pick: Pick) -> Defect:
     original: CommissionState = pick(list(history.commissions))
     changed = replace(original, amounts={**original.amounts, "amount": "0.01"})
@@ -219,10 +235,40 @@ def change_line(history: History, pick: Pick) -> Defect:
     return Defect(_replacing(history, "audit_lines", line, changed), line.contents.event_id)
 
 
+def apply_twice(history: History, pick: Pick) -> Defect:
+    """The inbox counts two effects of an event that has one notification."""
+    original = pick([each for each in history.deliveries if each.outcome == "applied"])
+    again = replace(original, seq=original.seq + 10**6)
+    return Defect(replace(history, deliveries=(*history.deliveries, again)), original.event_id)
+
+
+def change_dead_letter_body(history: History, pick: Pick) -> Defect:
+    original = pick(list(history.dead_letter_messages))
+    changed = replace(original, digest=b"of nothing")
+    return Defect(_replacing(history, "dead_letter_messages", original, changed), original.event_id)
+
+
+def change_dead_letter_reason(history: History, pick: Pick) -> Defect:
+    original = pick(list(history.dead_letter_messages))
+    changed = replace(original, reason="bad_data")
+    return Defect(_replacing(history, "dead_letter_messages", original, changed), original.event_id)
+
+
+def add_foreign_line(history: History, pick: Pick) -> Defect:
+    number = pick([2, 7])
+    return Defect(replace(history, foreign_lines=(number,)), f"{number}")
+
+
+def publish_stray(history: History, pick: Pick) -> Defect:
+    """An event that nobody committed is published under a correlation id that is not the run's."""
+    return Defect(replace(history, strays=(Stray("e-stray", pick([True, False]), 1),)), "e-stray")
+
+
 MUTATIONS: dict[str, tuple[Callable[[History, Pick], Defect], ...]] = {
     "acknowledged_is_committed": (lose_acknowledged, lose_promised),
     "refused_leaves_nothing": (keep_refused,),
-    "command_once": (repeat_command,),
+    "command_once": (repeat_command, approve_twice),
+    "committed_what_was_asked": (change_asked,),
     "state_and_outbox_agree": (change_state, lose_state, lose_outbox_row),
     "published_what_was_committed": (lose_message,),
     "contents_unchanged": (
@@ -232,14 +278,19 @@ MUTATIONS: dict[str, tuple[Callable[[History, Pick], Defect], ...]] = {
         change_schema_version,
     ),
     "key_unchanged": (change_key, drop_key),
-    "nothing_uncommitted": (publish_phantom, notify_phantom, audit_phantom),
+    "nothing_uncommitted": (publish_phantom, notify_phantom, audit_phantom, publish_stray),
     "nothing_lost": (lose_notification,),
     "effect_once": (double_effect,),
-    "notification_and_inbox_agree": (lose_inbox_row, lose_notification),
+    "notification_and_inbox_agree": (lose_inbox_row, lose_notification, apply_twice),
     "in_order": (swap_two, show_later_first, overtake_failing),
     "no_dead_letter": (expect_no_dead_letter,),
-    "dead_letters_in_topic_and_table": (lose_dead_letter_row, lose_dead_letter_message),
-    "audit_equals_notifications": (lose_line, double_line, change_line, audit_phantom),
+    "dead_letters_in_topic_and_table": (
+        lose_dead_letter_row,
+        lose_dead_letter_message,
+        change_dead_letter_body,
+        change_dead_letter_reason,
+    ),
+    "audit_equals_notifications": (lose_line, double_line, change_line, audit_phantom, add_foreign_line),
 }
 """Property → the defects that it must find."""
 

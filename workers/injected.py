@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,7 @@ class Injected:
     def __init__(self, settings: Settings, part: str) -> None:
         self._settings = settings
         self._part = part
+        self._failures: Counter[str] = Counter()
 
     def check(self, record: OutboxRecord) -> None:
         """Wait or fail as the leases ask; called before each effect. Raise InjectedFailure."""
@@ -29,6 +31,10 @@ class Injected:
             time.sleep(float(slow.parameters["delay_ms"]) / 1000)
         fail = leases.read(self._settings, self._part, "fail")
         if fail is not None and _applies_to(fail.parameters, record):
+            self._failures[record.id] += 1
+            times = fail.parameters.get("times")
+            if times is not None and self._failures[record.id] > times:
+                return
             raise InjectedFailure("an injected fault makes the events of this commission fail")
 
 

@@ -62,7 +62,8 @@ class NotificationsWorker(Consumer):
     ) -> None:
         """`check(record)` runs before the effect; an exception there makes the delivery fail, and it is retried.
 
-        `reached("notifications.committed")` is called between a commit and its acknowledgements.
+        `reached("notifications.committed")` is called between a commit and its acknowledgements, and
+        `reached("notifications.retrying")` before each retry of a held event.
         """
         super().__init__(inbox, inlet, dead_letters, stop, beat, handling, waiting)
         self._measure = measure
@@ -238,6 +239,7 @@ class NotificationsWorker(Consumer):
         for key, held in list(self._held.items()):
             while held.waiting and held.due <= time.monotonic() and not self._stop.is_set():
                 message, effect = held.waiting[0]
+                self._reached("notifications.retrying")
                 outcome = self._attempt(effect)
                 if outcome is None:
                     break

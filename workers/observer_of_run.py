@@ -32,6 +32,9 @@ class KeptDeadLetter:
     number: str
     """What its property says of the `seq` of its row; empty without that property."""
     publish_us: int
+    reason: str
+    value: bytes
+    properties: dict[str, str]
 
 
 def read_event_messages(path: Path, topics: Sequence[str], correlation_id: str) -> Iterator[KeptMessage]:
@@ -50,12 +53,27 @@ def read_event_messages(path: Path, topics: Sequence[str], correlation_id: str) 
 def read_dead_letters(path: Path, topic: str, after_n: int, correlation_id: str) -> list[KeptDeadLetter]:
     """Return the dead letters that were observed after `n` and are of a correlation id, or contain it."""
     query = (
-        "SELECT event_id, message_id, properties, publish_us FROM message WHERE topic = ? AND n > ?"
+        "SELECT event_id, message_id, properties, publish_us, value FROM message WHERE topic = ? AND n > ?"
         " AND (correlation_id = ? OR instr(value, ?) > 0) ORDER BY n"
     )
     with _opened(path) as store:
         rows = store.execute(query, (topic, after_n, correlation_id, correlation_id.encode())).fetchall()
-    return [KeptDeadLetter(row[0], row[1], json.loads(row[2]).get("alpes-dead-letter", ""), row[3]) for row in rows]
+    letters = []
+    for event_id, message_id, text, publish_us, value in rows:
+        properties = json.loads(text)
+        number, reason = (properties.get(f"alpes-{name}", "") for name in ("dead-letter", "reason"))
+        letters.append(KeptDeadLetter(event_id, message_id, number, publish_us, reason, value, properties))
+    return letters
+
+
+def read_others(path: Path, topics: Sequence[str], after_n: int, correlation_id: str) -> dict[str, int]:
+    """Return event id → time of its message, for the events of other correlation ids that were observed after `n`."""
+    query = (
+        f"SELECT event_id, min(publish_us) FROM message WHERE topic IN ({','.join('?' * len(topics))}) AND n > ?"
+        " AND event_id IS NOT NULL AND op IS NOT NULL AND correlation_id <> ? GROUP BY event_id"
+    )
+    with _opened(path) as store:
+        return dict(store.execute(query, (*topics, after_n, correlation_id)).fetchall())
 
 
 @contextlib.contextmanager

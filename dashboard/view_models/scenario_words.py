@@ -83,6 +83,7 @@ def figure(name: str) -> str:
         "refused": _("commands refused"),
         "read_again": _("events read again"),
         "faults": _("faults injected"),
+        "schedule": _("schedule of the faults"),
         "commands_refused": _("commands refused"),
         "acknowledged_by": _("commands acknowledged, by route"),
     }.get(name, name.replace("_", " "))

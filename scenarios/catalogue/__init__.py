@@ -11,6 +11,7 @@ from scenarios.model import Scenario
 ORDER = (
     "eventual-consistency",
     "duplicate-command",
+    "commands-topic",
     "atomicity",
     "restart-source",
     "kill-broker",
@@ -37,12 +38,15 @@ def scenarios() -> dict[str, Scenario]:
     return dict(sorted(by_name.items(), key=lambda item: (position.get(item[0], len(position)), item[0])))
 
 
-def find(name: str, minutes: float = 1.0) -> Scenario:
-    """Return the scenario of this name; `minutes` is the duration of chaos. Raises LookupError for an unknown name."""
+def find(name: str, minutes: float = 1.0, faults: str = "") -> Scenario:
+    """Return the scenario of this name; `minutes` and `faults` are duration and schedule of chaos.
+
+    Raises LookupError for an unknown name, and ValueError for a text that is no schedule.
+    """
     if name == "chaos":
         from scenarios.chaos import chaos
 
-        return chaos(minutes)
+        return chaos(minutes, faults)
     try:
         return scenarios()[name]
     except KeyError:

@@ -27,7 +27,7 @@ def experiment(trial: Trial) -> None:
     with trial.load() as load:
         trial.wait_until_notified(load.event_ids)
         for damaged, damage in (
-            (Message("injected.file_cut", file=path.name), _cut_file),
+            (Message("injected.file_cut", file=path.name), cut_file),
             (Message("injected.file_changed", file=path.name), _change_amount),
             (Message("injected.file_deleted", file=path.name), _delete_file),
         ):
@@ -73,7 +73,7 @@ def _is_damaged(damaged_bytes: list[int]) -> bool:
     return damaged_bytes[-1] > 0
 
 
-def _cut_file(path: Path) -> int:
+def cut_file(path: Path) -> int:
     """Truncate the file and return the number of removed bytes."""
     with path.open("r+b") as file:
         size = os.fstat(file.fileno()).st_size

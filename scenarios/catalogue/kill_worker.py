@@ -1,4 +1,4 @@
-"""The worker dies after its commit and before its acknowledgements: the broker redelivers, and the inbox absorbs."""
+"""The worker dies between commit and acknowledgement, and while it holds a failing event: everything has its effect, once."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from scenarios.model import Scenario
 from scenarios.trial import Trial
 
 TIMES = 2
+FAILURES = 2
+"""Each of two processes fails so often at an event: fewer times than a dead letter needs."""
 
 
 def experiment(trial: Trial) -> None:
@@ -17,16 +19,31 @@ def experiment(trial: Trial) -> None:
             trial.wait(is_replaced, 20, Message("awaited.worker"))
             load.wait_for_more(40)
             trial.wait_until_notified(load.event_ids)
+        kill_while_retrying(trial)
     trial.confirm(Message("confirm.redelivered"), lambda: trial.deliveries().duplicate > 0, 30)
     absorbed = trial.deliveries().duplicate
     trial.figures["absorbed"] = absorbed
+
+
+def kill_while_retrying(trial: Trial) -> None:
+    """Let an event fail a few times, and kill the worker before the first retry: the broker must still have the event."""
+    calculated = trial.calculate()
+    trial.wait_until_notified(set(calculated.event_ids))
+    with trial.failing(calculated.commission_id, aggregate_version=2, times=FAILURES):
+        event_ids: list[str] = []
+
+        def approve() -> None:
+            event_ids.extend(trial.approve(calculated.commission_id).event_ids)
+
+        trial.crash(trial.worker, "notifications.retrying", approve)
+        trial.wait_until_notified(set(event_ids))
 
 
 SCENARIO = Scenario(
     name="kill-worker",
     quality="Idempotent consumer",
     hypothesis="A worker killed between commit and acknowledgement gets redeliveries, and the inbox absorbs them.",
-    breaks="The notifications worker dies by SIGKILL exactly between its commit and its acknowledgements.",
+    breaks="The notifications worker dies by SIGKILL between its commit and its acknowledgements, and while an event fails.",
     experiment=experiment,
     takes_s=12,
 )

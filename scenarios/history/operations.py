@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from sys import intern
 
 import httpx
 
@@ -52,16 +53,17 @@ class OperationLog:
             answer.refuse()
             raise
         finally:
-            target = next(field.attribute for field in fields_of(type(command)) if field.required)
+            required = [field for field in fields_of(type(command)) if field.required]
             self._operations.append(
                 Operation(
                     client,
                     find_change(command).name,
-                    str(getattr(command, target)),
+                    str(getattr(command, required[0].attribute)),
                     invoked_us,
                     time.time_ns() // 1000,
                     answer.outcome,
                     answer.event_ids,
+                    tuple((field.name, intern(str(getattr(command, field.attribute)))) for field in required),
                 )
             )
 

@@ -16,7 +16,8 @@ from application import Application
 from connectors import envelope
 from connectors.envelope import Inserted
 from db import contents as stored
-from db import dead_letter_queries, queries, run_rows
+from db import dead_letter_queries, lookups, queries, run_rows
+from db.dead_letter_queries import PRUNED
 from domain import contents
 from domain.clock import epoch_us
 from domain.contents import Contents
@@ -33,9 +34,11 @@ from scenarios.history.records import (
     Operation,
     OutboxRow,
     PublishedEvent,
+    Stray,
 )
 from settings import Settings
 from workers import observer_of_run
+from workers.dead_letters import OMITTED
 from workers.observer_store import ObserverStore
 
 
@@ -67,16 +70,19 @@ class Beginning:
     """Highest `seq` of a dead letter."""
     observed: int
     """Highest number of a message in the observer's store."""
+    notification: int = 0
+    """Highest `seq` of a notification."""
 
 
 def read_beginning(application: Application, settings: Settings) -> Beginning:
     """Return how far the sources are now. Raises DatabaseUnavailable."""
     with application.reading() as connection:
         newest = dead_letter_queries.dead_letters(connection, limit=1)
+        heads = lookups.read_heads(connection)
     observed = 0
     with suppress(sqlite3.OperationalError), closing(ObserverStore(settings.observer_store)) as store:
         observed = store.head()
-    return Beginning(max((row.seq for row in newest), default=0), observed)
+    return Beginning(max((row.seq for row in newest), default=0), observed, heads.notification)
 
 
 def read_history(
@@ -94,21 +100,29 @@ def read_history(
     Raises DatabaseUnavailable, or sqlite3.OperationalError while there is no observer.
     """
     same = _Pool()
-    lines = tuple(
-        AuditLine(same(line.contents), line.seq, intern(line.consumer), intern(line.notified_at))
-        for line in audit_lines.read(settings.audit_file, run_id)
-        if isinstance(line, AuditLine)
-    )
+    lines, foreign = list[AuditLine](), list[int]()
+    for line in audit_lines.read_of_run(settings.audit_file, run_id):
+        if isinstance(line, AuditLine):
+            contents_ = same(line.contents)
+            lines.append(AuditLine(contents_, line.seq, intern(line.consumer), intern(line.notified_at)))
+        else:
+            foreign.append(line.number)
     observed = _read_observed(settings, run_id, beginning, same)
     numbers = {letter.number for letter in observed["dead_letter_messages"] if letter.number is not None}
+    others = observer_of_run.read_others(
+        settings.observer_store, settings.topics.carrying_events(), beginning.observed, run_id
+    )
     with application.reading(consistent=True) as connection:
+        strays = tuple(_read_strays(connection, run_id, beginning, others))
         database = _read_database(connection, run_id, beginning, operations, numbers, same)
     return History(
         run_id,
         expects_dead_letters,
         settings.demo,
         tuple(operations),
-        audit_lines=lines,
+        audit_lines=tuple(lines),
+        foreign_lines=tuple(foreign),
+        strays=strays,
         **observed,
         **database,
     )
@@ -132,6 +146,8 @@ def _read_observed(settings: Settings, run_id: str, beginning: Beginning, same: 
                 letter.event_id,
                 letter.message_id,
                 letter.publish_us,
+                letter.reason,
+                None if OMITTED in letter.properties else _digest(letter.value),
             )
             for letter in letters
         ),
@@ -146,7 +162,7 @@ def _to_message(message: observer_of_run.KeptMessage, same: _Pool) -> EventMessa
         None if message.key is None else intern(envelope.decode_key(message.key) or message.key),
         same(contents.of_record(decoded.record)) if isinstance(decoded, Inserted) else None,
         decoded.record.version if isinstance(decoded, Inserted) else None,
-        hashlib.blake2b(message.value, digest_size=16).digest(),
+        _digest(message.value),
         message.captured_us if known else None,
         message.publish_us,
     )
@@ -191,7 +207,24 @@ def _read_dead_letters(
             row.detail,
             epoch_us(row.dead_lettered_at),
             None if row.requeued_at is None else epoch_us(row.requeued_at),
+            None if OMITTED in row.properties or row.properties == PRUNED else _digest(row.payload),
         )
+
+
+def _read_strays(
+    connection: Connection, run_id: str, beginning: Beginning, observed: dict[str, int]
+) -> Iterator[Stray]:
+    """Yield the events of other correlation ids that appeared since the beginning and were never committed."""
+    committed = run_rows.find_committed(connection, observed)
+    for event_id, at_us in observed.items():
+        if event_id not in committed:
+            yield Stray(event_id, True, at_us)
+    for row in run_rows.read_uncommitted_notifications(connection, beginning.notification, run_id):
+        yield Stray(row.event_id, False, epoch_us(row.notified_at))
+
+
+def _digest(body: bytes) -> bytes:
+    return hashlib.blake2b(body, digest_size=16).digest()
 
 
 def _to_delivery(row: run_rows.InboxRow) -> Delivery:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from functools import cached_property
-from typing import Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from db.outbox import PARKED_TOPIC
 from domain.clock import epoch_us
@@ -37,6 +38,8 @@ class Operation:
     """Unknown is a command without an answer: it may be committed or not."""
     event_ids: tuple[str, ...] = ()
     """The events that the acknowledgement named."""
+    asked: tuple[tuple[str, str], ...] = ()
+    """The fields of the command with their values, as text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +133,8 @@ class DeadLetter:
     detail: str
     dead_lettered_us: int
     requeued_us: int | None
+    digest: bytes | None = None
+    """Digest of the message's body; None where not all of it was kept."""
 
     @property
     def is_parked(self) -> bool:
@@ -146,6 +151,19 @@ class DeadLetterMessage:
     event_id: str | None
     message_id: str
     published_us: int
+    reason: str = ""
+    digest: bytes | None = None
+    """Digest of its body; None where not all of it was kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """An event without an outbox row that appeared during the run, under the correlation id of another run or of none."""
+
+    event_id: str
+    is_message: bool
+    """Whether it is a message of the topics of events; else it is a notification."""
+    at_us: int
 
 
 class HasEvent(Protocol):
@@ -177,6 +195,9 @@ class History:
     notifications: tuple[Notification, ...] = ()
     deliveries: tuple[Delivery, ...] = ()
     audit_lines: tuple[AuditLine, ...] = ()
+    foreign_lines: tuple[int, ...] = ()
+    """Numbers of the lines behind the run's first one that are no audit lines of any event."""
+    strays: tuple[Stray, ...] = ()
     dead_letters: tuple[DeadLetter, ...] = ()
     dead_letter_messages: tuple[DeadLetterMessage, ...] = ()
 
@@ -245,3 +266,13 @@ def instant_us(text: str) -> int | None:
         return epoch_us(datetime.fromisoformat(text).replace(tzinfo=None))
     except ValueError:
         return None
+
+
+def is_equal_value(state: str, event: Any) -> bool:
+    """Return whether two values of a field are equal, as numbers where both are numbers."""
+    if state == event:
+        return True
+    try:
+        return Decimal(state) == Decimal(str(event))
+    except InvalidOperation:
+        return False

@@ -10,7 +10,12 @@ from collections.abc import Mapping
 from scenarios.history.records import History
 from scenarios.observations import CounterExample
 from scenarios.properties.audit import audit_equals_notifications
-from scenarios.properties.clients import acknowledged_is_committed, command_once, refused_leaves_nothing
+from scenarios.properties.clients import (
+    acknowledged_is_committed,
+    command_once,
+    committed_what_was_asked,
+    refused_leaves_nothing,
+)
 from scenarios.properties.letters import dead_letters_in_topic_and_table, no_dead_letter
 from scenarios.properties.order import in_order
 from scenarios.properties.path import (
@@ -30,6 +35,7 @@ PROPERTIES: dict[str, Property] = {
     for each in (
         acknowledged_is_committed,
         refused_leaves_nothing,
+        committed_what_was_asked,
         command_once,
         state_and_outbox_agree,
         published_what_was_committed,

@@ -9,11 +9,20 @@ from domain.message import Message
 from scenarios.audit_lines import AuditLine
 from scenarios.history.records import History, Notification
 from scenarios.properties import seen
-from scenarios.properties.violations import CONTENTS_DIFFER, DUPLICATED, NEVER_NOTIFIED, NOT_AUDITED, Violation
+from scenarios.properties.violations import (
+    CONTENTS_DIFFER,
+    DUPLICATED,
+    FOREIGN_LINE,
+    NEVER_NOTIFIED,
+    NOT_AUDITED,
+    Violation,
+)
 
 
 def audit_equals_notifications(history: History) -> Iterator[Violation]:
     """The lines of the file are exactly those of the notifications. Its worker repairs it, so nothing here is final."""
+    for number in history.foreign_lines:
+        yield Violation(FOREIGN_LINE, f"line {number}", (seen.foreign_line(number),), is_final=False)
     for event_id in dict.fromkeys([*history.notifications_of, *history.lines_of]):
         notifications = list(history.notifications_of.get(event_id, ()))
         lines = list(history.lines_of.get(event_id, ()))

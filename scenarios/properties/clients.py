@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from domain.message import Message
-from scenarios.history.records import CommissionState, History, Operation
+from scenarios.history.records import CommissionState, History, Operation, OutboxRow, is_equal_value
 from scenarios.observations import Observation
 from scenarios.properties import seen
-from scenarios.properties.violations import NOT_COMMITTED, REFUSED_AND_COMMITTED, REPEATED, Violation
+from scenarios.properties.violations import (
+    NOT_COMMITTED,
+    NOT_WHAT_WAS_ASKED,
+    REFUSED_AND_COMMITTED,
+    REPEATED,
+    Violation,
+)
 
 APPROVED = "APPROVED"
 
@@ -39,7 +46,7 @@ def _not_committed(operation: Operation, shown: Observation) -> Violation:
 
 
 def command_once(history: History) -> Iterator[Violation]:
-    """A command that is sent several times has one effect: only one answer names an event."""
+    """A command that is sent several times has one effect: one answer names an event, and one event is committed."""
     effective: dict[tuple[str, str], Operation] = {}
     for operation in history.operations:
         if not operation.event_ids or operation.command == "change":
@@ -49,6 +56,48 @@ def command_once(history: History) -> Iterator[Violation]:
             proof = (seen.operation(first), seen.operation(operation))
             rows = [seen.row(history.rows[each]) for each in operation.event_ids[:1] if each in history.rows]
             yield Violation(REPEATED, operation.target, (*proof, *rows))
+
+    yield from _repeated_changes(history)
+
+
+def _repeated_changes(history: History) -> Iterator[Violation]:
+    """Yield the commissions with two events of one kind, which no answer shows when the commands came by the broker."""
+    written_by_hand = Counter(each.target for each in history.operations if each.command == "change")
+    rows: dict[tuple[str, str], list[OutboxRow]] = {}
+    for row in history.outbox:
+        rows.setdefault((row.contents.commission_id, row.contents.type), []).append(row)
+    for (commission_id, _type), events in rows.items():
+        if len(events) > 1 + written_by_hand[commission_id]:
+            yield Violation(REPEATED, commission_id, tuple(seen.row(each) for each in events[:2]))
+
+
+def committed_what_was_asked(history: History) -> Iterator[Violation]:
+    """A commission has the values of a command that asked for it: of the one whose answer named its event, if one did."""
+    asking: dict[str, list[Operation]] = {}
+    for operation in history.operations:
+        if operation.command == "calculate" and operation.outcome != "refused" and operation.asked:
+            asking.setdefault(operation.target, []).append(operation)
+    for conversion_id, operations in asking.items():
+        state = history.states_by_conversion.get(conversion_id)
+        answered = [each for each in operations if each.event_ids] or operations
+        if state is None or any(_differing_field(each, state) is None for each in answered):
+            continue
+        asked, field = answered[0], _differing_field(answered[0], state)
+        assert field is not None
+        actual = state.amounts[field]
+        proof = (seen.asked(asked, field, dict(asked.asked)[field]), seen.state(state, field, actual))
+        yield Violation(NOT_WHAT_WAS_ASKED, conversion_id, proof)
+
+
+def _differing_field(operation: Operation, state: CommissionState) -> str | None:
+    return next(
+        (
+            name
+            for name, value in operation.asked
+            if name in state.amounts and not is_equal_value(state.amounts[name], value)
+        ),
+        None,
+    )
 
 
 def refused_leaves_nothing(history: History) -> Iterator[Violation]:

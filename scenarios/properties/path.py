@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from domain.contents import Contents, fields_of
 from domain.message import Message
-from scenarios.history.records import EventMessage, History, OutboxRow
+from scenarios.history.records import Delivery, EventMessage, History, OutboxRow
 from scenarios.observations import Observation
 from scenarios.properties import seen
 from scenarios.properties.violations import (
@@ -68,17 +68,21 @@ def effect_once(history: History) -> Iterator[Violation]:
 
 def notification_and_inbox_agree(history: History) -> Iterator[Violation]:
     """Every notification has its inbox row, and every inbox row of an effect has its notification: they are one transaction."""
-    applied = {delivery.event_id: delivery for delivery in history.deliveries if delivery.outcome == "applied"}
-    for event_id in sorted(applied.keys() ^ history.notifications_of.keys()):
+    applied: dict[str, list[Delivery]] = {}
+    for delivery in history.deliveries:
+        if delivery.outcome == "applied":
+            applied.setdefault(delivery.event_id, []).append(delivery)
+    for event_id in sorted(applied.keys() | history.notifications_of.keys()):
         if event_id in history.pruned:  # pruning deletes the inbox rows of such events
             continue
-        if event_id in applied:
+        rows, notifications = applied.get(event_id, []), history.notifications_of.get(event_id, [])
+        if len(rows) > len(notifications):
             absence = seen.missing("worker", event_id, Message("seen.no_notification"))
-            yield Violation(INBOX_DISAGREES, event_id, (seen.delivery(applied[event_id]), absence))
-        else:
+            both = [*map(seen.notification, notifications[:1]), *map(seen.delivery, rows[:2])]
+            yield Violation(INBOX_DISAGREES, event_id, (*both, absence) if not notifications else tuple(both))
+        elif len(rows) < len(notifications):
             absence = seen.missing("worker", event_id, Message("seen.no_inbox_row"))
-            proof = seen.notification(history.notifications_of[event_id][0])
-            yield Violation(INBOX_DISAGREES, event_id, (proof, absence))
+            yield Violation(INBOX_DISAGREES, event_id, (seen.notification(notifications[-1]), absence))
 
 
 def nothing_uncommitted(history: History) -> Iterator[Violation]:
@@ -95,6 +99,9 @@ def nothing_uncommitted(history: History) -> Iterator[Violation]:
         proof += [seen.line(each) for each in history.lines_of.get(event_id, ())[:1]]
         absence = seen.missing("database", event_id, Message("seen.no_row"))
         yield Violation(NEVER_COMMITTED, event_id, (*proof, absence), is_final=is_final)
+    for stray in history.strays:
+        absence = seen.missing("database", stray.event_id, Message("seen.no_row"))
+        yield Violation(NEVER_COMMITTED, stray.event_id, (seen.stray(stray), absence))
 
 
 def contents_unchanged(history: History) -> Iterator[Violation]:

@@ -14,6 +14,7 @@ from scenarios.history.records import (
     Notification,
     Operation,
     OutboxRow,
+    Stray,
     instant_us,
 )
 from scenarios.observations import Observation, Place
@@ -29,6 +30,12 @@ def operation(seen: Operation) -> Observation:
     else:
         what = Message("seen.refused", command=seen.command, client=seen.client)
     return Observation.of("client", seen.answered_us, seen.target, what)
+
+
+def asked(seen: Operation, field: str, value: str) -> Observation:
+    """Show what a command asked for."""
+    what = Message("seen.asked", field=field, value=_shorten(value), client=seen.client)
+    return Observation.of("client", seen.invoked_us, seen.target, what)
 
 
 def state(seen: CommissionState, field: str, value: str) -> Observation:
@@ -61,6 +68,17 @@ def message(seen: EventMessage, field: str | None = None) -> Observation:
 def published(event_id: str) -> Observation:
     """Show an event of which the observer keeps no message any more."""
     return Observation.of("broker", None, event_id, Message("seen.message"))
+
+
+def stray(seen: Stray) -> Observation:
+    """Show an event without an outbox row, under whatever correlation id."""
+    if seen.is_message:
+        return Observation.of("broker", seen.at_us, seen.event_id, Message("seen.message"))
+    return Observation.of("worker", seen.at_us, seen.event_id, Message("seen.stray_notification"))
+
+
+def foreign_line(number: int) -> Observation:
+    return Observation.of("audit", None, str(number), Message("seen.foreign_line", n=number))
 
 
 def delivery(seen: Delivery) -> Observation:
@@ -96,7 +114,9 @@ def dead_letter(seen: DeadLetter) -> Observation:
 
 
 def dead_letter_message(seen: DeadLetterMessage) -> Observation:
-    what = Message("seen.dead_letter_message", seq="-" if seen.number is None else seen.number)
+    what = Message(
+        "seen.dead_letter_message", seq="-" if seen.number is None else seen.number, reason=seen.reason or "-"
+    )
     return Observation.of("broker", seen.published_us, seen.event_id or seen.message_id, what)
 
 

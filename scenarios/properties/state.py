@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from domain.changes import event_types
 from domain.message import Message
-from scenarios.history.records import CommissionState, History, OutboxRow
+from scenarios.history.records import CommissionState, History, OutboxRow, is_equal_value
 from scenarios.observations import Observation
 from scenarios.properties import seen
 from scenarios.properties.violations import DISAGREES, Violation
@@ -50,7 +49,7 @@ def _compare(state: CommissionState, events: Sequence[OutboxRow]) -> Iterator[Vi
     for row in events:
         for field, value in _amounts(row).items():
             own = state.amounts.get(field)
-            if own is not None and not _equal(own, value):
+            if own is not None and not is_equal_value(own, value):
                 proof = (seen.state(state, field, own), seen.row(row, f"payload.{field}"))
                 yield _disagreement(commission_id, field, own, str(value), proof)
 
@@ -78,12 +77,3 @@ def _amounts(row: OutboxRow) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return payload if isinstance(payload, dict) else {}
-
-
-def _equal(state: str, event: Any) -> bool:
-    if state == event:
-        return True
-    try:
-        return Decimal(state) == Decimal(str(event))
-    except InvalidOperation:
-        return False

@@ -25,6 +25,8 @@ REFUSED_AND_COMMITTED = "refused and committed"
 INBOX_DISAGREES = "notification and inbox disagree"
 IN_ONE_PLACE = "dead letter in one place only"
 DEAD_LETTER = "dead letters"
+FOREIGN_LINE = "no audit line"
+NOT_WHAT_WAS_ASKED = "not what was asked for"
 
 LOST = (NOT_COMMITTED, NOT_PUBLISHED, NOT_NOTIFIED, NOT_AUDITED, DEAD)
 """Kinds of violations that mean a loss."""

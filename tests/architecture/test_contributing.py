@@ -98,9 +98,9 @@ def test_a_scenario_is_added_as_described(tmp_path: Path) -> None:
     before = _run_tests(copy)
     assert [_outcome(before, name) for name in NEW_SCENARIO_IS_NOTICED_BY] == ["FAILED"] * 5, before
 
-    template, mutant = re.findall(r"In `(?:CHECKS|MUTANTS)`[^`]*`(.+?)`\.", example)
+    template, mutant = re.findall(r"In `(?:CHECKS|MUTANT)`[^`]*`(.+?)`\.", example)
     _insert_after(copy / "scenarios/messages.py", "CHECKS = {", f"\n    {template}")
-    _insert_after(copy / "tests/scenarios/test_verdicts.py", '("relay", "relay_drops_one"): {', f"{mutant}, ")
+    _insert_after(copy / "mutants/catalogue/relay_drops_one.py", "\n    {", f"{mutant}, ")
     _insert_after(copy / "docs/promises.md", "`published_what_was_committed` | ", "`kill-observer`, ")
     for name in ("README.md", "README.es.md"):
         text = (copy / name).read_text(encoding="utf-8")

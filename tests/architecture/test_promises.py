@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from mutants.catalogue import mutants
 from scenarios.catalogue import scenarios
 from scenarios.messages import CHECKS
 from scenarios.properties import PROPERTIES
@@ -13,7 +14,7 @@ from settings.model import REPOSITORY
 from tests.history_mutations import MUTATIONS
 
 TABLE = REPOSITORY / "docs" / "promises.md"
-MODULES = {path.stem for path in (REPOSITORY / "tests" / "mutants").glob("*.py")} - {"__init__"}
+MODULES = set(mutants())
 DEFECTS = {mutate.__name__ for mutations in MUTATIONS.values() for mutate in mutations}
 PLACES = {"README", "contracts", "page"}
 EVERY = "every scenario"
@@ -31,14 +32,14 @@ def names(cell: str) -> set[str]:
 
 def unknown(row: list[str]) -> set[str]:
     """Return what a row names and nobody has, and the names of columns that say nothing."""
-    _promise, stated, checked, run, mutants = row
+    _promise, stated, checked, run, broken_by = row
     wrong = set(stated.split(", ")) - PLACES
     wrong |= {
         name for name in names(checked) if name not in (PROPERTIES | CHECKS) and not (REPOSITORY / name).is_file()
     }
     wrong |= names(run) - scenarios().keys() - {"chaos"}
-    wrong |= names(mutants) - MODULES - DEFECTS - PROPERTIES.keys()
-    columns = (("checked by", checked), ("scenarios", run), ("mutants", mutants))
+    wrong |= names(broken_by) - MODULES - DEFECTS - PROPERTIES.keys()
+    columns = (("checked by", checked), ("scenarios", run), ("mutants", broken_by))
     return wrong | {column for column, cell in columns if not names(cell) and cell != EVERY}
 
 

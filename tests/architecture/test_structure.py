@@ -24,6 +24,7 @@ PACKAGES = [
     "domain",
     "fuzzing",
     "lab",
+    "mutants",
     "scenarios",
     "settings",
     "stacks",
@@ -121,6 +122,7 @@ SIGNALS = {
     "Malformed",
     "InjectedFailure",
     "AlreadyRunning",
+    "Unheard",
 }
 """Exceptions that are always caught near the place where they are raised, and never shown as they are."""
 

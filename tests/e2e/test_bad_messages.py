@@ -14,12 +14,12 @@ from connectors.broker import Broker, Publisher
 from db import dead_letter_queries, notification_queries, queries
 from db.errors import DatabaseUnavailable
 from domain.commands import CalculateCommission
+from mutants.catalogue.worker_dies_on_one import FATAL
+from mutants.catalogue.worker_raises_on_every_tenth import EVERY
 from scenarios.waiting import until
 from settings import Settings
 from stacks import faults
 from tests.builders import record
-from tests.mutants.worker_dies_on_one import FATAL
-from tests.mutants.worker_raises_on_every_tenth import EVERY
 from tests.scenarios.replacing import replaced
 from workers.heartbeat import read_heartbeat
 from workers.observer_store import ObserverStore
@@ -36,7 +36,7 @@ def test_an_event_that_ends_its_worker_is_dead_lettered_and_all_others_are_notif
     run = f"fatal-{uuid.uuid4().hex[:12]}"
     with (
         Application(embedded) as application,
-        replaced(embedded, "notifications", "tests.mutants.worker_dies_on_one"),
+        replaced(embedded, "notifications", "mutants.catalogue.worker_dies_on_one"),
     ):
         good = {calculate(application, "10", run) for _ in range(10)}
         fatal = calculate(application, FATAL, run)
@@ -48,7 +48,7 @@ def test_events_that_make_a_worker_raise_are_dead_lettered_and_all_others_are_no
     run = f"raising-{uuid.uuid4().hex[:12]}"
     with (
         Application(embedded) as application,
-        replaced(embedded, "notifications", "tests.mutants.worker_raises_on_every_tenth"),
+        replaced(embedded, "notifications", "mutants.catalogue.worker_raises_on_every_tenth"),
     ):
         ids = [calculate(application, "10", run) for _ in range(3 * EVERY)]
         with application.reading() as connection:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cli import scenarios as verbs
+from cli import scenario_runs
 from scenarios import invariants
 from scenarios.invariants import Judgement
 from scenarios.model import result_from_json
@@ -97,7 +97,7 @@ def test_a_property_that_this_version_does_not_know_is_shown_by_its_name() -> No
 
 
 def test_the_command_line_prints_a_counter_example_in_time_order(capsys: pytest.CaptureFixture[str]) -> None:
-    verbs._print_result(result_of(broken_by("lose_message")))
+    scenario_runs.print_result(result_of(broken_by("lose_message")))
     printed = capsys.readouterr().out
     assert "counter-example to: what was committed is published" in printed
     (committed,) = (line for line in printed.splitlines() if "committed as version" in line)
@@ -105,7 +105,7 @@ def test_the_command_line_prints_a_counter_example_in_time_order(capsys: pytest.
     assert committed.split()[1:3] == ["database", "e-2-2"]
     assert missing.split()[:3] == ["–", "broker", "e-2-2"]
     assert printed.index(committed) < printed.index(missing)
-    verbs._print_result(result_of(example()))
+    scenario_runs.print_result(result_of(example()))
     assert "counter-example" not in capsys.readouterr().out
 
 

@@ -94,9 +94,10 @@ def test_a_defect_of_each_source_is_found_in_what_was_read(instance: Instance, r
 def test_dead_letters_are_those_of_the_run_that_came_during_it(instance: Instance, run_id: str) -> None:
     before, _own, other = (_dead_letter(instance, text) for text in (f"old {run_id}", f"garbage {run_id}", "other"))
     beginning = Beginning(before, instance.store.head())
-    assert reading.read_beginning(instance.application, instance.settings) == Beginning(other, instance.store.head())
+    began = reading.read_beginning(instance.application, instance.settings)
+    assert (began.dead_letter, began.observed) == (other, instance.store.head())
     topic = instance.settings.topics.dead_letter
-    number = {"alpes-dead-letter": str(before + 1)}
+    number = {"alpes-dead-letter": str(before + 1), "alpes-reason": "not_an_envelope"}
     instance.observe(
         [
             replace(delivery(f"garbage {run_id}".encode(), 1, topic), properties=number),

@@ -6,7 +6,7 @@ import os
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,7 +19,7 @@ from db.engine import connect
 from db.migrate import upgrade
 from domain.commands import CalculateCommission
 from domain.message import verbatim
-from scenarios import api_client, chaos, fault_injection, invariants, process, runner
+from scenarios import api_client, chaos_faults, fault_injection, invariants, process, runner
 from scenarios.api_client import AccessRefused, ApiClient, url_host
 from scenarios.journal import Journal
 from scenarios.load import Load, command_stream
@@ -79,43 +79,68 @@ class Idle:
     def kill(self, _part: str) -> None: ...
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "kill broker",
-        "kill notifications",
-        "kill observer",
-        "kill audit",
-        "kill commands",
-        "kill api",
-        "kill relay",
-        "crash between commit and acknowledgement",
-        "restart the capture",
-        "lose the offsets",
-    ],
+FAULTS = (
+    *(f"kill-{part}" for part in ("api", "audit", "broker", "commands", "notifications", "observer", "relay")),
+    *(
+        f"crash-{part}-{point}"
+        for part in ("api", "commands")
+        for point in ("committed", "outbox_written", "state_written")
+    ),
+    "crash-audit",
+    "crash-notifications",
+    "crash-retrying",
+    "cut-audit-file",
+    "lose-offsets",
+    "restart-capture",
+    "slow-notifications",
 )
-def test_a_fault_of_chaos_that_was_not_injected_is_not_confirmed(
-    trial: Trial, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+
+
+@pytest.fixture
+def idle(monkeypatch: pytest.MonkeyPatch, trial: Trial) -> None:
+    """Let every fault do nothing, and every wait end at once."""
+
     def impatient(condition: object, _deadline_s: float, what: str, _every_s: float = 0) -> None:
         if not condition():  # type: ignore[operator]
             raise TookTooLong(what)
 
-    for module in ("scenarios.fault_injection", "scenarios.chaos", "scenarios.sources", "stacks.faults"):
+    for module in ("scenarios.fault_injection", "scenarios.chaos_faults", "scenarios.sources", "stacks.faults"):
         monkeypatch.setattr(f"{module}.control", lambda _settings: Idle())
     monkeypatch.setattr(faults, "kill", lambda _s, part, hold_s: Lease(part, "kill", time.time(), time.time()))
     monkeypatch.setattr(fault_injection, "until", impatient)
     monkeypatch.setattr(lost_offsets, "lose", lambda _settings: None)
+    monkeypatch.setattr(chaos_faults, "cut_file", lambda _path: 0)
+    trial.settings.audit_file.parent.mkdir(parents=True, exist_ok=True)
+    trial.settings.audit_file.write_text("{}\n")
     monkeypatch.setattr(trial, "first_committed", lambda: "e-1")
     monkeypatch.setattr(trial, "times_published", lambda _event_id: 1)
-    chaos._injections(trial)[name](0.0)
+    monkeypatch.setattr(trial, "wait_until_notified", lambda _event_ids: None)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.usefixtures("idle")
+def test_a_fault_of_chaos_that_was_not_injected_is_not_confirmed(trial: Trial, name: str) -> None:
+    with suppress(TookTooLong), chaos_faults.faults_of(trial)[name].inject(trial, 0.0):
+        pass
     assert any(not check.ok for check in trial.confirmations)
     assert verdict(trial)[0] == "INCONCLUSIVE"
 
 
-def test_the_test_above_knows_every_fault_of_chaos(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chaos, "control", lambda _settings: Idle())
-    assert len(chaos._injections(trial)) == 10
+@pytest.mark.usefixtures("idle")
+def test_the_test_above_knows_every_fault_of_chaos(trial: Trial) -> None:
+    assert sorted(chaos_faults.faults_of(trial)) == sorted(FAULTS)
+
+
+@pytest.mark.usefixtures("idle")
+def test_what_is_injected_at_the_same_time_does_not_hide_the_other(trial: Trial) -> None:
+    found = chaos_faults.partners(chaos_faults.faults_of(trial))
+    assert "kill-broker" in found["kill-relay"]
+    assert all(name not in others for name, others in found.items())
+    assert all(not others - found.keys() for others in found.values())
+    # The crash of a worker needs deliveries, and a restart of the capture a capture.
+    assert not found["crash-notifications"] & {"kill-broker", "kill-relay", "kill-notifications"}
+    assert "kill-relay" not in found["restart-capture"]
+    assert not found["crash-api-committed"] & {"kill-api", "kill-commands"}
 
 
 def test_of_nothing_nothing_is_shown() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import typer
 
+from cli import scenario_runs
 from cli import scenarios as verbs
 from cli.output import Failed
 from scenarios import journal, runner
@@ -56,17 +57,17 @@ def test_only_a_pass_of_every_run_is_a_success(
     results = [result(verdict) for verdict in verdicts]
     if fails:
         with pytest.raises(typer.Exit) as ended:
-            verbs._print_results(settings, results, True, whole=True)
+            scenario_runs.print_results(settings, results, True, whole=True)
         assert ended.value.exit_code == 1
     else:
-        verbs._print_results(settings, results, True, whole=True)
+        scenario_runs.print_results(settings, results, True, whole=True)
     answer = printed()
     assert answer["ok"] is not fails
     assert [row["verdict"] for row in answer["results"]] == verdicts
 
 
 def test_a_result_is_printed_with_its_counts_and_recovery(capsys: pytest.CaptureFixture[str]) -> None:
-    verbs._print_result(result("FAIL"))
+    scenario_runs.print_result(result("FAIL"))
     shown = capsys.readouterr().out
     assert "FAIL kill-broker (embedded, seed 7)" in shown
     assert "recovered after 1.50 s" in shown

@@ -1,0 +1,21 @@
+"""A relay that takes for acknowledged what it has only sent: it continues behind it when the broker loses it."""
+
+from __future__ import annotations
+
+from connectors.relay import Relay
+from mutants.model import Mutant
+from workers import relay
+from workers.process import run
+
+
+class Ahead(Relay):
+    def _acknowledged_seq(self) -> int:
+        return self._sent
+
+
+MUTANT = Mutant("relay", {"kill-broker": "published_what_was_committed"})
+
+
+if __name__ == "__main__":
+    relay.Relay = Ahead
+    run("relay", relay.main)

@@ -1,0 +1,14 @@
+"""A notifications worker that makes a dead letter of every event that fails once."""
+
+from __future__ import annotations
+
+from mutants.model import Mutant
+from workers import notifications, policy
+from workers.process import run
+
+MUTANT = Mutant("notifications", {"kill-worker": "no_dead_letter"})
+
+
+if __name__ == "__main__":
+    policy.MAX_ATTEMPTS = 1
+    run("notifications", notifications.main)

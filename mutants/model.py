@@ -1,0 +1,40 @@
+"""Define what a mutant declares of itself, and what a scenario found of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A component that is wrong on purpose, and who must notice."""
+
+    part: str
+    """The component in whose place its module runs."""
+    caught_by: Mapping[str, str]
+    """Scenario → the property that must not hold there, or the code of a check of the scenario (`check.…`), which must not
+    hold. The quickest scenario comes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What one scenario said of a system with a mutant in it."""
+
+    name: str
+    scenario: str
+    expected: str
+    """The property, or the check, that had to find it."""
+    caught_by: str | None
+    """The same, when it found the mutant; None when it did not."""
+    counter_example_events: int
+    """Number of observations in the counter-example; 0 when only a check of the scenario found it."""
+    broken: tuple[str, ...]
+    """Every property and check that does not hold."""
+    verdict: str
+    reason: str
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        return self.caught_by is not None

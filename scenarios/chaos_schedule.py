@@ -1,0 +1,90 @@
+"""Draw a schedule of faults from a seed, write it as text and read it again. This module is pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from random import Random
+
+CALM_S = (1.0, 4.0)
+DOWN_S = (0.0, 4.0)
+TOGETHER = 0.35
+"""Share of the steps in which a second fault is injected while the first lasts."""
+_FAULT = re.compile(r"(?P<fault>[a-z][a-z0-9_.-]*)@(?P<down_s>[0-9]+(\.[0-9]+)?)")
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    fault: str
+    """The fault's name, as in `scenarios.chaos_faults`."""
+    down_s: float
+    """Seconds that a killed component stays down; other faults ignore them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    calm_s: float
+    """Seconds under load before the faults."""
+    faults: tuple[Planned, ...]
+    """One, or two at a time."""
+
+
+Schedule = tuple[Step, ...]
+
+
+def draw(seed: int, seconds: float, partners: Mapping[str, Collection[str]]) -> Schedule:
+    """Draw steps that fill at least so many seconds.
+
+    `partners` has every fault, with those that may be injected while it lasts. The same arguments give the same schedule.
+    """
+    rng, steps, filled_s = Random(seed), list[Step](), 0.0
+    while filled_s < seconds:
+        calm_s = round(rng.uniform(*CALM_S), 1)
+        names = [rng.choice(sorted(partners))]
+        others = sorted(partners[names[0]])
+        if others and rng.random() < TOGETHER:
+            names.append(rng.choice(others))
+        faults = tuple(Planned(name, round(rng.uniform(*DOWN_S), 1)) for name in names)
+        steps.append(Step(calm_s, faults))
+        filled_s += calm_s + max(planned.down_s for planned in faults)
+    return tuple(steps)
+
+
+def write(schedule: Schedule) -> str:
+    """Return the schedule as the command line takes it: `2.5:kill-broker@3.0+kill-api@0.5,1.0:lose-offsets@0.0`."""
+    return ",".join(
+        f"{step.calm_s:.1f}:" + "+".join(f"{each.fault}@{each.down_s:.1f}" for each in step.faults) for step in schedule
+    )
+
+
+def read(text: str) -> Schedule:
+    """Return the schedule that a text says. Raises ValueError."""
+    steps = []
+    for part in text.split(","):
+        calm, _, faults = part.strip().partition(":")
+        matches = [_FAULT.fullmatch(each) for each in faults.split("+")]
+        if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", calm) or None in matches or len(matches) > 2:
+            raise ValueError(
+                f"{part!r} is no step; one looks like 2.5:kill-broker@3.0 or 1.0:kill-api@0.5+kill-relay@2.0"
+            )
+        planned = tuple(Planned(each["fault"], float(each["down_s"])) for each in matches if each is not None)
+        steps.append(Step(float(calm), planned))
+    return tuple(steps)
+
+
+Place = tuple[int, int]
+"""A fault of a schedule: the number of its step, and its number in the step."""
+
+
+def places(schedule: Schedule) -> list[Place]:
+    return [(step, fault) for step, each in enumerate(schedule) for fault in range(len(each.faults))]
+
+
+def keep(schedule: Schedule, kept: Collection[Place]) -> Schedule:
+    """Return the schedule without the other faults, and without the steps that have none left."""
+    steps = (
+        replace(step, faults=tuple(each for place, each in enumerate(step.faults) if (number, place) in kept))
+        for number, step in enumerate(schedule)
+    )
+    return tuple(step for step in steps if step.faults)
