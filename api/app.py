@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, FastAPI, Header, HTTPException, Path, Request
 from fastapi.exceptions import RequestValidationError
@@ -24,8 +26,13 @@ from db.migrate import newest, revision
 from domain import contract
 from domain.commands import ApproveCommission, CalculateCommission, Command
 from stacks.metrics import exposition
-from stacks.probes import ANSWERS_WITHIN_S, Probes
+from stacks.probes import Asked, Probes
 
+ANSWERS_WITHIN_S = 1.0
+"""Those who ask whether the API is ready wait for 2 s, and learn more from a refusal than from silence."""
+METRICS_WITHIN_S = 4.0
+LOOKS_EVERY_S = 0.005
+Answer = TypeVar("Answer")
 REFUSALS = problems.document(400, 401, 403, 409, 413, 415, 422, 429, 503)
 
 
@@ -129,7 +136,8 @@ def _read_schema(application: Application) -> str:
 
 
 def _add_operations(app: FastAPI, application: Application) -> None:
-    probes: Probes[str] = Probes()
+    schemas: Probes[str] = Probes()
+    expositions: Probes[bytes] = Probes()
 
     @app.get("/health", tags=["operations"])
     async def health() -> dict[str, str]:
@@ -137,9 +145,9 @@ def _add_operations(app: FastAPI, application: Application) -> None:
         return {"status": "ok"}
 
     @app.get("/ready", responses=problems.document(503), tags=["operations"])
-    def ready() -> dict[str, str]:
+    async def ready() -> dict[str, str]:
         """Say that commands are accepted: the database answers and has the schema that this program needs."""
-        schema = probes.ask_one("schema", lambda: _read_schema(application), ANSWERS_WITHIN_S)
+        schema = await _wait_for(schemas.start("schema", lambda: _read_schema(application)), ANSWERS_WITHIN_S)
         if schema is None:
             raise HTTPException(503, f"the database gives no answer within {ANSWERS_WITHIN_S:g} s")
         if schema != newest():
@@ -149,9 +157,21 @@ def _add_operations(app: FastAPI, application: Application) -> None:
         return {"status": "ready", "schema": schema}
 
     @app.get("/metrics", responses=problems.document(401, 429), response_class=Response, tags=["operations"])
-    def metrics() -> Response:
+    async def metrics() -> Response:
         """Return the counters of all components in Prometheus' text format."""
-        return Response(exposition(application.settings, application.engine), media_type=CONTENT_TYPE_LATEST)
+        asked = expositions.start("metrics", lambda: exposition(application.settings, application.engine))
+        text = await _wait_for(asked, METRICS_WITHIN_S)
+        if text is None:
+            raise HTTPException(503, f"the counters cannot be read within {METRICS_WITHIN_S:g} s")
+        return Response(text, media_type=CONTENT_TYPE_LATEST)
+
+
+async def _wait_for(asked: Asked[Answer], within_s: float) -> Answer | None:
+    """Return the answer, None if there is none in time. It needs no thread of the pool: all of these may wait for the database."""
+    deadline = time.monotonic() + within_s
+    while not asked.has_ended and time.monotonic() < deadline:
+        await asyncio.sleep(LOOKS_EVERY_S)
+    return asked.wait(0)
 
 
 def _valid_trace(value: str | None) -> str | None:

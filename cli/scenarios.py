@@ -14,6 +14,7 @@ from rich.console import Console
 
 from application import Application
 from cli import foreground
+from cli.matrix import COLOURS, matrix
 from cli.output import AsJson, Failed, StackName, err, out, print_json, say, table
 from scenarios import end_to_end, evidence, journal, runner
 from scenarios.catalogue import scenarios
@@ -31,7 +32,6 @@ scenario_app = typer.Typer(
     no_args_is_help=True,
 )
 Seed = Annotated[int | None, typer.Option(help="The same seed sends the same commands. Default: a random one.")]
-COLOURS = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow"}
 MARKS = {"fault": "✗", "confirmed": "✓", "unconfirmed": "?", "fault_end": "↺", "recovered": "✓", "verdict": "■"}
 
 
@@ -40,6 +40,7 @@ def register(app: typer.Typer) -> None:
         ("list", list_scenarios),
         ("run", run),
         ("chaos", chaos),
+        ("matrix", matrix),
         ("runs", runs),
         ("show", show),
         ("export", export),
