@@ -22,15 +22,18 @@ from api.models import ID_PATTERN, ApproveBody, CalculateBody, CommandAnswer, Co
 from api.request_telemetry import RequestTelemetry
 from application import Application
 from db import queries
+from db.errors import DatabaseUnavailable
 from db.migrate import newest, revision
 from domain import contract
-from domain.commands import ApproveCommission, CalculateCommission, Command
+from domain.commands import ApproveCommission, CalculateCommission, Command, CommissionResult
 from stacks.metrics import exposition
 from stacks.probes import Asked, Probes
 
 ANSWERS_WITHIN_S = 1.0
 """Those who ask whether the API is ready wait for 2 s, and learn more from a refusal than from silence."""
 METRICS_WITHIN_S = 4.0
+REMEMBERS_S = 5.0
+"""How long a command that could not be written makes the API not ready, if no other one follows."""
 LOOKS_EVERY_S = 0.005
 Answer = TypeVar("Answer")
 REFUSALS = problems.document(400, 401, 403, 409, 413, 415, 422, 429, 503)
@@ -62,18 +65,40 @@ def create_app(application: Application) -> FastAPI:
     app.add_middleware(Guard, settings=application.settings)
     app.add_middleware(RequestTelemetry)
 
-    _add_commands(app, application)
+    unwritten = Unwritten()
+    _add_commands(app, application, unwritten)
     _add_queries(app, application)
-    _add_operations(app, application)
+    _add_operations(app, application, unwritten)
     control_router = control.router(application)
     if control_router is not None:
         app.include_router(control_router)
     return app
 
 
-def _add_commands(app: FastAPI, application: Application) -> None:
+class Unwritten:
+    """Whether the database refused to write the last command, which a read does not show: its disk may be full."""
+
+    def __init__(self) -> None:
+        self._failed_at: float | None = None
+
+    @property
+    def lately(self) -> bool:
+        return self._failed_at is not None and time.monotonic() - self._failed_at < REMEMBERS_S
+
+    def send(self, application: Application, command: Command) -> CommissionResult:
+        """Send a command, and remember whether it could be written. Raises what `Application.send` raises."""
+        try:
+            result = application.send(command)
+        except DatabaseUnavailable:
+            self._failed_at = time.monotonic()
+            raise
+        self._failed_at = None
+        return result
+
+
+def _add_commands(app: FastAPI, application: Application, unwritten: Unwritten) -> None:
     async def send(command: Command) -> CommandAnswer:
-        return CommandAnswer.of(await run_in_threadpool(application.send, command))
+        return CommandAnswer.of(await run_in_threadpool(unwritten.send, application, command))
 
     @app.post(
         "/commissions/calculate",
@@ -135,7 +160,7 @@ def _read_schema(application: Application) -> str:
         return revision(connection)
 
 
-def _add_operations(app: FastAPI, application: Application) -> None:
+def _add_operations(app: FastAPI, application: Application, unwritten: Unwritten) -> None:
     schemas: Probes[str] = Probes()
     expositions: Probes[bytes] = Probes()
 
@@ -154,6 +179,8 @@ def _add_operations(app: FastAPI, application: Application) -> None:
             raise HTTPException(
                 503, f"the schema is at {schema or 'nothing'}, this program needs {newest()}: run ./alpes migrate"
             )
+        if unwritten.lately:
+            raise HTTPException(503, "the database could not write the last command")
         return {"status": "ready", "schema": schema}
 
     @app.get("/metrics", responses=problems.document(401, 429), response_class=Response, tags=["operations"])

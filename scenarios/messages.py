@@ -81,8 +81,7 @@ CHECKS = {
     "check.both_rows": "died at {point}: both rows",
     "check.neither_row": "died at {point}: neither row",
     "check.completes_when_repeated": "the command completes when it is sent again",
-    "check.truth": "status, page, API and metrics say within {s} s that {part} is not healthy",
-    "check.stays_true": "they say so as long as the fault lasts",
+    "check.truth": "within {s} s, and until the fault ends, status, page, API and metrics call {part} unhealthy",
     "check.no_false_alarm": "nothing healthy is called down, and nothing is called unhealthy before the fault",
     "check.healthy_again": "they call everything healthy after the fault",
     "check.nothing_old_again": "nothing before the last checkpoint is read again",
@@ -210,6 +209,7 @@ AWAITED = {
     "awaited.naive_commits": "the naive writer committed {n} more",
     "awaited.notifications": "notifications of {n} events",
     "awaited.replayed": "notifications of all events committed before the replay",
+    "awaited.truth": "every source says what is wrong",
     "awaited.all_healthy": "status, page, API and metrics call everything healthy",
     "awaited.agreement": "committed = published = notified = audited",
 }

@@ -14,6 +14,8 @@ from stacks.proxy.lookup import encode_bytes
 CONNECTS_WITHIN_S = 5.0
 READ_BYTES = 65_536
 LENGTH_BYTES = 4
+HTTP_END = b"}"
+"""The last byte of the JSON object that the API answers."""
 
 
 class Probe:
@@ -30,6 +32,10 @@ class Probe:
         elif edge.protocol == "pulsar":
             self._socket.sendall(_frame(b"\x08\x02" + encode_bytes(2, encode_bytes(1, b"alpes") + b"\x20\x13")))
             self._socket.recv(READ_BYTES)
+        else:
+            self._socket.sendall(_make_request("http", 0))
+            while HTTP_END not in self._socket.recv(READ_BYTES):
+                pass
 
     def __enter__(self) -> Self:
         return self

@@ -31,7 +31,7 @@ class CellResult:
     said_after_s: dict[str, float | None]
     """The same of each source."""
     false_alarms: int
-    """Answers that called something down that was healthy, or healthy what had the fault."""
+    """Answers that called something down that was healthy, or anything unhealthy before the fault."""
     recovery_s: float | None
     duration_s: float
     reason: str
@@ -104,7 +104,7 @@ def _run_cell(settings: Settings, cell: Cell, seed: int) -> CellResult:
         confirmed=result.fault_confirmed,
         truth_s=None if truth is None else truth.truth_s,
         said_after_s={} if truth is None else dict(truth.said_after_s),
-        false_alarms=0 if truth is None else len(truth.false_green) + len(truth.false_red),
+        false_alarms=0 if truth is None else len(truth.false_alarms),
         recovery_s=result.recovery_s,
         duration_s=result.duration_s,
         reason=result.reason,

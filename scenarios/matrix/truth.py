@@ -22,6 +22,7 @@ from stacks.status import status
 from stacks.waiting_events import LATE_AFTER_S
 
 ASK_EVERY_S = 0.3
+SCRAPES_WITHIN_S = 3.0
 OK, BEHIND, DOWN = "ok", "behind", "down"
 STAGES = {"notification": "notifications"}
 """Stage of `alpes_lag_seconds` → component, where the names differ; `capture` depends on the stack."""
@@ -65,7 +66,7 @@ class Listener:
             for source, ask in asks.items()
         ]
         self._api = ApiClient(settings, timeout_s=ANSWERS_WITHIN_S)
-        self._scrapes = ApiClient(settings, timeout_s=2 * ANSWERS_WITHIN_S)
+        self._scrapes = ApiClient(settings, timeout_s=SCRAPES_WITHIN_S)
 
     def __enter__(self) -> Self:
         for thread in self._threads:
@@ -155,44 +156,37 @@ class Truth:
     """What the sources said of one fault."""
 
     said_after_s: Mapping[str, float | None]
-    """Source → seconds from the fault's start until it called the component unhealthy; None: it never did."""
-    false_green: tuple[Report, ...]
-    """Answers that called it healthy again, while the fault went on."""
-    false_red: tuple[Report, ...]
+    """Source → seconds from the fault's start until it called the component unhealthy, and did so to its end; None: it did not."""
+    false_alarms: tuple[Report, ...]
     """Answers that called something else down, or anything unhealthy before the fault."""
 
     @property
     def truth_s(self) -> float | None:
-        """Seconds until the last of the sources said so; None if one never did."""
+        """Seconds until the last of the sources said so; None if one did not."""
         times = list(self.said_after_s.values())
         if None in times:
             return None
         return round(max(time_s for time_s in times if time_s is not None), 2)
 
 
-def judge(
-    cell: Cell,
-    reports: list[Report],
-    began_at: float,
-    ended_at: float,
-    replaced: Collection[str] = (),
-) -> Truth:
+def judge(cell: Cell, reports: list[Report], began_at: float, ended_at: float, replaced: Collection[str] = ()) -> Truth:
     """Judge the reports of a cell. Times are of the monotonic clock; `began_at` and `ended_at` are the fault's.
 
     A component that was `replaced` by another process meanwhile, such as a broker that a healer restarted, really was down.
     """
     said: dict[str, float | None] = dict.fromkeys(cell.sources)
-    false_green: list[Report] = []
-    false_red: list[Report] = []
+    false_alarms: list[Report] = []
     for report in reports:
         wrong = wrong_lights(report)
         if report.answered_at < began_at:
-            false_red += [report] if wrong else []
+            false_alarms += [report] if wrong else []
             continue
         if any(light == DOWN and part != cell.told and part not in replaced for part, light in wrong.items()):
-            false_red.append(report)
-        if report.source in said and cell.told in wrong and said[report.source] is None:
-            said[report.source] = round(max(0.0, report.answered_at - began_at), 2)
-        elif report.source in said and said[report.source] is not None and report.answered_at < ended_at:
-            false_green += [] if cell.told in wrong else [report]
-    return Truth(said, tuple(false_green), tuple(false_red))
+            false_alarms.append(report)
+        if report.source not in said or report.answered_at > ended_at:
+            continue
+        if cell.told not in wrong:
+            said[report.source] = None
+        elif said[report.source] is None:
+            said[report.source] = round(report.answered_at - began_at, 2)
+    return Truth(said, tuple(false_alarms))

@@ -87,22 +87,26 @@ class EdgeProxy:
         connection = Connection(writer)
         self._connections.add(connection)
         try:
-            if self._has("reset"):
-                return
-            await self._wait_while_held()
-            await self._wait_until(self._due())
-            from_server, connection.server = await asyncio.open_connection(self.host, self.server_port, limit=CHUNK)
-            for each in (writer, connection.server):
-                _send_at_once(each)
-            await asyncio.gather(
-                self._pass(connection, reader, connection.server, self._requests, lambda chunk: chunk),
-                self._pass(connection, from_server, writer, self._answers, self.translates()),
-            )
-        except OSError:
+            if not self._has("reset"):
+                await self._connect(connection, reader)
+        except* OSError:
             pass  # one of both sides is gone, so the other one ends too
         finally:
             connection.reset()
             self._connections.discard(connection)
+
+    async def _connect(self, connection: Connection, reader: asyncio.StreamReader) -> None:
+        """Connect to the server, and pass both directions until their ends."""
+        await self._wait_while_held()
+        await self._wait_until(self._due())
+        from_server, connection.server = await asyncio.open_connection(self.host, self.server_port, limit=CHUNK)
+        for each in (connection.client, connection.server):
+            _send_at_once(each)
+        async with asyncio.TaskGroup() as group:
+            as_it_is = self._pass(connection, reader, connection.server, self._requests, lambda chunk: chunk)
+            translated = self._pass(connection, from_server, connection.client, self._answers, self.translates())
+            group.create_task(as_it_is)
+            group.create_task(translated)
 
     async def _pass(
         self,
