@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, FastAPI, Header, HTTPException, Path, Request
 from fastapi.exceptions import RequestValidationError
@@ -20,12 +22,20 @@ from api.models import ID_PATTERN, ApproveBody, CalculateBody, CommandAnswer, Co
 from api.request_telemetry import RequestTelemetry
 from application import Application
 from db import queries
+from db.errors import DatabaseUnavailable
 from db.migrate import newest, revision
 from domain import contract
-from domain.commands import ApproveCommission, CalculateCommission, Command
+from domain.commands import ApproveCommission, CalculateCommission, Command, CommissionResult
 from stacks.metrics import exposition
-from stacks.probes import ANSWERS_WITHIN_S, Probes
+from stacks.probes import Asked, Probes
 
+ANSWERS_WITHIN_S = 1.0
+"""Those who ask whether the API is ready wait for 2 s, and learn more from a refusal than from silence."""
+METRICS_WITHIN_S = 4.0
+REMEMBERS_S = 5.0
+"""How long a command that could not be written makes the API not ready, if no other one follows."""
+LOOKS_EVERY_S = 0.005
+Answer = TypeVar("Answer")
 REFUSALS = problems.document(400, 401, 403, 409, 413, 415, 422, 429, 503)
 
 
@@ -55,18 +65,40 @@ def create_app(application: Application) -> FastAPI:
     app.add_middleware(Guard, settings=application.settings)
     app.add_middleware(RequestTelemetry)
 
-    _add_commands(app, application)
+    unwritten = Unwritten()
+    _add_commands(app, application, unwritten)
     _add_queries(app, application)
-    _add_operations(app, application)
+    _add_operations(app, application, unwritten)
     control_router = control.router(application)
     if control_router is not None:
         app.include_router(control_router)
     return app
 
 
-def _add_commands(app: FastAPI, application: Application) -> None:
+class Unwritten:
+    """Whether the database refused to write the last command, which a read does not show: its disk may be full."""
+
+    def __init__(self) -> None:
+        self._failed_at: float | None = None
+
+    @property
+    def lately(self) -> bool:
+        return self._failed_at is not None and time.monotonic() - self._failed_at < REMEMBERS_S
+
+    def send(self, application: Application, command: Command) -> CommissionResult:
+        """Send a command, and remember whether it could be written. Raises what `Application.send` raises."""
+        try:
+            result = application.send(command)
+        except DatabaseUnavailable:
+            self._failed_at = time.monotonic()
+            raise
+        self._failed_at = None
+        return result
+
+
+def _add_commands(app: FastAPI, application: Application, unwritten: Unwritten) -> None:
     async def send(command: Command) -> CommandAnswer:
-        return CommandAnswer.of(await run_in_threadpool(application.send, command))
+        return CommandAnswer.of(await run_in_threadpool(unwritten.send, application, command))
 
     @app.post(
         "/commissions/calculate",
@@ -128,8 +160,9 @@ def _read_schema(application: Application) -> str:
         return revision(connection)
 
 
-def _add_operations(app: FastAPI, application: Application) -> None:
-    probes: Probes[str] = Probes()
+def _add_operations(app: FastAPI, application: Application, unwritten: Unwritten) -> None:
+    schemas: Probes[str] = Probes()
+    expositions: Probes[bytes] = Probes()
 
     @app.get("/health", tags=["operations"])
     async def health() -> dict[str, str]:
@@ -137,21 +170,35 @@ def _add_operations(app: FastAPI, application: Application) -> None:
         return {"status": "ok"}
 
     @app.get("/ready", responses=problems.document(503), tags=["operations"])
-    def ready() -> dict[str, str]:
+    async def ready() -> dict[str, str]:
         """Say that commands are accepted: the database answers and has the schema that this program needs."""
-        schema = probes.ask_one("schema", lambda: _read_schema(application), ANSWERS_WITHIN_S)
+        schema = await _wait_for(schemas.start("schema", lambda: _read_schema(application)), ANSWERS_WITHIN_S)
         if schema is None:
             raise HTTPException(503, f"the database gives no answer within {ANSWERS_WITHIN_S:g} s")
         if schema != newest():
             raise HTTPException(
                 503, f"the schema is at {schema or 'nothing'}, this program needs {newest()}: run ./alpes migrate"
             )
+        if unwritten.lately:
+            raise HTTPException(503, "the database could not write the last command")
         return {"status": "ready", "schema": schema}
 
     @app.get("/metrics", responses=problems.document(401, 429), response_class=Response, tags=["operations"])
-    def metrics() -> Response:
+    async def metrics() -> Response:
         """Return the counters of all components in Prometheus' text format."""
-        return Response(exposition(application.settings, application.engine), media_type=CONTENT_TYPE_LATEST)
+        asked = expositions.start("metrics", lambda: exposition(application.settings, application.engine))
+        text = await _wait_for(asked, METRICS_WITHIN_S)
+        if text is None:
+            raise HTTPException(503, f"the counters cannot be read within {METRICS_WITHIN_S:g} s")
+        return Response(text, media_type=CONTENT_TYPE_LATEST)
+
+
+async def _wait_for(asked: Asked[Answer], within_s: float) -> Answer | None:
+    """Return the answer, None if there is none in time. It needs no thread of the pool: all of these may wait for the database."""
+    deadline = time.monotonic() + within_s
+    while not asked.has_ended and time.monotonic() < deadline:
+        await asyncio.sleep(LOOKS_EVERY_S)
+    return asked.wait(0)
 
 
 def _valid_trace(value: str | None) -> str | None:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from settings import Settings
 from settings.shared_files import hand_over
 
-Fault = Literal["kill", "slow", "fail"]
+Fault = Literal["kill", "slow", "fail", "network", "pause", "full"]
 LONGEST_S = 600.0
 
 
@@ -30,7 +30,8 @@ class Lease:
     """Seconds since the epoch."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     """`slow`: {"delay_ms": …} for each event. `fail`: {"commission_id": …, "aggregate_version": … or None}: the commission whose
-    events fail, all of them or the one with that version."""
+    events fail, all of them or the one with that version. `network`: the fields of `stacks.proxy.network.Network`; `part` is then
+    the name of an edge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,12 @@ def active(settings: Settings) -> list[Lease]:
     return [lease for lease in leases if lease is not None]
 
 
+def expired(settings: Settings, fault: Fault) -> list[Lease]:
+    """Return the leases of one kind whose time is over and that nobody has released."""
+    leases = map(_read, sorted((settings.run / "leases").glob(f"*.{fault}.json")))
+    return [lease for lease in leases if lease is not None and lease.expires_at <= time.time()]
+
+
 def windows(settings: Settings, since: float = 0.0) -> list[Window]:
     """Return the faults that ended after `since` (seconds since the epoch), oldest first."""
     latest: dict[tuple[str, str, float], Window] = {}
@@ -103,11 +110,15 @@ def windows(settings: Settings, since: float = 0.0) -> list[Window]:
 
 
 def _read_if_in_force(path: Path) -> Lease | None:
+    lease = _read(path)
+    return lease if lease is not None and lease.expires_at > time.time() else None
+
+
+def _read(path: Path) -> Lease | None:
     try:
-        lease = Lease(**json.loads(path.read_text(encoding="utf-8")))
+        return Lease(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
-    return lease if lease.expires_at > time.time() else None
 
 
 def _history_file(settings: Settings) -> Path:

@@ -10,6 +10,7 @@ import typer
 
 from application import Application
 from cli import chaos, mutants
+from cli.matrix import matrix
 from cli.output import AsJson, Failed, StackName, out, print_json, table
 from cli.scenario_runs import Seed, coloured, print_moment, print_result, print_results, run_scenario, running_instance
 from scenarios import evidence, journal, runner
@@ -33,6 +34,7 @@ def register(app: typer.Typer) -> None:
         ("list", list_scenarios),
         ("run", run),
         ("chaos", chaos.chaos),
+        ("matrix", matrix),
         ("runs", runs),
         ("show", show),
         ("export", export),

@@ -119,6 +119,9 @@ class Subscription(Link):
             spare.unsubscribe()
             spare.close()
 
+    def _topic_to_ask(self) -> str:
+        return self._topics[0]
+
     def _describe_request(self) -> str:
         return f"to read {', '.join(self._topics)} as subscription {self._name!r}"
 
@@ -181,6 +184,9 @@ class Publisher(Link):
         except pulsar.PulsarException as error:
             self.drop()
             raise BrokerUnavailable(f"the broker did not accept the message: {error}") from error
+
+    def _topic_to_ask(self) -> str:
+        return self._topic
 
     def _describe_request(self) -> str:
         return f"to publish on {self._topic}"

@@ -23,6 +23,8 @@ RETRY_S = 0.1
 """Pause between two checks of the connection."""
 REFUSED_S = 0.2
 """Pause before the next attempt after a refusal."""
+ASKS_EVERY_S = 2.0
+"""How often an idle client asks the broker something. The client's own pings, every 30 s, cannot be set from Python."""
 GRACE_S = 0.3
 """How long the client may take to reconnect by itself when the port answers again."""
 
@@ -38,6 +40,8 @@ class Link(ABC):
         self._checked_at = 0.0
         self._back_since: float | None = None
         self._retry_at = 0.0
+        self._asked_at = time.monotonic()
+        self._asking: threading.Thread | None = None
         self.refusal = ""
         """Why the broker refused the last attempt to connect; empty after a success."""
         self.generation = 0
@@ -54,6 +58,7 @@ class Link(ABC):
         if now - self._checked_at < RETRY_S:
             return True
         self._checked_at = now
+        self._ask(now)
         if self._end.is_connected() or not self._broker.reachable():
             self._back_since = None
         elif self._back_since is None:
@@ -66,6 +71,21 @@ class Link(ABC):
     @property
     def connected(self) -> bool:
         return self._end is not None and bool(self._end.is_connected())
+
+    def _ask(self, now: float) -> None:
+        """Send the broker a question now and then, and ignore the answer.
+
+        A consumer only listens. If the other end of its connection is gone, it learns of it when it sends something.
+        """
+        is_asking = self._asking is not None and self._asking.is_alive()
+        if is_asking or self._client is None or now - self._asked_at < ASKS_EVERY_S:
+            return
+        self._asked_at = now
+        self._asking = threading.Thread(target=_ask, args=(self._client, self._topic_to_ask()), daemon=True)
+        self._asking.start()
+
+    @abstractmethod
+    def _topic_to_ask(self) -> str: ...
 
     def drop(self) -> None:
         """Discard the client without waiting for the broker."""
@@ -110,6 +130,11 @@ class Link(ABC):
         self.refusal = why
         self._retry_at = time.monotonic() + REFUSED_S
         return False
+
+
+def _ask(client: pulsar.Client, topic: str) -> None:
+    with contextlib.suppress(pulsar.PulsarException):
+        client.get_topic_partitions(topic)
 
 
 def abandon(client: pulsar.Client) -> None:

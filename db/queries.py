@@ -65,7 +65,6 @@ class Backlog:
 
     head: int
     not_captured: int
-    oldest_not_captured_us: int | None
     oldest_not_notified_us: int | None
 
 
@@ -139,15 +138,13 @@ def backlog(connection: Connection, captured_seq: int) -> Backlog:
     """Return the backlog, when the observer has seen the outbox up to `captured_seq`."""
     head = outbox_head(connection)
     is_above = outbox_event.c.seq > captured_seq
-    waiting, oldest = connection.execute(
-        select(func.count(), func.min(outbox_event.c.occurred_at)).where(is_above)
-    ).one()
+    waiting = connection.scalar(select(func.count()).where(is_above)) or 0
     unnotified = connection.scalar(
         select(func.min(outbox_event.c.occurred_at)).where(
             outbox_event.c.seq > head - SEARCHED_ROWS, ~IS_NOTIFIED, ~IS_DEAD_LETTERED
         )
     )
-    return Backlog(head, waiting, _optional_epoch_us(oldest), _optional_epoch_us(unnotified))
+    return Backlog(head, waiting, _optional_epoch_us(unnotified))
 
 
 def _optional_epoch_us(at: datetime | None) -> int | None:

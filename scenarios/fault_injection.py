@@ -215,6 +215,18 @@ class FaultInjection(Sources):
         yield
         self._record_fault_end(part, fault, started_at, ended_at, None)
 
+    @contextmanager
+    def leased(
+        self, part: str, fault: Message, begin: Callable[[], leases.Lease], end: Callable[[], None]
+    ) -> Iterator[None]:
+        """Cause a fault that has a lease: `begin` grants it, and `end` ends it early, and does nothing when it is over."""
+        self._undo.callback(end)
+        lease = begin()
+        self.say("fault", Message("injected.other", part=part, fault=fault), part=part)
+        yield
+        end()
+        self._record_fault_end(part, fault, lease.started_at, time.time(), None)
+
     def _measure_notice_time(self, part: str, pid: int, since: float) -> float | None:
         components = control(self.settings)
 

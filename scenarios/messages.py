@@ -89,6 +89,9 @@ CHECKS = {
     "check.both_rows": "died at {point}: both rows",
     "check.neither_row": "died at {point}: neither row",
     "check.completes_when_repeated": "the command completes when it is sent again",
+    "check.truth": "within {s} s, and until the fault ends, status, page, API and metrics call {part} unhealthy",
+    "check.no_false_alarm": "nothing healthy is called down, and nothing is called unhealthy before the fault",
+    "check.healthy_again": "they call everything healthy after the fault",
     "check.nothing_old_again": "nothing before the last checkpoint is read again",
 }
 """The checks of one scenario."""
@@ -112,6 +115,14 @@ CONFIRMATIONS = {
     "confirm.capture_new": "a new instance of the capture reads the outbox",
     "confirm.published_before": "events were published well before the restart",
     "confirm.file_damaged": "bytes of the audit file are missing or changed",
+    "confirm.latency": "a round trip over {edge} takes {s} s or more",
+    "confirm.silent": "no byte comes back over {edge} for {s} s",
+    "confirm.arrives": "what was sent over {edge} meanwhile is answered after the fault",
+    "confirm.reset": "connections over {edge} are reset",
+    "confirm.learns": "a connection over {edge} is reset when its client sends something after the fault",
+    "confirm.bandwidth": "{n} bytes over {edge} take {s} s or more",
+    "confirm.paused": "process {pid} of {part} is stopped by a signal",
+    "confirm.no_progress": "{part} stores nothing more, while commands are committed",
     "confirm.every_route": "commands were acknowledged by every route",
 }
 
@@ -186,6 +197,7 @@ JUDGE = {
     "waiting.down_component": "{part} ({health})",
     "waiting.not_healthy": "not healthy after {s} s: {parts}",
     "waiting.topic_stopped": "{n} of {m} commands of the topic were not processed, and nothing happens any more",
+    "waiting.unhealthy": "after {s} s: {said}",
     "waiting.not_notified": "{n} of {m} events have no notification, and nothing happens any more ({progress})",
     "waiting.progress": "{n} on the topic; every component is healthy",
     "waiting.progress_down": "{n} on the topic; down: {parts}",
@@ -215,6 +227,8 @@ AWAITED = {
     "awaited.naive_commits": "the naive writer committed {n} more",
     "awaited.notifications": "notifications of {n} events",
     "awaited.replayed": "notifications of all events committed before the replay",
+    "awaited.truth": "every source says what is wrong",
+    "awaited.all_healthy": "status, page, API and metrics call everything healthy",
     "awaited.agreement": "committed = published = notified = audited",
 }
 """What a run waits for, and says when it does not come in time."""
@@ -238,6 +252,11 @@ DETAILS = {
     "detail.not_within": "not within {s} s",
     "detail.rows": "{n} commission, {m} outbox row",
     "detail.status": "HTTP {n}",
+    "detail.said_after": "{source}: {s} s",
+    "detail.said_nothing": "{source}: nothing",
+    "detail.said_of": "{source} calls {part} {light}",
+    "detail.several": "{each}",
+    "detail.nothing": "none",
 }
 
 FAULTS = {
@@ -253,6 +272,13 @@ FAULTS = {
     "fault.crash": "crash at {point}",
     "fault.offsets": "lost offsets",
     "fault.file": "file damaged",
+    "grey.latency": "latency",
+    "grey.black-hole": "black hole",
+    "grey.reset": "connections reset",
+    "grey.half-open": "half-open connections",
+    "grey.bandwidth": "low bandwidth",
+    "grey.pause": "pause",
+    "grey.full": "disk full",
 }
 """Crash points and faults, which stand inside other messages."""
 

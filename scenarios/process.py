@@ -42,7 +42,7 @@ def main(run_id: str, name: str, seed: int, minutes: float, faults: str) -> int:
     try:
         with journal.scenario_lock(settings, patience_s=1.0):
             log.begin(name, settings.stack, seed)
-            result = _run_scenario(settings, scenario, run_id, seed, log)
+            result = run_scenario(settings, scenario, run_id, seed, log)
             log.end("stopped" if result is None else "finished", result)
             return 0 if result is not None else 1
     except Exception as error:
@@ -55,9 +55,8 @@ def main(run_id: str, name: str, seed: int, minutes: float, faults: str) -> int:
         engine.dispose()
 
 
-def _run_scenario(
-    settings: Settings, scenario: Scenario, run_id: str, seed: int, log: journal.Journal
-) -> Result | None:
+def run_scenario(settings: Settings, scenario: Scenario, run_id: str, seed: int, log: journal.Journal) -> Result | None:
+    """Run a scenario in this process, whose main thread this is, and return its result; None when it was stopped."""
     trial = Trial(settings, run_id, seed, log)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: trial.stop.set())

@@ -95,6 +95,9 @@ class Settings(CheckedSettings):
         default_factory=dict, description="component → module that runs in its place, such as your own worker"
     )
     without: tuple[str, ...] = Field((), description="components that do not start")
+    edge_ports: dict[str, int] = Field(
+        default_factory=dict, description="edge → port of the proxy that can break it; empty: no proxies"
+    )
     owner_pid: int = Field(
         0,
         ge=0,

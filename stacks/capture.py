@@ -25,7 +25,7 @@ class Capture(ABC):
 
     @abstractmethod
     def check(self, engine: Engine) -> PartHealth:
-        """Return its health, with its lag. Raises nothing when a component is down."""
+        """Return its health; `stacks.health` adds whether events wait for it. Raises nothing when a component is down."""
 
     @abstractmethod
     def report(self) -> SourceReport | None:

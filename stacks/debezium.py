@@ -27,13 +27,12 @@ class Debezium(Capture):
     actions: ClassVar[tuple[Action, ...]] = ACTIONS
 
     def check(self, engine: Engine) -> PartHealth:
-        behind = read_lag(self.settings, engine).capture_behind
         if self.settings.pulsar_admin_url:
-            return PartHealth(DEBEZIUM.component, *self._judge(behind))
-        light: Light = "behind" if behind else "ok"
-        return PartHealth(DEBEZIUM.component, light, Message("health.behind_only", n=behind))
+            return PartHealth(DEBEZIUM.component, *self._judge())
+        behind = read_lag(self.settings, engine).capture_behind
+        return PartHealth(DEBEZIUM.component, "ok", Message("health.behind_only", n=behind))
 
-    def _judge(self, behind: int) -> tuple[Light, Message]:
+    def _judge(self) -> tuple[Light, Message]:
         try:
             with Admin(self.settings, timeout_s=2) as admin:
                 status = source.status(admin, self.settings.source_name)
@@ -43,8 +42,6 @@ class Debezium(Capture):
             return "down", Message("health.no_source")
         if not status.running:
             return "down", Message("health.source_does_not_run", why=status.error or Message("health.source_stopped"))
-        if behind:
-            return "behind", Message("health.behind", n=behind)
         return "ok", Message("health.source_reads")
 
     def report(self) -> SourceReport:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 from pathlib import Path
+from typing import Literal
+
+import psutil
 
 from application import leases
 from application.leases import LONGEST_S, Lease
@@ -10,8 +16,12 @@ from application.permissions import Action, require
 from settings import Settings
 from stacks.control import PartUnknown
 from stacks.controls import control
+from stacks.proxy.network import Network
 
-__all__ = ["LONGEST_S", "Lease", "active", "fail", "kill", "lease_file", "release", "restart", "slow"]
+__all__ = [
+    "LONGEST_S", "Lease", "active", "break_edge", "end_expired", "fail", "fill_disk", "free_disk", "kill", "lease_file",
+    "mend_edge", "pause", "release", "restart", "resume", "slow",
+]  # fmt: skip
 
 
 def lease_file(settings: Settings, part: str) -> Path:
@@ -62,6 +72,86 @@ def fail(
     require(settings, Action.INJECT_FAULTS)
     parameters = {"commission_id": commission_id, "aggregate_version": aggregate_version, "times": times}
     return leases.grant(settings, part, "fail", hold_s, parameters)
+
+
+def break_edge(settings: Settings, edge: str, fault: Network, hold_s: float) -> Lease:
+    """Cause a network fault on an edge; its proxy reads the lease. Raises LookupError without a proxy there, or Forbidden."""
+    require(settings, Action.INJECT_FAULTS)
+    if edge not in settings.edge_ports:
+        raise LookupError(f"this instance has no proxy on {edge}")
+    return leases.grant(settings, edge, "network", hold_s, fault.to_parameters())
+
+
+def mend_edge(settings: Settings, edge: str) -> None:
+    """End the network fault of an edge early."""
+    leases.release(settings, edge, "network")
+
+
+def pause(settings: Settings, part: str, hold_s: float) -> Lease:
+    """Stop a component's process with SIGSTOP: it keeps its connections and does nothing. The watcher ends an expired pause.
+
+    Raises PartUnknown, or Forbidden.
+    """
+    require(settings, Action.INJECT_FAULTS)
+    pid = _require_pid(settings, part)
+    lease = leases.grant(settings, part, "pause", hold_s, {"pid": pid})
+    os.kill(pid, signal.SIGSTOP)
+    return lease
+
+
+def resume(settings: Settings, part: str) -> None:
+    """End the pause of a component."""
+    _end(settings, part, "pause", leases.read(settings, part, "pause"))
+
+
+def fill_disk(settings: Settings, part: str, hold_s: float) -> Lease:
+    """Make every write of a component to a file fail, as on a full disk: by a limit of the size of its files (Linux).
+
+    Raises PartUnknown, or Forbidden.
+    """
+    require(settings, Action.INJECT_FAULTS)
+    pid = _require_pid(settings, part)
+    lease = leases.grant(settings, part, "full", hold_s, {"pid": pid})
+    _limit_files(pid, 0)
+    return lease
+
+
+def free_disk(settings: Settings, part: str) -> None:
+    """End what `fill_disk` began."""
+    _end(settings, part, "full", leases.read(settings, part, "full"))
+
+
+def end_expired(settings: Settings) -> None:
+    """End the pauses and full disks whose leases are over, whoever asked for them. Raises nothing."""
+    for fault in ("pause", "full"):
+        for lease in leases.expired(settings, fault):
+            _end(settings, lease.part, fault, lease)
+
+
+def _end(settings: Settings, part: str, fault: Literal["pause", "full"], lease: Lease | None) -> None:
+    if lease is None:
+        return
+    pid = int(lease.parameters["pid"])
+    with contextlib.suppress(psutil.Error, OSError):
+        if fault == "pause":
+            os.kill(pid, signal.SIGCONT)
+        else:
+            _limit_files(pid, None)
+    leases.release(settings, part, fault)
+
+
+def _limit_files(pid: int, size: int | None) -> None:
+    """Limit the size of a process's files in bytes; None removes the limit."""
+    process = psutil.Process(pid)
+    _, hard = process.rlimit(psutil.RLIMIT_FSIZE)
+    process.rlimit(psutil.RLIMIT_FSIZE, (hard if size is None else size, hard))
+
+
+def _require_pid(settings: Settings, part: str) -> int:
+    pid = control(settings).pid(part)
+    if not pid:
+        raise PartUnknown(f"{part} is not running")
+    return pid
 
 
 def restart(settings: Settings, part: str) -> None:

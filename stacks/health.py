@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from http.client import HTTPConnection, HTTPException
 
 from sqlalchemy import Engine
 
-from application.components import select_names
+from application.components import find_component, select_names
 from connectors.broker import Broker
 from db import queries
 from db.engine import READ
@@ -21,8 +22,12 @@ from stacks import faults
 from stacks.captures import capture_of
 from stacks.part_health import PartHealth, check_worker
 from stacks.probes import ANSWERS_WITHIN_S, Probes
+from stacks.waiting_events import WaitingEvents, read_waiting
 
 _PROBES: Probes[PartHealth] = Probes()
+_WAITING: Probes[WaitingEvents | None] = Probes()
+REFUSES = 503
+"""Status of an API that runs and cannot accept commands."""
 
 
 def check(settings: Settings, engine: Engine) -> list[PartHealth]:
@@ -31,6 +36,7 @@ def check(settings: Settings, engine: Engine) -> list[PartHealth]:
     Servers are asked side by side: one that is frozen is reported as such, and hides nothing of the others.
     """
     leases = faults.active(settings)
+    waiting = _WAITING.start(f"waiting of {settings.home}", partial(_read_waiting, settings, engine))
     capture = settings.facts.capture.component
     questions: dict[str, Callable[[], PartHealth]] = {
         "database": partial(_database, engine),
@@ -47,6 +53,8 @@ def check(settings: Settings, engine: Engine) -> list[PartHealth]:
         healths[capture] = _without_lag(settings, answers[names[capture]])
     workers = select_names(settings, lambda component: component.has_heartbeat and not component.is_capture)
     healths |= {part: check_worker(settings, part) for part in workers}
+    if healths["database"].light != "down":
+        healths = _apply_lateness(settings, healths, waiting.wait(ANSWERS_WITHIN_S))
     return [_apply_lease(healths[part], leases) for part in select_names(settings, lambda _: True)]
 
 
@@ -62,6 +70,39 @@ def _without_lag(settings: Settings, answer: PartHealth | None) -> PartHealth:
     if answer is not None and answer.light == "down":
         return answer
     return PartHealth(capture.component, "behind", Message("health.lag_unknown"))
+
+
+def _read_waiting(settings: Settings, engine: Engine) -> WaitingEvents | None:
+    """Return None when the database does not answer."""
+    try:
+        return read_waiting(settings, engine)
+    except DatabaseUnavailable:
+        return None
+
+
+def _apply_lateness(
+    settings: Settings, healths: Mapping[str, PartHealth], waiting: WaitingEvents | None
+) -> dict[str, PartHealth]:
+    """Return the healths in which a component is behind when events have waited for it too long.
+
+    A worker may have its connections, write heartbeats, and receive nothing.
+    """
+    if waiting is None:
+        return dict(healths)
+    stages = {
+        settings.facts.capture.component: waiting.capture,
+        "notifications": waiting.notifications,
+        "observer": waiting.observer,
+        "commands": waiting.commands,
+    }
+    late = {name: stage for name, stage in stages.items() if stage.is_late}
+    judged = dict(healths)
+    for part, health in healths.items():
+        stage = late.get(find_component(part).name)
+        if stage is not None and health.light == "ok":
+            message = Message("health.late", n=stage.count, s=round(stage.oldest_s, 1))
+            judged[part] = replace(health, light="behind", message=message)
+    return judged
 
 
 def _apply_lease(health: PartHealth, leases: dict[str, faults.Lease]) -> PartHealth:
@@ -89,14 +130,19 @@ def _broker(settings: Settings) -> PartHealth:
 
 
 def _server(part: str, host: str, port: int) -> PartHealth:
-    """Return the health of an HTTP server. Any answer counts; a connection alone does not, because Docker accepts it for a published port."""
+    """Return the health of an HTTP server. A connection alone does not count, because Docker accepts it for a published port.
+
+    The API says itself whether it can accept commands; any other answer than that it cannot counts as healthy.
+    """
     url = f"http://{host}:{port}"
-    path = {"dashboard": "/_stcore/health"}.get(part, "/health")
+    path = {"dashboard": "/_stcore/health"}.get(part, "/ready")
     # Not httpx, which would read all certificate authorities at each check.
     with contextlib.closing(HTTPConnection(host, port, timeout=ANSWERS_WITHIN_S)) as connection:
         try:
             connection.request("GET", path)
-            connection.getresponse()
+            status = connection.getresponse().status
         except (OSError, HTTPException):
             return PartHealth(part, "down", Message("health.nothing_answers", where=url))
+    if status == REFUSES:
+        return PartHealth(part, "behind", Message("health.not_ready", where=url))
     return PartHealth(part, "ok", Message("health.answers_at", where=url))

@@ -200,8 +200,8 @@ def wait_whole(settings: Settings, say: Say, deadline_s: float) -> None:
     try:
         while True:
             healths = health.check(settings, engine)
-            not_healthy = [row for row in healths if row.light != "ok"]
-            healthy = {row.part for row in healths if row.light == "ok"}
+            not_healthy = [row for row in healths if not row.works]
+            healthy = {row.part for row in healths if row.works}
             for part in sorted(healthy - announced):
                 say(f"{part} is ready")
             announced |= healthy

@@ -6,9 +6,9 @@ import contextlib
 import sqlite3
 from dataclasses import dataclass
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
-from db import notification_queries, outbox, queries
+from db import notification_queries, outbox, queries, waiting_queries
 from db.engine import READ
 from db.errors import DatabaseUnavailable, translated
 from settings import Settings
@@ -27,20 +27,14 @@ class Lag:
     notified: int | None
     parked: int = 0
     """Outbox rows that cannot be published and are dead letters."""
-    parked_beyond: int = 0
-    """Parked rows above the highest `seq` that the observer saw published."""
-
-    @property
-    def capture_behind(self) -> int:
-        """Number of outbox rows that were neither observed on the broker nor parked."""
-        return max(0, (self.outbox_head or 0) - (self.captured or 0) - self.parked_beyond)
+    capture_behind: int = 0
+    """Number of outbox rows that were neither observed on the broker nor parked: what is missing, also below `captured`."""
 
 
 def read_lag(settings: Settings, engine: Engine) -> Lag:
     """Return the lag now; what cannot be read is None in it. Raises nothing."""
     outbox_head = notified = None
-    parked = parked_beyond = 0
-    captured = 0
+    parked = behind = captured = 0
     with (
         contextlib.suppress(DatabaseUnavailable),
         translated(),
@@ -48,20 +42,36 @@ def read_lag(settings: Settings, engine: Engine) -> Lag:
     ):
         outbox_head, notified = queries.outbox_head(connection), notification_queries.notification_head(connection)
         captured = captured_up_to(settings, outbox_head)
+        behind = waiting_queries.count_above(connection, captured) + _count_skipped(settings, connection, captured)
         if settings.facts.capture.parks_rows:
             parked = outbox.count_parked_above(connection, 0)
-            parked_beyond = outbox.count_parked_above(connection, captured)
+            behind -= outbox.count_parked_above(connection, captured)
     totals = observed(settings)
     if totals is None:
-        return Lag(outbox_head, None, None, notified, parked, parked_beyond)
+        return Lag(outbox_head, None, None, notified, parked, behind)
     return Lag(
         outbox_head,
         totals.watermark if outbox_head is None else captured,
         totals.distinct,
         notified,
         parked,
-        parked_beyond,
+        max(0, behind),
     )
+
+
+def _count_skipped(settings: Settings, connection: Connection, captured: int) -> int:
+    """Return the number of the newest rows up to `captured` that were neither observed nor had any effect."""
+    unsettled = [step.event_id for step in waiting_queries.unsettled(connection) if step.seq <= captured]
+    try:
+        store = ObserverStore(settings.observer_store)
+    except sqlite3.OperationalError:
+        return 0
+    try:
+        return len(set(unsettled) - store.published_among(unsettled))
+    except sqlite3.OperationalError:
+        return 0
+    finally:
+        store.close()
 
 
 def captured_up_to(settings: Settings, head: int) -> int:

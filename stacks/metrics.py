@@ -17,7 +17,8 @@ from db.errors import DatabaseUnavailable, translated
 from settings import Settings
 from stacks.lag import captured_up_to, observed
 from stacks.part_health import STALE_S
-from stacks.probes import ANSWERS_WITHIN_S, Probes
+from stacks.probes import Probes
+from stacks.waiting_events import WaitingEvents, read_waiting
 from telemetry.metrics import BOUNDS_S, read_all
 from workers.heartbeat import read_heartbeat
 
@@ -36,7 +37,9 @@ DISTRIBUTIONS = {
 }
 
 
-_PROBES: Probes[queries.Backlog | None] = Probes()
+ANSWERS_WITHIN_S = 1.0
+"""A scrape must not wait long for a database that does not answer: the other metrics are in it, too."""
+_PROBES: Probes[tuple[queries.Backlog, WaitingEvents] | None] = Probes()
 
 
 class Collector:
@@ -77,32 +80,36 @@ class Collector:
 
     def _outbox(self) -> Iterator[Metric]:
         database_up = GaugeMetricFamily("alpes_database_up", "Whether the database answers")
-        backlog = _PROBES.ask_one(f"backlog of {self._settings.home}", self._read_backlog, ANSWERS_WITHIN_S)
-        if backlog is None:
+        read = _PROBES.ask_one(f"backlog of {self._settings.home}", self._read_backlog, ANSWERS_WITHIN_S)
+        if read is None:
             database_up.add_metric((), 0)
             yield database_up
             return
+        backlog, waiting = read
         database_up.add_metric((), 1)
         yield database_up
         yield GaugeMetricFamily("alpes_outbox_depth", "Outbox rows not seen on the broker yet", backlog.not_captured)
         yield GaugeMetricFamily("alpes_outbox_seq", "Highest outbox seq", backlog.head)
-        now_us = time.time_ns() // 1000
         lag = GaugeMetricFamily(
             "alpes_lag_seconds", "Age of the oldest event not there yet; 0: none", labels=("stage",)
         )
-        for stage, oldest_us in (
-            ("capture", backlog.oldest_not_captured_us),
-            ("notification", backlog.oldest_not_notified_us),
+        oldest_us = backlog.oldest_not_notified_us
+        lag.add_metric(("notification",), max(0.0, time.time() - oldest_us / 1e6) if oldest_us else 0.0)
+        for stage, waits in (
+            ("capture", waiting.capture),
+            ("observer", waiting.observer),
+            ("commands", waiting.commands),
         ):
-            lag.add_metric((stage,), max(0.0, (now_us - oldest_us) / 1e6) if oldest_us else 0.0)
+            lag.add_metric((stage,), waits.oldest_s)
         yield lag
 
-    def _read_backlog(self) -> queries.Backlog | None:
+    def _read_backlog(self) -> tuple[queries.Backlog, WaitingEvents] | None:
         """Return None when the database does not answer."""
         try:
             with translated(), self._engine.connect().execution_options(**READ) as connection:
                 captured = captured_up_to(self._settings, queries.outbox_head(connection))
-                return queries.backlog(connection, captured)
+                backlog = queries.backlog(connection, captured)
+            return backlog, read_waiting(self._settings, self._engine)
         except DatabaseUnavailable:
             return None
 

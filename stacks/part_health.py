@@ -11,10 +11,12 @@ from domain.message import Message
 from settings import Settings
 from workers.heartbeat import read_heartbeat
 
-STALE_S = 5.0
+STALE_S = 4.0
 """A worker without a heartbeat for this long is not healthy."""
 
 Light = Literal["ok", "behind", "down"]
+LATE = "health.late"
+"""Code of the message that events wait for a component."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +26,18 @@ class PartHealth:
     message: Message
 
     @property
+    def works(self) -> bool:
+        """Whether it does all that it can do now; an event that waits for it may be one that was lost long ago."""
+        return self.light == "ok" or self.message.code == LATE
+
+    @property
     def detail(self) -> str:
         """The message in English."""
         return str(self.message)
 
 
-def check_worker(settings: Settings, part: str, behind: int = 0) -> PartHealth:
-    """Return the health of a process of ours; `behind` is the number of events that wait for it."""
+def check_worker(settings: Settings, part: str) -> PartHealth:
+    """Return the health of a process of ours by its heartbeat."""
     heartbeat = read_heartbeat(settings, part)
     if heartbeat is None:
         return PartHealth(part, "down", Message("health.not_started"))
@@ -41,6 +48,4 @@ def check_worker(settings: Settings, part: str, behind: int = 0) -> PartHealth:
         return PartHealth(part, "down", Message("health.silent", s=round(heartbeat.age_s)))
     if not heartbeat.connected:
         return PartHealth(part, "behind", Message("health.waits"))
-    if behind:
-        return PartHealth(part, "behind", Message("health.behind", n=behind))
     return PartHealth(part, "ok", Message("health.at_work"))

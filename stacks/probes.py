@@ -33,6 +33,10 @@ class Probes(Generic[Answer]):
             answers[name] = self._take(name, question)
         return answers
 
+    def start(self, name: str, question: Callable[[], Answer]) -> Asked[Answer]:
+        """Ask without waiting; the caller waits for the answer later."""
+        return Asked(self, name, self._start(name, question))
+
     def ask_one(self, name: str, question: Callable[[], Answer], within_s: float) -> Answer | None:
         """Return one answer, or None if there is none within `within_s` seconds. Raises what the question raises."""
         return self.ask({name: question}, within_s)[name]
@@ -55,9 +59,28 @@ class Probes(Generic[Answer]):
         return question.answer
 
 
+class Asked(Generic[Answer]):
+    """A question that was asked."""
+
+    def __init__(self, probes: Probes[Answer], name: str, question: _Question[Answer]) -> None:
+        self._probes = probes
+        self._name = name
+        self._question = question
+
+    @property
+    def has_ended(self) -> bool:
+        return self._question.ended.is_set()
+
+    def wait(self, within_s: float) -> Answer | None:
+        """Return the answer, or None if there is none within `within_s` seconds of the question. Raises what it raises."""
+        self._question.ended.wait(max(0.0, self._question.asked_at + within_s - time.monotonic()))
+        return self._probes._take(self._name, self._question)
+
+
 class _Question(Generic[Answer]):
     def __init__(self, name: str, ask: Callable[[], Answer]) -> None:
         self.ended = threading.Event()
+        self.asked_at = time.monotonic()
         self.answer: Answer | None = None
         self.error: Exception | None = None
         self._ask = ask

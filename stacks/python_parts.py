@@ -7,7 +7,7 @@ import sys
 from application.components import find_component, get_base_name, select_names
 from settings import Settings
 from settings.model import REPOSITORY
-from stacks import oidc
+from stacks import edges, oidc
 from stacks.command import Command, Part
 from stacks.hosts import AllowedHosts
 
@@ -16,12 +16,17 @@ PAGE_SERVER = "streamlit"
 
 def python_parts(settings: Settings) -> list[Part]:
     """Return the components of this instance that are written in Python, each with its command."""
-    return [Part(name, _build_command(settings, name)) for name in select_names(settings, lambda one: bool(one.module))]
+    parts = [
+        Part(name, _build_command(settings, name)) for name in select_names(settings, lambda one: bool(one.module))
+    ]
+    if settings.edge_ports:
+        parts.append(Part("proxy", Command((sys.executable, "-m", "stacks.proxy"), REPOSITORY), priority=90))
+    return parts
 
 
 def _build_command(settings: Settings, name: str) -> Command:
     component = find_component(name)
-    environment = _token_environment(settings, name)
+    environment = _token_environment(settings, name) | edges.environment(settings, name)
     if component.module == PAGE_SERVER:
         return Command((sys.executable, "-m", component.module, *_page_arguments(settings)), REPOSITORY, environment)
     module = settings.part_modules.get(component.name, component.module)

@@ -23,7 +23,7 @@ class Relay(Capture):
 
     def check(self, engine: Engine) -> PartHealth:
         lag = read_lag(self.settings, engine)
-        health = check_worker(self.settings, RELAY.component, lag.capture_behind)
+        health = check_worker(self.settings, RELAY.component)
         if not lag.parked:
             return health
         parked = Message("health.parked", n=lag.parked)

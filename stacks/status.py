@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from db.engine import connect
 from domain.message import Message, verbatim
@@ -11,9 +12,16 @@ from stacks import health, instance, processes
 from stacks.control import Control, NotRunning, PartState
 from stacks.controls import control
 from stacks.lag import Lag, read_lag
+from stacks.probes import ANSWERS_WITHIN_S, Probes
 from stacks.registry import stack_of
 from stacks.resolving import Origins, origins
 from stacks.supervisor import Supervisor
+
+COUNTED_WITHIN_S = 5.0
+"""Docker needs a second or two to measure the memory of all containers."""
+_LAGS: Probes[Lag] = Probes()
+_VERSIONS: Probes[dict[str, str]] = Probes()
+_MEMORIES: Probes[dict[str, float]] = Probes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +62,18 @@ def status(settings: Settings) -> Status:
     except NotRunning:
         versions, known_origins = instance.versions(settings), origins(settings)
         return Status(False, settings.stack, False, str(settings.home), [], 0.0, None, versions, {}, known_origins)
-    engine = connect(settings.worker_url, pool_size=1)
+    engine = connect(settings.worker_url, pool_size=2)
+    # All are asked at once, so that nothing that does not answer delays the others.
+    lag_asked = _LAGS.start(f"lag of {settings.home}", partial(read_lag, settings, engine))
+    versions_asked = _VERSIONS.start(f"versions of {settings.home}", partial(instance.versions, settings))
+    memory_asked = _MEMORIES.start(f"memory of {settings.home}", parts_control.memory_mb)
     try:
         healths = health.check(settings, engine)
         database_answers = all(row.light != "down" for row in healths if row.part == "database")
-        lag = read_lag(settings, engine) if database_answers else None
+        lag = lag_asked.wait(ANSWERS_WITHIN_S) if database_answers else None
     finally:
         engine.dispose()
-    memory = parts_control.memory_mb()
+    memory = memory_asked.wait(COUNTED_WITHIN_S) or {}
     parts = [_make_part_status(row.part, row.light, row.message, states.pop(row.part, None), memory) for row in healths]
     parts += [
         _make_part_status(name, "ok" if state.pid else "down", None, state, memory)
@@ -76,7 +88,7 @@ def status(settings: Settings) -> Status:
         parts=parts,
         memory_mb=round(sum(part.memory_mb for part in parts), 1),
         lag=lag,
-        versions=instance.versions(settings),
+        versions=versions_asked.wait(COUNTED_WITHIN_S) or {},
         addresses=addresses(settings),
         settings=origins(settings),
     )

@@ -43,6 +43,7 @@ def main(settings: Settings, stop: threading.Event) -> None:
     try:
         while not stop.wait(CHECK_EVERY_S):
             heartbeat.beat(True)
+            faults.end_expired(settings)
             if not healer.is_alive():
                 log.error("the healer thread ended; the supervisor starts this process again")
                 return

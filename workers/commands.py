@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
@@ -82,12 +83,15 @@ class CommandsWorker(Consumer):
     ) -> None:
         super().__init__(inbox, inlet, dead_letters, stop, beat, handling, waiting)
         self._application = application
+        self.reached_us = time.time_ns() // 1000
+        """When the newest message that was processed was published; at first, when this worker started."""
 
     def step(self, timeout_s: float) -> None:
         for group in self._groups(self._inlet.receive(BATCH, timeout_s)):
             for message in group:
                 self._beat()
                 self._handle_alone(message)
+                self.reached_us = max(self.reached_us, message.publish_us)
 
     def _take(self, group: list[Received]) -> None:
         for message in group:
@@ -135,7 +139,7 @@ def main(settings: Settings, stop: threading.Event) -> None:
         subscription,
         dead_letters,
         stop,
-        beat=lambda: heart.beat(subscription.connected, worker.busy),
+        beat=lambda: heart.beat(subscription.connected, worker.busy, worker.reached_us),
         handling=work,
         waiting=heart.waiting,
     )

@@ -33,6 +33,8 @@ class Beat:
     age_s: float
     busy: bool = False
     """Whether the worker was processing a message."""
+    reached_us: int | None = None
+    """When the newest message that it has processed was published, in microseconds since the epoch; None: it does not say."""
 
     @property
     def is_idle(self) -> bool:
@@ -48,16 +50,18 @@ class Heartbeat:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
         self._last: tuple[bool | None, float] = (None, 0.0)
+        self._reached_us: int | None = None
         self.waiting = Waiting(self)
         """Use `with heart.waiting:` around a request to a dependency that may answer slowly."""
 
-    def beat(self, connected: bool, busy: bool = False) -> None:
+    def beat(self, connected: bool, busy: bool = False, reached_us: int | None = None) -> None:
         """Write the heartbeat, at most every `EVERY_S` unless `connected` changed. A full disk must not stop the worker."""
         before, at = self._last
         now = time.monotonic()
         if connected == before and now - at < EVERY_S:
             return
         self._last = (connected, now)
+        self._reached_us = reached_us
         self._write({"connected": connected, "pid": os.getpid(), "busy": busy})
 
     def beat_again(self) -> None:
@@ -67,7 +71,8 @@ class Heartbeat:
     def _write(self, values: dict[str, bool | int]) -> None:
         with self._lock, contextlib.suppress(OSError):
             temporary = self._path.with_suffix(".tmp")
-            temporary.write_text(json.dumps(values), encoding="utf-8")
+            reached = {} if self._reached_us is None else {"reached_us": self._reached_us}
+            temporary.write_text(json.dumps(values | reached), encoding="utf-8")
             temporary.replace(self._path)
 
 
@@ -104,7 +109,7 @@ def read_heartbeat(settings: Settings, part: str) -> Beat | None:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         age_s = time.time() - path.stat().st_mtime
-        return Beat(values["connected"], values["pid"], age_s, bool(values.get("busy")))
+        return Beat(values["connected"], values["pid"], age_s, bool(values.get("busy")), values.get("reached_us"))
     except (OSError, ValueError, KeyError):
         return None
 

@@ -47,3 +47,27 @@ def find_unobserved_dead_letters(path: Path, topic: str, seqs: Sequence[int]) ->
     return set(seqs) - {
         int(number) for row in rows if (number := json.loads(row[0]).get("alpes-dead-letter", "")).isdecimal()
     }
+
+
+def observed_since(path: Path, event_ids: Sequence[str]) -> dict[str, int]:
+    """Return event id → time when the observer first recorded it, in microseconds since the epoch, of the kept messages.
+
+    Raises sqlite3.Error while the store cannot be read.
+    """
+    since: dict[str, int] = {}
+    with contextlib.closing(sqlite3.connect(read_only_uri(path), uri=True, timeout=1)) as store:
+        for start in range(0, len(event_ids), 500):
+            chunk = event_ids[start : start + 500]
+            query = (
+                "SELECT event_id, MIN(observed_us) FROM message WHERE op IS NOT NULL"
+                f" AND event_id IN ({','.join('?' * len(chunk))}) GROUP BY event_id"
+            )
+            since |= {row[0]: row[1] for row in store.execute(query, tuple(chunk))}
+    return since
+
+
+def published_after(path: Path, topic: str, publish_us: int, limit: int) -> list[int]:
+    """Return when the observer recorded the newest messages of a topic that were published after a time. Raises sqlite3.Error."""
+    query = "SELECT publish_us, observed_us FROM message WHERE topic = ? ORDER BY n DESC LIMIT ?"
+    with contextlib.closing(sqlite3.connect(read_only_uri(path), uri=True, timeout=1)) as store:
+        return [row[1] for row in store.execute(query, (topic, limit)) if row[0] > publish_us]

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from db.queries import CommissionRow, Deliveries, OutboxRow
 from domain.message import Message
 from stacks.faults import Lease
-from stacks.part_health import PartHealth
+from stacks.part_health import LATE, PartHealth
 from workers.observer_records import Observed
 
 ON_PATH = ("database", "relay", "source", "broker", "notifications", "observer", "audit")
 """The components without which an event is not committed, published, notified, audited, or seen."""
-LAGS = ("health.behind", "health.behind_only", "health.with_parked")
+LAGS = (LATE, "health.behind_only")
 YOUNG = 5_000
 """Upper bound on the events that are compared one by one: as many as a busy second has, also right after an outage."""
 

@@ -14,6 +14,7 @@ from db import users
 from domain.errors import ExpectedError
 from settings import Settings
 from settings.model import PINNED_NAR, SEED_NAR
+from stacks import edges
 from stacks.command import Part
 from stacks.native import java, libraries, mysql, pulsar, secure
 from stacks.native.artifacts import Artifact, Progress, ensure, locked, missing
@@ -74,6 +75,10 @@ def urls(settings: Settings) -> dict[str, object]:
         values[field] = f"mysql+pymysql://{user}:{password}@{settings.bind}:{settings.mysql_port}/{DATABASE}"
     values["debezium_password"] = settings.debezium_password.get_secret_value() or secrets.token_urlsafe(18)
     values["debezium_host"] = settings.bind
+    if settings.edge_ports:
+        values["debezium_port"] = edges.port_to(settings, "capture-database", settings.mysql_port)
+        broker_port = edges.port_to(settings, "capture-broker", settings.broker_port)
+        values["debezium_broker_url"] = f"{broker}://{settings.bind}:{broker_port}"
     return values
 
 

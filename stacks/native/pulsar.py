@@ -36,7 +36,7 @@ def command(settings: Settings) -> Command:
         "broker_port": settings.broker_port,
         "admin_port": settings.admin_port,
         "functions_port": settings.functions_port,
-        "broker_url": settings.pulsar_url,
+        "broker_url": settings.debezium_broker_url or settings.pulsar_url,
         "admin_url": settings.pulsar_admin_url,
         "source_log": settings.logs / "source.log",
     }

@@ -58,7 +58,7 @@ def test_more_than_was_committed_waits_for_nothing() -> None:
         ("broker", "down", verbatim("gone"), True),
         ("notifications-2", "down", verbatim("gone"), True),
         ("relay", "behind", Message("health.waits"), True),
-        ("relay", "behind", Message("health.behind", n=3), False),
+        ("relay", "behind", Message("health.late", n=3, s=2.5), False),
         ("api", "down", verbatim("gone"), False),
         ("relay", "ok", Message("health.at_work"), False),
     ],

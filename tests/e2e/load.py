@@ -47,7 +47,7 @@ class Load:
         self._load.stop()
         engine = connect(self._settings.worker_url)
         until(
-            lambda: all(row.light == "ok" for row in health.check(self._settings, engine)),
+            lambda: all(row.works for row in health.check(self._settings, engine)),
             deadline_s,
             "every component healthy again",
             0.2,

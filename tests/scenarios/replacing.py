@@ -34,10 +34,7 @@ def _take_up(settings: Settings, part: str) -> None:
     engine = connect(settings.worker_url)
     try:
         until(
-            lambda: (
-                _has_its_own_heartbeat(settings, part)
-                and all(row.light == "ok" for row in health.check(settings, engine))
-            ),
+            lambda: _has_its_own_heartbeat(settings, part) and all(row.works for row in health.check(settings, engine)),
             60,
             "every part well",
             0.2,

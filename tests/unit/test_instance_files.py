@@ -17,7 +17,6 @@ from application import leases
 from connectors import source
 from settings import Settings, files, load
 from stacks import faults
-from stacks.lag import Lag
 from stacks.native import artifacts
 from stacks.supervisor import GATE
 
@@ -184,8 +183,3 @@ def test_a_file_that_fails_once_is_fetched_again(tmp_path: Path, monkeypatch: py
     artifacts.ensure([artifact])
     assert artifacts.missing([artifact]) == []
     assert len(tries) == artifacts.ATTEMPTS
-
-
-def test_lag_is_what_the_outbox_is_ahead_of_what_was_seen() -> None:
-    assert Lag(10, 7, 7, 7).capture_behind == 3
-    assert Lag(None, 7, 7, None).capture_behind == 0

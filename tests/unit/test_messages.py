@@ -117,7 +117,7 @@ def test_health_is_a_message_and_its_english_is_the_detail(tmp_path: Path) -> No
 
 def test_the_relay_says_how_many_rows_are_parked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings(home=tmp_path)
-    monkeypatch.setattr(relay, "read_lag", lambda *_: SimpleNamespace(capture_behind=0, parked=2))
+    monkeypatch.setattr(relay, "read_lag", lambda *_: SimpleNamespace(parked=2))
     health = Relay(settings).check(create_engine("sqlite://"))
     assert health.message.code == "health.with_parked"
     parked = "2 outbox rows are parked: `./alpes dead-letters list` says why"
@@ -125,9 +125,12 @@ def test_the_relay_says_how_many_rows_are_parked(tmp_path: Path, monkeypatch: py
 
 
 def test_the_status_has_text_and_message() -> None:
-    message = Message("health.behind", n=3)
+    message = Message("health.late", n=3, s=2.5)
     part = status._make_part_status("relay", "behind", message, None, {})
-    assert (part.detail, asdict(part)["message"]) == ("3 behind", {"code": "health.behind", "params": {"n": 3}})
+    assert (part.detail, asdict(part)["message"]) == (
+        "3 events wait for it, the oldest for 2.5 s",
+        {"code": "health.late", "params": {"n": 3, "s": 2.5}},
+    )
     died = PartState("relay", "FATAL", 0, 0, "can't find command")
     part = status._make_part_status("relay", "down", None, died, {})
     assert (part.detail, part.message) == ("can't find command", verbatim("can't find command"))

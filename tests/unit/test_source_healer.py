@@ -48,7 +48,8 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Source:
     made = Source()
 
     def lag(*_: Any) -> Lag:
-        return Lag(outbox_head=made.head, captured=made.captured, published=None, notified=None)
+        behind = max(0, made.head - made.captured)
+        return Lag(made.head, made.captured, published=None, notified=None, capture_behind=behind)
 
     def status(*_: Any) -> SourceStatus | None:
         if made.gone:

@@ -1,0 +1,171 @@
+"""The experiment of one cell: cause the fault under light load, measure that it is there, and listen to what is said of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from functools import partial
+
+import psutil
+
+from domain.message import Message, said_by
+from scenarios.matrix.confirming import EdgeConfirmations, make_progress
+from scenarios.matrix.model import PAUSE, Cell
+from scenarios.matrix.truth import Listener, Report, Truth, judge, wrong_lights
+from scenarios.model import Scenario
+from scenarios.trial import Trial
+from scenarios.waiting import TookTooLong
+from stacks import faults
+from stacks.controls import control
+from stacks.edges import edges_of
+
+PAIRS_PER_SECOND = 10
+CALM_WITHIN_S = 30.0
+BEFORE_S = 1.0
+"""How long the sources are listened to before the fault."""
+LASTS_S = 7.0
+"""How long a fault lasts when a source says nothing of it."""
+KEEPS_SAYING_S = 1.0
+"""How long each source must have said so before the fault ends."""
+TRUTH_WITHIN_S = 5.0
+HEALTHY_AGAIN_WITHIN_S = 30.0
+LEASE_S = 30.0
+NAMED = 3
+"""How many wrong answers a check names."""
+
+
+def scenario_of(cell: Cell, found: dict[str, Truth]) -> Scenario:
+    """Return the scenario of a cell, whose run stores what was said as `found["truth"]`."""
+    return Scenario(
+        name=f"{cell.edge} {cell.fault}",
+        quality="Truthfulness",
+        hypothesis=f"While {cell.edge} has the fault {cell.fault}, nothing is lost, and the system says what is wrong.",
+        breaks=f"{cell.fault} of {cell.edge}.",
+        experiment=partial(_experiment, cell, found),
+        in_all=False,
+    )
+
+
+def _experiment(cell: Cell, found: dict[str, Truth], trial: Trial) -> None:
+    with Listener(trial.settings, trial.application) as listener:
+        with trial.load(PAIRS_PER_SECOND, all_routes=True):
+            _wait_until_healthy(trial, listener, CALM_WITHIN_S)
+            from_s, pids_before = time.monotonic(), _pids(trial)
+            trial.pause(BEFORE_S)
+            began_at, ended_at = _break(cell, trial, listener)
+            still_unhealthy = _become_healthy(trial, listener)
+        replaced = {part for part, pid in _pids(trial).items() if pid != pids_before.get(part)}
+        truth = judge(cell, listener.reports(from_s), began_at, ended_at, replaced)
+    if listener.error is not None:
+        raise listener.error
+    found["truth"] = truth
+    _check(trial, cell, truth, still_unhealthy)
+    trial.wait_until_promises_are_kept()
+    trial.wait_until_notified(trial.acknowledged, 60)
+
+
+def _break(cell: Cell, trial: Trial, listener: Listener) -> tuple[float, float]:
+    """Cause the fault until every source has said so, and return its start and end on the monotonic clock."""
+    with ExitStack() as stack:
+        before, during, after = _confirmations(cell, trial, stack)
+        before()
+        with _fault(cell, trial):
+            began_at = time.monotonic()
+            during()
+            trial.wait(lambda: _is_told(cell, listener, began_at), 3 * LASTS_S, Message("awaited.truth"))
+            ended_at = time.monotonic()
+        after()
+    return began_at, ended_at
+
+
+def _is_told(cell: Cell, listener: Listener, began_at: float) -> bool:
+    """Return whether every source has said what is wrong for a while, or the fault has lasted long enough."""
+    now = time.monotonic()
+    truth_s = judge(cell, listener.reports(began_at), began_at, now).truth_s
+    return now > began_at + LASTS_S or (truth_s is not None and now > began_at + truth_s + KEEPS_SAYING_S)
+
+
+def _fault(cell: Cell, trial: Trial) -> AbstractContextManager[None]:
+    settings, name = trial.settings, Message(f"grey.{cell.fault}")
+    if cell.network is not None:
+        begin = partial(faults.break_edge, settings, cell.edge, cell.network, LEASE_S)
+        return trial.leased(cell.edge, name, begin, partial(faults.mend_edge, settings, cell.edge))
+    if cell.fault == PAUSE:
+        begin = partial(faults.pause, settings, cell.edge, LEASE_S)
+        return trial.leased(cell.edge, name, begin, partial(faults.resume, settings, cell.edge))
+    begin = partial(faults.fill_disk, settings, cell.edge, LEASE_S)
+    return trial.leased(cell.edge, name, begin, partial(faults.free_disk, settings, cell.edge))
+
+
+Step = Callable[[], None]
+
+
+def _confirmations(cell: Cell, trial: Trial, stack: ExitStack) -> tuple[Step, Step, Step]:
+    """Return what is to be done before, during and after the fault to confirm it."""
+    if cell.network is not None:
+        (edge,) = (edge for edge in edges_of(trial.settings) if edge.name == cell.edge)
+        confirming = EdgeConfirmations(trial, edge, cell.network)
+        stack.callback(confirming.close)
+        return confirming.before, confirming.during, confirming.after
+    if cell.fault == PAUSE:
+        return _nothing, partial(_confirm_pause, cell, trial), _nothing
+    return _nothing, make_progress(trial, cell.edge).confirm_standstill, _nothing
+
+
+def _pids(trial: Trial) -> dict[str, int]:
+    return {state.name: state.pid for state in control(trial.settings).states()}
+
+
+def _nothing() -> None:
+    return
+
+
+def _confirm_pause(cell: Cell, trial: Trial) -> None:
+    pid = control(trial.settings).pid(cell.edge)
+    trial.confirm(
+        Message("confirm.paused", pid=pid, part=cell.edge),
+        lambda: psutil.Process(pid).status() == psutil.STATUS_STOPPED,
+    )
+
+
+def _wait_until_healthy(trial: Trial, listener: Listener, deadline_s: float) -> None:
+    since = time.monotonic()
+    try:
+        trial.wait(lambda: listener.all_healthy(since), deadline_s, Message("awaited.all_healthy"), 0.1)
+    except TookTooLong:
+        said = _describe(listener.last_reports(since))
+        raise TookTooLong(Message("waiting.unhealthy", s=deadline_s, said=said)) from None
+
+
+def _become_healthy(trial: Trial, listener: Listener) -> Message | None:
+    """Return None once everything is called healthy, or what is called unhealthy for too long."""
+    try:
+        _wait_until_healthy(trial, listener, HEALTHY_AGAIN_WITHIN_S)
+    except TookTooLong as error:
+        return said_by(error)
+    return None
+
+
+def _check(trial: Trial, cell: Cell, truth: Truth, still_unhealthy: Message | None) -> None:
+    said = tuple(
+        Message("detail.said_nothing", source=source)
+        if after_s is None
+        else Message("detail.said_after", source=source, s=after_s)
+        for source, after_s in truth.said_after_s.items()
+    )
+    in_time = truth.truth_s is not None and truth.truth_s <= TRUTH_WITHIN_S
+    told = Message("check.truth", s=TRUTH_WITHIN_S, part=cell.told)
+    trial.check(told, in_time, Message("detail.several", each=said))
+    trial.check(Message("check.no_false_alarm"), not truth.false_alarms, _describe(truth.false_alarms))
+    trial.check(Message("check.healthy_again"), still_unhealthy is None, still_unhealthy)
+
+
+def _describe(reports: tuple[Report, ...]) -> Message:
+    """Return what the first of the reports call unhealthy."""
+    said = tuple(
+        Message("detail.said_of", source=report.source, part=name, light=light)
+        for report in reports[:NAMED]
+        for name, light in wrong_lights(report).items()
+    )
+    return Message("detail.several", each=said) if said else Message("detail.nothing")

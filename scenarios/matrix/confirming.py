@@ -1,0 +1,183 @@
+"""Confirm the fault of a cell by measurements that are false on a system without it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from application.components import get_base_name
+from db import notification_queries, queries
+from domain.message import Message
+from scenarios.matrix.probe import Probe
+from scenarios.routes import OverHttp
+from scenarios.trial import Trial
+from stacks.edges import Edge
+from stacks.proxy.network import Network
+from workers.observer_store import ObserverStore
+
+SILENT_S = 1.0
+"""A healthy edge answers within some hundredths of a second."""
+ANSWERS_WITHIN_S = 15.0
+ENDS_WITHIN_S = 3.0
+PADDING_S = 0.7
+"""Seconds that the padding of a request takes on a narrow edge."""
+STANDS_STILL_S = 1.0
+MEASUREMENTS = 6
+"""Each needs a connection of its own that was opened before the fault."""
+
+
+class EdgeConfirmations:
+    """Measure an edge before, during and after its fault, by connections that are opened before it."""
+
+    def __init__(self, trial: Trial, edge: Edge, network: Network) -> None:
+        self._trial = trial
+        self._edge = edge
+        self._network = network
+        self._probes: list[Probe] = []
+        self._healthy_s: float | None = None
+        self._silent: Probe | None = None
+        """The connection over which nothing came back."""
+
+    def close(self) -> None:
+        for probe in (*self._probes, self._silent):
+            if probe is not None:
+                probe.close()
+
+    def before(self) -> None:
+        """Measure a round trip, and open the connections that will see the fault. Raises OSError."""
+        with self._connect() as probe:
+            probe.send(self._padding())
+            self._healthy_s = probe.answer_s(ANSWERS_WITHIN_S)
+        self._probes = [self._connect() for _ in range(MEASUREMENTS)]
+
+    def during(self) -> None:
+        """Measure until the fault shows: the proxy takes a moment to cause it."""
+        match self._network.kind:
+            case "latency":
+                least_s = round(2 * self._network.latency_s, 2)
+                what = Message("confirm.latency", edge=self._edge.name, s=least_s)
+                self._trial.confirm(what, lambda: self._is_slow(least_s), ANSWERS_WITHIN_S)
+            case "bandwidth":
+                what = Message("confirm.bandwidth", edge=self._edge.name, n=self._padding(), s=PADDING_S)
+                self._trial.confirm(what, lambda: self._is_slow(PADDING_S), ANSWERS_WITHIN_S)
+            case "reset":
+                what = Message("confirm.reset", edge=self._edge.name)
+                self._trial.confirm(what, lambda: self._probes[0].is_reset(ENDS_WITHIN_S) and self._refuses())
+            case "black-hole" | "half-open":
+                what = Message("confirm.silent", edge=self._edge.name, s=SILENT_S)
+                self._trial.confirm(what, self._is_silent)
+
+    def after(self) -> None:
+        if self._silent is None:
+            return
+        probe = self._silent
+        if self._network.kind == "black-hole":
+            what = Message("confirm.arrives", edge=self._edge.name)
+            self._trial.confirm(what, lambda: probe.answer_s(ANSWERS_WITHIN_S) is not None)
+        else:
+            what = Message("confirm.learns", edge=self._edge.name)
+            self._trial.confirm(what, lambda: _learns(probe))
+
+    def _is_slow(self, least_s: float) -> bool:
+        probe = self._probes.pop()
+        with probe:
+            probe.send(self._padding())
+            took_s = probe.answer_s(ANSWERS_WITHIN_S)
+        is_slower = self._healthy_s is not None and self._healthy_s < least_s
+        return is_slower and (took_s is None or took_s >= least_s)
+
+    def _is_silent(self) -> bool:
+        probe = self._probes.pop()
+        with suppress(OSError):
+            probe.send()
+            if probe.answer_s(SILENT_S) is None:
+                self._silent = probe
+                return True
+        probe.close()
+        return False
+
+    def _refuses(self) -> bool:
+        try:
+            with self._connect() as probe:
+                probe.send()
+                return probe.is_reset(ENDS_WITHIN_S)
+        except OSError:
+            return True
+
+    def _padding(self) -> int:
+        return int(self._network.bytes_per_s * PADDING_S)
+
+    def _connect(self) -> Probe:
+        settings = self._trial.settings
+        return Probe(self._edge, settings.bind, settings.edge_ports[self._edge.name])
+
+
+def _learns(probe: Probe) -> bool:
+    """Return whether a connection turns out to be dead when something is sent."""
+    try:
+        probe.send()
+    except OSError:
+        return True
+    return probe.is_reset(ENDS_WITHIN_S)
+
+
+class Progress:
+    """What a component stores, which stands still while its disk is full."""
+
+    def __init__(self, trial: Trial, part: str, measure: Callable[[], int]) -> None:
+        self._trial = trial
+        self._part = part
+        self._measure = measure
+
+    def confirm_standstill(self) -> None:
+        """Confirm that it stores nothing for a while in which others commit."""
+        what = Message("confirm.no_progress", part=self._part)
+        state = {"stored": -1, "committed": 0, "since": 0}
+        began = [time.monotonic()]
+
+        def stands_still() -> bool:
+            stored, committed = self._measure(), _count_committed(self._trial)
+            if stored != state["stored"]:
+                state.update(stored=stored, committed=committed)
+                began[0] = time.monotonic()
+            return time.monotonic() - began[0] > STANDS_STILL_S and committed > state["committed"]
+
+        self._trial.confirm(what, stands_still)
+
+
+def make_progress(trial: Trial, part: str) -> Progress:
+    """Return how to measure what a component stores."""
+    measures: dict[str, Callable[[], int]] = {
+        "audit": lambda: trial.settings.audit_file.stat().st_size,
+        "observer": lambda: _count_observed(trial),
+        "notifications": lambda: _count_notified(trial),
+        "api": lambda: _count_over_http(trial),
+    }
+    return Progress(trial, part, measures[get_base_name(part)])
+
+
+def _count_committed(trial: Trial) -> int:
+    with trial.application.reading() as connection:
+        return queries.outbox_head(connection)
+
+
+def _count_notified(trial: Trial) -> int:
+    with trial.application.reading() as connection:
+        return notification_queries.notification_head(connection)
+
+
+def _count_observed(trial: Trial) -> int:
+    store = ObserverStore(trial.settings.observer_store)
+    try:
+        return store.head()
+    finally:
+        store.close()
+
+
+def _count_over_http(trial: Trial) -> int:
+    return sum(
+        1
+        for operation in trial.operations.recorded()
+        if operation.client == OverHttp.name and operation.outcome == "acknowledged"
+    )

@@ -1,0 +1,95 @@
+"""List the cells of the matrix: which fault is caused where, how strong it is, and who must say so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+from application.components import find_component, select_names, worker_names
+from settings import Settings
+from settings.stack_facts import DatabaseKind
+from stacks.edges import CLIENT, Edge, edges_of
+from stacks.proxy.network import KINDS, Kind, Network
+
+STATUS, PAGE, API, METRICS = "status", "page", "api", "metrics"
+SOURCES = (STATUS, PAGE, API, METRICS)
+PAUSE, FULL = "pause", "full"
+LATENCY_S = {"client-api": 1.2, "api-database": 0.6, "worker-database": 0.8}
+"""Less than elsewhere where one command or one event needs several round trips."""
+STREAMED_LATENCY_S = 2.0
+"""Where events are streamed, each of them is late by it."""
+BYTES_PER_S = {"http": 1000, "mysql": 1000, "pulsar": 1000}
+"""Less than the light load needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One fault of one edge or component."""
+
+    edge: str
+    """Name of the edge, or of the component."""
+    fault: str
+    told: str
+    """The component that must be called unhealthy."""
+    sources: tuple[str, ...]
+    """Who must say so: those that can know it."""
+    network: Network | None = None
+    """The fault of an edge; None for a component."""
+
+
+def cells_of(settings: Settings) -> list[Cell]:
+    """Return all cells of this stack: edges first, in the order of lists."""
+    of_edges = [_cell_of_edge(edge, kind) for edge in edges_of(settings) for kind in KINDS]
+    return of_edges + _cells_of_components(settings)
+
+
+def choose(cells: Sequence[Cell], edge: str | None, fault: str | None, sample: int | None, rng: Random) -> list[Cell]:
+    """Return the cells that were asked for, in the order of lists. Raises LookupError when there are none."""
+    chosen = [cell for cell in cells if edge in (None, cell.edge) and fault in (None, cell.fault)]
+    if not chosen:
+        edges, faults = (sorted({getattr(cell, name) for cell in cells}) for name in ("edge", "fault"))
+        raise LookupError(f"no such cell; edges are {', '.join(edges)}, faults {', '.join(faults)}")
+    if sample is not None and sample < len(chosen):
+        kept = set(rng.sample(range(len(chosen)), sample))
+        return [cell for number, cell in enumerate(chosen) if number in kept]
+    return chosen
+
+
+def _cell_of_edge(edge: Edge, kind: Kind) -> Cell:
+    network = Network(kind)
+    if kind == "latency":
+        latency_s = LATENCY_S.get(edge.name, STREAMED_LATENCY_S)
+        network = Network(kind, latency_s=latency_s, jitter_s=latency_s / 5)
+    elif kind == "bandwidth":
+        network = Network(kind, bytes_per_s=BYTES_PER_S[edge.protocol])
+    told = edge.server if edge.client == CLIENT else edge.client
+    return Cell(edge.name, kind, told, _sources_of_edge(edge), network)
+
+
+def _sources_of_edge(edge: Edge) -> tuple[str, ...]:
+    if edge.client == CLIENT and edge.server != "api":
+        return (STATUS, PAGE)  # API and metrics are on the other side, and do not know this client's connection
+    if "api" in (edge.client, edge.server):
+        return SOURCES
+    return (STATUS, PAGE, METRICS)
+
+
+def _cells_of_components(settings: Settings) -> list[Cell]:
+    pausable = select_names(settings, lambda component: component.is_killed_by_chaos and not component.is_connector)
+    if settings.facts.database is not DatabaseKind.MYSQL:
+        pausable.remove("database")  # a file has no process
+    cells = [Cell(part, PAUSE, part, _sources_of_component(part)) for part in pausable]
+    writers = ["observer", "audit"]
+    if settings.facts.database is not DatabaseKind.MYSQL:
+        writers += [worker_names(settings)[0], "api"]  # they write the database's file themselves
+    return cells + [
+        Cell(part, FULL, part, (STATUS, PAGE, API) if part == "api" else _sources_of_component(part))
+        for part in writers
+    ]
+
+
+def _sources_of_component(part: str) -> tuple[str, ...]:
+    if part in ("api", "database"):
+        return SOURCES
+    return (STATUS, PAGE, METRICS) if find_component(part).has_heartbeat else (STATUS, PAGE)
