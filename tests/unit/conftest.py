@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,10 +15,20 @@ from tests.unit.audited import Audited
 from workers import policy
 
 
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = connect(f"sqlite:///{tmp_path / 'test.db'}")
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a database with the newest schema. Tests copy it, because the migrations take longer than most tests."""
+    path = tmp_path_factory.mktemp("schema") / "empty.db"
+    engine = connect(f"sqlite:///{path}")
     upgrade(engine)
+    engine.dispose()
+    assert not path.with_name("empty.db-wal").exists()  # the copied file has everything
+    return path
+
+
+@pytest.fixture
+def engine(empty_database: Path, tmp_path: Path) -> Iterator[Engine]:
+    engine = connect(f"sqlite:///{shutil.copy(empty_database, tmp_path / 'test.db')}")
     yield engine
     engine.dispose()
 
