@@ -11,7 +11,9 @@ from sqlalchemy import Engine
 
 from db.engine import connect
 from db.migrate import upgrade
+from tests.instances import Instance
 from tests.unit.audited import Audited
+from tests.unit.trials import UnitTrial
 from workers import policy
 
 
@@ -48,3 +50,14 @@ def no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make held deliveries due immediately, so that no test waits."""
     monkeypatch.setattr(policy, "BACKOFF_S", (0.0,))
     monkeypatch.setattr(policy, "RECHECK_S", 0.0)
+
+
+@pytest.fixture
+def trial(empty_database: Path, tmp_path: Path) -> Iterator[UnitTrial]:
+    (tmp_path / "data").mkdir()
+    shutil.copy(empty_database, tmp_path / "data" / "alpes.db")
+    instance = Instance(tmp_path, migrated=True)
+    trial = UnitTrial(instance)
+    yield trial
+    trial.close()
+    instance.close()
