@@ -32,13 +32,16 @@ from workers.observer_store import ObserverStore
 class Instance:
     """A database, an observer's store and an audit file; `pass_on` does what capture and workers would do."""
 
-    def __init__(self, home: Path, database_url: str | None = None) -> None:
-        """Create it; with `database_url` on a database that is there already and has the newest schema."""
+    def __init__(self, home: Path, database_url: str | None = None, *, migrated: bool = False) -> None:
+        """Create it; with `database_url` on a database that is there already and has the newest schema.
+
+        `migrated`: so has the database in its home.
+        """
         url = database_url or f"sqlite:///{home / 'data' / 'alpes.db'}"
         self.settings = Settings(home=home, database_url=url, stack="external" if database_url else "embedded")
-        self.settings.data.mkdir()
+        self.settings.data.mkdir(exist_ok=True)
         self.engine: Engine = connect(self.settings.database_url)
-        if database_url is None:
+        if database_url is None and not migrated:
             upgrade(self.engine)
         self.store = ObserverStore(self.settings.observer_store, write=True)
         self.application = Application(self.settings, pool_size=2)
@@ -62,10 +65,13 @@ class Instance:
         feed.close()
         self.pass_rows(rows, inbox_type)
 
-    def pass_rows(self, rows: list[OutboxRecord], inbox_type: type[Inbox] = Inbox) -> None:
-        """Publish, observe, notify and audit these events; the last one is delivered twice."""
+    def pass_rows(self, rows: list[OutboxRecord], inbox_type: type[Inbox] = Inbox, numbers_from: int = 0) -> None:
+        """Publish, observe, notify and audit these events; the last one is delivered twice.
+
+        With another `numbers_from`, the messages are others than those of the first time.
+        """
         inbox = inbox_type(self.engine, "notifications")
-        messages = [delivery(row, row.seq, self.settings.topics.events) for row in rows]
+        messages = [delivery(row, row.seq + numbers_from, self.settings.topics.events) for row in rows]
         self.observe(messages)
         effects = [Effect(message, row, 0) for message, row in zip(messages, rows, strict=True)]
         timed = set()

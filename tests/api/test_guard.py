@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from fastapi.testclient import TestClient
 from pydantic import SecretStr, ValidationError
 
 from api.app import create_app
+from api.guard import Guard, Rate
 from application import Application
 from db.engine import connect
 from db.migrate import upgrade
@@ -106,3 +108,39 @@ def test_a_read_only_api_refuses_commands_and_answers_queries(tmp_path: Path) ->
         )
         assert http.get("/commissions/by-conversion/nothing").status_code == 404
         assert rows(application) == (0, 0)
+
+
+def test_a_rate_is_kept_for_each_address() -> None:
+    rate = Rate("2/hour")
+    assert [rate.seconds_to_wait("10.0.0.1") for _ in range(2)] == [0, 0]
+    assert 1 <= rate.seconds_to_wait("10.0.0.1") <= 3600
+    assert rate.seconds_to_wait("10.0.0.2") == 0
+    assert str(rate) == "2 per 1 hour"
+
+
+@pytest.mark.parametrize(
+    ("scope", "status"),
+    [
+        ({"type": "websocket", "path": "/commissions"}, 200),
+        ({"type": "http", "path": "/health"}, 200),
+        ({"type": "http", "path": "/commissions/approve"}, 401),
+        ({"type": "http", "path": "/metrics"}, 401),
+        ({"type": "http", "path": "/commissions/approve", "headers": [(b"authorization", b"bEaReR  k ")]}, 200),
+        ({"type": "http", "path": "/commissions/approve", "headers": [(b"authorization", b"Bearer k\xe9")]}, 401),
+    ],
+)
+def test_only_what_is_guarded_asks_for_the_token(tmp_path: Path, scope: dict[str, Any], status: int) -> None:
+    statuses: list[int] = []
+
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200})
+
+    async def send(message: Any) -> None:
+        statuses.extend([message["status"]] if message["type"] == "http.response.start" else [])
+
+    async def receive() -> Any:
+        pytest.fail("the guard read the body")
+
+    guard = Guard(app, Settings(home=tmp_path, api_token=SecretStr("k")))
+    asyncio.run(guard({"method": "POST", "headers": [], **scope}, receive, send))
+    assert statuses == [status]

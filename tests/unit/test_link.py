@@ -1,0 +1,185 @@
+"""Test when a client is kept, replaced or given up, with a clock, a broker and clients of the test's own."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any
+
+import pulsar
+import pytest
+
+from connectors import link
+from connectors.client import BrokerUnavailable
+from connectors.link import GRACE_S, REFUSED_S, RETRY_S, Link
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+class Client:
+    def __init__(self) -> None:
+        self.ended: list[str] = []
+        self.gone = threading.Event()
+
+    def close(self) -> None:
+        self.ended.append("closed")
+
+    def shutdown(self) -> None:
+        self.ended.append("shut down")
+        self.gone.set()
+
+
+class FakeBroker:
+    def __init__(self) -> None:
+        self.answers = True
+        self.unreadable_token = ""
+        self.clients: list[Client] = []
+
+    def client(self) -> Client:
+        if self.unreadable_token:
+            raise BrokerUnavailable(self.unreadable_token)
+        self.clients.append(Client())
+        return self.clients[-1]
+
+    def reachable(self) -> bool:
+        return self.answers
+
+    def explain(self, error: Exception, what: str) -> str:
+        return f"{what}: {type(error).__name__}"
+
+
+class End:
+    connected = True
+
+    def is_connected(self) -> bool:
+        return self.connected
+
+
+class OwnLink(Link):
+    refused: Exception | None = None
+
+    def _open(self, client: pulsar.Client) -> Any:
+        if self.refused is not None:
+            raise self.refused
+        return End()
+
+    def _describe_request(self) -> str:
+        return "to read"
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(link, "time", clock)
+    return clock
+
+
+@pytest.fixture
+def broker(clock: Clock) -> FakeBroker:
+    return FakeBroker()
+
+
+@pytest.fixture
+def opened(broker: FakeBroker) -> OwnLink:
+    own = OwnLink(broker, "test")  # type: ignore[arg-type]
+    assert own.ensure()
+    return own
+
+
+def test_it_connects_when_a_broker_answers_and_not_before(broker: FakeBroker) -> None:
+    own = OwnLink(broker, "test")  # type: ignore[arg-type]
+    broker.answers = False
+    assert not own.ensure()
+    assert (broker.clients, own.generation, own.connected) == ([], 0, False)
+    broker.answers = True
+    assert own.ensure()
+    assert (len(broker.clients), own.generation, own.connected) == (1, 1, True)
+
+
+def test_a_client_that_reconnects_by_itself_is_kept(opened: OwnLink, broker: FakeBroker, clock: Clock) -> None:
+    opened._end.connected = False
+    clock.now += RETRY_S
+    assert opened.ensure()
+    opened._end.connected = True
+    clock.now += 2 * GRACE_S
+    assert opened.ensure()
+    opened._end.connected = False  # lost again: its time begins anew
+    clock.now += RETRY_S
+    assert opened.ensure()
+    assert (len(broker.clients), opened.generation) == (1, 1)
+
+
+def test_a_client_that_stays_away_from_a_broker_that_answers_is_replaced(
+    opened: OwnLink, broker: FakeBroker, clock: Clock
+) -> None:
+    opened._end.connected = False
+    clock.now += RETRY_S
+    opened.ensure()
+    clock.now += GRACE_S + 0.01
+    assert opened.ensure()
+    assert (len(broker.clients), opened.generation, opened.connected) == (2, 2, True)
+    assert broker.clients[0].gone.wait(5)
+
+
+def test_while_no_broker_answers_the_client_is_not_at_fault(opened: OwnLink, broker: FakeBroker, clock: Clock) -> None:
+    opened._end.connected = broker.answers = False
+    for _ in range(5):
+        clock.now += 2 * GRACE_S
+        assert opened.ensure()
+    assert len(broker.clients) == 1
+
+
+def test_the_connection_is_not_asked_about_at_every_call(opened: OwnLink, broker: FakeBroker, clock: Clock) -> None:
+    opened.ensure()
+    asked: list[str] = []
+    broker.reachable = lambda: bool(asked.append("asked"))  # type: ignore[method-assign, func-returns-value]
+    opened._end.connected = False
+    clock.now += RETRY_S / 2
+    opened.ensure()
+    assert asked == []
+
+
+def test_a_refusal_is_explained_logged_once_and_tried_again_later(
+    broker: FakeBroker, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    own = OwnLink(broker, "test")  # type: ignore[arg-type]
+    own.refused = pulsar.AuthorizationError()
+    with caplog.at_level(logging.WARNING, "connectors.link"):
+        assert not own.ensure()
+        assert not own.ensure()
+        assert len(broker.clients) == 1  # the second attempt waits
+        clock.now += REFUSED_S
+        assert not own.ensure()
+    assert own.refusal == "to read: AuthorizationError"
+    assert len(caplog.records) == 1
+    assert all(client.gone.wait(5) for client in broker.clients)
+    own.refused = None
+    clock.now += REFUSED_S
+    assert own.ensure()
+    assert own.refusal == ""
+
+
+def test_a_token_that_cannot_be_read_is_a_refusal(broker: FakeBroker) -> None:
+    broker.unreadable_token = "the token cannot be read"
+    own = OwnLink(broker, "test")  # type: ignore[arg-type]
+    assert not own.ensure()
+    assert own.refusal == "the token cannot be read"
+
+
+@pytest.mark.parametrize(("answers", "ended"), [(True, "closed"), (False, "shut down")])
+def test_it_closes_in_order_only_while_a_broker_answers(
+    opened: OwnLink, broker: FakeBroker, answers: bool, ended: str
+) -> None:
+    broker.answers = answers
+    (client,) = broker.clients
+    opened.close()
+    if not answers:
+        assert client.gone.wait(5)
+    assert client.ended == [ended]
+    assert not opened.connected
