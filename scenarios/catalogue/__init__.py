@@ -9,6 +9,7 @@ from functools import cache
 from scenarios.model import Scenario
 
 ORDER = (
+    "dual-write",
     "eventual-consistency",
     "duplicate-command",
     "atomicity",
@@ -20,7 +21,6 @@ ORDER = (
     "poison-message",
     "replay",
     "lost-offsets",
-    "dual-write",
     "audit",
 )
 """The order of lists; scenarios that are not named here come last, by name."""
