@@ -24,7 +24,7 @@ PROPERTIES = {
 """The properties of every run (`scenarios.properties`)."""
 
 INVARIANTS = {
-    "invariant.measured": "something was measured",
+    "invariant.measured": "the sample is not empty",
     "invariant.deadlines": "the system meets its deadlines",
 }
 

@@ -46,7 +46,7 @@ def draw_button(
 ) -> None:
     """Draw the button; it is disabled, and says why, while the scenario cannot be started."""
     reason = hindrance(scenario, found)
-    meaning = looks.pop("help", _("It breaks running components on purpose and restores them afterwards."))
+    meaning = looks.pop("help", _("Injects real faults; everything is restored afterwards."))
     act_button(
         Action.RUN_SCENARIOS,
         label,

@@ -48,7 +48,7 @@ def show() -> None:
         meaning = _(
             "The run under way, or the one you picked. It has a process of its own: closing this page stops nothing."
         )
-        body = card("run", _("The run"), meaning, how.run(resources.settings(), shown) if shown else None)
+        body = card("run", _("Run details"), meaning, how.run(resources.settings(), shown) if shown else None)
         with body:
             live = st.container()
             if shown is None:
@@ -58,10 +58,10 @@ def show() -> None:
     left, right = st.columns([1.35, 1])
     with left:
         meaning = _("Kill or restart a component yourself, and read here what follows.")
-        slots = break_it.show(card("break", _("Break it yourself"), meaning))
+        slots = break_it.show(card("break", _("Manual fault injection"), meaning))
     with right:
         meaning = _("Every run of this instance; each was judged by the same invariants.")
-        with card("history", _("History"), meaning, how.history(resources.settings())):
+        with card("history", _("Run history"), meaning, how.history(resources.settings())):
             _draw_history(found, shown)
     _refresh(live, slots, drawn)
 
@@ -215,7 +215,7 @@ def _draw_downloads(result: Result) -> None:
     reader, stem = resources.runs_reader(), runs.stem(result)
     kept = access.may(Action.RUN_SCENARIOS)  # a visitor who may run nothing causes no file to be written
     download_button(
-        _("Evidence"),
+        _("Evidence (HTML)"),
         partial(reader.take_evidence if kept else reader.evidence, result),
         f"{stem}.html",
         "text/html",
@@ -237,7 +237,7 @@ def _draw_again(result: Result, found: RunsState) -> None:
     minutes = max(0.1, round((result.duration_s - 15) / 60, 1)) if result.name == "chaos" else 1.0
     scenario: Scenario = find(result.name, minutes)
     run_scenario.draw_button(
-        _("Again"),
+        _("Run again"),
         scenario,
         found,
         args=(result.name, result.seed, minutes),

@@ -45,7 +45,7 @@ def count(name: str) -> tuple[str, str]:
         "duplicated_effects": (_("duplicated effects"), _("Events with more than one notification. Must be 0.")),
         "out_of_order": (_("out of order"), _("Events persisted after a later one of their commission. Must be 0.")),
         "never_committed": (
-            _("never committed"),
+            _("phantom (never committed)"),
             _("Events that were published without a committed transaction. Must be 0."),
         ),
         "duplicates_absorbed": (
@@ -78,7 +78,7 @@ def figure(name: str) -> str:
         "rolled_back": _("commands rolled back"),
         "consistent_after_ms": _("consistent after, ms"),
         "dead_letters": _("dead letters"),
-        "answers": _("answers"),
+        "answers": _("reachable"),
         "refused_by": _("refused by"),
         "commands_while_down": _("commands while it was down"),
         "refused": _("commands refused"),

@@ -70,6 +70,8 @@ class DatabaseState:
     notified: int | None = None
     dead_lettered: int = 0
     """Distinct committed events that are dead letters and were never notified."""
+    parked: int = 0
+    """Those of them whose outbox rows cannot be published."""
     deliveries: Deliveries = field(default_factory=Deliveries)
     retried: int = 0
     """Unfinished messages that have failed, and are tried again."""

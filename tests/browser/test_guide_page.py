@@ -52,7 +52,7 @@ def test_the_whole_tour_ticks_itself_off(visit: Open, paged: Settings) -> None:
     follow(page, "command", CALCULATE)
     page.locator(CALCULATE).click(timeout=SOON_MS)
     expect(page.get_by_text("Committed in")).to_be_visible(timeout=SOON_MS)
-    page.get_by_role("button", name="Same again").click()
+    page.get_by_role("button", name="Send again (duplicate)").click()
     expect(page.get_by_text("Refused, nothing was written")).to_be_visible(timeout=SOON_MS)
     page.get_by_role("tab", name="Approve").click()
     page.get_by_role("button", name="Approve", exact=True).click()
