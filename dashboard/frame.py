@@ -18,16 +18,15 @@ from dashboard.i18n import _
 from dashboard.screens import all_pages, guide
 
 ASSETS = Path(__file__).parent / "assets"
+STYLES = ("frame", "live", "break", "diagram", "compare")
 
 
 def run() -> None:
     st.set_page_config(page_title="Alpes · Outbox", page_icon=str(ASSETS / "icon.svg"), layout="wide")
     i18n.use(lambda: (st.session_state.get("language", "en"), st.context.locale))
     _choose_language()
-    st.html(ASSETS / "frame.css")
-    st.html(ASSETS / "live.css")
-    st.html(ASSETS / "break.css")
-    st.html(ASSETS / "diagram.css")
+    for style in STYLES:
+        st.html(ASSETS / f"{style}.css")
     st.logo(str(ASSETS / "logo.svg"), size="large")
     if not access.granted(resources.settings()):
         return

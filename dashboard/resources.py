@@ -63,7 +63,7 @@ def judge() -> Judge:
 
 @shared
 def steady() -> Steady:
-    return Steady()
+    return refresher().steady
 
 
 @shared

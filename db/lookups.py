@@ -12,6 +12,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Select, func, select
 
 from db.notification_queries import NotificationRow
+from db.outbox import PARKED_TOPIC
 from db.queries import OutboxRow
 from db.tables import commission, dead_letter, message_failure, notification, outbox_event, processed_message
 
@@ -139,6 +140,17 @@ def count_dead_without_notification(connection: Connection) -> int:
         select(func.count(dead_letter.c.event_id.distinct()))
         .select_from(dead_letter.outerjoin(notification, notification.c.event_id == dead_letter.c.event_id))
         .where(dead_letter.c.event_id.is_not(None), notification.c.seq.is_(None))
+    )
+    return connection.scalar(query) or 0
+
+
+def count_parked(connection: Connection) -> int:
+    """Return the number of events whose outbox rows are parked: neither requeued since, nor notified."""
+    joined = dead_letter.outerjoin(notification, notification.c.event_id == dead_letter.c.event_id)
+    query = (
+        select(func.count(dead_letter.c.event_id.distinct()))
+        .select_from(joined)
+        .where(dead_letter.c.topic == PARKED_TOPIC, dead_letter.c.requeued_at.is_(None), notification.c.seq.is_(None))
     )
     return connection.scalar(query) or 0
 

@@ -95,7 +95,7 @@ def _add_faults_and_axes(figure: go.Figure, result: Result) -> go.Figure:
         begin = window.started_at - result.started_at
         end = max(window.ended_at - result.started_at, begin + result.duration_s / 300)
         label = {"text": f"{window.fault} {window.part}", "font": {"size": 11}}
-        figure.add_vrect(x0=begin, x1=end, fillcolor="#e5484d", opacity=0.18, line_width=0, label=label)
+        figure.add_vrect(x0=begin, x1=end, fillcolor="#b06c00", opacity=0.18, line_width=0, label=label)
     figure.update_xaxes(title="seconds since the start")
     figure.update_layout(
         template="plotly_white",

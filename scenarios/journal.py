@@ -22,7 +22,7 @@ from db.tables import scenario_run
 from domain.clock import utc_now
 from domain.errors import ExpectedError
 from domain.message import Message
-from scenarios.model import Moment, Result, result_from_json, with_messages
+from scenarios.model import Moment, Result, Sample, result_from_json, with_messages
 from settings import Settings
 from settings.shared_files import hand_over
 from stacks.pruning import RUN_ID
@@ -99,6 +99,7 @@ class Journal:
         for made in (self._folder.parent, self._folder):
             hand_over(made)
         self._file = (self._folder / "timeline.jsonl").open("a", encoding="utf-8")
+        self._samples = (self._folder / "samples.jsonl").open("a", encoding="utf-8")
         self.moments: list[Moment] = []
 
     def say(self, kind: str, message: Message, data: Mapping[str, Any] | None = None) -> None:
@@ -107,6 +108,11 @@ class Journal:
         self.moments.append(moment)
         self._file.write(json.dumps(asdict(moment)) + "\n")
         self._file.flush()
+
+    def sample(self, found: Sample) -> None:
+        """Add counts to the file that shows the progress of the run."""
+        self._samples.write(json.dumps(asdict(found)) + "\n")
+        self._samples.flush()
 
     def begin(self, name: str, stack: str, seed: int) -> None:
         """Insert the run's row. Raises DatabaseUnavailable."""
@@ -137,6 +143,7 @@ class Journal:
 
     def close(self) -> None:
         self._file.close()
+        self._samples.close()
 
 
 def read_timeline(settings: Settings, run_id: str) -> list[Moment]:
@@ -144,16 +151,16 @@ def read_timeline(settings: Settings, run_id: str) -> list[Moment]:
     return Timeline(settings, run_id).read_new()
 
 
-class Timeline:
-    """A run's timeline: each call of `read_new` reads only the entries written since the call before."""
+class GrowingFile:
+    """A file of lines of a run: each call of `read_new` reads only the lines written since the call before."""
 
-    def __init__(self, settings: Settings, run_id: str) -> None:
+    def __init__(self, settings: Settings, run_id: str, name: str) -> None:
         self._run_id = run_id
-        self._path = folder(settings, run_id) / "timeline.jsonl"
+        self._path = folder(settings, run_id) / name
         self._read_bytes = 0
 
-    def read_new(self) -> list[Moment]:
-        """Return the new entries, oldest first. Raises UnknownRun."""
+    def read_new(self) -> list[Any]:
+        """Return the documents of the new lines, oldest first. Raises UnknownRun."""
         try:
             with self._path.open("rb") as file:
                 file.seek(self._read_bytes)
@@ -162,7 +169,29 @@ class Timeline:
             raise UnknownRun(f"no run {self._run_id}; `./alpes scenario runs` lists them") from None
         complete_lines = new_bytes[: new_bytes.rfind(b"\n") + 1]  # the last line may be incomplete
         self._read_bytes += len(complete_lines)
-        return [Moment(**with_messages(json.loads(line))) for line in complete_lines.splitlines()]
+        return [json.loads(line) for line in complete_lines.splitlines()]
+
+
+class Timeline:
+    """A run's timeline as it grows."""
+
+    def __init__(self, settings: Settings, run_id: str) -> None:
+        self._file = GrowingFile(settings, run_id, "timeline.jsonl")
+
+    def read_new(self) -> list[Moment]:
+        """Return the new entries, oldest first. Raises UnknownRun."""
+        return [Moment(**with_messages(document)) for document in self._file.read_new()]
+
+
+class Samples:
+    """The counts of a run as they grow."""
+
+    def __init__(self, settings: Settings, run_id: str) -> None:
+        self._file = GrowingFile(settings, run_id, "samples.jsonl")
+
+    def read_new(self) -> list[Sample]:
+        """Return the new samples, oldest first. Raises UnknownRun."""
+        return [Sample(**document) for document in self._file.read_new()]
 
 
 def load_result(settings: Settings, run_id: str) -> Result | None:

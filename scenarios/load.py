@@ -8,7 +8,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from application import Application
@@ -20,12 +20,14 @@ from scenarios.waiting import JudgeFailed, until
 
 CAMPAIGNS = ("cmp-1", "cmp-2", "cmp-3")
 CURRENCIES = ("USD", "EUR", "COP")
+REPEATED_POLL_S = 0.002
 
 
 @dataclass(frozen=True, slots=True)
 class AcknowledgedCommand:
     """One acknowledged command."""
 
+    command: CalculateCommission | ApproveCommission
     at: float
     ms: float
     event_ids: tuple[str, ...]
@@ -80,6 +82,8 @@ class Load:
         self.unacknowledged = 0
         self.error: BaseException | None = None
         """The exception that ended the load too early: an error of the judge."""
+        self.count_repeated: Callable[[], int] | None = None
+        """Counts the commands in `sent` that something else has repeated: the load waits for it after each pair."""
         self._pairs = itertools.cycle(pairs or [(in_process, in_process)])
         self._routes = {id(route): route for pair in pairs for route in pair if route is not None}
         self._stream = stream
@@ -117,6 +121,8 @@ class Load:
         try:
             while not self._stop.is_set():
                 self._send_pair(next(self._stream), next(self._pairs))
+                while self.count_repeated and self.count_repeated() < len(self.sent) and not self._stop.is_set():
+                    self._stop.wait(REPEATED_POLL_S)
                 due_at = max(due_at + self._interval_s, time.monotonic() - 1)  # send no burst after an outage
                 self._stop.wait(max(0.0, due_at - time.monotonic()))
         except BaseException as error:
@@ -140,7 +146,7 @@ class Load:
         if isinstance(answer, Promise):
             self.promised.append(answer)
         event_ids = answer.event_ids if isinstance(answer, Done) else ()
-        self.sent.append(AcknowledgedCommand(started_at, (time.time() - started_at) * 1000, event_ids))
+        self.sent.append(AcknowledgedCommand(command, started_at, (time.time() - started_at) * 1000, event_ids))
         return answer
 
 

@@ -25,7 +25,7 @@ PROPERTIES = {
 """The properties of every run (`scenarios.properties`)."""
 
 INVARIANTS = {
-    "invariant.measured": "something was measured",
+    "invariant.measured": "the sample is not empty",
     "invariant.deadlines": "the system meets its deadlines",
 }
 
@@ -70,7 +70,7 @@ CHECKS = {
     "check.commands_not_slowed": "commands are not slowed",
     "check.preview_right": "the preview was right",
     "check.replay_adds_nothing": "the replay adds no notification",
-    "check.naive_loses": "the naive writer loses events under the same fault",
+    "check.naive_loses": "without an outbox, the same fault loses events",
     "check.row_visible": "another connection sees the row when its event is received",
     "check.rollback_leaves_nothing": "a rolled-back command leaves nothing",
     "check.worker_alive": "the worker is alive and processes good events",
@@ -135,8 +135,8 @@ TIMELINE = {
     "run.empty": "its timeline is empty",
     "run.omitted": "{n} entries are omitted here; timeline.jsonl of this run has them",
     "run.no_samples": "no more samples: {why}",
-    "run.naive_writes": "a naive writer commits and then publishes, beside the outbox",
-    "run.naive_lost": "commit, then publish: {n} of {m} events lost; the outbox lost none",
+    "run.naive_writes": "each command is repeated without an outbox: commit, then publish",
+    "run.naive_lost": "without an outbox, {n} of {m} events were lost",
     "run.will_be_read_again": "{n} events in {m} messages will be read again",
     "run.requeued": "the failing event is requeued after the fix",
     "run.backlog_gone": "the backlog is back to zero",
@@ -183,7 +183,7 @@ VERDICTS = {
 JUDGE = {
     "judge.load_ended": "the load ended: {why}",
     "judge.load_died": "the load died: {why}",
-    "judge.naive_ended": "the naive writer ended: {why}",
+    "judge.naive_ended": "the writer without an outbox ended: {why}",
     "judge.listener_ended": "the listener ended: {why}",
     "judge.api_silent": "the API did not answer: {why}",
     "judge.api_limits": "the API's rate limit refused a request for {s} s; raise ALPES_API_RATE_LIMIT, or try later",
@@ -224,7 +224,7 @@ AWAITED = {
     "awaited.topic_commands": "{n} commands of the topic processed",
     "awaited.some_processed": "some commands of the topic are processed",
     "awaited.commands": "{n} more commands acknowledged",
-    "awaited.naive_commits": "the naive writer committed {n} more",
+    "awaited.naive_commits": "{n} more commands repeated without an outbox",
     "awaited.notifications": "notifications of {n} events",
     "awaited.replayed": "notifications of all events committed before the replay",
     "awaited.truth": "every source says what is wrong",

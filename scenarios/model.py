@@ -116,6 +116,8 @@ class Sample:
     committed: int
     published: int
     notified: int
+    beside: tuple[int, int] | None = None
+    """Committed and published by the writer without an outbox that runs beside it; None where none does."""
 
 
 @dataclass(frozen=True, slots=True)

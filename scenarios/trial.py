@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
@@ -91,6 +91,8 @@ class Trial(FaultInjection):
         """Commands that the broker acknowledged; the commands worker must process them."""
         self.activity_at_standstill: object = None
         """The activity at which the last wait found a standstill; None when it found none."""
+        self.count_beside: Callable[[], tuple[int, int]] | None = None
+        """Counts the events that were committed and published without an outbox; set by what runs beside it."""
         self._stream = load_module.command_stream(seed, run_id)
 
     # Sending commands.
@@ -203,7 +205,7 @@ class Trial(FaultInjection):
         return Message("waiting.progress", n=published)
 
     def sample(self) -> None:
-        """Add one sample; none while the database is unavailable."""
+        """Add one sample, also to the run's records; none while the database is unavailable."""
         with suppress(DatabaseUnavailable):
             with self.application.reading() as connection:
                 committed = queries.count_outbox_ids(connection, self.run_id)
@@ -213,7 +215,10 @@ class Trial(FaultInjection):
                 published = store.count_published(self.run_id)
             finally:
                 store.close()
-            self.samples.append(Sample(time.time(), committed, published, notified))
+            beside = self.count_beside() if self.count_beside is not None else None
+            sample = Sample(time.time(), committed, published, notified, beside)
+            self.samples.append(sample)
+            self._journal.sample(sample)
 
     def close(self) -> None:
         """End every fault that is still active."""

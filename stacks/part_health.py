@@ -28,7 +28,7 @@ class PartHealth:
     @property
     def works(self) -> bool:
         """Whether it does all that it can do now; an event that waits for it may be one that was lost long ago."""
-        return self.light == "ok" or self.message.code == LATE
+        return self.light == "ok" or self.message.code in (LATE, "health.behind")
 
     @property
     def detail(self) -> str:

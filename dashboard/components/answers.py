@@ -43,7 +43,7 @@ def _arrival(event_id: str, state: DatabaseState) -> Html:
     link = trace_link(event_id, _("trace →"))
     timed = next((timed for timed in reversed(state.timed) if timed.event_id == event_id), None)
     if timed is None:
-        return join([tag("span", _("Event on its way…"), class_="warn"), " ", link])
+        return join([tag("span", _("Event in flight…"), class_="warn"), " ", link])
     after = timed.end_to_end_ms
     sentence = _("Notified after {ms}").format(ms=milliseconds(after)) if after is not None else _("Notified")
     return join([tag("span", sentence, class_="ok"), " ", link])

@@ -86,7 +86,9 @@ def _row(part: str) -> DeltaGenerator:
                 Permission.KILL_PARTS,
                 _("Kill"),
                 f"kill-{part}",
-                _("**Kill the {part}?** Its process gets SIGKILL: no goodbye, no flush.").format(part=words.part(part)),
+                _("**Kill the {part}?** Its process gets SIGKILL: no cleanup, as in a power cut.").format(
+                    part=words.part(part)
+                ),
                 _("Kill it now"),
                 _kill,
                 (part,),
@@ -97,7 +99,9 @@ def _row(part: str) -> DeltaGenerator:
             restarting.get_permission(part),
             _("Restart"),
             f"restart-{part}",
-            _("**Restart the {part}?** It is asked to end, and started again.").format(part=words.part(part)),
+            _("**Restart the {part}?** It is a graceful restart: it ends its work first.").format(
+                part=words.part(part)
+            ),
             _("Restart it now"),
             resources.incidents().restart,
             (part,),
@@ -113,7 +117,7 @@ def _kill(part: str, drawn_hold_s: float) -> None:
 
 def _hold(part: str) -> float:
     return st.number_input(
-        _("Seconds it is held down"),
+        _("Downtime (seconds)"),
         0.0,
         LONGEST_S,
         HOLD_S,
@@ -138,7 +142,7 @@ def _held() -> None:
         if health is None or health.message.code != "health.held_down":
             continue
         with st.container(key=f"row-held-{part}", horizontal=True):
-            sentence = _("{part} is held down").format(part=words.part(part))
+            sentence = _("{part} is down on purpose").format(part=words.part(part))
             live_html.show(notice(sentence), f"held-{part}")
             act_button(
                 Permission.KILL_PARTS,

@@ -21,6 +21,8 @@ from dashboard.view_models.faults import FaultWindow
 from dashboard.view_models.latencies import LEAST_MS, Rate
 
 TIMED = ("rates", "backlog")
+FAULT_COLOUR = "#b06c00"
+"""Amber: a fault is injected on purpose, and red is for what is lost."""
 LABEL_SHARE = 0.16
 """Share of the width that the name of a fault may take."""
 BARS_A_DECADE = 12
@@ -32,7 +34,7 @@ CONFIG = {
 
 
 def shade(figure: go.Figure, windows: Sequence[FaultWindow], zone: str | None, since: float) -> None:
-    """Shade the times of faults in red, and write a fault's name unless it would overlap the previous one."""
+    """Shade the times of faults in amber, and write a fault's name unless it would overlap the previous one."""
     room = LABEL_SHARE * (time.time() - since)
     free_from = since
     for window in windows:
@@ -46,10 +48,10 @@ def shade(figure: go.Figure, windows: Sequence[FaultWindow], zone: str | None, s
         figure.add_vrect(
             x0=_at(window.started_at, zone),
             x1=_at(max(end, window.started_at + 0.2), zone),
-            fillcolor="#e5484d",
+            fillcolor=FAULT_COLOUR,
             opacity=0.16,
             line_width=0,
-            annotation={"text": label, "font": {"size": 10, "color": "#d13438"}},
+            annotation={"text": label, "font": {"size": 10, "color": FAULT_COLOUR}},
             annotation_position="top left",
         )
 

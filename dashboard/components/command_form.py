@@ -24,7 +24,7 @@ def show() -> dict[Asked, DeltaGenerator]:
     if not access.may(Action.ISSUE_COMMANDS):
         st.info(access.why_only_shown(), icon="🔒")
         return {}
-    calculate, approve, load = st.tabs([_("Calculate"), _("Approve"), _("Load")])
+    calculate, approve, load = st.tabs([_("Calculate"), _("Approve"), _("Load test")])
     with calculate:
         _calculate()
         calculated = st.container()
@@ -69,7 +69,7 @@ def _calculate() -> None:
     with st.container(horizontal=True, key="title-again"):
         act_button(
             Action.ISSUE_COMMANDS,
-            _("Same again"),
+            _("Send again (duplicate)"),
             _send_again,
             help=_("Sends the same conversion once more: it is refused."),
             type="tertiary",
@@ -128,7 +128,7 @@ def _load() -> None:
         help=_("How many commissions are calculated, on fresh ids."),
     )
     rate = right.number_input(
-        _("Per second"),
+        _("Rate (per second)"),
         1,
         FASTEST,
         50,

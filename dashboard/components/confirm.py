@@ -47,7 +47,7 @@ def _close(key: str, act: Callable[..., object], values: tuple[Any, ...]) -> Non
 
 def _other_ways(ways: Ways) -> None:
     """Draw the other ways in an expander, because a popover cannot contain another popover."""
-    with st.expander(_("Show me how")):
+    with st.expander(_("Show commands")):
         for tool, text in ways.items():
             st.caption(f"**{tool}**")
             st.code(text, language="bash", wrap_lines=True)

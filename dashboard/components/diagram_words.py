@@ -52,6 +52,8 @@ def transaction() -> str:
 def caption(found: Diagram) -> str:
     if not found.timed:
         return ""
+    if found.timed == 1:
+        return _("Times: of the last event")
     return _("Times: median of the last {n} events").format(n=number(found.timed))
 
 

@@ -31,13 +31,13 @@ def _incident(incident: Incident, zone: str | None) -> Html:
 def _steps(incident: Incident) -> list[Html]:
     steps = []
     if incident.down_at is not None:
-        steps.append(_step("✕", "bad", _("down {s} s later").format(s=_s(incident.down_at - incident.at))))
+        steps.append(_step("✕", "warn", _("down {s} s later").format(s=_s(incident.down_at - incident.at))))
     if incident.back_at is not None and incident.down_at is not None:
         back = _("healthy again after {s} s").format(s=_s(incident.back_at - incident.down_at))
         if incident.hold_s and incident.back_at - incident.at < incident.hold_s:
             back += " " + _("(started again before its {s} s were over)").format(s=number(incident.hold_s))
         elif incident.hold_s:
-            back += " " + _("(held down for {s} s)").format(s=number(incident.hold_s))
+            back += " " + _("(down for {s} s)").format(s=number(incident.hold_s))
         steps.append(_step("↺", "ok", back))
         if incident.meanwhile:
             steps.append(_step("·", "", _("{n} events were committed meanwhile").format(n=number(incident.meanwhile))))
@@ -61,7 +61,7 @@ def _steps(incident: Incident) -> list[Html]:
     elif incident.back_at is not None and not incident.over:
         steps.append(_step("…", "warn", _("counting: committed = published = notified = audited")))
     if incident.problem:
-        steps.append(_step("!", "bad", words.said(incident.problem)))
+        steps.append(_step("!", "warn", words.said(incident.problem)))
     if not steps:
         steps.append(_step("…", "warn", _("in progress…")))
     return steps

@@ -11,7 +11,8 @@ from dashboard.view_models import words
 from dashboard.view_models.snapshot import HealthState
 from stacks.part_health import PartHealth
 
-SIGNS = {"ok": ("●", "ok"), "behind": ("▲", "warn"), "down": ("✕", "bad")}
+SIGNS = {"ok": ("●", "ok"), "behind": ("▲", "warn"), "down": ("✕", "warn")}
+"""Light → sign and colour. Red is for events that are lost, duplicated or out of order, not for what is broken on purpose."""
 
 
 def badge(stack: str, health: HealthState) -> Html:

@@ -23,11 +23,11 @@ PAYLOAD = 4000
 """Characters shown of a dead letter's payload."""
 
 
-def source(report: SourceReport, problem: Message | None) -> Html:
+def source(report: SourceReport, problem: Message | None, uncaptured: int | None) -> Html:
     intents = {"run": _("run"), "stopped": _("stopped"), "deleted": _("deleted")}
     how = _("runs") if report.running else _("does not run") if report.exists else _("does not exist")
     pairs: list[tuple[str, object]] = [
-        (_("status"), tag("span", how, class_="ok" if report.running else "bad")),
+        (_("status"), tag("span", how, class_="ok" if report.running else "warn")),
         (
             _("asked for"),
             tag(
@@ -36,14 +36,14 @@ def source(report: SourceReport, problem: Message | None) -> Html:
                 title=_("The watcher respects it: it does not start a source that was stopped on purpose."),
             ),
         ),
-        (_("behind"), _("{n} outbox rows not seen on Pulsar yet").format(n=number(report.behind))),
+        (_("behind"), _("{n} outbox rows not seen on Pulsar yet").format(n=number(uncaptured))),
         (_("received · written"), f"{number(report.received)} · {number(report.written)}"),
         (_("restarts"), number(report.restarts)),
         (_("topic"), tag("span", report.topic, class_="mono")),
         (_("connector"), tag("span", f"{report.name} · {report.connector}", class_="mono")),
     ]
     if report.error:
-        pairs.insert(1, (_("error"), tag("span", report.error, class_="bad")))
+        pairs.insert(1, (_("error"), tag("span", report.error, class_="warn")))
     return join([unread(problem), facts(pairs)])
 
 
@@ -55,14 +55,18 @@ def relay(health: PartHealth | None, checkpoint: int | None, head: int | None) -
     if health is not None:
         sign, colour = SIGNS[health.light]
         pairs.append((_("status"), tag("span", f"{sign} {words.said(health.message)}", class_=colour)))
+    if checkpoint is not None and head is not None:
+        checkpoint = min(checkpoint, head)  # the two are read one after the other
     pairs.append(
-        (_("capture watermark"), tag("span", number(checkpoint), title=_("Highest outbox seq seen on Pulsar.")))
+        (_("last captured seq"), tag("span", number(checkpoint), title=_("Highest outbox seq seen on Pulsar.")))
     )
-    pairs.append((_("outbox head"), tag("span", number(head), title=_("Highest seq the database has given."))))
+    pairs.append((_("last outbox seq"), tag("span", number(head), title=_("Highest seq the database has given."))))
     return join([tag("p", sentence), facts(pairs)])
 
 
-def parts(status: Status, problem: Message | None) -> Html:
+def parts(status: Status, problem: Message | None, health: Sequence[PartHealth] = ()) -> Html:
+    """Render the components. Where `health` has one, its light and message are shown, as the header shows them."""
+    known = {part.part: part for part in health}
     head = (
         (_("component"), ""),
         (_("health"), _("Health: whether the component answers, and how large its lag is; not a status word.")),
@@ -72,8 +76,11 @@ def parts(status: Status, problem: Message | None) -> Html:
     )
     rows = []
     for part in status.parts:
-        sign, colour = SIGNS[part.light]
-        how = words.said(part.message) if part.message else part.process.lower()
+        light, message = part.light, part.message
+        if part.name in known:
+            light, message = known[part.name].light, known[part.name].message
+        sign, colour = SIGNS[light]
+        how = words.said(message) if message else part.process.lower()
         name = tag("strong", words.part(part.name), title=words.part_hint(part.name) or None)
         rows.append(
             (
@@ -87,7 +94,7 @@ def parts(status: Status, problem: Message | None) -> Html:
                 ),
             )
         )
-    total = _("{n} MB in all · {home}").format(n=number(status.memory_mb), home=status.home)
+    total = _("{n} MB in total · {home}").format(n=number(status.memory_mb), home=status.home)
     return join([unread(problem), table(head, rows), tag("p", total, class_="soft")])
 
 
@@ -125,7 +132,7 @@ def topics(found: Sequence[TopicReport], problem: Message | None, waiting: int |
     note: object = ""
     if found and found[0].source == "observer":
         sentence = _(
-            "pulsar-lite has no admin REST: messages are those the observer saw, and it tells no backlog. Committed and not notified yet: {n}."
+            "pulsar-lite has no admin REST: the messages are those that the observer saw, and their backlog is not known. Committed and not notified yet: {n}."
         )
         note = tag("p", sentence.format(n=number(waiting)), class_="soft")
     return join([unread(problem), table(head, rows) if rows else empty(_("There is no topic yet.")), note])
@@ -137,8 +144,8 @@ def letters(found: Sequence[DeadLetterRow], picked: int | None, zone: str | None
         (_("reason"), _("Why it cannot be processed.")),
         (_("topic"), ""),
         (_("attempts"), _("Number of attempts before the worker dead-lettered the message.")),
-        (_("dead-lettered"), ""),
-        (_("requeued"), ""),
+        (_("dead-lettered at"), ""),
+        (_("requeued at"), ""),
     )
     columns = join(tag("th", name, title=hint or None, scope="col") for name, hint in head)
     rows = []

@@ -22,7 +22,7 @@ def table_of(found: Mapping[str, Quantiles]) -> Html:
         ("p50", _("p50: half of the events were at least this fast.")),
         ("p95", _("p95: 95 of 100 events were at least this fast.")),
         ("p99", _("p99: 99 of 100 events were at least this fast.")),
-        (_("largest"), ""),
+        (_("max"), ""),
     )
     rows = [
         (name, (_name(name), number(row.n), *map(milliseconds, (row.p50, row.p95, row.p99, row.largest))))

@@ -25,11 +25,11 @@ def show() -> None:
     meaning = _(
         "Tables, topics, the observer's store and the audit file are emptied together, so that they still agree."
     )
-    with card("reset", _("Back to empty"), meaning):
+    with card("reset", _("Reset"), meaning):
         st.html(
             tag(
                 "div",
-                tag("p", _("The history of scenario runs stays, except when everything goes.")),
+                tag("p", _("The run history is kept when the tables are reset, and deleted when everything is.")),
                 class_="alpes-live",
             )
         )

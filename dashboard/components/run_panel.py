@@ -9,6 +9,7 @@ from typing import Any
 import plotly.graph_objects as go
 import plotly.io
 
+from dashboard.components.charts import FAULT_COLOUR
 from dashboard.components.markup import Html, empty, facts, join, tag
 from dashboard.components.scenario_card import verdict
 from dashboard.i18n import _, clock, instant, number
@@ -19,7 +20,7 @@ from scenarios.model import Check, Moment, Result
 from scenarios.observations import CounterExample
 
 MARKS = {
-    "fault": ("✕", "bad"),
+    "fault": ("⚡", "warn"),
     "confirmed": ("✓", "ok"),
     "unconfirmed": ("?", "warn"),
     "fault_end": ("↺", ""),
@@ -58,7 +59,7 @@ def _moment(place: int, moment: Moment, began: float, zone: str | None) -> Html:
 
 
 def verdict_head(result: Result, zone: str | None) -> Html:
-    seconds = _("{n} s in all").format(n=number(result.duration_s, 1))
+    seconds = _("duration {n} s").format(n=number(result.duration_s, 1))
     recovery = _recovery(result)
     lines = [
         tag("p", join([verdict(result.verdict), " ", words.said(result.said()), "."]), class_="verdict-line"),
@@ -71,11 +72,11 @@ def verdict_head(result: Result, zone: str | None) -> Html:
 
 def _recovery(result: Result) -> Html:
     if result.recovery_s is None:
-        return tag("span", _("nothing to recover from"))
+        return tag("span", _("no downtime"))
     hint = _("From the fault's end until every event committed by then, and the first one after it, was notified.")
     text = _("recovered {s} s after the fault's end").format(s=number(result.recovery_s, 2))
     if result.noticed_s is not None:
-        text += " · " + _("noticed after {s} s").format(s=number(result.noticed_s, 2))
+        text += " · " + _("detected in {s} s").format(s=number(result.noticed_s, 2))
     return tag("span", text, title=hint)
 
 
@@ -91,7 +92,7 @@ def counts(result: Result) -> Html:
 
 
 def checks(result: Result) -> Html:
-    real = _checks(_("Was the fault real?"), result.confirmations)
+    real = _checks(_("Confirmation of the fault"), result.confirmations)
     held = _checks(_("Invariants"), result.checks)
     return join([tag("div", join([real, held]), class_="two"), _list_wrong_event_ids(result), _figures(result.figures)])
 
@@ -163,7 +164,7 @@ def figures(result: Result) -> tuple[go.Figure, go.Figure]:
         for shape, window in zip(figure.layout.shapes, result.windows, strict=True):
             shape.label.text = f"{words.said(window.said())} · {words.part(window.part)}"
             shape.label.textposition = "top left"
-            shape.label.font.color = "#d13438"
+            shape.label.font.color = FAULT_COLOUR
     return latency, progress
 
 
@@ -171,7 +172,7 @@ def history(runs: Sequence[Run], shown: str | None, zone: str | None) -> Html:
     if not runs:
         return empty(_("No scenario has run here yet. Run one above; its verdict stays in the database."))
     head = (
-        (_("run id"), _("Click one to see what it found.")),
+        (_("run"), _("Click one to see what it found.")),
         (_("scenario"), ""),
         (_("started"), ""),
         (_("verdict"), _("PASS, FAIL, or INCONCLUSIVE when the fault could not be confirmed.")),

@@ -25,7 +25,7 @@ def card(scenario: Scenario, last: Run | None, why_not: str | None, minutes: flo
     parts = [
         tag("p", _(scenario.quality), class_="quality", title=_("The quality in the architect's words.")),
         tag("p", _(scenario.hypothesis), class_="hypothesis", title=_("What the run supports or refutes.")),
-        tag("p", join([tag("span", "✕ ", class_="bad"), breaks]), class_="soft", title=_("What it will break.")),
+        tag("p", join([tag("span", "⚡ ", class_="warn"), breaks]), class_="soft", title=_("What it will break.")),
         tag("p", join(foot), class_="foot"),
     ]
     if why_not:
@@ -44,5 +44,5 @@ def why_not(reason: str | None, scenario: Scenario) -> str | None:
             stacks=" / ".join(scenario.stacks)
         ),
         "busy": _("Another run is under way; two at once would judge each other's faults."),
-        "ill": _("A component is down; a run starts only when every component is healthy."),
+        "ill": _("Wait until every component is healthy."),
     }.get(reason or "")

@@ -25,8 +25,8 @@ def show() -> DeltaGenerator:
     """Draw the card with its buttons; return the container in which `draw` draws the state."""
     settings = resources.settings()
     title, meaning = {
-        RELAY: (_("Capture: the relay"), _("What brings committed events to Pulsar; here a polling publisher.")),
-        DEBEZIUM: (_("Capture: the source"), _("Debezium, run by Pulsar, reads the database's binary log.")),
+        RELAY: (_("Capture (relay)"), _("What brings committed events to Pulsar; here a polling publisher.")),
+        DEBEZIUM: (_("Capture (source)"), _("Debezium, run by Pulsar, reads the database's binary log.")),
     }[settings.facts.capture]
     with card("source", title, meaning, how.source(settings, "status")):
         body = st.container()
@@ -43,7 +43,7 @@ def show() -> DeltaGenerator:
                     partial(how.source, settings),
                 )
             view_button(
-                _("Its log"),
+                _("View log"),
                 _choose_log,
                 key="source-log",
                 type="tertiary",
@@ -94,7 +94,12 @@ def draw() -> None:
         html = operating.relay(health, refresher.feed.watermark, head)
     else:
         look = resources.source().look()
-        html = operating.source(look.value, look.problem) if look.value is not None else operating.waiting(look.problem)
+        uncaptured = resources.steady().look(refresher.database, refresher.feed).counts.uncaptured
+        html = (
+            operating.source(look.value, look.problem, uncaptured)
+            if look.value is not None
+            else operating.waiting(look.problem)
+        )
     live_html.show(html, "source")
     last = resources.actions().last("source")
     if last is None:

@@ -31,21 +31,21 @@ def verdict(shown: Shown, judgement: Judgement, down: tuple[str, ...] = ()) -> H
 def _equal(shown: Shown) -> tuple[str, str]:
     if not shown.counts.committed:
         return _("Nothing committed yet: all sources are empty"), "soft"
-    return _("✓ Equal: nothing lost, nothing doubled"), "ok"
+    return _("✓ Consistent: 0 lost, 0 duplicated"), "ok"
 
 
 def _in_flight(shown: Shown) -> tuple[str, str]:
     if shown.counts.equal and shown.newer:
-        return _("✓ Equal, and {n} younger on their way").format(n=number(shown.newer)), "ok"
-    return _("▲ {n} on their way").format(n=number(shown.in_flight)), "soft"
+        return _("✓ Consistent; {n} newer events in flight").format(n=number(shown.newer)), "ok"
+    return _("▲ {n} events in flight").format(n=number(shown.in_flight)), "soft"
 
 
 def _waiting(shown: Shown, down: tuple[str, ...]) -> tuple[str, str]:
     n = number(max(shown.counts.behind, shown.in_flight or 0))
     if not down:
-        return _("▲ {n} wait, and are arriving: nothing is lost so far").format(n=n), "warn"
+        return _("▲ {n} events wait and are arriving; none is lost so far").format(n=n), "warn"
     parts = ", ".join(words.part(part) for part in down)
-    return _("▲ {n} wait: {part} is down").format(n=n, part=parts), "warn"
+    return _("▲ {n} events wait: {part} is down").format(n=n, part=parts), "warn"
 
 
 def _unknown(_shown: Shown) -> tuple[str, str]:
@@ -74,17 +74,22 @@ def _rows(shown: Shown, judgement: Judgement) -> Html:
     good = "ok" if judgement == "equal" and counts.committed else ""
     notices = number(counts.notified)
     if counts.dead_lettered:
-        notices += " + " + _("{n} dead").format(n=number(counts.dead_lettered))
+        notices += " + " + _("{n} dead-lettered").format(n=number(counts.dead_lettered))
     deliveries = number(counts.deliveries)
     if counts.duplicates:
         deliveries += " · " + _("{n} absorbed").format(n=number(counts.duplicates))
+    seen = number(counts.published)
+    if counts.parked:
+        seen += " + " + _("{n} parked").format(n=number(counts.parked))
     rows = (
         (_("committed"), number(counts.committed), "", _("Source 1: rows of outbox_event in the database.")),
         (
             _("published"),
-            number(counts.published),
+            seen,
             colour(published),
-            _("Source 2: distinct event ids the observer received from Pulsar."),
+            _(
+                "Source 2: distinct event ids the observer received from Pulsar. Beside them the outbox rows that are parked, because they cannot be published."
+            ),
         ),
         (
             _("notified, exactly once"),
@@ -101,7 +106,7 @@ def _rows(shown: Shown, judgement: Judgement) -> Html:
             "warn" if shown.in_flight else "",
             _("Committed, and neither notified nor dead-lettered."),
         ),
-        (_("capture watermark"), number(counts.watermark), "", _("Highest outbox seq seen on Pulsar.")),
+        (_("last captured seq"), number(counts.watermark), "", _("Highest outbox seq seen on Pulsar.")),
         (
             _("deliveries"),
             deliveries,

@@ -101,8 +101,8 @@ def _outbox(
         (_("type"), _("What happened. The name on the wire.")),
         (_("event"), _("Id of the event; what makes a second delivery recognizable.")),
         (_("commission"), _("Its id; the key of its messages on Pulsar.")),
-        (_("occurred"), ""),
-        (_("captured"), _("From the commit until capture saw the row; waiting: not seen on Pulsar yet.")),
+        (_("created at"), ""),
+        (_("capture delay"), _("From the commit until capture saw the row; waiting: not seen on Pulsar yet.")),
     )
     body = [
         (
@@ -127,7 +127,7 @@ def _notifications(state: DatabaseState, feed: FeedState, zone: str | None) -> H
         ("seq", _("The order of the notifications; the audit file has the same numbers.")),
         (_("event"), _("Id of the event; what makes a second delivery recognizable.")),
         (_("commission"), _("Its id; the key of its messages on Pulsar.")),
-        (_("notified"), ""),
+        (_("notified at"), ""),
         (
             "inbox",
             _("Deliveries that the inbox has of the event, the first in the same transaction as the notification."),
@@ -157,7 +157,7 @@ def _notifications(state: DatabaseState, feed: FeedState, zone: str | None) -> H
 
 def newest(rows: Sequence[OutboxRow], zone: str | None) -> Html:
     """Render outbox rows with links to their traces."""
-    head = (("seq", ""), (_("type"), ""), (_("event"), ""), (_("commission"), ""), (_("occurred"), ""))
+    head = (("seq", ""), (_("type"), ""), (_("event"), ""), (_("commission"), ""), (_("created at"), ""))
     body = [
         (
             str(row.seq),
@@ -181,7 +181,7 @@ def _captured(row: OutboxRow, hops: Mapping[str, int], watermark: int | None) ->
         shown = milliseconds_within(between, resolution_ms("committed", "captured"))
         return tag("span", shown, class_="ok", title=exact)
     if watermark is not None and row.seq <= watermark:
-        return tag("span", _("yes"), class_="ok")
+        return tag("span", _("seen on Pulsar"), class_="ok")
     return tag("span", _("waiting"), class_="warn")
 
 
@@ -193,7 +193,7 @@ def feed(messages: Sequence[Observed], deliveries: Mapping[str, int], picked: in
         ),
         (_("type"), ""),
         (_("key"), _("The commission: messages with one key are delivered in order.")),
-        (_("published"), _("The producer's clock when it was sent.")),
+        (_("published at"), _("The producer's clock when it was sent.")),
         (_("deliveries"), _("How often a worker committed it; from the second time on it changes nothing.")),
     )
     rows = []

@@ -83,7 +83,7 @@ def things(trace: Trace, zone: str | None) -> list[tuple[str, str, Html]]:
             ),
         ),
         (
-            _("3 · Envelope"),
+            _("3 · Change event"),
             _("What capture made of the row: Debezium's change event, the value of the message."),
             _pre(pretty(message.value))
             if message

@@ -23,10 +23,11 @@ class PageSpec:
 
 def all_pages() -> tuple[PageSpec, ...]:
     """Return the pages in the order of the navigation; the first is the home page."""
-    from dashboard.screens import guide, latency, live, operations, scenarios, trace
+    from dashboard.screens import comparison, guide, latency, live, operations, scenarios, trace
 
     return (
         live.PAGE,
+        comparison.PAGE,
         trace.PAGE,
         latency.PAGE,
         scenarios.PAGE,

@@ -41,7 +41,7 @@ def show() -> None:
         with st.container(key="row-tour", horizontal=True):
             st.html(tag("div", tag("p", _intro(), class_="soft"), class_="alpes-live"))
             view_button(
-                _("Begin again"),
+                _("Restart the tour"),
                 _begin_again,
                 key="tour-again",
                 icon=":material/replay:",
@@ -121,7 +121,7 @@ def _render_step(place: int, step: Step, done: bool, following: bool) -> Html:
 def _render_progress(done: frozenset[str], since: float, problem: Message | None) -> Html:
     share = 100 * len(done) / len(tour.STEPS)
     at = instant(int(since * 1e6), live_html.zone())[:8]
-    sentence = _("{n} of {m} steps happened since {at}").format(n=number(len(done)), m=number(len(tour.STEPS)), at=at)
+    sentence = _("{n} of {m} steps done since {at}").format(n=number(len(done)), m=number(len(tour.STEPS)), at=at)
     if len(done) == len(tour.STEPS):
         sentence += " · " + _("You killed Pulsar and saw that nothing was lost.")
     meter = tag("div", tag("div", "", style=f"width:{share:.0f}%"), class_="meter")
@@ -153,7 +153,7 @@ def _steps() -> dict[str, Step]:
     """Return the steps by name, in order; each text has two sentences."""
     return {
         "command": Step(
-            _("Issue a command"),
+            _("Send a command"),
             _(
                 "Press Calculate. The database writes the commission and its event in one transaction: both, or neither."
             ),
@@ -176,7 +176,7 @@ def _steps() -> dict[str, Step]:
         "twice": Step(
             _("Send it twice"),
             _(
-                "Press Same again. The conversion is unique in the database, so the second command is refused and writes nothing."
+                "Press Send again. The conversion is unique in the database, so the second command is refused and writes nothing."
             ),
             "live",
         ),
@@ -190,7 +190,7 @@ def _steps() -> dict[str, Step]:
         "kill": Step(
             _("Kill the broker"),
             _(
-                "Kill Pulsar under “Break it yourself” and hold it down for 15 seconds or more. It gets SIGKILL: no goodbye, as in a power cut."
+                "Kill Pulsar under “Manual fault injection” with a downtime of 15 seconds or more. It gets SIGKILL: no cleanup, as in a power cut."
             ),
             "scenarios",
         ),

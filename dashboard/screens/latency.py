@@ -84,7 +84,7 @@ def _draw_choices() -> tuple[str, str]:
         "15m": "15 min",
         "1h": "1 h",
         "n1000": _("last {n}").format(n=number(1000)),
-        "all": _("all kept"),
+        "all": _("all"),
     }
     hops = {END_TO_END: _("command to notification"), **{name: hop_label(name) for name in HOP_NAMES}}
     left, right, export = st.columns([1.5, 1.2, 0.8], vertical_alignment="bottom")
@@ -173,7 +173,7 @@ def _draw_percentiles(slots: Slots, window: str, hop: str) -> None:
             html
             if events
             else empty(
-                _("No event was notified yet. Issue a command on the Live page.")
+                _("No event was notified yet. Send a command on the Live page.")
                 if not resources.refresher().database.timed
                 else _("No event in this window. Choose a longer one, or issue a command on the Live page.")
             ),

@@ -44,7 +44,7 @@ def show() -> None:
     with form:
         form_body = card(
             "form",
-            _("Issue a command"),
+            _("Send a command"),
             _("A command changes one commission, and writes the event of it in the same transaction."),
         )
         with form_body:
@@ -62,12 +62,12 @@ def show() -> None:
     chart, reconciliation = st.columns([1.62, 1])
     with chart:
         meaning = _(
-            "From the handler's clock to the notification's commit. Each event is a point; lines are percentiles of the last fifty; red is when something was killed on purpose. Logarithmic."
+            "From the handler's clock to the notification's commit. Each event is a point; lines are percentiles of the last fifty; amber is when something was killed on purpose. Logarithmic."
         )
         latency_body = card("latency", _("End-to-end latency"), meaning, how.latency())
     with reconciliation:
         meaning = _(
-            "Distinct events counted in four sources. Outbox and notifications are tables of one database, and the audit file is made from the notifications; what was published is observed on Pulsar, apart from these. Equal: nothing was lost or doubled. While events come, those of the last second are counted nowhere until each source was read."
+            "Distinct events counted in four sources. Outbox and notifications are tables of one database, and the audit file is made from the notifications; what was published is observed on Pulsar, apart from these. Consistent: none was lost or duplicated. While events come, those of the last second are counted nowhere until each source was read."
         )
         with card("reconciliation", _("Reconciliation"), meaning, how.reconcile()):
             strip_body = st.container()
@@ -80,9 +80,7 @@ def _draw_links() -> None:
     pages, query = st.session_state["pages"], {"lang": i18n.language()}
     with st.container(horizontal=True, key="ways"):
         st.page_link(pages["guide"], label=_("What is this? The guide"), icon=":material/school:", query_params=query)
-        st.page_link(
-            pages["scenarios"], label=_("Kill a part, and watch"), icon=":material/power_off:", query_params=query
-        )
+        st.page_link(pages["scenarios"], label=_("Inject a fault"), icon=":material/power_off:", query_params=query)
 
 
 @st.fragment
@@ -134,7 +132,7 @@ def _draw_feed(zone: str | None) -> None:
         sentence = (
             _("No kept message matches. Ids may be cut short: their beginning is enough. Clear the filter to see all.")
             if filtered
-            else _("Nothing was published yet. Issue a command and watch it arrive.")
+            else _("Nothing was published yet. Send a command and watch it arrive.")
         )
         live_html.show(join([paused, empty(sentence)]), "feed_empty")
         return
@@ -170,9 +168,7 @@ def _draw_latency(zone: str | None) -> None:
     if points:  # keep the `POINTS_S` before the newest event
         points = [point for point in points if point.at_us > points[-1].at_us - POINTS_S * 1_000_000]
     if not points:
-        live_html.show(
-            empty(_("No event has arrived yet. Issue a command and its time appears here.")), "latency_empty"
-        )
+        live_html.show(empty(_("No event has arrived yet. Send a command and its time appears here.")), "latency_empty")
         return
     windows = refresher.fault_history.windows()
     open_now = int(time.time()) if any(window.ended_at is None for window in windows) else 0

@@ -88,8 +88,10 @@ def _draw(slots: Slots) -> None:
         if status.value is None:
             live_html.show(operating.waiting(status.problem), "parts")
         else:
-            value, problem = status.value, status.problem
-            live_html.show(live_html.once("parts", status.version, lambda: operating.parts(value, problem)), "parts")
+            value, problem, health = status.value, status.problem, resources.refresher().health
+            version = (status.version, health.version)
+            draw = lambda: operating.parts(value, problem, health.parts)  # noqa: E731
+            live_html.show(live_html.once("parts", version, draw), "parts")
     with slots.topics:
         _draw_topics()
     with slots.log:

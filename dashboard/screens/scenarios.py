@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from application.permissions import Action
 from dashboard import access, pulse, resources
-from dashboard.components import break_it, live_html, run_panel, scenario_card
+from dashboard.components import break_it, live_html, run_panel, run_scenario, scenario_card
 from dashboard.components.card import card, show_me_how
 from dashboard.components.charts import config
 from dashboard.components.controls import act_button, download_button
@@ -28,7 +28,6 @@ from scenarios.model import Result, Scenario
 
 FIRST_S = 2.0
 READ_WITHIN_S = 3.0
-KIND = "scenario"
 LONGEST_CHAOS_MIN = 60.0
 
 
@@ -49,7 +48,7 @@ def show() -> None:
         meaning = _(
             "The run under way, or the one you picked. It has a process of its own: closing this page stops nothing."
         )
-        body = card("run", _("The run"), meaning, how.run(resources.settings(), shown) if shown else None)
+        body = card("run", _("Run details"), meaning, how.run(resources.settings(), shown) if shown else None)
         with body:
             live = st.container()
             if shown is None:
@@ -59,10 +58,10 @@ def show() -> None:
     left, right = st.columns([1.35, 1])
     with left:
         meaning = _("Kill or restart a component yourself, and read here what follows.")
-        slots = break_it.show(card("break", _("Break it yourself"), meaning))
+        slots = break_it.show(card("break", _("Manual fault injection"), meaning))
     with right:
         meaning = _("Every run of this instance; each was judged by the same invariants.")
-        with card("history", _("History"), meaning, how.history(resources.settings())):
+        with card("history", _("Run history"), meaning, how.history(resources.settings())):
             _draw_history(found, shown)
     _refresh(live, slots, drawn)
 
@@ -70,14 +69,14 @@ def show() -> None:
 def _static_version(found: RunsState) -> tuple[object, ...]:
     """Return the version of what no fragment refreshes; when it changes, the whole page is drawn again."""
     down = resources.refresher().health.down()
-    action = resources.actions().last(KIND)
+    action = resources.actions().last(run_scenario.KIND)
     return found.current, bool(down), action, found.history[:1], found.problem
 
 
 def _version() -> object:
     look = resources.runs().look()
     running = look.value is not None and look.value.current is not None
-    return look.version, resources.actions().last(KIND), break_it.mark(), pulse.moment(running)
+    return look.version, resources.actions().last(run_scenario.KIND), break_it.mark(), pulse.moment(running)
 
 
 @st.fragment
@@ -105,11 +104,10 @@ def _choose_run(found: RunsState) -> str | None:
 
 
 def _draw_catalogue(found: RunsState) -> None:
-    settings, busy = resources.settings(), found.current is not None or resources.actions().running(KIND)
-    down = tuple(part.part for part in resources.refresher().health.down())
+    settings = resources.settings()
     minutes = float(st.session_state.get("chaos_minutes", 1.0))
     for scenario in (*scenarios().values(), find("chaos", minutes)):
-        reason = runs.hindrance(scenario, settings.stack, busy, down)
+        reason = run_scenario.hindrance(scenario, found)
         last = next((run for run in found.history if run.name == scenario.name and run.verdict), None)
         chaos = scenario.name == "chaos"
         seed = st.session_state.get("chaos_seed") if chaos else None
@@ -121,16 +119,10 @@ def _draw_catalogue(found: RunsState) -> None:
             with st.container(key=f"title-scn-{scenario.name}", horizontal=True):
                 st.header(scenario.name, anchor=False, width="content")
                 show_me_how(ways)
-                act_button(
-                    Action.RUN_SCENARIOS,
-                    _("Run"),
-                    _run_chaos if chaos else _run,
-                    () if chaos else (scenario.name, None, 1.0),
-                    key=f"run-{scenario.name}",
-                    type="primary",
-                    disabled=reason is not None,
-                    help=scenario_card.why_not(reason, scenario)
-                    or _("It breaks running components on purpose and restores them afterwards."),
+                act = _run_chaos if chaos else run_scenario.run
+                args = () if chaos else None
+                run_scenario.draw_button(
+                    _("Run"), scenario, found, act, args, key=f"run-{scenario.name}", type="primary"
                 )
             st.html(tag("div", html, class_="alpes-live"))
             if chaos and access.may(Action.RUN_SCENARIOS):
@@ -156,24 +148,12 @@ def _draw_chaos_fields() -> None:
 def _run_chaos() -> None:
     """Run with what the fields hold at the click; the button may have been drawn with earlier values."""
     state = st.session_state
-    _run("chaos", state.get("chaos_seed"), float(state.get("chaos_minutes", 1.0)))
-
-
-def _run(name: str, seed: int | None, minutes: float) -> None:
-    """Start the scenario in a process outside the page; all open pages see the same run."""
-    st.session_state.pop("run_shown", None)
-    settings = resources.settings()
-    if resources.actions().start(KIND, name, lambda: runner.start(settings, name, seed, minutes)):
-        resources.runs().again()
+    run_scenario.run("chaos", state.get("chaos_seed"), float(state.get("chaos_minutes", 1.0)))
 
 
 def _draw_under_way(found: RunsState | None) -> None:
     """Draw the run under way, refreshed twice a second; without one, draw that a run is starting or failed to start."""
-    action = resources.actions().last(KIND)
-    if action is not None and action.problem and found is not None and found.current is None:
-        live_html.show(notice(f"{action.what}: {words.said(action.problem)}"), "run_problem")
-    if action is not None and action.running and (found is None or found.current is None):
-        live_html.show(empty(_("{name} is starting…").format(name=action.what)), "run_starting")
+    run_scenario.draw_start(found)
     if found is None or found.current is None:
         return
     moments = resources.runs_reader().moments(found.current)
@@ -235,7 +215,7 @@ def _draw_downloads(result: Result) -> None:
     reader, stem = resources.runs_reader(), runs.stem(result)
     kept = access.may(Action.RUN_SCENARIOS)  # a visitor who may run nothing causes no file to be written
     download_button(
-        _("Evidence"),
+        _("Evidence (HTML)"),
         partial(reader.take_evidence if kept else reader.evidence, result),
         f"{stem}.html",
         "text/html",
@@ -256,22 +236,14 @@ def _draw_downloads(result: Result) -> None:
 def _draw_again(result: Result, found: RunsState) -> None:
     minutes = max(0.1, round((result.duration_s - 15) / 60, 1)) if result.name == "chaos" else 1.0
     scenario: Scenario = find(result.name, minutes)
-    reason = runs.hindrance(
+    run_scenario.draw_button(
+        _("Run again"),
         scenario,
-        resources.settings().stack,
-        found.current is not None or resources.actions().running(KIND),
-        tuple(part.part for part in resources.refresher().health.down()),
-    )
-    act_button(
-        Action.RUN_SCENARIOS,
-        _("Again"),
-        _run,
-        (result.name, result.seed, minutes),
+        found,
+        args=(result.name, result.seed, minutes),
         key="run-again",
         icon=":material/replay:",
-        disabled=reason is not None,
-        help=scenario_card.why_not(reason, scenario)
-        or _("The same seed ({n}) sends the same commands.").format(n=result.seed),
+        help=_("The same seed ({n}) sends the same commands.").format(n=result.seed),
     )
 
 

@@ -39,7 +39,7 @@ def show() -> None:
         return
     if not found.events:
         live_html.show(
-            empty(_("Nothing has this id. It may be of an event, a commission, a conversion or a correlation.")),
+            empty(_("No event, commission, conversion or correlation has this id.")),
             "trace_nothing",
         )
         return
@@ -70,7 +70,7 @@ def _draw_newest() -> None:
     rows = resources.refresher().database.outbox
     if not rows:
         live_html.show(
-            empty(_("Nothing to trace yet. Issue a command on the Live page, then follow its event here.")),
+            empty(_("Nothing to trace yet. Send a command on the Live page, then follow its event here.")),
             "trace_empty",
         )
         return
@@ -106,7 +106,7 @@ def _draw_trace(event: OutboxRow) -> None:
         return
     title = _("{type} · from command to notification {ms}").format(type=event.type, ms=milliseconds(trace.total_ms))
     if trace.total_ms is None:
-        title = _("{type} · on its way").format(type=event.type)
+        title = _("{type} · in flight").format(type=event.type)
     meaning = _(
         "Each bar is the time from one timestamp to the next. An amber bar is negative: two clocks of this host differ by less than their resolution."
     )

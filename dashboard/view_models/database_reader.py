@@ -95,6 +95,7 @@ class DatabaseReader:
             committed=self._committed.read(connection).get(None, 0),
             notified=self._notified.read(connection).get(None, 0),
             dead_lettered=lookups.count_dead_without_notification(connection),
+            parked=lookups.count_parked(connection),
             deliveries=Deliveries(**{str(key): n for key, n in self._outcomes.read(connection).items()}),
             retried=heads.failing,
             young=self._young(connection, heads),

@@ -82,13 +82,13 @@ def diagram(
     counts = shown.counts
     observed = not any(part.part == "observer" for part in health.down())
     captured, published = (shown.captured, counts.published) if observed else (None, None)
-    received = _sum(counts.delivered, counts.dead_lettered)
+    received = _sum(counts.delivered, counts.dead_lettered - counts.parked)
     arrived = published if observed else counts.committed
     timed = database.timed[-LAST:]
     median = latencies.medians(timed)
     waiting: dict[ArrowName, int | None] = {
         "capture": _behind(counts.committed, captured),
-        "publish": _behind(captured, published),
+        "publish": _behind(captured, _sum(published, counts.parked)),
         "receive": _behind(arrived, received),
         "audit": _behind(counts.notified, counts.audited),
     }

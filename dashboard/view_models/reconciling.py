@@ -15,7 +15,7 @@ from typing import Literal
 
 from application import Application
 from dashboard.view_models.snapshot import DatabaseState, FeedState
-from db import lookups
+from db import lookups, outbox
 from db.errors import DatabaseUnavailable
 from domain.message import Message, said_by
 from settings import Settings
@@ -41,6 +41,8 @@ class Counts:
     notified: int | None
     audited: int | None
     dead_lettered: int = 0
+    parked: int = 0
+    """Those of the dead-lettered events whose outbox rows cannot be published: nothing waits for their publication."""
     watermark: int | None = None
     deliveries: int | None = None
     duplicates: int | None = None
@@ -48,6 +50,13 @@ class Counts:
     """Distinct events that a worker received and committed."""
     created: int | None = None
     """Commissions."""
+
+    @property
+    def uncaptured(self) -> int | None:
+        """Return how many committed events capture has not published and not parked; None if that is not known."""
+        if self.committed is None or self.published is None:
+            return None
+        return max(0, self.committed - self.published - self.parked)
 
     @property
     def in_flight(self) -> int | None:
@@ -65,10 +74,12 @@ class Counts:
         return (self.committed or 0) - min((count for count in self.arrived() if count is not None), default=0)
 
     def arrived(self) -> tuple[int | None, int | None, int | None]:
-        """Return the counts that should equal `committed`; dead-lettered events count as notified and audited."""
+        """Return the counts that should equal `committed`; dead-lettered events count as notified and audited, parked ones
+        as published."""
+        published = None if self.published is None else self.published + self.parked
         notified = None if self.notified is None else self.notified + self.dead_lettered
         audited = None if self.audited is None else self.audited + self.dead_lettered
-        return self.published, notified, audited
+        return published, notified, audited
 
 
 def counts(database: DatabaseState, feed: FeedState) -> Counts:
@@ -79,6 +90,7 @@ def counts(database: DatabaseState, feed: FeedState) -> Counts:
         notified=None if away else database.notified,
         audited=feed.audited,
         dead_lettered=database.dead_lettered,
+        parked=database.parked,
         watermark=None if feed.problem else feed.watermark,
         deliveries=None if away else database.deliveries.total,
         duplicates=None if away else database.deliveries.duplicate,
@@ -122,7 +134,7 @@ def shown(database: DatabaseState, feed: FeedState) -> Shown:
         delivered=now.delivered - len(young.notified),
         created=None if now.created is None else now.created - young.created,
     )
-    captured = older.committed if (now.watermark or 0) >= young.above else published
+    captured = older.committed if (now.watermark or 0) >= young.above else older.arrived()[0]
     return Shown(older, young.committed, now.in_flight, captured)
 
 
@@ -213,9 +225,10 @@ def missing(application: Application, settings: Settings) -> Missing:
             committed = list(lookups.outbox_seqs(connection, NEWEST))
             not_notified = lookups.not_notified(connection, LISTED)
             notified = lookups.newest_notified(connection, NEWEST)
+            parked = outbox.parked_ids(connection)
     except DatabaseUnavailable as error:
         return Missing(problem=said_by(error))
-    published = _published(settings, committed)
+    published = _published(settings, committed) | parked
     audited = _audited_lately(settings.audit_file)
     return Missing(
         tuple(event_id for event_id in committed if event_id not in published)[:LISTED],

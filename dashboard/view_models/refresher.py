@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from application import Application
-from dashboard.view_models import faults, reconciling
+from dashboard.view_models import capture_lag, faults, reconciling
 from dashboard.view_models.database_reader import DatabaseReader
 from dashboard.view_models.observer_reader import ObserverReader
 from dashboard.view_models.snapshot import DatabaseState, FeedState, HealthState, Sample
@@ -45,6 +45,9 @@ class Refresher:
         self.fault_history = faults.FaultHistory()
         self._told = faults.Told(settings)
         self._health = HealthState()
+        self._agreed = HealthState()
+        self._agreed_lock = threading.Lock()
+        self.steady = reconciling.Steady()
         self._versions_at = 0.0
         self._samples: deque[Sample] = deque(maxlen=SAMPLES)
         self._asked: dict[str, None] = {}
@@ -94,7 +97,15 @@ class Refresher:
 
     @property
     def health(self) -> HealthState:
-        return self._health
+        """Return the health of all components; the capture's lag is that of the counts that the pages show."""
+        checked, shown = self._health, self.steady.look(self.database, self.feed)
+        with self._agreed_lock:
+            parts = capture_lag.agree(checked.parts, self.settings.facts.capture, shown.counts.uncaptured)
+            before = self._agreed
+            found = (parts, checked.leases, checked.versions)
+            if checked.version and found != (before.parts, before.leases, before.versions):
+                self._agreed = HealthState(before.version + 1, *found)
+            return self._agreed
 
     def samples(self) -> list[Sample]:
         """Return the samples, oldest first, about one for each second in which a page was open."""

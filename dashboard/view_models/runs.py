@@ -13,7 +13,7 @@ from db.errors import DatabaseUnavailable
 from domain.message import Message, said_by
 from scenarios import evidence, journal, runner
 from scenarios.journal import Run, UnknownRun
-from scenarios.model import Moment, Result, Scenario
+from scenarios.model import Moment, Result, Sample, Scenario
 from settings import Settings
 
 HISTORY = 30
@@ -41,6 +41,7 @@ class RunsReader:
         self._json: dict[str, bytes] = {}
         self._evidence: dict[str, bytes] = {}
         self._moments: dict[str, list[Moment]] = {}
+        self._samples: dict[str, list[Sample]] = {}
 
     def read(self) -> RunsState:
         current, problem = runner.current(self._settings), None
@@ -62,6 +63,18 @@ class RunsReader:
             except (UnknownRun, ValueError):
                 return []
             return list(self._moments[run_id])
+
+    def samples(self, run_id: str) -> list[Sample]:
+        """Return the counts of a run so far; only what was added since the last call is parsed."""
+        with self._lock:
+            if run_id not in self._samples:
+                self._samples = {run_id: []}
+                self._counts = journal.Samples(self._settings, run_id)
+            try:
+                self._samples[run_id] += self._counts.read_new()
+            except (UnknownRun, ValueError, TypeError):
+                return []
+            return list(self._samples[run_id])
 
     def result(self, run_id: str) -> Result | None:
         """Return the result of a finished run, cached; None if it was stopped, or file and database are unavailable."""

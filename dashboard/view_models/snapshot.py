@@ -12,7 +12,7 @@ from workers.observer_records import Observed
 
 ON_PATH = ("database", "relay", "source", "broker", "notifications", "observer", "audit")
 """The components without which an event is not committed, published, notified, audited, or seen."""
-LAGS = (LATE, "health.behind_only")
+LAGS = (LATE, "health.behind", "health.behind_only")
 YOUNG = 5_000
 """Upper bound on the events that are compared one by one: as many as a busy second has, also right after an outage."""
 
@@ -70,6 +70,8 @@ class DatabaseState:
     notified: int | None = None
     dead_lettered: int = 0
     """Distinct committed events that are dead letters and were never notified."""
+    parked: int = 0
+    """Those of them whose outbox rows cannot be published."""
     deliveries: Deliveries = field(default_factory=Deliveries)
     retried: int = 0
     """Unfinished messages that have failed, and are tried again."""

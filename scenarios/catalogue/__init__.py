@@ -9,6 +9,7 @@ from functools import cache
 from scenarios.model import Scenario
 
 ORDER = (
+    "dual-write",
     "eventual-consistency",
     "duplicate-command",
     "commands-topic",
@@ -21,7 +22,6 @@ ORDER = (
     "poison-message",
     "replay",
     "lost-offsets",
-    "dual-write",
     "audit",
 )
 """The order of lists; scenarios that are not named here come last, by name."""

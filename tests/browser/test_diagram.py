@@ -59,5 +59,5 @@ def test_a_part_that_is_down_is_shown_as_down(visit: Open, paged: Settings) -> N
     finally:
         faults.release(paged, "broker")
     expect(page.get_by_text("broker is down").first).to_be_hidden(timeout=SOON_MS)
-    expect(page.get_by_text("nothing lost, nothing doubled")).to_be_visible(timeout=SOON_MS)
+    expect(page.get_by_text("0 lost, 0 duplicated")).to_be_visible(timeout=SOON_MS)
     expect(page.locator(".scatter .fault").first).to_be_visible(timeout=SOON_MS)

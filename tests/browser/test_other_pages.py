@@ -45,7 +45,7 @@ def test_a_search_goes_into_the_address_and_nothing_found_is_said(visit: Open, s
     box = page.get_by_role("textbox", name="Event, commission, conversion or correlation id")
     box.fill("nothing-has-this-id")
     box.press("Enter")
-    expect(page.get_by_text("Nothing has this id")).to_be_visible(timeout=SOON_MS)
+    expect(page.get_by_text("correlation has this id")).to_be_visible(timeout=SOON_MS)
     box.fill(sent.commission_id)
     box.press("Enter")
     expect(page.locator(".fall .bar")).to_have_count(5, timeout=SOON_MS)

@@ -61,7 +61,7 @@ def test_a_read_only_page_has_no_forms(home: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("ALPES_READ_ONLY", "true")
     page = drawn()
     assert not page.exception
-    assert {"Calculate", "Approve", "Same again"}.isdisjoint(button.label for button in page.button)
+    assert {"Calculate", "Approve", "Send again (duplicate)"}.isdisjoint(button.label for button in page.button)
     assert any("read-only" in row.value for row in page.info)
 
 

@@ -62,7 +62,7 @@ def test_checks_verdicts_and_timeline_are_told_in_spanish(spanish: None) -> None
     confirmed, measured = Check.of(Message("confirm.backlog_rose"), True), Message("invariant.measured")
     broken = [Check.of(name, False, lost), Check.of(measured, False, Message("detail.events", n=0))]
     reason = invariants.verdict([confirmed], broken)[1]
-    assert words.said(reason) == "nada perdido: 3 perdidos; algo se midió: 0 eventos"
+    assert words.said(reason) == "nada perdido: 3 perdidos; la muestra no está vacía: 0 eventos"
     assert words.said(Message("run.started", hypothesis=find("replay").hypothesis)).startswith("Leer todos los eventos")
     assert words.said(Moment(1.0, "note", "what nobody has heard of").said()) == "what nobody has heard of"
 

@@ -240,10 +240,10 @@ def test_boxes_do_not_overlap_and_lie_in_the_drawing(layout: Layout) -> None:
 @pytest.mark.parametrize(
     ("judgement", "parts", "colour", "shown"),
     [
-        ("waiting", ("broker",), "warn", "▲ 13 wait: broker is down"),
-        ("waiting", (), "warn", "▲ 13 wait, and are arriving: nothing is lost so far"),
+        ("waiting", ("broker",), "warn", "▲ 13 events wait: broker is down"),
+        ("waiting", (), "warn", "▲ 13 events wait and are arriving; none is lost so far"),
         ("differs", (), "bad", "✕ 13 are missing for more than 5 s, and no component is down"),
-        ("in_flight", (), "soft", "▲ 7 on their way"),
+        ("in_flight", (), "soft", "▲ 7 events in flight"),
         ("unknown", (), "warn", "? A source cannot be read now"),
     ],
 )

@@ -60,7 +60,7 @@ def test_calculate_writes_and_offers_a_fresh_id(app: AppTest, home: Settings) ->
 
 def test_the_same_again_is_refused_and_a_bad_amount_too(app: AppTest) -> None:
     button(app, "Calculate").click().run()
-    button(app, "Same again").click().run()
+    button(app, "Send again (duplicate)").click().run()
     assert type(app.session_state["answer"].refusal).__name__ == "DuplicateConversion"
     refused = app.session_state["tour_refused"]
     app.run()
@@ -88,7 +88,7 @@ def test_approve_takes_one_from_the_list(app: AppTest) -> None:
 
 def test_a_load_runs_while_the_page_is_drawn_again(app: AppTest) -> None:
     next(one for one in app.number_input if one.label == "Commands").set_value(20)
-    next(one for one in app.number_input if one.label == "Per second").set_value(100).run()
+    next(one for one in app.number_input if one.label == "Rate (per second)").set_value(100).run()
     button(app, "Start the load").click().run()
     until(lambda: resources.load_runner().progress.state == "done", 20, "the load done")
     assert resources.load_runner().progress.sent == 20
@@ -100,7 +100,7 @@ def test_the_url_says_the_language(home: Settings) -> None:
     spanish.query_params["lang"] = "es"
     spanish.run()
     assert "Calcular" in [one.label for one in spanish.button]
-    assert [one.value for one in spanish.header][:2] == ["Emitir un comando", "Base de datos"]
+    assert [one.value for one in spanish.header][:2] == ["Enviar un comando", "Base de datos"]
 
 
 def test_the_language_switch_keeps_to_the_url(app: AppTest) -> None:

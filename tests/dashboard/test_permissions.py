@@ -51,12 +51,12 @@ def test_where_it_is_forbidden_no_control_of_any_page_changes_anything(
         labels = {button.label for spec in all_pages() for button in drawn(spec.path).button}
     assert wrong == []
     allowed = {
-        "Its log",
+        "View log",
         "Refresh the list",
         "trace →",
         "Look again",
-        "Begin again",
-        "Evidence",
+        "Restart the tour",
+        "Evidence (HTML)",
         "JSON",
         "Download CSV",
     }

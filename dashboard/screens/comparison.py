@@ -1,0 +1,133 @@
+"""Draw the comparison with and without an outbox: one scenario that sends each command both ways and kills the broker."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from application.permissions import Action
+from dashboard import access, i18n, pulse, resources
+from dashboard.components import live_html, outbox_comparison, run_scenario
+from dashboard.components.card import card
+from dashboard.components.markup import empty, join, tag
+from dashboard.guard import guarded
+from dashboard.i18n import N_, _
+from dashboard.screens import PageSpec
+from dashboard.view_models import how_to_break as how
+from dashboard.view_models import outbox_comparison as view
+from dashboard.view_models.commands import within
+from dashboard.view_models.outbox_comparison import Comparison
+from dashboard.view_models.runs import RunsState
+from scenarios.catalogue import find
+
+FIRST_S = 2.0
+READ_WITHIN_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    head: DeltaGenerator
+    without: DeltaGenerator
+    outbox: DeltaGenerator
+
+
+def show() -> None:
+    found = resources.runs().look(FIRST_S).value or RunsState(None, ())
+    drawn = _static_version(found)
+    ways = how.scenario(resources.settings(), view.SCENARIO)
+    meaning = _("A real run on this instance: the scenario dual-write. Closing this page stops nothing.")
+    with card("compare", _("The same commands, with and without an outbox"), meaning, ways):
+        with st.container(key="row-compare", horizontal=True):
+            st.html(tag("div", tag("p", _lead(), class_="lead"), class_="alpes-live"))
+            label = _("Run again") if _newest(found) else _("Run the comparison")
+            run_scenario.draw_button(label, find(view.SCENARIO), found, key="run-comparison", type="primary")
+        if not access.may(Action.RUN_SCENARIOS):
+            st.info(access.why_only_shown(), icon="🔒")
+        head = st.container()
+    left, right = st.columns(2)
+    with left:
+        meaning = _("Commit, then publish: what most services do. It is called a dual write.")
+        without = card("without", _("Without an outbox"), meaning)
+    with right:
+        meaning = _("State and event in one transaction; the event is published from the table.")
+        outbox = card("outbox", _("With an outbox"), meaning)
+    st.page_link(
+        st.session_state["pages"]["scenarios"],
+        label=_("All scenarios, with checks and evidence"),
+        icon=":material/arrow_forward:",
+        query_params={"lang": i18n.language()},
+    )
+    _refresh(Slots(head, without, outbox), drawn)
+
+
+def _lead() -> str:
+    return _(
+        "Each command goes both ways at the same time. In the middle the broker is killed with SIGKILL for some seconds. Then every event is counted: which ones reached Pulsar?"
+    )
+
+
+def _newest(found: RunsState) -> str | None:
+    """Return the id of the newest finished comparison, or None."""
+    return next((run.id for run in found.history if run.name == view.SCENARIO and run.verdict), None)
+
+
+def _static_version(found: RunsState) -> tuple[object, ...]:
+    """Return the version of what no fragment refreshes: the button and its reasons."""
+    down = bool(resources.refresher().health.down())
+    return found.current, down, resources.actions().last(run_scenario.KIND), found.history[:1]
+
+
+def _version() -> object:
+    look = resources.runs().look()
+    running = look.value is not None and look.value.current is not None
+    return look.version, resources.actions().last(run_scenario.KIND), pulse.moment(running)
+
+
+@st.fragment
+@guarded
+def _refresh(slots: Slots, drawn: tuple[object, ...]) -> None:
+    found = resources.runs().look().value
+    if found is not None and _static_version(found) != drawn:
+        st.rerun()
+    with pulse.followed("comparison"):
+        shown = _read(found) if found is not None else None
+        with slots.head:
+            run_scenario.draw_start(found)
+            _draw_head(shown)
+        for name, slot in (("without", slots.without), ("outbox", slots.outbox)):
+            with slot:
+                if shown is None:
+                    sentence = _("Not run here yet. Its counters and curves appear here.")
+                    live_html.show(empty(sentence), f"empty-{name}")
+                else:
+                    live_html.show(outbox_comparison.side(name, shown), f"side-{name}")  # type: ignore[arg-type]
+
+
+def _read(found: RunsState) -> Comparison | None:
+    """Return the comparison under way, else the newest finished one; None if there is none."""
+    reader = resources.runs_reader()
+    if found.current is not None:
+        moments = reader.moments(found.current)
+        if moments and moments[0].data.get("name") == view.SCENARIO:
+            samples, takes_s = reader.samples(found.current), find(view.SCENARIO).takes_s
+            return view.follow(found.current, moments, samples, time.time(), takes_s)
+    newest = _newest(found)
+    result = within(lambda: reader.result(newest), READ_WITHIN_S) if newest else None
+    return view.conclude(result) if result is not None else None
+
+
+def _draw_head(shown: Comparison | None) -> None:
+    if shown is None:
+        return
+    parts = [outbox_comparison.stepper(shown)]
+    if shown.stage == "done":
+        parts.append(outbox_comparison.conclusion(shown))
+    else:
+        parts.append(outbox_comparison.progress(shown, find(view.SCENARIO).takes_s))
+    live_html.show(join(parts), "comparison_head")
+
+
+PAGE = PageSpec("outbox", N_("Why an outbox?"), show, {"comparison": _version})
