@@ -83,6 +83,7 @@ CHECKS = {
     "check.approvals_change_nothing": "every repeated approval changes nothing",
     "check.query_shows_state": "a query shows what was acknowledged",
     "check.refused_dead_lettered": "each command that cannot be obeyed is a dead letter with its reason",
+    "check.never_torn": "no transaction was seen in part",
     "check.two_events": "two events for each commission",
     "check.acknowledged_while_down": "commands are acknowledged while it is down",
     "check.repeats_absorbed": "every repeated delivery is absorbed and counted",
@@ -232,6 +233,7 @@ DETAILS = {
     "detail.medians": "p50 {a} ms, then {b} ms",
     "detail.not_within": "not within {s} s",
     "detail.rows": "{n} commission, {m} outbox row",
+    "detail.rows_torn": "{n} rows at once in {m} samples",
     "detail.status": "HTTP {n}",
 }
 
