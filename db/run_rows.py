@@ -131,6 +131,31 @@ def read_uncommitted_notifications(
     return [UncommittedNotification(*row) for row in connection.execute(query.order_by(notification.c.seq))]
 
 
+def count_torn(connection: Connection, correlation_id: str) -> int:
+    """Return how many of a correlation id's rows are there without the other rows of their transaction.
+
+    On a consistent connection no moment shows such rows: notifications or effects in the inbox that the other lacks, and
+    commissions whose version is not the number of their outbox rows.
+    """
+    notified = select(func.count()).select_from(notification).where(notification.c.correlation_id == correlation_id)
+    applied = (
+        select(func.count())
+        .select_from(processed_message)
+        .where(processed_message.c.outcome == "applied", processed_message.c.correlation_id == correlation_id)
+    )
+    rows = select(func.count()).select_from(outbox_event).where(outbox_event.c.aggregate_id == commission.c.id)
+    of_run = select(outbox_event.c.aggregate_id).where(outbox_event.c.correlation_id == correlation_id)
+    commissions = (
+        select(func.count())
+        .select_from(commission)
+        .where(commission.c.id.in_(of_run), commission.c.version != rows.correlate(commission).scalar_subquery())
+    )
+    found = connection.execute(
+        select(notified.scalar_subquery(), applied.scalar_subquery(), commissions.scalar_subquery())
+    ).one()
+    return abs(found[0] - found[1]) + int(found[2])
+
+
 def has_pruned(connection: Connection) -> bool:
     """Return whether any outbox row was ever pruned."""
     return connection.scalar(select(pruned_event.c.event_id).limit(1)) is not None

@@ -107,6 +107,9 @@ def _make_result(
     trial: Trial, scenario: Scenario, judgement: Judgement, started_at: float, log: journal.Journal
 ) -> Result:
     counts = invariants.count(judgement)
+    if trial.samples:
+        torn = Message("detail.rows_torn", n=trial.torn_rows, m=len(trial.samples))
+        trial.check(Message("check.never_torn"), not trial.torn_rows, torn)
     checks = [*invariants.make_checks(judgement), *trial.checks]
     confirmations = list(trial.confirmations)
     if confirmations:

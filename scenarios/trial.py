@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from application import Application
-from db import notification_queries, queries
+from db import notification_queries, queries, run_rows
 from db.errors import DatabaseUnavailable
 from domain.commands import ApproveCommission, CalculateCommission, Command, CommissionResult
 from domain.message import Message
@@ -86,6 +86,8 @@ class Trial(FaultInjection):
         self.seed = seed
         self.rng = random.Random(seed)
         self.samples: list[Sample] = []
+        self.torn_rows = 0
+        """Most rows that a sample saw without the other rows of their transaction."""
         self.figures: dict[str, Any] = {}
         self.promised: list[Promise] = []
         """Commands that the broker acknowledged; the commands worker must process them."""
@@ -205,9 +207,14 @@ class Trial(FaultInjection):
         return Message("waiting.progress", n=published)
 
     def sample(self) -> None:
-        """Add one sample, also to the run's records; none while the database is unavailable."""
+        """Add one sample, also to the run's records, and look for rows without the others of their transaction.
+
+        Does nothing while the database is unavailable.
+        """
         with suppress(DatabaseUnavailable):
-            with self.application.reading() as connection:
+            with self.application.reading(consistent=True) as connection:
+                torn = 0 if run_rows.has_pruned(connection) else run_rows.count_torn(connection, self.run_id)
+                self.torn_rows = max(self.torn_rows, torn)
                 committed = queries.count_outbox_ids(connection, self.run_id)
                 notified = notification_queries.count_notifications(connection, self.run_id)
             store = ObserverStore(self.settings.observer_store)
