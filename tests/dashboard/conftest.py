@@ -15,6 +15,8 @@ from sqlalchemy.engine import Engine
 
 from application import Application, leases
 from connectors.broker import Publisher
+from dashboard import i18n
+from dashboard.components import live_html
 from dashboard.view_models.runs import RunsReader
 from db.engine import connect
 from db.errors import DatabaseUnavailable
@@ -23,10 +25,10 @@ from db.tables import dead_letter
 from domain.commands import CalculateCommission
 from domain.message import verbatim
 from scenarios import journal
-from settings import load
+from settings import Settings, load
 from stacks.native import intent
 from stacks.supervisor import Supervisor
-from tests.dashboard.controls_walk import RUN, World, sample
+from tests.dashboard.controls_walk import RUN, World, sample, serving
 
 
 @pytest.fixture
@@ -78,3 +80,27 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run.say("started", verbatim("a run under way"), {"name": "kill-broker"})
     run.close()
     return made
+
+
+@pytest.fixture(scope="module")
+def served(home: Path) -> Iterator[Settings]:
+    with pytest.MonkeyPatch.context() as patch, serving(home, patch, stack="native") as settings:
+        yield settings
+
+
+@pytest.fixture
+def english() -> Iterator[None]:
+    yield
+    i18n.use(lambda: ("en", None))
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Key → the HTML that was drawn last under it."""
+    shown: dict[str, str] = {}
+
+    def show(html: str, key: str) -> None:
+        shown[key] = html
+
+    monkeypatch.setattr(live_html, "show", show)
+    return shown
