@@ -109,7 +109,7 @@ def _draw_catalogue(found: RunsState) -> None:
     down = tuple(part.part for part in resources.refresher().health.down())
     minutes = float(st.session_state.get("chaos_minutes", 1.0))
     for scenario in (*scenarios().values(), find("chaos", minutes)):
-        reason = runs.hindrance(scenario, settings.stack, busy, down)
+        reason = runs.hindrance(scenario, settings.stack, busy, down, settings.cluster)
         last = next((run for run in found.history if run.name == scenario.name and run.verdict), None)
         chaos = scenario.name == "chaos"
         seed = st.session_state.get("chaos_seed") if chaos else None
@@ -256,11 +256,13 @@ def _draw_downloads(result: Result) -> None:
 def _draw_again(result: Result, found: RunsState) -> None:
     minutes = max(0.1, round((result.duration_s - 15) / 60, 1)) if result.name == "chaos" else 1.0
     scenario: Scenario = find(result.name, minutes)
+    settings = resources.settings()
     reason = runs.hindrance(
         scenario,
-        resources.settings().stack,
+        settings.stack,
         found.current is not None or resources.actions().running(KIND),
         tuple(part.part for part in resources.refresher().health.down()),
+        settings.cluster,
     )
     act_button(
         Action.RUN_SCENARIOS,

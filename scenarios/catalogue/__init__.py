@@ -22,6 +22,8 @@ ORDER = (
     "lost-offsets",
     "dual-write",
     "audit",
+    "kill-bookie",
+    "kill-one-broker",
 )
 """The order of lists; scenarios that are not named here come last, by name."""
 
