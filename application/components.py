@@ -93,13 +93,15 @@ _ALL = (
     Component("api", "api", sends_commands=True, is_killed_by_chaos=True),
     Component("dashboard", "streamlit", sends_commands=True),
 )
+OF_A_CLUSTER = ("zookeeper", "bookie")
+"""Servers that only a cluster's broker has, beside brokers with a number. They have names, and none of the properties above."""
 COMPONENTS: dict[str, Component] = {component.name: component for component in _ALL}
 """Name → component, in the order of an event's path."""
 
 
 def name_pattern() -> str:
     """Return a regular expression for the names of processes; files of an instance are named after them."""
-    names = [component.name for component in COMPONENTS.values() if not component.is_connector]
+    names = [component.name for component in COMPONENTS.values() if not component.is_connector] + [*OF_A_CLUSTER]
     return rf"({'|'.join(names)})(-[0-9]+)?"
 
 

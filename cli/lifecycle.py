@@ -39,6 +39,12 @@ Workers = Annotated[
 Secure = Annotated[
     bool | None, typer.Option("--secure/--plain", help="native: TLS, tokens and roles on Pulsar, TLS on MySQL.")
 ]
+Cluster = Annotated[
+    bool | None,
+    typer.Option(
+        "--cluster/--single", help="compose: three bookies, two brokers behind a proxy, four notification workers."
+    ),
+]
 Partitions = Annotated[
     int | None,
     typer.Option(min=0, max=64, help="Partitions of the topics of events and commands; commissions keep their order."),
@@ -52,12 +58,13 @@ def up(
     workers: Workers = None,
     secure: Secure = None,
     partitions: Partitions = None,
+    cluster: Cluster = None,
     json: AsJson = False,
 ) -> None:
     """Start every component and wait until all are healthy. Ctrl-C stops them.
 
     Every port and URL is a setting of one run: ALPES_DASHBOARD_PORT=9000 ./alpes up. The values of --nar, --workers,
-    --secure and --partitions are kept for later runs until you change them; `./alpes status` shows both.
+    --secure, --partitions and --cluster are kept for later runs until you change them; `./alpes status` shows both.
     """
     if stack not in STACKS:
         raise Failed(f"there is no stack {stack!r}; choose one of {', '.join(STACKS)}")
@@ -65,7 +72,9 @@ def up(
         raise Failed(f"the {stack} stack has one notifications worker; --stack embedded and native take --workers")
     if secure:
         require_securable(stack)
-    options = {"nar": nar, "workers": workers, "secure": secure, "partitions": partitions}
+    if cluster and not STACKS[stack].can_be_cluster:
+        raise Failed(f"--cluster works on the compose stack only: the {stack} stack has one broker")
+    options = {"nar": nar, "workers": workers, "secure": secure, "partitions": partitions, "cluster": cluster}
     changes: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     with foreground.interruptible(), DownloadBar() as download:
         started = instance.up(stack, instance.default_home(stack), say, progress=download, **changes)

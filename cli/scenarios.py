@@ -60,7 +60,7 @@ def list_scenarios(json: AsJson = False) -> None:
         )
         return
     for scenario in catalogue:
-        restriction = "" if scenario.runs_on(DEFAULT.name) else f"  [yellow]only on {', '.join(scenario.stacks)}[/]"
+        restriction = "" if scenario.runs_on(DEFAULT.name) else f"  [yellow]only on {', '.join(scenario.places)}[/]"
         out.print(f"[bold]{scenario.name}[/]  [dim]{scenario.quality}, about {scenario.takes_s} s[/]{restriction}")
         out.print(f"  {scenario.hypothesis}\n  [red]✗[/] {scenario.breaks}\n")
     out.print("run one: ./alpes scenario run NAME   all: ./alpes scenario run all   random: ./alpes scenario chaos")
@@ -78,7 +78,7 @@ def run(
             names = [
                 scenario.name
                 for scenario in scenarios().values()
-                if scenario.in_all and scenario.runs_on(settings.stack)
+                if scenario.in_all and scenario.runs_on(settings.stack, settings.cluster)
             ]
         else:
             names = [name]

@@ -93,6 +93,7 @@ CHECKS = {
     "check.truth": "within {s} s, and until the fault ends, status, page, API and metrics call {part} unhealthy",
     "check.no_false_alarm": "nothing healthy is called down, and nothing is called unhealthy before the fault",
     "check.healthy_again": "they call everything healthy after the fault",
+    "check.notified_without": "events arrive while {part} is still down",
     "check.nothing_old_again": "nothing before the last checkpoint is read again",
 }
 """The checks of one scenario."""
@@ -101,6 +102,8 @@ CONFIRMATIONS = {
     "confirm.process_dead": "process {pid} of {part} is dead",
     "confirm.point_reached": "{part} reached that point",
     "confirm.broker_refuses": "the broker's port refuses connections",
+    "confirm.bookie_gone": "the other bookies no longer count {part} among those that can be written to",
+    "confirm.broker_gone": "the other broker no longer counts {part} among the active ones",
     "confirm.backlog_rose": "the backlog rose",
     "confirm.redelivered": "the broker redelivered some of the messages",
     "confirm.slowed": "an event takes {ms} ms or more to its notification",
@@ -217,6 +220,7 @@ AWAITED = {
     "awaited.failing_dead_lettered": "the failing event is dead-lettered",
     "awaited.first_published": "the first event of the outbox is published",
     "awaited.duplicates": "every duplicate is counted",
+    "awaited.server": "{part} is at work again",
     "awaited.database": "the database answers again",
     "awaited.api": "the API is healthy again",
     "awaited.audit_file": "there is an audit file",

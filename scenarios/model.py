@@ -31,6 +31,8 @@ class Scenario:
     """What a run does to the running components: users read it before they start one."""
     experiment: Callable[[Trial], None]
     stacks: tuple[str, ...] = EVERYWHERE
+    needs_cluster: bool = False
+    """Whether it breaks servers that only a cluster has (`./alpes up --stack compose --cluster`)."""
     takes_s: int = 10
     """Approximate duration of a run in seconds."""
     in_all: bool = True
@@ -38,9 +40,14 @@ class Scenario:
     poisonous: bool = False
     """Whether it sends poison messages. In all other scenarios one dead letter refutes the hypothesis."""
 
-    def runs_on(self, stack: str) -> bool:
-        """Return whether the stack has every component that this scenario breaks."""
-        return stack in self.stacks
+    def runs_on(self, stack: str, cluster: bool = False) -> bool:
+        """Return whether the stack, as a cluster or not, has every component that this scenario breaks."""
+        return stack in self.stacks and (cluster or not self.needs_cluster)
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The stacks that it runs on, as `./alpes up --stack` takes them."""
+        return tuple(f"{stack} --cluster" for stack in self.stacks) if self.needs_cluster else self.stacks
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,7 @@ class Settings(CheckedSettings):
     debezium_tls_truststore: Path | None = Field(None, description="JKS or PKCS#12, where the source runs")
     debezium_tls_truststore_password: SecretStr = SecretStr("")
     secure: bool = Field(False, description="native: TLS, tokens and roles on its broker, TLS on its MySQL")
+    cluster: bool = Field(False, description="compose: ZooKeeper, three bookies, two brokers and a proxy as its broker")
     plain_admin_port: int = Field(8081, description="native and secure: a loopback port the functions worker needs")
     pulsar_namespace: str = Field("public/default", pattern=r"^[\w.=-]+/[\w.=-]+$")
     events_topic: str = Field(ROUTED_TOPIC_NAME, pattern=NAME)

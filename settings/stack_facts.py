@@ -65,6 +65,8 @@ class StackFacts:
     """Whether several notifications workers can share the subscription."""
     can_be_secure: bool = False
     """Whether it can start with TLS, tokens and roles (`secure`)."""
+    can_be_cluster: bool = False
+    """Whether its broker can be a cluster (`cluster`), which also says how many workers and partitions there are."""
     admin_is_guarded: bool = False
     """Whether its admin REST is ours to close to requests without a token, and has roles."""
     broker_holds_secrets: bool = False
@@ -98,6 +100,7 @@ STACKS: dict[str, StackFacts] = {
             in_containers=True,
             run_folder_is_shared=True,
             shares_subscription=False,
+            can_be_cluster=True,
             source_is_replaced_by_hand=True,
         ),
         StackFacts(

@@ -33,7 +33,8 @@ def hindrance(scenario: Scenario, found: RunsState) -> str | None:
     """Return why the scenario cannot be started now (`runs.hindrance`); None if it can."""
     busy = found.current is not None or resources.actions().running(KIND)
     down = tuple(part.part for part in resources.refresher().health.down())
-    return runs.hindrance(scenario, resources.settings().stack, busy, down)
+    settings = resources.settings()
+    return runs.hindrance(scenario, settings.stack, busy, down, settings.cluster)
 
 
 def draw_button(

@@ -15,7 +15,7 @@ def card(scenario: Scenario, last: Run | None, why_not: str | None, minutes: flo
         breaks = _("For {minutes} min, random faults, chosen by the seed, hit every component under load.")
         breaks = breaks.format(minutes=f"{minutes:g}")
     takes = _("about {n} s").format(n=number(scenario.takes_s))
-    stacks = " · ".join(scenario.stacks)
+    stacks = " · ".join(scenario.places)
     foot = [
         tag("span", takes, title=_("How long a run takes, about.")),
         tag("span", stacks, title=_("The stacks that have what it breaks.")),
@@ -41,7 +41,7 @@ def why_not(reason: str | None, scenario: Scenario) -> str | None:
     """Return a sentence that says why the scenario cannot run now; None if it can."""
     return {
         "other_stack": _("Needs the {stacks} stack: this one lacks what it breaks.").format(
-            stacks=" / ".join(scenario.stacks)
+            stacks=" / ".join(scenario.places)
         ),
         "busy": _("Another run is under way; two at once would judge each other's faults."),
         "ill": _("Wait until every component is healthy."),

@@ -128,9 +128,9 @@ class RunsReader:
         (folder / "evidence.html").write_bytes(self.evidence(found))
 
 
-def hindrance(scenario: Scenario, stack: str, busy: bool, down: tuple[str, ...]) -> str | None:
+def hindrance(scenario: Scenario, stack: str, busy: bool, down: tuple[str, ...], cluster: bool = False) -> str | None:
     """Return why the scenario cannot be started now: `other_stack`, `busy` or `ill`; None if it can."""
-    if not scenario.runs_on(stack):
+    if not scenario.runs_on(stack, cluster):
         return "other_stack"
     if busy:
         return "busy"

@@ -23,6 +23,8 @@ ORDER = (
     "replay",
     "lost-offsets",
     "audit",
+    "kill-bookie",
+    "kill-one-broker",
 )
 """The order of lists; scenarios that are not named here come last, by name."""
 

@@ -17,6 +17,10 @@ from stacks.native.artifacts import locked
 
 HOME = "/pulsar"
 START = Path(__file__).with_name("start.sh")
+ROLES = Path(__file__).with_name("roles")
+CLUSTER_NAME = "alpes"
+SOON = {"failureCheckFreqMs": 2000, "rescheduleTimeoutMs": 5000}
+"""Changes of the functions worker in a cluster: the source of a broker that died starts on another one after these times."""
 CONFIG_NAME = "debezium-mysql-outbox.json"
 VALUES: dict[str, object] = {
     "bind": "0.0.0.0",  # noqa: S104 - inside its own container
@@ -52,6 +56,18 @@ def start_script() -> str:
     return Template(START.read_text(encoding="utf-8")).safe_substitute(values)
 
 
+def role_file(name: str) -> str:
+    """Return one of the files of the cluster's roles; `${hostname}` stays, which only the container knows."""
+    values = {"cluster": CLUSTER_NAME, "jvm_small_machine": " ".join(pulsar.SMALL_MACHINE)}
+    return Template(pulsar.fill_in(ROLES / name, VALUES)).safe_substitute(values)
+
+
+def cluster_functions_worker() -> str:
+    lines = pulsar.configuration("functions_worker.yml", VALUES).splitlines()
+    kept = [line for line in lines if line.partition(":")[0] not in SOON]
+    return "\n".join([*kept, *(f"{name}: {value}" for name, value in SOON.items())]) + "\n"
+
+
 def write(folder: Path) -> None:
     """Write everything that the image adds below `/pulsar`. The artifacts must be in the cache."""
     for name in ("connectors", "nars", "alpes", "source", "scratch", "scratch/functions"):
@@ -61,6 +77,9 @@ def write(folder: Path) -> None:
     for name in ("standalone.conf", "functions_worker.yml", "log4j2.xml", "source.btm"):
         (folder / "alpes" / name).write_text(pulsar.configuration(name, VALUES), encoding="utf-8")
     (folder / "alpes" / "start.sh").write_text(start_script(), encoding="utf-8")
+    for path in ROLES.iterdir():
+        (folder / "alpes" / path.name).write_text(role_file(path.name), encoding="utf-8")
+    (folder / "alpes" / "functions_worker_of_cluster.yml").write_text(cluster_functions_worker(), encoding="utf-8")
     _copy("byteman", folder / "alpes" / "byteman.jar")
     _copy(f"nar-{SEED_NAR}", folder / "connectors" / nar_name(SEED_NAR))
     _copy(f"nar-{PINNED_NAR}", folder / "nars" / nar_name(PINNED_NAR))

@@ -15,6 +15,8 @@ from settings import Settings
 from settings.model import REPOSITORY
 
 FILE = REPOSITORY / "docker-compose.yml"
+CLUSTER = REPOSITORY / "compose.cluster.yml"
+"""Over the file, where the broker is a cluster."""
 PROJECT = "alpes"
 """The project's name in the file (`name:`), which a plain `docker compose` in the repository uses too."""
 UNPRIVILEGED = 1000
@@ -134,7 +136,8 @@ def require() -> None:
 
 
 def _words(settings: Settings) -> tuple[str, ...]:
-    return ("compose", "--file", str(FILE), "--project-name", project(settings))
+    over = ("--file", str(CLUSTER)) if settings.cluster else ()
+    return ("compose", "--file", str(FILE), *over, "--project-name", project(settings))
 
 
 def _docker() -> str:

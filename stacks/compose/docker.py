@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from application.components import find_component
+from application.components import find_component, get_base_name
 from settings import SOURCE_NAME, Settings
 from settings.model import REPOSITORY
 from stacks.compose import cli
@@ -26,7 +26,7 @@ from stacks.privacy import UMASK
 SERVICES = {"broker": "pulsar", "database": "mysql", "notifications": "notificaciones"}
 """Component → its service, where the service has the name of the original description."""
 PARTS = {service: part for part, service in SERVICES.items()}
-ONE_SHOTS = ("folders", "migrate", "source")
+ONE_SHOTS = ("folders", "migrate", "source", "initialize")
 SOURCE_LOG = f"logs/functions/public/default/{SOURCE_NAME}/{SOURCE_NAME}-0.log"
 """The source's log in the broker's container, relative to its working directory."""
 
@@ -35,7 +35,10 @@ _UNITS = {"B": 1e-6, "KiB": 1024e-6, "MiB": 1.048576, "GiB": 1073.741824, "kB": 
 
 
 def service(part: str) -> str:
-    return SERVICES.get(part, part)
+    base, number = _split(part)
+    if base == "broker" and number:  # one of a cluster's; the proxy before them is the service `pulsar`
+        return part
+    return SERVICES.get(base, base) + number
 
 
 class Docker:
@@ -114,6 +117,13 @@ class Docker:
                 found[part] = used
         return found
 
+    def fetch_inside(self, part: str, url: str) -> str:
+        """Return what an HTTP server answers to a request from inside the component's container.
+
+        Raises PartUnknown, NotRunning, or DockerUnavailable when it answers with an error or not at all.
+        """
+        return cli.run(self._settings, "exec", self._container(part), "curl", "-fsS", "--max-time", "5", url)
+
     def log_names(self) -> list[str]:
         services = cli.compose(self._settings, "config", "--services").split()
         capture = self._settings.facts.capture.component
@@ -189,7 +199,14 @@ def _unknown(part: str, parts: list[str]) -> PartUnknown:
 
 
 def _part(name: str) -> str:
-    return PARTS.get(name, name)
+    base, number = _split(name)
+    return PARTS.get(base, base) + number
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Return the name without its number, and `-2` or nothing."""
+    base = get_base_name(name)
+    return base, name.removeprefix(base)
 
 
 def _state(row: dict[str, Any], state: dict[str, Any]) -> PartState:

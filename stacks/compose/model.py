@@ -17,6 +17,7 @@ from settings.model import REPOSITORY
 
 DEMO = REPOSITORY / "docker-compose.yml"
 PRODUCTION = REPOSITORY / "compose.prod.yml"
+CLUSTER = REPOSITORY / "compose.cluster.yml"
 SAMPLE = {"ALPES_SECRETS": "/secrets"}
 """Values of the variables that have no default."""
 
@@ -65,6 +66,13 @@ def production(
 ) -> dict[str, Any]:
     """Return `compose.prod.yml` merged over the demo. Raises what `demo` raises."""
     values = {**SAMPLE, **(variables or {})}
+    found: dict[str, Any] = merge(interpolated(read(base), values), interpolated(read(over), values))
+    return found
+
+
+def cluster(variables: Mapping[str, str] | None = None, base: Path = DEMO, over: Path = CLUSTER) -> dict[str, Any]:
+    """Return `compose.cluster.yml` merged over the demo. Raises what `demo` raises."""
+    values = variables or {}
     found: dict[str, Any] = merge(interpolated(read(base), values), interpolated(read(over), values))
     return found
 

@@ -15,7 +15,7 @@ from stacks.compose.docker import Docker
 
 TAKEN_FROM = {
     "database_url": ("api", "ALPES_DATABASE_URL"),
-    "database_worker_url": ("notificaciones", "ALPES_DATABASE_WORKER_URL"),
+    "database_worker_url": ("commands", "ALPES_DATABASE_WORKER_URL"),
     "database_admin_url": ("migrate", "ALPES_DATABASE_ADMIN_URL"),
 }
 """Setting → the service and the variable that hold it in `docker-compose.yml`."""
@@ -32,6 +32,9 @@ def urls(settings: Settings) -> dict[str, object]:
         inside = make_url(services[service][name])
         outside = inside.set(host=settings.bind, port=settings.mysql_port)
         values[field] = outside.render_as_string(hide_password=False)
+    if settings.cluster:
+        values["workers"] = int(services["commands"]["ALPES_WORKERS"])
+        values["partitions"] = int(services["commands"]["ALPES_PARTITIONS"])
     source = services["source"]
     return values | {
         "debezium_password": source["ALPES_DEBEZIUM_PASSWORD"],

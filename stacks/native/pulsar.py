@@ -53,8 +53,13 @@ def command(settings: Settings) -> Command:
 
 def configuration(name: str, values: Mapping[str, object]) -> str:
     """Return one of the broker's files with the values filled in. The compose stack's broker uses the same files."""
+    return fill_in(CONFIGURATION / name, values)
+
+
+def fill_in(path: Path, values: Mapping[str, object]) -> str:
+    """Return a configuration file with the values filled in, and the sizes that all servers share."""
     sizes = {"message_bytes": limits.BROKER_MESSAGE_BYTES, "frame_bytes": limits.BOOKIE_FRAME_BYTES}
-    return Template((CONFIGURATION / name).read_text(encoding="utf-8")).safe_substitute({**sizes, **values})
+    return Template(path.read_text(encoding="utf-8")).safe_substitute({**sizes, **values})
 
 
 def _add_guards(settings: Settings, folder: Path) -> None:

@@ -22,6 +22,7 @@ from tests.compose.engine import Engine, NoDocker, mirror
 
 IMAGES = Path(__file__).with_name("images")
 TOOLS = IMAGES / "tools.lock"
+PROXY = IMAGES / "proxy.lock"
 SYSTEMS = {
     "bookworm": (
         "python3",
@@ -41,6 +42,14 @@ LABEL = "alpes.made-of"
 AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 FROM_THE_BROKER = ("com.fasterxml.jackson", "org.apache.logging.log4j")
 """Packages of the broker's lock that its command line programs use too: one version for all parts of each."""
+FOR_THE_PROXY = (
+    *FROM_THE_BROKER,
+    "io.opentelemetry",
+    "com.google.cloud.opentelemetry",
+    "org.apache.pulsar:pulsar-opentelemetry:",
+)
+"""The same for the proxy. The registry has it, as the command line programs, in an older version, whose own
+`pulsar-opentelemetry` is missing there."""
 
 
 def names() -> dict[str, str]:
@@ -118,17 +127,24 @@ def _server() -> Path:
 
 
 def _broker(folder: Path) -> None:
-    broker, tools = locked(["pulsar"]), locked(["tools"], TOOLS)
-    ensure(broker + tools)
-    (folder / "lib").mkdir()
-    (folder / "tools").mkdir()
-    for artifact in broker:
-        _linked(str(artifact.path), str(folder / "lib" / _file(artifact)))
-    lines = [f"/pulsar/lib/{_file(artifact)}\n" for artifact in broker]
-    (folder / "lib" / "CLASSPATH").write_text("".join(lines))
-    shared = [artifact for artifact in broker if artifact.coordinate.startswith(FROM_THE_BROKER)]
-    for artifact in tools + shared:
-        _linked(str(artifact.path), str(folder / "tools" / _file(artifact)))
+    broker, tools, proxy = locked(["pulsar"]), locked(["tools"], TOOLS), locked(["proxy"], PROXY)
+    ensure(broker + tools + proxy)
+    _libraries(folder / "lib", broker)
+    _libraries(folder / "tools", tools + _of(broker, FROM_THE_BROKER))
+    _libraries(folder / "proxy", proxy + _of(broker, FOR_THE_PROXY))
+
+
+def _of(broker: list[Artifact], packages: tuple[str, ...]) -> list[Artifact]:
+    return [artifact for artifact in broker if artifact.coordinate.startswith(packages)]
+
+
+def _libraries(folder: Path, artifacts: list[Artifact]) -> None:
+    """The jars in a folder, and their class path in a file."""
+    folder.mkdir()
+    for artifact in artifacts:
+        _linked(str(artifact.path), str(folder / _file(artifact)))
+    lines = [f"/pulsar/{folder.name}/{_file(artifact)}\n" for artifact in artifacts]
+    (folder / "CLASSPATH").write_text("".join(lines))
 
 
 def _file(artifact: Artifact) -> str:
@@ -158,9 +174,9 @@ def _made_of(engine: Engine, name: str) -> str:
 def _digest(kind: str) -> str:
     """Of everything an image is made from but the files that locks name."""
     found = hashlib.sha256()
-    locks = (TOOLS, REPOSITORY / "stacks" / "native" / "artifacts.lock")
+    locks = (TOOLS, PROXY, REPOSITORY / "stacks" / "native" / "artifacts.lock")
     files = [path for path in sorted((IMAGES / kind).rglob("*")) if path.is_file()]
     for path in (*files, *locks, *([AUTHORITIES] if kind == "python" else [])):
         found.update(path.name.encode() + path.read_bytes())
-    found.update(repr(SYSTEMS).encode())
+    found.update(repr((SYSTEMS, FROM_THE_BROKER, FOR_THE_PROXY)).encode())
     return found.hexdigest()[:16]

@@ -9,12 +9,13 @@ import pytest
 
 from settings.model import REPOSITORY
 from stacks.compose import broker_files, model
-from stacks.compose.checks import CHECKS, Check, dockerfile, parity, production, rules, run, seed, tools
+from stacks.compose.checks import CHECKS, Check, cluster, dockerfile, parity, production, rules, run, seed, tools
 from stacks.compose.checks.check import run_check
 from stacks.native import pulsar
 
 DEMO = (model.DEMO).read_text(encoding="utf-8")
 OVER = (model.PRODUCTION).read_text(encoding="utf-8")
+CLUSTER = (model.CLUSTER).read_text(encoding="utf-8")
 DOCKERFILE = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8")
 
 
@@ -92,6 +93,50 @@ def test_a_fault_in_production_is_found(
 ) -> None:
     _pretend(tmp_path, monkeypatch, over=_changed(OVER, old, new))
     assert not run_check(check).ok
+
+
+@pytest.mark.parametrize(
+    ("check", "old", "new"),
+    [
+        (tools.check_cluster_schema, "stop_grace_period: 30s", "stop_grace: 30s"),
+        (rules.check_dependencies, "initialize: { condition: service_completed", "initialize: { condition: service_started"),
+        (rules.check_health_checks, '      test: ["CMD", "curl", "-fsS", "http://localhost:9990/commands/ruok"]\n', ""),
+        (rules.check_privileges, 'user: "10000:0"\n', "\n"),
+        (rules.check_roots_are_read_only, "read_only: true", "read_only: false"),
+        (rules.check_limits, "  mem_limit: 768m\n", ""),
+        (rules.check_ports_are_local, "${ALPES_BIND:-127.0.0.1}:${ALPES_ADMIN_PORT", "${ALPES_BIND:-0.0.0.0}:${ALPES_ADMIN_PORT"),
+        (parity.check_settings_are_known, "ALPES_PARTITIONS", "ALPES_PARTS"),
+        (cluster.check_members, "  bookie-3:\n", "  bookie-4:\n"),
+        (cluster.check_members, "  notificaciones: !reset null\n", ""),
+        (cluster.check_members, "hostname: broker-2", "hostname: broker-1"),
+        (cluster.check_parts_agree, "  audit: { environment: *cluster }\n", ""),
+        (cluster.check_parts_agree, 'ALPES_WORKERS: "4"', 'ALPES_WORKERS: "3"'),
+        (cluster.check_workers, "command: [part, notifications-2]", "command: [part, notifications-1]"),
+        (cluster.check_workers, "alpes_worker:alpes_worker@", "alpes:alpes@"),
+    ],
+)  # fmt: skip
+def test_a_fault_in_the_cluster_is_found(
+    check: Callable[[], Check], old: str, new: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cluster.yml").write_text(_changed(CLUSTER, old, new))
+    monkeypatch.setattr(model.cluster, "__defaults__", (None, model.DEMO, tmp_path / "cluster.yml"))
+    assert not run_check(check).ok
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("managedLedgerDefaultAckQuorum=2", "managedLedgerDefaultAckQuorum=1"),
+        ("managedLedgerDefaultEnsembleSize=2", "managedLedgerDefaultEnsembleSize=3"),
+        ("maxMessageSize=67108864", "maxMessageSize=5242880"),
+        ("nettyMaxFrameSizeBytes=67174400", "nettyMaxFrameSizeBytes=5253120"),
+    ],
+)
+def test_the_clusters_broker_may_not_drift(old: str, new: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = broker_files.role_file
+    changed = {"broker.conf": _changed(real("broker.conf"), old, new)}
+    monkeypatch.setattr(broker_files, "role_file", lambda name: changed.get(name) or real(name))
+    assert not cluster.check_broker_configuration().ok
 
 
 @pytest.mark.parametrize(

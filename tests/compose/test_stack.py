@@ -15,7 +15,7 @@ from settings.model import REPOSITORY
 from stacks import instance, status
 from stacks.compose import cli, model, outside
 from stacks.compose.cli import DockerUnavailable
-from stacks.compose.docker import Docker
+from stacks.compose.docker import Docker, service
 from tests.contract.test_control import pretend_docker
 
 
@@ -78,9 +78,36 @@ def test_the_instance_knows_the_published_urls(tmp_path: Path, monkeypatch: pyte
     assert settings.instance_file.stat().st_mode & 0o077 == 0
 
 
+def test_a_cluster_has_its_own_file_workers_and_partitions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend_docker(tmp_path / "bin", monkeypatch, json.dumps(model.cluster()))
+    settings = instance.resolve("compose", tmp_path / "home", cluster=True)
+    assert (settings.cluster, settings.workers, settings.partitions) == (True, 4, 8)
+    assert instance.find("compose", tmp_path / "home").workers == 4
+    calls = json.loads(Path(os.environ["FAKE_DOCKER"]).read_text())["calls"]
+    assert calls
+    assert all("compose.cluster.yml" in " ".join(words) for words in calls)
+    single = instance.resolve("compose", tmp_path / "home", cluster=False)
+    assert (single.cluster, single.workers, single.partitions) == (False, 1, 0)
+
+
+def test_only_the_compose_stack_has_a_cluster(tmp_path: Path) -> None:
+    done = alpes(tmp_path, "up", "--stack", "native", "--cluster", "--json")
+    assert done.returncode == 1
+    assert "compose stack only" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("part", "name"),
+    [("notifications-3", "notificaciones-3"), ("broker", "pulsar"), ("broker-1", "broker-1"), ("bookie-2", "bookie-2")],
+)
+def test_numbered_components_have_services(part: str, name: str) -> None:
+    assert service(part) == name
+
+
 def test_every_value_that_the_file_takes_is_given(tmp_path: Path) -> None:
     given = cli.environment(Settings(stack="compose", home=tmp_path))
-    taken = {match["name"] for match in model.VARIABLES.finditer(model.DEMO.read_text())} - {None}
+    texts = (model.DEMO.read_text(), model.CLUSTER.read_text())
+    taken = {match["name"] for text in texts for match in model.VARIABLES.finditer(text)} - {None}
     assert taken == given.keys()
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from settings.model import REPOSITORY
 from stacks.compose import broker_files, description, model
 from stacks.compose.checks import dockerfile
@@ -48,6 +50,24 @@ def test_the_brokers_variables_are_read() -> None:
     given |= {name for name in model.demo()["services"]["pulsar"]["environment"] if name.startswith("PULSAR_")}
     assert given >= {"PULSAR_STANDALONE_CONF", "PULSAR_LOG_CONF", "PULSAR_MEM", "PULSAR_EXTRA_OPTS"}
     assert {name for name in given if f"${{{name}:" not in program} == set()
+
+
+@pytest.mark.parametrize("role", ["zookeeper", "initialize-cluster-metadata", "bookie", "broker", "proxy"])
+def test_the_clusters_roles_are_there(role: str) -> None:
+    script = broker_files.role_file("role.sh")
+    program = (IMAGES / "pulsar" / "bin" / "pulsar").read_text(encoding="utf-8")
+    assert f"/pulsar/bin/pulsar {role}" in script
+    assert f"\n{role})" in program
+    given = set(re.findall(r"(PULSAR_\w+)=", script))
+    assert {name for name in given if f"${{{name}:" not in program} == set()
+
+
+def test_the_proxy_is_locked_and_shares_the_brokers_libraries() -> None:
+    proxy = locked(["proxy"], stand_ins.PROXY)
+    assert any(row.coordinate.startswith("org.apache.pulsar:pulsar-proxy:") for row in proxy)
+    assert not [row.coordinate for row in proxy if row.coordinate.startswith(stand_ins.FOR_THE_PROXY)]
+    shared = [row.coordinate for row in locked(["pulsar"]) if row.coordinate.startswith(stand_ins.FOR_THE_PROXY)]
+    assert any("pulsar-opentelemetry" in row for row in shared)
 
 
 def test_the_databases_user_volume_port_and_variables() -> None:

@@ -31,9 +31,9 @@ def main(words: list[str]) -> str:
 
 def answer(words: list[str], containers: Containers) -> str:
     if words[0] == "compose":
-        assert words[1] == "--file", words
-        assert words[3] == "--project-name", words
-        return compose(words[5:], containers)
+        named = words.index("--project-name")
+        assert words[1:named:2] == ["--file"] * (named // 2), words
+        return compose(words[named + 2 :], containers)
     if words[0] == "inspect":
         rows = [{"ID": f"{name}-id", "State": {"Pid": pid}} for name, pid in containers.items()]
         return "\n".join(json.dumps(row) for row in rows if row["ID"] in words)

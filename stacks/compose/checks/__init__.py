@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from stacks.compose.checks import dockerfile, parity, production, rules, seed, tools
+from stacks.compose.checks import cluster, dockerfile, parity, production, rules, seed, tools
 from stacks.compose.checks.check import Check, run_check
 
 __all__ = ["CHECKS", "Check", "run"]
@@ -12,6 +12,7 @@ __all__ = ["CHECKS", "Check", "run"]
 CHECKS: tuple[Callable[[], Check], ...] = (
     tools.check_demo_schema,
     tools.check_production_schema,
+    tools.check_cluster_schema,
     tools.check_dockerfile_style,
     rules.check_services,
     rules.check_pinned_images,
@@ -32,6 +33,10 @@ CHECKS: tuple[Callable[[], Check], ...] = (
     parity.check_broker_memory,
     parity.check_settings_are_known,
     parity.check_commands,
+    cluster.check_members,
+    cluster.check_parts_agree,
+    cluster.check_workers,
+    cluster.check_broker_configuration,
     dockerfile.check_stages,
     dockerfile.check_connectors,
     dockerfile.check_packages,

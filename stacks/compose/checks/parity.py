@@ -154,7 +154,7 @@ def check_settings_are_known() -> Check:
     known = {f"ALPES_{name.upper()}" for name in Settings.model_fields} | {"ALPES_SECRETS_DIR", "ALPES_LISTENERS"}
     wrong = sorted(
         f"{name}: {variable}"
-        for tree in (model.demo(), model.production())
+        for tree in (model.demo(), model.production(), model.cluster())
         for name, values in tree["services"].items()
         for variable in values.get("environment", {})
         if variable.startswith("ALPES_") and variable not in known

@@ -12,6 +12,9 @@ from stacks.compose.checks.check import Check, judge
 from stacks.compose.docker import ONE_SHOTS, service
 
 STORES = ("mysql", "pulsar")
+METADATA = "zookeeper"
+OF_A_CLUSTER = "initialize"
+"""The one-shot that only a cluster has."""
 ROOT = "folders"
 """The only service that runs as root, once: it gives ./data to the containers' user. It has no network and no other right."""
 ROOT_MAY = {"user": "0:0", "cap_add": ["CHOWN", "DAC_OVERRIDE", "FOWNER"], "network_mode": "none", "restart": "no"}
@@ -19,8 +22,13 @@ PARTS = [one.name for one in COMPONENTS.values() if one.module and not one.is_ca
 PINNED = re.compile(r"[\w./-]+:\d+\.\d+\.\d+[\w.-]*(@sha256:[0-9a-f]{64})?")
 
 
+def _all_services() -> list[tuple[str, dict[str, Any]]]:
+    """Return the services of the demo and of the cluster, with their names."""
+    return [*model.demo()["services"].items(), *model.cluster()["services"].items()]
+
+
 def check_services() -> Check:
-    wanted = {*STORES, *ONE_SHOTS, *map(service, PARTS)}
+    wanted = {*STORES, *ONE_SHOTS, *map(service, PARTS)} - {OF_A_CLUSTER}
     found = set(model.demo()["services"])
     wrong = [f"{name} is missing" for name in sorted(wanted - found)]
     wrong += [f"{name} is not known" for name in sorted(found - wanted)]
@@ -30,7 +38,7 @@ def check_services() -> Check:
 def check_pinned_images() -> Check:
     wrong = [
         f"{name} runs {values.get('image', 'no named image')}"
-        for name, values in model.demo()["services"].items()
+        for name, values in _all_services()
         if not PINNED.fullmatch(values.get("image", ""))
     ]
     return judge("every image is pinned by its full version", wrong, "no `latest`, no shortened version")
@@ -38,7 +46,7 @@ def check_pinned_images() -> Check:
 
 def check_health_checks() -> Check:
     wrong = []
-    for name, values in model.demo()["services"].items():
+    for name, values in _all_services():
         health = values.get("healthcheck") or {}
         if name in ONE_SHOTS:
             if health != {"disable": True}:
@@ -50,17 +58,17 @@ def check_health_checks() -> Check:
 
 def check_dependencies() -> Check:
     wrong = []
-    services = model.demo()["services"]
-    for name, values in services.items():
-        needs = values.get("depends_on", {})
-        if name not in (*STORES, ROOT) and not needs:
-            wrong.append(f"{name} waits for nothing")
-        for other, how in needs.items():
-            wanted = "service_completed_successfully" if other in ONE_SHOTS else "service_healthy"
-            if other not in services or how.get("condition") != wanted:
-                wrong.append(f"{name} must wait for {other}: {wanted}")
-    if "migrate" not in services["source"]["depends_on"]:
-        wrong.append("the source does not wait for the migration")
+    for services in (model.demo()["services"], model.cluster()["services"]):
+        for name, values in services.items():
+            needs = values.get("depends_on", {})
+            if name not in (*STORES, ROOT, METADATA) and not needs:
+                wrong.append(f"{name} waits for nothing")
+            for other, how in needs.items():
+                wanted = "service_completed_successfully" if other in ONE_SHOTS else "service_healthy"
+                if other not in services or how.get("condition") != wanted:
+                    wrong.append(f"{name} must wait for {other}: {wanted}")
+        if "migrate" not in services["source"]["depends_on"]:
+            wrong.append("the source does not wait for the migration")
     return judge(
         "every service waits by a condition", wrong, "healthy, or completed for the one-shots; migrate before source"
     )
@@ -69,7 +77,7 @@ def check_dependencies() -> Check:
 def check_nothing_sleeps() -> Check:
     wrong = [
         f"{name} sleeps"
-        for name, values in model.demo()["services"].items()
+        for name, values in _all_services()
         if re.search(r"\bsleep\b", f"{values.get('command')} {values.get('entrypoint')} {values.get('healthcheck')}")
     ]
     return judge("nothing sleeps", wrong, "no `sleep` in a command or a health check")
@@ -77,7 +85,7 @@ def check_nothing_sleeps() -> Check:
 
 def check_privileges() -> Check:
     wrong = []
-    for name, values in model.demo()["services"].items():
+    for name, values in _all_services():
         user = str(values.get("user", "")).partition(":")[0]
         if name == ROOT:
             mounts = [_target(str(entry).split(":")[1]) for entry in values.get("volumes", [])]
@@ -98,7 +106,7 @@ def check_privileges() -> Check:
 
 def check_roots_are_read_only() -> Check:
     wrong = []
-    for name, values in model.demo()["services"].items():
+    for name, values in _all_services():
         if values.get("read_only") is not True:
             wrong.append(f"{name} can write to its root")
         if not any(_target(entry) == "/tmp" for entry in values.get("tmpfs", [])):  # noqa: S108
@@ -110,7 +118,7 @@ def check_limits() -> Check:
     """Check that every service has a limit of memory and of processes."""
     wrong = [
         f"{name} has no {limit}"
-        for name, values in model.demo()["services"].items()
+        for name, values in _all_services()
         for limit in ("mem_limit", "pids_limit")
         if not values.get(limit)
     ]
@@ -120,7 +128,7 @@ def check_limits() -> Check:
 def check_ports_are_local() -> Check:
     wrong = [
         f"{name} publishes {port}"
-        for name, values in model.demo()["services"].items()
+        for name, values in _all_services()
         for port in values.get("ports", [])
         if not str(port).startswith("127.0.0.1:")
     ]

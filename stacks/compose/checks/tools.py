@@ -22,6 +22,10 @@ def check_production_schema() -> Check:
     return _schema("compose.prod.yml over it fits the compose specification", model.production())
 
 
+def check_cluster_schema() -> Check:
+    return _schema("compose.cluster.yml over it fits the compose specification", model.cluster())
+
+
 def check_dockerfile_style() -> Check:
     done = _run([str(Path(sys.executable).with_name("hadolint")), "--format", "tty", str(REPOSITORY / "Dockerfile")])
     return Check("hadolint finds nothing in the Dockerfile", done.returncode == 0, done.stdout.strip() or "no finding")
