@@ -92,7 +92,7 @@ FAULTS = (
     "cut-audit-file",
     "lose-offsets",
     "restart-capture",
-    "slow-notifications",
+    "slow-workers",
 )
 
 
