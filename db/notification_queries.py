@@ -139,6 +139,11 @@ def times_of(connection: Connection, event_id: str) -> tuple[int, int] | None:
     return None if row is None else (epoch_us(row[0]), epoch_us(row[1]))
 
 
+def find_consumer(connection: Connection, event_id: str) -> str | None:
+    """Return the worker that wrote an event's notification; None while it has none."""
+    return connection.scalar(select(notification.c.consumer).where(notification.c.event_id == event_id).limit(1))
+
+
 def latencies(connection: Connection, correlation_id: str, limit: int = 5000) -> list[tuple[int, int]]:
     """Return (occurred, notified) of a correlation id's newest events in microseconds since the epoch, oldest first."""
     query = select(notification.c.occurred_at, notification.c.notified_at).where(

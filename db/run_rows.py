@@ -150,10 +150,10 @@ def count_torn(connection: Connection, correlation_id: str) -> int:
         .select_from(commission)
         .where(commission.c.id.in_(of_run), commission.c.version != rows.correlate(commission).scalar_subquery())
     )
-    found = connection.execute(
-        select(notified.scalar_subquery(), applied.scalar_subquery(), commissions.scalar_subquery())
-    ).one()
-    return abs(found[0] - found[1]) + int(found[2])
+    notified_count, applied_count, torn_commissions = (
+        connection.scalar(query) or 0 for query in (notified, applied, commissions)
+    )
+    return abs(notified_count - applied_count) + torn_commissions
 
 
 def has_pruned(connection: Connection) -> bool:

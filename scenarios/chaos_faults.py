@@ -42,7 +42,7 @@ def faults_of(trial: Trial) -> dict[str, Fault]:
     faults = {f"kill-{name}": Fault(partial(_kill, name), frozenset(killed) - {name}) for name in killed}
     for worker in worker_names(settings):
         faults[f"crash-{worker}"] = Fault(partial(_crash, worker, "notifications.committed"), beside)
-        faults[f"slow-{worker}"] = Fault(_slow, beside)
+    faults["slow-workers"] = Fault(_slow, beside)
     faults["crash-retrying"] = Fault(_crash_retrying, beside)
     for name in {"api", "commands"} & running:
         for point in COMMAND_POINTS:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from domain.contents import Contents
 from scenarios.audit_lines import AuditLine
 from scenarios.history.records import (
     CommissionState,
@@ -18,6 +16,7 @@ from scenarios.history.records import (
     PublishedEvent,
     Stray,
 )
+from tests.history_editing import change_amount, neighbours, replacing, without, without_event
 
 Pick = Callable[[list[Any]], Any]
 """Chooses one of several records."""
@@ -33,12 +32,12 @@ class Defect:
 
 def lose_notification(history: History, pick: Pick) -> Defect:
     lost = pick(list(history.notifications))
-    return Defect(_without(history, "notifications", lost), lost.event_id)
+    return Defect(without(history, "notifications", lost), lost.event_id)
 
 
 def lose_message(history: History, pick: Pick) -> Defect:
     event_id = pick(list(history.published)).event_id
-    return Defect(_without_event(history, event_id, "published", "messages"), event_id)
+    return Defect(without_event(history, event_id, "published", "messages"), event_id)
 
 
 def double_effect(history: History, pick: Pick) -> Defect:
@@ -49,7 +48,7 @@ def double_effect(history: History, pick: Pick) -> Defect:
 
 def swap_two(history: History, pick: Pick) -> Defect:
     """Two events of a commission are inserted in the other order."""
-    first, second = pick(_neighbours(history))
+    first, second = pick(neighbours(history))
     swapped = {
         first: replace(first, seq=second.seq, notified_at=second.notified_at, visible_us=second.visible_us),
         second: replace(second, seq=first.seq, notified_at=first.notified_at, visible_us=first.visible_us),
@@ -60,9 +59,9 @@ def swap_two(history: History, pick: Pick) -> Defect:
 
 def show_later_first(history: History, pick: Pick) -> Defect:
     """Two events of a commission are inserted in order and become visible in the other order, as on MySQL."""
-    first, second = pick(_neighbours(history))
+    first, second = pick(neighbours(history))
     late = replace(first, visible_us=second.visible_us + 1)
-    return Defect(_replacing(history, "notifications", first, late), first.event_id)
+    return Defect(replacing(history, "notifications", first, late), first.event_id)
 
 
 def overtake_failing(history: History, pick: Pick) -> Defect:
@@ -77,19 +76,19 @@ def overtake_failing(history: History, pick: Pick) -> Defect:
     ]
     _, later = pick(pairs)
     early = replace(later, notified_at="2000-01-01T00:00:00.000000Z")
-    return Defect(_replacing(history, "notifications", later, early), later.event_id)
+    return Defect(replacing(history, "notifications", later, early), later.event_id)
 
 
 def change_notified_amount(history: History, pick: Pick) -> Defect:
     original = pick(list(history.notifications))
-    changed = replace(original, contents=_with_amount(original.contents))
-    return Defect(_replacing(history, "notifications", original, changed), original.event_id)
+    changed = replace(original, contents=change_amount(original.contents))
+    return Defect(replacing(history, "notifications", original, changed), original.event_id)
 
 
 def change_published_amount(history: History, pick: Pick) -> Defect:
     original = pick(list(history.messages))
-    changed = replace(original, contents=_with_amount(original.contents))
-    return Defect(_replacing(history, "messages", original, changed), original.event_id)
+    changed = replace(original, contents=change_amount(original.contents))
+    return Defect(replacing(history, "messages", original, changed), original.event_id)
 
 
 def change_trimmed_contents(history: History, pick: Pick) -> Defect:
@@ -97,22 +96,22 @@ def change_trimmed_contents(history: History, pick: Pick) -> Defect:
     original = pick(list(history.published))
     history = replace(history, messages=tuple(each for each in history.messages if each.event_id != original.event_id))
     changed = replace(original, contents_digest="0" * 32)
-    return Defect(_replacing(history, "published", original, changed), original.event_id)
+    return Defect(replacing(history, "published", original, changed), original.event_id)
 
 
 def change_schema_version(history: History, pick: Pick) -> Defect:
     original = pick(list(history.messages))
-    return Defect(_replacing(history, "messages", original, replace(original, version=2)), original.event_id)
+    return Defect(replacing(history, "messages", original, replace(original, version=2)), original.event_id)
 
 
 def change_key(history: History, pick: Pick) -> Defect:
     original = pick(list(history.messages))
-    return Defect(_replacing(history, "messages", original, replace(original, key="c-other")), original.event_id)
+    return Defect(replacing(history, "messages", original, replace(original, key="c-other")), original.event_id)
 
 
 def drop_key(history: History, pick: Pick) -> Defect:
     original = pick(list(history.messages))
-    return Defect(_replacing(history, "messages", original, replace(original, key=None)), original.event_id)
+    return Defect(replacing(history, "messages", original, replace(original, key=None)), original.event_id)
 
 
 def publish_phantom(history: History, pick: Pick) -> Defect:
@@ -140,7 +139,7 @@ def lose_acknowledged(history: History, pick: Pick) -> Defect:
     acknowledged = [each for each in history.operations if each.event_ids]
     event_id = pick(acknowledged).event_ids[0]
     names = ("outbox", "published", "messages", "notifications", "deliveries", "audit_lines", "dead_letters")
-    return Defect(_without_event(history, event_id, *names, "dead_letter_messages"), event_id)
+    return Defect(without_event(history, event_id, *names, "dead_letter_messages"), event_id)
 
 
 def lose_promised(history: History, pick: Pick) -> Defect:
@@ -180,38 +179,38 @@ def change_asked(history: History, pick: Pick) -> Defect:
     """A client asked for another gross amount than its commission has."""
     original = pick([each for each in history.operations if each.asked])
     other = (*((name, value) for name, value in original.asked if name != "grossAmount"), ("grossAmount", "0.01"))
-    return Defect(_replacing(history, "operations", original, replace(original, asked=other)), original.target)
+    return Defect(replacing(history, "operations", original, replace(original, asked=other)), original.target)
 
 
 def change_state(history: History, pick: Pick) -> Defect:
     original: CommissionState = pick(list(history.commissions))
     changed = replace(original, amounts={**original.amounts, "amount": "0.01"})
-    return Defect(_replacing(history, "commissions", original, changed), original.commission_id)
+    return Defect(replacing(history, "commissions", original, changed), original.commission_id)
 
 
 def lose_state(history: History, pick: Pick) -> Defect:
     original: CommissionState = pick(list(history.commissions))
-    return Defect(_without(history, "commissions", original), original.commission_id)
+    return Defect(without(history, "commissions", original), original.commission_id)
 
 
 def lose_outbox_row(history: History, pick: Pick) -> Defect:
     row: OutboxRow = pick(list(history.outbox))
-    return Defect(_without(history, "outbox", row), row.contents.commission_id)
+    return Defect(without(history, "outbox", row), row.contents.commission_id)
 
 
 def lose_inbox_row(history: History, pick: Pick) -> Defect:
     row = pick([each for each in history.deliveries if each.outcome == "applied"])
-    return Defect(_without(history, "deliveries", row), row.event_id)
+    return Defect(without(history, "deliveries", row), row.event_id)
 
 
 def lose_dead_letter_row(history: History, pick: Pick) -> Defect:
     letter = pick(list(history.dead_letters))
-    return Defect(_without(history, "dead_letters", letter), letter.event_id)
+    return Defect(without(history, "dead_letters", letter), letter.event_id)
 
 
 def lose_dead_letter_message(history: History, pick: Pick) -> Defect:
     message = pick(list(history.dead_letter_messages))
-    return Defect(_without(history, "dead_letter_messages", message), message.event_id)
+    return Defect(without(history, "dead_letter_messages", message), message.event_id)
 
 
 def expect_no_dead_letter(history: History, pick: Pick) -> Defect:
@@ -221,7 +220,7 @@ def expect_no_dead_letter(history: History, pick: Pick) -> Defect:
 
 def lose_line(history: History, pick: Pick) -> Defect:
     line: AuditLine = pick(list(history.audit_lines))
-    return Defect(_without(history, "audit_lines", line), line.contents.event_id)
+    return Defect(without(history, "audit_lines", line), line.contents.event_id)
 
 
 def double_line(history: History, pick: Pick) -> Defect:
@@ -231,8 +230,8 @@ def double_line(history: History, pick: Pick) -> Defect:
 
 def change_line(history: History, pick: Pick) -> Defect:
     line: AuditLine = pick(list(history.audit_lines))
-    changed = replace(line, contents=_with_amount(line.contents))
-    return Defect(_replacing(history, "audit_lines", line, changed), line.contents.event_id)
+    changed = replace(line, contents=change_amount(line.contents))
+    return Defect(replacing(history, "audit_lines", line, changed), line.contents.event_id)
 
 
 def apply_twice(history: History, pick: Pick) -> Defect:
@@ -245,13 +244,13 @@ def apply_twice(history: History, pick: Pick) -> Defect:
 def change_dead_letter_body(history: History, pick: Pick) -> Defect:
     original = pick(list(history.dead_letter_messages))
     changed = replace(original, digest=b"of nothing")
-    return Defect(_replacing(history, "dead_letter_messages", original, changed), original.event_id)
+    return Defect(replacing(history, "dead_letter_messages", original, changed), original.event_id)
 
 
 def change_dead_letter_reason(history: History, pick: Pick) -> Defect:
     original = pick(list(history.dead_letter_messages))
     changed = replace(original, reason="bad_data")
-    return Defect(_replacing(history, "dead_letter_messages", original, changed), original.event_id)
+    return Defect(replacing(history, "dead_letter_messages", original, changed), original.event_id)
 
 
 def add_foreign_line(history: History, pick: Pick) -> Defect:
@@ -293,41 +292,3 @@ MUTATIONS: dict[str, tuple[Callable[[History, Pick], Defect], ...]] = {
     "audit_equals_notifications": (lose_line, double_line, change_line, audit_phantom, add_foreign_line),
 }
 """Property → the defects that it must find."""
-
-
-def _neighbours(history: History) -> list[tuple[Notification, Notification]]:
-    """Return the pairs of a commission's notifications of which neither was dead-lettered."""
-    by_id = {each.event_id: each for each in history.notifications if each.event_id not in history.dead_letters_of}
-    return [
-        (first, by_id[later])
-        for event_id, first in by_id.items()
-        if event_id.endswith("-1") and (later := f"{event_id[:-1]}2") in by_id
-    ]
-
-
-def _with_amount(contents: Contents) -> Contents:
-    payload = {**json.loads(contents.payload), "amount": "0.00"}
-    return replace(contents, payload=json.dumps(payload, sort_keys=True, separators=(",", ":")))
-
-
-def _replacing(history: History, name: str, old: object, new: object) -> History:
-    records = list(getattr(history, name))
-    records[records.index(old)] = new
-    changes: dict[str, Any] = {name: tuple(records)}
-    return replace(history, **changes)
-
-
-def _without(history: History, name: str, record: object) -> History:
-    changes: dict[str, Any] = {name: tuple(each for each in getattr(history, name) if each is not record)}
-    return replace(history, **changes)
-
-
-def _without_event(history: History, event_id: str, *names: str) -> History:
-    kept: dict[str, Any] = {
-        name: tuple(each for each in getattr(history, name) if _event_id(each) != event_id) for name in names
-    }
-    return replace(history, **kept)
-
-
-def _event_id(record: Any) -> object:
-    return record.contents.event_id if isinstance(record, AuditLine) else record.event_id

@@ -62,8 +62,7 @@ class NotificationsWorker(Consumer):
     ) -> None:
         """`check(record)` runs before the effect; an exception there makes the delivery fail, and it is retried.
 
-        `reached("notifications.committed")` is called between a commit and its acknowledgements, and
-        `reached("notifications.retrying")` before each retry of a held event.
+        `reached(point)` is called between a commit and its acknowledgements, and before each retry of a held event.
         """
         super().__init__(inbox, inlet, dead_letters, stop, beat, handling, waiting)
         self._measure = measure

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from application.components import worker_names
+from db import notification_queries
 from domain.message import Message
 from scenarios.model import Scenario
 from scenarios.trial import Trial
@@ -29,14 +31,22 @@ def kill_while_retrying(trial: Trial) -> None:
     """Let an event fail a few times, and kill the worker before the first retry: the broker must still have the event."""
     calculated = trial.calculate()
     trial.wait_until_notified(set(calculated.event_ids))
+    worker = _find_worker(trial, calculated.event_ids[0])
     with trial.failing(calculated.commission_id, aggregate_version=2, times=FAILURES):
         event_ids: list[str] = []
 
         def approve() -> None:
             event_ids.extend(trial.approve(calculated.commission_id).event_ids)
 
-        trial.crash(trial.worker, "notifications.retrying", approve)
+        trial.crash(worker, "notifications.retrying", approve)
         trial.wait_until_notified(set(event_ids))
+
+
+def _find_worker(trial: Trial, event_id: str) -> str:
+    """Return the worker that gets the events of this event's commission: the one that notified it."""
+    with trial.application.reading() as connection:
+        consumer = notification_queries.find_consumer(connection, event_id)
+    return consumer if consumer in worker_names(trial.settings) else trial.worker
 
 
 SCENARIO = Scenario(

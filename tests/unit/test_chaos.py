@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import typer
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from cli import chaos as verb
 from cli.output import Failed
-from scenarios import chaos, chaos_schedule, chaos_shrinking, end_to_end, runner
+from scenarios import chaos, chaos_faults, chaos_schedule, chaos_shrinking, end_to_end, runner
 from scenarios.chaos_schedule import Planned, Schedule, Step
 from scenarios.shrinking import shrink
 from settings import Settings
@@ -75,6 +76,19 @@ def test_keeping_some_places_keeps_these_faults(schedule: Schedule, data: st.Dat
         schedule[step].faults[fault] for step, fault in places if (step, fault) in kept
     ]
     assert all(step.faults for step in left)
+
+
+def test_what_is_injected_at_the_same_time_does_not_hide_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    states = [SimpleNamespace(name=name) for name in ("relay", "broker", "notifications-1", "notifications-2", "api")]
+    monkeypatch.setattr(chaos_faults, "control", lambda _settings: SimpleNamespace(states=lambda: states))
+    trial = SimpleNamespace(settings=Settings(stack="embedded", workers=2))
+    found = chaos_faults.partners(chaos_faults.faults_of(trial))  # type: ignore[arg-type]
+    assert "kill-broker" in found["kill-relay"]
+    assert "kill-notifications-2" in found["kill-notifications-1"]
+    assert all(name not in others and others <= found.keys() for name, others in found.items())
+    # The crash of a worker needs deliveries, and the one of the API commands.
+    assert found["crash-notifications-2"] == {"kill-api"}
+    assert not found["crash-api-committed"]
 
 
 # Shrinking.
