@@ -189,6 +189,7 @@ JUDGE = {
     "judge.load_died": "the load died: {why}",
     "judge.naive_ended": "the writer without an outbox ended: {why}",
     "judge.listener_ended": "the listener ended: {why}",
+    "judge.not_calm": "not everything was called healthy before the fault: {why}",
     "judge.api_silent": "the API did not answer: {why}",
     "judge.api_limits": "the API's rate limit refused a request for {s} s; raise ALPES_API_RATE_LIMIT, or try later",
     "judge.api_refuses": "the API refuses this client: {why} (HTTP {status})",

@@ -143,6 +143,6 @@ def _server(part: str, host: str, port: int) -> PartHealth:
             status = connection.getresponse().status
         except (OSError, HTTPException):
             return PartHealth(part, "down", Message("health.nothing_answers", where=url))
-    if status == REFUSES:
+    if part == "api" and status == REFUSES:
         return PartHealth(part, "behind", Message("health.not_ready", where=url))
     return PartHealth(part, "ok", Message("health.answers_at", where=url))

@@ -14,8 +14,8 @@ from scenarios.matrix.confirming import EdgeConfirmations, make_progress
 from scenarios.matrix.model import PAUSE, Cell
 from scenarios.matrix.truth import Listener, Report, Truth, judge, wrong_lights
 from scenarios.model import Scenario
-from scenarios.trial import Trial
-from scenarios.waiting import TookTooLong
+from scenarios.trial import Trial, busy_factor
+from scenarios.waiting import JudgeFailed, TookTooLong
 from stacks import faults
 from stacks.controls import control
 from stacks.edges import edges_of
@@ -50,7 +50,7 @@ def scenario_of(cell: Cell, found: dict[str, Truth]) -> Scenario:
 def _experiment(cell: Cell, found: dict[str, Truth], trial: Trial) -> None:
     with Listener(trial.settings, trial.application) as listener:
         with trial.load(PAIRS_PER_SECOND, all_routes=True):
-            _wait_until_healthy(trial, listener, CALM_WITHIN_S)
+            _require_health(trial, listener)
             from_s, pids_before = time.monotonic(), _pids(trial)
             trial.pause(BEFORE_S)
             began_at, ended_at = _break(cell, trial, listener)
@@ -138,10 +138,18 @@ def _wait_until_healthy(trial: Trial, listener: Listener, deadline_s: float) -> 
         raise TookTooLong(Message("waiting.unhealthy", s=deadline_s, said=said)) from None
 
 
+def _require_health(trial: Trial, listener: Listener) -> None:
+    """Wait until everything is called healthy. Raises JudgeFailed: without that, nothing is known of the fault."""
+    try:
+        _wait_until_healthy(trial, listener, CALM_WITHIN_S * busy_factor())
+    except TookTooLong as error:
+        raise JudgeFailed(Message("judge.not_calm", why=said_by(error))) from None
+
+
 def _become_healthy(trial: Trial, listener: Listener) -> Message | None:
     """Return None once everything is called healthy, or what is called unhealthy for too long."""
     try:
-        _wait_until_healthy(trial, listener, HEALTHY_AGAIN_WITHIN_S)
+        _wait_until_healthy(trial, listener, HEALTHY_AGAIN_WITHIN_S * busy_factor())
     except TookTooLong as error:
         return said_by(error)
     return None

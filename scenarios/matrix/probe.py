@@ -21,21 +21,28 @@ HTTP_END = b"}"
 class Probe:
     """One connection over an edge, which has passed the protocol's greeting."""
 
-    def __init__(self, edge: Edge, host: str, port: int) -> None:
-        """Connect. Raises OSError."""
+    def __init__(self, edge: Edge, host: str, port: int, within_s: float = CONNECTS_WITHIN_S) -> None:
+        """Connect. Raises OSError, also when the greeting does not come in time."""
         self._protocol = edge.protocol
-        self._socket = socket.create_connection((host, port), CONNECTS_WITHIN_S)
-        self._socket.settimeout(CONNECTS_WITHIN_S)
+        self._socket = socket.create_connection((host, port), within_s)
         self._sent_at = 0.0
-        if edge.protocol == "mysql":
+        try:
+            self._greet()
+        except OSError:
+            self.close()
+            raise
+
+    def _greet(self) -> None:
+        if self._protocol == "mysql":
             self._socket.recv(READ_BYTES)  # the server speaks first
-        elif edge.protocol == "pulsar":
+        elif self._protocol == "pulsar":
             self._socket.sendall(_frame(b"\x08\x02" + encode_bytes(2, encode_bytes(1, b"alpes") + b"\x20\x13")))
             self._socket.recv(READ_BYTES)
         else:
             self._socket.sendall(_make_request("http", 0))
-            while HTTP_END not in self._socket.recv(READ_BYTES):
-                pass
+            answer = b"-"
+            while answer and HTTP_END not in answer:
+                answer = self._socket.recv(READ_BYTES)
 
     def __enter__(self) -> Self:
         return self

@@ -19,7 +19,9 @@ from api.app import create_app
 from application import Application
 from db import queries
 from db.engine import connect
+from db.errors import DatabaseUnavailable
 from db.migrate import upgrade
+from domain.commands import Command, CommissionResult
 from settings import Settings
 from stacks import metrics
 
@@ -244,6 +246,42 @@ def test_a_frozen_database_makes_it_not_ready_and_its_metrics_say_so(
         assert "alpes_database_up 0.0" in http.get("/metrics").text
     finally:
         thawed.set()
+
+
+def test_it_is_not_ready_while_the_database_writes_nothing_although_it_can_be_read(
+    http: TestClient, application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Command) -> CommissionResult:
+        raise DatabaseUnavailable("disk I/O error")
+
+    with monkeypatch.context() as full:
+        full.setattr(application, "send", refuse)
+        assert http.post(CALCULATE, json=GOOD).status_code == 503
+        assert http.get("/ready").status_code == 503
+    assert http.post(CALCULATE, json=GOOD).status_code == 201
+    assert http.get("/ready").status_code == 200
+
+
+def test_health_readiness_and_metrics_are_answered_while_every_thread_waits(
+    http: TestClient, application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Commands wait for the database in a pool of 40 threads."""
+    thawed = threading.Event()
+
+    def wait(_: Command) -> CommissionResult:
+        thawed.wait(60)
+        raise DatabaseUnavailable("late")
+
+    monkeypatch.setattr(application, "send", wait)
+    commands = [threading.Thread(target=lambda: http.post(CALCULATE, json=GOOD)) for _ in range(50)]
+    try:
+        for command in commands:
+            command.start()
+        assert [http.get(path).status_code for path in ("/health", "/ready", "/metrics")] == [200, 200, 200]
+    finally:
+        thawed.set()
+        for command in commands:
+            command.join(30)
 
 
 def test_a_malformed_traceparent_is_ignored(http: TestClient) -> None:

@@ -37,7 +37,7 @@ def unknown(row: list[str]) -> set[str]:
     wrong |= {
         name for name in names(checked) if name not in (PROPERTIES | CHECKS) and not (REPOSITORY / name).is_file()
     }
-    wrong |= names(run) - scenarios().keys() - {"chaos"}
+    wrong |= names(run) - scenarios().keys() - {"chaos", "matrix"}
     wrong |= names(broken_by) - MODULES - DEFECTS - PROPERTIES.keys()
     columns = (("checked by", checked), ("scenarios", run), ("mutants", broken_by))
     return wrong | {column for column, cell in columns if not names(cell) and cell != EVERY}

@@ -70,7 +70,7 @@ def test_a_broker_is_there_when_it_answers_a_greeting(
 
 @pytest.mark.parametrize(
     ("serve", "light"),
-    [(ended, "down"), (silent, "down"), (greeted(b"HTTP/1.1 503 Not yet\r\nContent-Length: 0\r\n\r\n"), "ok")],
+    [(ended, "down"), (silent, "down"), (greeted(b"HTTP/1.1 404 Not found\r\nContent-Length: 0\r\n\r\n"), "ok")],
     ids=["ended", "silent", "answers"],
 )
 @pytest.mark.parametrize("part", ["api", "dashboard"])
@@ -81,6 +81,11 @@ def test_a_server_is_there_when_it_answers_a_request(
         monkeypatch.setattr(health, "ANSWERS_WITHIN_S", 0.3)
     with listening(serve) as port:
         assert health._server(part, "127.0.0.1", port).light == light
+
+
+def test_an_api_that_answers_and_is_not_ready_is_degraded() -> None:
+    with listening(greeted(b"HTTP/1.1 503 Not yet\r\nContent-Length: 0\r\n\r\n")) as port:
+        assert health._server("api", "127.0.0.1", port).light == "behind"
 
 
 def test_nothing_listens_at_all(tmp_path: Path) -> None:
