@@ -23,7 +23,7 @@ from dashboard.view_models.reconciling import Shown
 POINTS = 300
 POINTS_S = 600
 FEED_ROWS = 8
-IDLE_S = 10.0
+IDLE_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from domain.message import Message
 from stacks.part_health import Light, PartHealth
 
 
-def part(name: str, light: Light = "ok", code: str = "health.at_work", **values: object) -> PartHealth:
+def part(name: str, light: Light = "ok", code: str = "health.at_work", **values: str | int) -> PartHealth:
     return PartHealth(name, light, Message(code, **values) if values else Message("health.at_work"))
 
 
