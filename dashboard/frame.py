@@ -5,6 +5,7 @@ Every page is guarded (`dashboard.guard`), so that no visitor sees a traceback.
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,8 +15,9 @@ from streamlit.delta_generator import DeltaGenerator
 from dashboard import access, i18n, pulse, resources
 from dashboard.components import lights, live_html
 from dashboard.guard import guarded
-from dashboard.i18n import _
+from dashboard.i18n import _, number
 from dashboard.screens import all_pages, guide
+from dashboard.view_models.runs import elapsed_s
 
 ASSETS = Path(__file__).parent / "assets"
 STYLES = ("frame", "live", "break", "diagram", "compare")
@@ -82,15 +84,36 @@ def _language_switch() -> None:
     )
 
 
+def _work() -> tuple[str, ...]:
+    """Return what runs outside the pages now: a load and a scenario."""
+    load, runs = resources.load_runner().progress, resources.runs().look().value
+    found = []
+    if load.state == "running":
+        found.append(_("Load {n}/{m}").format(n=number(load.sent + load.failed), m=number(load.total)))
+    if runs is not None and runs.current is not None:
+        moments = resources.runs_reader().moments(runs.current)
+        if moments:
+            name, seconds = moments[0].data.get("name", ""), number(elapsed_s(moments, time.time()))
+            found.append(f"{name} {seconds} s")
+    return tuple(found)
+
+
+def version() -> object:
+    """Return the version of the header."""
+    load, runs = resources.load_runner().progress, resources.runs().look()
+    busy = load.state == "running" or (runs.value is not None and runs.value.current is not None)
+    return resources.refresher().health.version, busy, int(time.time()) if busy else 0
+
+
 @st.fragment
 @guarded
 def _status(bar: DeltaGenerator, troubles: DeltaGenerator, title: str) -> None:
     """Draw the stack and the health of its components, and on every page a sentence for each component that is down."""
     with pulse.followed("frame"):
-        health = resources.refresher().health
+        health, work = resources.refresher().health, _work()
         stack = resources.settings().stack
         with bar:
-            draw = lambda: lights.header(stack, health, title)  # noqa: E731
-            live_html.show(live_html.once("header", (health, title), draw), "header")
+            draw = lambda: lights.header(stack, health, title, work)  # noqa: E731
+            live_html.show(live_html.once("header", (health, title, work), draw), "header")
         with troubles:
             live_html.show(live_html.once("troubles", health, lambda: lights.troubles(health.down())), "troubles")

@@ -21,6 +21,8 @@ EVERY_MS = 300
 """Time between two polls of an open page; a page in a hidden tab does not poll."""
 MOVING_S = 0.5
 """Time between two refreshes while something on the page depends on the time itself."""
+EVERYWHERE = ("lang", "embed", "embed_options")
+"""The parameters that the URL of every page may have."""
 ASSETS = Path(__file__).parent / "assets"
 
 
@@ -41,11 +43,19 @@ def moment(moving: bool) -> int:
 
 @cache
 def _known() -> Mapping[str, Callable[[], object]]:
+    from dashboard import frame
     from dashboard.screens import all_pages
 
-    return {"frame": lambda: resources.refresher().health.version} | {
-        name: mark for page in all_pages() for name, mark in page.marks.items()
-    }
+    return {"frame": frame.version} | {name: mark for page in all_pages() for name, mark in page.marks.items()}
+
+
+@cache
+def _parameters() -> Mapping[str, list[str]]:
+    """Return path of a page → the parameters that its URL may have; the home page has an empty path, too."""
+    from dashboard.screens import all_pages
+
+    found = {page.path: [*EVERYWHERE, *page.parameters] for page in all_pages()}
+    return found | {"": found[all_pages()[0].path]}
 
 
 @cache
@@ -65,6 +75,7 @@ def followed(name: str) -> Iterator[None]:
             "drawn": drawn,
             "page": st.session_state.get("page", ""),
             "language": i18n.language(),
+            "parameters": _parameters().get(st.session_state.get("page", ""), list(EVERYWHERE)),
             "every": EVERY_MS,
         },
         key=f"pulse-{name}",

@@ -19,6 +19,7 @@ export default function ({ data, setTriggerValue }) {
   listener.tell = setTriggerValue;
   shared.listeners.set(data.name, listener);
   if (data.page !== shared.page) Object.assign(shared, { page: data.page, leaves: null });
+  dropForeignParameters(data.parameters);
   document.documentElement.lang = data.language; // Streamlit's page says English, which screen readers believe
   begin(data.every);
   if (drawn && shared.more) ask();
@@ -32,6 +33,16 @@ function begin(every) {
   shared.leaving = () => shared.leaves !== null && Date.now() - shared.leaves.at < LEAVES_WITHIN_MS;
   addEventListener("click", clicked, { capture: true });
   addEventListener("popstate", () => shared.leave(pageOf(location)));
+}
+
+// Remove from the address what belongs to another page: Streamlit adds a link's parameters to the page that is left, too.
+function dropForeignParameters(known) {
+  if (shared.leaving?.()) return;
+  const address = new URL(location);
+  const foreign = [...address.searchParams.keys()].filter((name) => !known.includes(name));
+  if (foreign.length === 0) return;
+  for (const name of foreign) address.searchParams.delete(name);
+  history.replaceState(history.state, "", address);
 }
 
 // Return the last part of the path, which is empty for the first page.

@@ -14,7 +14,7 @@ from application.permissions import Action as Permission
 from dashboard import pulse, resources
 from dashboard.components import incident_list, live_html
 from dashboard.components.confirm import confirm
-from dashboard.components.controls import act_button
+from dashboard.components.controls import act_button, number_field
 from dashboard.components.lights import SIGNS
 from dashboard.components.markup import Html, empty, join, notice, tag
 from dashboard.i18n import _, number
@@ -110,22 +110,17 @@ def _row(part: str) -> DeltaGenerator:
     return light
 
 
-def _kill(part: str, drawn_hold_s: float) -> None:
+def _kill(part: str, drawn_hold_s: float | None) -> None:
     """Kill the component for as long as its field says at the click; the button may have been drawn with an earlier value."""
-    resources.incidents().kill(part, float(st.session_state.get(f"hold-{part}", drawn_hold_s)))
+    hold_s = st.session_state.get(f"hold-{part}", drawn_hold_s)
+    if hold_s is not None and 0 <= hold_s <= LONGEST_S:
+        resources.incidents().kill(part, float(hold_s))
 
 
-def _hold(part: str) -> float:
-    return st.number_input(
-        _("Downtime (seconds)"),
-        0.0,
-        LONGEST_S,
-        HOLD_S,
-        5.0,
-        format="%g",
-        key=f"hold-{part}",
-        help=_("The component is started again after this time, even if this page is closed."),
-    )
+def _hold(part: str) -> float | None:
+    meaning = _("The component is started again after this time, even if this page is closed.")
+    label = _("Downtime (seconds)")
+    return number_field(label, 0.0, LONGEST_S, HOLD_S, 5.0, f"hold-{part}", format="%g", help=meaning)
 
 
 def _light(part: PartHealth) -> Html:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -9,9 +11,9 @@ from application.permissions import Action
 from dashboard import access, pulse, resources
 from dashboard.components import answers, live_html
 from dashboard.components.card import show_me_how
-from dashboard.components.controls import act_button, submit_button, view_button
+from dashboard.components.controls import act_button, number_field, submit_button, view_button
 from dashboard.guard import guarded
-from dashboard.i18n import _, number
+from dashboard.i18n import _, number, plain_decimal
 from dashboard.view_models import commands, how, words
 from dashboard.view_models.commands import Answer, Asked
 from dashboard.view_models.load import FASTEST, MOST, AlreadyRunning
@@ -48,6 +50,7 @@ def answer(slots: dict[Asked, DeltaGenerator]) -> None:
 def _calculate() -> None:
     state = st.session_state
     state.setdefault("conversion", commands.new_conversion())
+    state.setdefault("gross", number(120.5, 2))
     with st.form("calculate", border=False):
         st.text_input(
             _("Conversion id"),
@@ -63,7 +66,7 @@ def _calculate() -> None:
             help=_("The campaign decides the commission rate: its own one, or 10 %."),
         )
         left, right = st.columns(2)
-        left.text_input(_("Gross amount"), "120.50", key="gross", help=_("Amount of the conversion (decimal point)."))
+        left.text_input(_("Gross amount"), key="gross", help=_("Amount of the conversion, as you write numbers."))
         right.text_input(_("Currency"), "USD", key="currency", help=_("ISO 4217 code."))
         submit_button(Action.ISSUE_COMMANDS, _("Calculate"), _send, type="primary", width="stretch")
     with st.container(horizontal=True, key="title-again"):
@@ -74,13 +77,19 @@ def _calculate() -> None:
             help=_("Sends the same conversion once more: it is refused."),
             type="tertiary",
         )
-        show_me_how(how.calculate(resources.settings(), *(str(state.get(name, "")) for name in FIELDS)))
+        show_me_how(how.calculate(resources.settings(), *_values()))
+
+
+def _values() -> tuple[str, ...]:
+    """Return what the fields hold; the amount in plain spelling."""
+    values = {name: str(st.session_state.get(name, "")) for name in FIELDS}
+    return tuple((values | {"gross": plain_decimal(values["gross"].strip())}).values())
 
 
 def _send() -> None:
     """Send the command. As a callback it runs before the form is drawn, which then shows the next conversion id."""
     state = st.session_state
-    state["sent"] = tuple(state[name] for name in FIELDS)
+    state["sent"] = _values()
     state["answer"] = commands.calculate(resources.application(), *state["sent"])
     if state["answer"].result is not None:
         state["conversion"] = commands.new_conversion()
@@ -118,35 +127,26 @@ def _send_approval(commission_id: str) -> None:
 
 def _load() -> None:
     left, right = st.columns(2)
-    total = left.number_input(
-        _("Commands"),
-        1,
-        MOST,
-        200,
-        50,
-        key="load_total",
-        help=_("How many commissions are calculated, on fresh ids."),
-    )
-    rate = right.number_input(
-        _("Rate (per second)"),
-        1,
-        FASTEST,
-        50,
-        10,
-        key="load_rate",
-        help=_("Highest number of commands per second; a slow database may allow fewer."),
-    )
-    act_button(Action.ISSUE_COMMANDS, _("Start the load"), _start_load, type="primary", width="stretch")
+    with left:
+        meaning = _("How many commissions are calculated, on fresh ids.")
+        total = number_field(_("Commands"), 1, MOST, 200, 50, "load_total", help=meaning)
+    with right:
+        meaning = _("Highest number of commands per second; a slow database may allow fewer.")
+        rate = number_field(_("Rate (per second)"), 1, FASTEST, 50, 10, "load_rate", help=meaning)
+    looks: dict[str, Any] = {"type": "primary", "width": "stretch", "disabled": not total or not rate}
+    act_button(Action.ISSUE_COMMANDS, _("Start the load"), _start_load, **looks)
     with st.container(horizontal=True, key="title-load"):
-        show_me_how(how.load(resources.settings(), int(total), int(rate)))
+        show_me_how(how.load(resources.settings(), int(total or 1), int(rate or 1)))
     _progress(resources.load_runner().progress.state == "running")
 
 
 def _start_load() -> None:
     """Start a load of the numbers in the fields at the click; the button may have been drawn with earlier ones."""
-    state = st.session_state
+    total, rate = int(st.session_state["load_total"] or 0), int(st.session_state["load_rate"] or 0)
+    if not (1 <= total <= MOST and 1 <= rate <= FASTEST):
+        return  # the sentence below the field says so
     try:
-        resources.load_runner().start(int(state["load_total"]), int(state["load_rate"]))
+        resources.load_runner().start(total, rate)
     except AlreadyRunning:
         st.toast(_("A load runs already; cancel it first."), icon=":material/info:")
 

@@ -28,15 +28,17 @@ def confirm(
 ) -> None:
     """Draw a button that asks before it calls `act`; draw nothing if the visitor may not perform the action.
 
-    `ask` draws a further field; its value is passed to `act` and `ways` after `args`.
+    `ask` draws a further field; its value is passed to `act` and `ways` after `args`. None stands for a wrong one, with which
+    nothing can be done.
     """
     if not access.may(action):
         return
     with st.popover(label, key=key, on_change="rerun", width="content", disabled=disabled):
         st.markdown(sentence)
         values = args if ask is None else (*args, ask())
-        act_button(action, do, _close, (key, act, values), key=f"{key}-now", type="primary")
-        if ways is not None:
+        valid = None not in values
+        act_button(action, do, _close, (key, act, values), key=f"{key}-now", type="primary", disabled=not valid)
+        if ways is not None and valid:
             _other_ways(ways(*values))
 
 

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from dashboard import resources
+from dashboard import permalinks, resources
 from dashboard.components.markup import Html, tag
 from dashboard.i18n import _, instant, number
 from dashboard.view_models.snapshot import FeedState
 from workers.observer_records import Observed
+
+PERMALINK = {"topic": "feed_topic", "filter": "feed_search"}
+"""Parameter of the URL → key of the widget."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +41,22 @@ class Pause:
 def show() -> None:
     """Draw the controls, outside the fragment that is refreshed: widgets are expensive to send twice a second."""
     names = topics()
+    permalinks.restore(PERMALINK, {"topic": names})
     topic_box, search_box, pause_box = st.columns([1.3, 1.5, 0.8], vertical_alignment="center")
     topic_box.selectbox(
-        _("Topic"), list(names), format_func=lambda topic: names[topic], key="feed_topic", label_visibility="collapsed"
+        _("Topic"),
+        list(names),
+        format_func=lambda topic: names[topic],
+        key="feed_topic",
+        label_visibility="collapsed",
+        on_change=permalinks.note("topic", "feed_topic"),
     )
     search_box.text_input(
-        _("Filter"), key="feed_search", placeholder=_("type, key or id"), label_visibility="collapsed"
+        _("Filter"),
+        key="feed_search",
+        placeholder=_("type, key or id"),
+        label_visibility="collapsed",
+        on_change=permalinks.note("filter", "feed_search"),
     )
     pause_box.toggle(
         _("Pause"),

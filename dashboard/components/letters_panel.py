@@ -8,7 +8,7 @@ from application.permissions import Action as Permission
 from dashboard import pulse, resources
 from dashboard.components import live_html, operating
 from dashboard.components.confirm import confirm
-from dashboard.components.markup import empty, notice, tag
+from dashboard.components.markup import empty, join, notice, tag
 from dashboard.guard import guarded
 from dashboard.i18n import _
 from dashboard.view_models import operations, words
@@ -40,7 +40,8 @@ def _draw() -> None:
         return
     picked = int(st.session_state.get("letter") or rows[0].seq)
     chosen = next((row for row in rows if row.seq == picked), rows[0])
-    clicked = live_html.show(operating.letters(rows, chosen.seq, live_html.zone()), "letters")
+    listed = join([operating.causes(rows), operating.letters(rows, chosen.seq, live_html.zone())])
+    clicked = live_html.show(listed, "letters")
     if clicked and int(clicked) != picked:
         st.session_state["letter"] = int(clicked)
         pulse.draw_again()
@@ -61,10 +62,11 @@ def _requeue_buttons(rows: tuple[DeadLetterRow, ...], chosen: DeadLetterRow) -> 
         _("Requeue it"),
         _requeue,
         ([chosen.seq],),
+        disabled=chosen.requeued_at is not None,
     )
     confirm(
         Permission.REQUEUE,
-        _("Requeue all that wait ({n})").format(n=len(waiting)),
+        _("Requeue pending ({n})").format(n=len(waiting)),
         "requeue-all",
         _("Each is sent once more: an event to the worker, an outbox row to the broker."),
         _("Requeue them"),

@@ -1,48 +1,68 @@
-"""Render the stack with the versions that its components report, and the health of each component."""
+"""Render the health of the components: one pill that opens the list of all, and a sentence for each that is down."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from application.components import find_component
 from dashboard.components.markup import Html, join, notice, tag
 from dashboard.i18n import _
 from dashboard.view_models import words
 from dashboard.view_models.snapshot import HealthState
-from stacks.part_health import PartHealth
+from stacks.part_health import Light, PartHealth
 
 SIGNS = {"ok": ("●", "ok"), "behind": ("▲", "warn"), "down": ("✕", "warn")}
 """Light → sign and colour. Red is for events that are lost, duplicated or out of order, not for what is broken on purpose."""
+NAMED = 2
+"""The most components that the pill names."""
 
 
-def badge(stack: str, health: HealthState) -> Html:
-    hint = _("The stack that runs, and what its database, capture and broker really are.")
-    versions = " · ".join(health.versions.values())
-    return tag(
-        "span", join([tag("strong", stack.upper()), " — " if versions else "", versions]), class_="stack", title=hint
-    )
+def header(stack: str, health: HealthState, title: str, work: Sequence[str] = ()) -> Html:
+    """Render the header: the work under way, and a pill that says whether all is healthy and opens the list of components.
 
-
-def lights(health: HealthState) -> Html:
-    if not health.version:
-        return tag("span", _("Checking components…"), class_="soft")
-    # The components on the path of an event are always shown by name, the others only when they are down.
-    shown = [part for part in health.parts if find_component(part.part).is_on_path or part.light == "down"]
-    others = [part for part in health.parts if part not in shown]
-    chips = [_chip(part) for part in shown]
-    if others:
-        title = "\n".join(f"{words.part(part.part)}: {words.said(part.message)}" for part in others)
-        light = "ok" if all(part.light == "ok" for part in others) else "behind"
-        sign, colour = SIGNS[light]
-        body = join([tag("span", f"{sign} ", class_=colour), _("{n} more").format(n=len(others))])
-        chips.append(tag("span", body, class_=f"chip {light}", title=title))
-    return join(chips)
-
-
-def header(stack: str, health: HealthState, title: str) -> Html:
-    """Render the header; the heading with the page's `title` is for screen readers only."""
+    The heading with the page's `title` is for screen readers only.
+    """
     heading = tag("h1", f"Alpes · Outbox: {title}", class_="sr")
-    return tag("div", join([heading, badge(stack, health), lights(health)]), class_="lights")
+    running = [tag("span", text, class_="chip work", role="status") for text in work]
+    return tag("div", join([heading, *running, _pill(stack, health)]), class_="lights")
+
+
+def _pill(stack: str, health: HealthState) -> Html:
+    if not health.version:
+        return tag("span", _("Checking components…"), class_="chip soft")
+    light, text = _overall(health)
+    sign, colour = SIGNS[light]
+    summary = tag("summary", join([tag("span", f"{sign} ", class_=colour), text]), class_=f"chip {light}")
+    versions = " · ".join(health.versions.values())
+    head = tag("p", join([tag("strong", stack.upper()), " — " if versions else "", versions]), class_="stack")
+    rows = join(_row(part) for part in health.parts)
+    inner = tag("div", join([head, tag("ul", rows)]), class_="panel")
+    return tag("details", join([summary, inner]), class_="health", data_key="health")
+
+
+def _overall(health: HealthState) -> tuple[Light, str]:
+    """Return the light and the words of the whole: what is down counts more than what is behind."""
+    down = [part for part in health.parts if part.light == "down"]
+    behind = [part for part in health.parts if part.light == "behind"]
+    if down:
+        names = ", ".join(words.part(part.part) for part in down[:NAMED])
+        more = f" +{len(down) - NAMED}" if len(down) > NAMED else ""
+        return "down", _("{part} down").format(part=names) + more
+    if len(behind) == 1:
+        detail = words.said(behind[0].message)
+        name = words.part(behind[0].part)
+        return "behind", f"{name}: {detail}" if len(detail) < 24 else name
+    if behind:
+        return "behind", _("{n} behind or waiting").format(n=len(behind))
+    return "ok", _("All healthy")
+
+
+def _row(part: PartHealth) -> Html:
+    sign, colour = SIGNS[part.light]
+    name = tag("strong", words.part(part.part), title=words.part_hint(part.part))
+    return tag(
+        "li",
+        join([tag("span", f"{sign} ", class_=colour), name, " ", tag("span", words.said(part.message), class_="soft")]),
+    )
 
 
 def troubles(parts: Sequence[PartHealth]) -> Html:
@@ -59,17 +79,6 @@ def troubles(parts: Sequence[PartHealth]) -> Html:
         )
         for part in parts
     )
-
-
-def _chip(part: PartHealth) -> Html:
-    sign, colour = SIGNS[part.light]
-    detail = words.said(part.message)
-    more = f" · {detail}" if part.light == "behind" and len(detail) < 24 else ""
-    if part.light == "down":
-        more = " · " + _("down")
-    hint = f"{words.part_hint(part.part)}\n{detail}"
-    body = join([tag("span", f"{sign} ", class_=colour), words.part(part.part) + more])
-    return tag("span", body, class_=f"chip {part.light}", title=hint)
 
 
 def _consequence(part: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 
 from application.components import find_component
@@ -138,6 +139,13 @@ def topics(found: Sequence[TopicReport], problem: Message | None, waiting: int |
     return join([unread(problem), table(head, rows) if rows else empty(_("There is no topic yet.")), note])
 
 
+def causes(found: Sequence[DeadLetterRow]) -> Html:
+    """Render how many of the dead letters wait to be requeued, by reason, the most frequent first."""
+    counts = Counter(letter.reason for letter in found if letter.requeued_at is None)
+    said = (f"{words.dead_letter_reason(reason)}: {number(n)}" for reason, n in counts.most_common())
+    return tag("p", " · ".join(said), class_="soft") if counts else Html("")
+
+
 def letters(found: Sequence[DeadLetterRow], picked: int | None, zone: str | None) -> Html:
     head = (
         ("seq", _("Click one to read it.")),
@@ -153,7 +161,8 @@ def letters(found: Sequence[DeadLetterRow], picked: int | None, zone: str | None
         pick = tag("button", letter.seq, class_="pick mono", data_pick=str(letter.seq), type="button")
         again = clock(letter.requeued_at, zone)[:8] if letter.requeued_at else tag("span", _("no"), class_="warn")
         at = clock(letter.dead_lettered_at, zone)[:8]
-        cells = (pick, letter.reason, letter.topic.rpartition("/")[2], letter.attempts, at, again)
+        reason = tag("span", words.dead_letter_reason(letter.reason), title=letter.reason)
+        cells = (pick, reason, letter.topic.rpartition("/")[2], letter.attempts, at, again)
         body = join(tag("td", cell) for cell in cells)
         rows.append(tag("tr", body, data_key=str(letter.seq), class_="picked" if letter.seq == picked else None))
     return tag("div", tag("table", join([tag("thead", tag("tr", columns)), tag("tbody", join(rows))])), class_="scroll")
@@ -163,7 +172,7 @@ def letter(found: DeadLetterRow) -> Html:
     value = operations.payload(found)
     shown = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
     pairs: list[tuple[str, object]] = [
-        (_("reason"), f"{found.reason} · {found.detail}"),
+        (_("reason"), join([words.dead_letter_reason(found.reason), " · ", tag("span", found.detail, lang="en")])),
         (_("message"), tag("span", f"{found.topic} · {found.message_id}", class_="mono")),
         (_("key"), tag("span", plain_key(found.message_key), class_="mono", title=found.message_key)),
         (_("properties"), ", ".join(f"{name}={value}" for name, value in found.properties.items()) or "—"),

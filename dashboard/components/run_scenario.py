@@ -24,6 +24,7 @@ KIND = "scenario"
 def run(name: str, seed: int | None, minutes: float) -> None:
     """Start the scenario in a process outside the page; all open pages see the same run."""
     st.session_state.pop("run_shown", None)
+    st.query_params.pop("run", None)
     settings = resources.settings()
     if resources.actions().start(KIND, name, lambda: runner.start(settings, name, seed, minutes)):
         resources.runs().again()
@@ -43,9 +44,10 @@ def draw_button(
     found: RunsState,
     act: Callable[..., None] = run,
     args: tuple[Any, ...] | None = None,
+    valid: bool = True,
     **looks: Any,
 ) -> None:
-    """Draw the button; it is disabled, and says why, while the scenario cannot be started."""
+    """Draw the button; it is disabled, and says why, while the scenario cannot be started, and disabled unless `valid`."""
     reason = hindrance(scenario, found)
     meaning = looks.pop("help", _("Injects real faults; everything is restored afterwards."))
     act_button(
@@ -53,7 +55,7 @@ def draw_button(
         label,
         act,
         (scenario.name, None, 1.0) if args is None else args,
-        disabled=reason is not None,
+        disabled=reason is not None or not valid,
         help=scenario_card.why_not(reason, scenario) or meaning,
         **looks,
     )

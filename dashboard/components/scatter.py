@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 
 from dashboard.components.event_classes import event_class
 from dashboard.components.markup import Html, join, tag
@@ -22,17 +23,25 @@ TOP, BOTTOM = 8, 184
 """Edges of the plot in pixels from above; the times are written below it."""
 LINES = (("p50", 0.5), ("p95", 0.95))
 TICKS = 5
+LEAST_SPAN_US = 60_000_000
+"""The time axis is at least a minute long."""
+PAUSE_US = 10_000_000
 LABEL_WIDTH = 18.0
 """Percent of the width that the name of a fault may take."""
 
 
-def chart(points: Sequence[Point], windows: Sequence[FaultWindow], zone: str | None) -> Html:
-    """Return the chart. `points` must be in the order in which they were notified, and at least one."""
-    axis = _Axes(points)
+def chart(points: Sequence[Point], windows: Sequence[FaultWindow], zone: str | None, now: float) -> Html:
+    """Return the chart. `points` must be in the order in which they were notified, and at least one.
+
+    Its time axis ends at `now`, in seconds since the epoch: when nothing arrives, the right side is empty.
+    """
+    axis = _Axes(points, now)
     values = [point.ms for point in points]
     lines = {name: rolling(values, rank) for name, rank in LINES}
     marks = [_dot(axis, point, zone) for point in points]
-    paths = [_line(axis, points, lines[name], name) for name, _rank in LINES]
+    paths = [
+        _line(axis, points[part], lines[name][part], name) for name, _rank in LINES for part in _busy_times(points)
+    ]
     shaded = _shades(axis, [window for window in windows if axis.sees(window)])
     plane = tag(
         "svg",
@@ -54,10 +63,11 @@ def chart(points: Sequence[Point], windows: Sequence[FaultWindow], zone: str | N
 class _Axes:
     """Convert times, and milliseconds on a logarithmic scale, to positions in the drawing."""
 
-    def __init__(self, points: Sequence[Point]) -> None:
+    def __init__(self, points: Sequence[Point], now: float) -> None:
         times = [point.at_us for point in points]
-        self.start, self.end = min(times), max(times)
-        self.span = max(self.end - self.start, 1_000_000)
+        self.end = max([*times, int(now * 1e6)])
+        self.start = min([*times, self.end - LEAST_SPAN_US])
+        self.span = self.end - self.start
         sizes = [max(point.ms, LEAST_MS) for point in points]
         self.low = math.floor(math.log10(min(sizes)))
         self.high = max(math.ceil(math.log10(max(sizes))), self.low + 1)
@@ -90,6 +100,12 @@ def _dot(axis: _Axes, point: Point, zone: str | None) -> Html:
         r="2.6",
         data_key=point.event_id,
     )
+
+
+def _busy_times(points: Sequence[Point]) -> list[slice]:
+    """Return the ranges of points without a pause between them: a line through a pause would show what was not measured."""
+    ends = [place for place in range(1, len(points)) if points[place].at_us - points[place - 1].at_us > PAUSE_US]
+    return [slice(first, last) for first, last in pairwise([0, *ends, len(points)])]
 
 
 def _line(axis: _Axes, points: Sequence[Point], values: Sequence[float], name: str) -> Html:

@@ -36,8 +36,8 @@ def _equal(shown: Shown) -> tuple[str, str]:
 
 def _in_flight(shown: Shown) -> tuple[str, str]:
     if shown.counts.equal and shown.newer:
-        return _("✓ Consistent; {n} newer events in flight").format(n=number(shown.newer)), "ok"
-    return _("▲ {n} events in flight").format(n=number(shown.in_flight)), "soft"
+        return _("✓ Consistent; in flight: {n}").format(n=number(shown.newer)), "ok"
+    return _("▲ In flight: {n}").format(n=number(shown.in_flight)), "soft"
 
 
 def _waiting(shown: Shown, down: tuple[str, ...]) -> tuple[str, str]:

@@ -19,6 +19,8 @@ class PageSpec:
     show: Callable[[], None]
     marks: Mapping[str, Callable[[], object]] = field(default_factory=dict)
     """Name of a fragment → the function that returns its version (`dashboard.pulse`)."""
+    parameters: tuple[str, ...] = ()
+    """The parameters of its URL beside the language; those of other pages are removed from it."""
 
 
 def all_pages() -> tuple[PageSpec, ...]:

@@ -225,4 +225,4 @@ def _steps() -> dict[str, Step]:
     }
 
 
-PAGE = PageSpec("guide", N_("Guide"), show, {"guide": _version})
+PAGE = PageSpec("guide", N_("Guide"), show, {"guide": _version}, ("since",))

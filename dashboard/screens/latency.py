@@ -9,7 +9,7 @@ from functools import partial
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard import pulse, resources
+from dashboard import permalinks, pulse, resources
 from dashboard.components import charts, live_html, percentile_table
 from dashboard.components.card import card
 from dashboard.components.controls import download_button
@@ -35,6 +35,8 @@ WINDOWS: dict[str, tuple[float | None, int | None]] = {
     "n1000": (None, 1000),
     "all": (None, None),
 }
+PERMALINK = {"window": "latency_window", "hop": "latency_hop"}
+"""Parameter of the URL → key of the widget."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +89,15 @@ def _draw_choices() -> tuple[str, str]:
         "all": _("all"),
     }
     hops = {END_TO_END: _("command to notification"), **{name: hop_label(name) for name in HOP_NAMES}}
+    permalinks.restore(PERMALINK, {"window": names, "hop": hops})
+    st.session_state.setdefault("latency_window", "all")
     left, right, export = st.columns([1.5, 1.2, 0.8], vertical_alignment="bottom")
     window = left.segmented_control(
         _("Window"),
         list(names),
         format_func=names.__getitem__,
-        default="all",
         key="latency_window",
+        on_change=permalinks.note("window", "latency_window"),
         help=_(
             "Events notified in this time, among those that this page's server keeps in memory: the last {first} when it starts, and up to {n} as more come."
         ).format(first=number(FIRST), n=number(KEEP)),
@@ -103,6 +107,7 @@ def _draw_choices() -> tuple[str, str]:
         list(hops),
         format_func=hops.__getitem__,
         key="latency_hop",
+        on_change=permalinks.note("hop", "latency_hop"),
         help=_("What the distribution and the ECDF are of."),
     )
     with export:
@@ -203,4 +208,4 @@ def _plot(name: str, figure: object, height: int) -> None:
     st.plotly_chart(figure, width="stretch", height=height, key=f"plot-{name}", config=charts.config(name))
 
 
-PAGE = PageSpec("latency", N_("Latency"), show, {"latency": _version})
+PAGE = PageSpec("latency", N_("Latency"), show, {"latency": _version}, tuple(PERMALINK))

@@ -23,6 +23,7 @@ from dashboard.view_models.reconciling import Shown
 POINTS = 300
 POINTS_S = 600
 FEED_ROWS = 8
+IDLE_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,8 @@ def _version() -> object:
     refresher = resources.refresher()
     database, feed, faults = refresher.database, refresher.feed, refresher.fault_history
     moving = diagram_card.judge() != "equal" or any(window.ended_at is None for window in faults.windows())
-    return refresher.health.version, database.version, feed.version, faults.version, pulse.moment(moving)
+    moments = (pulse.moment(moving), _idle_moment(time.time()))
+    return refresher.health.version, database.version, feed.version, faults.version, moments
 
 
 def _draw(slots: Slots) -> None:
@@ -171,9 +173,16 @@ def _draw_latency(zone: str | None) -> None:
         live_html.show(empty(_("No event has arrived yet. Send a command and its time appears here.")), "latency_empty")
         return
     windows = refresher.fault_history.windows()
-    open_now = int(time.time()) if any(window.ended_at is None for window in windows) else 0
-    version = (refresher.database.version, refresher.fault_history.version, open_now)
-    live_html.show(live_html.once("latency", version, lambda: scatter.chart(points, windows, zone)), "latency")
+    now = time.time()
+    moment = int(now) if any(window.ended_at is None for window in windows) else _idle_moment(now)
+    version = (refresher.database.version, refresher.fault_history.version, moment)
+    draw = lambda: scatter.chart(points, windows, zone, now)  # noqa: E731
+    live_html.show(live_html.once("latency", version, draw), "latency")
 
 
-PAGE = PageSpec("live", N_("Live"), show, {"live": _version, "load": command_form.mark})
+def _idle_moment(now: float) -> int:
+    """Return a number that changes every `IDLE_S`: the chart ends at the present time, also when nothing happens."""
+    return int(now / IDLE_S)
+
+
+PAGE = PageSpec("live", N_("Live"), show, {"live": _version, "load": command_form.mark}, tuple(feed_controls.PERMALINK))

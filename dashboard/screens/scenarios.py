@@ -13,7 +13,7 @@ from dashboard import access, pulse, resources
 from dashboard.components import break_it, live_html, run_panel, run_scenario, scenario_card
 from dashboard.components.card import card, show_me_how
 from dashboard.components.charts import config
-from dashboard.components.controls import act_button, download_button
+from dashboard.components.controls import act_button, download_button, number_field
 from dashboard.components.markup import empty, join, notice, tag
 from dashboard.guard import guarded
 from dashboard.i18n import N_, _, number
@@ -28,7 +28,8 @@ from scenarios.model import Result, Scenario
 
 FIRST_S = 2.0
 READ_WITHIN_S = 3.0
-LONGEST_CHAOS_MIN = 60.0
+SHORTEST_CHAOS_MIN, LONGEST_CHAOS_MIN = 0.1, 60.0
+LARGEST_SEED = 2**31 - 1
 
 
 def show() -> None:
@@ -98,14 +99,19 @@ def _choose_run(found: RunsState) -> str | None:
         state.pop("run_shown", None)  # once ended, this run is the newest
         return found.current
     known = [run.id for run in found.history]
-    if state.get("run_shown") in known:
-        return str(state["run_shown"])
+    linked = st.query_params.get("run")
+    for wanted in (state.get("run_shown"), linked):
+        if wanted in known:
+            return str(wanted)
+    if linked and resources.runs_reader().result(linked) is not None:  # older than the history
+        return linked
     return known[0] if known else None
 
 
 def _draw_catalogue(found: RunsState) -> None:
     settings = resources.settings()
-    minutes = float(st.session_state.get("chaos_minutes", 1.0))
+    chosen = _chaos_values()
+    minutes = chosen[1] if chosen else 1.0
     for scenario in (*scenarios().values(), find("chaos", minutes)):
         reason = run_scenario.hindrance(scenario, found)
         last = next((run for run in found.history if run.name == scenario.name and run.verdict), None)
@@ -121,9 +127,9 @@ def _draw_catalogue(found: RunsState) -> None:
                 show_me_how(ways)
                 act = _run_chaos if chaos else run_scenario.run
                 args = () if chaos else None
-                run_scenario.draw_button(
-                    _("Run"), scenario, found, act, args, key=f"run-{scenario.name}", type="primary"
-                )
+                valid = not chaos or chosen is not None
+                looks = {"key": f"run-{scenario.name}", "type": "primary"}
+                run_scenario.draw_button(_("Run"), scenario, found, act, args, valid, **looks)
             st.html(tag("div", html, class_="alpes-live"))
             if chaos and access.may(Action.RUN_SCENARIOS):
                 _draw_chaos_fields()
@@ -131,24 +137,26 @@ def _draw_catalogue(found: RunsState) -> None:
 
 def _draw_chaos_fields() -> None:
     left, right = st.columns(2)
-    left.number_input(
-        _("Minutes"), 0.1, LONGEST_CHAOS_MIN, 1.0, 0.5, key="chaos_minutes", help=_("How long faults are injected.")
-    )
-    right.number_input(
-        _("Seed"),
-        0,
-        2**31 - 1,
-        None,
-        key="chaos_seed",
-        placeholder=_("made up"),
-        help=_("The same seed, the same faults."),
-    )
+    with left:
+        meaning = _("How long faults are injected.")
+        number_field(_("Minutes"), SHORTEST_CHAOS_MIN, LONGEST_CHAOS_MIN, 1.0, 0.5, "chaos_minutes", help=meaning)
+    with right:
+        looks = {"placeholder": _("made up"), "help": _("The same seed, the same faults.")}
+        number_field(_("Seed"), 0, LARGEST_SEED, None, 1, "chaos_seed", **looks)
+
+
+def _chaos_values() -> tuple[int | None, float] | None:
+    """Return seed and minutes as the fields hold them; None when one of them is outside its limits."""
+    seed, minutes = st.session_state.get("chaos_seed"), st.session_state.get("chaos_minutes", 1.0)
+    if minutes is None or not SHORTEST_CHAOS_MIN <= minutes <= LONGEST_CHAOS_MIN:
+        return None
+    return (seed, float(minutes)) if seed is None or 0 <= seed <= LARGEST_SEED else None
 
 
 def _run_chaos() -> None:
     """Run with what the fields hold at the click; the button may have been drawn with earlier values."""
-    state = st.session_state
-    run_scenario.run("chaos", state.get("chaos_seed"), float(state.get("chaos_minutes", 1.0)))
+    if values := _chaos_values():
+        run_scenario.run("chaos", *values)
 
 
 def _draw_under_way(found: RunsState | None) -> None:
@@ -263,9 +271,9 @@ def _draw_history(found: RunsState, shown: str | None) -> None:
     picked = live_html.show(run_panel.history(found.history, shown, live_html.zone()), "history")
     if picked and picked != st.session_state.get("history_picked"):
         st.session_state["history_picked"] = picked
-        st.session_state["run_shown"] = picked
+        st.session_state["run_shown"] = st.query_params["run"] = picked
         if picked != shown and found.current is None:
             st.rerun()
 
 
-PAGE = PageSpec("scenarios", N_("Scenarios"), show, {"scenarios": _version})
+PAGE = PageSpec("scenarios", N_("Scenarios"), show, {"scenarios": _version}, ("run",))

@@ -49,7 +49,8 @@ def show() -> None:
 def _draw_search() -> str:
     state = st.session_state
     asked = st.query_params.get("id", "")
-    if asked != state.get("trace_asked"):  # set by the URL or by a link
+    # Set by the URL or by a link. Streamlit forgets what a field holds while another page is shown.
+    if asked != state.get("trace_asked") or "trace_search" not in state:
         state["trace_asked"] = state["trace_search"] = asked
 
     def searched() -> None:
@@ -150,4 +151,4 @@ def _draw_forms(trace: Trace) -> None:
                 live_html.show(html, f"thing-{place}-{trace.event.id}-{i18n.language()}")
 
 
-PAGE = PageSpec("trace", N_("Trace"), show, {"trace": _version})
+PAGE = PageSpec("trace", N_("Trace"), show, {"trace": _version}, ("id",))

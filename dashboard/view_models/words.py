@@ -68,6 +68,25 @@ def refusal(error: Refusal) -> str:
     return said(said_by(error))
 
 
+def dead_letter_reason(code: str) -> str:
+    """Return why a message was dead-lettered, in words; a code that is not known stays as it is."""
+    return {
+        "not_an_envelope": _("not a change event"),
+        "another_table": _("change event of another table"),
+        "bad_row": _("row that cannot be read"),
+        "bad_payload": _("payload breaks the contract"),
+        "bad_data": _("values that cannot be stored"),
+        "unknown_event": _("unknown event type"),
+        "unknown_version": _("unknown version of the event"),
+        "unreadable": _("message that cannot be read"),
+        "malformed_command": _("malformed command"),
+        "refused": _("command refused by a rule"),
+        "unpublishable": _("the broker does not accept it"),
+        "failed_too_often": _("failed at every attempt"),
+        "killed_worker": _("ended its worker's process"),
+    }.get(code, code)
+
+
 def part(name: str) -> str:
     """Return the displayed name of a component: `notifications-2` is worker 2."""
     base, _dash, number = name.partition("-")

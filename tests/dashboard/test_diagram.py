@@ -243,7 +243,7 @@ def test_boxes_do_not_overlap_and_lie_in_the_drawing(layout: Layout) -> None:
         ("waiting", ("broker",), "warn", "▲ 13 events wait: broker is down"),
         ("waiting", (), "warn", "▲ 13 events wait and are arriving; none is lost so far"),
         ("differs", (), "bad", "✕ 13 are missing for more than 5 s, and no component is down"),
-        ("in_flight", (), "soft", "▲ 7 events in flight"),
+        ("in_flight", (), "soft", "▲ In flight: 7"),
         ("unknown", (), "warn", "? A source cannot be read now"),
     ],
 )

@@ -135,6 +135,35 @@ def test_the_other_pages_are_drawn_with_an_id_and_without(home: Settings, module
         assert not page.exception
 
 
+def test_the_same_link_to_a_trace_works_twice(home: Settings) -> None:
+    """Streamlit forgets the field while another page is shown, and the URL is then the one that was asked for before."""
+    ids = end_to_end.run(home)
+    page = AppTest.from_function(_page, default_timeout=WAIT_S, args=("trace",))
+    page.query_params["id"] = page.session_state["trace_asked"] = ids.commission_id
+    page.run()
+    assert page.text_input[0].value == ids.commission_id
+
+
+def test_an_address_leads_to_the_same_window_and_hop(home: Settings) -> None:
+    page = AppTest.from_function(_page, default_timeout=WAIT_S, args=("latency",))
+    page.query_params["window"], page.query_params["hop"] = "5m", "committed→captured"
+    page.run()
+    assert (page.session_state["latency_window"], page.session_state["latency_hop"]) == ("5m", "committed→captured")
+    unknown = AppTest.from_function(_page, default_timeout=WAIT_S, args=("latency",))
+    unknown.query_params["window"] = "nonsense"
+    unknown.run()
+    assert unknown.session_state["latency_window"] == "all"
+    assert not unknown.exception
+
+
+def test_a_load_outside_the_limits_cannot_be_started(app: AppTest) -> None:
+    next(one for one in app.number_input if one.label == "Commands").set_value(999_999_999).run()
+    assert button(app, "Start the load").disabled
+    assert any("Must be between" in one.value for one in app.caption)
+    next(one for one in app.number_input if one.label == "Commands").set_value(20).run()
+    assert not button(app, "Start the load").disabled
+
+
 def _page(module: str) -> None:
     import importlib
 

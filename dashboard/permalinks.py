@@ -1,0 +1,33 @@
+"""Keep what a visitor chose on a page in its URL, so that the address leads others, and a reload, to the same view."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+
+import streamlit as st
+
+
+def restore(parameters: Mapping[str, str], known: Mapping[str, Collection[str]] | None = None) -> None:
+    """Set widgets from the URL before they are drawn, unless the visitor has changed them since.
+
+    `parameters`: name in the URL → key of the widget. `known`: name → the values that the widget offers; others are ignored.
+    """
+    for name, key in parameters.items():
+        value = st.query_params.get(name)
+        if value is None or key in st.session_state:
+            continue
+        if known is None or name not in known or value in known[name]:
+            st.session_state[key] = value
+
+
+def note(name: str, key: str) -> Callable[[], None]:
+    """Return a widget's callback that writes its value into the URL; an empty value leaves it."""
+
+    def write() -> None:
+        value = st.session_state.get(key)
+        if value:
+            st.query_params[name] = str(value)
+        else:
+            st.query_params.pop(name, None)
+
+    return write
