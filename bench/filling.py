@@ -102,7 +102,10 @@ def _fill_tables(db: sqlite3.Connection, rows: int) -> None:
 
 
 def _fill_observer_totals(db: sqlite3.Connection, rows: int, topic: str) -> None:
-    db.execute("INSERT INTO seen.published SELECT id, seq, correlation_id, 1 FROM outbox_event")
+    db.execute(
+        "INSERT INTO seen.published (event_id, seq, correlation_id, times)"
+        " SELECT id, seq, correlation_id, 1 FROM outbox_event"
+    )
     db.execute("UPDATE seen.total SET value = ? WHERE name IN ('distinct', 'watermark')", (rows,))
     db.execute("INSERT INTO seen.topic VALUES (?, ?, 0)", (topic, rows))
 

@@ -63,14 +63,7 @@ def _differing(shown: Shown) -> tuple[str, str]:
 
 def _rows(shown: Shown, judgement: Judgement) -> Html:
     counts = shown.counts
-    colours = {"equal": "ok", "differs": "bad"}
-    published, notified, audited = counts.arrived()
-
-    def colour(value: int | None) -> str:
-        if value is None:
-            return "warn"
-        return "" if value == counts.committed else colours.get(judgement, "warn")
-
+    published, notified, audited = (_colour(count, counts.committed, judgement) for count in counts.arrived())
     good = "ok" if judgement == "equal" and counts.committed else ""
     notices = number(counts.notified)
     if counts.dead_lettered:
@@ -86,7 +79,7 @@ def _rows(shown: Shown, judgement: Judgement) -> Html:
         (
             _("published"),
             seen,
-            colour(published),
+            published,
             _(
                 "Source 2: distinct event ids the observer received from Pulsar. Beside them the outbox rows that are parked, because they cannot be published."
             ),
@@ -94,12 +87,12 @@ def _rows(shown: Shown, judgement: Judgement) -> Html:
         (
             _("notified, exactly once"),
             notices,
-            colour(notified) or good,
+            notified or good,
             _(
                 "Source 3: rows of notification. Beside them the committed events that are dead letters and were never notified of; the dead letters of the Operations page hold other messages too."
             ),
         ),
-        (_("audited"), number(counts.audited), colour(audited), _("Source 4: lines of data/events.jsonl.")),
+        (_("audited"), number(counts.audited), audited, _("Source 4: lines of data/events.jsonl.")),
         (
             _("in flight"),
             number(shown.in_flight),
@@ -118,6 +111,13 @@ def _rows(shown: Shown, judgement: Judgement) -> Html:
         join([tag("dt", name, title=hint), tag("dd", value, class_=shade or None)]) for name, value, shade, hint in rows
     )
     return tag("dl", body, class_="strip")
+
+
+def _colour(count: int | None, committed: int | None, judgement: Judgement) -> str:
+    """Return the class of a count that should equal what was committed; empty when it does."""
+    if count is None:
+        return "warn"
+    return "" if count == committed else {"equal": "ok", "differs": "bad"}.get(judgement, "warn")
 
 
 def _ids(missing: Missing, judgement: Judgement) -> Html:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
 
 import pymysql
 import pytest
 from pymysql.constants import ER
-from sqlalchemy import Column, Connection, Integer, LargeBinary, MetaData, String, Table, insert
+from sqlalchemy import Column, Connection, Engine, Integer, LargeBinary, MetaData, String, Table, insert
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -128,33 +129,41 @@ def test_the_number_of_openssl_decides_about_a_certificate(code: int, says: str)
     assert says in str(translate(error))
 
 
-def test_sqlite_raises_these_numbers(tmp_path: Path) -> None:
-    path = tmp_path / "real.db"
-    engine = connect(f"sqlite:///{path}")
-    metadata = MetaData()
-    table = Table(
-        "t",
-        metadata,
-        Column("id", Integer, primary_key=True),
-        Column("name", String, nullable=False),
-        Column("body", LargeBinary),
-    )
-    nowhere = Table("nowhere", metadata, Column("id", Integer))
+METADATA = MetaData()
+TABLE = Table(
+    "t",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("body", LargeBinary),
+)
+NOWHERE = Table("nowhere", METADATA, Column("id", Integer))
+
+
+@pytest.fixture
+def real(tmp_path: Path) -> Iterator[Engine]:
+    """A database of SQLite with one row in its only table."""
+    engine = connect(f"sqlite:///{tmp_path / 'real.db'}")
     with engine.begin() as connection:
-        table.create(connection)
-        connection.execute(insert(table), {"id": 1, "name": "x"})
+        TABLE.create(connection)
+        connection.execute(insert(TABLE), {"id": 1, "name": "x"})
+    yield engine
+    engine.dispose()
 
-    def fails(what: Table, **values: object) -> Exception:
-        with (  # noqa: PT012
-            pytest.raises((DatabaseUnavailable, UnstorableData, IntegrityError)) as caught,
-            translated(),
-            engine.begin() as connection,
-        ):
-            connection.connection.driver_connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 1000)  # type: ignore[union-attr]
-            connection.execute(insert(what), values)
-        return caught.value
 
-    assert isinstance(fails(table, id=1, name="again"), IntegrityError)
+def fails(engine: Engine, table: Table, **values: object) -> Exception:
+    with (  # noqa: PT012
+        pytest.raises((DatabaseUnavailable, UnstorableData, IntegrityError)) as caught,
+        translated(),
+        engine.begin() as connection,
+    ):
+        connection.connection.driver_connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 1000)  # type: ignore[union-attr]
+        connection.execute(insert(table), values)
+    return caught.value
+
+
+def test_sqlite_raises_these_numbers_for_a_row(real: Engine) -> None:
+    assert isinstance(fails(real, TABLE, id=1, name="again"), IntegrityError)
     for unfit in (
         {"name": None},
         {"name": "\ud800"},
@@ -162,32 +171,41 @@ def test_sqlite_raises_these_numbers(tmp_path: Path) -> None:
         {"name": "x" * 2000},
         {"name": "x", "body": object()},
     ):
-        assert isinstance(fails(table, **unfit), UnstorableData), unfit
-    missing = fails(nowhere, id=1)
+        assert isinstance(fails(real, TABLE, **unfit), UnstorableData), unfit
+
+
+def test_sqlite_raises_an_unknown_number_for_a_missing_table(real: Engine) -> None:
+    missing = fails(real, NOWHERE, id=1)
     assert isinstance(missing, DatabaseUnavailable)
     assert missing.kind is Kind.UNKNOWN
-    other = sqlite3.connect(path, isolation_level=None)
+
+
+def test_sqlite_raises_these_numbers_for_a_busy_database(real: Engine) -> None:
+    other = sqlite3.connect(str(real.url.database), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with (
-        engine.connect() as impatient,
+        real.connect() as impatient,
         pytest.raises(DatabaseUnavailable, match="busy") as busy,
         translated(),
     ):
-        _insert_without_waiting(impatient, table)
+        _insert_without_waiting(impatient, TABLE)
     assert busy.value.kind is Kind.CONFLICT
     other.close()
-    read_only = connect(f"sqlite:///file:{path}?mode=ro&uri=true")
+
+
+def test_sqlite_raises_these_numbers_for_a_file(real: Engine, tmp_path: Path) -> None:
+    read_only = connect(f"sqlite:///file:{real.url.database}?mode=ro&uri=true")
     with (
         pytest.raises(DatabaseUnavailable, match="read-only") as refused,
         translated(),
         read_only.begin() as connection,
     ):
-        connection.execute(insert(table), {"name": "x"})
+        connection.execute(insert(TABLE), {"name": "x"})
     assert refused.value.kind is Kind.REFUSED
     closed = connect(f"sqlite:///{tmp_path / 'no' / 'folder.db'}")
     with pytest.raises(DatabaseUnavailable, match="cannot be opened"), translated(), closed.connect():
         pass
-    for each in (engine, read_only, closed):
+    for each in (read_only, closed):
         each.dispose()
 
 
