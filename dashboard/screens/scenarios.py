@@ -257,13 +257,9 @@ def _draw_again(result: Result, found: RunsState) -> None:
     minutes = max(0.1, round((result.duration_s - 15) / 60, 1)) if result.name == "chaos" else 1.0
     scenario: Scenario = find(result.name, minutes)
     settings = resources.settings()
-    reason = runs.hindrance(
-        scenario,
-        settings.stack,
-        found.current is not None or resources.actions().running(KIND),
-        tuple(part.part for part in resources.refresher().health.down()),
-        settings.cluster,
-    )
+    busy = found.current is not None or resources.actions().running(KIND)
+    down = tuple(part.part for part in resources.refresher().health.down())
+    reason = runs.hindrance(scenario, settings.stack, busy, down, settings.cluster)
     act_button(
         Action.RUN_SCENARIOS,
         _("Again"),
