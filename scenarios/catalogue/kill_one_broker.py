@@ -7,7 +7,7 @@ from scenarios.model import Scenario
 from scenarios.trial import Trial
 from stacks.compose import cluster
 
-DOWN_S = 60.0
+DOWN_S = 90.0
 """Long enough for the other broker to take over everything, on a busy machine too."""
 
 
@@ -39,5 +39,5 @@ SCENARIO = Scenario(
     experiment=experiment,
     stacks=("compose",),
     needs_cluster=True,
-    takes_s=90,
+    takes_s=120,
 )
