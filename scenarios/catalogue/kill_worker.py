@@ -21,7 +21,7 @@ def experiment(trial: Trial) -> None:
             trial.wait(is_replaced, 20, Message("awaited.worker"))
             load.wait_for_more(40)
             trial.wait_until_notified(load.event_ids)
-        kill_while_retrying(trial)
+    kill_while_retrying(trial)
     trial.confirm(Message("confirm.redelivered"), lambda: trial.deliveries().duplicate > 0, 30)
     absorbed = trial.deliveries().duplicate
     trial.figures["absorbed"] = absorbed
@@ -30,7 +30,7 @@ def experiment(trial: Trial) -> None:
 def kill_while_retrying(trial: Trial) -> None:
     """Let an event fail a few times, and kill the worker before the first retry: the broker must still have the event."""
     calculated = trial.calculate()
-    trial.wait_until_notified(set(calculated.event_ids))
+    trial.wait_until_notified(set(calculated.event_ids), 60)
     worker = _find_worker(trial, calculated.event_ids[0])
     with trial.failing(calculated.commission_id, aggregate_version=2, times=FAILURES):
         event_ids: list[str] = []
@@ -39,7 +39,7 @@ def kill_while_retrying(trial: Trial) -> None:
             event_ids.extend(trial.approve(calculated.commission_id).event_ids)
 
         trial.crash(worker, "notifications.retrying", approve)
-        trial.wait_until_notified(set(event_ids))
+        trial.wait_until_notified(set(event_ids), 60)
 
 
 def _find_worker(trial: Trial, event_id: str) -> str:
