@@ -19,8 +19,10 @@ LATENCY_S = {"client-api": 1.2, "api-database": 0.6, "worker-database": 0.8}
 """Less than elsewhere where one command or one event needs several round trips."""
 STREAMED_LATENCY_S = 2.0
 """Where events are streamed, each of them is late by it."""
-BYTES_PER_S = {"http": 1000, "mysql": 1000, "pulsar": 1000}
+BYTES_PER_S = 1000
 """Less than the light load needs."""
+NARROW_BYTES_PER_S = {"client-api": 100, "client-broker": 30}
+"""Where a client asks only whether a server answers: too little for that within the client's deadline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def _cell_of_edge(edge: Edge, kind: Kind) -> Cell:
         latency_s = LATENCY_S.get(edge.name, STREAMED_LATENCY_S)
         network = Network(kind, latency_s=latency_s, jitter_s=latency_s / 5)
     elif kind == "bandwidth":
-        network = Network(kind, bytes_per_s=BYTES_PER_S[edge.protocol])
+        network = Network(kind, bytes_per_s=NARROW_BYTES_PER_S.get(edge.name, BYTES_PER_S))
     told = edge.server if edge.client == CLIENT else edge.client
     return Cell(edge.name, kind, told, _sources_of_edge(edge), network)
 
