@@ -132,7 +132,7 @@ def duplicate_notifications(connection: Connection, correlation_id: str | None =
     return list(connection.scalars(query))
 
 
-def latencies(connection: Connection, correlation_id: str, limit: int = 5000) -> list[tuple[int, int]]:
+def read_occurred_and_notified(connection: Connection, correlation_id: str, limit: int = 5000) -> list[tuple[int, int]]:
     """Return (occurred, notified) of a correlation id's newest events in microseconds since the epoch, oldest first."""
     query = select(notification.c.occurred_at, notification.c.notified_at).where(
         notification.c.correlation_id == correlation_id
