@@ -85,6 +85,7 @@ class Visitor:
         self._thread.start()
 
     def forget(self) -> None:
+        """Begin the measurement anew."""
         self.seen_ms.clear()
         self.refreshes_ms.clear()
 

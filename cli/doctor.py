@@ -75,7 +75,7 @@ def _check_machine(settings: Settings) -> list[Finding]:
             "broker_port": settings.broker_port,
         }
         for name, port in ports.items():
-            holder = processes.holder(port, settings.bind)
+            holder = processes.find_port_holder(port, settings.bind)
             detail = "free" if holder is None else f"held by {holder.what} (pid {holder.pid or 'unknown'})"
             fix = f"ALPES_{name.upper()}=… ./alpes up, or stop what holds it"
             findings.append(Finding(f"port {port}", holder is None, detail, fix))

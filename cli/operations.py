@@ -70,7 +70,7 @@ def render(
 ) -> None:
     """Write the source's configuration in the format of `pulsar-admin sources create --source-config-file`."""
     try:
-        source_control.render(instance.find(stack), output)
+        source_control.write_configuration(instance.find(stack), output)
     except OSError as error:
         raise Failed(f"{output} cannot be written: {error}") from None
     say(f"wrote {output}")
@@ -92,7 +92,7 @@ def replay(
 ) -> None:
     """Read every event again from the beginning with a new subscription. Fails unless the inbox absorbs all of them."""
     settings = instance.find(stack)
-    expected = replay_operation.preview(settings)
+    expected = replay_operation.preview_replay(settings)
     if preview:
         if json:
             print_json(expected)

@@ -1,4 +1,4 @@
-"""test: the product's tests, all of them or the quick ones."""
+"""The verb test: run all tests of the product, or the quick ones."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ class Lane:
 
 _BROWSER = "browser and not native and not docker"
 _SECOND_TRY = ("--reruns=1", "--rerun-show-tracebacks", "-rR")
-"""A browser's test that fails runs once more, and is named at the end of everything when it passes then: a browser, a server
-and their connection lie between a click and its result, and each has its own timing. The other tests have one try: an
-intermittent fault of the pipeline itself must fail."""
+"""A browser's test that fails runs once more, and is named at the end of everything when it passes then: between a click and
+its result lie a browser, a server and their connection, each with its own timing. The other tests have one try, because an
+intermittent fault of the pipeline itself must fail the run."""
 _OTHERS = "not native and not browser and not docker"
 _OTHER_FOLDERS = (
     "api",
@@ -85,7 +85,7 @@ ROUNDS: tuple[tuple[tuple[str, ...], ...], ...] = (
 On two cores the browser's tests miss their deadlines beside the other lanes.
 """
 FAILURE_LENGTH = 6000
-"""Characters of a failed lane's output that are printed once more at the end, where who looks at CI looks first."""
+"""Characters of a failed lane's output that are printed once more at the end, which is read first in CI."""
 _RUNNING: list[subprocess.Popen[bytes]] = []
 _STOPPING = threading.Event()
 
@@ -117,14 +117,14 @@ def test(
     if fast:
         arguments += [*ON_EVERY_CORE, "-m", _OTHERS, *(f"tests/{name}" for name in FAST)]
     elif "native" in (require or []) or not context.args:
-        _have_the_real_parts()
+        _download_servers()
     if context.args or fast:
-        raise typer.Exit(_pytest([*arguments, *context.args]))
+        raise typer.Exit(_run_pytest([*arguments, *context.args]))
     results: list[LaneResult] = []
     with foreground.interruptible(), ThreadPoolExecutor(len(LANES)) as pool:
         try:
             for tracks in ROUNDS:
-                for track in pool.map(lambda lanes: [_lane(lane, arguments) for lane in lanes], tracks):
+                for track in pool.map(lambda lanes: [_run_lane(lane, arguments) for lane in lanes], tracks):
                     results += track
         except KeyboardInterrupt:
             _STOPPING.set()
@@ -158,7 +158,7 @@ def _report(results: list[LaneResult]) -> None:
         say(f"{result.name}: {'ok' if not result.exit_code else 'FAILED'} after {result.seconds:.0f} s")
 
 
-def _lane(name: str, arguments: list[str]) -> LaneResult:
+def _run_lane(name: str, arguments: list[str]) -> LaneResult:
     """Run a lane's tests; its output is printed when it has ended, so that lanes do not mix."""
     if _STOPPING.is_set():
         return LaneResult(name, 130, 0, "")
@@ -168,14 +168,14 @@ def _lane(name: str, arguments: list[str]) -> LaneResult:
     ) as log:
         say(f"tests of the {name} lane run; to watch them: tail -f {log.name}")
         lane = LANES[name]
-        code = _pytest([*arguments, *lane.options, "-v", "--durations=20", "-m", lane.expression, *lane.paths], log)
+        code = _run_pytest([*arguments, *lane.options, "-v", "--durations=20", "-m", lane.expression, *lane.paths], log)
         log.seek(0)
         output = log.read()
     print(f"===== {name} =====\n{output}", flush=True)
     return LaneResult(name, code, time.monotonic() - began, output)
 
 
-def _pytest(arguments: list[str], output: IO[str] | None = None) -> int:
+def _run_pytest(arguments: list[str], output: IO[str] | None = None) -> int:
     env = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     command = [sys.executable, "-m", "pytest", *arguments]
     errors = subprocess.STDOUT if output else None
@@ -184,11 +184,11 @@ def _pytest(arguments: list[str], output: IO[str] | None = None) -> int:
         return process.wait()
 
 
-def _have_the_real_parts() -> None:
-    """Download them where progress is seen, not inside the first test that wants them, whose time is limited."""
+def _download_servers() -> None:
+    """Download the native stack's servers with a progress bar, and not inside the first test that needs them."""
     libraries.install(say)
     if not mysql.on_path() and not all(row.found for row in libraries.check()):
-        return  # the tests say what is missing and how to get it
+        return  # the tests say what is missing and how to install it
     try:
         with DownloadBar() as bar:
             native.download(Settings(stack="native"), bar)

@@ -153,7 +153,7 @@ def requeue(
     settings = instance.find(stack)
     chosen = list(seqs or [])
     if all:
-        chosen = letters.waiting(settings)
+        chosen = letters.find_waiting(settings)
     if not chosen and not all:
         raise Failed("choose dead letters: give numbers from `./alpes dead-letters list`, or --all")
     try:

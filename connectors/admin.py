@@ -103,7 +103,7 @@ class Admin:
         return self._exists(f"/admin/v2/namespaces/{self._namespace}")
 
     def keep_messages(self) -> None:
-        """Set retention without limit: else a namespace deletes messages that no subscription needs."""
+        """Set retention without limit, because a namespace otherwise deletes messages that no subscription needs."""
         body = {"retentionTimeInMinutes": -1, "retentionSizeInMB": -1}
         self._call("POST", f"/admin/v2/namespaces/{self._namespace}/retention", json=body)
 
@@ -152,7 +152,7 @@ class Admin:
         path = f"/admin/v2/namespaces/{self._namespace}/permissions/{quote(role, safe='')}"
         self._call("POST", path, json=actions)
 
-    def answers_strangers(self) -> bool:
+    def answers_without_token(self) -> bool:
         """Return whether the admin REST answers without a token."""
         try:
             answer = self._http.get("/admin/v2/brokers/version", headers={"Authorization": ""})
@@ -215,10 +215,10 @@ class Admin:
     def _send_source(self, method: str, config: dict[str, Any]) -> None:
         # One multipart field of JSON names a builtin archive, so nothing is uploaded. A second field names a file on the
         # broker's host.
-        part = {"sourceConfig": (None, json.dumps(config), "application/json")}
+        fields = {"sourceConfig": (None, json.dumps(config), "application/json")}
         if str(config["archive"]).startswith("file://"):
-            part["url"] = (None, config["archive"], "text/plain")
-        self._call(method, self._source_path(config["name"]), files=part, timeout=60)
+            fields["url"] = (None, config["archive"], "text/plain")
+        self._call(method, self._source_path(config["name"]), files=fields, timeout=60)
 
     def _source_path(self, name: str) -> str:
         return f"/admin/v3/sources/{self._namespace}/{quote(name, safe='')}"

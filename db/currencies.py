@@ -1,4 +1,4 @@
-"""Look up the currencies of ISO 4217 in the `iso4217` package, which has the standard's list one."""
+"""Look up currencies in the `iso4217` package, which contains the standard's list of current ones."""
 
 from __future__ import annotations
 

@@ -144,7 +144,7 @@ def find_consumer(connection: Connection, event_id: str) -> str | None:
     return connection.scalar(select(notification.c.consumer).where(notification.c.event_id == event_id).limit(1))
 
 
-def latencies(connection: Connection, correlation_id: str, limit: int = 5000) -> list[tuple[int, int]]:
+def read_occurred_and_notified(connection: Connection, correlation_id: str, limit: int = 5000) -> list[tuple[int, int]]:
     """Return (occurred, notified) of a correlation id's newest events in microseconds since the epoch, oldest first."""
     query = select(notification.c.occurred_at, notification.c.notified_at).where(
         notification.c.correlation_id == correlation_id

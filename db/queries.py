@@ -134,7 +134,7 @@ SEARCHED_ROWS = 10_000
 """How many outbox rows below the head are searched for events without a notification, so that a scrape stays short."""
 
 
-def backlog(connection: Connection, captured_seq: int) -> Backlog:
+def read_backlog(connection: Connection, captured_seq: int) -> Backlog:
     """Return the backlog, when the observer has seen the outbox up to `captured_seq`."""
     head = outbox_head(connection)
     is_above = outbox_event.c.seq > captured_seq
@@ -166,7 +166,7 @@ def pruned_ids(connection: Connection, correlation_id: str | None = None) -> Ite
     yield from connection.scalars(query.execution_options(yield_per=1000))
 
 
-def unsettled(connection: Connection, event_ids: Sequence[str]) -> set[str]:
+def find_unsettled(connection: Connection, event_ids: Sequence[str]) -> set[str]:
     """Return those of these committed events that have no notification and no dead letter."""
     unsettled_ids: set[str] = set()
     for start in range(0, len(event_ids), 500):
@@ -205,19 +205,19 @@ def count_outbox_ids(connection: Connection, correlation_id: str) -> int:
     )
 
 
-def deliveries(connection: Connection, correlation_id: str | None = None) -> Deliveries:
+def count_deliveries(connection: Connection, correlation_id: str | None = None) -> Deliveries:
     query = select(processed_message.c.outcome, func.count()).group_by(processed_message.c.outcome)
     if correlation_id is not None:
         query = query.where(processed_message.c.correlation_id == correlation_id)
-    return _count_deliveries(connection, query)
+    return _count_outcomes(connection, query)
 
 
-def deliveries_of_consumer(connection: Connection, consumer: str) -> Deliveries:
+def count_deliveries_of_consumer(connection: Connection, consumer: str) -> Deliveries:
     query = select(processed_message.c.outcome, func.count()).where(processed_message.c.consumer == consumer)
-    return _count_deliveries(connection, query.group_by(processed_message.c.outcome))
+    return _count_outcomes(connection, query.group_by(processed_message.c.outcome))
 
 
-def _count_deliveries(connection: Connection, query: Select[Any]) -> Deliveries:
+def _count_outcomes(connection: Connection, query: Select[Any]) -> Deliveries:
     counts: dict[str, int] = {str(row[0]): int(row[1]) for row in connection.execute(query)}
     return Deliveries(**counts)
 

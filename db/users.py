@@ -28,8 +28,8 @@ class Passwords:
     debezium: str
 
 
-def passwords(admin_url: str, url: str, worker_url: str, debezium: str, root: str = "") -> Passwords:
-    """Return the passwords that the users' URLs have."""
+def read_passwords(admin_url: str, url: str, worker_url: str, debezium: str, root: str = "") -> Passwords:
+    """Return the passwords in the users' URLs; empty where a URL has none."""
 
     def get_password(url: str) -> str:
         return make_url(url).password or ""

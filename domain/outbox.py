@@ -8,6 +8,8 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class OutboxRecord:
+    """One row of the outbox."""
+
     seq: int
     id: str
     aggregate_type: str
@@ -30,4 +32,4 @@ class UnreadableRow:
     id: str
     aggregate_id: str
     problem: str
-    """A sentence in ASCII."""
+    """Which column is wrong, and why: a sentence in ASCII."""

@@ -10,7 +10,7 @@ from fuzzing.inputs import Input, Tag
 GOOD_SHARE = 0.1
 """Share of good inputs, which show that the pipeline still makes progress."""
 
-_GOOD = ((0.5, request_generator.good), (0.3, message_generator.good_command), (0.2, row_generator.good))
+_GOOD = ((0.5, request_generator.good_request), (0.3, message_generator.good_command), (0.2, row_generator.good_row))
 _HOSTILE = (
     (0.58, request_generator.hostile_request),
     (0.18, message_generator.hostile_command),

@@ -27,7 +27,7 @@ def calculation(random: Random, tag: Tag) -> Members:
     )
 
 
-def good(random: Random, tag: Tag) -> Request:
+def good_request(random: Random, tag: Tag) -> Request:
     if random.random() < 0.2:
         body = encode(Members([("commissionId", COMMISSION)]))
         return Request(tag, "approve", True, target=APPROVE, body=body)

@@ -17,7 +17,7 @@ OMITTED = object()
 """Used as a value: the column is left out of the statement."""
 
 
-def good(random: Random, tag: Tag) -> Row:
+def good_row(random: Random, tag: Tag) -> Row:
     return Row(tag, "row", tuple(_valid_values(random, tag).items()), good=True)
 
 

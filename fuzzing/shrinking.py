@@ -121,7 +121,7 @@ class Shrinker:
         good = (
             request_generator.calculate(Random(0), tag),
             good_command(Random(0), tag),
-            row_generator.good(Random(0), tag),
+            row_generator.good_row(Random(0), tag),
         )
         for fuzz_input in (*suspects, *good):
             yield with_new_number(fuzz_input, next(self._numbers))

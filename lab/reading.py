@@ -114,7 +114,7 @@ class Reading:
     def backlog(self, correlation_id: str) -> pd.DataFrame:
         """Return the number of events committed and not yet notified, after each change, with seconds since the first."""
         with self.application.reading() as connection:
-            pairs = notification_queries.latencies(connection, correlation_id)
+            pairs = notification_queries.read_occurred_and_notified(connection, correlation_id)
         steps = sorted([(occurred, 1) for occurred, _ in pairs] + [(notified, -1) for _, notified in pairs])
         frame = pd.DataFrame(steps, columns=["at_us", "waiting"])
         frame["at_s"] = (frame.pop("at_us") - steps[0][0]) / 1e6

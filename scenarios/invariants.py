@@ -177,5 +177,5 @@ def measure_recovery(trial: Trial) -> list[FaultWindow]:
 def latency_points(trial: Trial) -> tuple[tuple[float, float], ...]:
     """Return (occurred at in seconds since the epoch, milliseconds until notified) for each event of the run."""
     with trial.application.reading() as connection:
-        latencies = notification_queries.latencies(connection, trial.run_id)
+        latencies = notification_queries.read_occurred_and_notified(connection, trial.run_id)
     return tuple((occurred / 1e6, round((notified - occurred) / 1000, 3)) for occurred, notified in latencies)

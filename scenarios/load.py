@@ -129,10 +129,10 @@ class Load:
             self.error = error
 
     def _send_pair(self, command: CalculateCommission, pair: Pair) -> None:
-        calculating, approving = pair
-        answer = self._send(calculating, command)
-        if isinstance(answer, Done) and approving is not None:
-            self._send(approving, ApproveCommission(answer.commission_id, command.correlation_id))
+        calculation_route, approval_route = pair
+        answer = self._send(calculation_route, command)
+        if isinstance(answer, Done) and approval_route is not None:
+            self._send(approval_route, ApproveCommission(answer.commission_id, command.correlation_id))
 
     def _send(self, route: Route, command: CalculateCommission | ApproveCommission) -> Done | Promise | None:
         started_at = time.time()

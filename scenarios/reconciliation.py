@@ -165,7 +165,7 @@ def _summarize(
     with application.reading() as connection:
         parked = outbox.parked_ids(connection, correlation_id) & dead
         dead_letters = dead_letter_queries.dead_letter_reasons(connection, sorted(dead)[:MAX_EXPLAINED])
-        deliveries = queries.deliveries(connection, correlation_id)
+        deliveries = queries.count_deliveries(connection, correlation_id)
         out_of_order = ordering.notified_out_of_order(connection, correlation_id, one_clock=settings.demo)
         duplicated |= set(notification_queries.duplicate_notifications(connection, correlation_id))
     return Reconciliation(

@@ -50,6 +50,7 @@ class Preview:
 @dataclass(frozen=True, slots=True)
 class Replayed:
     expected: int
+    """Distinct events that the observer had counted before the replay."""
     deliveries: int
     distinct_events: int
     new_notifications: int
@@ -62,7 +63,7 @@ class Replayed:
         return self.new_notifications == 0 and self.distinct_events >= self.expected
 
 
-def preview(settings: Settings) -> Preview:
+def preview_replay(settings: Settings) -> Preview:
     """Return how much a replay would read. Raises sqlite3.OperationalError while there is no observer's store."""
     store = ObserverStore(settings.observer_store)
     try:
@@ -80,7 +81,7 @@ def replay(settings: Settings, deadline_s: float = 300) -> Replayed:
     events from before the replay are counted. Raises DatabaseUnavailable or Forbidden.
     """
     require(settings, Action.REPLAY)
-    expected = preview(settings).events
+    expected = preview_replay(settings).events
     started_us = time.time_ns() // 1000
     engine = connect(settings.worker_url, pool_size=2)
     broker = Broker(settings)
@@ -99,7 +100,7 @@ def replay(settings: Settings, deadline_s: float = 300) -> Replayed:
             if inlet.published_before > count_before or not inlet.connected:
                 quiet_since = time.monotonic()
         with translated(), engine.connect().execution_options(**READ) as connection:
-            deliveries = queries.deliveries_of_consumer(connection, consumer)
+            deliveries = queries.count_deliveries_of_consumer(connection, consumer)
             new_notifications = count_applied_before(connection, consumer, started_us)
         inlet.unsubscribe()
     finally:
@@ -130,7 +131,7 @@ def count_applied_before(connection: Connection, consumer: str, started_us: int)
 
 
 def find_dead_lettered(connection: Connection, event_ids: set[str]) -> set[str]:
-    """Return those of the events that have an open dead letter, that is one that was not requeued."""
+    """Return those of the events that have a dead letter which was not requeued."""
     query = select(dead_letter.c.event_id).where(
         dead_letter.c.event_id.in_(event_ids), dead_letter.c.requeued_at.is_(None)
     )
@@ -138,11 +139,11 @@ def find_dead_lettered(connection: Connection, event_ids: set[str]) -> set[str]:
 
 
 def _wait_until_notified(engine: Engine, before_us: int) -> None:
-    """Wait until the workers have processed the events committed before; what they miss, the replay finds."""
+    """Wait until the workers have processed the events committed before. What they do not process in time, the replay does."""
 
     def everything_is_notified() -> bool:
         with translated(), engine.connect().execution_options(**READ) as connection:
-            oldest_us = queries.backlog(connection, 0).oldest_not_notified_us
+            oldest_us = queries.read_backlog(connection, 0).oldest_not_notified_us
         return oldest_us is None or oldest_us >= before_us
 
     with suppress(TookTooLong):
@@ -150,6 +151,8 @@ def _wait_until_notified(engine: Engine, before_us: int) -> None:
 
 
 class _CountingSubscription(Subscription):
+    """Counts what it receives, and keeps events with an open dead letter from the worker."""
+
     def __init__(self, broker: Broker, topics: Sequence[str], name: str, started_us: int, engine: Engine) -> None:
         super().__init__(broker, topics, name, consumer_type=pulsar.ConsumerType.Exclusive)
         self._started_us = started_us

@@ -105,7 +105,7 @@ class Sources:
 
     def deliveries(self) -> queries.Deliveries:
         with self.application.reading() as connection:
-            return queries.deliveries(connection, self.run_id)
+            return queries.count_deliveries(connection, self.run_id)
 
     def activity(self) -> object:
         """Return a value that changes whenever anything is written to the database or observed on a topic, by any run."""

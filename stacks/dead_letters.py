@@ -71,7 +71,7 @@ def requeue(settings: Settings, seqs: list[int]) -> list[Requeued]:
     return sent
 
 
-def waiting(settings: Settings) -> list[int]:
+def find_waiting(settings: Settings) -> list[int]:
     """Return the numbers of the open dead letters, oldest first. Raises DatabaseUnavailable."""
     with Application(settings, pool_size=1) as application, application.reading() as connection:
         return dead_letter_queries.dead_letter_seqs(connection)

@@ -125,7 +125,7 @@ class BrokerHealer:
             translated(),
             self._engine.connect().execution_options(**READ) as connection,
         ):
-            return frozenset(queries.unsettled(connection, published))
+            return frozenset(queries.find_unsettled(connection, published))
         return frozenset()
 
     def _heal(self, problem: str, now: float) -> None:

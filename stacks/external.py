@@ -50,7 +50,7 @@ class External(SupervisedStack):
         return python_parts(self.settings)
 
     def provision(self, say: Say) -> None:
-        provisioned(self.settings, say)
+        provision_servers(self.settings, say)
 
     def versions(self) -> dict[str, str]:
         return versions(self.settings)
@@ -76,7 +76,7 @@ def require(settings: Settings) -> None:
         raise ExternalUnfit("the external stack captures with Debezium: ALPES_DATABASE_URL must be mysql+pymysql://…")
 
 
-def provisioned(settings: Settings, say: Say) -> None:
+def provision_servers(settings: Settings, say: Say) -> None:
     """Migrate the database, create topics and source if there is an admin API, and check the access to the broker.
 
     May be called again, which changes nothing. Raises ExternalUnfit.

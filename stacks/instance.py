@@ -118,7 +118,7 @@ def _complete_interrupted(settings: Settings, say: Say) -> None:
 def _start_locked(settings: Settings, say: Say, deadline_s: float, progress: Progress) -> Started:
     for folder in (settings.run, settings.logs, settings.data):
         folder.mkdir(parents=True, exist_ok=True)
-    processes.end(processes.orphans(settings))
+    processes.end(processes.find_processes(settings))
     _remove_files_of_last_run(settings)
     _require_free_ports(settings)
     stack = stack_of(settings)
@@ -140,7 +140,7 @@ def _claim(home: Path) -> None:
     try:
         ownership.claim(ownership.INSTANCE, home)
         close_home(home)
-    except ownership.NotMade as error:
+    except ownership.NotOurs as error:
         raise StartFailed(f"{error}: ALPES_HOME=… ./alpes up") from error
     except OSError as error:
         raise StartFailed(
@@ -164,7 +164,7 @@ def _stop_locked(settings: Settings, say: Say) -> bool:
     if was_running:
         say("stopping the components")
     was_running = stack_of(settings).stop(was_running) or was_running
-    orphans = processes.orphans(settings)
+    orphans = processes.find_processes(settings)
     if orphans:
         say(f"ending {len(orphans)} remaining processes")
         processes.end(orphans)
@@ -183,7 +183,7 @@ def _require_free_ports(settings: Settings) -> None:
     problems = []
     for name in names:
         port = getattr(settings, name)
-        holder = processes.holder(port, settings.bind)
+        holder = processes.find_port_holder(port, settings.bind)
         if holder is not None:
             pid = f", pid {holder.pid}" if holder.pid else ""
             problems.append(f"port {port} ({name}) is held by {holder.what}{pid}; set another: ALPES_{name.upper()}=…")

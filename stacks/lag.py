@@ -41,12 +41,12 @@ def read_lag(settings: Settings, engine: Engine) -> Lag:
         engine.connect().execution_options(**READ) as connection,
     ):
         outbox_head, notified = queries.outbox_head(connection), notification_queries.notification_head(connection)
-        captured = captured_up_to(settings, outbox_head)
+        captured = read_captured_seq(settings, outbox_head)
         behind = waiting_queries.count_above(connection, captured) + _count_skipped(settings, connection, captured)
         if settings.facts.capture.parks_rows:
             parked = outbox.count_parked_above(connection, 0)
             behind -= outbox.count_parked_above(connection, captured)
-    totals = observed(settings)
+    totals = read_totals(settings)
     if totals is None:
         return Lag(outbox_head, None, None, notified, parked, behind)
     return Lag(
@@ -74,7 +74,7 @@ def _count_skipped(settings: Settings, connection: Connection, captured: int) ->
         store.close()
 
 
-def captured_up_to(settings: Settings, head: int) -> int:
+def read_captured_seq(settings: Settings, head: int) -> int:
     """Return the highest `seq` of the table that the observer saw published; 0 while there is no store."""
     try:
         store = ObserverStore(settings.observer_store)
@@ -88,7 +88,7 @@ def captured_up_to(settings: Settings, head: int) -> int:
         store.close()
 
 
-def observed(settings: Settings) -> Totals | None:
+def read_totals(settings: Settings) -> Totals | None:
     """Return the observer's totals, or None while there is no store."""
     try:
         store = ObserverStore(settings.observer_store)

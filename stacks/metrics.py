@@ -15,7 +15,7 @@ from db import queries
 from db.engine import READ
 from db.errors import DatabaseUnavailable, translated
 from settings import Settings
-from stacks.lag import captured_up_to, observed
+from stacks.lag import read_captured_seq, read_totals
 from stacks.part_health import STALE_S
 from stacks.probes import Probes
 from stacks.waiting_events import WaitingEvents, read_waiting
@@ -73,7 +73,7 @@ class Collector:
         yield from histograms.values()
 
     def _observed(self) -> Iterator[Metric]:
-        totals = observed(self._settings)
+        totals = read_totals(self._settings)
         if totals is not None:
             yield GaugeMetricFamily("alpes_published_events", "Distinct events seen on the broker", totals.distinct)
             yield GaugeMetricFamily("alpes_captured_seq", "Highest outbox seq seen on the broker", totals.watermark)
@@ -107,8 +107,8 @@ class Collector:
         """Return None when the database does not answer."""
         try:
             with translated(), self._engine.connect().execution_options(**READ) as connection:
-                captured = captured_up_to(self._settings, queries.outbox_head(connection))
-                backlog = queries.backlog(connection, captured)
+                captured = read_captured_seq(self._settings, queries.outbox_head(connection))
+                backlog = queries.read_backlog(connection, captured)
             return backlog, read_waiting(self._settings, self._engine)
         except DatabaseUnavailable:
             return None

@@ -46,7 +46,7 @@ def _create_users(settings: Settings) -> None:
     root = connect(settings.database_root_url, pool_size=1)
     try:
         provision.await_answer(root, "MySQL")
-        passwords = users.passwords(
+        passwords = users.read_passwords(
             settings.admin_url,
             settings.database_url,
             settings.worker_url,

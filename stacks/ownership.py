@@ -29,7 +29,7 @@ REMOVING = "removing"
 """The note of a removal that is under way (see `stacks.removal`)."""
 
 
-class NotMade(ExpectedError):
+class NotOurs(ExpectedError):
     """The folder does not belong to this program; `str(error)` names it and says what to do."""
 
 
@@ -105,13 +105,13 @@ def is_marked(kind: Kind, folder: Path) -> bool:
 
 
 def claim(kind: Kind, folder: Path) -> None:
-    """Mark a folder that is new, empty, or holds only files of this program. Raises NotMade or OSError."""
+    """Mark a folder that is new, empty, or holds only files of this program. Raises NotOurs or OSError."""
     if is_marked(kind, folder):
         return
     foreign_files = find_foreign_files(kind, folder)
     if foreign_files or not (_is_empty(folder) or _is_of_earlier_version(kind, folder)):
         example = f", such as {foreign_files[0].relative_to(folder)}" if foreign_files else ""
-        raise NotMade(
+        raise NotOurs(
             f"{folder} holds other files{example}, and no {kind.noun} of this program: nothing was changed there."
             f" Name a new or empty folder, such as {folder / 'alpes'}"
         )
@@ -122,10 +122,10 @@ def claim(kind: Kind, folder: Path) -> None:
 
 
 def require(kind: Kind, folder: Path) -> None:
-    """Raise NotMade unless the folder is marked, or holds only an instance or cache of an earlier version."""
+    """Raise NotOurs unless the folder is marked, or holds only an instance or cache of an earlier version."""
     if is_marked(kind, folder) or (_is_of_earlier_version(kind, folder) and not find_foreign_files(kind, folder)):
         return
-    raise NotMade(f"no {kind.noun} in {folder}: nothing was deleted")
+    raise NotOurs(f"no {kind.noun} in {folder}: nothing was deleted")
 
 
 def remove(
@@ -133,7 +133,7 @@ def remove(
 ) -> list[Path]:
     """Delete this program's files in the folder, or only in the folders `below` it, except the files `spared`.
 
-    Returns the foreign files, which stay. Raises NotMade.
+    Returns the foreign files, which stay. Raises NotOurs.
     """
     require(kind, folder)
     own_files: list[Path] = []
@@ -151,8 +151,10 @@ def remove(
 
 
 def _names_to_delete_last(kind: Kind) -> dict[str, int]:
-    """Return {path: rank}. With the marker, and then the note, an interrupted removal can be finished; until almost
-    everything is deleted, the locks keep other commands out.
+    """Return path → rank, for the files that are deleted after all others, in the order of their ranks.
+
+    An interrupted removal can be finished as long as there is the note, or at least the marker. The locks keep other commands
+    out until almost everything is deleted.
     """
     return {REMOVING: 1, **dict.fromkeys(LOCKS, 2), kind.marker: 3}
 

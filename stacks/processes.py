@@ -19,8 +19,8 @@ class PortHolder:
     what: str
 
 
-def orphans(settings: Settings) -> list[psutil.Process]:
-    """Return every process of this instance's components, also those that lost their parent."""
+def find_processes(settings: Settings) -> list[psutil.Process]:
+    """Return every process of this instance's components, also those whose supervisor has ended."""
     matching = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
@@ -51,7 +51,7 @@ def memory_bytes(pid: int) -> int:
     return int(getattr(info, "pss", 0) or info.uss)
 
 
-def holder(port: int, bind: str) -> PortHolder | None:
+def find_port_holder(port: int, bind: str) -> PortHolder | None:
     """Return the process that listens on a port, or None when the port is free."""
     import socket
 

@@ -23,12 +23,12 @@ DATA = ("data", "run")
 
 
 def require(settings: Settings) -> None:
-    """Raise NotMade if the home holds no instance of this program."""
+    """Raise NotOurs if the home holds no instance of this program."""
     ownership.require(ownership.INSTANCE, settings.home)
 
 
 def remove(settings: Settings) -> list[Path]:
-    """Delete the files of a stopped instance, and return the foreign files in its home, which stay. Raises NotMade."""
+    """Delete the files of a stopped instance, and return the foreign files in its home, which stay. Raises NotOurs."""
     require(settings)
     _write_note(settings, EVERYTHING)
     _remove_volumes(settings)
@@ -40,7 +40,7 @@ def remove(settings: Settings) -> list[Path]:
 def remove_data(settings: Settings) -> list[Path]:
     """Delete the data of a stopped instance, except its ports and passwords. Foreign files stay, and are returned.
 
-    The caller holds the instance's lock. Raises NotMade.
+    The caller holds the instance's lock. Raises NotOurs.
     """
     require(settings)
     finish(settings.home, lambda _: None)
@@ -52,7 +52,7 @@ def remove_data(settings: Settings) -> list[Path]:
 def finish(home: Path, say: Say) -> bool:
     """Finish an interrupted removal in the home of a stopped instance, and return whether there was one.
 
-    The home stays, with its marker and its locks, one of which the caller holds. Raises NotMade.
+    The home stays, with its marker and its locks, one of which the caller holds. Raises NotOurs.
     """
     try:
         note = json.loads(_note(home).read_text(encoding="utf-8"))
@@ -71,7 +71,7 @@ def finish(home: Path, say: Say) -> bool:
         ownership.remove(ownership.INSTANCE, home, spared=kept)
         audit_link.remove_link()
     if _note(home).exists():  # the next start would delete what this one writes
-        raise ownership.NotMade(f"{_note(home)} cannot be deleted: delete it, and start again")
+        raise ownership.NotOurs(f"{_note(home)} cannot be deleted: delete it, and start again")
     return True
 
 

@@ -35,7 +35,7 @@ class NotDrained(ExpectedError):
 def reset(settings: Settings, say: Say) -> dict[str, int]:
     """Empty a running instance and return {table: rows removed}. Its components run again afterwards, even if this process dies.
 
-    Raises NotDrained, NotRunning, Busy, DatabaseUnavailable, AdminUnavailable, Forbidden or NotMade.
+    Raises NotDrained, NotRunning, Busy, DatabaseUnavailable, AdminUnavailable, Forbidden or NotOurs.
     """
     require(settings, Action.RESET)
     require_instance(settings)
@@ -51,7 +51,7 @@ def reset(settings: Settings, say: Say) -> dict[str, int]:
 
 
 def require_instance(settings: Settings) -> None:
-    """Raise NotMade where this program has created no instance, before anything is written there.
+    """Raise NotOurs where this program has created no instance, before anything is written there.
 
     The homes of the other stacks hold no data, and may be created by the operator who runs their components.
     """

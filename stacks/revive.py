@@ -9,7 +9,7 @@ import logging
 from settings import load
 from stacks import processes
 from stacks.supervisor import Supervisor
-from stacks.watcher import supervised
+from stacks.watcher import is_supervised
 from telemetry import logs
 
 log = logging.getLogger("revive")
@@ -20,9 +20,9 @@ def main() -> None:
     logs.configure(settings, "revive")
     with (settings.run / "revive.lock").open("w") as lock, contextlib.suppress(BlockingIOError):
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if supervised(settings):
+        if is_supervised(settings):
             return
-        orphans = processes.orphans(settings)
+        orphans = processes.find_processes(settings)
         log.info("ending %d components that lost their supervisor", len(orphans))
         processes.end(orphans, wait_s=3)
         # Meanwhile a command may have begun to stop or to delete the instance.

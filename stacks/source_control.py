@@ -65,7 +65,7 @@ def report(settings: Settings) -> SourceReport:
     )
 
 
-def render(settings: Settings, path: Path) -> None:
+def write_configuration(settings: Settings, path: Path) -> None:
     """Write the source's configuration, with its password, for `pulsar-admin sources create --source-config-file`.
 
     The file is readable by its group, because the compose stack's broker is another user of that group. Raises OSError.

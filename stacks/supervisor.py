@@ -83,7 +83,7 @@ class Supervisor:
         for state in self.states():
             if state.name == part:
                 return state.pid
-        raise PartUnknown(f"no part {part!r}; there are {', '.join(sorted(row.name for row in self.states()))}")
+        raise PartUnknown(f"no component {part!r}; there are {', '.join(sorted(row.name for row in self.states()))}")
 
     def stop_part(self, part: str) -> None:
         try:

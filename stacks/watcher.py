@@ -48,7 +48,7 @@ def main(settings: Settings, stop: threading.Event) -> None:
                 log.error("the healer thread ended; the supervisor starts this process again")
                 return
             if settings.facts.is_supervised:  # elsewhere only the source is healed here
-                if not supervised(settings):
+                if not is_supervised(settings):
                     log.error("the supervisor does not run; starting it again")
                     revive(settings)
                     return
@@ -78,7 +78,7 @@ def _make_healers(settings: Settings, engine: Engine) -> list[Healer]:
     return [healer for healer in healers if healer is not None]
 
 
-def supervised(settings: Settings) -> bool:
+def is_supervised(settings: Settings) -> bool:
     """Return whether the supervisor is alive, or stopping on purpose."""
     if (settings.run / "stopping").exists():
         return True

@@ -48,7 +48,7 @@ def experiment(trial: Trial) -> None:
     with trial.application.reading() as connection:
         latencies_ms = [
             (notified - occurred) / 1000
-            for occurred, notified in notification_queries.latencies(connection, trial.run_id)
+            for occurred, notified in notification_queries.read_occurred_and_notified(connection, trial.run_id)
         ]
     trial.figures["consistent_after_ms"] = percentiles(latencies_ms)
 

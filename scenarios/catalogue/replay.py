@@ -16,7 +16,7 @@ def experiment(trial: Trial) -> None:
         trial.approve(trial.calculate().commission_id)
     trial.wait_until_notified(trial.acknowledged)
     trial.wait(lambda: trial.acknowledged <= trial.published().keys(), 20, Message("awaited.observer"))
-    preview = replay_operation.preview(trial.settings)
+    preview = replay_operation.preview_replay(trial.settings)
     trial.say("note", Message("run.will_be_read_again", n=preview.events, m=preview.messages))
     replayed = replay_operation.replay(trial.settings, deadline_s=60 + preview.messages / SLOWEST_REPLAY_PER_S)
     trial.confirm(Message("confirm.read_again", n=replayed.deliveries), lambda: replayed.deliveries > 0)

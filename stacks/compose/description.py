@@ -118,10 +118,10 @@ def _require_no_namesakes() -> None:
 
 def _ports() -> dict[str, str]:
     """Return the description's ports, or other free ones in place of those that are taken."""
-    from stacks.processes import free_port, holder
+    from stacks.processes import find_port_holder, free_port
 
     wanted = {"API": API_PORT, "DASHBOARD": 8501, "BROKER": 6650, "ADMIN": 8080, "MYSQL": 13306}
-    chosen = {name: free_port() if holder(port, "127.0.0.1") else port for name, port in wanted.items()}
+    chosen = {name: free_port() if find_port_holder(port, "127.0.0.1") else port for name, port in wanted.items()}
     return {f"ALPES_{name}_PORT": str(port) for name, port in chosen.items()}
 
 

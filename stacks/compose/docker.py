@@ -35,6 +35,7 @@ _UNITS = {"B": 1e-6, "KiB": 1024e-6, "MiB": 1.048576, "GiB": 1073.741824, "kB": 
 
 
 def service(part: str) -> str:
+    """Return the name of a component's service."""
     base, number = _split(part)
     if base == "broker" and number:  # one of a cluster's; the proxy before them is the service `pulsar`
         return part
@@ -195,7 +196,7 @@ def _running(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _unknown(part: str, parts: list[str]) -> PartUnknown:
-    return PartUnknown(f"no part {part!r}; there are {', '.join(sorted(parts))}")
+    return PartUnknown(f"no component {part!r}; there are {', '.join(sorted(parts))}")
 
 
 def _part(name: str) -> str:

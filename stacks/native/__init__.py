@@ -67,7 +67,7 @@ def urls(settings: Settings) -> dict[str, object]:
     values: dict[str, object] = {
         "pulsar_url": f"{broker}://{settings.bind}:{settings.broker_port}",
         "pulsar_admin_url": f"{admin}://{settings.bind}:{settings.admin_port}",
-        **secure.prepared(settings),
+        **secure.prepare(settings),
     }
     for field, user in USERS.items():
         earlier_url = getattr(settings, field)
@@ -142,7 +142,7 @@ def versions(settings: Settings) -> dict[str, str]:
 
 
 def _passwords(settings: Settings) -> users.Passwords:
-    return users.passwords(
+    return users.read_passwords(
         settings.database_admin_url,
         settings.database_url,
         settings.database_worker_url,

@@ -72,7 +72,7 @@ def prepare_cache() -> None:
     """
     folder = cache()
     folder.mkdir(parents=True, exist_ok=True)
-    with contextlib.suppress(ownership.NotMade):
+    with contextlib.suppress(ownership.NotOurs):
         ownership.claim(ownership.CACHE, folder)
 
 

@@ -114,7 +114,7 @@ def _make_topics(admin: Admin, settings: Settings) -> bool:
 
 def _is_closed_to_strangers(admin: Admin, settings: Settings) -> bool:
     """Return True when the admin API refuses a request without a token. Raises ProvisionFailed when it answers one."""
-    if admin.answers_strangers():
+    if admin.answers_without_token():
         raise ProvisionFailed(
             f"Pulsar's admin REST at {settings.pulsar_admin_url} answers without a token; the broker's log,"
             f" {settings.logs / 'broker.log'}, says which of its rules (source.btm) was not taken"

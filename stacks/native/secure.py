@@ -28,7 +28,7 @@ def folder(settings: Settings) -> Path:
     return settings.home / "secrets"
 
 
-def prepared(settings: Settings) -> dict[str, Any]:
+def prepare(settings: Settings) -> dict[str, Any]:
     """Create missing certificates and tokens, and return the settings that use them. A plain instance clears TLS settings.
 
     Raises OSError or NotLoopback.

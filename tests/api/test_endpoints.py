@@ -239,7 +239,7 @@ def test_a_frozen_database_makes_it_not_ready_and_its_metrics_say_so(
     monkeypatch.setattr(api.app, "ANSWERS_WITHIN_S", 0.2)
     monkeypatch.setattr(metrics, "ANSWERS_WITHIN_S", 0.2)
     monkeypatch.setattr(api.app, "revision", lambda connection: thawed.wait() and "")
-    monkeypatch.setattr(queries, "backlog", lambda connection, captured: thawed.wait())
+    monkeypatch.setattr(queries, "read_backlog", lambda connection, captured: thawed.wait())
     try:
         not_ready = http.get("/ready")
         assert (not_ready.status_code, "no answer within" in not_ready.json()["detail"]) == (503, True)

@@ -67,7 +67,7 @@ def running(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
         docker.start(30)
         yield Running(settings, docker)
         docker.shutdown()
-        processes.end(processes.orphans(settings))
+        processes.end(processes.find_processes(settings))
 
 
 def test_it_is_the_control_of_its_stack(running: Running) -> None:

@@ -152,7 +152,9 @@ def test_the_inbox_makes_each_effect_once_and_counts_every_delivery(engine: Engi
     inbox.close()
     with engine.connect().execution_options(**READ) as connection:
         assert notification_queries.notification_ids(connection) == {one.id, two.id}
-        assert queries.deliveries(connection) == queries.Deliveries(applied=2, duplicate=2, skipped=1, dead_lettered=2)
+        assert queries.count_deliveries(connection) == queries.Deliveries(
+            applied=2, duplicate=2, skipped=1, dead_lettered=2
+        )
         (dead,) = dead_letter_queries.dead_letters(connection)
         assert (dead.payload, dead.reason, dead.detail) == (b"x", "not_an_envelope", "why")
 
@@ -174,7 +176,7 @@ def test_two_workers_at_once_make_one_effect(engine: Engine) -> None:
         made = sum(pool.map(work, ["one", "two"]))
     with engine.connect().execution_options(**READ) as connection:
         assert (made, notification_queries.count_notifications(connection)) == (20, 20)
-        assert queries.deliveries(connection).total == 40
+        assert queries.count_deliveries(connection).total == 40
 
 
 def test_events_persisted_out_of_order_are_found(engine: Engine) -> None:

@@ -90,7 +90,7 @@ def test_a_kill_is_followed_until_nothing_is_missing(home: Settings) -> None:
 def test_what_cannot_be_killed_says_why(home: Settings) -> None:
     resources.incidents().kill("no-such-part", 0)
     until(lambda: resources.incidents().newest()[0].over, WAIT_S, "it failed")
-    assert "no part 'no-such-part'" in str(resources.incidents().newest()[0].problem)
+    assert "no component 'no-such-part'" in str(resources.incidents().newest()[0].problem)
 
 
 def test_the_relay_is_restarted_from_the_operations_page(home: Settings) -> None:

@@ -22,6 +22,8 @@ from dashboard.view_models.runs import RunsState
 from scenarios.catalogue import scenarios
 from scenarios.waiting import until
 from settings import Settings
+from stacks.jobs import JobRuns
+from stacks.source_control import ACTIONS
 from tests.dashboard.controls_walk import PARTS, RUN, drawn
 from tests.dashboard.finding import button, run
 
@@ -43,13 +45,18 @@ def test_every_scenario_has_a_card_and_cannot_start_while_a_run_is_under_way(
 
 def test_the_run_under_way_is_shown_before_a_picked_and_that_before_the_newest(served: Settings) -> None:
     def choose() -> None:
+        from datetime import datetime
+
         import streamlit as st
 
         from dashboard.screens import scenarios
         from dashboard.view_models.runs import RunsState
         from scenarios.journal import Run
 
-        made = [Run(name, "kill-broker", "embedded", 1, "finished", "PASS", 0.0, 1.0) for name in ("new", "old")]
+        made = [
+            Run(name, "kill-broker", "embedded", 1, "finished", "PASS", datetime(2026, 1, 2), None)
+            for name in ("new", "old")
+        ]
         st.session_state["run_shown"] = "old"
         st.write(scenarios._choose_run(RunsState(None, tuple(made))))
         st.session_state["run_shown"] = "gone"
@@ -92,7 +99,7 @@ def test_operations_lists_dead_letters_and_offers_what_the_source_can_do(
     served: Settings, shown: dict[str, str]
 ) -> None:
     app = drawn(operations.PAGE.path)
-    keys = {each.key for each in app.button}
+    keys = {each.key or "" for each in app.button}
     assert {"requeue-one-now", "requeue-all-now", "reset", "reset-all", "source-log"} <= keys
     actions = {key.removeprefix("source-").removesuffix("-now") for key in keys if re.fullmatch("source-.*-now", key)}
     assert actions == {"restart", "stop", "start", "create", "delete"}
@@ -100,9 +107,9 @@ def test_operations_lists_dead_letters_and_offers_what_the_source_can_do(
 
 
 def test_every_action_of_a_source_has_a_name_and_a_meaning() -> None:
-    for action in ("restart", "stop", "start", "create", "delete"):
-        assert source_panel._label(action)  # type: ignore[arg-type]
-        assert source_panel._meaning(action).endswith(".")  # type: ignore[arg-type]
+    for action in ACTIONS:
+        assert source_panel._label(action)
+        assert source_panel._meaning(action).endswith(".")
 
 
 def test_the_panel_of_dead_letters_changes_with_what_was_requeued(served: Settings) -> None:
@@ -115,7 +122,7 @@ def test_the_panel_of_dead_letters_changes_with_what_was_requeued(served: Settin
 
 def test_a_reset_is_asked_for_again_before_it_begins(served: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     begun: list[str] = []
-    monkeypatch.setattr(reset_panel.operations, "reset", lambda _settings, name: begun.append(name))
+    monkeypatch.setattr("dashboard.view_models.operations.reset", lambda _settings, name: begun.append(name))
     app = drawn(operations.PAGE.path)
     button(app, "reset").click().run()
     assert begun == []
@@ -158,8 +165,8 @@ def test_a_button_that_acts_is_not_drawn_where_it_may_not(served: Settings, monk
         labels.append(label)
         return True
 
-    monkeypatch.setattr(controls.st, "button", draw)
-    monkeypatch.setattr(controls.st, "form_submit_button", draw)
+    monkeypatch.setattr("dashboard.components.controls.st.button", draw)
+    monkeypatch.setattr("dashboard.components.controls.st.form_submit_button", draw)
     for allowed in (False, True):
         monkeypatch.setattr(access, "may", lambda _, allowed=allowed: allowed)
         controls.act_button(Action.RESET, f"act {allowed}", print)
@@ -198,3 +205,18 @@ def test_what_is_loaded_in_advance_exists() -> None:
     from importlib.util import find_spec
 
     assert all(find_spec(name) is not None for name in warming.SLOW_IMPORTS)
+
+
+@pytest.mark.parametrize(("runs_already", "begun"), [(False, True), (True, False)])
+def test_a_reset_that_runs_already_is_not_begun_again(
+    served: Settings, monkeypatch: pytest.MonkeyPatch, runs_already: bool, begun: bool
+) -> None:
+    def reset(_settings: Settings, name: str) -> None:
+        if runs_already:
+            raise JobRuns(f"{name} is under way already")
+
+    state: dict[str, object] = {}
+    monkeypatch.setattr("dashboard.components.reset_panel.st.session_state", state)
+    monkeypatch.setattr("dashboard.view_models.operations.reset", reset)
+    reset_panel._begin("reset")
+    assert state == {"reset_begun": begun}

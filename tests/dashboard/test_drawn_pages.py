@@ -46,8 +46,10 @@ def test_the_browsers_language_is_taken_until_the_visitor_chooses(served: Settin
 
 def test_a_link_to_a_trace_keeps_the_visitors_language(monkeypatch: pytest.MonkeyPatch) -> None:
     switched: list[Any] = []
-    monkeypatch.setattr(frame.st, "session_state", {"pages": {"trace": "the page"}})
-    monkeypatch.setattr(frame.st, "switch_page", lambda page, query_params: switched.append((page, query_params)))
+    monkeypatch.setattr("dashboard.frame.st.session_state", {"pages": {"trace": "the page"}})
+    monkeypatch.setattr(
+        "dashboard.frame.st.switch_page", lambda page, query_params: switched.append((page, query_params))
+    )
     i18n.use(lambda: ("es", None))
     frame.open_trace("e-1")
     assert switched == [("the page", {"id": "e-1", "lang": "es"})]
@@ -150,7 +152,7 @@ def test_the_latency_page_is_not_drawn_more_often_than_allowed(
     served: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [100.0]
-    monkeypatch.setattr(latency.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("dashboard.screens.latency.time.monotonic", lambda: now[0])
     monkeypatch.setattr(latency, "_read_version", lambda: (now[0],))
     resources.kept().clear()
     first = latency._version()
@@ -175,5 +177,5 @@ def test_the_guide_shows_ten_steps_with_the_first_one_next(served: Settings, sho
 def test_only_a_recent_time_in_the_url_continues_a_tour(
     served: Settings, monkeypatch: pytest.MonkeyPatch, since: str, kept: bool
 ) -> None:
-    monkeypatch.setattr(guide.st, "query_params", {"since": since})
+    monkeypatch.setattr("dashboard.screens.guide.st.query_params", {"since": since})
     assert (guide._since_in_url() is not None) is kept

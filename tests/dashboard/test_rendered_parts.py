@@ -131,7 +131,7 @@ def test_times_are_drawn_in_the_visitors_zone() -> None:
 
 
 def test_faults_are_shaded_and_named_where_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(charts.time, "time", lambda: 1000.0)
+    monkeypatch.setattr("dashboard.components.charts.time.time", lambda: 1000.0)
     rates = [Rate(900.0, 1.0, 1.0, 0), Rate(1000.0, 1.0, 1.0, 0)]
     windows = [
         FaultWindow("broker", "kill", 10.0, 20.0),  # before what is drawn
@@ -236,7 +236,7 @@ def test_a_step_of_the_tour_is_open_next_or_done() -> None:
 
 
 def test_the_progress_counts_the_steps_and_praises_at_the_end_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guide.live_html, "zone", lambda: "UTC")
+    monkeypatch.setattr("dashboard.components.live_html.zone", lambda: "UTC")
     half = guide._render_progress(frozenset(tour.STEPS[:5]), 0.0, None)
     assert "5 of 10 steps happened since 00:00:00" in half
     assert "nothing was lost" not in half

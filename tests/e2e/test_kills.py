@@ -123,10 +123,10 @@ def test_a_private_instance_goes_with_its_owner(tmp_path: Path) -> None:
         home = Path(owner.stdout.readline().strip())
         settings = instance.find(home=home)
         try:
-            assert processes.orphans(settings)
+            assert processes.find_processes(settings)
         finally:
             owner.kill()
-    until(lambda: not processes.orphans(settings) and not home.exists(), 30, "nothing is left of it")
+    until(lambda: not processes.find_processes(settings) and not home.exists(), 30, "nothing is left of it")
 
 
 def test_the_killed_supervisor_comes_back(stack: Settings) -> None:

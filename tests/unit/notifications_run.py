@@ -48,7 +48,7 @@ class Run:
 
     def deliveries(self) -> queries.Deliveries:
         with self.engine.connect().execution_options(**READ) as connection:
-            return queries.deliveries(connection)
+            return queries.count_deliveries(connection)
 
     def dead(self) -> list[dead_letter_queries.DeadLetterRow]:
         with self.engine.connect().execution_options(**READ) as connection:

@@ -149,7 +149,7 @@ def test_an_error_outside_any_message_makes_it_receive_everything_again(
             stop.set()
 
     consumer = OwnConsumer(engine, inlet, stop, beat=beat)
-    consumer.step = iter_raising(RuntimeError("a defect"))  # type: ignore[method-assign]
+    consumer.step = iter_raising(RuntimeError("a defect"))  # type: ignore[method-assign, assignment]
     consumer.run()
     assert (dropped, beats) == (["dropped"], ["beat", "beat"])
 

@@ -10,12 +10,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from application import Application
-from bench import crowd, dashboard
+from bench import dashboard
 from bench.crowd import Visitor, feed_delays_ms
 from bench.filling import fill
+from db import queries
 from scenarios import reconciliation
 from settings import Settings
 from stacks import ownership
@@ -52,8 +54,8 @@ def test_a_filled_instance_is_seen_as_filled_only_when_it_is_whole(filled: Setti
 def test_the_delay_of_the_feed_is_counted_from_the_notifications_commit(filled: Settings) -> None:
     with Application(filled, pool_size=1) as application:
         with application.reading() as connection:
-            rows = crowd.queries.recent_outbox(connection, 2)
-            persisted = crowd.queries.hop_times(connection, [row.id for row in rows])
+            rows = queries.recent_outbox(connection, 2)
+            persisted = queries.hop_times(connection, [row.id for row in rows])
         commissions = {row.aggregate_id: row.id for row in rows}
         seen = {rows[0].aggregate_id: persisted[rows[0].id]["persisted"] / 1000 + 12.5}
         (delay,) = feed_delays_ms(application, {**commissions, "unknown": "e-0"}, {**seen, "unknown": 1.0})
@@ -70,12 +72,12 @@ def feed_message(html: str, name: str = "live-feed") -> bytes:
     component.id = f"$$ID-x-{name}"
     component.component_name = "alpes_live"
     component.json = json.dumps({"mark": "1", "html": html})
-    return message.SerializeToString()
+    return bytes(message.SerializeToString())
 
 
 def test_a_visitor_remembers_when_each_message_came_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [10.0]
-    monkeypatch.setattr(crowd.time, "time", lambda: now[0])
+    monkeypatch.setattr("bench.crowd.time.time", lambda: now[0])
     visitor = Visitor(Settings(home=tmp_path))
     assert visitor._handle_message(feed_message('<a data-go="c-1">')) == "delta"
     now[0] = 11.0
@@ -106,10 +108,10 @@ def test_a_visitor_learns_its_page_and_the_fragments_that_it_may_ask_for(tmp_pat
         def recv(self, timeout: float) -> bytes:
             done = ForwardMsg()
             done.script_finished = 0  # type: ignore[assignment]
-            return done.SerializeToString()
+            return bytes(done.SerializeToString())
 
     visitor._request_drawing(Socket(), (visitor._fragments["live"], "v2"))  # type: ignore[arg-type]
-    request = crowd.BackMsg()
+    request = BackMsg()
     request.ParseFromString(sent[0])
     assert request.rerun_script.page_script_hash == "page-hash"
     assert request.rerun_script.fragment_id == "fragment-1"
@@ -146,7 +148,7 @@ def test_a_refresh_lasts_from_its_first_message_to_its_last() -> None:
 
 @pytest.mark.parametrize("names", [(), ("chromium-browser",)])
 def test_without_a_browser_it_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...]) -> None:
-    monkeypatch.setattr(dashboard.shutil, "which", lambda name: f"/usr/bin/{name}" if name in names else None)
+    monkeypatch.setattr("bench.dashboard.shutil.which", lambda name: f"/usr/bin/{name}" if name in names else None)
     if names:
         assert dashboard._find_chromium() == "/usr/bin/chromium-browser"
     else:

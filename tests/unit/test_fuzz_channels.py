@@ -37,7 +37,7 @@ def test_the_ids_of_good_inputs_are_ids_of_the_contract() -> None:
 
 
 def test_a_good_request_calculates_or_approves_what_exists() -> None:
-    made = [request_generator.good(Random(tag.number), tag) for tag in TAGS]
+    made = [request_generator.good_request(Random(tag.number), tag) for tag in TAGS]
     kinds = Counter(request.kind for request in made)
     assert kinds.keys() == {"calculate", "approve"}
     assert kinds["calculate"] > kinds["approve"] > 0
@@ -108,7 +108,7 @@ def test_a_hostile_row_differs_from_a_good_one_and_keeps_an_id_unless_the_id_is_
 
 
 def test_a_good_row_has_every_column_and_a_payload_that_names_its_conversion() -> None:
-    row = row_generator.good(Random(1), TAGS[1])
+    row = row_generator.good_row(Random(1), TAGS[1])
     values = dict(row.values)
     assert values.keys() == {column.name for column in outbox_event.columns} - {"seq"}
     assert json.loads(values["payload"])["conversionId"] == TAGS[1].conversion_id
@@ -116,6 +116,6 @@ def test_a_good_row_has_every_column_and_a_payload_that_names_its_conversion() -
 
 @pytest.mark.parametrize("column", ["aggregate_version", "occurred_at", "payload", "traceparent"])
 def test_every_column_is_attacked(column: str) -> None:
-    good = dict(row_generator.good(Random(0), TAGS[0]).values)
+    good = dict(row_generator.good_row(Random(0), TAGS[0]).values)
     changed = [dict(row_generator.hostile_row(Random(tag.number), TAGS[0]).values).get(column) for tag in TAGS]
     assert sum(value != good[column] for value in changed) > 10

@@ -294,7 +294,7 @@ def test_mysql_is_asked_again_after_a_lock_or_a_lost_connection_only(
 ) -> None:
     server = MySql(*numbers)
     monkeypatch.setattr(pymysql, "connect", server.connect)
-    monkeypatch.setattr(row_driver.time, "sleep", lambda _: None)
+    monkeypatch.setattr("fuzzing.row_driver.time.sleep", lambda _: None)
     driver = row_driver.row_driver(Settings(home=tmp_path, database_url="mysql+pymysql://u:p@h/alpes"))
     assert isinstance(driver.send(row()), Inserted if inserted else Declined)
     assert server.connections == connections

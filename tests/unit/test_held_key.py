@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from workers import held_key
 from workers.held_key import HeldKey, time_until_due
 
 
@@ -22,5 +21,5 @@ from workers.held_key import HeldKey, time_until_due
 def test_it_waits_for_the_soonest_and_no_longer_than_allowed(
     monkeypatch: pytest.MonkeyPatch, due: list[float], expected: float
 ) -> None:
-    monkeypatch.setattr(held_key.time, "monotonic", lambda: 100.0)
+    monkeypatch.setattr("workers.held_key.time.monotonic", lambda: 100.0)
     assert time_until_due([HeldKey(due=each) for each in due], 5.0) == expected

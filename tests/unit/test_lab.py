@@ -83,7 +83,7 @@ def test_the_backlog_rises_with_a_commit_and_falls_with_a_notification(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pairs = [(1_000_000, 4_000_000), (2_000_000, 3_000_000)]
-    monkeypatch.setattr("lab.reading.notification_queries.latencies", lambda *_: pairs)
+    monkeypatch.setattr("lab.reading.notification_queries.read_occurred_and_notified", lambda *_: pairs)
     assert lab.backlog("run-1").to_numpy().tolist() == [[0.0, 1.0], [1.0, 2.0], [2.0, 1.0], [3.0, 0.0]]
 
 
@@ -131,9 +131,9 @@ def private(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[dict[str, A
     @contextmanager
     def running(stack: str, **options: Any) -> Iterator[Settings]:
         asked.append(options)
-        yield Settings(home=tmp_path, stack=stack, database_url=f"sqlite:///{tmp_path / 'a.db'}")  # type: ignore[arg-type]
+        yield Settings(home=tmp_path, stack=stack, database_url=f"sqlite:///{tmp_path / 'a.db'}")
 
-    monkeypatch.setattr(stacks.end_to_end, "running", running)
+    monkeypatch.setattr("scenarios.end_to_end.running", running)
     monkeypatch.setattr(stacks, "_open", [])
     monkeypatch.setattr(stacks, "find_running", lambda _: None)
     monkeypatch.setattr(stacks, "Supervisor", lambda _: SimpleNamespace(running=lambda: True))

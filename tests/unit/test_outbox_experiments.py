@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from application import crash_points
-from domain.commands import Command
+from domain.commands import ApproveCommission, Command
 from domain.errors import DuplicateConversion
 from scenarios.catalogue import (
     atomicity,
@@ -113,10 +113,11 @@ def test_duplicate_command_fails_on_a_second_commission(served: UnitTrial, monke
     monkeypatch.setattr(duplicate_command, "ROUNDS", 1)
     monkeypatch.setattr(duplicate_command, "AT_ONCE", 2)
     body = {"commissionId": "c", "changed": True}
-    is_approval = lambda command: type(command).__name__.startswith("Approve")  # noqa: E731
-    monkeypatch.setattr(
-        served, "post", lambda _api, command: httpx.Response(200 if is_approval(command) else 201, json=body)
-    )
+
+    def post(_api: object, command: Command) -> httpx.Response:
+        return httpx.Response(200 if isinstance(command, ApproveCommission) else 201, json=body)
+
+    monkeypatch.setattr(served, "post", post)
     duplicate_command.experiment(served)
     assert {"check.one_commission", "check.one_approval", "check.two_events"} <= served.broken()
 

@@ -15,7 +15,7 @@ from settings.model import REPOSITORY
 from stacks import audit_link, backup, instance, ownership, reset
 from stacks.instance import StartFailed
 from stacks.native import artifacts
-from stacks.ownership import CACHE, INSTANCE, NotMade
+from stacks.ownership import CACHE, INSTANCE, NotOurs
 
 WRITTEN = (
     "instance.json", "data/alpes.db", "data/alpes.db-wal", "data/observer.db", "data/events.jsonl", "data/faults.jsonl",
@@ -77,9 +77,9 @@ def test_data_alone_is_removed_from_an_instance_that_goes_on(tmp_path: Path) -> 
 def test_a_folder_with_other_files_is_neither_taken_nor_removed(tmp_path: Path, name: str, earlier: bool) -> None:
     write(tmp_path, name, *(WRITTEN if earlier else ()))
     before = files(tmp_path)
-    with pytest.raises(NotMade, match="holds other files"):
+    with pytest.raises(NotOurs, match="holds other files"):
         ownership.claim(INSTANCE, tmp_path)
-    with pytest.raises(NotMade, match=f"no instance in {tmp_path}"):
+    with pytest.raises(NotOurs, match=f"no instance in {tmp_path}"):
         ownership.remove(INSTANCE, tmp_path)
     assert files(tmp_path) == before
 
@@ -88,7 +88,7 @@ def test_names_alone_make_no_instance(tmp_path: Path) -> None:
     """A folder of somebody's with names as ours, but without an instance's file."""
     write(tmp_path, "data/events.jsonl", "logs/api.log")
     for act in (ownership.claim, ownership.remove):
-        with pytest.raises(NotMade):
+        with pytest.raises(NotOurs):
             act(INSTANCE, tmp_path)
     assert files(tmp_path) == {"data/events.jsonl", "logs/api.log"}
 
@@ -149,9 +149,9 @@ def test_up_refuses_a_folder_of_other_files_and_changes_nothing(tmp_path: Path) 
 def test_a_clone_is_no_home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALPES_HOME", ".")
     monkeypatch.chdir(REPOSITORY)
-    with pytest.raises(NotMade, match="no instance in"):
+    with pytest.raises(NotOurs, match="no instance in"):
         instance.remove(instance.find())
-    with pytest.raises(NotMade, match="no instance in"):
+    with pytest.raises(NotOurs, match="no instance in"):
         instance.remove_data(instance.find())
     assert (REPOSITORY / "alpes").exists()
 
@@ -167,7 +167,7 @@ def test_what_is_no_instance_is_neither_reset_nor_restored_and_can_be_started_in
         home = tmp_path / stack
         home.mkdir()
         write(home, *names)
-        with pytest.raises(NotMade, match="no instance in"):
+        with pytest.raises(NotOurs, match="no instance in"):
             act(load(home=home, stack=stack), lambda _: None)
         assert files(home) == set(names)
 
@@ -200,7 +200,7 @@ def test_a_cache_among_other_files_is_used_but_never_removed(tmp_path: Path, mon
     write(tmp_path, "maven/g/a.jar", "photos/1.jpg")
     monkeypatch.setenv("ALPES_CACHE", str(tmp_path))
     artifacts.prepare_cache()
-    with pytest.raises(NotMade, match="no cache in"):
+    with pytest.raises(NotOurs, match="no cache in"):
         ownership.remove(CACHE, tmp_path)
     assert files(tmp_path) == {"maven/g/a.jar", "photos/1.jpg"}
 

@@ -152,7 +152,7 @@ def check_readers(engine: Engine, unsettled: int) -> None:
         assert {row.contents.event_id for row in contents.read_committed(connection)} == committed
         assert len({row.contents.digest() for row in contents.read_committed(connection)}) == 3
         assert _unnotified(connection) == unsettled
-        assert queries.backlog(connection, 0).head == 3
+        assert queries.read_backlog(connection, 0).head == 3
         assert outbox.count_parked_above(connection, 0) == 3 - unsettled
         lookups.read_heads(connection)
         lookups.events_above(connection, 0)

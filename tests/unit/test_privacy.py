@@ -53,7 +53,7 @@ def test_every_part_has_the_private_mask(tmp_path: Path) -> None:
 
 def _conf(home: Path, **changes: object) -> dict[str, str]:
     settings = Settings.model_validate({"home": home, "stack": "native", **changes})
-    return secure.broker_conf(settings.model_copy(update=secure.prepared(settings)))
+    return secure.broker_conf(settings.model_copy(update=secure.prepare(settings)))
 
 
 @pytest.mark.parametrize("secured", [False, True])
@@ -71,16 +71,16 @@ def test_the_native_brokers_rest_wants_a_token_from_the_first_start(tmp_path: Pa
 def test_a_rest_that_answers_strangers_fails_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings(home=tmp_path, stack="native", pulsar_admin_url="http://127.0.0.1:1")
     with Admin(settings) as admin:
-        monkeypatch.setattr(Admin, "answers_strangers", lambda _: False)
+        monkeypatch.setattr(Admin, "answers_without_token", lambda _: False)
         assert _is_closed_to_strangers(admin, settings)
-        monkeypatch.setattr(Admin, "answers_strangers", lambda _: True)
+        monkeypatch.setattr(Admin, "answers_without_token", lambda _: True)
         with pytest.raises(ProvisionFailed, match="without a token"):
             _is_closed_to_strangers(admin, settings)
 
 
 def test_in_the_secured_stack_no_part_but_the_watcher_has_a_superusers_token(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, stack="native", secure=True)
-    settings = settings.model_copy(update=secure.prepared(settings))
+    settings = settings.model_copy(update=secure.prepare(settings))
     for part in python_parts(settings):
         env = part.command.env
         tokens = {Path(env.get(f"ALPES_PULSAR{name}TOKEN_FILE", "")).stem for name in ("_", "_ADMIN_")}

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine, insert, select
 
 from db import pruning
+from db.dead_letter_queries import PRUNED
 from db.engine import READ
 from db.tables import dead_letter, hop_time, notification, outbox_event, processed_message, pruned_event, scenario_run
 from tests.builders import AT, record
@@ -108,7 +109,7 @@ def test_only_requeued_dead_letters_with_a_body_lose_it(engine: Engine) -> None:
     with engine.connect().execution_options(**READ) as connection:
         row = connection.execute(select(dead_letter).where(dead_letter.c.seq == 1)).one()
         assert pruning.find_requeued_dead_letters(connection, AT + DAY, 0, 10) == []
-    assert (row.payload, row.properties) == (b"", pruning.PRUNED)
+    assert (row.payload, row.properties) == (b"", PRUNED)
 
 
 def test_old_runs_are_those_that_ended_and_are_not_the_newest(engine: Engine) -> None:

@@ -172,7 +172,7 @@ def test_requeued_dead_letters_keep_their_row_and_lose_their_body(instance: Inst
     with instance.engine.connect().execution_options(**READ) as connection:
         letters = dead_letter_queries.dead_letters(connection)
     assert sorted(len(letter.payload) for letter in letters) == [0, 0, 0, 0, 1000, 1000]
-    assert dead_letters.waiting(instance.settings) == [2, 5]
+    assert dead_letters.find_waiting(instance.settings) == [2, 5]
     with pytest.raises(LookupError, match="no dead letter 9"):
         dead_letters.requeue(instance.settings, [2, 9])
     with pytest.raises(LookupError, match="dead letter 1, 3 was requeued before, and its body was pruned"):

@@ -32,7 +32,7 @@ class Docker:
 @pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     slept: list[float] = []
-    monkeypatch.setattr(restorer.time, "sleep", slept.append)
+    monkeypatch.setattr("stacks.compose.restorer.time.sleep", slept.append)
     return slept
 
 
@@ -53,7 +53,7 @@ def test_a_container_is_started_when_its_lease_has_ended_and_not_before(
         if len(slept) == 3:
             leases.release(settings, "broker", "kill")
 
-    monkeypatch.setattr(restorer.time, "sleep", sleep)
+    monkeypatch.setattr("stacks.compose.restorer.time.sleep", sleep)
     assert restorer.restore(settings, "broker", docker)  # type: ignore[arg-type]
     assert (docker.started, len(slept)) == (["broker"], 3)
 

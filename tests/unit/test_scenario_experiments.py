@@ -104,11 +104,12 @@ def test_lost_offsets_must_bring_everything_again(
     trial: UnitTrial, monkeypatch: pytest.MonkeyPatch, times: int, expected: set[str]
 ) -> None:
     monkeypatch.setattr(lost_offsets, "PAIRS", 3)
-    monkeypatch.setattr(
-        lost_offsets.lost_offsets,
-        "lose",
-        lambda _: [trial.instance.pass_rows(trial.rows(), numbers_from=1000) for _ in range(times)],
-    )
+
+    def lose(_settings: object) -> None:
+        for _ in range(times):
+            trial.instance.pass_rows(trial.rows(), numbers_from=1000)
+
+    monkeypatch.setattr("stacks.lost_offsets.lose", lose)
     if not times:
         # The experiment would wait for the duplicates: let it go on to its check.
         monkeypatch.setattr(trial, "wait", lambda condition, *_: trial.catch_up())
@@ -146,7 +147,7 @@ def test_replay_fails_when_it_adds_an_effect_or_misses_an_event(
         expected=8, deliveries=9, distinct_events=distinct, new_notifications=new, duplicates_absorbed=7, seconds=1.0
     )
     monkeypatch.setattr(replay, "PAIRS", 4)
-    monkeypatch.setattr(replay.replay_operation, "preview", lambda _: Preview(events=8, messages=9))
-    monkeypatch.setattr(replay.replay_operation, "replay", lambda *_args, **_options: replayed)
+    monkeypatch.setattr("scenarios.replay.preview_replay", lambda _: Preview(events=8, messages=9))
+    monkeypatch.setattr("scenarios.replay.replay", lambda *_args, **_options: replayed)
     replay.experiment(trial)
     assert trial.broken() == expected

@@ -29,7 +29,7 @@ MYSQL = "mysql+pymysql://alpes:hidden@db.example:3307/alpes"
 
 
 def settings_of(home: Path, stack: str, **changes: Any) -> Settings:
-    return Settings(home=home, stack=stack, **changes)  # type: ignore[arg-type]
+    return Settings(home=home, stack=stack, **changes)
 
 
 @pytest.mark.parametrize("name", BEHAVIOURS)

@@ -129,8 +129,8 @@ def test_the_rendered_source_is_for_its_group_only(tmp_path: Path) -> None:
         debezium_broker_url="pulsar://localhost:6650",
         source_archive=archive,
     )
-    source_control.render(settings, path)
-    source_control.render(settings, path)
+    source_control.write_configuration(settings, path)
+    source_control.write_configuration(settings, path)
     found = json.loads(path.read_text())
     assert path.stat().st_mode & 0o777 == 0o640
     assert found["archive"] == archive

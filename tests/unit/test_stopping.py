@@ -134,7 +134,7 @@ def test_a_supervisor_is_not_started_again_in_an_instance_that_is_stopped_meanwh
 
     monkeypatch.setattr(revive, "load", lambda: settings)
     monkeypatch.setattr(logs, "configure", lambda *_: None)
-    monkeypatch.setattr(revive, "supervised", lambda _: False)
+    monkeypatch.setattr(revive, "is_supervised", lambda _: False)
     monkeypatch.setattr(processes, "end", lambda *_, **_named: meanwhile(settings.run))
     monkeypatch.setattr(revive, "Supervisor", FakeSupervisor)
     revive.main()

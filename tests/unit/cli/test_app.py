@@ -29,7 +29,7 @@ def umask() -> Any:
 
 def invalid_settings() -> ValidationError:
     with pytest.raises(ValidationError) as refused:
-        Settings(api_port="many")  # type: ignore[arg-type]
+        Settings(api_port="many")
     return refused.value
 
 

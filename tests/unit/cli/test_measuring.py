@@ -36,7 +36,7 @@ def running(monkeypatch: pytest.MonkeyPatch, found: Found, tmp_path: Path) -> li
     @contextmanager
     def start(stack: str, **options: Any) -> Iterator[Settings]:
         asked.append({"stack": stack, **{name: value for name, value in options.items() if name != "say"}})
-        yield Settings(home=tmp_path, stack=stack)  # type: ignore[arg-type]
+        yield Settings(home=tmp_path, stack=stack)
 
     monkeypatch.setattr(end_to_end, "running", start)
     return asked
@@ -92,7 +92,7 @@ def test_latency_has_a_row_for_each_hop_and_the_whole(
 ) -> None:
     report = SimpleNamespace(hops_ms={"a→b": {"p50": 1.1, "p95": 2.2, "p99": 3.3}}, p50_ms=4.4, p95_ms=5.5, p99_ms=6.6)
     monkeypatch.setattr(measuring, "measure_latency", lambda *_: report)
-    monkeypatch.setattr(measuring.instance, "versions", lambda _: {})
+    monkeypatch.setattr("cli.measuring.instance.versions", lambda _: {})
     measuring.bench_latency(n=10)
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["a→b", "1.1", "2.2", "3.3"] in lines
@@ -179,7 +179,7 @@ def test_every_line_of_the_description_must_have_run(
     checks: list[Check], monkeypatch: pytest.MonkeyPatch, printed: Callable[[], Any], complete: bool
 ) -> None:
     lines = description.lines()
-    outcomes = [Outcome(line.typed, True, 0.1, "", line.added) for line in lines]
+    outcomes = [Outcome(line.typed, True, 0.1, "", bool(line.added)) for line in lines]
     monkeypatch.setattr("stacks.compose.cli.require", lambda: None)
     monkeypatch.setattr(description, "run", typed(*(outcomes if complete else outcomes[:-1])))
     if complete:
@@ -235,8 +235,8 @@ def test_jupyterlab_may_be_root_only_where_the_user_is(
         commands.append(command)
         return SimpleNamespace(returncode=7)
 
-    monkeypatch.setattr(notebooks.os, "geteuid", lambda: user)
-    monkeypatch.setattr(notebooks.subprocess, "run", run)
+    monkeypatch.setattr("cli.notebooks.os.geteuid", lambda: user)
+    monkeypatch.setattr("cli.notebooks.subprocess.run", run)
     assert notebooks._open_jupyterlab(["--port=1"]) == 7
     assert ("--allow-root" in commands[0]) is allowed
     assert commands[0][-1] == "--port=1"
