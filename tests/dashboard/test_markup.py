@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from dashboard.components.lights import lights
 from dashboard.components.markup import Html, facts, join, table, tag, trace_link
 from dashboard.components.percentile_table import table_of
 from dashboard.view_models.latencies import END_TO_END, Quantiles
-from dashboard.view_models.snapshot import HealthState
-from domain.message import Message
-from stacks.part_health import PartHealth
 
 HOSTILE = '"><script>alert(1)</script>'
 
@@ -44,18 +40,3 @@ def test_the_percentiles_have_a_row_for_each_hop_and_name_the_whole_path() -> No
     assert made.count("<tr data-key=") == 2
     assert "command to notification" in made
     assert 'title="the transaction"' in made
-
-
-def test_components_on_the_path_are_named_and_healthy_others_are_counted() -> None:
-    ok, down = Message("health.answers"), Message("health.not_started")
-    parts = (
-        PartHealth("database", "ok", ok),
-        PartHealth("notifications-2", "ok", ok),
-        PartHealth("watcher", "ok", ok),
-        PartHealth("audit", "down", down),
-    )
-    shown = lights(HealthState(1, parts, {}))
-    assert "worker 2" in shown
-    assert "1 more" in shown
-    assert shown.count('class="chip down"') == 1
-    assert ">watcher" not in shown

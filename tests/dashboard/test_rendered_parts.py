@@ -156,11 +156,11 @@ def test_the_camera_saves_under_the_charts_name_and_shares_nothing() -> None:
 
 def test_a_source_that_failed_shows_its_error_and_what_was_asked_for() -> None:
     report = SourceReport("s", True, False, "stopped", HOSTILE, 5, 4, 1, 2, "t", "c")
-    html = operating.source(report, None)
+    html = operating.source(report, None, 2)
     assert "does not run" in html
     assert "2 outbox rows not seen" in html
     assert HOSTILE not in html
-    assert "cannot be read now" in operating.source(report, Message("page.no_answer"))
+    assert "cannot be read now" in operating.source(report, Message("page.no_answer"), None)
 
 
 def test_a_topic_has_a_row_for_each_subscription() -> None:

@@ -72,6 +72,9 @@ class OwnLink(Link):
     def _describe_request(self) -> str:
         return "to read"
 
+    def _topic_to_ask(self) -> str:
+        return "topic"
+
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:

@@ -33,13 +33,19 @@ from tests.unit.trials import UnitTrial
 def test_dual_write_must_show_a_loss(
     trial: UnitTrial, monkeypatch: pytest.MonkeyPatch, lost: int, expected: set[str]
 ) -> None:
-    naive = SimpleNamespace(committed=9, errors=1, wait_for_more=lambda _: None)
-    monkeypatch.setattr(dual_write, "NaiveLoad", lambda _: nullcontext(naive))
-    monkeypatch.setattr(dual_write, "count_lost", lambda _: lost)
+    ids = [f"event-{n}" for n in range(lost)]
+    naive = SimpleNamespace(committed=9, errors=1, wait_for_more=lambda _: None, catch_up=lambda: None)
+    monkeypatch.setattr(dual_write, "NaiveLoad", lambda *_: nullcontext(naive))
+    monkeypatch.setattr(dual_write, "find_lost", lambda _: ids)
     monkeypatch.setattr(trial, "broker_answers", lambda: False)
     dual_write.experiment(trial)
     assert trial.broken() == expected
-    assert trial.figures == {"naive_committed": 9, "naive_lost": lost, "naive_errors": 1}
+    assert trial.figures == {
+        "naive_committed": 9,
+        "naive_lost": lost,
+        "naive_errors": 1,
+        "naive_lost_ids": ids,
+    }
 
 
 class Listener:
@@ -180,7 +186,7 @@ def test_audit_damages_the_file_and_waits_for_its_repair(trial: UnitTrial, monke
     assert trial.faults == [("audit.half_appended", "audit")]
 
 
-@pytest.mark.parametrize("damage", [audit._cut_file, audit._change_amount, audit._delete_file])
+@pytest.mark.parametrize("damage", [audit.cut_file, audit._change_amount, audit._delete_file])
 def test_audit_does_not_take_a_damaged_file_for_a_repaired_one(trial: UnitTrial, damage: Callable[[Path], int]) -> None:
     with trial.load():
         trial.catch_up()

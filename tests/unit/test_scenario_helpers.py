@@ -16,12 +16,12 @@ from domain.message import Message
 from scenarios import listening, naive
 from scenarios.catalogue import poison_message
 from scenarios.listening import Listener
-from scenarios.naive import NaiveLoad, count_lost
+from scenarios.naive import NaiveLoad, find_lost
 from scenarios.percentiles import percentiles
 from scenarios.waiting import JudgeFailed
 from settings import Settings
 from tests.builders import delivery, record
-from tests.unit.trials import UnitTrial
+from tests.unit.trials import SteadyLoad, UnitTrial
 
 
 @pytest.mark.parametrize(
@@ -66,9 +66,11 @@ class Publisher:
 @pytest.fixture
 def writer(trial: UnitTrial, monkeypatch: pytest.MonkeyPatch) -> NaiveLoad:
     monkeypatch.setattr(naive, "Publisher", Publisher)
-    monkeypatch.setattr(naive, "PAIRS_PER_SECOND", 500)
     monkeypatch.setattr(naive, "SEEN_WITHIN_S", 0.0)
-    return NaiveLoad(trial)
+    load: Any = SteadyLoad(trial)
+    for _ in range(3):
+        load.send_pair()
+    return NaiveLoad(trial, load)
 
 
 def published(writer: NaiveLoad) -> list[tuple[bytes, str | None]]:
@@ -82,12 +84,12 @@ def test_a_naive_event_whose_publication_fails_is_lost(
 ) -> None:
     monkeypatch.setattr(Publisher, "failing", frozenset({1, 2}))
     with writer:
-        writer.wait_for_more(5)
+        writer.catch_up()
     assert writer.errors == 2
     assert len(published(writer)) == writer.committed - 2
     topic = trial.settings.topics.naive
     trial.instance.observe([_delivered(value, n, topic) for n, (value, _) in enumerate(published(writer))])
-    assert count_lost(trial) == 2
+    assert len(find_lost(trial)) == 2
 
 
 def _delivered(value: bytes, number: int, topic: str) -> Any:
@@ -103,7 +105,7 @@ def test_a_naive_writer_that_dies_is_an_error_of_the_judge(
     monkeypatch.setattr(writer, "_commit", fail)
     with writer, pytest.raises(JudgeFailed, match="a defect"):
         writer.wait_for_more(1)
-    assert [str(error) for error in trial.errors] == ["the naive writer ended: RuntimeError: a defect"]
+    assert [str(error) for error in trial.errors] == ["the writer without an outbox ended: RuntimeError: a defect"]
 
 
 # The listener.

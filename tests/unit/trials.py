@@ -11,6 +11,7 @@ from typing import Any
 from db import notification_queries
 from db.engine import READ
 from db.outbox import OutboxFeed
+from domain.commands import ApproveCommission, CalculateCommission
 from domain.message import Message
 from domain.outbox import OutboxRecord
 from scenarios.journal import Journal
@@ -44,8 +45,12 @@ class SteadyLoad:
             self.unacknowledged += 2
             return
         calculated = self._trial.calculate()
-        for result in (calculated, self._trial.approve(calculated.commission_id)):
-            self.sent.append(AcknowledgedCommand(time.time(), self._trial.command_ms, result.event_ids))
+        approved = self._trial.approve(calculated.commission_id)
+        run_id = self._trial.run_id
+        calculate = CalculateCommission(calculated.commission_id, "aff-1", "cmp-1", "1.00", "USD", run_id)
+        approve = ApproveCommission(calculated.commission_id, run_id)
+        for command, result in ((calculate, calculated), (approve, approved)):
+            self.sent.append(AcknowledgedCommand(command, time.time(), self._trial.command_ms, result.event_ids))
 
 
 class UnitTrial(Trial):
