@@ -67,7 +67,10 @@ LANES = {
     "others": Lane(_OTHERS, tuple(f"tests/{name}" for name in _OTHER_FOLDERS)),
     "browser": Lane(
         _BROWSER,
-        tuple(f"tests/browser/test_{name}.py" for name in ("live_page", "navigation", "login", "operations_page")),
+        tuple(
+            f"tests/browser/test_{name}.py"
+            for name in ("live_page", "navigation", "login", "operations_page", "comparison_page")
+        ),
         _SECOND_TRY,
     ),
     "more browser": Lane(

@@ -153,14 +153,7 @@ def _chart(name: SideName, found: Comparison) -> Html:
     described = _("Over {s} s: {n} committed, {m} arrived at Pulsar.").format(
         s=number(last_s), n=number(shown.last.committed), m=number(shown.last.arrived)
     )
-    drawing = tag(
-        "svg",
-        join(shapes),
-        viewBox=f"0 0 {WIDTH:g} {HEIGHT:g}",
-        preserveAspectRatio="none",
-        role="img",
-        aria_label=described,
-    )
+    drawing = _svg(join(shapes), described)
     scale = join(
         [
             label,
@@ -169,13 +162,22 @@ def _chart(name: SideName, found: Comparison) -> Html:
             tag("span", f"{number(last_s)} s", class_="end"),
         ]
     )
-    legend = join(
+    return tag("div", join([tag("div", join([drawing, scale]), class_="plot"), _legend(name)]))
+
+
+def _svg(shapes: Html, described: str) -> Html:
+    box = f"0 0 {WIDTH:g} {HEIGHT:g}"
+    return tag("svg", shapes, viewBox=box, preserveAspectRatio="none", role="img", aria_label=described)
+
+
+def _legend(name: SideName) -> Html:
+    names = join(
         [
             tag("span", join([tag("i", "", class_="committed"), _("committed")])),
             tag("span", join([tag("i", "", class_=f"arrived {COLOUR[name]}"), _("arrived at Pulsar")])),
         ]
     )
-    return tag("div", join([tag("div", join([drawing, scale]), class_="plot"), tag("p", legend, class_="legend")]))
+    return tag("p", names, class_="legend")
 
 
 def _steps(

@@ -13,13 +13,28 @@ from tests.architecture.test_structure import PACKAGES, committed
 
 NOT_IMPORTED = {
     "cli.__main__": "runs the command line when it is imported; tests/unit/test_exit_codes.py runs it",
+    "cli.matrix": "tests/scenarios/test_matrix.py runs the command",
     "dashboard.app": "the server's script; tests/dashboard/test_raw_messages.py runs it",
     "dashboard.page": "the script of each run of a page; tests/dashboard/test_drawn_pages.py runs it",
+    "dashboard.components.run_scenario": "the button of two pages; tests/browser/test_comparison_page.py presses it",
+    "dashboard.permalinks": "a few lines between widgets and the URL; tests/dashboard/test_pages.py opens the addresses",
+    "dashboard.screens.comparison": "tests/dashboard/test_drawn_pages.py draws it as every page",
     "db.migrations.env": "run by Alembic at every migration",
+    "scenarios.catalogue.commands_topic": "tests/scenarios/test_verdicts.py runs it on a stack",
+    "scenarios.catalogue.kill_bookie": "tests/compose/test_cluster.py runs it on a cluster",
+    "scenarios.catalogue.kill_one_broker": "tests/compose/test_cluster.py runs it on a cluster",
+    "scenarios.fault_messages": "a table; tests/unit/test_messages.py compares all templates with their translations",
+    "scenarios.matrix.cell": "tests/scenarios/test_matrix.py runs cells on a stack",
+    "scenarios.matrix.confirming": "tests/scenarios/test_matrix.py measures each fault on a stack",
     "stacks.healer": "a protocol alone: its methods have no bodies",
+    "stacks.proxy.__main__": "a process; tests/scenarios/test_matrix.py starts it",
+    "workers.injected": "asked in a worker's process; tests/scenarios/test_verdicts.py injects failures",
+    "workers.process": "the start of every worker's process",
+    "workers.relay": "a process; what it runs is connectors.relay, tested in tests/unit/test_relay.py",
 }
-"""Module → why no test imports it. `tests/unit/test_migrations.py` runs the migrations, whose names begin with a digit."""
-MIGRATIONS = "db.migrations.versions."
+"""Module → why no test imports it."""
+RUN_BY_NAME = ("db.migrations.versions.", "mutants.catalogue.")
+"""Packages whose modules tests run without naming them: each migration, and each mutant."""
 
 MOST_LINES = 50
 
@@ -74,7 +89,7 @@ def test_every_module_is_imported_by_a_test() -> None:
     for path in committed():
         if path.suffix == ".py" and path.relative_to(REPOSITORY).parts[0] == "tests":
             imported.update(imported_names(ast.parse(path.read_text(encoding="utf-8"))))
-    missing = {name for name in _modules() - imported if not name.startswith(MIGRATIONS)}
+    missing = {name for name in _modules() - imported if not name.startswith(RUN_BY_NAME)}
     assert sorted(missing) == sorted(NOT_IMPORTED)
 
 

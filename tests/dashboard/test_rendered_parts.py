@@ -61,11 +61,11 @@ def test_an_amount_has_the_decimals_of_its_currency() -> None:
 
 def test_an_answer_follows_its_event_until_it_is_notified() -> None:
     timed = Timed("e-1", 1, "t", "c-1", "r", {"occurred": 1_000_000, "persisted": 1_020_000})
-    assert "on its way" in answer(Answer(RESULT), DatabaseState())
+    assert "in flight" in answer(Answer(RESULT), DatabaseState())
     assert "Notified after 20" in answer(Answer(RESULT), DatabaseState(timed=(timed,)))
     untimed = replace(timed, hops={"persisted": 1})
     assert ">Notified<" in answer(Answer(RESULT), DatabaseState(timed=(untimed,)))
-    assert "on its way" in answer(Answer(RESULT), DatabaseState(timed=(replace(timed, event_id="e-2"),)))
+    assert "in flight" in answer(Answer(RESULT), DatabaseState(timed=(replace(timed, event_id="e-2"),)))
 
 
 def test_what_a_database_says_is_escaped() -> None:
@@ -238,7 +238,7 @@ def test_a_step_of_the_tour_is_open_next_or_done() -> None:
 def test_the_progress_counts_the_steps_and_praises_at_the_end_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dashboard.components.live_html.zone", lambda: "UTC")
     half = guide._render_progress(frozenset(tour.STEPS[:5]), 0.0, None)
-    assert "5 of 10 steps happened since 00:00:00" in half
+    assert "5 of 10 steps done since 00:00:00" in half
     assert "nothing was lost" not in half
     whole = guide._render_progress(frozenset(tour.STEPS), 0.0, Message("page.no_answer"))
     assert "nothing was lost" in whole

@@ -114,7 +114,7 @@ def idle(monkeypatch: pytest.MonkeyPatch, trial: Trial) -> None:
     trial.settings.audit_file.write_text("{}\n")
     monkeypatch.setattr(trial, "first_committed", lambda: "e-1")
     monkeypatch.setattr(trial, "times_published", lambda _event_id: 1)
-    monkeypatch.setattr(trial, "wait_until_notified", lambda _event_ids: None)
+    monkeypatch.setattr(trial, "wait_until_notified", lambda *_: None)
 
 
 @pytest.mark.parametrize("name", FAULTS)

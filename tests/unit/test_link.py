@@ -27,6 +27,9 @@ class Client:
         self.ended: list[str] = []
         self.gone = threading.Event()
 
+    def get_topic_partitions(self, topic: str) -> list[str]:
+        return [topic]
+
     def close(self) -> None:
         self.ended.append("closed")
 

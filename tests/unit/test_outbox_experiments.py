@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from application import crash_points
+from db import queries
 from domain.commands import ApproveCommission, Command
 from domain.errors import DuplicateConversion
 from scenarios.catalogue import (
@@ -99,9 +100,17 @@ def post_in_process(trial: UnitTrial) -> Callable[[Any, Command], httpx.Response
     return post
 
 
+def show_in_process(trial: UnitTrial, conversion_id: str) -> httpx.Response:
+    """Answer the query of a commission as the API does."""
+    with trial.application.reading() as connection:
+        row = queries.commission_by_conversion(connection, conversion_id)
+    return httpx.Response(404) if row is None else httpx.Response(200, json={"status": row.status})
+
+
 @pytest.fixture
 def served(trial: UnitTrial, monkeypatch: pytest.MonkeyPatch) -> UnitTrial:
-    monkeypatch.setattr(trial, "api", lambda timeout_s=0: nullcontext())
+    api = SimpleNamespace(get=lambda path: show_in_process(trial, path.rpartition("/")[2]))
+    monkeypatch.setattr(trial, "api", lambda timeout_s=0: nullcontext(api))
     monkeypatch.setattr(trial, "post", post_in_process(trial))
     monkeypatch.setattr(health, "check", lambda *_: [])
     return trial
@@ -112,7 +121,13 @@ def test_duplicate_command_counts_every_answer(served: UnitTrial, monkeypatch: p
     monkeypatch.setattr(duplicate_command, "AT_ONCE", 3)
     duplicate_command.experiment(served)
     assert served.broken() == set()
-    assert served.figures["answers"] == {"created": 2, "refused": 4, "approved": 2, "unchanged": 4}
+    assert served.figures["answers"] == {
+        "created": 2,
+        "refused": 4,
+        "approved": 2,
+        "unchanged": 4,
+        "shown": 2,
+    }
 
 
 def test_duplicate_command_fails_on_a_second_commission(served: UnitTrial, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,7 +90,8 @@ def test_kill_database_proves_nothing_when_the_database_never_went_away(trial: U
 
 def test_kill_worker_needs_a_redelivery_as_proof(trial: UnitTrial, monkeypatch: pytest.MonkeyPatch) -> None:
     kill_worker.experiment(trial)
-    assert trial.faults == [("notifications.committed", trial.worker)] * kill_worker.TIMES
+    committed = [("notifications.committed", trial.worker)] * kill_worker.TIMES
+    assert trial.faults == [*committed, ("notifications.retrying", trial.worker)]
     assert trial.broken() == set()
     monkeypatch.setattr(trial, "deliveries", lambda: queries.Deliveries(applied=4))
     kill_worker.experiment(trial)

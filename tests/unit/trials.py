@@ -40,6 +40,8 @@ class SteadyLoad:
         for _ in range(min((by + 1) // 2, MOST_PAIRS)):
             self.send_pair()
 
+    def stop(self) -> None: ...
+
     def send_pair(self) -> None:
         if self._trial.refuses:
             self.unacknowledged += 2
