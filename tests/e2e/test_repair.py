@@ -14,7 +14,7 @@ from db.engine import connect
 from db.outbox import OutboxFeed
 from domain.commands import CalculateCommission
 from scenarios import end_to_end, repair
-from scenarios.reconciliation import reconcile
+from scenarios.reconciliation import DIFFER, reconcile
 from settings import Settings
 from stacks import faults
 from tests.conftest import root_url
@@ -50,6 +50,13 @@ def withhold(settings: Settings, count: int) -> set[str]:
     return calculate(settings, count)
 
 
+def find_differing(settings: Settings) -> set[str]:
+    """Return the events that are not the same in all sources, without those that are out of order."""
+    with Application(settings, pool_size=4) as application:
+        found = reconcile(application, settings)
+    return {event_id for name in DIFFER if name != "out_of_order" for event_id in getattr(found, name)}
+
+
 @pytest.fixture(scope="module")
 def repairable(request: pytest.FixtureRequest) -> Iterator[Settings]:
     """A stack of this file's own where it is quick to start: other tests may lose events of the shared one on purpose."""
@@ -68,15 +75,16 @@ def stack(request: pytest.FixtureRequest) -> Settings:
 def test_exactly_the_missing_events_are_published_again(stack: Settings, count: int) -> None:
     calculate(stack, 3)
     assert repair.find(stack, print) == {}
+    differing = find_differing(stack)  # other tests of a shared stack put foreign messages and rows into it
     missing = withhold(stack, count)
     calculate(stack, 3)
     assert set(repair.find(stack, print).values()) == missing
     repaired = repair.repair(stack, print)
     assert (repaired.missing, repaired.published_again, repaired.others_published) == (count, count, 0)
-    assert repaired.reconciled
-    with Application(stack, pool_size=4) as application:
-        found = reconcile(application, stack)
-    assert (found.not_published, found.not_notified, found.contents_differ, found.doubled) == ((), (), (), ())
+    afterwards = find_differing(stack)
+    assert afterwards <= differing
+    assert not afterwards & missing
+    assert repaired.reconciled is (not afterwards)
     again = repair.repair(stack, print)
     assert (again.missing, again.published_again, again.others_published) == (0, 0, 0)
 
