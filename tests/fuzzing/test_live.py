@@ -40,7 +40,7 @@ def test_every_hostile_input_is_accounted_for_and_nothing_dies(spoilable: Settin
 
 
 def test_a_worker_that_drops_events_loses_good_inputs(spoilable: Settings) -> None:
-    with replaced(spoilable, "notifications", "tests.mutants.worker_drops_one"):
+    with replaced(spoilable, "notifications", "mutants.catalogue.worker_drops_one"):
         run = Run(spoilable, good_inputs(40), patience_s=10)
         report = run.execute()
     assert not report.ok
@@ -51,7 +51,7 @@ def test_a_worker_that_drops_events_loses_good_inputs(spoilable: Settings) -> No
 
 @pytest.mark.breadth
 def test_a_worker_that_garbles_contents_changes_what_arrives(spoilable: Settings) -> None:
-    with replaced(spoilable, "notifications", "tests.mutants.worker_garbles_contents"):
+    with replaced(spoilable, "notifications", "mutants.catalogue.worker_garbles_contents"):
         run = Run(spoilable, good_inputs(20))
         report = run.execute()
     assert report.unaccounted == 20
@@ -63,7 +63,7 @@ def test_a_worker_that_dies_on_one_message_is_seen_to_die(spoilable: Settings) -
     good = good_inputs(20)
     fatal = next(fuzz_input for fuzz_input in good if isinstance(fuzz_input, Message))
     fatal = replace(fatal, value=re.sub(rb'"grossAmount":"[0-9.]+"', b'"grossAmount":"9999.99"', fatal.value))
-    with replaced(spoilable, "notifications", "tests.mutants.worker_dies_on_one"):
+    with replaced(spoilable, "notifications", "mutants.catalogue.worker_dies_on_one"):
         report = Run(spoilable, [fatal, *(fuzz_input for fuzz_input in good if fuzz_input.tag != fatal.tag)]).execute()
     assert set(report.died) == {"notifications"}
     assert not report.ok

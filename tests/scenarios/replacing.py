@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from workers.heartbeat import read_heartbeat
 
 @contextmanager
 def replaced(settings: Settings, part: str, module: str) -> Iterator[None]:
+    assert importlib.util.find_spec(module) is not None, f"there is no module {module}"
     path = Supervisor(settings).part_file(part)
     sound = path.read_text(encoding="utf-8")
     specification = json.loads(sound)
