@@ -44,7 +44,6 @@ HEALTHY_WITHIN_S = 30.0
 STANDSTILL_S = 60.0
 """Without progress for this long, the repair gives up."""
 PROGRESS_EVERY_S = 2.0
-AUDITED_WITHIN_S = 20.0
 NEEDED = ("database", "broker", "notifications", "observer", "audit")
 PROPERTY = "alpes-repair"
 """Property of the messages of a repair; its value is the id of the repair."""
@@ -227,14 +226,16 @@ def _wait_until_notified(engine: Engine, expected: Mapping[int, str], observed: 
 
 
 def _reconcile(settings: Settings) -> Reconciliation:
-    """Reconcile until the sources agree, or until the audit file has had time to follow."""
+    """Reconcile until the sources agree, or until the audit file has had time to follow and nothing changes any more."""
     with Application(settings, pool_size=4) as application:
-        ends_at = time.monotonic() + AUDITED_WITHIN_S
-        while True:
-            found = reconcile(application, settings)
-            if found.complete or found.differs_permanently or time.monotonic() > ends_at:
-                return found
+        found = reconcile(application, settings)
+        changed_at = time.monotonic()
+        while not found.complete and time.monotonic() - changed_at < SETTLE_S:
             time.sleep(0.5)
+            before, found = found, reconcile(application, settings)
+            if found != before:
+                changed_at = time.monotonic()
+        return found
 
 
 def _read_missing(engine: Engine, head: int) -> dict[int, str]:
