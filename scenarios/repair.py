@@ -41,6 +41,7 @@ SETTLE_S = STALE_S + 2.0
 """An event that has not arrived this long after the last other one arrived is missing. Longer than the age at which a
 heartbeat shows a death, so that no component died while the last ones were awaited."""
 HEALTHY_WITHIN_S = 30.0
+AUDITED_WITHIN_S = 20.0
 STANDSTILL_S = 60.0
 """Without progress for this long, the repair gives up."""
 PROGRESS_EVERY_S = 2.0
@@ -229,8 +230,8 @@ def _reconcile(settings: Settings) -> Reconciliation:
     """Reconcile until the sources agree, or until the audit file has had time to follow and nothing changes any more."""
     with Application(settings, pool_size=4) as application:
         found = reconcile(application, settings)
-        changed_at = time.monotonic()
-        while not found.complete and time.monotonic() - changed_at < SETTLE_S:
+        began = changed_at = time.monotonic()
+        while not found.complete and time.monotonic() < min(changed_at + SETTLE_S, began + AUDITED_WITHIN_S):
             time.sleep(0.5)
             before, found = found, reconcile(application, settings)
             if found != before:
