@@ -21,8 +21,9 @@ STREAMED_LATENCY_S = 2.0
 """Where events are streamed, each of them is late by it."""
 BYTES_PER_S = 1000
 """Less than the light load needs."""
-NARROW_BYTES_PER_S = {"client-api": 100, "client-broker": 30}
-"""Where a client asks only whether a server answers: too little for that within the client's deadline."""
+NARROW_BYTES_PER_S = {"client-api": 100, "client-broker": 30, "commands-broker": 150}
+"""Where a client asks only whether a server answers: too little for that within the client's deadline. Where few messages
+pass: too little for one message in the time after which it is late."""
 
 
 @dataclass(frozen=True, slots=True)
