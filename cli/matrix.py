@@ -37,7 +37,7 @@ def matrix(
         cells = choose(cells_of(settings), edge, fault, sample, random.Random(seed))
     except LookupError as error:
         raise Failed(str(error)) from None
-    say(f"{len(cells)} cells on a private {settings.stack} stack, seed {seed}")
+    say(f"{len(cells)} cell{'s' * (len(cells) != 1)} on a private {settings.stack} stack, seed {seed}")
     with foreground.interruptible(), running.instance_with_proxies(settings.stack, say) as private:
         results = running.run_cells(private, cells, seed, _Progress(len(cells)))
     summary = running.summarize(settings.stack, seed, results)

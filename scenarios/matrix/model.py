@@ -15,8 +15,8 @@ from stacks.proxy.network import KINDS, Kind, Network
 STATUS, PAGE, API, METRICS = "status", "page", "api", "metrics"
 SOURCES = (STATUS, PAGE, API, METRICS)
 PAUSE, FULL = "pause", "full"
-LATENCY_S = {"client-api": 1.2, "api-database": 0.6, "worker-database": 0.8}
-"""Less than elsewhere where one command or one event needs several round trips."""
+LATENCY_S = {"client-api": 2.6, "api-database": 0.6, "worker-database": 0.8}
+"""More than a client waits for an answer; less than elsewhere where one command or one event needs several round trips."""
 STREAMED_LATENCY_S = 2.0
 """Where events are streamed, each of them is late by it."""
 BYTES_PER_S = 1000
