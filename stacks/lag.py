@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
+from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 
@@ -14,6 +17,8 @@ from db.errors import DatabaseUnavailable, translated
 from settings import Settings
 from workers.observer_records import Totals
 from workers.observer_store import ObserverStore
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,57 +51,35 @@ def read_lag(settings: Settings, engine: Engine) -> Lag:
         if settings.facts.capture.parks_rows:
             parked = outbox.count_parked_above(connection, 0)
             behind -= outbox.count_parked_above(connection, captured)
+    behind = max(0, behind)
     totals = read_totals(settings)
     if totals is None:
         return Lag(outbox_head, None, None, notified, parked, behind)
-    return Lag(
-        outbox_head,
-        totals.watermark if outbox_head is None else captured,
-        totals.distinct,
-        notified,
-        parked,
-        max(0, behind),
-    )
+    reached = totals.watermark if outbox_head is None else captured
+    return Lag(outbox_head, reached, totals.distinct, notified, parked, behind)
 
 
 def _count_skipped(settings: Settings, connection: Connection, captured: int) -> int:
     """Return the number of the newest rows up to `captured` that were neither observed nor had any effect."""
     unsettled = [step.event_id for step in waiting_queries.unsettled(connection) if step.seq <= captured]
-    try:
-        store = ObserverStore(settings.observer_store)
-    except sqlite3.OperationalError:
-        return 0
-    try:
-        return len(set(unsettled) - store.published_among(unsettled))
-    except sqlite3.OperationalError:
-        return 0
-    finally:
-        store.close()
+    published = _ask_store(settings, lambda store: store.published_among(unsettled))
+    return 0 if published is None else len(set(unsettled) - published)
 
 
 def read_captured_seq(settings: Settings, head: int) -> int:
     """Return the highest `seq` of the table that the observer saw published; 0 while there is no store."""
-    try:
-        store = ObserverStore(settings.observer_store)
-    except sqlite3.OperationalError:
-        return 0
-    try:
-        return store.captured_up_to(head)
-    except sqlite3.OperationalError:
-        return 0
-    finally:
-        store.close()
+    return _ask_store(settings, lambda store: store.captured_up_to(head)) or 0
 
 
 def read_totals(settings: Settings) -> Totals | None:
     """Return the observer's totals, or None while there is no store."""
-    try:
-        store = ObserverStore(settings.observer_store)
-    except sqlite3.OperationalError:
-        return None
-    try:
-        return store.totals()
-    except (sqlite3.OperationalError, TypeError):
-        return None
-    finally:
-        store.close()
+    with contextlib.suppress(TypeError):  # its rows are not written yet
+        return _ask_store(settings, lambda store: store.totals())
+    return None
+
+
+def _ask_store(settings: Settings, question: Callable[[ObserverStore], T]) -> T | None:
+    """Return the store's answer, None while there is no store or its tables are being made."""
+    with contextlib.suppress(sqlite3.OperationalError), closing(ObserverStore(settings.observer_store)) as store:
+        return question(store)
+    return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from domain.message import Message
 from scenarios.model import Scenario
+from scenarios.server_loss import lose_server
 from scenarios.trial import Trial
 from stacks.compose import cluster
 
@@ -17,18 +18,7 @@ def experiment(trial: Trial) -> None:
     def is_active() -> bool:
         return broker in cluster.active_brokers(trial.settings, except_for=broker)
 
-    with trial.load() as load:
-        with trial.killed(broker, DOWN_S):
-            trial.confirm(Message("confirm.broker_gone", part=broker), lambda: not is_active(), 20)
-            before = len(load.event_ids)
-            load.wait_for_more(40)
-            trial.wait_until_notified(load.event_ids, DOWN_S)
-            arrived = Message("detail.events", n=len(load.event_ids) - before)
-            trial.check(Message("check.notified_without", part=broker), not is_active(), arrived)
-        trial.wait(is_active, 120, Message("awaited.server", part=broker), 0.5)
-        trial.wait_until_healthy()
-        load.wait_for_more(40)
-    trial.wait_until_notified(trial.acknowledged, 60)
+    lose_server(trial, broker, DOWN_S, is_active, Message("confirm.broker_gone", part=broker))
 
 
 SCENARIO = Scenario(

@@ -21,8 +21,6 @@ NOT_IMPORTED = {
     "dashboard.screens.comparison": "tests/dashboard/test_drawn_pages.py draws it as every page",
     "db.migrations.env": "run by Alembic at every migration",
     "scenarios.catalogue.commands_topic": "tests/scenarios/test_verdicts.py runs it on a stack",
-    "scenarios.catalogue.kill_bookie": "tests/compose/test_cluster.py runs it on a cluster",
-    "scenarios.catalogue.kill_one_broker": "tests/compose/test_cluster.py runs it on a cluster",
     "scenarios.fault_messages": "a table; tests/unit/test_messages.py compares all templates with their translations",
     "scenarios.matrix.cell": "tests/scenarios/test_matrix.py runs cells on a stack",
     "scenarios.matrix.confirming": "tests/scenarios/test_matrix.py measures each fault on a stack",
