@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -150,15 +151,26 @@ def _report(results: list[LaneResult]) -> None:
     """Print one line for each lane and, last of all, the end of the output of those that failed."""
     for result in results:
         if result.exit_code:
-            failures = result.output[result.output.find("= FAILURES =") :]
             say(f"===== what failed in the {result.name} lane, its last {FAILURE_LENGTH} characters =====")
-            print(failures[-FAILURE_LENGTH:], flush=True)
+            print(extract_failures(result.output)[-FAILURE_LENGTH:], flush=True)
     for result in results:
         for line in result.output.splitlines():
             if line.startswith("RERUN "):
                 say(f"unstable, failed once and ran again: {line.removeprefix('RERUN ')}")
     for result in results:
         say(f"{result.name}: {'ok' if not result.exit_code else 'FAILED'} after {result.seconds:.0f} s")
+
+
+def extract_failures(output: str) -> str:
+    """Return pytest's tracebacks of errors and failures, and their summary lines; all of the output if there are none.
+
+    The times of the slowest tests and the first tries of tests that ran again are left out.
+    """
+    _, *rest = re.split(r"^=+ (.*?) =+$", output, flags=re.MULTILINE)
+    sections = dict(zip(rest[::2], rest[1::2], strict=True))
+    summary = [line for line in output.splitlines() if line.startswith(("FAILED ", "ERROR "))]
+    tracebacks = [text for name, text in sections.items() if name in ("ERRORS", "FAILURES")]
+    return "\n".join((*tracebacks, *summary)) or output
 
 
 def _run_lane(name: str, arguments: list[str]) -> LaneResult:

@@ -21,6 +21,8 @@ from settings.model import REPOSITORY
 
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
 SOON_MS = 30_000
+"""For everything that a page shows or does: Playwright's own 5 s are too few on a slow machine."""
+expect.set_options(timeout=SOON_MS)
 FIRST_MS = 90_000
 """For a page to be there at all: a browser that draws ten of them has its hands full."""
 ALLOWED = json.loads((Path(__file__).parent / "allowed.json").read_text(encoding="utf-8"))
@@ -71,7 +73,7 @@ class Visit:
     def check(self) -> None:
         """No sideways scrolling, no error in the console, nothing axe-core objects to in our markup, no traceback."""
         self.page.mouse.move(0, 0)  # a tooltip of Streamlit's stands outside every landmark
-        expect(self.page.get_by_test_id("stTooltipContent")).to_have_count(0, timeout=SOON_MS)
+        expect(self.page.get_by_test_id("stTooltipContent")).to_have_count(0)
         assert self.complaints == []
         assert self.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         assert self.page.get_by_text("Traceback").count() == 0
@@ -91,7 +93,7 @@ class Visit:
         file = REPOSITORY / "docs" / "screenshots" / f"{name}.png"
         if SCREENSHOTS and file.is_file():
             self.page.mouse.move(0, 0)
-            expect(self.page.get_by_test_id("stTooltipContent")).to_have_count(0, timeout=SOON_MS)
+            expect(self.page.get_by_test_id("stTooltipContent")).to_have_count(0)
             file.write_bytes(pictures.shrink_png(self.page.screenshot(), colours=256))
 
 

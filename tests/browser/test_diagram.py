@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from scenarios import end_to_end
 from settings import Settings
 from stacks import faults
-from tests.browser.conftest import SIZES, SOON_MS, Open
+from tests.browser.conftest import SIZES, Open
 from tests.combining import sample_combinations
 
 pytestmark = pytest.mark.browser
@@ -25,7 +25,7 @@ def test_an_event_travels_along_the_diagram_once(
     seen.page.emulate_media(reduced_motion=motion)
     page = seen.go()
     drawing = page.locator(f".diagram svg.{size}")
-    expect(drawing).to_be_visible(timeout=SOON_MS)
+    expect(drawing).to_be_visible()
     assert page.locator(".diagram .traveller[data-new]").count() == 0, "nothing happened yet"
     page.evaluate(
         """(size) => new MutationObserver(() => {
@@ -34,10 +34,10 @@ def test_an_event_travels_along_the_diagram_once(
            }).observe(document.querySelector('.diagram'), {subtree: true, childList: true, attributes: true})""",
         size,
     )
-    with page.expect_event("console", lambda message: "travels: " in message.text, timeout=SOON_MS) as said:
+    with page.expect_event("console", lambda message: "travels: " in message.text) as said:
         end_to_end.run(paged)
     assert said.value.text == f"travels: {'none' if motion == 'reduce' else 'alpes-travel'}"
-    expect(page.locator(".diagram .traveller[data-new]")).to_have_count(0, timeout=SOON_MS)
+    expect(page.locator(".diagram .traveller[data-new]")).to_have_count(0)
     seen.check()
 
 
@@ -46,18 +46,18 @@ def test_a_part_that_is_down_is_shown_as_down(visit: Open, paged: Settings) -> N
     page = seen.go()
     faults.kill(paged, "broker", hold_s=120)
     try:
-        expect(page.get_by_text("broker is down").first).to_be_visible(timeout=SOON_MS)
+        expect(page.get_by_text("broker is down").first).to_be_visible()
         page.get_by_role("button", name="Calculate", exact=True).click()
-        expect(page.get_by_text("Committed in")).to_be_visible(timeout=SOON_MS)
+        expect(page.get_by_text("Committed in")).to_be_visible()
         path = page.locator(".st-key-card-flow")
-        expect(path.locator(".verdict.warn")).to_contain_text("wait: broker is down", timeout=SOON_MS)
-        expect(path.locator("svg.wide .arrow.capture.waits")).to_contain_text("waiting", timeout=SOON_MS)
-        expect(path.locator("svg.wide .topic.down .badge")).to_contain_text("✕ down", timeout=SOON_MS)
+        expect(path.locator(".verdict.warn")).to_contain_text("wait: broker is down")
+        expect(path.locator("svg.wide .arrow.capture.waits")).to_contain_text("waiting")
+        expect(path.locator("svg.wide .topic.down .badge")).to_contain_text("✕ down")
         expect(page.locator('[class*="st-key-card-"] .bad')).to_have_count(0)
-        expect(page.get_by_text("The events that wait")).to_be_visible(timeout=SOON_MS)
+        expect(page.get_by_text("The events that wait")).to_be_visible()
         seen.check()
     finally:
         faults.release(paged, "broker")
-    expect(page.get_by_text("broker is down").first).to_be_hidden(timeout=SOON_MS)
-    expect(page.get_by_text("0 lost, 0 duplicated")).to_be_visible(timeout=SOON_MS)
-    expect(page.locator(".scatter .fault").first).to_be_visible(timeout=SOON_MS)
+    expect(page.get_by_text("broker is down").first).to_be_hidden()
+    expect(page.get_by_text("0 lost, 0 duplicated")).to_be_visible()
+    expect(page.locator(".scatter .fault").first).to_be_visible()

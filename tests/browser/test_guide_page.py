@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from settings import Settings
-from tests.browser.conftest import SIZES, SOON_MS, Open
+from tests.browser.conftest import SIZES, Open
 from tests.combining import sample_combinations
 
 pytestmark = pytest.mark.browser
@@ -21,58 +21,58 @@ CALCULATE = '[data-testid="stFormSubmitButton"] button'
 
 
 def press(page: Page, key: str) -> None:
-    page.locator(f".st-key-{key} button:visible").first.click(timeout=SOON_MS)
+    page.locator(f".st-key-{key} button:visible").first.click()
 
 
 def follow(page: Page, step: str, shown: str) -> None:
     """Click the step's own link and wait for what it leads to: the session goes on."""
-    page.locator(f".st-key-card-step-{step} a").first.click(timeout=SOON_MS)
-    expect(page.locator(shown).first).to_be_visible(timeout=SOON_MS)
+    page.locator(f".st-key-card-step-{step} a").first.click()
+    expect(page.locator(shown).first).to_be_visible()
 
 
 def back(page: Page, *ticked: str) -> None:
-    page.get_by_role("link", name="Guide", exact=True).first.click(timeout=SOON_MS)
+    page.get_by_role("link", name="Guide", exact=True).first.click()
     for step in ticked:
-        expect(page.locator(f".st-key-card-step-{step} .done")).to_be_visible(timeout=SOON_MS)
+        expect(page.locator(f".st-key-card-step-{step} .done")).to_be_visible()
 
 
 def test_the_whole_tour_ticks_itself_off(visit: Open, paged: Settings) -> None:
     seen = visit()
     page = seen.go("guide")
-    expect(page.locator(".step.done")).to_have_count(0, timeout=SOON_MS)
+    expect(page.locator(".step.done")).to_have_count(0)
     began = time.monotonic()
     follow(page, "command", CALCULATE)
-    page.locator(CALCULATE).click(timeout=SOON_MS)
-    expect(page.get_by_text("Committed in")).to_be_visible(timeout=SOON_MS)
+    page.locator(CALCULATE).click()
+    expect(page.get_by_text("Committed in")).to_be_visible()
     page.get_by_role("button", name="Send again (duplicate)").click()
-    expect(page.get_by_text("Refused, nothing was written")).to_be_visible(timeout=SOON_MS)
+    expect(page.get_by_text("Refused, nothing was written")).to_be_visible()
     page.get_by_role("tab", name="Approve").click()
     page.get_by_role("button", name="Approve", exact=True).click()
-    expect(page.get_by_text("(version 2)")).to_be_visible(timeout=SOON_MS)
+    expect(page.get_by_text("(version 2)")).to_be_visible()
     back(page, "command", "arrives", "trace", "twice", "approve")
     follow(page, "kill", ".st-key-kill-broker button:visible")
     press(page, "kill-broker")
     press(page, "kill-broker-now")
-    expect(page.locator(".st-key-troubles .notice").first).to_be_visible(timeout=SOON_MS)
+    expect(page.locator(".st-key-troubles .notice").first).to_be_visible()
     back(page, "kill")
     follow(page, "goes_on", CALCULATE)
-    page.locator(CALCULATE).click(timeout=SOON_MS)
-    expect(page.get_by_text("Committed in")).to_be_visible(timeout=SOON_MS)
+    page.locator(CALCULATE).click()
+    expect(page.get_by_text("Committed in")).to_be_visible()
     back(page, "goes_on", "everything")
     assert time.monotonic() - began < WITHIN_S
     seen.check()
     follow(page, "scenario", ".st-key-run-eventual-consistency button:visible")
     press(page, "run-eventual-consistency")
     expect(page.locator(".st-key-card-run .verdict-line .PASS")).to_be_visible(timeout=RUN_MS)
-    with page.expect_download(timeout=SOON_MS):
+    with page.expect_download():
         page.get_by_role("button", name="Evidence").click()
     back(page, "scenario", "evidence")
     expect(page.get_by_text("You killed Pulsar and saw that nothing was lost.")).to_be_visible()
     seen.picture("guide-done-en")
     page.reload()
-    expect(page.locator(".step.done").nth(5)).to_be_visible(timeout=SOON_MS)
+    expect(page.locator(".step.done").nth(5)).to_be_visible()
     press(page, "tour-again")
-    expect(page.locator(".step.done")).to_have_count(0, timeout=SOON_MS)
+    expect(page.locator(".step.done")).to_have_count(0)
     seen.check()
 
 
@@ -83,7 +83,7 @@ def test_the_guide_in_both_languages_widths_and_themes(
     language = LANGUAGES[browser_language]
     seen = visit(size, browser_language, scheme)
     page = seen.go("guide")
-    expect(page.locator(".step")).to_have_count(10, timeout=SOON_MS)
+    expect(page.locator(".step")).to_have_count(10)
     title = {"en": "The outbox in ten minutes", "es": "El outbox en diez minutos"}[language]
     expect(page.get_by_role("heading", name=title)).to_be_visible()
     expect(page.locator(f".st-key-card-flow .diagram svg.{size}")).to_be_visible()

@@ -36,8 +36,8 @@ WebSocket.prototype.addEventListener = function (type, heard, ...more) {{
 
 
 def _go(page: Page, name: str) -> None:
-    page.get_by_role("link", name=name, exact=True).first.click(timeout=SOON_MS)
-    expect(page.locator(f".st-key-{PAGES[name]}")).to_be_visible(timeout=SOON_MS)
+    page.get_by_role("link", name=name, exact=True).first.click()
+    expect(page.locator(f".st-key-{PAGES[name]}")).to_be_visible()
 
 
 def _always_changed() -> Callable[[Route], None]:
@@ -98,7 +98,7 @@ def test_pages_may_be_turned_fast_while_events_come_in(visit: Open, paged: Setti
     try:
         for _ in range(3):
             for name in PAGES:
-                page.get_by_role("link", name=name, exact=True).first.click(timeout=SOON_MS)
+                page.get_by_role("link", name=name, exact=True).first.click()
                 page.wait_for_timeout(60)  # fast, and not in one moment: between two drawings
         _go(page, "Live")
         seen.check()
@@ -108,9 +108,9 @@ def test_pages_may_be_turned_fast_while_events_come_in(visit: Open, paged: Setti
 
 def test_a_page_whose_application_broke_is_loaded_again(visit: Open, paged: Settings) -> None:
     page = visit().go()
-    expect(page.locator(".st-key-card-flow")).to_be_visible(timeout=SOON_MS)
+    expect(page.locator(".st-key-card-flow")).to_be_visible()
     page.evaluate("document.querySelector('#root').replaceChildren()")
-    expect(page.locator(".st-key-card-flow")).to_be_visible(timeout=SOON_MS)
+    expect(page.locator(".st-key-card-flow")).to_be_visible()
 
 
 def test_a_pick_in_the_middle_of_a_whole_run_is_no_accident(visit: Open, paged: Settings) -> None:
@@ -119,9 +119,9 @@ def test_a_pick_in_the_middle_of_a_whole_run_is_no_accident(visit: Open, paged: 
     seen = visit()
     page = seen.go()
     rows = page.locator(".st-key-card-feed tbody tr")
-    expect(rows.nth(1)).to_be_visible(timeout=SOON_MS)
+    expect(rows.nth(1)).to_be_visible()
     page.get_by_role("button", name="Calculate", exact=True).click()
     rows.nth(1).locator("button.pick").click()
-    expect(page.locator(".st-key-card-feed tr.picked")).to_be_visible(timeout=SOON_MS)
+    expect(page.locator(".st-key-card-feed tr.picked")).to_be_visible()
     expect(page.get_by_test_id("stAlert")).to_have_count(0)
     seen.check()

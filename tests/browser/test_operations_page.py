@@ -13,7 +13,7 @@ from scenarios import end_to_end, runner
 from scenarios.waiting import until
 from settings import Settings
 from stacks.supervisor import Supervisor
-from tests.browser.conftest import SIZES, SOON_MS, Open
+from tests.browser.conftest import SIZES, Open
 from tests.combining import sample_combinations
 
 pytestmark = pytest.mark.browser
@@ -31,7 +31,7 @@ def own() -> Iterator[Settings]:
 
 
 def press(page: Page, key: str) -> None:
-    page.locator(f".st-key-{key} button:visible").first.click(timeout=SOON_MS)
+    page.locator(f".st-key-{key} button:visible").first.click()
 
 
 @sample_combinations(size=SIZES, browser_language=LANGUAGES)
@@ -39,13 +39,13 @@ def test_parts_topics_letters_and_logs_are_shown(visit: Open, own: Settings, siz
     language = LANGUAGES[browser_language]
     seen = visit(size, browser_language, settings=own)
     page = seen.go("operations")
-    expect(page.locator(".st-key-card-parts tbody tr")).to_have_count(11, timeout=SOON_MS)
+    expect(page.locator(".st-key-card-parts tbody tr")).to_have_count(11)
     expect(page.locator(".st-key-card-parts").get_by_text("pulsar-lite 0.2.0")).to_be_visible()
-    expect(page.locator(".st-key-card-topics").get_by_text("outbox-events", exact=True)).to_be_visible(timeout=SOON_MS)
-    expect(page.locator(".st-key-card-letters tbody tr").first).to_be_visible(timeout=SOON_MS)
-    expect(page.locator(".st-key-card-log pre.log")).to_contain_text("notified of", timeout=SOON_MS)
+    expect(page.locator(".st-key-card-topics").get_by_text("outbox-events", exact=True)).to_be_visible()
+    expect(page.locator(".st-key-card-letters tbody tr").first).to_be_visible()
+    expect(page.locator(".st-key-card-log pre.log")).to_contain_text("notified of")
     press(page, "source-log")
-    expect(page.locator(".st-key-card-log pre.log")).to_contain_text("relay", timeout=SOON_MS)
+    expect(page.locator(".st-key-card-log pre.log")).to_contain_text("relay")
     if size == "wide":
         seen.picture(f"operations-{language}")
     seen.check()
@@ -57,7 +57,7 @@ def test_the_relay_is_restarted_after_a_confirmation(visit: Open, own: Settings)
     page = seen.go("operations")
     press(page, "source-restart")
     press(page, "source-restart-now")
-    expect(page.get_by_text("Restart: done, after")).to_be_visible(timeout=SOON_MS)
+    expect(page.get_by_text("Restart: done, after")).to_be_visible()
     assert Supervisor(own).pid("relay") != pid
     seen.check()
 
@@ -66,16 +66,16 @@ def test_a_dead_letter_is_read_and_sent_again(visit: Open, own: Settings) -> Non
     seen = visit(settings=own)
     page = seen.go("operations")
     letters = page.locator(".st-key-card-letters")
-    letters.get_by_role("button", name="1", exact=True).click(timeout=SOON_MS)
-    expect(letters.locator("pre")).to_contain_text("garbage", timeout=SOON_MS)
+    letters.get_by_role("button", name="1", exact=True).click()
+    expect(letters.locator("pre")).to_contain_text("garbage")
     press(page, "requeue-one")
     press(page, "requeue-one-now")
-    expect(page.get_by_text("1 requeued.")).to_be_visible(timeout=SOON_MS)
+    expect(page.get_by_text("1 requeued.")).to_be_visible()
     # What still cannot be processed comes back, as a letter of its own.
     until(lambda: len(_letters(own)) == 5, 30, "it came back")
     press(page, "requeue-all")
     press(page, "requeue-all-now")
-    expect(page.get_by_text("3 requeued.")).to_be_visible(timeout=SOON_MS)
+    expect(page.get_by_text("3 requeued.")).to_be_visible()
     seen.check()
 
 
@@ -83,13 +83,13 @@ def test_the_tables_are_reset_and_the_page_comes_back_and_says_so(visit: Open, o
     seen = visit(settings=own)
     page = seen.go("operations")
     press(page, "reset")
-    expect(page.get_by_role("dialog").get_by_text("Reset the tables?")).to_be_visible(timeout=SOON_MS)
+    expect(page.get_by_role("dialog").get_by_text("Reset the tables?")).to_be_visible()
     press(page, "reset-now")
     expect(page.get_by_text("Reset of the tables ended at")).to_be_visible(timeout=RESET_MS)
     assert _letters(own) == []
     with Application(own, pool_size=1) as application, application.reading() as connection:
         assert queries.count_outbox(connection) == 0
-    expect(page.get_by_text("None: every message could be processed")).to_be_visible(timeout=SOON_MS)
+    expect(page.get_by_text("None: every message could be processed")).to_be_visible()
 
 
 def test_everything_is_reset_and_the_page_comes_back_and_says_so(visit: Open, own: Settings) -> None:

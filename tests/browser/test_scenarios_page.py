@@ -12,7 +12,7 @@ from scenarios import runner
 from scenarios.waiting import until
 from settings import Settings
 from stacks import faults
-from tests.browser.conftest import SIZES, SOON_MS, Open
+from tests.browser.conftest import SIZES, Open
 from tests.combining import sample_combinations
 
 pytestmark = pytest.mark.browser
@@ -36,25 +36,25 @@ SAYS = {
 
 
 def press(page: Page, key: str) -> None:
-    page.locator(f".st-key-{key} button:visible").first.click(timeout=SOON_MS)
+    page.locator(f".st-key-{key} button:visible").first.click()
 
 
 def finished(page: Page) -> None:
     expect(page.locator(".st-key-card-run .verdict-line .PASS")).to_be_visible(timeout=RUN_MS)
 
 
-@sample_combinations(size=SIZES, browser_language=LANGUAGES)
+@sample_combinations(one_a_day=True, size=SIZES, browser_language=LANGUAGES)
 def test_a_run_is_seen_by_every_page_judged_and_taken_away(
     visit: Open, paged: Settings, tmp_path: Path, size: str, browser_language: str
 ) -> None:
     language = LANGUAGES[browser_language]
     seen, other = visit(size, browser_language), visit("wide", browser_language)
     page, beside = seen.go("scenarios"), other.go("scenarios")
-    expect(page.locator(".st-key-run-kill-database button:visible")).to_be_disabled(timeout=SOON_MS)
+    expect(page.locator(".st-key-run-kill-database button:visible")).to_be_disabled()
     press(page, "run-dual-write")
-    expect(beside.get_by_text(SAYS[language]["running"])).to_be_visible(timeout=SOON_MS)
-    expect(beside.locator(".st-key-run-replay button:visible")).to_be_disabled(timeout=SOON_MS)
-    expect(page.locator("ol.timeline li.fault")).to_be_visible(timeout=SOON_MS)
+    expect(beside.get_by_text(SAYS[language]["running"])).to_be_visible()
+    expect(beside.locator(".st-key-run-replay button:visible")).to_be_disabled()
+    expect(page.locator("ol.timeline li.fault")).to_be_visible()
     if size == "wide":
         seen.picture(f"scenarios-running-{language}")
     finished(page)
@@ -62,29 +62,29 @@ def test_a_run_is_seen_by_every_page_judged_and_taken_away(
     seen.check()
     # The history is read a moment later, and the page is drawn once more then: a download begun before would be cancelled.
     row = page.locator(".st-key-card-history tbody tr").first
-    expect(row.locator(".PASS")).to_be_visible(timeout=SOON_MS)
+    expect(row.locator(".PASS")).to_be_visible()
     _taken_away(page, tmp_path, language)
     if size == "wide":
         seen.picture(f"scenarios-{language}")
     tabs = page.locator(".st-key-card-run").get_by_role("tab")
     tabs.nth(1).click()
-    expect(page.locator(".st-key-card-run .js-plotly-plot").first).to_be_visible(timeout=SOON_MS)
-    expect(page.locator(".st-key-card-run .js-plotly-plot .shapelayer path").first).to_be_attached(timeout=SOON_MS)
+    expect(page.locator(".st-key-card-run .js-plotly-plot").first).to_be_visible()
+    expect(page.locator(".st-key-card-run .js-plotly-plot .shapelayer path").first).to_be_attached()
     if size == "wide":
         seen.picture(f"scenarios-plots-{language}")
     tabs.nth(2).click()
-    expect(page.locator(".st-key-card-run ol.timeline li.verdict")).to_be_visible(timeout=SOON_MS)
+    expect(page.locator(".st-key-card-run ol.timeline li.verdict")).to_be_visible()
     seen.check()
 
 
 def _taken_away(page: Page, folder: Path, language: str) -> None:
-    with page.expect_download(timeout=SOON_MS) as saved:
+    with page.expect_download() as saved:
         page.get_by_role("button", name="JSON").click()
     saved.value.save_as(folder / "run.json")
     found = json.loads((folder / "run.json").read_text())
     assert found["name"] == "dual-write"
     assert found["figures"]["naive_lost"] > 0
-    with page.expect_download(timeout=SOON_MS) as saved:
+    with page.expect_download() as saved:
         page.get_by_role("button", name="Evidence" if language == "en" else "Evidencia").click()
     saved.value.save_as(folder / "run.html")
     assert found["run_id"] in (folder / "run.html").read_text()
@@ -100,12 +100,12 @@ def test_a_run_goes_on_without_the_page_and_any_page_may_stop_it(visit: Open, pa
     page.close()
     seen = visit()
     page = seen.go("scenarios")
-    expect(page.get_by_text("running for")).to_be_visible(timeout=SOON_MS)
+    expect(page.get_by_text("running for")).to_be_visible()
     assert runner.current(paged) == run_id
     press(page, "stop-run")
     expect(page.get_by_text("This run was stopped before its verdict")).to_be_visible(timeout=RUN_MS)
     row = page.locator(".st-key-card-history tbody tr").first
-    expect(row).to_contain_text("stopped", timeout=SOON_MS)
+    expect(row).to_contain_text("stopped")
     expect(row).to_contain_text("7")
     seen.check()
 
@@ -115,17 +115,17 @@ def test_an_older_run_is_shown_again_and_can_be_repeated(visit: Open, paged: Set
     runner.run(paged, "eventual-consistency")
     seen = visit()
     page = seen.go("scenarios")
-    expect(page.locator(".st-key-card-run").get_by_text("eventual-consistency")).to_be_visible(timeout=SOON_MS)
+    expect(page.locator(".st-key-card-run").get_by_text("eventual-consistency")).to_be_visible()
     page.locator(".st-key-card-history").get_by_role("button", name=first.run_id[:8]).click()
-    expect(page.locator(".st-key-card-run").get_by_text("duplicate-command")).to_be_visible(timeout=SOON_MS)
+    expect(page.locator(".st-key-card-run").get_by_text("duplicate-command")).to_be_visible()
     press(page, "run-again")
-    expect(page.get_by_text("running for")).to_be_visible(timeout=SOON_MS)
+    expect(page.get_by_text("running for")).to_be_visible()
     finished(page)
-    expect(page.locator(".st-key-card-history tbody tr").first).to_contain_text("11", timeout=SOON_MS)
+    expect(page.locator(".st-key-card-history tbody tr").first).to_contain_text("11")
     seen.check()
 
 
-@sample_combinations(size=SIZES, browser_language=LANGUAGES)
+@sample_combinations(one_a_day=True, size=SIZES, browser_language=LANGUAGES)
 def test_a_part_killed_by_hand_comes_back_and_nothing_is_lost(
     visit: Open, paged: Settings, size: str, browser_language: str
 ) -> None:
@@ -134,22 +134,22 @@ def test_a_part_killed_by_hand_comes_back_and_nothing_is_lost(
     page = seen.go("scenarios")
     newest = page.locator(".incidents section").first
     press(page, "kill-broker")
-    expect(page.locator(".st-key-kill-broker-now button:visible")).to_be_visible(timeout=SOON_MS)
+    expect(page.locator(".st-key-kill-broker-now button:visible")).to_be_visible()
     page.locator(".st-key-hold-broker input").fill("60")
     page.locator(".st-key-hold-broker input").press("Enter")
     press(page, "kill-broker-now")
-    expect(page.locator(".st-key-kill-broker-now button:visible")).to_be_hidden(timeout=SOON_MS)
-    expect(page.locator(".st-key-troubles .notice").first).to_be_visible(timeout=SOON_MS)
-    expect(page.locator(".st-key-run-replay button:visible")).to_be_disabled(timeout=SOON_MS)
+    expect(page.locator(".st-key-kill-broker-now button:visible")).to_be_hidden()
+    expect(page.locator(".st-key-troubles .notice").first).to_be_visible()
+    expect(page.locator(".st-key-run-replay button:visible")).to_be_disabled()
     lease = faults.active(paged)["broker"]
     assert lease.expires_at - lease.started_at == pytest.approx(60, abs=1), "what the field said at the click"
     seen.check()
     press(page, "release-broker")
-    expect(newest.get_by_text(says["killed"])).to_be_visible(timeout=SOON_MS)
+    expect(newest.get_by_text(says["killed"])).to_be_visible()
     expect(newest.get_by_text(says["zero"])).to_be_visible(timeout=RUN_MS)
     press(page, "restart-audit")
     press(page, "restart-audit-now")
-    expect(newest.get_by_text(says["restarted"])).to_be_visible(timeout=SOON_MS)
+    expect(newest.get_by_text(says["restarted"])).to_be_visible()
     expect(newest.get_by_text(says["zero"])).to_be_visible(timeout=RUN_MS)
     if size == "wide":
         seen.picture(f"break-it-{LANGUAGES[browser_language]}")
@@ -159,12 +159,12 @@ def test_a_part_killed_by_hand_comes_back_and_nothing_is_lost(
 def test_every_other_part_can_be_killed_and_restarted(visit: Open, paged: Settings) -> None:
     seen = visit()
     page = seen.go("scenarios")
-    expect(page.locator(".st-key-kill-api")).to_be_visible(timeout=SOON_MS)
+    expect(page.locator(".st-key-kill-api")).to_be_visible()
     for part in ("relay", "notifications", "observer", "commands", "watcher", "api"):
         press(page, f"restart-{part}")
         press(page, f"restart-{part}-now")
         press(page, f"kill-{part}")
-        expect(page.locator(f".st-key-kill-{part}-now button:visible")).to_be_visible(timeout=SOON_MS)
+        expect(page.locator(f".st-key-kill-{part}-now button:visible")).to_be_visible()
         page.keyboard.press("Escape")
         section = page.locator(".incidents section").first
         expect(section.get_by_text("nothing lost: all")).to_be_visible(timeout=RUN_MS)

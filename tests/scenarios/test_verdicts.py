@@ -66,7 +66,7 @@ def test_fails_on_a_broken_system(name: str, scenario: str) -> None:
 
 
 @pytest.mark.native
-@pytest.mark.parametrize(("name", "scenario"), pairs(NATIVE_MUTANTS, NATIVE, 1))
+@pytest.mark.parametrize(("name", "scenario"), pairs(NATIVE_MUTANTS, NATIVE, 0))
 def test_fails_on_a_broken_native_system(native_stack: Settings, name: str, scenario: str) -> None:
     # Not on an instance of its own, as the embedded ones: starting the native stack takes longer than the scenario.
     with replaced(native_stack, mutants()[name].part, module_of(name)):

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import ClassVar
+
+import pytest
+
+from tests import combining
 from tests.combining import sample_combinations
 
 
@@ -15,3 +21,22 @@ def test_every_value_is_in_the_sample_and_every_combination_in_the_whole() -> No
     assert [{combination[place] for combination in sample} for place in range(3)] == [
         set(axis) for axis in axes.values()
     ]
+
+
+def test_a_long_test_takes_one_combination_a_day_and_every_value_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Calendar(datetime):
+        day: ClassVar[int] = 1
+
+        @classmethod
+        def now(cls, tz: object = None) -> datetime:
+            return datetime(2026, 1, cls.day, tzinfo=UTC)
+
+    monkeypatch.setattr(combining, "datetime", Calendar)
+    seen = []
+    for day in (1, 2):
+        Calendar.day = day
+        _, params = sample_combinations(one_a_day=True, size=["wide", "narrow"], language=["en", "es"]).args
+        sample = [param.values for param in params if not param.marks]
+        assert len(sample) == 1
+        seen += sample
+    assert sorted(seen) == [("narrow", "es"), ("wide", "en")]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.testing import LANES, ROUNDS
+from cli.testing import LANES, ROUNDS, extract_failures
 from settings.model import REPOSITORY
 from tests import lanes
 
@@ -64,3 +64,28 @@ def test_the_lanes_without_a_marker_collect_each_test_file_once() -> None:
 
 def test_each_lane_is_run_once() -> None:
     assert sorted(lane for tracks in ROUNDS for track in tracks for lane in track) == sorted(LANES)
+
+
+def test_of_a_failed_lane_only_the_failures_are_repeated() -> None:
+    output = """\
+==== test session starts ====
+collected 3 items
+==== FAILURES ====
+____ test_a ____
+E   assert 1 == 2
+==== slowest 20 durations ====
+30.0s call a
+==== short test summary info ====
+RERUN tests/b.py::test_b
+FAILED tests/a.py::test_a - assert 1 == 2
+==== 1 failed, 1 passed in 3.00s ====
+"""
+    repeated = extract_failures(output)
+    assert "E   assert 1 == 2" in repeated
+    assert repeated.endswith("FAILED tests/a.py::test_a - assert 1 == 2")
+    assert "30.0s call" not in repeated
+    assert "RERUN" not in repeated
+
+
+def test_of_a_lane_that_died_everything_is_repeated() -> None:
+    assert extract_failures("INTERNALERROR> no module") == "INTERNALERROR> no module"

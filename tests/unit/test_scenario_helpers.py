@@ -67,6 +67,7 @@ class Publisher:
 def writer(trial: UnitTrial, monkeypatch: pytest.MonkeyPatch) -> NaiveLoad:
     monkeypatch.setattr(naive, "Publisher", Publisher)
     monkeypatch.setattr(naive, "SEEN_WITHIN_S", 0.0)
+    trial.patience_s = 30.0  # the writer has a thread of its own
     load: Any = SteadyLoad(trial)
     for _ in range(3):
         load.send_pair()

@@ -17,7 +17,7 @@ from domain.outbox import OutboxRecord
 from scenarios.journal import Journal
 from scenarios.load import AcknowledgedCommand
 from scenarios.trial import Trial
-from scenarios.waiting import TookTooLong
+from scenarios.waiting import until
 from tests.instances import Instance
 from workers import audit_file
 
@@ -68,6 +68,8 @@ class UnitTrial(Trial):
         """Duration of every command."""
         self.passes_on = True
         """Whether capture and workers work."""
+        self.patience_s = 0.0
+        """How long a wait goes on for what another thread does. Without one, a condition holds at once or never."""
         self.during_fault: Callable[[], None] = lambda: None
         """Called when a fault begins."""
         self._passed = 0
@@ -107,8 +109,7 @@ class UnitTrial(Trial):
 
     def wait(self, condition: Callable[[], bool], deadline_s: float, what: Message, every_s: float = 0.05) -> None:
         self.catch_up()
-        if not condition():
-            raise TookTooLong(Message("waiting.too_long", what=what, s=round(deadline_s)))
+        until(condition, self.patience_s, what, min(every_s, 0.02))
 
     def pause(self, seconds: float) -> None:
         if self._load is not None:
