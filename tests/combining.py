@@ -12,19 +12,34 @@ from itertools import product
 import pytest
 
 
-def sample_combinations(*, one_a_day: bool = False, **axes: Iterable[str]) -> pytest.MarkDecorator:
-    """Parametrize a test by the product of the axes (name → values); all but a diagonal is marked `breadth`.
-
-    With `one_a_day`, for a test of over 20 s, all but one combination of the diagonal, which changes with the date.
-    """
+def sample_combinations(**axes: Iterable[str]) -> pytest.MarkDecorator:
+    """Parametrize a test by the product of the axes (name → values); all but a diagonal is marked `breadth`."""
     values = [list(axis) for axis in axes.values()]
+    return _parametrize(axes, values, _list_diagonal(values))
+
+
+def rotate_combinations(**axes: Iterable[str]) -> pytest.MarkDecorator:
+    """Do the same for a test of over 20 s: all but one combination of the diagonal, another each day, is marked `breadth`."""
+    values = [list(axis) for axis in axes.values()]
+    diagonal = _list_diagonal(values)
+    return _parametrize(axes, values, [diagonal[count_days() % len(diagonal)]])
+
+
+def count_days() -> int:
+    """Return the number of today, which grows by one each day."""
+    return datetime.now(UTC).toordinal()
+
+
+def _list_diagonal(values: list[list[str]]) -> list[tuple[str, ...]]:
     longest = max(len(axis) for axis in values)
-    numbers = [datetime.now(UTC).toordinal() % longest] if one_a_day else range(longest)
-    diagonal = {tuple(axis[number % len(axis)] for axis in values) for number in numbers}
+    return [tuple(axis[number % len(axis)] for axis in values) for number in range(longest)]
+
+
+def _parametrize(names: Iterable[str], values: list[list[str]], sample: list[tuple[str, ...]]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(
-        tuple(axes),
+        tuple(names),
         [
-            pytest.param(*combination, marks=[] if combination in diagonal else pytest.mark.breadth)
+            pytest.param(*combination, marks=[] if combination in sample else pytest.mark.breadth)
             for combination in product(*values)
         ],
     )

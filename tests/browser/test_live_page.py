@@ -15,7 +15,7 @@ from scenarios.waiting import until
 from settings import Settings
 from stacks import faults
 from tests.browser.conftest import SIZES, Open
-from tests.combining import sample_combinations
+from tests.combining import rotate_combinations, sample_combinations
 
 pytestmark = pytest.mark.browser
 
@@ -107,7 +107,7 @@ def test_a_load_shows_its_progress_and_is_cancelled(visit: Open, language: str) 
     seen.check()
 
 
-@sample_combinations(one_a_day=True, size=SIZES, language=WORDS)
+@rotate_combinations(size=SIZES, language=WORDS)
 def test_the_feed_is_filtered_paused_and_read(visit: Open, paged: Settings, size: str, language: str) -> None:
     say = WORDS[language]
     sent = end_to_end.run(paged)

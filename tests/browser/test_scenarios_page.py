@@ -13,7 +13,7 @@ from scenarios.waiting import until
 from settings import Settings
 from stacks import faults
 from tests.browser.conftest import SIZES, Open
-from tests.combining import sample_combinations
+from tests.combining import rotate_combinations
 
 pytestmark = pytest.mark.browser
 
@@ -43,7 +43,7 @@ def finished(page: Page) -> None:
     expect(page.locator(".st-key-card-run .verdict-line .PASS")).to_be_visible(timeout=RUN_MS)
 
 
-@sample_combinations(one_a_day=True, size=SIZES, browser_language=LANGUAGES)
+@rotate_combinations(size=SIZES, browser_language=LANGUAGES)
 def test_a_run_is_seen_by_every_page_judged_and_taken_away(
     visit: Open, paged: Settings, tmp_path: Path, size: str, browser_language: str
 ) -> None:
@@ -125,7 +125,7 @@ def test_an_older_run_is_shown_again_and_can_be_repeated(visit: Open, paged: Set
     seen.check()
 
 
-@sample_combinations(one_a_day=True, size=SIZES, browser_language=LANGUAGES)
+@rotate_combinations(size=SIZES, browser_language=LANGUAGES)
 def test_a_part_killed_by_hand_comes_back_and_nothing_is_lost(
     visit: Open, paged: Settings, size: str, browser_language: str
 ) -> None:
