@@ -204,7 +204,7 @@ def _steps() -> dict[str, Step]:
         "everything": Step(
             _("See everything arrive"),
             _(
-                "The broker comes back by itself and the waiting events are published. It ticks when every committed event is notified: nothing was lost."
+                "The broker comes back by itself, or at “Start it again now” on the Scenarios page, and the waiting events are published. It ticks when every committed event is notified: nothing was lost."
             ),
             "live",
         ),
