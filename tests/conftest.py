@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from sqlalchemy import make_url
 
@@ -17,6 +18,15 @@ from stacks import native
 from stacks.native import libraries, mysql
 from stacks.native.artifacts import FetchFailed
 from tests import lanes
+
+# A deadline for each example, or for generating one, fails a sound test on a busy machine; pytest's timeout is enough.
+hypothesis.settings.register_profile(
+    "alpes",
+    parent=hypothesis.settings.get_profile(hypothesis.settings.get_current_profile_name()),
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("alpes")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -129,9 +129,7 @@ literals = st.recursive(
 )
 
 
-@hypothesis.settings(
-    max_examples=150, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture], deadline=None
-)
+@hypothesis.settings(max_examples=150, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
 @hypothesis.given(
     st.dictionaries(
         st.sampled_from([*GOOD, "commissionId"]) | st.text(st.characters(), max_size=5), literals, max_size=7

@@ -26,7 +26,7 @@ schema = schemathesis.openapi.from_asgi("/openapi.json", create_app(Application(
 
 
 @schema.parametrize()  # type: ignore[untyped-decorator]
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 def test_no_request_makes_the_api_fail(case: Any) -> None:
     response = case.call()
     assert response.status_code < 500

@@ -21,9 +21,7 @@ OPERATIONS = st.tuples(
 )
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(OPERATIONS, max_size=14))
 @example([("append", 9), ("step", 0), ("reset", 0), ("append", 9), ("damage", 3)])
 @example([("append", 5), ("skip", 50), ("append", 3), ("step", 0), ("late", 7), ("damage", 1), ("late", 3)])

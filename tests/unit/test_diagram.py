@@ -7,7 +7,6 @@ from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as how
 from hypothesis import strategies as st
 
 from dashboard import i18n
@@ -81,7 +80,6 @@ OBSERVATIONS = st.builds(
 )
 
 
-@how(deadline=None)
 @given(st.lists(OBSERVATIONS, min_size=1, max_size=6))
 def test_any_text_is_drawn_within_the_drawing(observations: list[Observation]) -> None:
     drawing = drawn(CounterExample("x", tuple(observations)))

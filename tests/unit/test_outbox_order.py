@@ -33,7 +33,7 @@ def put(engine: Engine, seq: int | None) -> None:
         connection.execute(insert(outbox_event).values(**values, **({} if seq is None else {"seq": seq})))
 
 
-@how(deadline=None, max_examples=60)
+@how(max_examples=60)
 @given(seqs=st.lists(st.none() | st.integers(-5, 60), max_size=12))
 def test_a_reader_that_goes_upward_sees_every_row_that_was_taken(engine: Engine, seqs: list[int | None]) -> None:
     with engine.begin() as connection:

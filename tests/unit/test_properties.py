@@ -55,7 +55,7 @@ def test_a_sound_history_satisfies_every_property() -> None:
     assert first_counter_example(judge(example())) is None
 
 
-@how(deadline=None, max_examples=40)
+@how(max_examples=40)
 @given(sound_histories())
 def test_every_sound_history_satisfies_every_property(history: History) -> None:
     assert broken(history) == set()
@@ -66,7 +66,7 @@ def test_a_defect_is_found_and_proved(name: str, mutate: Callable[[History, Pick
     finds(name, mutate(example(), pick_last))
 
 
-@how(deadline=None, max_examples=60)
+@how(max_examples=60)
 @given(history=sound_histories(), defect=st.sampled_from(DEFECTS), data=st.data())
 def test_any_defect_of_any_history_is_found_and_proved(
     history: History, defect: tuple[str, Callable[[History, Pick], Defect]], data: st.DataObject
@@ -77,7 +77,7 @@ def test_any_defect_of_any_history_is_found_and_proved(
 
 @pytest.mark.breadth
 @pytest.mark.parametrize(("name", "mutate"), DEFECTS, ids=lambda each: getattr(each, "__name__", each))
-@how(deadline=None, max_examples=100)
+@how(max_examples=100)
 @given(history=sound_histories(), data=st.data())
 def test_each_defect_of_any_history_is_found_and_proved(
     name: str, mutate: Callable[[History, Pick], Defect], history: History, data: st.DataObject

@@ -63,7 +63,7 @@ def run_until_done(path: Path, feed: ListFeed, fatal: set[int]) -> tuple[list[in
     pytest.fail("it never ends")
 
 
-@how(deadline=None, max_examples=40)
+@how(max_examples=40)
 @given(count=st.integers(1, 40), fatal=st.sets(st.integers(1, 40), max_size=3))
 def test_a_row_that_ends_the_process_is_parked_and_the_others_are_sent_in_order(
     tmp_path_factory: pytest.TempPathFactory, count: int, fatal: set[int]
