@@ -10,7 +10,16 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import i18n, pulse, resources
-from dashboard.components import command_form, diagram_card, feed_controls, live_html, scatter, strip, tables
+from dashboard.components import (
+    command_form,
+    diagram_card,
+    feed_controls,
+    live_html,
+    repair_panel,
+    scatter,
+    strip,
+    tables,
+)
 from dashboard.components.card import card
 from dashboard.components.markup import empty, join, notice
 from dashboard.guard import guarded
@@ -77,11 +86,12 @@ def show() -> None:
 
 
 def _draw_links() -> None:
-    """Draw the links that a newcomer needs next: to the guide, and to the page that injects faults."""
+    """Draw what one needs next: links to the guide and to the page that injects faults, and the repair."""
     pages, query = st.session_state["pages"], {"lang": i18n.language()}
-    with st.container(horizontal=True, key="ways"):
+    with st.container(horizontal=True, vertical_alignment="center", key="ways"):
         st.page_link(pages["guide"], label=_("What is this? The guide"), icon=":material/school:", query_params=query)
         st.page_link(pages["scenarios"], label=_("Inject a fault"), icon=":material/power_off:", query_params=query)
+        repair_panel.show()
 
 
 @st.fragment
@@ -97,7 +107,7 @@ def _version() -> object:
     database, feed, faults = refresher.database, refresher.feed, refresher.fault_history
     moving = diagram_card.judge() != "equal" or any(window.ended_at is None for window in faults.windows())
     moments = (pulse.moment(moving), _idle_moment(time.time()))
-    return refresher.health.version, database.version, feed.version, faults.version, moments
+    return refresher.health.version, database.version, feed.version, faults.version, moments, repair_panel.version()
 
 
 def _draw(slots: Slots) -> None:
@@ -162,6 +172,7 @@ def _draw_strip(found: Shown) -> None:
     shown = ids.found if behind else None
     draw = partial(strip.strip, found, judgement, shown)
     live_html.show(live_html.once("strip", (found, judgement, shown), draw), "strip")
+    repair_panel.draw()
 
 
 def _draw_latency(zone: str | None) -> None:

@@ -22,7 +22,8 @@ class Action:
     ended_at: float | None = None
     problem: Message | None = None
     """Why it failed; None if it did not."""
-    outcome: str = ""
+    outcome: object = None
+    """What the work returned; None while it runs, and when it failed."""
 
     @property
     def running(self) -> bool:
@@ -37,7 +38,7 @@ class Actions:
         self._last: dict[str, Action] = {}
 
     def start(self, kind: str, what: str, work: Callable[[], object]) -> bool:
-        """Start `work`, whose return value becomes the outcome; return False if an action of this kind is under way."""
+        """Start `work`, whose result becomes the outcome; return False if an action of this kind is under way."""
         with self._lock:
             if self.running(kind):
                 return False
@@ -53,9 +54,9 @@ class Actions:
         return last is not None and last.running
 
     def _run(self, kind: str, work: Callable[[], object]) -> None:
-        problem, outcome = None, ""
+        problem, outcome = None, None
         try:
-            outcome = str(work() or "")
+            outcome = work()
         except Exception as error:
             # The page shows the message; the log keeps the traceback.
             log.info("%s failed", kind, exc_info=True)

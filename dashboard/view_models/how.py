@@ -92,6 +92,10 @@ def reconcile() -> Ways:
     }
 
 
+def repair() -> Ways:
+    return {"./alpes": "./alpes repair --dry-run\n./alpes repair"}
+
+
 def trace(settings: Settings, event_id: str, commission_id: str) -> Ways:
     event, commission = _literal(event_id), _literal(commission_id)
     return {

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+
 from application import Application, permissions
 from application.permissions import Caller, require
 from dashboard.view_models.tracing import pretty
 from db import dead_letter_queries
 from db.dead_letter_queries import DeadLetterRow
+from scenarios import repair as repair_operation
+from scenarios.repair import Repaired
 from settings import Settings
 from stacks import dead_letters as letters
 from stacks import jobs, source_control
@@ -18,10 +22,12 @@ from stacks.source_control import Action, SourceReport
 from stacks.status import Status
 from stacks.topics import TopicReport
 
+log = logging.getLogger(__name__)
+
 LETTERS = 50
 RESETS = {"reset": ("cli", "reset", "--yes"), "reset-all": ("cli", "reset", "--all", "--yes")}
 TOLD_FOR_S = 600.0
-"""How long a page shows that a reset ended."""
+"""How long a page shows how a reset or a repair ended."""
 
 
 def status(settings: Settings) -> Status:
@@ -56,10 +62,16 @@ def dead_letters(application: Application) -> tuple[DeadLetterRow, ...]:
         return tuple(dead_letter_queries.dead_letters(connection, LETTERS))
 
 
-def requeue(settings: Settings, seqs: list[int]) -> str:
+def requeue(settings: Settings, seqs: list[int]) -> int:
     """Requeue dead letters; return how many. Raises Forbidden, and what `stacks.dead_letters.requeue` raises."""
     require(settings, permissions.Action.REQUEUE, Caller.PAGE)
-    return str(len(letters.requeue(settings, seqs)))
+    return len(letters.requeue(settings, seqs))
+
+
+def repair(settings: Settings) -> Repaired:
+    """Publish the missing events again. Raises Forbidden, and what `scenarios.repair.repair` raises."""
+    require(settings, permissions.Action.REPAIR, Caller.PAGE)
+    return repair_operation.repair(settings, log.info)
 
 
 def payload(letter: DeadLetterRow) -> object:
