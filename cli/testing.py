@@ -42,8 +42,8 @@ class Lane:
 
 
 _BROWSER = "browser and not native and not docker"
-_SECOND_TRY = ("--reruns=1", "--rerun-show-tracebacks", "-rR")
-"""A browser's test that fails runs once more, and is named at the end of everything when it passes then: between a click and
+_MORE_TRIES = ("--reruns=2", "--rerun-show-tracebacks", "-rR")
+"""A browser's test that fails has two more tries, and is named at the end of everything when it passes then: between a click and
 its result lie a browser, a server and their connection, each with its own timing. The other tests have one try, because an
 intermittent fault of the pipeline itself must fail the run."""
 _OTHERS = "not native and not browser and not docker"
@@ -72,12 +72,12 @@ LANES = {
             f"tests/browser/test_{name}.py"
             for name in ("live_page", "navigation", "login", "operations_page", "comparison_page")
         ),
-        _SECOND_TRY,
+        _MORE_TRIES,
     ),
     "more browser": Lane(
         _BROWSER,
         tuple(f"tests/browser/test_{name}.py" for name in ("diagram", "guide_page", "other_pages", "scenarios_page")),
-        _SECOND_TRY,
+        _MORE_TRIES,
     ),
 }
 ROUNDS: tuple[tuple[tuple[str, ...], ...], ...] = (
