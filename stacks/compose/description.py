@@ -36,7 +36,7 @@ PROGRAMS = ("bash", "curl", "jq", "uuidgen")
 API_PORT = 5001
 WITHIN_S = 90.0
 CTRL_C = b"\x03"
-LEFT_OUT = (".git", ".venv", ".alpes", "__pycache__", ".*_cache", "data", "node_modules")
+LEFT_OUT = (".git", ".venv", ".alpes", "__pycache__", ".*_cache", "data", "node_modules", ".hypothesis")
 
 
 @dataclass(frozen=True, slots=True)
