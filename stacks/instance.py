@@ -18,6 +18,7 @@ from stacks import (
     health,
     operation,
     ownership,
+    preconditions,
     processes,
     recovery,
     removal,
@@ -120,7 +121,7 @@ def _start_locked(settings: Settings, say: Say, deadline_s: float, progress: Pro
         folder.mkdir(parents=True, exist_ok=True)
     processes.end(processes.find_processes(settings))
     _remove_files_of_last_run(settings)
-    _require_free_ports(settings)
+    preconditions.check(settings)
     stack = stack_of(settings)
     components = stack.prepare(say, progress)
     started_at = time.monotonic()
@@ -174,21 +175,6 @@ def _stop_locked(settings: Settings, say: Say) -> bool:
 def versions(settings: Settings) -> dict[str, str]:
     """Return names and versions of database, capture and broker."""
     return stack_of(settings).versions()
-
-
-def _require_free_ports(settings: Settings) -> None:
-    names = ["api_port", *stack_of(settings).ports()]
-    if "dashboard" not in settings.without:
-        names.append("dashboard_port")
-    problems = []
-    for name in names:
-        port = getattr(settings, name)
-        holder = processes.find_port_holder(port, settings.bind)
-        if holder is not None:
-            pid = f", pid {holder.pid}" if holder.pid else ""
-            problems.append(f"port {port} ({name}) is held by {holder.what}{pid}; set another: ALPES_{name.upper()}=…")
-    if problems:
-        raise StartFailed("\n".join(problems))
 
 
 def wait_whole(settings: Settings, say: Say, deadline_s: float) -> None:

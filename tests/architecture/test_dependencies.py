@@ -38,7 +38,7 @@ USED_WITHOUT_IMPORT = {
     "mypy": "/mypy",
     "pip-audit": "/pip-audit",
     "pulsar-lite": 'find_spec("pulsar_lite")',
-    "pytest-rerunfailures": '"--reruns=1"',
+    "pytest-rerunfailures": '"--reruns=2"',
     "pytest-timeout": "timeout = ",
     "pytest-xdist": '"--numprocesses=logical"',
     "ruff": "/ruff",
