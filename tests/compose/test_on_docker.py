@@ -6,12 +6,13 @@ Everything is removed again, and each test begins with nothing.
 from __future__ import annotations
 
 import json
-import secrets
-import stat
+import re
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import make_url
 
 from stacks.compose.docker import ONE_SHOTS
 from stacks.processes import free_port
@@ -21,6 +22,8 @@ from tests.compose.project import PORTS, Project, alpes, checked_out
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(1800)]
 
 OWNER = 61234
+STRANGER = Path(__file__).with_name("stranger.py")
+SETTINGS = "from settings import load; settings = load()"
 SCENARIOS = ("kill-broker", "kill-worker")
 """A container killed by Docker, and a worker that dies at a crash point; all of them are a matter of breadth."""
 
@@ -91,8 +94,12 @@ def test_every_scenario_passes_on_docker(engine: Engine, tmp_path: Path) -> None
 
 
 @pytest.mark.breadth
-def test_production_in_any_users_checkout_survives_restarts_and_shows_no_secret(engine: Engine, tmp_path: Path) -> None:
-    folder, passwords = _secrets(tmp_path / "secrets")
+def test_production_in_any_users_checkout_survives_restarts_and_refuses_strangers(
+    engine: Engine, tmp_path: Path
+) -> None:
+    folder = tmp_path / "secrets"
+    code, made = alpes(engine, tmp_path / "home", "compose", "secrets", str(folder), "--json")
+    assert code == 0, made
     over = ("docker-compose.yml", "compose.prod.yml")
     with checked_out(engine, tmp_path / "project", *over, ALPES_SECRETS=str(folder)) as project:
         owner = project.give_to(OWNER)
@@ -100,7 +107,12 @@ def test_production_in_any_users_checkout_survives_restarts_and_shows_no_secret(
         project.compose("up", "-d")
         events = _served(project)
         _hardened(project)
-        _shows_no_secret(project, passwords)
+        _refuses_strangers(project, folder)
+        assert (
+            _python(project, "api", f"{SETTINGS}; from scenarios.end_to_end import run; said = run(settings, 90).ok")
+            is True
+        )
+        _shows_no_secret(project, folder)
         # All killed, started again without an order, and then in new containers.
         project.compose("kill")
         project.compose("restart")
@@ -127,17 +139,59 @@ def _leaves_nothing(project: Project, owner: int) -> None:
     assert [path for path in project.folder.rglob("*") if path.lstat().st_uid != owner] == []
 
 
-def _shows_no_secret(project: Project, passwords: dict[str, str]) -> None:
+def _refuses_strangers(project: Project, folder: Path) -> None:
+    """Whoever is in the containers' network, and speaks without TLS, without a token or with another role's."""
+    root = (folder / "alpes_database_root_url").read_text()
+    said = _python(project, "notificaciones", STRANGER.read_text(encoding="utf-8"), ROOT_URL=root)
+    refusals = {
+        "publish without a token": "requires a token",
+        "administer without a token": "401",
+        "publish on another role's topic": "role is not allowed to publish",
+        "administer as a worker": "403",
+        "publish without TLS": r"pulsar\+ssl://",
+        "administer without TLS": "illegal request line|disconnected|closed|reset",
+        "the open broker's port": "refused",
+        "the open admin REST's port": "refused",
+        "worker without TLS": "Access denied|insecure transport",
+        "root without TLS": "insecure transport",
+    }
+    assert said.pop("worker over TLS") == said.pop("root over TLS") == ""
+    assert said.keys() == refusals.keys()
+    for attempt, refusal in refusals.items():
+        assert re.search(refusal, said[attempt]), (attempt, said[attempt])
+    config = (
+        f"{SETTINGS}; from connectors.admin import Admin; said = Admin(settings).source_config(settings.source_name)"
+    )
+    assert _python(project, "watcher", config)["configs"]["database.password"] == "${ALPES_DEBEZIUM_PASSWORD}"
+
+
+def _python(project: Project, service: str, code: str, **variables: str) -> Any:
+    """The value that `code` gives the name `said`, in a service's container with the service's settings."""
+    given = [word for name, value in variables.items() for word in ("--env", f"{name}={value}")]
+    script = f"{code}\nimport json; print(json.dumps(said))"
+    words = ("exec", "--no-TTY", *given, service, "/opt/venv/bin/python", "-c", script)
+    return json.loads(project.compose(*words).splitlines()[-1])
+
+
+def _shows_no_secret(project: Project, folder: Path) -> None:
     rows = project.containers().items()  # one without a network has null for its ports
     published = {name for name, row in rows if any(port["PublishedPort"] for port in row["Publishers"] or [])}
     assert published == {"api", "dashboard"}
     shown = "".join(json.dumps(project.inspect(name)) for name in project.containers())
     source_log = ("exec", "-T", "pulsar", "sh", "-c", "cat /pulsar/logs/functions/public/default/*/*.log")
     logged = project.compose("logs") + project.compose(*source_log)
-    for name, password in passwords.items():
-        assert password not in shown, f"the password of {name} is in a container's configuration"
-        assert password not in logged, f"the password of {name} is in a log"
+    for name, secret in _passwords_and_tokens(folder).items():
+        assert secret not in shown, f"{name} is in a container's configuration"
+        assert secret not in logged, f"{name} is in a log"
     assert "***" in logged, "the source's configuration is logged, with its password masked"
+
+
+def _passwords_and_tokens(folder: Path) -> dict[str, str]:
+    found = {path.name: path.read_text() for path in (folder / "broker" / "tokens").iterdir()}
+    texts = {path.name: path.read_text() for path in folder.iterdir() if path.is_file()}
+    found |= {name: make_url(text).password or "" if "://" in text else text for name, text in texts.items()}
+    assert all(len(secret) > 20 for secret in found.values())
+    return found
 
 
 def _verbs(engine: Engine, home: Path, ports: dict[str, str], tmp_path: Path) -> None:
@@ -188,24 +242,6 @@ def _hardened(project: Project) -> None:
         rows = dict(line.split(":", 1) for line in inside.splitlines() if ":" in line)
         assert (int(rows["CapEff"], 16), rows["NoNewPrivs"].strip()) == (0, "1"), name
         assert "Read-only file system" in inside, name
-
-
-def _secrets(folder: Path) -> tuple[Path, dict[str, str]]:
-    """As docs/production.md has them made; the passwords by their users."""
-    folder.mkdir(mode=0o700)
-    made = {name: secrets.token_urlsafe(24) for name in ("root", "admin", "app", "worker", "debezium")}
-    files = {"mysql_root_password": made["root"], "alpes_debezium_password": made["debezium"]}
-    for name, who, setting, database in (
-        ("root", "root", "root_url", "mysql"),
-        ("admin", "alpes_admin", "admin_url", "alpes"),
-        ("app", "alpes", "url", "alpes"),
-        ("worker", "alpes_worker", "worker_url", "alpes"),
-    ):
-        files[f"alpes_database_{setting}"] = f"mysql+pymysql://{who}:{made[name]}@mysql:3306/{database}"
-    for name, value in files.items():
-        (folder / name).write_text(value)
-        (folder / name).chmod(stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH)
-    return folder, made
 
 
 def _free_ports() -> dict[str, str]:
