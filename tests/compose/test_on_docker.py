@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import make_url
 
+from scenarios.waiting import until
 from stacks.compose.docker import ONE_SHOTS
 from stacks.processes import free_port
 from tests.compose.engine import Engine
@@ -24,8 +25,16 @@ pytestmark = [pytest.mark.docker, pytest.mark.timeout(1800)]
 OWNER = 61234
 STRANGER = Path(__file__).with_name("stranger.py")
 SETTINGS = "from settings import load; settings = load()"
-SCENARIOS = ("kill-broker", "kill-worker")
-"""A container killed by Docker, and a worker that dies at a crash point; all of them are a matter of breadth."""
+END_TO_END = f"{SETTINGS}; from scenarios.end_to_end import run; said = run(settings, 90).ok"
+HEALTH = f"""{SETTINGS}
+from db.engine import connect
+from stacks.health import check
+said = {{one.part: one.light for one in check(settings, connect(settings.worker_url))}}"""
+"""What the page asks, with the page's own users and token."""
+TARGETS_S = {"kill-broker": 20, "kill-database": 15, "kill-worker": 5}
+"""Scenario → the recovery time to be reached on a quiet machine: of containers killed by Docker, and of a worker that dies at
+a crash point. They are printed beside the measured ones; a test that shares its machine can judge `RECOVERED_S` only."""
+RECOVERED_S = 120
 
 
 def test_the_original_descriptions_commands_work_as_typed(
@@ -64,14 +73,22 @@ def test_the_readmes_first_line_works_for_any_user_and_survives_each_services_de
 
 
 @pytest.mark.breadth
-def test_alpes_drives_it(engine: Engine, tmp_path: Path) -> None:
+def test_alpes_drives_it(engine: Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     home = tmp_path / "home"
     ports = _free_ports()
     try:
         _verbs(engine, home, ports, tmp_path)
-        for name in SCENARIOS:
+        for name, target_s in TARGETS_S.items():
             code, result = alpes(engine, home, "scenario", "run", name, "--stack", "compose", "--json", **ports)
-            assert (code, _verdict(result)) == (0, "PASS"), result
+            with capsys.disabled():
+                print(f"\n{name}: recovered in {result.get('recovery_s')} s (target: {target_s} s)", end="")
+            assert (code, result["verdict"]) == (0, "PASS"), result
+            assert result["recovery_s"] < RECOVERED_S, result
+        chaos = ("scenario", "chaos", "--seed", "1", "--minutes", "0.5", "--shrink", "0")
+        code, result = alpes(engine, home, *chaos, "--stack", "compose", "--json", **ports)
+        with capsys.disabled():
+            print(f"\nchaos: {result.get('verdict')} {result.get('figures')}", end="")
+        assert (code, result["verdict"], result["fault_confirmed"]) == (0, "PASS", True), result
     finally:
         down, said = alpes(engine, home, "down", "--stack", "compose")
         cleaned, said_too = alpes(engine, home, "clean", "--yes", "--stack", "compose")
@@ -108,10 +125,8 @@ def test_production_in_any_users_checkout_survives_restarts_and_refuses_stranger
         events = _served(project)
         _hardened(project)
         _refuses_strangers(project, folder)
-        assert (
-            _python(project, "api", f"{SETTINGS}; from scenarios.end_to_end import run; said = run(settings, 90).ok")
-            is True
-        )
+        assert _python(project, "api", END_TO_END) is True
+        until(lambda: set(_python(project, "dashboard", HEALTH).values()) == {"ok"}, 120, "the page shows no fault")
         _shows_no_secret(project, folder)
         # All killed, started again without an order, and then in new containers.
         project.compose("kill")
@@ -246,9 +261,3 @@ def _hardened(project: Project) -> None:
 
 def _free_ports() -> dict[str, str]:
     return {f"ALPES_{name}_PORT": str(free_port()) for name in PORTS}
-
-
-def _verdict(result: object) -> object:
-    rows = result.get("results", [result]) if isinstance(result, dict) else result
-    assert isinstance(rows, list)
-    return rows[0].get("verdict")
