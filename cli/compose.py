@@ -1,12 +1,14 @@
-"""The verb `compose check`: check the Docker files, then type the original description's commands on Docker."""
+"""The verbs `compose check`, which checks the Docker files and types the original description's commands on Docker, and
+`compose secrets`, which makes the folder that compose.prod.yml mounts."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.output import AsJson, Failed, print_json, say, table
+from cli.output import AsJson, Failed, out, print_json, say, table
 
 if TYPE_CHECKING:
     from stacks.compose.description import Outcome
@@ -15,13 +17,9 @@ compose_app = typer.Typer(help="The Docker Compose stack's files.", no_args_is_h
 
 
 def register(app: typer.Typer) -> None:
-    compose_app.callback()(_group)
     compose_app.command("check")(check)
+    compose_app.command("secrets")(make_secrets)
     app.add_typer(compose_app, name="compose")
-
-
-def _group() -> None:
-    """Keep the name `check`: typer drops the name of a group's only command unless the group has a callback."""
 
 
 def check(
@@ -53,6 +51,27 @@ def check(
             )
     if not ok or (typed is not None and not typed["ok"]):
         raise typer.Exit(1)
+
+
+def make_secrets(
+    folder: Annotated[Path, typer.Argument(help="The folder; it is created, and open to its owner only.")],
+    json: AsJson = False,
+) -> None:
+    """Make the secrets of compose.prod.yml: passwords, a certificate authority, two servers' certificates and a token per role.
+
+    Run again, it keeps passwords and tokens, and renews certificates that expire within 30 days.
+    """
+    from stacks.compose import secrets_folder
+
+    try:
+        files = secrets_folder.make(folder.resolve())
+    except OSError as error:
+        raise Failed(f"the secrets cannot be written: {error}") from error
+    if json:
+        print_json({"ok": True, "folder": folder.resolve(), "files": len(files)})
+    else:
+        out.print(f"{len(files)} files are in {folder.resolve()}; use them with:")
+        print(f"ALPES_SECRETS={folder.resolve()} docker compose -f docker-compose.yml -f compose.prod.yml up -d")
 
 
 def _type_description() -> dict[str, Any] | None:

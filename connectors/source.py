@@ -22,8 +22,8 @@ BUILTIN = "builtin://debezium-mysql"
 
 
 def render(settings: Settings) -> dict[str, Any]:
-    """Return the source's configuration. On the native stack it refers to secrets in the broker's environment (`secrets`);
-    on other stacks it contains them.
+    """Return the source's configuration. It refers to secrets in the broker's environment (`secrets`) where the broker has
+    them there, and contains them elsewhere.
 
     Debezium receives only strings of `configs`, so every value is a string.
     """
@@ -57,7 +57,7 @@ def secrets(settings: Settings) -> dict[str, str]:
 
 
 def _get_secret(settings: Settings, name: str) -> str:
-    if settings.facts.broker_holds_secrets:
+    if settings.broker_is_guarded:
         return f"${{ALPES_{name.upper()}}}"
     value: str = getattr(settings, name).get_secret_value()
     return value

@@ -13,6 +13,7 @@ from db.errors import translated
 from domain.errors import ExpectedError
 
 INIT_SQL = Path(__file__).with_name("init.sql")
+USERS = ("alpes_admin", "alpes", "alpes_worker", "debezium")
 
 
 class PasswordUnfit(ExpectedError, ValueError):
@@ -46,12 +47,19 @@ def render_script(values: Passwords) -> str:
     return Template(INIT_SQL.read_text(encoding="utf-8")).substitute(named)
 
 
-def create_users(root: Engine, values: Passwords) -> None:
-    """Create the users or set their passwords. The password of `root` stays.
+def render_requirement(requires_tls: bool) -> str:
+    """Return the statements after which the server admits the four users over TLS only, or also without it."""
+    what = "SSL" if requires_tls else "NONE"
+    return "".join(f"ALTER USER '{user}'@'%' REQUIRE {what};\n" for user in USERS)
+
+
+def create_users(root: Engine, values: Passwords, requires_tls: bool | None = None) -> None:
+    """Create the users or set their passwords. The password of `root` stays; None leaves their need of TLS as it is.
 
     Raise PasswordUnfit or DatabaseUnavailable.
     """
-    lines = render_script(values).splitlines()
+    requirement = "" if requires_tls is None else render_requirement(requires_tls)
+    lines = (render_script(values) + requirement).splitlines()
     with translated(), root.begin() as connection:
         for line in lines:
             if line.strip() and "'root'@" not in line:

@@ -76,7 +76,7 @@ class Settings(CheckedSettings):
     debezium_tls_mode: Literal["disabled", "preferred", "required", "verify_ca", "verify_identity"] = "disabled"
     debezium_tls_truststore: Path | None = Field(None, description="JKS or PKCS#12, where the source runs")
     debezium_tls_truststore_password: SecretStr = SecretStr("")
-    secure: bool = Field(False, description="native: TLS, tokens and roles on its broker, TLS on its MySQL")
+    secure: bool = Field(False, description="native, compose.prod.yml: TLS, tokens and roles on broker, TLS on MySQL")
     cluster: bool = Field(False, description="compose: ZooKeeper, three bookies, two brokers and a proxy as its broker")
     plain_admin_port: int = Field(8081, description="native and secure: a loopback port the functions worker needs")
     pulsar_namespace: str = Field("public/default", pattern=r"^[\w.=-]+/[\w.=-]+$")
@@ -172,6 +172,11 @@ class Settings(CheckedSettings):
         """Whether faults may be injected and data be reset: the instance started its own components and is no production."""
         return self.facts.servers_are_ours and self.demo_controls
 
+    @property
+    def broker_is_guarded(self) -> bool:
+        """Whether the broker is ours and has tokens, roles, and the source's passwords in its environment."""
+        return self.facts.broker_is_guarded or (self.secure and self.facts.servers_are_ours)
+
     def token(self) -> str:
         """Return the Pulsar client's token, empty without one. Raise OSError when its file cannot be read."""
         return _read_token(self.pulsar_token_file, self.pulsar_token)
@@ -184,7 +189,7 @@ class Settings(CheckedSettings):
     def _add_tls_to_urls(self) -> Self:
         """Add MySQL's TLS settings to its URLs, so that every connection uses TLS."""
         if self.database_tls_ca is not None:
-            for name in ("database_url", "database_worker_url", "database_admin_url"):
+            for name in ("database_url", "database_worker_url", "database_admin_url", "database_root_url"):
                 # The model is frozen for its users, but is still being built here.
                 object.__setattr__(self, name, self._add_tls(getattr(self, name)))
         return self

@@ -67,10 +67,9 @@ class StackFacts:
     """Whether it can start with TLS, tokens and roles (`secure`)."""
     can_be_cluster: bool = False
     """Whether its broker can be a cluster (`cluster`), which also says how many workers and partitions there are."""
-    admin_is_guarded: bool = False
-    """Whether its admin REST is ours to close to requests without a token, and has roles."""
-    broker_holds_secrets: bool = False
-    """Whether the broker's environment has the source's passwords, so that the source's configuration only names them."""
+    broker_is_guarded: bool = False
+    """Whether its broker, also without `secure`, refuses admin requests without a token, has roles, and has the source's
+    passwords in its environment, so that the source's configuration only names them."""
     source_is_replaced_by_hand: bool = False
     """Whether its users delete and create the source themselves, and need the time of two starts of a JVM for it."""
 
@@ -89,8 +88,7 @@ STACKS: dict[str, StackFacts] = {
             home_holds_data=True,
             is_supervised=True,
             can_be_secure=True,
-            admin_is_guarded=True,
-            broker_holds_secrets=True,
+            broker_is_guarded=True,
         ),
         StackFacts(
             "compose",

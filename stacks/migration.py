@@ -53,6 +53,8 @@ def _create_users(settings: Settings) -> None:
             settings.debezium_password.get_secret_value(),
             root="kept",  # `create` leaves root alone
         )
-        users.create_users(root, passwords)
+        # On a server of somebody else's, how its users log in is for its operator to decide.
+        requires_tls = settings.secure if settings.facts.servers_are_ours else None
+        users.create_users(root, passwords, requires_tls)
     finally:
         root.dispose()

@@ -62,7 +62,7 @@ INSTANCE = Kind(
         r"data/(alpes|observer|restore)\.db(\.new)?(-wal|-shm|-journal)?",
         r"data/events\.(jsonl|index(-wal|-shm|-journal)?)",
         r"data/faults\.jsonl",
-        r"data/scenarios/[0-9a-f-]{36}/(timeline\.jsonl|process\.log|pid|result\.(json|tmp)|evidence\.(html|json))",
+        r"data/scenarios/[0-9a-f-]{36}/((timeline|samples)\.jsonl|process\.log|pid|result\.(json|tmp)|evidence\.(html|json))",
         r"data/pulsar-lite/(pulsar-lite\.toml|store\.metadata\.json[\w.-]*)",
         r"data/(pulsar-lite/store\.[\w-]+|pulsar|mysql|mysql\.new)/.*",
         rf"logs/({_LOG}|supervisord\.err|jobs/[\w.-]+)",

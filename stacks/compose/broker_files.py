@@ -12,11 +12,14 @@ from string import Template
 
 from settings.model import PINNED_NAR, SEED_NAR
 from stacks.compose.docker import SOURCE_LOG
-from stacks.native import pulsar
+from stacks.native import pulsar, roles, secure
 from stacks.native.artifacts import locked
+from stacks.native.certificates import Pair
 
 HOME = "/pulsar"
-START = Path(__file__).with_name("start.sh")
+SCRIPTS = {name: Path(__file__).with_name(name) for name in ("start.sh", "health.sh")}
+SECRETS = Path("/run/secrets")
+"""Where a container has its secrets. The broker's are named in `compose.prod.yml`."""
 ROLES = Path(__file__).with_name("roles")
 CLUSTER_NAME = "alpes"
 SOON = {"failureCheckFreqMs": 2000, "rescheduleTimeoutMs": 5000}
@@ -45,6 +48,14 @@ VALUES: dict[str, object] = {
     # A source may name its connector by URL only in this folder, which is not the connectors directory.
     "archives": f'["file://{HOME}/nars/.*"]',
 }
+SECURED: dict[str, object] = {
+    **VALUES,
+    "broker_url": "pulsar+ssl://localhost:6651",
+    "admin_url": "https://localhost:8443",
+    # Nothing is published, so there is one address; the bookie keeps its name, and with it the data of the open broker.
+    "addresses": "advertisedAddress=pulsar\nbookieId=pulsar:3181",
+}
+"""The values of the broker of `compose.prod.yml`."""
 
 
 def nar_name(version: str) -> str:
@@ -53,7 +64,34 @@ def nar_name(version: str) -> str:
 
 def start_script() -> str:
     values = {"jvm_memory": " ".join(pulsar.MEMORY), "jvm_small_machine": " ".join(pulsar.SMALL_MACHINE)}
-    return Template(START.read_text(encoding="utf-8")).safe_substitute(values)
+    return Template(SCRIPTS["start.sh"].read_text(encoding="utf-8")).safe_substitute(values)
+
+
+def secured_configuration() -> str:
+    """Return the `standalone.conf` of a broker that speaks TLS only and wants a token from every client."""
+    conf = pulsar.configuration("standalone.conf", SECURED)
+    authority, pair = SECRETS / "ca.pem", Pair(SECRETS / "broker.pem", SECRETS / "broker.key")
+    ports = {
+        "brokerServicePort": "",
+        "brokerServicePortTls": "6651",
+        "webServicePort": "",
+        "webServicePortTls": "8443",
+        # Deprecated, and still what the functions worker takes its port from: without it, its id would end in `null`.
+        "tlsEnabled": "true",
+    }
+    tokens = secure.tokens_of_broker(*key_files())
+    return pulsar.change_lines(conf, ports | tokens | secure.tls_of_broker(authority, pair))
+
+
+def secured_functions_worker() -> str:
+    tokens = secure.tokens_of_functions(*key_files())
+    text = pulsar.configuration("functions_worker.yml", SECURED)
+    return pulsar.add_values(text, tokens | secure.tls_of_functions(SECRETS / "ca.pem"))
+
+
+def key_files() -> tuple[Path, Path]:
+    """Return the key that signs every token, and the token of the broker itself."""
+    return roles.key_file(SECRETS), SECRETS / f"{roles.FUNCTIONS}.jwt"
 
 
 def role_file(name: str) -> str:
@@ -76,7 +114,10 @@ def write(folder: Path) -> None:
         (folder / name).chmod(0o770)  # they become volumes, to which the group writes
     for name in ("standalone.conf", "functions_worker.yml", "log4j2.xml", "source.btm"):
         (folder / "alpes" / name).write_text(pulsar.configuration(name, VALUES), encoding="utf-8")
+    (folder / "alpes" / "standalone_secured.conf").write_text(secured_configuration(), encoding="utf-8")
+    (folder / "alpes" / "functions_worker_secured.yml").write_text(secured_functions_worker(), encoding="utf-8")
     (folder / "alpes" / "start.sh").write_text(start_script(), encoding="utf-8")
+    shutil.copyfile(SCRIPTS["health.sh"], folder / "alpes" / "health.sh")
     for path in ROLES.iterdir():
         (folder / "alpes" / path.name).write_text(role_file(path.name), encoding="utf-8")
     (folder / "alpes" / "functions_worker_of_cluster.yml").write_text(cluster_functions_worker(), encoding="utf-8")

@@ -1,9 +1,26 @@
 #!/bin/sh
-# The broker of the compose stack, with the native stack's configuration and memory.
+# start.sh [secured]: the broker of the compose stack, with the native stack's configuration and memory.
 set -eu
-# The published port is known only now. The image's own tool for this writes below conf/, which is read-only here.
-sed "s|^advertisedListeners=.*|advertisedListeners=$ALPES_LISTENERS|" /pulsar/alpes/standalone.conf >/tmp/standalone.conf
-export PULSAR_STANDALONE_CONF=/tmp/standalone.conf
+case "$*" in
+"")
+    # The published port is known only now. The image's own tool for this writes below conf/, which is read-only here.
+    sed "s|^advertisedListeners=.*|advertisedListeners=$ALPES_LISTENERS|" /pulsar/alpes/standalone.conf >/tmp/standalone.conf
+    export PULSAR_STANDALONE_CONF=/tmp/standalone.conf
+    functions=/pulsar/alpes/functions_worker.yml
+    ;;
+secured)
+    export PULSAR_STANDALONE_CONF=/pulsar/alpes/standalone_secured.conf
+    functions=/pulsar/alpes/functions_worker_secured.yml
+    # The source's configuration names them, and its thread takes them from here.
+    ALPES_DEBEZIUM_PASSWORD=$(cat /run/secrets/alpes_debezium_password)
+    ALPES_DEBEZIUM_TLS_TRUSTSTORE_PASSWORD=$(cat /run/secrets/alpes_debezium_tls_truststore_password)
+    export ALPES_DEBEZIUM_PASSWORD ALPES_DEBEZIUM_TLS_TRUSTSTORE_PASSWORD
+    ;;
+*)
+    echo "start.sh knows no '$*'" >&2
+    exit 2
+    ;;
+esac
 # Set here and not in the container's environment: what `docker exec` runs (pulsar-admin) needs neither agent nor memory.
 export PULSAR_MEM="${jvm_memory}"
 export PULSAR_GC="${jvm_small_machine}"
@@ -15,4 +32,4 @@ export PULSAR_LOG_CONF=/pulsar/alpes/log4j2.xml
 # its name only if they inherit it.
 export PULSAR_EXTRA_OPTS="-javaagent:/pulsar/alpes/byteman.jar=script:/pulsar/alpes/source.btm -XX:+ExitOnOutOfMemoryError \
 -Dlog4j2.isThreadContextMapInheritable=true"
-exec /pulsar/bin/pulsar standalone --functions-worker-conf /pulsar/alpes/functions_worker.yml --no-stream-storage
+exec /pulsar/bin/pulsar standalone --functions-worker-conf "$functions" --no-stream-storage

@@ -15,7 +15,7 @@ from functools import cache as cached
 from pathlib import Path
 
 from application.wake import socket_address
-from db.users import Passwords, PasswordUnfit, render_script
+from db.users import Passwords, PasswordUnfit, render_requirement, render_script
 from domain.errors import ExpectedError
 from stacks.command import Command
 from stacks.native import libraries, limits
@@ -135,7 +135,7 @@ def command(
     init_file = run / "mysql-init.sql"
     descriptor = os.open(init_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with open(descriptor, "w", encoding="utf-8") as file:
-        file.write(_init_sql(passwords) + _require_sql("SSL" if tls else "NONE"))
+        file.write(_init_sql(passwords, requires_tls=tls is not None))
     options = [
         "--no-defaults",
         f"--datadir={data}",
@@ -145,16 +145,14 @@ def command(
         f"--pid-file={run / 'mysqld.pid'}",
         f"--init-file={init_file}",
         *SERVER,
-        *_tls_options(tls),
+        *(tls_options(*tls) if tls else []),
         *location_options(mysqld),
     ]
     return Command((str(mysqld.binary), *options), run, environment(mysqld))
 
 
-def _tls_options(tls: tuple[Path, Pair] | None) -> list[str]:
-    if tls is None:
-        return []
-    authority, pair = tls
+def tls_options(authority: Path, pair: Pair) -> list[str]:
+    """Return the options of a server that shows this certificate and refuses connections without TLS."""
     return [
         f"--ssl-ca={authority}",
         f"--ssl-cert={pair.cert}",
@@ -162,11 +160,6 @@ def _tls_options(tls: tuple[Path, Pair] | None) -> list[str]:
         "--tls-version=TLSv1.2",
         "--require-secure-transport=ON",
     ]
-
-
-def _require_sql(what: str) -> str:
-    users = ("alpes_admin", "alpes", "alpes_worker", "debezium")
-    return "".join(f"ALTER USER '{user}'@'%' REQUIRE {what};\n" for user in users)
 
 
 def environment(mysqld: Mysqld) -> dict[str, str]:
@@ -184,9 +177,9 @@ def location_options(mysqld: Mysqld) -> list[str]:
     return options
 
 
-def _init_sql(passwords: Passwords) -> str:
+def _init_sql(passwords: Passwords, requires_tls: bool) -> str:
     try:
-        return render_script(passwords)
+        return render_script(passwords) + render_requirement(requires_tls)
     except PasswordUnfit as error:
         raise MysqlUnusable(str(error)) from error
 

@@ -80,7 +80,7 @@ def provision_broker(settings: Settings, say: Say) -> None:
         _await(admin.namespace_exists, "Pulsar", settings.logs / "broker.log")
         # A broker that has just started, or restarts meanwhile, may leave some of these requests unanswered.
         _await(lambda: _make_topics(admin, settings), "Pulsar", settings.logs / "broker.log")
-        if settings.facts.admin_is_guarded:
+        if settings.broker_is_guarded:
             _await(
                 lambda: _is_closed_to_strangers(admin, settings), "Pulsar's admin REST", settings.logs / "broker.log"
             )

@@ -63,13 +63,21 @@ def fill_in(path: Path, values: Mapping[str, object]) -> str:
 
 
 def _add_guards(settings: Settings, folder: Path) -> None:
-    conf = folder / "standalone.conf"
-    changes = secure.broker_conf(settings)
-    lines = [line for line in conf.read_text(encoding="utf-8").splitlines() if line.partition("=")[0] not in changes]
-    lines += [f"{name}={value}" for name, value in changes.items()]
-    conf.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    with (folder / "functions_worker.yml").open("a", encoding="utf-8") as file:
-        file.writelines(f"{name}: {json.dumps(value)}\n" for name, value in secure.functions_conf(settings).items())
+    conf, functions = folder / "standalone.conf", folder / "functions_worker.yml"
+    conf.write_text(change_lines(conf.read_text(encoding="utf-8"), secure.broker_conf(settings)), encoding="utf-8")
+    text = add_values(functions.read_text(encoding="utf-8"), secure.functions_conf(settings))
+    functions.write_text(text, encoding="utf-8")
+
+
+def change_lines(conf: str, changes: Mapping[str, str]) -> str:
+    """Return a `standalone.conf` with these lines in the place of existing ones of the same name."""
+    lines = [line for line in conf.splitlines() if line.partition("=")[0] not in changes]
+    return "\n".join([*lines, *(f"{name}={value}" for name, value in changes.items())]) + "\n"
+
+
+def add_values(functions_worker: str, values: Mapping[str, object]) -> str:
+    """Return a `functions_worker.yml` with these values added."""
+    return functions_worker + "".join(f"{name}: {json.dumps(value)}\n" for name, value in values.items())
 
 
 def _link_connector(folder: Path, version: str) -> None:

@@ -72,12 +72,14 @@ _PATHS = (
 
 def broker_conf(settings: Settings) -> dict[str, str]:
     """Return lines of `standalone.conf`; they replace existing lines of the same name."""
-    return _tokens_of_broker(settings) | (_tls_of_broker(settings) if settings.secure else _open_to_clients())
+    found = tokens_of_broker(roles.key_file(folder(settings)), _own_token(settings))
+    return found | (_tls_of_broker(settings) if settings.secure else _open_to_clients())
 
 
 def functions_conf(settings: Settings) -> dict[str, Any]:
     """Return values of `functions_worker.yml`."""
-    return _tokens_of_functions(settings) | (_tls_of_functions(settings) if settings.secure else {})
+    found = tokens_of_functions(roles.key_file(folder(settings)), _own_token(settings))
+    return found | (tls_of_functions(folder(settings) / "ca.pem") if settings.secure else {})
 
 
 def _open_to_clients() -> dict[str, str]:
@@ -85,29 +87,31 @@ def _open_to_clients() -> dict[str, str]:
     return {"anonymousUserRole": roles.ANONYMOUS}
 
 
-def _tokens_of_broker(settings: Settings) -> dict[str, str]:
+def tokens_of_broker(key: Path, own_token: Path) -> dict[str, str]:
+    """Return the lines of `standalone.conf` for tokens signed with `key`; the broker's own client gives `own_token`."""
     return {
         "authenticationEnabled": "true",
         "authenticationProviders": _PROVIDER,
         "authenticateMetricsEndpoint": "true",
-        "tokenSecretKey": f"file://{roles.key_file(folder(settings))}",
+        "tokenSecretKey": f"file://{key}",
         "authorizationEnabled": "true",
         "superUserRoles": ",".join(roles.SUPERUSERS),
         "brokerClientAuthenticationPlugin": _PLUGIN,
-        "brokerClientAuthenticationParameters": f"file://{_own_token(settings)}",
+        "brokerClientAuthenticationParameters": f"file://{own_token}",
     }
 
 
-def _tokens_of_functions(settings: Settings) -> dict[str, Any]:
+def tokens_of_functions(key: Path, own_token: Path) -> dict[str, Any]:
+    """Return the values of `functions_worker.yml` for the same."""
     return {
         "brokerClientAuthenticationEnabled": True,
         "brokerClientAuthenticationPlugin": _PLUGIN,
-        "brokerClientAuthenticationParameters": f"file://{_own_token(settings)}",
+        "brokerClientAuthenticationParameters": f"file://{own_token}",
         "authenticationEnabled": True,
         "authorizationEnabled": True,
         "superUserRoles": list(roles.SUPERUSERS),
         "authenticationProviders": [_PROVIDER],
-        "properties": {"tokenSecretKey": f"file://{roles.key_file(folder(settings))}"},
+        "properties": {"tokenSecretKey": f"file://{key}"},
         # `${NAME}` in a source's configuration is read from the broker's environment when the source starts, so the
         # password is neither in answers of the admin API nor in Pulsar's metadata. Among the possible configurators, this
         # one reads the environment; nothing of Kubernetes is used.
@@ -125,16 +129,23 @@ def _tls_of_broker(settings: Settings) -> dict[str, str]:
         # Without this port, the functions worker's id ends in `null` and the broker shuts down.
         "webServicePort": str(settings.plain_admin_port),
         "webServicePortTls": str(settings.admin_port),
-        "tlsCertificateFilePath": str(servers["broker"].cert),
-        "tlsKeyFilePath": str(servers["broker"].key),
-        "tlsTrustCertsFilePath": str(authority.cert),
-        "brokerClientTlsEnabled": "true",
-        "brokerClientTrustCertsFilePath": str(authority.cert),
+        **tls_of_broker(authority.cert, servers["broker"]),
     }
 
 
-def _tls_of_functions(settings: Settings) -> dict[str, Any]:
-    authority = folder(settings) / "ca.pem"
+def tls_of_broker(authority: Path, pair: Pair) -> dict[str, str]:
+    """Return the lines of `standalone.conf` by which the broker shows its certificate, and its own client checks it."""
+    return {
+        "tlsCertificateFilePath": str(pair.cert),
+        "tlsKeyFilePath": str(pair.key),
+        "tlsTrustCertsFilePath": str(authority),
+        "brokerClientTlsEnabled": "true",
+        "brokerClientTrustCertsFilePath": str(authority),
+    }
+
+
+def tls_of_functions(authority: Path) -> dict[str, Any]:
+    """Return the values of `functions_worker.yml` by which its client checks the broker's certificate."""
     return {
         "useTls": True,
         "brokerClientTrustCertsFilePath": str(authority),

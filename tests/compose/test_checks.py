@@ -86,6 +86,27 @@ def test_a_fault_in_the_demo_is_found(
         (production.check_secrets_are_files, "alpes_debezium_password", "alpes_debezium_pasword"),
         (production.check_secrets_are_needed, "      - alpes_database_root_url\n", ""),
         (production.check_secrets_are_needed, "ALPES_SECRETS_DIR: /run/secrets", "ALPES_SECRETS_DIR: /secrets"),
+        (production.check_secrets_are_needed, "      - alpes_debezium_password\n      - alpes_debezium_tls", "      - alpes_debezium_tls"),
+        (production.check_secrets_are_files, "/tls/broker.key", "/broker.key"),
+        (production.check_nothing_is_plain, "      - --require-secure-transport=ON\n", ""),
+        (production.check_nothing_is_plain, "      - --ssl-cert=/run/secrets/mysql.pem\n", ""),
+        (production.check_nothing_is_plain, "      - --binlog-row-image=FULL\n", ""),
+        (production.check_nothing_is_plain, 'start.sh", "secured"]', 'start.sh"]'),
+        (production.check_nothing_is_plain, '      test: !override ["CMD", "/bin/sh", "/pulsar/alpes/health.sh"]\n', "      retries: 10\n"),
+        (production.check_nothing_is_plain, "      ALPES_LISTENERS: !reset null\n", "      ALPES_LISTENERS: pulsar://pulsar:6650\n"),
+        (production.check_nothing_is_plain, 'ALPES_SECURE: "true"', 'ALPES_SECURE: "false"'),
+        (production.check_nothing_is_plain, "  ALPES_DATABASE_TLS_CA: /run/secrets/ca.pem\n", ""),
+        (production.check_nothing_is_plain, "pulsar+ssl://pulsar:6651", "pulsar://pulsar:6650"),
+        (production.check_nothing_is_plain, "https://pulsar:8443", "http://pulsar:8080"),
+        (production.check_nothing_is_plain, "      ALPES_DEBEZIUM_BROKER_URL: !reset null\n", ""),
+        (production.check_nothing_is_plain, "ALPES_DEBEZIUM_TLS_MODE: verify_ca", "ALPES_DEBEZIUM_TLS_MODE: preferred"),
+        (production.check_nothing_is_plain, "    environment: *secured\n", ""),
+        (production.check_nothing_is_plain, 'ALPES_SECURE: "true"', 'ALPES_SECURE: "true"\n  ALPES_PULSAR_TLS_HOSTNAME_CHECK: "false"'),
+        (production.check_nothing_is_plain, "      - ca.pem\n", ""),
+        (production.check_tokens, "source: notifications.jwt", "source: admin.jwt"),
+        (production.check_tokens, "      - { source: audit.jwt, target: alpes_pulsar_token }\n", ""),
+        (production.check_tokens, "      - { source: api.jwt, target: alpes_pulsar_token }\n", "      - { source: api.jwt, target: alpes_pulsar_token }\n      - token.key\n"),
+        (production.check_tokens, "      - functions.jwt\n", "      - admin.jwt\n"),
         (production.check_published_ports, "    ports: !reset []\n", ""),
     ],
 )  # fmt: skip
@@ -170,6 +191,25 @@ def test_the_brokers_configuration_may_not_drift(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(pulsar, "configuration", drifted)
     assert "managedLedgerDefaultEnsembleSize" in parity.check_broker_configuration().detail
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("brokerServicePort=\n", "brokerServicePort=6650\n"),
+        ("webServicePort=\n", "webServicePort=8080\n"),
+        ("authenticationEnabled=true", "authenticationEnabled=false"),
+        ("authorizationEnabled=true\n", ""),
+        ("tlsEnabled=true", "anonymousUserRole=anonymous"),
+        ("advertisedAddress=pulsar", "bindAddresses=external:pulsar://0.0.0.0:6651"),
+    ],
+)
+def test_a_broker_of_production_that_listens_without_tls_or_token_is_found(
+    old: str, new: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = _changed(broker_files.secured_configuration(), old, new)
+    monkeypatch.setattr(broker_files, "secured_configuration", lambda: changed)
+    assert not production.check_nothing_is_plain().ok
 
 
 def test_files_are_laid_over_each_other_as_compose_does(tmp_path: Path) -> None:

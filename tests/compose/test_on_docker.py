@@ -6,13 +6,15 @@ Everything is removed again, and each test begins with nothing.
 from __future__ import annotations
 
 import json
-import secrets
-import stat
+import re
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import make_url
 
+from scenarios.waiting import until
 from stacks.compose.docker import ONE_SHOTS
 from stacks.processes import free_port
 from tests.compose.engine import Engine
@@ -21,8 +23,18 @@ from tests.compose.project import PORTS, Project, alpes, checked_out
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(1800)]
 
 OWNER = 61234
-SCENARIOS = ("kill-broker", "kill-worker")
-"""A container killed by Docker, and a worker that dies at a crash point; all of them are a matter of breadth."""
+STRANGER = Path(__file__).with_name("stranger.py")
+SETTINGS = "from settings import load; settings = load()"
+END_TO_END = f"{SETTINGS}; from scenarios.end_to_end import run; said = run(settings, 90).ok"
+HEALTH = f"""{SETTINGS}
+from db.engine import connect
+from stacks.health import check
+said = {{one.part: one.light for one in check(settings, connect(settings.worker_url))}}"""
+"""What the page asks, with the page's own users and token."""
+TARGETS_S = {"kill-broker": 20, "kill-database": 15, "kill-worker": 5}
+"""Scenario → the recovery time to be reached on a quiet machine: of containers killed by Docker, and of a worker that dies at
+a crash point. They are printed beside the measured ones; a test that shares its machine can judge `RECOVERED_S` only."""
+RECOVERED_S = 120
 
 
 def test_the_original_descriptions_commands_work_as_typed(
@@ -61,14 +73,22 @@ def test_the_readmes_first_line_works_for_any_user_and_survives_each_services_de
 
 
 @pytest.mark.breadth
-def test_alpes_drives_it(engine: Engine, tmp_path: Path) -> None:
+def test_alpes_drives_it(engine: Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     home = tmp_path / "home"
     ports = _free_ports()
     try:
         _verbs(engine, home, ports, tmp_path)
-        for name in SCENARIOS:
+        for name, target_s in TARGETS_S.items():
             code, result = alpes(engine, home, "scenario", "run", name, "--stack", "compose", "--json", **ports)
-            assert (code, _verdict(result)) == (0, "PASS"), result
+            with capsys.disabled():
+                print(f"\n{name}: recovered in {result.get('recovery_s')} s (target: {target_s} s)", end="")
+            assert (code, result["verdict"]) == (0, "PASS"), result
+            assert result["recovery_s"] < RECOVERED_S, result
+        chaos = ("scenario", "chaos", "--seed", "1", "--minutes", "0.5", "--shrink", "0")
+        code, result = alpes(engine, home, *chaos, "--stack", "compose", "--json", **ports)
+        with capsys.disabled():
+            print(f"\nchaos: {result.get('verdict')} {result.get('figures')}", end="")
+        assert (code, result["verdict"], result["fault_confirmed"]) == (0, "PASS", True), result
     finally:
         down, said = alpes(engine, home, "down", "--stack", "compose")
         cleaned, said_too = alpes(engine, home, "clean", "--yes", "--stack", "compose")
@@ -91,8 +111,12 @@ def test_every_scenario_passes_on_docker(engine: Engine, tmp_path: Path) -> None
 
 
 @pytest.mark.breadth
-def test_production_in_any_users_checkout_survives_restarts_and_shows_no_secret(engine: Engine, tmp_path: Path) -> None:
-    folder, passwords = _secrets(tmp_path / "secrets")
+def test_production_in_any_users_checkout_survives_restarts_and_refuses_strangers(
+    engine: Engine, tmp_path: Path
+) -> None:
+    folder = tmp_path / "secrets"
+    code, made = alpes(engine, tmp_path / "home", "compose", "secrets", str(folder), "--json")
+    assert code == 0, made
     over = ("docker-compose.yml", "compose.prod.yml")
     with checked_out(engine, tmp_path / "project", *over, ALPES_SECRETS=str(folder)) as project:
         owner = project.give_to(OWNER)
@@ -100,7 +124,10 @@ def test_production_in_any_users_checkout_survives_restarts_and_shows_no_secret(
         project.compose("up", "-d")
         events = _served(project)
         _hardened(project)
-        _shows_no_secret(project, passwords)
+        _refuses_strangers(project, folder)
+        assert _python(project, "api", END_TO_END) is True
+        until(lambda: set(_python(project, "dashboard", HEALTH).values()) == {"ok"}, 120, "the page shows no fault")
+        _shows_no_secret(project, folder)
         # All killed, started again without an order, and then in new containers.
         project.compose("kill")
         project.compose("restart")
@@ -127,17 +154,59 @@ def _leaves_nothing(project: Project, owner: int) -> None:
     assert [path for path in project.folder.rglob("*") if path.lstat().st_uid != owner] == []
 
 
-def _shows_no_secret(project: Project, passwords: dict[str, str]) -> None:
+def _refuses_strangers(project: Project, folder: Path) -> None:
+    """Whoever is in the containers' network, and speaks without TLS, without a token or with another role's."""
+    root = (folder / "alpes_database_root_url").read_text()
+    said = _python(project, "notificaciones", STRANGER.read_text(encoding="utf-8"), ROOT_URL=root)
+    refusals = {
+        "publish without a token": "requires a token",
+        "administer without a token": "401",
+        "publish on another role's topic": "role is not allowed to publish",
+        "administer as a worker": "403",
+        "publish without TLS": r"pulsar\+ssl://",
+        "administer without TLS": "illegal request line|disconnected|closed|reset",
+        "the open broker's port": "refused",
+        "the open admin REST's port": "refused",
+        "worker without TLS": "Access denied|insecure transport",
+        "root without TLS": "insecure transport",
+    }
+    assert said.pop("worker over TLS") == said.pop("root over TLS") == ""
+    assert said.keys() == refusals.keys()
+    for attempt, refusal in refusals.items():
+        assert re.search(refusal, said[attempt]), (attempt, said[attempt])
+    config = (
+        f"{SETTINGS}; from connectors.admin import Admin; said = Admin(settings).source_config(settings.source_name)"
+    )
+    assert _python(project, "watcher", config)["configs"]["database.password"] == "${ALPES_DEBEZIUM_PASSWORD}"
+
+
+def _python(project: Project, service: str, code: str, **variables: str) -> Any:
+    """The value that `code` gives the name `said`, in a service's container with the service's settings."""
+    given = [word for name, value in variables.items() for word in ("--env", f"{name}={value}")]
+    script = f"{code}\nimport json; print(json.dumps(said))"
+    words = ("exec", "--no-TTY", *given, service, "/opt/venv/bin/python", "-c", script)
+    return json.loads(project.compose(*words).splitlines()[-1])
+
+
+def _shows_no_secret(project: Project, folder: Path) -> None:
     rows = project.containers().items()  # one without a network has null for its ports
     published = {name for name, row in rows if any(port["PublishedPort"] for port in row["Publishers"] or [])}
     assert published == {"api", "dashboard"}
     shown = "".join(json.dumps(project.inspect(name)) for name in project.containers())
     source_log = ("exec", "-T", "pulsar", "sh", "-c", "cat /pulsar/logs/functions/public/default/*/*.log")
     logged = project.compose("logs") + project.compose(*source_log)
-    for name, password in passwords.items():
-        assert password not in shown, f"the password of {name} is in a container's configuration"
-        assert password not in logged, f"the password of {name} is in a log"
+    for name, secret in _passwords_and_tokens(folder).items():
+        assert secret not in shown, f"{name} is in a container's configuration"
+        assert secret not in logged, f"{name} is in a log"
     assert "***" in logged, "the source's configuration is logged, with its password masked"
+
+
+def _passwords_and_tokens(folder: Path) -> dict[str, str]:
+    found = {path.name: path.read_text() for path in (folder / "broker" / "tokens").iterdir()}
+    texts = {path.name: path.read_text() for path in folder.iterdir() if path.is_file()}
+    found |= {name: make_url(text).password or "" if "://" in text else text for name, text in texts.items()}
+    assert all(len(secret) > 20 for secret in found.values())
+    return found
 
 
 def _verbs(engine: Engine, home: Path, ports: dict[str, str], tmp_path: Path) -> None:
@@ -190,29 +259,5 @@ def _hardened(project: Project) -> None:
         assert "Read-only file system" in inside, name
 
 
-def _secrets(folder: Path) -> tuple[Path, dict[str, str]]:
-    """As docs/production.md has them made; the passwords by their users."""
-    folder.mkdir(mode=0o700)
-    made = {name: secrets.token_urlsafe(24) for name in ("root", "admin", "app", "worker", "debezium")}
-    files = {"mysql_root_password": made["root"], "alpes_debezium_password": made["debezium"]}
-    for name, who, setting, database in (
-        ("root", "root", "root_url", "mysql"),
-        ("admin", "alpes_admin", "admin_url", "alpes"),
-        ("app", "alpes", "url", "alpes"),
-        ("worker", "alpes_worker", "worker_url", "alpes"),
-    ):
-        files[f"alpes_database_{setting}"] = f"mysql+pymysql://{who}:{made[name]}@mysql:3306/{database}"
-    for name, value in files.items():
-        (folder / name).write_text(value)
-        (folder / name).chmod(stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH)
-    return folder, made
-
-
 def _free_ports() -> dict[str, str]:
     return {f"ALPES_{name}_PORT": str(free_port()) for name in PORTS}
-
-
-def _verdict(result: object) -> object:
-    rows = result.get("results", [result]) if isinstance(result, dict) else result
-    assert isinstance(rows, list)
-    return rows[0].get("verdict")

@@ -15,6 +15,7 @@ from application.components import COMPONENTS
 from settings import Settings
 from settings.model import REPOSITORY
 from stacks.compose import broker_files, model
+from stacks.compose.checks.production import settings_with_secrets
 from stacks.native import limits, pulsar
 
 DEPLOY = REPOSITORY / "deploy"
@@ -78,7 +79,7 @@ def test_every_container_has_limits_and_what_stays_has_probes() -> None:
 
 
 def test_secrets_are_files_of_the_containers_that_compose_gives_them_to() -> None:
-    services = model.production()["services"]
+    services = model.demo()["services"]
     names = {"worker": "notificaciones"}
     for name, container, pod in containers():
         files = {
@@ -88,7 +89,7 @@ def test_secrets_are_files_of_the_containers_that_compose_gives_them_to() -> Non
             if "secret" in volume and mount["name"] == volume["name"]
             for item in volume["secret"]["items"]
         }
-        given = set(services[names.get(name, name)].get("secrets", []))
+        given = settings_with_secrets(services[names.get(name, name)])
         # Without a stack of our own, `source` and `watcher` read the database as whoever the settings name first.
         assert files - {"alpes_database_url"} == given - {"alpes_database_url"}, name
         assert {f"alpes_{field}" for field in Settings.model_fields} >= files

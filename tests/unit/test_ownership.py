@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine
 
+from scenarios import journal
 from settings import Settings, load
 from settings.model import REPOSITORY
 from stacks import audit_link, backup, instance, ownership, reset
@@ -49,6 +52,14 @@ def test_everything_that_was_written_goes_with_the_folder(tmp_path: Path) -> Non
     home = tmp_path / "home"
     write(home, *WRITTEN)
     ownership.claim(INSTANCE, home)
+    assert ownership.remove(INSTANCE, home) == []
+    assert not home.exists()
+
+
+def test_the_records_of_a_run_go_with_the_folder(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    ownership.claim(INSTANCE, home)
+    journal.Journal(Settings(home=home), create_engine("sqlite://"), str(uuid.uuid4())).close()
     assert ownership.remove(INSTANCE, home) == []
     assert not home.exists()
 

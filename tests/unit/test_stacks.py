@@ -105,4 +105,4 @@ def test_a_password_is_named_only_where_the_broker_has_it(settings: Settings) ->
     configs = render(settings.model_copy(update={"debezium_password": settings.control_token}))["configs"]
     assert isinstance(configs, dict)
     is_named = configs["database.password"] == "${ALPES_DEBEZIUM_PASSWORD}"
-    assert is_named is settings.facts.broker_holds_secrets
+    assert is_named is settings.broker_is_guarded

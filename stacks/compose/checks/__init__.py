@@ -47,6 +47,8 @@ CHECKS: tuple[Callable[[], Check], ...] = (
     production.check_secrets_are_files,
     production.check_no_password_is_written,
     production.check_secrets_are_needed,
+    production.check_nothing_is_plain,
+    production.check_tokens,
     production.check_published_ports,
     production.check_no_demo_controls,
 )
