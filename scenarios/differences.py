@@ -71,7 +71,7 @@ def _read_messages(settings: Settings, event_ids: Sequence[str]) -> dict[str, li
     store = ObserverStore(settings.observer_store)
     try:
         for event_id in event_ids:
-            for message in store.messages_of(event_id):
+            for message in store.read_messages_of(event_id):
                 decoded = envelope.decode(message.value)
                 if message.topic in topics and isinstance(decoded, Inserted):
                     fields = contents.fields_of(contents.of_record(decoded.record)) | {

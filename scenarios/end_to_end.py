@@ -117,7 +117,7 @@ def _count_seen(application: Application, settings: Settings, event_ids: list[st
     ids = set(event_ids)
     store = ObserverStore(settings.observer_store)
     try:
-        published = sum(1 for event_id in ids if store.messages_of(event_id))
+        published = sum(1 for event_id in ids if store.read_messages_of(event_id))
     finally:
         store.close()
     with application.reading() as connection:

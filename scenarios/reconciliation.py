@@ -210,7 +210,7 @@ def _read_audit_file(settings: Settings, correlation_id: str | None, audited: st
 
 
 def _read_published(store: ObserverStore, correlation_id: str | None) -> Iterator[tuple[str, Versioned]]:
-    for event in store.published_contents(correlation_id):
+    for event in store.read_published_contents(correlation_id):
         yield event.event_id, Versioned(event.contents, event.version)
 
 

@@ -159,11 +159,11 @@ class _Observed:
     def __init__(self, store: ObserverStore) -> None:
         self._store = store
         self.mark = uuid.uuid4().hex
-        self._read_up_to = store.head()
+        self._read_up_to = store.read_last_n()
         self.event_ids: set[str] = set()
 
     def read(self) -> None:
-        while headers := self._store.headers_after(self._read_up_to, 1000):
+        while headers := self._store.read_headers_after(self._read_up_to, 1000):
             self._read_up_to = headers[-1].n
             marked = (header for header in headers if header.properties.get(PROPERTY) == self.mark)
             self.event_ids.update(header.event_id or "" for header in marked)

@@ -67,9 +67,9 @@ def preview_replay(settings: Settings) -> Preview:
     """Return how much a replay would read. Raises sqlite3.OperationalError while there is no observer's store."""
     store = ObserverStore(settings.observer_store)
     try:
-        counts = {count.name: count.messages for count in store.topics()}
+        counts = {count.name: count.messages for count in store.read_topic_counts()}
         messages = sum(counts.get(topic, 0) for topic in settings.topics.carrying_events())
-        return Preview(store.totals().distinct, messages)
+        return Preview(store.read_totals().distinct, messages)
     finally:
         store.close()
 

@@ -137,7 +137,7 @@ def _prepare_observer_store(settings: Settings, staged_backup: Staged) -> int:
 def _read_published(settings: Settings) -> Iterator[dict[str, Any]]:
     store = ObserverStore(settings.observer_store)
     try:
-        yield from store.published()
+        yield from store.read_published_rows()
     finally:
         store.close()
 

@@ -189,7 +189,7 @@ def _messages(settings: Settings, event_id: str) -> tuple[Observed, ...]:
     except sqlite3.Error:
         return ()
     try:
-        return tuple(store.messages_of(event_id))
+        return tuple(store.read_messages_of(event_id))
     except sqlite3.Error:
         return ()
     finally:

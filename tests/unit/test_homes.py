@@ -48,7 +48,7 @@ def test_the_database_lies_in_the_home(settings: Settings) -> None:
 def test_the_observers_store_is_read_where_it_is_written(settings: Settings) -> None:
     ObserverStore(settings.observer_store, write=True).close()
     store = ObserverStore(settings.observer_store)
-    assert store.totals().distinct == 0
+    assert store.read_totals().distinct == 0
     store.close()
     assert recently_published(settings.observer_store, 1) == []
     assert {path.name for path in settings.home.parent.parent.iterdir()} == {
