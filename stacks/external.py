@@ -135,7 +135,7 @@ def _require_access(settings: Settings) -> None:
     """Check the access to the broker by creating a producer on the dead-letter topic, which publishes nothing."""
     publisher = Publisher(Broker(settings), settings.topics.dead_letter)
     try:
-        if not publisher.ensure():
+        if not publisher.ensure_connected():
             raise BrokerUnavailable(publisher.refusal or f"nothing answers at {settings.pulsar_url}")
     finally:
         publisher.close()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache as cached
 from pathlib import Path
 
-from application.wake import socket_address
+from application.wake import choose_socket_address
 from db.users import Passwords, PasswordUnfit, render_script
 from domain.errors import ExpectedError
 from stacks.command import Command
@@ -141,7 +141,7 @@ def command(
         f"--datadir={data}",
         f"--port={port}",
         f"--bind-address={bind}",
-        f"--socket={socket_address(run / 'mysql.sock')}",
+        f"--socket={choose_socket_address(run / 'mysql.sock')}",
         f"--pid-file={run / 'mysqld.pid'}",
         f"--init-file={init_file}",
         *SERVER,

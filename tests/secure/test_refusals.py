@@ -57,7 +57,7 @@ def let_in(settings: Settings, topic: str, subscription: str) -> str:
     """The refusal of a consumer; empty when it was let in."""
     consumer = Subscription(Broker(settings), [topic], subscription, consumer_type=pulsar.ConsumerType.Shared)
     try:
-        consumer.ensure()
+        consumer.ensure_connected()
         return consumer.refusal
     finally:
         consumer.close()
