@@ -1,4 +1,4 @@
-"""Explain differences between sources field by field. The few events that differ are read again for that."""
+"""Explain differences between the sources field by field. For that, the few events that differ are read again."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from settings import Settings
 from workers.observer_store import ObserverStore
 
 Fields = Mapping[str, str]
+"""Field → its value as text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +26,21 @@ class Difference:
     """Where the difference was seen: published, notified or audited."""
     field: str
     expected: str
-    """The value in the previous source; `-` if that lacks the field."""
+    """The value in the source before it on the path; `-` when the field is missing there."""
     seen: str
+    """The value in `source`; `-` when the field is missing there."""
 
     def __str__(self) -> str:
         return f"{self.source} {self.event_id}: {self.field} is {self.seen}, expected {self.expected}"
 
 
-def explain(application: Application, settings: Settings, event_ids: Sequence[str]) -> tuple[Difference, ...]:
-    """Return the differences of these events. Raises DatabaseUnavailable, or sqlite3.OperationalError without an observer."""
+def explain_differences(
+    application: Application, settings: Settings, event_ids: Sequence[str]
+) -> tuple[Difference, ...]:
+    """Return the differences of these events.
+
+    Raises DatabaseUnavailable, or sqlite3.OperationalError while there is no observer's store.
+    """
     with application.reading() as connection:
         rows = {row.contents.event_id: row for row in stored.read_committed(connection, event_ids=event_ids)}
         notifications = {row.contents.event_id: row for row in stored.read_notified(connection, event_ids=event_ids)}
@@ -65,7 +72,7 @@ def explain(application: Application, settings: Settings, event_ids: Sequence[st
 
 
 def _read_messages(settings: Settings, event_ids: Sequence[str]) -> dict[str, list[Fields]]:
-    """Return event id → fields of its messages, as far as they are stored: the store keeps the newest bodies only."""
+    """Return event id → the fields of each of its messages that the store still has: it keeps only the newest."""
     topics = settings.topics.carrying_events()
     fields_by_event: dict[str, list[Fields]] = {}
     store = ObserverStore(settings.observer_store)
