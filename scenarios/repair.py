@@ -77,7 +77,7 @@ class Repaired:
         return self.reconciled and self.published_again == self.missing and not self.others_published
 
 
-def find(settings: Settings, say: Say) -> dict[int, str]:
+def find_missing_events(settings: Settings, say: Say) -> dict[int, str]:
     """Return `seq` → id of the missing events, in order. Raises NotHealthy or DatabaseUnavailable.
 
     Events committed after the call are not examined. While others still arrive, it waits.
@@ -119,7 +119,7 @@ def repair(settings: Settings, say: Say) -> Repaired:
     require(settings, Action.REPAIR)
     with operation.alone(settings, "repair", say):
         began = time.monotonic()
-        missing = find(settings, say)
+        missing = find_missing_events(settings, say)
         engine = connect(settings.database_url, pool_size=2)
         try:
             with closing(ObserverStore(settings.observer_store)) as store:

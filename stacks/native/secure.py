@@ -90,7 +90,7 @@ def _tokens_of_broker(settings: Settings) -> dict[str, str]:
         "authenticationEnabled": "true",
         "authenticationProviders": _PROVIDER,
         "authenticateMetricsEndpoint": "true",
-        "tokenSecretKey": f"file://{roles.key_file(folder(settings))}",
+        "tokenSecretKey": f"file://{roles.locate_key_file(folder(settings))}",
         "authorizationEnabled": "true",
         "superUserRoles": ",".join(roles.SUPERUSERS),
         "brokerClientAuthenticationPlugin": _PLUGIN,
@@ -107,7 +107,7 @@ def _tokens_of_functions(settings: Settings) -> dict[str, Any]:
         "authorizationEnabled": True,
         "superUserRoles": list(roles.SUPERUSERS),
         "authenticationProviders": [_PROVIDER],
-        "properties": {"tokenSecretKey": f"file://{roles.key_file(folder(settings))}"},
+        "properties": {"tokenSecretKey": f"file://{roles.locate_key_file(folder(settings))}"},
         # `${NAME}` in a source's configuration is read from the broker's environment when the source starts, so the
         # password is neither in answers of the admin API nor in Pulsar's metadata. Among the possible configurators, this
         # one reads the environment; nothing of Kubernetes is used.

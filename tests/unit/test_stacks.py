@@ -17,7 +17,7 @@ from stacks.compose.docker import Docker
 from stacks.controls import control
 from stacks.embedded_healer import BrokerHealer
 from stacks.native.healer import SourceHealer
-from stacks.python_parts import python_parts
+from stacks.python_parts import list_python_parts
 from stacks.registry import BEHAVIOURS, stack_of
 from stacks.source_control import ACTIONS, NoSource
 from stacks.source_control import report as report_source
@@ -66,7 +66,7 @@ def test_servers_of_others_are_neither_started_nor_broken(settings: Settings) ->
 
 def test_a_capture_that_is_a_process_is_started_with_the_other_workers(settings: Settings) -> None:
     capture = settings.facts.capture
-    names = [part.name for part in python_parts(settings)]
+    names = [part.name for part in list_python_parts(settings)]
     assert (capture.component in names) is capture.is_process
 
 

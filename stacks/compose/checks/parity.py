@@ -14,7 +14,7 @@ from stacks.compose.checks.check import Check, judge
 from stacks.compose.docker import service
 from stacks.native import USERS, mysql, pulsar
 from stacks.native.artifacts import groups
-from stacks.python_parts import python_parts
+from stacks.python_parts import list_python_parts
 
 OWN_TO_CONTAINERS = {
     "standalone.conf": {
@@ -163,7 +163,7 @@ def check_settings_are_known() -> Check:
 
 
 def check_commands() -> Check:
-    parts = {part.name for part in python_parts(Settings(stack="compose"))}
+    parts = {part.name for part in list_python_parts(Settings(stack="compose"))}
     wrong = [f"{part} has no service" for part in sorted(parts)]
     for name, values in model.demo()["services"].items():
         words = values.get("command", [])
