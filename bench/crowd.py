@@ -187,7 +187,7 @@ def read_feed_delays_ms(
     `commissions`: commission id → event id. `seen_ms`: commission id → when its message appeared, in ms since the epoch.
     """
     with application.reading() as connection:
-        hops = queries.hop_times(connection, list(commissions.values()))
+        hops = queries.read_hop_times(connection, list(commissions.values()))
     return [
         seen_ms[commission] - hops[event]["persisted"] / 1000
         for commission, event in commissions.items()

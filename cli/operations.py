@@ -44,7 +44,7 @@ _ACTION_HELP = {
 def _make_command(action: source_control.Action):  # type: ignore[no-untyped-def]
     def run_action(stack: StackName = None, json: AsJson = False) -> None:
         settings = instance.find(stack)
-        source_control.act(settings, action)
+        source_control.run_action(settings, action)
         if json:
             print_json({"ok": True, "action": action})
         else:
@@ -55,7 +55,7 @@ def _make_command(action: source_control.Action):  # type: ignore[no-untyped-def
 
 def status(stack: StackName = None, json: AsJson = False) -> None:
     """Print the state of the source, and its backlog: how many outbox rows it has not captured. Fails unless it runs."""
-    report = source_control.report(instance.find(stack))
+    report = source_control.read_report(instance.find(stack))
     if json:
         print_json(report)
     else:

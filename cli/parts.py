@@ -10,7 +10,7 @@ import typer
 from application.components import COMPONENTS, find_component
 from cli.output import AsJson, Failed, StackName, out, print_json, say
 from stacks import instance, migration
-from stacks.native.artifacts import ensure, groups, locked, missing
+from stacks.native.artifacts import download_missing, find_missing_artifacts, list_groups, read_artifacts
 from stacks.python_parts import list_python_parts
 from stacks.supervisor import Supervisor, part_environment
 
@@ -64,13 +64,13 @@ def download(
     json: AsJson = False,
 ) -> None:
     """Download the files of the lock that the cache lacks, and check the SHA-256 of each."""
-    all_groups = groups()
+    all_groups = list_groups()
     unknown = sorted(set(group or []) - set(all_groups))
     if unknown:
         raise Failed(f"there is no download {', '.join(unknown)}; choose from {', '.join(all_groups)}")
-    chosen = locked(group or all_groups)
-    absent = missing(chosen)
-    ensure(chosen)
+    chosen = read_artifacts(group or all_groups)
+    absent = find_missing_artifacts(chosen)
+    download_missing(chosen)
     if json:
         print_json({"ok": True, "fetched": len(absent), "files": [row.path for row in chosen]})
     else:

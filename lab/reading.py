@@ -92,7 +92,7 @@ class Reading:
     def hop_times(self, event_ids: Sequence[str]) -> dict[str, dict[str, int]]:
         """Return event id → {timestamp: microseconds since the epoch}."""
         with self.application.reading() as connection:
-            return queries.hop_times(connection, list(event_ids))
+            return queries.read_hop_times(connection, list(event_ids))
 
     def hops(self, event_id: str) -> pd.DataFrame:
         """Return the path of one event, a row for each timestamp.

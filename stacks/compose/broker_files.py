@@ -13,7 +13,7 @@ from string import Template
 from settings.model import PINNED_NAR, SEED_NAR
 from stacks.compose.docker import SOURCE_LOG
 from stacks.native import pulsar
-from stacks.native.artifacts import locked
+from stacks.native.artifacts import read_artifacts
 
 HOME = "/pulsar"
 START = Path(__file__).with_name("start.sh")
@@ -90,7 +90,7 @@ def write(folder: Path) -> None:
 
 
 def _copy(group: str, target: Path) -> None:
-    (artifact,) = locked([group])
+    (artifact,) = read_artifacts([group])
     shutil.copyfile(artifact.path, target)
 
 

@@ -19,7 +19,7 @@ from db.users import Passwords, PasswordUnfit, render_script
 from domain.errors import ExpectedError
 from stacks.command import Command
 from stacks.native import libraries, limits
-from stacks.native.artifacts import cache, locked
+from stacks.native.artifacts import cache, read_artifacts
 from stacks.native.certificates import Pair
 
 SERVER = (
@@ -192,7 +192,7 @@ def _init_sql(passwords: Passwords) -> str:
 
 
 def _unpack(folder: Path) -> None:
-    (artifact,) = locked(["mysql"])
+    (artifact,) = read_artifacts(["mysql"])
     with tempfile.TemporaryDirectory(dir=cache(), prefix="unpacking-") as temporary:
         with zipfile.ZipFile(artifact.path) as jar:
             inner = jar.extract("mysql-Linux-amd64.tar.gz", temporary)

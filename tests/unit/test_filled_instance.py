@@ -55,7 +55,7 @@ def test_the_delay_of_the_feed_is_counted_from_the_notifications_commit(filled: 
     with Application(filled, pool_size=1) as application:
         with application.reading() as connection:
             rows = queries.recent_outbox(connection, 2)
-            persisted = queries.hop_times(connection, [row.id for row in rows])
+            persisted = queries.read_hop_times(connection, [row.id for row in rows])
         commissions = {row.aggregate_id: row.id for row in rows}
         seen = {rows[0].aggregate_id: persisted[rows[0].id]["persisted"] / 1000 + 12.5}
         (delay,) = read_feed_delays_ms(application, {**commissions, "unknown": "e-0"}, {**seen, "unknown": 1.0})

@@ -20,7 +20,7 @@ from stacks.native.healer import SourceHealer
 from stacks.python_parts import list_python_parts
 from stacks.registry import BEHAVIOURS, stack_of
 from stacks.source_control import ACTIONS, NoSource
-from stacks.source_control import report as report_source
+from stacks.source_control import read_report as read_source_report
 from stacks.supervised_stack import SupervisedStack
 from stacks.watcher import _make_healers
 
@@ -81,7 +81,7 @@ def test_a_capture_without_an_administration_has_no_report(tmp_path: Path) -> No
     settings = Settings(home=tmp_path)
     assert capture_of(settings).report() is None
     with pytest.raises(NoSource, match=r"the embedded stack has no Debezium source: its relay captures; .* kill relay"):
-        report_source(settings)
+        read_source_report(settings)
 
 
 def test_the_relay_stops_and_starts_with_the_components(tmp_path: Path) -> None:
