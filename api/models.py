@@ -43,6 +43,8 @@ Amount = Annotated[
 
 
 class Body(BaseModel):
+    """The body of a command. Unknown fields are refused, and values are not converted to another type."""
+
     model_config = ConfigDict(extra="forbid", strict=True)
 
 

@@ -50,19 +50,16 @@ def explain_differences(
     for event_id in event_ids:
         row, notification, line = rows.get(event_id), notifications.get(event_id), lines.get(event_id)
         message_fields = messages.get(event_id, [])
-        original = (
-            contents.fields_of(row.contents) | {"version": str(row.version)}
-            if row
-            else message_fields[0]
-            if message_fields
-            else None
-        )
+        original: Fields | None = None
+        if row is not None:
+            original = contents.fields_of(row.contents) | {"version": str(row.version)}
+        elif message_fields:
+            original = message_fields[0]
         for message in message_fields:
             differences += _compare_fields(event_id, "published", original, message)
         if notification is not None:
-            expected = (
-                None if original is None else {name: text for name, text in original.items() if name != "version"}
-            )
+            # A notification does not hold the version.
+            expected = original and {name: text for name, text in original.items() if name != "version"}
             differences += _compare_fields(event_id, "notified", expected, contents.fields_of(notification.contents))
             if line is not None:
                 differences += _compare_fields(
