@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from api import control, problems
-from api.body import json_body
+from api.body import read_json_body
 from api.guard import Guard
 from api.models import ID_PATTERN, ApproveBody, CalculateBody, CommandAnswer, CommissionAnswer
 from api.request_telemetry import RequestTelemetry
@@ -98,7 +98,7 @@ class Unwritten:
 
 def _add_commands(app: FastAPI, application: Application, unwritten: Unwritten) -> None:
     async def send(command: Command) -> CommandAnswer:
-        return CommandAnswer.of(await run_in_threadpool(unwritten.send, application, command))
+        return CommandAnswer.from_result(await run_in_threadpool(unwritten.send, application, command))
 
     @app.post(
         "/commissions/calculate",
@@ -152,7 +152,7 @@ def _add_queries(app: FastAPI, application: Application) -> None:
             row = queries.commission_by_conversion(connection, id)
         if row is None:
             raise HTTPException(404, f"no commission for conversion {id}")
-        return CommissionAnswer.of(row)
+        return CommissionAnswer.from_row(row)
 
 
 def _read_schema(application: Application) -> str:
@@ -208,7 +208,7 @@ def _valid_trace(value: str | None) -> str | None:
 
 def _parse_body_as(model: type[BaseModel]) -> Any:
     async def parse(request: Request) -> BaseModel:
-        body = await json_body(request)
+        body = await read_json_body(request)
         try:
             return model.model_validate(body)
         except ValidationError as error:

@@ -1,4 +1,4 @@
-"""Read a JSON body exactly: limited in size, UTF-8, with numbers as Decimal and never as binary floats."""
+"""Read a JSON body exactly: numbers become Decimal and never binary floats. Its size is limited, and it must be UTF-8."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from fastapi import HTTPException, Request
 from domain import contract
 
 
-async def json_body(request: Request) -> Any:
+async def read_json_body(request: Request) -> Any:
     """Return the parsed body. Raise HTTPException 400, 413 or 415."""
-    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    if kind != "application/json":
+    content_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if content_type != "application/json":
         raise HTTPException(415, "send the body as Content-Type: application/json")
     raw = bytearray()
     async for chunk in request.stream():

@@ -1,4 +1,7 @@
-"""Close connections of silent clients, which uvicorn itself closes only after an answer."""
+"""Close the connections of clients that stay silent.
+
+uvicorn has a deadline of its own only between two requests: from an answer until the next request begins.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,11 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 IDLE_S = 10.0
-"""How long a client may take for the head of a request, and between two chunks of its body."""
+"""How long a client may take to send the head of a request, and how long it may pause between two chunks of the body."""
 
 
 class ImpatientProtocol(H11Protocol):
-    """HTTP/1.1 that waits `IDLE_S` seconds for a client. The deadline does not run while the server works on an answer."""
+    """HTTP/1.1 that closes a connection whose client is silent for `IDLE_S`. No deadline runs while the server works on an answer."""
 
     _deadline: asyncio.TimerHandle | None = None
 
@@ -28,7 +31,7 @@ class ImpatientProtocol(H11Protocol):
             self._cancel_deadline()
             self._start_deadline()
         elif self.conn.their_state is h11.IDLE:
-            self._start_deadline()  # slow bytes do not extend the deadline of a head
+            self._start_deadline()  # bytes of an unfinished head do not extend its deadline
         else:
             self._cancel_deadline()
 
@@ -43,13 +46,13 @@ class ImpatientProtocol(H11Protocol):
 
     def _start_deadline(self) -> None:
         if self._deadline is None:
-            self._deadline = self.loop.call_later(IDLE_S, self._close)
+            self._deadline = self.loop.call_later(IDLE_S, self._close_connection)
 
     def _cancel_deadline(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
 
-    def _close(self) -> None:
+    def _close_connection(self) -> None:
         self._deadline = None
         self.transport.close()

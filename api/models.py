@@ -43,6 +43,8 @@ Amount = Annotated[
 
 
 class Body(BaseModel):
+    """The body of a command. Unknown fields are refused, and values are not converted to another type."""
+
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
@@ -70,7 +72,7 @@ class CommandAnswer(BaseModel):
     eventIds: list[str] = Field(description="ids of the outbox rows written in the same transaction")
 
     @classmethod
-    def of(cls, result: CommissionResult) -> CommandAnswer:
+    def from_result(cls, result: CommissionResult) -> CommandAnswer:
         return cls(
             commissionId=result.commission_id,
             conversionId=result.conversion_id,
@@ -99,7 +101,7 @@ class CommissionAnswer(BaseModel):
     updatedAt: datetime
 
     @classmethod
-    def of(cls, row: CommissionRow) -> CommissionAnswer:
+    def from_row(cls, row: CommissionRow) -> CommissionAnswer:
         return cls(
             commissionId=row.id,
             conversionId=row.conversion_id,

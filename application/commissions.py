@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine
 
 from application import crash_points
 from application.counting import count_outcome
-from application.wake import Wake
+from application.wake import WakeUpSender
 from db import engine
 from db.currencies import IsoCurrencies
 from db.engine import connect
@@ -41,7 +41,7 @@ class Application:
         self.settings = settings
         self.engine: Engine = connect(settings.database_url, pool_size)
         self._hops = HopRecorder(self.engine)
-        self._wake = Wake(settings.wake_socket) if settings.facts.capture.is_woken else None
+        self._wake = WakeUpSender(settings.wake_socket) if settings.facts.capture.is_woken else None
         currencies = IsoCurrencies()
         points = crash_points.of_this_process(settings)
         self._mediator = Mediator(

@@ -1,6 +1,6 @@
-"""Send and receive the wake-up signal: a datagram after each commit, by which the relay reads at once.
+"""Send and receive the wake-up signal: a datagram after each commit, on which the relay reads the outbox at once.
 
-The signal is only a hint: it may be lost, and other programs may write rows. So the relay polls too.
+The signal may be lost, and other programs may write rows without sending one. So the relay polls too.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from pathlib import Path
 from domain.errors import ExpectedError
 
 MAX_SOCKET_NAME = 100
-"""Length in bytes that every system accepts for a socket's name, with room for what supervisord appends."""
-FOLDER = f"/tmp/alpes-{os.getuid()}"  # noqa: S108
-"""Not in TMPDIR, which may differ between terminals: every process must derive the same name."""
+"""A socket's name of fewer bytes is accepted by every system, also after supervisord has appended to it."""
+PRIVATE_FOLDER = f"/tmp/alpes-{os.getuid()}"  # noqa: S108
+"""The folder of sockets whose own name is too long. Not in TMPDIR, which may differ between terminals."""
 
 
-class Wake:
+class WakeUpSender:
     """The sending side of the wake-up signal."""
 
     def __init__(self, path: Path) -> None:
-        self._address = socket_address(path)
+        self._address = choose_socket_address(path)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
 
     def send(self) -> None:
-        """Send one signal; do nothing when there is no relay or its queue is full, since the relay polls."""
+        """Send one signal. Without a relay, or when its queue is full, the signal is lost: the relay polls."""
         with contextlib.suppress(OSError):
             self._socket.sendto(b"!", self._address)
 
@@ -37,9 +37,9 @@ class Wake:
         self._socket.close()
 
 
-def listen(path: Path) -> socket.socket:
-    """Return the receiving socket of the relay, non-blocking. Raise OSError when the folder cannot be written."""
-    address = socket_address(path)
+def open_receiver(path: Path) -> socket.socket:
+    """Return a new non-blocking socket that receives the signals. Raise OSError when its folder cannot be written."""
+    address = choose_socket_address(path)
     with contextlib.suppress(FileNotFoundError):
         Path(address).unlink()
     receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -49,25 +49,25 @@ def listen(path: Path) -> socket.socket:
 
 
 class SocketFolderUnsafe(ExpectedError, OSError):
-    """Another user could answer on the sockets of an instance with a long name; `str(error)` says what to do."""
+    """Others can write to the folder of short socket names, and could answer there. `str(error)` says what to do."""
 
 
-def socket_address(path: Path) -> str:
-    """Return `path`, or a short replacement in a private folder when `path` is too long for a socket (about 100 bytes).
+def choose_socket_address(path: Path) -> str:
+    """Return `path`, or a short replacement in a private folder when `path` is too long for a socket.
 
     Raise SocketFolderUnsafe when other users can write to that folder.
     """
     if len(str(path).encode()) < MAX_SOCKET_NAME:
         return str(path)
-    return str(private_folder() / f"{hashlib.sha256(str(path).encode()).hexdigest()[:16]}.sock")
+    return str(ensure_private_folder() / f"{hashlib.sha256(str(path).encode()).hexdigest()[:16]}.sock")
 
 
-def private_folder() -> Path:
-    """Return a folder with a short name that only this user can write to, the same for every process.
+def ensure_private_folder() -> Path:
+    """Create the folder unless it exists, and return it: only this user can write to it, and every process uses the same.
 
-    Raise SocketFolderUnsafe.
+    Raise SocketFolderUnsafe when others can write to it.
     """
-    folder = Path(FOLDER)
+    folder = Path(PRIVATE_FOLDER)
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
     status = folder.lstat()

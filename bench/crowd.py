@@ -1,6 +1,6 @@
-"""Open pages without browsers: each speaks Streamlit's protocol with the server, and draws nothing.
+"""Open pages without browsers: each speaks Streamlit's protocol with the page's server, and draws nothing.
 
-Ten of them cost this machine little more than the work of the server; ten browsers would mostly measure themselves.
+Ten of them need little more CPU than the server itself. With ten browsers the measurement would mostly show the browsers' load.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PAGES = 10
 RATE_PER_S = 50
 DURATION_S = 20.0
 CROWD_SETTLE_S = 3.0
-"""Seconds to wait for the last events to appear."""
+"""Wait before the load, until the pages are quiet, and after it, until the last events have appeared."""
 _GO = re.compile(r'data-go="([^"]+)"')
 
 
@@ -47,20 +47,20 @@ class Crowd:
     cpu_percent: float
     """CPU time of the page's server, in percent of one core."""
     refresh_ms_p95: float
-    """From a page's request until the whole refresh has arrived, including the wait for other pages."""
+    """From a page's request until the whole refresh has arrived, including the time in which the server draws other pages."""
     feed_delay_ms_p95: float
-    """From the notification's commit until its message arrived at a page, over all pages."""
+    """From the commit of a notification until the event's message appeared in a page's feed, over all pages."""
     seen_per_page: float
-    """Messages that appeared in the feed; between two refreshes only the newest do."""
+    """Messages that appeared in the feed of a page. With many events between two refreshes, only the newest appear."""
 
 
 @dataclass(slots=True)
 class _Fragment:
     """A fragment: its id, the widget that requests its drawing, and the version that was drawn last."""
 
-    fragment: str
-    widget: str
-    drawn: str
+    id: str
+    widget_id: str
+    drawn_version: str
 
 
 @dataclass(slots=True)
@@ -72,7 +72,7 @@ class Visitor:
     refreshes_ms: list[float] = field(default_factory=list)
     """Durations from the request of a refresh until all of it has arrived."""
     _fragments: dict[str, _Fragment] = field(default_factory=dict)
-    _page: str = ""
+    _page_hash: str = ""
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -84,8 +84,8 @@ class Visitor:
         self._thread = threading.Thread(target=self._poll, args=(socket,), daemon=True)
         self._thread.start()
 
-    def forget(self) -> None:
-        """Begin the measurement anew."""
+    def clear_measurements(self) -> None:
+        """Forget what was measured, so that the measurement begins now."""
         self.seen_ms.clear()
         self.refreshes_ms.clear()
 
@@ -100,7 +100,7 @@ class Visitor:
                 while not self._stop.wait(EVERY_MS / 1000):
                     versions = client.get("/pulse", params={"of": ",".join(self._fragments)}).json()
                     for name, fragment in self._fragments.items():
-                        if versions.get(name, fragment.drawn) != fragment.drawn:
+                        if versions.get(name, fragment.drawn_version) != fragment.drawn_version:
                             started_at = time.perf_counter()
                             self._request_drawing(socket, (fragment, versions[name]))
                             self.refreshes_ms.append((time.perf_counter() - started_at) * 1000)
@@ -111,12 +111,12 @@ class Visitor:
         """Request the drawing of a fragment, or of the page, and wait until it is drawn."""
         message = BackMsg()
         message.rerun_script.query_string = "lang=en"
-        message.rerun_script.page_script_hash = self._page
+        message.rerun_script.page_script_hash = self._page_hash
         if fragment_and_version is not None:
             fragment, version = fragment_and_version
-            message.rerun_script.fragment_id = fragment.fragment
+            message.rerun_script.fragment_id = fragment.id
             widget_state = message.rerun_script.widget_states.widgets.add()
-            widget_state.id = fragment.widget
+            widget_state.id = fragment.widget_id
             widget_state.json_trigger_value = json.dumps([{"event": "changed", "value": version}])
         socket.send(message.SerializeToString())
         while self._handle_message(socket.recv(timeout=30)) != "script_finished":
@@ -127,12 +127,12 @@ class Visitor:
         message.ParseFromString(raw)
         kind = message.WhichOneof("type")
         if kind == "new_session":
-            self._page = message.new_session.page_script_hash
+            self._page_hash = message.new_session.page_script_hash
         elif kind == "delta" and message.delta.new_element.WhichOneof("type") == "bidi_component":
-            self._note_drawing(message.delta)
+            self._record_drawing(message.delta)
         return kind
 
-    def _note_drawing(self, delta: Delta) -> None:
+    def _record_drawing(self, delta: Delta) -> None:
         component = delta.new_element.bidi_component
         data = json.loads(component.json)
         if component.component_name == "alpes_pulse":
@@ -144,7 +144,7 @@ class Visitor:
 
 
 def measure_crowd(settings: Settings, server: psutil.Process) -> Crowd:
-    """Open the pages, send events, and measure. Raises TookTooLong when a page is not refreshed, OSError when one cannot open."""
+    """Open the pages, send commands, and measure. Raises TookTooLong when a page is not refreshed, OSError when one cannot open."""
     visitors = [Visitor(settings) for _ in range(PAGES)]
     commissions: dict[str, str] = {}
     with Application(settings, pool_size=2) as application:
@@ -153,7 +153,7 @@ def measure_crowd(settings: Settings, server: psutil.Process) -> Crowd:
                 visitor.start()
             time.sleep(CROWD_SETTLE_S)
             for visitor in visitors:
-                visitor.forget()
+                visitor.clear_measurements()
             server.cpu_percent()
             started_at = time.monotonic()
             for number in range(int(RATE_PER_S * DURATION_S)):
@@ -165,7 +165,7 @@ def measure_crowd(settings: Settings, server: psutil.Process) -> Crowd:
         finally:
             for visitor in visitors:
                 visitor.close()
-        delays = [ms for visitor in visitors for ms in feed_delays_ms(application, commissions, visitor.seen_ms)]
+        delays = [ms for visitor in visitors for ms in read_feed_delays_ms(application, commissions, visitor.seen_ms)]
     refreshes = [ms for visitor in visitors for ms in visitor.refreshes_ms]
     if not delays or not all(visitor.refreshes_ms for visitor in visitors):
         raise TookTooLong("an open page was not refreshed")
@@ -179,12 +179,17 @@ def measure_crowd(settings: Settings, server: psutil.Process) -> Crowd:
     )
 
 
-def feed_delays_ms(application: Application, commissions: dict[str, str], seen: Mapping[str, float]) -> list[float]:
-    """Return the milliseconds from each notification's commit until it was seen; unseen ones are left out."""
+def read_feed_delays_ms(
+    application: Application, commissions: dict[str, str], seen_ms: Mapping[str, float]
+) -> list[float]:
+    """Return the milliseconds from the commit of each notification until `seen_ms`, without those that were not seen.
+
+    `commissions`: commission id → event id. `seen_ms`: commission id → when its message appeared, in ms since the epoch.
+    """
     with application.reading() as connection:
-        hops = queries.hop_times(connection, list(commissions.values()))
+        hops = queries.read_hop_times(connection, list(commissions.values()))
     return [
-        seen[commission] - hops[event]["persisted"] / 1000
+        seen_ms[commission] - hops[event]["persisted"] / 1000
         for commission, event in commissions.items()
-        if commission in seen and "persisted" in hops.get(event, {})
+        if commission in seen_ms and "persisted" in hops.get(event, {})
     ]

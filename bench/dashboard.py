@@ -19,7 +19,7 @@ import psutil
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from application import Application
-from bench.crowd import CROWD_SETTLE_S, PAGES, RATE_PER_S, Crowd, feed_delays_ms, measure_crowd
+from bench.crowd import CROWD_SETTLE_S, PAGES, RATE_PER_S, Crowd, measure_crowd, read_feed_delays_ms
 from bench.filling import fill
 from dashboard.view_models.database_reader import DatabaseReader
 from db import notification_queries
@@ -187,7 +187,7 @@ def _measure_polls(settings: Settings) -> list[float]:
 
 def _measure_feed_delays(page: Any, application: Application, commissions: dict[str, str]) -> list[float]:
     page.wait_for_timeout(CROWD_SETTLE_S * 1000)
-    return feed_delays_ms(application, commissions, page.evaluate("window.seen"))
+    return read_feed_delays_ms(application, commissions, page.evaluate("window.seen"))
 
 
 class _RefreshTimer:

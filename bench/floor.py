@@ -29,7 +29,7 @@ from scenarios.waiting import until
 from settings import Settings
 from settings.stack_facts import DatabaseKind
 from stacks.native import mysql
-from stacks.native.artifacts import ensure, locked
+from stacks.native.artifacts import download_missing, read_artifacts
 from stacks.processes import free_port
 
 WRITERS = 4
@@ -157,7 +157,7 @@ def _can_create_tables(engine: Engine) -> bool:
 def _running_mysqld(folder: Path) -> Iterator[str]:
     """Start a MySQL server with the native stack's options, yield its URL, and stop it at the end."""
     if mysql.needs_download():
-        ensure(locked(["mysql"]))
+        download_missing(read_artifacts(["mysql"]))
     mysqld, port, data = mysql.obtain(), free_port(), folder / "mysql"
     mysql.initialize(mysqld, data)
     password = uuid.uuid4().hex

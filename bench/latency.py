@@ -100,5 +100,5 @@ def _read_hops(application: Application, event_ids: Sequence[str]) -> dict[str, 
     hops: dict[str, dict[str, int]] = {}
     with application.reading() as connection:
         for start in range(0, len(event_ids), 500):
-            hops |= queries.hop_times(connection, list(event_ids[start : start + 500]))
+            hops |= queries.read_hop_times(connection, list(event_ids[start : start + 500]))
     return hops

@@ -20,7 +20,7 @@ from stacks import instance, message_sizes, native, processes
 from stacks.compose import cli as docker
 from stacks.controls import control
 from stacks.native import java, libraries, mysql
-from stacks.native.artifacts import cache, missing
+from stacks.native.artifacts import cache, find_missing_artifacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def _check_native(settings: Settings) -> list[Finding]:
             Finding(row.name, row.found, "found" if row.found else "missing (mysqld needs it)", row.fix, "native")
             for row in libraries.check()
         ]
-    absent = missing(native.needed(settings))
+    absent = find_missing_artifacts(native.needed(settings))
     size = sum(artifact.size for artifact in absent)
     ready = java.is_present() and not absent
     detail = f"in {cache()}" if ready else f"{size / 1e6:.0f} MB are downloaded at the first start"

@@ -19,7 +19,9 @@ from stacks import instance
 def matrix(
     edge: Annotated[str | None, typer.Option(help="Only this edge or component, such as worker-broker.")] = None,
     fault: Annotated[str | None, typer.Option(help="Only this fault, such as black-hole.")] = None,
-    sample: Annotated[int | None, typer.Option(min=1, help="Only so many cells, chosen by the seed.")] = None,
+    sample: Annotated[
+        int | None, typer.Option(min=1, help="Only this many cells, chosen at random from the seed.")
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Chooses the sample and the commands. Default: a random one.")
     ] = None,

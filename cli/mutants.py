@@ -1,4 +1,4 @@
-"""The verb `scenario mutants`: put each component that is wrong on purpose into a system, and see who notices."""
+"""The verb `scenario mutants`: run the system with one mutant at a time, and report which property finds it."""
 
 from __future__ import annotations
 
@@ -17,28 +17,30 @@ from settings.stack_facts import DEFAULT
 
 def mutants(
     name: Annotated[list[str] | None, typer.Option(help="Only this mutant; may be repeated. Default: all.")] = None,
-    sample: Annotated[int | None, typer.Option(min=1, help="Only so many mutants, drawn by the seed.")] = None,
+    sample: Annotated[
+        int | None, typer.Option(min=1, help="Only this many mutants, drawn at random from the seed.")
+    ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Draws the sample. Default: today's date, for example 20260131.")
+        int | None, typer.Option(min=0, help="The seed of the sample. Default: today's date, for example 20260131.")
     ] = None,
     stack: StackName = None,
     json: AsJson = False,
 ) -> None:
-    """Run each mutant under a scenario that must fail. A mutant is a component that is wrong on purpose, one way.
+    """Run each mutant under a scenario that must fail. A mutant is a component with one defect, put in on purpose.
 
-    Fails unless the property that names what is wrong finds every mutant. Each runs on a private instance of the stack,
+    Fails unless every mutant is found by the property that names its defect. Each runs on a private instance of the stack,
     which is removed afterwards; your instance is not touched.
 
       ./alpes scenario mutants --name relay_drops_one      ./alpes scenario mutants --sample 3 --seed 20260131
     """
     stack = stack or DEFAULT.name
-    names = _select(running.select_names(stack), name)
+    names = _select_mutants(running.select_names(stack), name)
     seed = int(datetime.now(UTC).strftime("%Y%m%d")) if seed is None else seed
     if sample is not None:
         names = draw_sample(names, sample, seed)
         say(f"sample of {len(names)} mutants: ./alpes scenario mutants --sample {sample} --seed {seed} --stack {stack}")
     with foreground.interruptible():
-        trials = [_try(stack, each, f"{number} of {len(names)}") for number, each in enumerate(names, 1)]
+        trials = [_try_mutant(stack, mutant, f"{number} of {len(names)}") for number, mutant in enumerate(names, 1)]
     ok = all(trial.ok for trial in trials)
     if json:
         drawn = None if sample is None else {"n": sample, "seed": seed}
@@ -49,20 +51,20 @@ def mutants(
         raise typer.Exit(1)
 
 
-def _select(known: list[str], names: list[str] | None) -> list[str]:
+def _select_mutants(known: list[str], names: list[str] | None) -> list[str]:
     unknown = sorted(set(names or ()) - set(known))
     if unknown:
-        raise Failed(f"no mutant {', '.join(unknown)} on this stack; there are {', '.join(known)}")
-    return [each for each in known if names is None or each in names]
+        raise Failed(f"there is no mutant {', '.join(unknown)} on this stack; choose from {', '.join(known)}")
+    return [mutant for mutant in known if names is None or mutant in names]
 
 
-def _try(stack: str, name: str, position: str) -> Trial:
+def _try_mutant(stack: str, name: str, position: str) -> Trial:
     say(f"{position}: {name}, under {running.choose_scenario(name, stack)}. {describe(name)}")
     trial = running.try_mutant(name, stack)
-    found = (
+    finding = (
         f"found by {trial.caught_by}" if trial.ok else f"NOT FOUND by {trial.expected}: {trial.verdict}, {trial.reason}"
     )
-    say(f"  {found} ({trial.seconds:.0f} s)")
+    say(f"  {finding} ({trial.seconds:.0f} s)")
     return trial
 
 
@@ -78,5 +80,5 @@ def _print_trials(trials: list[Trial]) -> None:
         for trial in trials
     ]
     table(("mutant", "found by", "scenario", "events of the counter-example", "s"), rows)
-    missed = sum(not trial.ok for trial in trials)
-    out.print(f"{len(trials) - missed} of {len(trials)} mutants found")
+    found_count = sum(trial.ok for trial in trials)
+    out.print(f"{found_count} of {len(trials)} mutants found")

@@ -42,20 +42,20 @@ _ACTION_HELP = {
 
 
 def _make_command(action: source_control.Action):  # type: ignore[no-untyped-def]
-    def run(stack: StackName = None, json: AsJson = False) -> None:
+    def run_action(stack: StackName = None, json: AsJson = False) -> None:
         settings = instance.find(stack)
-        source_control.act(settings, action)
+        source_control.run_action(settings, action)
         if json:
             print_json({"ok": True, "action": action})
         else:
             out.print(f"source: {action} done")
 
-    return run
+    return run_action
 
 
 def status(stack: StackName = None, json: AsJson = False) -> None:
-    """Print whether the source runs, and its backlog: how many outbox rows it has not captured. Fails when it is down."""
-    report = source_control.report(instance.find(stack))
+    """Print the state of the source, and its backlog: how many outbox rows it has not captured. Fails unless it runs."""
+    report = source_control.read_report(instance.find(stack))
     if json:
         print_json(report)
     else:
@@ -81,12 +81,14 @@ def source_logs(
     lines: Annotated[int, typer.Option("-n", "--lines", min=0, help="Number of last lines to print.")] = 50,
     stack: StackName = None,
 ) -> None:
-    """Print the log of the source's own threads inside the broker."""
+    """Print the log of the source, whose threads run inside the broker."""
     logs("source", follow, lines, stack)
 
 
 def replay(
-    preview: Annotated[bool, typer.Option("--preview", help="Only print how much would be read.")] = False,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Only print how many events and messages would be read.")
+    ] = False,
     stack: StackName = None,
     json: AsJson = False,
 ) -> None:
@@ -119,12 +121,12 @@ def repair(
 ) -> None:
     """Publish again exactly the events that are committed and missing downstream, and nothing else.
 
-    An event is missing when it has neither a notification nor a dead letter, every component is healthy, and no more events
-    arrive. Fails unless all sources agree afterwards.
+    An event is missing when it has neither a notification nor a dead letter, although every component is healthy and no more
+    events arrive. Fails unless all sources agree afterwards.
     """
     settings = instance.find(stack)
     if dry_run:
-        missing = repair_operation.find(settings, say)
+        missing = repair_operation.find_missing_events(settings, say)
         if json:
             print_json({"missing": len(missing), "event_ids": list(missing.values())})
         else:
@@ -137,8 +139,8 @@ def repair(
         print_json({"ok": outcome.ok, **{name: getattr(outcome, name) for name in outcome.__slots__}})
     else:
         out.print(
-            f"{outcome.missing} events were missing, {outcome.published_again} of them are published again,"
-            f" {outcome.others_published} others; the sources {'agree' if outcome.reconciled else 'still differ'}"
+            f"{outcome.missing} events were missing; {outcome.published_again} of them and {outcome.others_published} others were"
+            f" published again; the sources {'agree' if outcome.reconciled else 'still differ'}"
         )
         if outcome.out_of_order:
             out.print(f"{outcome.out_of_order} events were notified after a later one of their commission")
@@ -150,7 +152,7 @@ def repair(
 
 def reset(
     everything: Annotated[
-        bool, typer.Option("--all", help="Stop the stack, delete all its data, start it again.")
+        bool, typer.Option("--all", help="Stop the stack, delete all its data, and start it again.")
     ] = False,
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")] = False,
     stack: StackName = None,
@@ -158,7 +160,7 @@ def reset(
 ) -> None:
     """Empty the tables, topics, observer's store and audit file of a running stack, consistently."""
     settings = instance.find(stack)
-    # Refuse before asking for a confirmation; `--all` has no other check.
+    # A refusal comes before the question; and nothing else checks `--all`.
     require(settings, Action.RESET)
     if not yes and not typer.confirm(f"Delete all commissions and events of the {settings.stack} stack?"):
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""The verbs part, migrate and download: the steps of `up`, one by one. The containers of the compose stack run them."""
+"""The verbs part, migrate and download: single steps of `up`, which the containers of the compose stack run."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import typer
 from application.components import COMPONENTS, find_component
 from cli.output import AsJson, Failed, StackName, out, print_json, say
 from stacks import instance, migration
-from stacks.native.artifacts import ensure, groups, locked, missing
-from stacks.python_parts import python_parts
+from stacks.native.artifacts import download_missing, find_missing_artifacts, list_groups, read_artifacts
+from stacks.python_parts import list_python_parts
 from stacks.supervisor import Supervisor, part_environment
 
 
@@ -21,18 +21,24 @@ def register(app: typer.Typer) -> None:
 
 
 def part(
-    name: Annotated[str, typer.Argument(help=f"{', '.join(one.name for one in COMPONENTS.values() if one.module)}.")],
+    name: Annotated[
+        str,
+        typer.Argument(help=f"{', '.join(component.name for component in COMPONENTS.values() if component.module)}."),
+    ],
     stack: StackName = None,
 ) -> None:
-    """Run one component in the foreground as `up` would: for containers, service managers and debuggers. Ctrl-C stops it."""
+    """Run one component in the foreground, with the command and environment of `up`. Ctrl-C stops it.
+
+    Containers, service managers and debuggers use it.
+    """
     settings = instance.find(stack)
-    parts = {row.name: row for row in python_parts(settings)}
+    parts = {part.name: part for part in list_python_parts(settings)}
     if name not in parts:
         raise Failed(f"this stack has no component {name!r}; choose one of {', '.join(sorted(parts))}")
     if not settings.worker_url and find_component(name).needs_database:
         raise Failed("there is no database: set ALPES_DATABASE_URL, or run `./alpes up` once, which creates one")
     settings.run.mkdir(parents=True, exist_ok=True)
-    # The command goes through the gate, so that a fault's lease holds this process down too.
+    # The process starts through the gate, so that a fault's lease can hold it down.
     argv = Supervisor(settings).write_part(parts[name])
     os.execve(argv[0], argv, os.environ | part_environment(settings, parts[name]))
 
@@ -57,14 +63,14 @@ def download(
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Download the locked artifacts that the cache lacks, and check the SHA-256 of each."""
-    all_groups = groups()
+    """Download the files of the lock that the cache lacks, and check the SHA-256 of each."""
+    all_groups = list_groups()
     unknown = sorted(set(group or []) - set(all_groups))
     if unknown:
         raise Failed(f"there is no download {', '.join(unknown)}; choose from {', '.join(all_groups)}")
-    chosen = locked(group or all_groups)
-    absent = missing(chosen)
-    ensure(chosen)
+    chosen = read_artifacts(group or all_groups)
+    absent = find_missing_artifacts(chosen)
+    download_missing(chosen)
     if json:
         print_json({"ok": True, "fetched": len(absent), "files": [row.path for row in chosen]})
     else:

@@ -49,11 +49,11 @@ def feed(
     name = topic if topic is None or "://" in topic else f"persistent://{settings.pulsar_namespace}/{topic}"
     store = ObserverStore(settings.observer_store)
     try:
-        newest = store.feed(name, limit=limit, search=search)
+        newest = store.read_messages(name, limit=limit, search=search)
         _print_messages(newest, json)
         last = newest[0].n if newest else 0
         while follow:
-            more = store.feed(name, limit=500, after=last, search=search)
+            more = store.read_messages(name, limit=500, after=last, search=search)
             _print_messages(more, json)
             last = more[0].n if more else last
             time.sleep(0.2)

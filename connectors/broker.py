@@ -14,7 +14,7 @@ import pulsar
 
 from connectors.client import Broker as Broker
 from connectors.client import BrokerUnavailable as BrokerUnavailable
-from connectors.link import RETRY_S, Link, abandon
+from connectors.link import CHECK_EVERY_S, Link, abandon_client
 from connectors.sending import MESSAGE_ERRORS, MessageRefused, Sent, classify
 
 log = logging.getLogger(__name__)
@@ -67,14 +67,14 @@ class Subscription(Link):
 
     def receive(self, limit: int, timeout_s: float) -> list[Received]:
         """Return up to `limit` messages that are there now; wait up to `timeout_s` for the first one."""
-        if not self.ensure():
-            time.sleep(min(timeout_s, RETRY_S))
+        if not self.ensure_connected():
+            time.sleep(min(timeout_s, CHECK_EVERY_S))
             return []
         batch: list[Received] = []
         wait_ms = int(timeout_s * 1000)
         try:
             while len(batch) < limit:
-                batch.append(_to_received(self._end.receive(timeout_millis=0 if batch else wait_ms)))
+                batch.append(_to_received(self._endpoint.receive(timeout_millis=0 if batch else wait_ms)))
         except pulsar.Timeout:
             pass
         except pulsar.PulsarException as error:
@@ -86,7 +86,7 @@ class Subscription(Link):
         """Acknowledge messages. A lost acknowledgement causes a redelivery, which the inbox absorbs."""
         for message in batch:
             try:
-                self._end.acknowledge(message.handle)
+                self._endpoint.acknowledge(message.handle)
             except (pulsar.PulsarException, AttributeError) as error:
                 log.info("%s: not acknowledged, the message will be redelivered: %s", self._name, error)
                 return
@@ -106,7 +106,7 @@ class Subscription(Link):
             what = f"to remove subscription {self._name!r}"
             raise BrokerUnavailable(self._broker.explain(error, what)) from error
         finally:
-            abandon(client)
+            abandon_client(client)
 
     def _skip_numbers(self, client: pulsar.Client) -> None:
         """Use up the client's first consumer numbers.
@@ -154,10 +154,10 @@ class Publisher(Link):
 
         Raise BrokerUnavailable when not connected, and MessageRefused for a message that the client does not accept.
         """
-        if self._end is None:
+        if self._endpoint is None:
             raise BrokerUnavailable(f"no connection to the broker for {self._topic}")
         try:
-            self._end.send_async(
+            self._endpoint.send_async(
                 value,
                 lambda result, _id: done(classify(result), str(result).rpartition(".")[2]),
                 partition_key=key,
@@ -173,12 +173,12 @@ class Publisher(Link):
 
         Raise BrokerUnavailable, or MessageRefused for a message that can never be published.
         """
-        if not self.ensure():
+        if not self.ensure_connected():
             raise BrokerUnavailable(
                 self.refusal or "the broker does not answer; run `./alpes status` to see its health"
             )
         try:
-            return str(self._end.send(value, partition_key=key, properties=dict(properties or {})))
+            return str(self._endpoint.send(value, partition_key=key, properties=dict(properties or {})))
         except MESSAGE_ERRORS as error:
             raise MessageRefused(f"{len(value)} bytes: {type(error).__name__}: {error}") from error
         except pulsar.PulsarException as error:

@@ -1,7 +1,8 @@
 """Keep one consumer or producer connected.
 
-The C++ client alone doubles its wait up to a minute while the broker is down, and Python cannot set that. So a check of
-our own decides here: when a broker answers and the client still has no connection, a new client replaces it.
+While the broker is down, the C++ client doubles the wait before each attempt to reconnect, up to a minute, and Python cannot
+change that. So this module checks by itself: when the broker answers and the client still has no connection, a new client
+replaces it.
 """
 
 from __future__ import annotations
@@ -19,26 +20,27 @@ from connectors.client import Broker, BrokerUnavailable
 
 log = logging.getLogger(__name__)
 
-RETRY_S = 0.1
+CHECK_EVERY_S = 0.1
 """Pause between two checks of the connection."""
-REFUSED_S = 0.2
-"""Pause before the next attempt after a refusal."""
-ASKS_EVERY_S = 2.0
-"""How often an idle client asks the broker something. The client's own pings, every 30 s, cannot be set from Python."""
+RETRY_AFTER_REFUSAL_S = 0.2
+"""Pause before the next attempt to connect, after the broker refused one."""
+ASK_EVERY_S = 2.0
+"""Pause between two questions to the broker, which show a lost connection. Python cannot set the client's own pings: 30 s."""
 GRACE_S = 0.3
-"""How long the client may take to reconnect by itself when the port answers again."""
+"""How long the client may take to reconnect by itself after the broker's port answers again."""
 
 
 class Link(ABC):
-    """A client with one consumer or producer, which is replaced when it lost a broker that answers again."""
+    """A client with one consumer or producer. It is replaced when the broker answers again and it has not reconnected."""
 
     def __init__(self, broker: Broker, name: str) -> None:
         self._broker = broker
         self._name = name
         self._client: pulsar.Client | None = None
-        self._end: Any = None
+        self._endpoint: Any = None
+        """The client's consumer or producer; None while there is none."""
         self._checked_at = 0.0
-        self._back_since: float | None = None
+        self._reachable_since: float | None = None
         self._retry_at = 0.0
         self._asked_at = time.monotonic()
         self._asking: threading.Thread | None = None
@@ -50,35 +52,35 @@ class Link(ABC):
     @abstractmethod
     def _open(self, client: pulsar.Client) -> Any: ...
 
-    def ensure(self) -> bool:
-        """Open the consumer or producer again if needed. Return whether it is usable now. This never blocks for long."""
-        if self._end is None:
+    def ensure_connected(self) -> bool:
+        """Open the consumer or producer again if needed, and return whether there is one. This never blocks for long."""
+        if self._endpoint is None:
             return self._reopen()
         now = time.monotonic()
-        if now - self._checked_at < RETRY_S:
+        if now - self._checked_at < CHECK_EVERY_S:
             return True
         self._checked_at = now
         self._ask(now)
-        if self._end.is_connected() or not self._broker.reachable():
-            self._back_since = None
-        elif self._back_since is None:
-            self._back_since = now
-        elif now - self._back_since > GRACE_S:
+        if self._endpoint.is_connected() or not self._broker.reachable():
+            self._reachable_since = None
+        elif self._reachable_since is None:
+            self._reachable_since = now
+        elif now - self._reachable_since > GRACE_S:
             self.drop()
             return self._reopen()
         return True
 
     @property
     def connected(self) -> bool:
-        return self._end is not None and bool(self._end.is_connected())
+        return self._endpoint is not None and bool(self._endpoint.is_connected())
 
     def _ask(self, now: float) -> None:
-        """Send the broker a question now and then, and ignore the answer.
+        """Ask the broker something now and then, and ignore the answer.
 
-        A consumer only listens. If the other end of its connection is gone, it learns of it when it sends something.
+        A consumer only listens, so it does not see that its connection is lost until it sends something.
         """
         is_asking = self._asking is not None and self._asking.is_alive()
-        if is_asking or self._client is None or now - self._asked_at < ASKS_EVERY_S:
+        if is_asking or self._client is None or now - self._asked_at < ASK_EVERY_S:
             return
         self._asked_at = now
         self._asking = threading.Thread(target=_ask, args=(self._client, self._topic_to_ask()), daemon=True)
@@ -89,16 +91,16 @@ class Link(ABC):
 
     def drop(self) -> None:
         """Discard the client without waiting for the broker."""
-        client, self._client, self._end, self._back_since = self._client, None, None, None
+        client, self._client, self._endpoint, self._reachable_since = self._client, None, None, None
         if client is not None:
-            abandon(client)
+            abandon_client(client)
 
     def close(self) -> None:
-        """Close the client in order: acknowledgements are sent, and the next consumer need not wait for this one to time out."""
+        """Close the client and wait for it: acknowledgements are sent, and the next consumer need not wait for a timeout."""
         if self._client is not None and self._broker.reachable():
             with contextlib.suppress(pulsar.PulsarException):
                 self._client.close()
-            self._client = self._end = None
+            self._client = self._endpoint = None
         else:
             self.drop()
 
@@ -110,13 +112,13 @@ class Link(ABC):
         except BrokerUnavailable as error:
             return self._note_refusal(str(error))
         try:
-            self._end = self._open(client)
+            self._endpoint = self._open(client)
         except pulsar.PulsarException as error:
-            abandon(client)
+            abandon_client(client)
             return self._note_refusal(self._broker.explain(error, self._describe_request()))
         self._client = client
         self.refusal = ""
-        self._back_since = None
+        self._reachable_since = None
         self.generation += 1
         log.info("%s: connected", self._name)
         return True
@@ -128,7 +130,7 @@ class Link(ABC):
         if why != self.refusal:  # several attempts per second must not fill the log
             log.warning("%s: the broker refused the connection, trying again: %s", self._name, why)
         self.refusal = why
-        self._retry_at = time.monotonic() + REFUSED_S
+        self._retry_at = time.monotonic() + RETRY_AFTER_REFUSAL_S
         return False
 
 
@@ -137,7 +139,7 @@ def _ask(client: pulsar.Client, topic: str) -> None:
         client.get_topic_partitions(topic)
 
 
-def abandon(client: pulsar.Client) -> None:
+def abandon_client(client: pulsar.Client) -> None:
     """Shut a client down in a thread, because `shutdown` may take 5.5 s (measured, pulsar-client 3.13)."""
 
     def shutdown() -> None:

@@ -101,7 +101,7 @@ class Relay:
 
     def step(self) -> bool:
         """Publish one page and return whether there may be more. Raise what the feed and the broker raise."""
-        if not self._publisher.ensure():
+        if not self._publisher.ensure_connected():
             return False
         if self._flight is None or self._generation != self._publisher.generation:
             # A new client has lost the unacknowledged rows of the old one: publish them again before newer ones.

@@ -233,7 +233,7 @@ def _to_commission(row: RowMapping) -> CommissionRow:
     return CommissionRow(**values)
 
 
-def hop_times(connection: Connection, event_ids: list[str]) -> dict[str, dict[str, int]]:
+def read_hop_times(connection: Connection, event_ids: list[str]) -> dict[str, dict[str, int]]:
     """Return for each event id its timestamps: {hop: microseconds since the epoch}, `occurred` too."""
     times: dict[str, dict[str, int]] = {}
     if not event_ids:

@@ -117,7 +117,7 @@ class Sources:
     def _read_observer_head(self) -> int:
         store = ObserverStore(self._settings.observer_store)
         try:
-            return store.head()
+            return store.read_last_n()
         finally:
             store.close()
 
@@ -129,7 +129,7 @@ class Sources:
         except sqlite3.OperationalError:
             return
         try:
-            while rows := store.headers_after(self._observer_position, PAGE):
+            while rows := store.read_headers_after(self._observer_position, PAGE):
                 for row in rows:
                     self._observer_position = row.n
                     self._ledger.message(row.topic, row.message_id).observed = True

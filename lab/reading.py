@@ -92,7 +92,7 @@ class Reading:
     def hop_times(self, event_ids: Sequence[str]) -> dict[str, dict[str, int]]:
         """Return event id → {timestamp: microseconds since the epoch}."""
         with self.application.reading() as connection:
-            return queries.hop_times(connection, list(event_ids))
+            return queries.read_hop_times(connection, list(event_ids))
 
     def hops(self, event_id: str) -> pd.DataFrame:
         """Return the path of one event, a row for each timestamp.
@@ -129,14 +129,14 @@ class Reading:
     def _messages(self, event_id: str) -> list[Observed]:
         store = ObserverStore(self.settings.observer_store)
         try:
-            return store.messages_of(event_id)
+            return store.read_messages_of(event_id)
         finally:
             store.close()
 
     def _published_among(self, event_ids: Sequence[str]) -> set[str]:
         store = ObserverStore(self.settings.observer_store)
         try:
-            return store.published_among(event_ids)
+            return store.select_published(event_ids)
         finally:
             store.close()
 

@@ -77,8 +77,9 @@ Place = tuple[int, int]
 """A fault of a schedule: the number of its step, and its number in the step."""
 
 
-def places(schedule: Schedule) -> list[Place]:
-    return [(step, fault) for step, each in enumerate(schedule) for fault in range(len(each.faults))]
+def list_places(schedule: Schedule) -> list[Place]:
+    """Return the place of each fault: the number of its step, and its number in the step."""
+    return [(number, fault) for number, step in enumerate(schedule) for fault in range(len(step.faults))]
 
 
 def keep(schedule: Schedule, kept: Collection[Place]) -> Schedule:

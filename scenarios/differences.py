@@ -1,4 +1,4 @@
-"""Explain differences between sources field by field. The few events that differ are read again for that."""
+"""Explain differences between the sources field by field. For that, the few events that differ are read again."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from settings import Settings
 from workers.observer_store import ObserverStore
 
 Fields = Mapping[str, str]
+"""Field → its value as text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +26,21 @@ class Difference:
     """Where the difference was seen: published, notified or audited."""
     field: str
     expected: str
-    """The value in the previous source; `-` if that lacks the field."""
+    """The value in the source before it on the path; `-` when the field is missing there."""
     seen: str
+    """The value in `source`; `-` when the field is missing there."""
 
     def __str__(self) -> str:
         return f"{self.source} {self.event_id}: {self.field} is {self.seen}, expected {self.expected}"
 
 
-def explain(application: Application, settings: Settings, event_ids: Sequence[str]) -> tuple[Difference, ...]:
-    """Return the differences of these events. Raises DatabaseUnavailable, or sqlite3.OperationalError without an observer."""
+def explain_differences(
+    application: Application, settings: Settings, event_ids: Sequence[str]
+) -> tuple[Difference, ...]:
+    """Return the differences of these events.
+
+    Raises DatabaseUnavailable, or sqlite3.OperationalError while there is no observer's store.
+    """
     with application.reading() as connection:
         rows = {row.contents.event_id: row for row in stored.read_committed(connection, event_ids=event_ids)}
         notifications = {row.contents.event_id: row for row in stored.read_notified(connection, event_ids=event_ids)}
@@ -43,19 +50,16 @@ def explain(application: Application, settings: Settings, event_ids: Sequence[st
     for event_id in event_ids:
         row, notification, line = rows.get(event_id), notifications.get(event_id), lines.get(event_id)
         message_fields = messages.get(event_id, [])
-        original = (
-            contents.fields_of(row.contents) | {"version": str(row.version)}
-            if row
-            else message_fields[0]
-            if message_fields
-            else None
-        )
+        original: Fields | None = None
+        if row is not None:
+            original = contents.fields_of(row.contents) | {"version": str(row.version)}
+        elif message_fields:
+            original = message_fields[0]
         for message in message_fields:
             differences += _compare_fields(event_id, "published", original, message)
         if notification is not None:
-            expected = (
-                None if original is None else {name: text for name, text in original.items() if name != "version"}
-            )
+            # A notification does not hold the version.
+            expected = original and {name: text for name, text in original.items() if name != "version"}
             differences += _compare_fields(event_id, "notified", expected, contents.fields_of(notification.contents))
             if line is not None:
                 differences += _compare_fields(
@@ -65,13 +69,13 @@ def explain(application: Application, settings: Settings, event_ids: Sequence[st
 
 
 def _read_messages(settings: Settings, event_ids: Sequence[str]) -> dict[str, list[Fields]]:
-    """Return event id → fields of its messages, as far as they are stored: the store keeps the newest bodies only."""
+    """Return event id → the fields of each of its messages that the store still has: it keeps only the newest."""
     topics = settings.topics.carrying_events()
     fields_by_event: dict[str, list[Fields]] = {}
     store = ObserverStore(settings.observer_store)
     try:
         for event_id in event_ids:
-            for message in store.messages_of(event_id):
+            for message in store.read_messages_of(event_id):
                 decoded = envelope.decode(message.value)
                 if message.topic in topics and isinstance(decoded, Inserted):
                     fields = contents.fields_of(contents.of_record(decoded.record)) | {

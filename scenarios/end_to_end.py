@@ -88,7 +88,7 @@ def run(settings: Settings, deadline_s: float = 30) -> EndToEnd:
         until(lambda: _is_complete(application, settings, event_ids), deadline_s, "two events notified and audited")
         published, notified, audited = _count_seen(application, settings, event_ids)
         with application.reading() as connection:
-            hops = queries.hop_times(connection, event_ids)[event_ids[-1]]
+            hops = queries.read_hop_times(connection, event_ids)[event_ids[-1]]
     return EndToEnd(
         ok=commission["status"] == "APPROVED" and (published, notified, audited) == (2, 2, 2),
         stack=settings.stack,
@@ -117,7 +117,7 @@ def _count_seen(application: Application, settings: Settings, event_ids: list[st
     ids = set(event_ids)
     store = ObserverStore(settings.observer_store)
     try:
-        published = sum(1 for event_id in ids if store.messages_of(event_id))
+        published = sum(1 for event_id in ids if store.read_messages_of(event_id))
     finally:
         store.close()
     with application.reading() as connection:
@@ -130,5 +130,5 @@ def _is_complete(application: Application, settings: Settings, event_ids: list[s
     if _count_seen(application, settings, event_ids) != (2, 2, 2):
         return False
     with application.reading() as connection:
-        hops = queries.hop_times(connection, event_ids)
+        hops = queries.read_hop_times(connection, event_ids)
     return all(set(HOPS) <= set(hops.get(event_id, {})) for event_id in event_ids)

@@ -44,8 +44,8 @@ def _render_counter_example(found: CounterExample | None) -> dict[str, object] |
     title = f"Counter-example to: {found.said()}"
     return {
         "title": found.said(),
-        "drawing": diagram.draw(found, places, title, str),
-        "sentences": diagram.describe(found, places, str),
+        "drawing": diagram.draw_counter_example(found, places, title, str),
+        "sentences": diagram.describe_counter_example(found, places, str),
     }
 
 

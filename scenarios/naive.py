@@ -159,6 +159,6 @@ def find_lost(trial: Trial) -> list[str]:
 def _read_observed_ids(trial: Trial) -> set[str]:
     store = ObserverStore(trial.settings.observer_store)
     try:
-        return set(store.published_on(trial.settings.topics.naive, trial.run_id))
+        return set(store.count_messages_on_topic(trial.settings.topics.naive, trial.run_id))
     finally:
         store.close()

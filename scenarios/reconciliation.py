@@ -20,7 +20,7 @@ from db import contents, dead_letter_queries, notification_queries, ordering, ou
 from scenarios import audit_lines, streams
 from scenarios.audit_lines import AuditLine
 from scenarios.comparison import Comparison, Notified, Versioned, compare, merge_comparisons
-from scenarios.differences import Difference, explain
+from scenarios.differences import Difference, explain_differences
 from settings import Settings
 from workers.observer_store import ObserverStore
 
@@ -182,7 +182,7 @@ def _summarize(
         never_committed=compared.never_committed,
         never_notified=compared.never_notified,
         contents_differ=compared.contents_differ,
-        differences=explain(application, settings, compared.contents_differ[:MAX_EXPLAINED]),
+        differences=explain_differences(application, settings, compared.contents_differ[:MAX_EXPLAINED]),
         contents_unknown=totals["unknown"],
         foreign_lines=foreign_lines,
         doubled=tuple(sorted(duplicated)),
@@ -210,7 +210,7 @@ def _read_audit_file(settings: Settings, correlation_id: str | None, audited: st
 
 
 def _read_published(store: ObserverStore, correlation_id: str | None) -> Iterator[tuple[str, Versioned]]:
-    for event in store.published_contents(correlation_id):
+    for event in store.read_published_contents(correlation_id):
         yield event.event_id, Versioned(event.contents, event.version)
 
 

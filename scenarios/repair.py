@@ -77,7 +77,7 @@ class Repaired:
         return self.reconciled and self.published_again == self.missing and not self.others_published
 
 
-def find(settings: Settings, say: Say) -> dict[int, str]:
+def find_missing_events(settings: Settings, say: Say) -> dict[int, str]:
     """Return `seq` → id of the missing events, in order. Raises NotHealthy or DatabaseUnavailable.
 
     Events committed after the call are not examined. While others still arrive, it waits.
@@ -119,7 +119,7 @@ def repair(settings: Settings, say: Say) -> Repaired:
     require(settings, Action.REPAIR)
     with operation.alone(settings, "repair", say):
         began = time.monotonic()
-        missing = find(settings, say)
+        missing = find_missing_events(settings, say)
         engine = connect(settings.database_url, pool_size=2)
         try:
             with closing(ObserverStore(settings.observer_store)) as store:
@@ -159,11 +159,11 @@ class _Observed:
     def __init__(self, store: ObserverStore) -> None:
         self._store = store
         self.mark = uuid.uuid4().hex
-        self._read_up_to = store.head()
+        self._read_up_to = store.read_last_n()
         self.event_ids: set[str] = set()
 
     def read(self) -> None:
-        while headers := self._store.headers_after(self._read_up_to, 1000):
+        while headers := self._store.read_headers_after(self._read_up_to, 1000):
             self._read_up_to = headers[-1].n
             marked = (header for header in headers if header.properties.get(PROPERTY) == self.mark)
             self.event_ids.update(header.event_id or "" for header in marked)

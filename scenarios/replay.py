@@ -35,20 +35,25 @@ from workers.outcome import DeadLetter
 from workers.reading import find_event
 
 QUIET_S = 2.0
-"""After this long without another message from before the replay, all have been delivered."""
+"""When no message from before the replay has come for this long, the replay has delivered all of them."""
 CAUGHT_UP_WITHIN_S = 30.0
-"""Time for the workers to process the events committed before the replay."""
+"""How long the workers may take to process the events committed before the replay."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
+    """How much a replay would read."""
+
     events: int
     """Distinct published events, as the observer counted them."""
     messages: int
+    """Messages on the topics of events; an event published twice has two."""
 
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
+    """What a replay delivered, and what the inbox absorbed of it."""
+
     expected: int
     """Distinct events that the observer had counted before the replay."""
     deliveries: int
@@ -67,9 +72,9 @@ def preview_replay(settings: Settings) -> Preview:
     """Return how much a replay would read. Raises sqlite3.OperationalError while there is no observer's store."""
     store = ObserverStore(settings.observer_store)
     try:
-        counts = {count.name: count.messages for count in store.topics()}
+        counts = {count.name: count.messages for count in store.read_topic_counts()}
         messages = sum(counts.get(topic, 0) for topic in settings.topics.carrying_events())
-        return Preview(store.totals().distinct, messages)
+        return Preview(store.read_totals().distinct, messages)
     finally:
         store.close()
 
@@ -77,8 +82,8 @@ def preview_replay(settings: Settings) -> Preview:
 def replay(settings: Settings, deadline_s: float = 300) -> Replayed:
     """Replay all events and return what was delivered and absorbed. The subscription is removed afterwards.
 
-    Commands may continue meanwhile. Their new events reach the replay too, and it may be the first to notify them, so only
-    events from before the replay are counted. Raises DatabaseUnavailable or Forbidden.
+    Commands may be sent meanwhile. The replay reads their events too, and may notify them before the worker does. So new
+    notifications are counted only for events from before the replay. Raises DatabaseUnavailable or Forbidden.
     """
     require(settings, Action.REPLAY)
     expected = preview_replay(settings).events
@@ -131,7 +136,7 @@ def count_applied_before(connection: Connection, consumer: str, started_us: int)
 
 
 def find_dead_lettered(connection: Connection, event_ids: set[str]) -> set[str]:
-    """Return those of the events that have a dead letter which was not requeued."""
+    """Return which of these events have an open dead letter: one that was not requeued."""
     query = select(dead_letter.c.event_id).where(
         dead_letter.c.event_id.in_(event_ids), dead_letter.c.requeued_at.is_(None)
     )
@@ -139,7 +144,7 @@ def find_dead_lettered(connection: Connection, event_ids: set[str]) -> set[str]:
 
 
 def _wait_until_notified(engine: Engine, before_us: int) -> None:
-    """Wait until the workers have processed the events committed before. What they do not process in time, the replay does."""
+    """Wait until the workers have processed the events committed before `before_us`. The replay processes what is left."""
 
     def everything_is_notified() -> bool:
         with translated(), engine.connect().execution_options(**READ) as connection:
@@ -151,7 +156,7 @@ def _wait_until_notified(engine: Engine, before_us: int) -> None:
 
 
 class _CountingSubscription(Subscription):
-    """Counts what it receives, and keeps events with an open dead letter from the worker."""
+    """Counts what it receives. It acknowledges events with an open dead letter itself, so that the worker does not see them."""
 
     def __init__(self, broker: Broker, topics: Sequence[str], name: str, started_us: int, engine: Engine) -> None:
         super().__init__(broker, topics, name, consumer_type=pulsar.ConsumerType.Exclusive)
@@ -166,25 +171,27 @@ class _CountingSubscription(Subscription):
         batch = super().receive(limit, timeout_s)
         self.deliveries += len(batch)
         self.published_before += sum(1 for message in batch if message.publish_us < self._started_us)
-        # Also the events whose contents cannot be used: the observer counts them, and they are dead-lettered.
-        named = {message.message_id: find_event(message) for message in batch}
-        events = {message_id: event.id for message_id, event in named.items() if event is not None}
-        self.event_ids.update(events.values())
+        # Events whose contents cannot be used count too: the observer counts them, and they have dead letters.
+        event_of = {message.message_id: find_event(message) for message in batch}
+        event_ids = {message_id: event.id for message_id, event in event_of.items() if event is not None}
+        self.event_ids.update(event_ids.values())
         with translated(), self._engine.connect().execution_options(**READ) as connection:
-            dead_lettered = find_dead_lettered(connection, set(events.values()))
-        ignored = [message for message in batch if events.get(message.message_id) in dead_lettered]
+            dead_lettered = find_dead_lettered(connection, set(event_ids.values()))
+        ignored = [message for message in batch if event_ids.get(message.message_id) in dead_lettered]
         self.acknowledge(ignored)
         return [message for message in batch if message not in ignored]
 
 
 class _ReplayWorker(NotificationsWorker):
-    def _bury(self, message: Received, record: NamedEvent | None, dead: DeadLetter, attempts: int) -> None:
-        """Acknowledge it only: it has been dead-lettered before, and a replay adds no second dead letter."""
+    def _dead_letter_message(
+        self, message: Received, record: NamedEvent | None, dead: DeadLetter, attempts: int
+    ) -> None:
+        """Only acknowledge the message: its event has a dead letter, and a replay adds no second one."""
         self._inlet.acknowledge([message])
 
 
 class _IgnoreHops:
-    """Drop the timestamps, because a replay does not measure the path of an event."""
+    """Records no timestamps: a replay does not measure the path of an event."""
 
     def add(self, passed: HopTime) -> None:
         pass

@@ -71,7 +71,7 @@ class Sources:
         """Return event id → number of messages that carried it, as the observer counted them."""
         store = ObserverStore(self.settings.observer_store)
         try:
-            return store.published_ids(self.run_id)
+            return store.count_messages_by_event(self.run_id)
         finally:
             store.close()
 
@@ -87,7 +87,7 @@ class Sources:
         """Return the number of messages that carried an event, as the observer counted them."""
         store = ObserverStore(self.settings.observer_store)
         try:
-            return store.times_published(event_id)
+            return store.count_messages_of(event_id)
         finally:
             store.close()
 
@@ -111,7 +111,7 @@ class Sources:
         """Return a value that changes whenever anything is written to the database or observed on a topic, by any run."""
         store = ObserverStore(self.settings.observer_store)
         try:
-            observed = store.totals()
+            observed = store.read_totals()
         finally:
             store.close()
         with self.application.reading() as connection:

@@ -198,7 +198,7 @@ class Trial(FaultInjection):
         """Return how many of the run's events the observer has seen and which components are down: where they are stuck."""
         store = ObserverStore(self.settings.observer_store)
         try:
-            published = store.count_published(self.run_id)
+            published = store.count_published_events(self.run_id)
         finally:
             store.close()
         down = self.down_components()
@@ -219,7 +219,7 @@ class Trial(FaultInjection):
                 notified = notification_queries.count_notifications(connection, self.run_id)
             store = ObserverStore(self.settings.observer_store)
             try:
-                published = store.count_published(self.run_id)
+                published = store.count_published_events(self.run_id)
             finally:
                 store.close()
             beside = self.count_beside() if self.count_beside is not None else None

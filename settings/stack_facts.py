@@ -1,7 +1,7 @@
-"""Say what is true of each stack: its capture, its database and broker, and who runs what.
+"""Define what is true of each stack: its capture, its database and broker, and who starts them and the components.
 
-Code that needs to know asks for a fact, `settings.facts`, and not for the stack's name. What a stack does differently is in
-`stacks.stack`, what its capture does differently in `stacks.capture`.
+Code asks for a fact in `settings.facts`, and not for the stack's name. What a stack does differently is in `stacks.stack`, and
+what its capture does differently is in `stacks.capture`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Stack = Literal["embedded", "native", "compose", "external"]
 
 class DatabaseKind(Enum):
     SQLITE = "SQLite"
-    """A file, which lives in every process that opens it."""
+    """A file without a server: every process opens it itself."""
     MYSQL = "MySQL"
 
 
@@ -28,17 +28,17 @@ class BrokerKind(Enum):
 class CaptureFacts:
     name: str
     component: str
-    """Its name in `./alpes status`: `source` for one inside the broker, which page and scenarios treat as no process."""
+    """Its name in `./alpes status`. `source` is the one that runs inside the broker, so it is no process that can be killed."""
     is_process: bool = False
-    """Whether it is a process of ours, with a heartbeat, that is held and killed like one. A source runs inside the broker."""
+    """Whether it is a process of its own, with a heartbeat, that can be held and killed. A source runs inside the broker."""
     is_woken: bool = False
-    """Whether it listens to the wake-up signal."""
+    """Whether it receives the wake-up signal."""
     parks_rows: bool = False
     """Whether it parks outbox rows that cannot be published. Debezium publishes every row."""
     has_checkpoint: bool = False
-    """Whether its position is a row of the database, and so a part of every back-up."""
+    """Whether its position is a row of the database, and so in every back-up. The source's offset is on a topic."""
     has_connector: bool = False
-    """Whether it runs the connector of the version `settings.nar`, as a source with an administration of its own."""
+    """Whether it is a source, which runs the connector of the version `settings.nar` and is controlled by the admin REST."""
 
 
 RELAY = CaptureFacts("relay", "relay", is_process=True, is_woken=True, parks_rows=True, has_checkpoint=True)
@@ -54,11 +54,11 @@ class StackFacts:
     servers_are_ours: bool = True
     """Whether this program starts database and broker, and may break and empty them."""
     home_holds_data: bool = False
-    """Whether the data are files of the home. Otherwise the home may be made by those who run the components."""
+    """Whether the data are files in the home. Otherwise Docker or the operator may create the home."""
     is_supervised: bool = False
-    """Whether our supervisor alone starts components again. Otherwise Docker or the operator does."""
+    """Whether only `supervisord` starts components again. Otherwise Docker or the operator does."""
     in_containers: bool = False
-    """Whether the components are containers, controlled through Docker, with process numbers of their own."""
+    """Whether the components are containers: controlled through Docker, and with process ids that mean nothing outside."""
     run_folder_is_shared: bool = False
     """Whether several containers or hosts may share the run folder."""
     shares_subscription: bool = True
@@ -66,12 +66,12 @@ class StackFacts:
     can_be_secure: bool = False
     """Whether it can start with TLS, tokens and roles (`secure`)."""
     can_be_cluster: bool = False
-    """Whether its broker can be a cluster (`cluster`), which also says how many workers and partitions there are."""
+    """Whether its broker can be a cluster (`cluster`). That setting also changes the number of workers and partitions."""
     broker_is_guarded: bool = False
     """Whether its broker, also without `secure`, refuses admin requests without a token, has roles, and has the source's
     passwords in its environment, so that the source's configuration only names them."""
     source_is_replaced_by_hand: bool = False
-    """Whether its users delete and create the source themselves, and need the time of two starts of a JVM for it."""
+    """Whether users delete the source and create it again by commands. Each command starts a JVM, so the watcher gives them more time."""
 
 
 STACKS: dict[str, StackFacts] = {
@@ -111,7 +111,7 @@ STACKS: dict[str, StackFacts] = {
         ),
     )
 }
-"""Name → facts, in the order in which a command without `--stack` looks for a running instance."""
+"""Name → facts. A command without `--stack` looks for a running instance in this order."""
 
 DEFAULT = STACKS["embedded"]
-"""The stack of a command without `--stack` when no instance runs: there is nothing to install."""
+"""The stack of a command without `--stack` when no instance runs: it needs no installation."""

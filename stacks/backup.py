@@ -102,7 +102,7 @@ def restore(settings: Settings, path: Path, say: Say) -> dict[str, int]:
                 if (
                     operation.read(settings) is None
                 ):  # otherwise the restore was decided, and its completion needs the store
-                    sqlite_files.remove(recovery.restored_store(settings))
+                    sqlite_files.remove_database(recovery.restored_store(settings))
                 raise
             return staged_backup.counts() | {staging.PUBLISHED: observed}
 
@@ -122,7 +122,7 @@ def _fill_tables(connection: Connection, staged_backup: Staged) -> None:
 def _prepare_observer_store(settings: Settings, staged_backup: Staged) -> int:
     """Prepare an observer's store with the events that will not be published again; return how many there are."""
     new_store = recovery.restored_store(settings)
-    sqlite_files.remove(new_store)
+    sqlite_files.remove_database(new_store)
     # A capture with a checkpoint continues from the restored one.
     published_events = staged_backup.published(of_outbox=settings.facts.capture.has_checkpoint)
     store = ObserverStore(new_store, write=True)
@@ -137,7 +137,7 @@ def _prepare_observer_store(settings: Settings, staged_backup: Staged) -> int:
 def _read_published(settings: Settings) -> Iterator[dict[str, Any]]:
     store = ObserverStore(settings.observer_store)
     try:
-        yield from store.published()
+        yield from store.read_published_rows()
     finally:
         store.close()
 

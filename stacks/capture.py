@@ -33,7 +33,7 @@ class Capture(ABC):
 
     @abstractmethod
     def act(self, action: Action) -> None:
-        """Do one of `actions`. Raises what `stacks.source_control.act` or `stacks.faults.restart` raises."""
+        """Do one of `actions`. Raises what `stacks.source_control.run_action` or `stacks.faults.restart` raises."""
 
     @abstractmethod
     def stop(self) -> None:

@@ -45,10 +45,10 @@ class Debezium(Capture):
         return "ok", Message("health.source_reads")
 
     def report(self) -> SourceReport:
-        return source_control.report(self.settings)
+        return source_control.read_report(self.settings)
 
     def act(self, action: Action) -> None:
-        source_control.act(self.settings, action)
+        source_control.run_action(self.settings, action)
 
     def stop(self) -> None:
         """Stop the source. Pulsar answers 400 if it is stopped already. Raises AdminUnavailable or AdminRefused."""

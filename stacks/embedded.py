@@ -23,7 +23,7 @@ from settings import Settings
 from stacks.command import Command, Part
 from stacks.embedded_healer import BrokerHealer
 from stacks.native.artifacts import Progress
-from stacks.python_parts import python_parts
+from stacks.python_parts import list_python_parts
 from stacks.stack import Say
 from stacks.supervised_stack import SupervisedStack
 
@@ -52,7 +52,7 @@ class Embedded(SupervisedStack):
         engine = connect(self.settings.admin_url)
         upgrade(engine)
         engine.dispose()
-        return own_parts + python_parts(self.settings)
+        return own_parts + list_python_parts(self.settings)
 
     def versions(self) -> dict[str, str]:
         return versions()

@@ -19,7 +19,7 @@ from stacks import message_sizes
 from stacks.command import Part
 from stacks.native import provision
 from stacks.native.artifacts import Progress
-from stacks.python_parts import python_parts
+from stacks.python_parts import list_python_parts
 from stacks.stack import Say
 from stacks.supervised_stack import SupervisedStack
 
@@ -47,7 +47,7 @@ class External(SupervisedStack):
         return ()
 
     def prepare(self, say: Say, progress: Progress) -> list[Part]:
-        return python_parts(self.settings)
+        return list_python_parts(self.settings)
 
     def provision(self, say: Say) -> None:
         provision_servers(self.settings, say)
@@ -135,7 +135,7 @@ def _require_access(settings: Settings) -> None:
     """Check the access to the broker by creating a producer on the dead-letter topic, which publishes nothing."""
     publisher = Publisher(Broker(settings), settings.topics.dead_letter)
     try:
-        if not publisher.ensure():
+        if not publisher.ensure_connected():
             raise BrokerUnavailable(publisher.refusal or f"nothing answers at {settings.pulsar_url}")
     finally:
         publisher.close()

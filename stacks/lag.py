@@ -62,19 +62,19 @@ def read_lag(settings: Settings, engine: Engine) -> Lag:
 def _count_skipped(settings: Settings, connection: Connection, captured: int) -> int:
     """Return the number of the newest rows up to `captured` that were neither observed nor had any effect."""
     unsettled = [step.event_id for step in waiting_queries.unsettled(connection) if step.seq <= captured]
-    published = _ask_store(settings, lambda store: store.published_among(unsettled))
+    published = _ask_store(settings, lambda store: store.select_published(unsettled))
     return 0 if published is None else len(set(unsettled) - published)
 
 
 def read_captured_seq(settings: Settings, head: int) -> int:
     """Return the highest `seq` of the table that the observer saw published; 0 while there is no store."""
-    return _ask_store(settings, lambda store: store.captured_up_to(head)) or 0
+    return _ask_store(settings, lambda store: store.find_highest_captured(head)) or 0
 
 
 def read_totals(settings: Settings) -> Totals | None:
     """Return the observer's totals, or None while there is no store."""
     with contextlib.suppress(TypeError):  # its rows are not written yet
-        return _ask_store(settings, lambda store: store.totals())
+        return _ask_store(settings, lambda store: store.read_totals())
     return None
 
 

@@ -83,7 +83,7 @@ def _prune_outbox(
             if not page:
                 return pruned, not_captured, not_notified
             after_seq = page[-1].seq
-            captured = store.published_among([row.event_id for row in page])
+            captured = store.select_published([row.event_id for row in page])
             captured_rows = [
                 row for row in page if row.event_id in captured and (checkpoint is None or row.seq <= checkpoint)
             ]

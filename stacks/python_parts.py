@@ -14,7 +14,7 @@ from stacks.hosts import AllowedHosts
 PAGE_SERVER = "streamlit"
 
 
-def python_parts(settings: Settings) -> list[Part]:
+def list_python_parts(settings: Settings) -> list[Part]:
     """Return the components of this instance that are written in Python, each with its command."""
     parts = [
         Part(name, _build_command(settings, name)) for name in select_names(settings, lambda one: bool(one.module))

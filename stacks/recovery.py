@@ -91,7 +91,7 @@ def complete(settings: Settings, journal: Journal) -> None:
 
 def undo(settings: Settings, journal: Journal) -> None:
     """Remove the prepared files and start a stopped source; nothing else was changed. Raises AdminUnavailable or AdminRefused."""
-    sqlite_files.remove(restored_store(settings))
+    sqlite_files.remove_database(restored_store(settings))
     staging.discard(settings)
     if journal.notes.get("source") == "stopped":
         capture_of(settings).start()
@@ -102,13 +102,13 @@ def _observe(settings: Settings, journal: Journal) -> None:
     store, new_store = settings.observer_store, restored_store(settings)
     has_restored_store = bool(journal.notes.get("observed"))
     if not has_restored_store:
-        sqlite_files.remove(new_store)  # an interrupted restore left it
+        sqlite_files.remove_database(new_store)  # an interrupted restore left it
     if new_store.exists() or not has_restored_store:  # otherwise the restored store is in place already
-        sqlite_files.remove(store)
+        sqlite_files.remove_database(store)
     if new_store.exists():
         new_store.replace(store)
     settings.audit_file.unlink(missing_ok=True)
-    sqlite_files.remove(settings.data / "events.index")
+    sqlite_files.remove_database(settings.data / "events.index")
 
 
 def _reset_tables_and_sequences(engine: Engine, journal: Journal) -> None:

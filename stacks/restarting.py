@@ -14,8 +14,8 @@ def get_permission(part: str) -> Action:
 
 
 def restart_component(settings: Settings, part: str) -> None:
-    """Restart a component. Raises what `stacks.source_control.act` and `stacks.faults.restart` raise."""
+    """Restart a component. Raises what `stacks.source_control.run_action` and `stacks.faults.restart` raise."""
     if find_component(part).is_connector:
-        source_control.act(settings, "restart")
+        source_control.run_action(settings, "restart")
     else:
         faults.restart(settings, part)

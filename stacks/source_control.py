@@ -40,7 +40,7 @@ class SourceReport:
     connector: str
 
 
-def report(settings: Settings) -> SourceReport:
+def read_report(settings: Settings) -> SourceReport:
     """Return the state of the source. Raises NoSource, AdminUnavailable or AdminRefused."""
     _require_source(settings)
     with Admin(settings) as admin:
@@ -80,8 +80,8 @@ def permission(action: Action) -> permissions.Action:
     return permissions.Action.PROVISION if action == "create" else permissions.Action.CONTROL_SOURCE
 
 
-def act(settings: Settings, action: Action) -> None:
-    """Do an action. Raises NoSource, AdminUnavailable, AdminRefused, ProvisionFailed or Forbidden."""
+def run_action(settings: Settings, action: Action) -> None:
+    """Run one of `ACTIONS` on the source. Raises NoSource, AdminUnavailable, AdminRefused, ProvisionFailed or Forbidden."""
     permissions.require(settings, permission(action))
     _require_source(settings)
     if action == "create":

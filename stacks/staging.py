@@ -102,7 +102,7 @@ def staging_file(settings: Settings) -> Path:
 
 def discard(settings: Settings) -> None:
     """Remove the staging file that an earlier restore left."""
-    sqlite_files.remove(staging_file(settings))
+    sqlite_files.remove_database(staging_file(settings))
 
 
 @contextmanager

@@ -19,7 +19,7 @@ import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
 from application.leases import lease_file
-from application.wake import socket_address
+from application.wake import choose_socket_address
 from settings import Settings, files
 from settings.model import REPOSITORY
 from stacks import environment, processes
@@ -37,7 +37,7 @@ ENDS_WITHIN_S = 5.0
 class Supervisor:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._address = socket_address(settings.run / "supervisor.sock")
+        self._address = choose_socket_address(settings.run / "supervisor.sock")
         self._is_stand_in = self._address != str(settings.run / "supervisor.sock")
 
     def start(self) -> int:

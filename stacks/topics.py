@@ -37,7 +37,7 @@ def topics(settings: Settings) -> list[TopicReport]:
             return [_ask_admin(admin, settings, name) for name in admin.topics()]
     store = ObserverStore(settings.observer_store)
     try:
-        counts = {count.name: count.messages for count in store.topics()}
+        counts = {count.name: count.messages for count in store.read_topic_counts()}
     finally:
         store.close()
     names = {

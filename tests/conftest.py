@@ -136,6 +136,6 @@ def root_url(settings: Settings) -> str:
 
 
 def _socket(settings: Settings) -> Path:
-    from application.wake import socket_address
+    from application.wake import choose_socket_address
 
-    return Path(socket_address(settings.run / "mysql.sock"))
+    return Path(choose_socket_address(settings.run / "mysql.sock"))

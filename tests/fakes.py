@@ -149,7 +149,7 @@ class FakePublisher:
         self.sent: list[tuple[bytes, str | None]] = []
         self.pending: list[Callable[[Sent, str], None]] = []
 
-    def ensure(self) -> bool:
+    def ensure_connected(self) -> bool:
         return self.connected
 
     def drop(self) -> None:

@@ -97,7 +97,7 @@ class CommandsWorker(Consumer):
         for message in group:
             deaths = self._handling.fatal_deaths(message)
             if deaths:
-                self._bury(message, None, policy.give_up_after_deaths(deaths), deaths)
+                self._dead_letter_message(message, None, policy.give_up_after_deaths(deaths), deaths)
             else:
                 self._settle(message)
 

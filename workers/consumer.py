@@ -125,7 +125,7 @@ class Consumer:
             case Wait():
                 return policy.RECHECK_S
             case DeadLetter():
-                self._bury(message, record, problem, 1)
+                self._dead_letter_message(message, record, problem, 1)
                 return None
             case Retry(detail):
                 try:
@@ -134,10 +134,12 @@ class Consumer:
                     return policy.RECHECK_S  # while the database is unavailable, no message is to blame
                 if attempts < policy.MAX_ATTEMPTS:
                     return policy.backoff_s(attempts)
-                self._bury(message, record, policy.give_up_after_attempts(attempts, detail), attempts)
+                self._dead_letter_message(message, record, policy.give_up_after_attempts(attempts, detail), attempts)
                 return None
 
-    def _bury(self, message: Received, record: NamedEvent | None, dead: DeadLetter, attempts: int) -> None:
+    def _dead_letter_message(
+        self, message: Received, record: NamedEvent | None, dead: DeadLetter, attempts: int
+    ) -> None:
         """Dead-letter a message, then acknowledge it: after a crash in between, the redelivery completes it."""
         with self._waiting:
             is_stored = self._dead_letters.store_and_publish(message, record, dead, attempts)

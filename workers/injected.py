@@ -1,4 +1,4 @@
-"""Inject faults into a worker: a delay for each event, or a failure for one commission."""
+"""Inject faults into a worker: delay every event, or make the events of one commission fail."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from settings import Settings
 
 
 class InjectedFailure(Exception):
-    """The lease of a fault makes this event fail."""
+    """An injected fault makes this event fail."""
 
 
-class Injected:
+class InjectedFaults:
     """Applies the leases of the faults `slow` and `fail` to one component."""
 
-    def __init__(self, settings: Settings, part: str) -> None:
+    def __init__(self, settings: Settings, component: str) -> None:
         self._settings = settings
-        self._part = part
+        self._component = component
         self._failures: Counter[str] = Counter()
 
-    def check(self, record: OutboxRecord) -> None:
-        """Wait or fail as the leases ask; called before each effect. Raise InjectedFailure."""
-        slow = leases.read(self._settings, self._part, "slow")
-        if slow is not None:
-            time.sleep(float(slow.parameters["delay_ms"]) / 1000)
-        fail = leases.read(self._settings, self._part, "fail")
-        if fail is not None and _applies_to(fail.parameters, record):
+    def apply(self, record: OutboxRecord) -> None:
+        """Wait, or raise InjectedFailure, as the leases say. The worker calls this before each effect."""
+        slow_lease = leases.read(self._settings, self._component, "slow")
+        if slow_lease is not None:
+            time.sleep(float(slow_lease.parameters["delay_ms"]) / 1000)
+        fail_lease = leases.read(self._settings, self._component, "fail")
+        if fail_lease is not None and _applies_to(fail_lease.parameters, record):
             self._failures[record.id] += 1
-            times = fail.parameters.get("times")
-            if times is not None and self._failures[record.id] > times:
+            max_failures = fail_lease.parameters.get("times")
+            if max_failures is not None and self._failures[record.id] > max_failures:
                 return
             raise InjectedFailure("an injected fault makes the events of this commission fail")
 

@@ -34,7 +34,7 @@ from workers.handling import Handling
 from workers.heartbeat import Heartbeat
 from workers.held_key import HeldKey, time_until_due
 from workers.inbox import Effect, Inbox
-from workers.injected import Injected
+from workers.injected import InjectedFaults
 from workers.outcome import Ack, DeadLetter, Retry, Wait
 from workers.passage import Measure, measure_passage
 from workers.process import run
@@ -105,7 +105,7 @@ class NotificationsWorker(Consumer):
                 case Ack():
                     skipped.append(message)
                 case DeadLetter() as dead:
-                    self._bury(message, find_event(message), dead, attempts=1)
+                    self._dead_letter_message(message, find_event(message), dead, attempts=1)
         effects = self._hold_failing(effects)
         if effects or skipped:
             self._apply(effects, skipped)
@@ -118,7 +118,7 @@ class NotificationsWorker(Consumer):
             self._inlet.acknowledge([message])
             self._handling.finish([message])
         else:
-            self._bury(message, event, policy.give_up_after_deaths(deaths), deaths)
+            self._dead_letter_message(message, event, policy.give_up_after_deaths(deaths), deaths)
 
     def _event_of(self, message: Received) -> NamedEvent | None:
         return find_event(message)
@@ -277,7 +277,7 @@ def main(settings: Settings, stop: threading.Event) -> None:
         dead_letters,
         hops,
         stop,
-        check=Injected(settings, consumer).check,
+        check=InjectedFaults(settings, consumer).apply,
         reached=crash_points.of_this_process(settings).reached,
         beat=lambda: heart.beat(subscription.connected, worker.busy),
         retry_topic=topics.retry,

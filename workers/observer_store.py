@@ -18,6 +18,7 @@ from workers.observer_records import Header, Observed, Published, TopicCount, To
 from workers.sqlite_transaction import immediate
 
 KEEP = 20_000
+"""How many messages of each topic are kept."""
 SEARCHED = ("event_id", "aggregate_id", "correlation_id", "key", "message_id")
 
 _SCHEMA = """
@@ -37,19 +38,19 @@ CREATE TABLE IF NOT EXISTS topic (name TEXT PRIMARY KEY, messages INTEGER NOT NU
 CREATE TABLE IF NOT EXISTS total (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 INSERT OR IGNORE INTO total VALUES ('distinct', 0), ('watermark', 0), ('version', 0);
 """
-_HIGHEST = 2**63 - 1
-_PUBLISH = """
+_MAX_SEQ = 2**63 - 1
+_COUNT_PUBLISHED = """
 INSERT INTO published (event_id, seq, correlation_id, times, contents, version) VALUES (?, ?, ?, 1, ?, ?)
 ON CONFLICT (event_id) DO UPDATE SET times = times + 1,
     contents = CASE WHEN contents IS NULL OR (contents = excluded.contents AND version = excluded.version)
                THEN excluded.contents ELSE '' END,
     version = coalesce(version, excluded.version)
 """
-_NOT_STORED = ("n", "contents", "version")
+_NOT_INSERTED = ("n", "contents", "version")
 
 
 class ObserverStore:
-    """The open store. Opening it for reading raises sqlite3.OperationalError while there is no store yet."""
+    """The store, opened for reading or for writing. Opening one that does not exist for reading raises sqlite3.OperationalError."""
 
     def __init__(self, path: Path, *, write: bool = False) -> None:
         if write:
@@ -58,7 +59,7 @@ class ObserverStore:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.executescript(_SCHEMA + observer_trimmed.SCHEMA)
-            self._add_contents()
+            self._add_contents_columns()
         else:
             self._db = sqlite3.connect(read_only_uri(path), uri=True, timeout=5, check_same_thread=False)
         self._db.row_factory = sqlite3.Row
@@ -68,7 +69,7 @@ class ObserverStore:
         self._db.close()
 
     def record(self, batch: Sequence[Observed], event_topics: Collection[str]) -> None:
-        """Add messages; redelivered ones change nothing. Raise sqlite3.OperationalError."""
+        """Add messages. A message that is recorded already changes nothing. Raises sqlite3.OperationalError."""
         with immediate(self._db):
             for message in batch:
                 if self._insert(message):
@@ -81,66 +82,66 @@ class ObserverStore:
 
     @contextlib.contextmanager
     def consistent_read(self) -> Iterator[None]:
-        """Enter a transaction in which all reads see the same batches."""
+        """Hold a read transaction open, so that all reads within it see the same batches."""
         self._db.execute("BEGIN")
         try:
             yield
         finally:
             self._db.execute("ROLLBACK")
 
-    def totals(self) -> Totals:
+    def read_totals(self) -> Totals:
         return Totals(**{row["name"]: row["value"] for row in self._db.execute("SELECT name, value FROM total")})
 
-    def topics(self) -> list[TopicCount]:
+    def read_topic_counts(self) -> list[TopicCount]:
         return [TopicCount(*row) for row in self._db.execute("SELECT name, messages, last_publish_us FROM topic")]
 
-    def published_ids(self, correlation_id: str | None = None) -> dict[str, int]:
+    def count_messages_by_event(self, correlation_id: str | None = None) -> dict[str, int]:
         """Return event id → number of messages that carried it, without dead letters and requeued messages."""
         query, values = "SELECT event_id, times FROM published", ()
         if correlation_id is not None:
             query, values = f"{query} WHERE correlation_id = ?", (correlation_id,)  # type: ignore[assignment]
         return {row[0]: row[1] for row in self._db.execute(query, values)}
 
-    def times_published(self, event_id: str) -> int:
+    def count_messages_of(self, event_id: str) -> int:
         """Return how many messages carried the event, without dead letters and requeued messages."""
         row = self._db.execute("SELECT times FROM published WHERE event_id = ?", (event_id,)).fetchone()
         return int(row[0]) if row else 0
 
-    def count_published(self, correlation_id: str) -> int:
+    def count_published_events(self, correlation_id: str) -> int:
         """Return the number of distinct events of a correlation id; an index makes this cheap."""
         query = "SELECT COUNT(*) FROM published WHERE correlation_id = ?"
         return int(self._db.execute(query, (correlation_id,)).fetchone()[0])
 
-    def published_contents(self, correlation_id: str | None = None) -> Iterator[Published]:
-        """Yield every distinct event in the order of ids, or those of one correlation id."""
-        known = "contents, version" if self._keeps_contents() else "NULL, NULL"
-        query, values = f"SELECT event_id, {known} FROM published", ()
+    def read_published_contents(self, correlation_id: str | None = None) -> Iterator[Published]:
+        """Yield the contents of every distinct event, or of those of one correlation id, in the order of event ids."""
+        columns = "contents, version" if self._has_contents_columns() else "NULL, NULL"
+        query, values = f"SELECT event_id, {columns} FROM published", ()
         if correlation_id is not None:
             query, values = f"{query} WHERE correlation_id = ?", (correlation_id,)  # type: ignore[assignment]
         for row in self._db.execute(f"{query} ORDER BY event_id", values):
             yield Published(*row)
 
-    def published(self) -> Iterator[dict[str, str | int | None]]:
+    def read_published_rows(self) -> Iterator[dict[str, str | int | None]]:
         """Yield every distinct event as a row: event_id, seq, correlation_id, times, contents, version."""
-        known = "contents, version" if self._keeps_contents() else "NULL AS contents, NULL AS version"
+        columns = "contents, version" if self._has_contents_columns() else "NULL AS contents, NULL AS version"
         for row in self._db.execute(
-            f"SELECT event_id, seq, correlation_id, times, {known} FROM published ORDER BY seq"
+            f"SELECT event_id, seq, correlation_id, times, {columns} FROM published ORDER BY seq"
         ):
             yield dict(row)
 
-    def captured_up_to(self, head: int) -> int:
-        """Return the highest outbox `seq` published that is not beyond the table's `head`; 0 when there is none.
+    def find_highest_captured(self, head: int) -> int:
+        """Return the highest published `seq` that is at most `head`, the outbox's highest; 0 when there is none.
 
-        A message may carry any number. One that the table has not reached yet says nothing about the capture.
+        A message may carry any number, and one above `head` is of no outbox row: it says nothing about the capture.
         """
         query = "SELECT seq FROM published WHERE seq <= ? ORDER BY seq DESC LIMIT 1"
         row = self._db.execute(query, (head,)).fetchone()
         return int(row[0]) if row else 0
 
-    def newest_seqs(self, limit: int, up_to: int | None = None) -> tuple[int, ...]:
-        """Return the highest outbox `seq` of distinct events, ascending; with `up_to` none beyond it."""
+    def read_newest_seqs(self, limit: int, up_to: int | None = None) -> tuple[int, ...]:
+        """Return the `limit` highest `seq` of published events, ascending; with `up_to`, none above it."""
         query = "SELECT seq FROM published WHERE seq <= ? ORDER BY seq DESC LIMIT ?"
-        rows = self._db.execute(query, (_HIGHEST if up_to is None else up_to, limit))
+        rows = self._db.execute(query, (_MAX_SEQ if up_to is None else up_to, limit))
         return tuple(row[0] for row in rows)[::-1]
 
     def restore(self, published: Sequence[dict[str, Any]]) -> None:
@@ -154,15 +155,15 @@ class ObserverStore:
             self._db.execute("UPDATE total SET value = (SELECT COUNT(*) FROM published) WHERE name = 'distinct'")
             self._db.execute("UPDATE total SET value = max(value, ?) WHERE name = 'watermark'", (highest,))
 
-    def published_before(self, correlation_id: str, before_us: int) -> set[str]:
-        """Return the event ids of a correlation id that were first published before a time, among the kept messages."""
+    def list_published_before(self, correlation_id: str, before_us: int) -> set[str]:
+        """Return the ids of a correlation id's events whose first kept message was published before `before_us`."""
         query = (
             "SELECT event_id FROM message WHERE correlation_id = ? AND op IS NOT NULL GROUP BY event_id"
             " HAVING min(publish_us) < ?"
         )
         return {row[0] for row in self._db.execute(query, (correlation_id, before_us))}
 
-    def published_on(self, topic: str, correlation_id: str) -> dict[str, int]:
+    def count_messages_on_topic(self, topic: str, correlation_id: str) -> dict[str, int]:
         """Return event id → number of kept messages of one topic that carried it."""
         query = (
             "SELECT event_id, COUNT(*) FROM message WHERE topic = ? AND correlation_id = ?"
@@ -170,7 +171,7 @@ class ObserverStore:
         )
         return {row[0]: row[1] for row in self._db.execute(query, (topic, correlation_id))}
 
-    def published_among(self, event_ids: Sequence[str]) -> set[str]:
+    def select_published(self, event_ids: Sequence[str]) -> set[str]:
         """Return those of the ids that were published."""
         published: set[str] = set()
         for start in range(0, len(event_ids), 500):
@@ -179,7 +180,7 @@ class ObserverStore:
             published |= {row[0] for row in self._db.execute(query, tuple(chunk))}
         return published
 
-    def feed(
+    def read_messages(
         self,
         topic: str | None = None,
         *,
@@ -206,27 +207,27 @@ class ObserverStore:
         query = f"SELECT * FROM message WHERE {' AND '.join(where)} ORDER BY n DESC LIMIT ?"
         return [_to_observed(row) for row in self._db.execute(query, (*values, limit))]
 
-    def head(self) -> int:
-        """Return the highest `n`, 0 when nothing was observed."""
+    def read_last_n(self) -> int:
+        """Return the number `n` of the message that was observed last; 0 when there is none."""
         return int(self._db.execute("SELECT COALESCE(MAX(n), 0) FROM message").fetchone()[0])
 
-    def headers_after(self, n: int, limit: int) -> list[Header]:
+    def read_headers_after(self, n: int, limit: int) -> list[Header]:
         """Return messages observed after `n`, oldest first, without their bodies."""
         query = "SELECT n, topic, message_id, event_id, properties FROM message WHERE n > ? ORDER BY n LIMIT ?"
         rows = self._db.execute(query, (n, limit))
         return [Header(row[0], row[1], row[2], row[3], json.loads(row[4])) for row in rows]
 
-    def messages_of(self, event_id: str) -> list[Observed]:
+    def read_messages_of(self, event_id: str) -> list[Observed]:
         """Return every kept message of an event on any topic, oldest first."""
         rows = self._db.execute("SELECT * FROM message WHERE event_id = ? ORDER BY n", (event_id,))
         return [_to_observed(row) for row in rows]
 
-    def _keeps_contents(self) -> bool:
+    def _has_contents_columns(self) -> bool:
         return any(row[1] == "contents" for row in self._db.execute("PRAGMA table_info(published)"))
 
-    def _add_contents(self) -> None:
-        """Add the columns that a store of an older program lacks."""
-        if not self._keeps_contents():
+    def _add_contents_columns(self) -> None:
+        """Add the columns that a store lacks when an older version of this program created it."""
+        if not self._has_contents_columns():
             self._db.execute("ALTER TABLE published ADD COLUMN contents TEXT")
             self._db.execute("ALTER TABLE published ADD COLUMN version INTEGER")
 
@@ -234,7 +235,7 @@ class ObserverStore:
         """Insert a message and return whether it is new."""
         if observer_trimmed.holds(self._db, message.topic, message.message_id, message.publish_us):
             return False
-        names = [name for name in Observed.__slots__ if name not in _NOT_STORED]
+        names = [name for name in Observed.__slots__ if name not in _NOT_INSERTED]
         values = [json.dumps(message.properties) if name == "properties" else getattr(message, name) for name in names]
         statement = f"INSERT OR IGNORE INTO message ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
         return self._db.execute(statement, values).rowcount == 1
@@ -248,7 +249,7 @@ class ObserverStore:
         if message.event_id is None or message.op is None or message.topic not in event_topics:
             return
         self._db.execute(
-            _PUBLISH, (message.event_id, message.seq, message.correlation_id, message.contents, message.version)
+            _COUNT_PUBLISHED, (message.event_id, message.seq, message.correlation_id, message.contents, message.version)
         )
         times = self._db.execute("SELECT times FROM published WHERE event_id = ?", (message.event_id,)).fetchone()[0]
         if times == 1:
@@ -257,15 +258,15 @@ class ObserverStore:
 
     def _trim(self) -> None:
         """Delete all but the newest `KEEP` messages of each topic, and remember that they were recorded."""
-        beyond = "SELECT n FROM message WHERE topic = ? ORDER BY n DESC LIMIT 1 OFFSET ?"
+        query = "SELECT n FROM message WHERE topic = ? ORDER BY n DESC LIMIT 1 OFFSET ?"
         for (topic,) in self._db.execute("SELECT name FROM topic").fetchall():
-            if (newest := self._db.execute(beyond, (topic, KEEP)).fetchone()) is None:
+            if (last_trimmed := self._db.execute(query, (topic, KEEP)).fetchone()) is None:
                 continue
             with immediate(self._db):
-                chosen, values = "FROM message WHERE topic = ? AND n <= ?", (topic, newest[0])
-                trimmed = self._db.execute(f"SELECT message_id, publish_us {chosen}", values).fetchall()
+                selection, values = "FROM message WHERE topic = ? AND n <= ?", (topic, last_trimmed[0])
+                trimmed = self._db.execute(f"SELECT message_id, publish_us {selection}", values).fetchall()
                 observer_trimmed.add(self._db, topic, [(row[0], row[1]) for row in trimmed])
-                self._db.execute(f"DELETE {chosen}", values)
+                self._db.execute(f"DELETE {selection}", values)
 
 
 def read_only_uri(path: Path) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from application.wake import listen
+from application.wake import open_receiver
 from connectors.broker import Broker, Publisher
 from connectors.relay import Relay
 from db.engine import connect
@@ -56,7 +56,7 @@ def _acquire_lock(path: Path, stop: threading.Event) -> IO[str]:
 
 def _create_wait(settings: Settings, publisher: Publisher) -> Callable[[float], None]:
     """Return a function that waits up to some seconds for a wake-up signal, and beats the heart."""
-    signals = listen(settings.wake_socket)
+    signals = open_receiver(settings.wake_socket)
     heart = Heartbeat(settings, "relay")
 
     def wait(seconds: float) -> None:

@@ -100,8 +100,10 @@ def checks(result: Result) -> Html:
 def counter_example(found: CounterExample) -> Html:
     """Render what proves that a property does not hold: a space-time diagram, and the same as a list."""
     title = _("Counter-example to: {property}").format(property=words.said(found.said()))
-    drawing = Html(diagram.draw(found, words.places(), title, words.said))
-    sentences = join(tag("li", sentence) for sentence in diagram.describe(found, words.places(), words.said))
+    drawing = Html(diagram.draw_counter_example(found, words.places(), title, words.said))
+    sentences = join(
+        tag("li", sentence) for sentence in diagram.describe_counter_example(found, words.places(), words.said)
+    )
     listed = tag("details", join([tag("summary", _("The same as a list")), tag("ol", sentences)]))
     return tag("section", join([tag("h3", title), drawing, listed]), class_="counter-example")
 

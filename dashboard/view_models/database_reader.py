@@ -89,7 +89,7 @@ class DatabaseReader:
             problem=None,
             commissions=tuple(queries.recent_commissions(connection, ROWS)),
             outbox=outbox,
-            hops=queries.hop_times(connection, [row.id for row in outbox]),
+            hops=queries.read_hop_times(connection, [row.id for row in outbox]),
             deliveries_of=lookups.delivery_counts(connection, feed_ids),
             created=self._created.read(connection, heads.commission_updated),
             committed=self._committed.read(connection).get(None, 0),
@@ -136,7 +136,7 @@ class DatabaseReader:
         self._incomplete = {}
         ids = list(wanted)
         for start in range(0, len(ids), CHUNK):
-            hops = queries.hop_times(connection, ids[start : start + CHUNK])
+            hops = queries.read_hop_times(connection, ids[start : start + CHUNK])
             for row in (wanted[event_id] for event_id in ids[start : start + CHUNK]):
                 timestamps = hops.get(row.event_id, {})
                 self._timed[row.event_id] = Timed(

@@ -54,7 +54,7 @@ class ObserverReader:
         """
         store = ObserverStore(self._settings.observer_store)
         try:
-            return store.feed(topic, limit=ROWS, search=search, before=None if up_to is None else up_to + 1)
+            return store.read_messages(topic, limit=ROWS, search=search, before=None if up_to is None else up_to + 1)
         finally:
             store.close()
 
@@ -64,11 +64,14 @@ class ObserverReader:
             self._forget()
             self._store, self._inode = ObserverStore(self._settings.observer_store), inode
         with self._store.consistent_read():
-            totals = self._store.totals()
-            watermark = totals.watermark if outbox_head is None else self._store.captured_up_to(outbox_head)
+            totals = self._store.read_totals()
+            watermark = totals.watermark if outbox_head is None else self._store.find_highest_captured(outbox_head)
             if totals.version == self._version:
                 return replace(self.state, watermark=watermark)
-            messages, seqs = tuple(self._store.feed(limit=ROWS)), self._store.newest_seqs(YOUNG, _believed(outbox_head))
+            messages, seqs = (
+                tuple(self._store.read_messages(limit=ROWS)),
+                self._store.read_newest_seqs(YOUNG, _believed(outbox_head)),
+            )
         self._version = totals.version
         return replace(
             self.state,

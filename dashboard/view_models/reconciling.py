@@ -242,7 +242,7 @@ def _published(settings: Settings, event_ids: list[str]) -> set[str]:
     with contextlib.suppress(sqlite3.Error):
         store = ObserverStore(settings.observer_store)
         try:
-            published = store.published_among(event_ids)
+            published = store.select_published(event_ids)
         finally:
             store.close()
     return published

@@ -72,7 +72,7 @@ class Reader:
 def _read_events(connection: Connection) -> TourFacts:
     outbox = tuple(queries.recent_outbox(connection, NEWEST))
     ids = [row.id for row in outbox]
-    hops = queries.hop_times(connection, ids)
+    hops = queries.read_hop_times(connection, ids)
     missing = frozenset(lookups.not_notified(connection, NEWEST))
     return TourFacts(
         outbox=outbox,

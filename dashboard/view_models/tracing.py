@@ -103,7 +103,7 @@ def find(application: Application, text: str) -> Found:
 def read(application: Application, settings: Settings, event: OutboxRow) -> Trace:
     """Return the trace of an event. Raises DatabaseUnavailable; data of an unreadable store or file stay empty."""
     with application.reading() as connection:
-        hops = queries.hop_times(connection, [event.id]).get(event.id, {})
+        hops = queries.read_hop_times(connection, [event.id]).get(event.id, {})
         commission = queries.commission_by_id(connection, event.aggregate_id)
         notification = lookups.notification_of(connection, event.id)
         deliveries = tuple(lookups.deliveries_of_event(connection, event.id))
@@ -189,7 +189,7 @@ def _messages(settings: Settings, event_id: str) -> tuple[Observed, ...]:
     except sqlite3.Error:
         return ()
     try:
-        return tuple(store.messages_of(event_id))
+        return tuple(store.read_messages_of(event_id))
     except sqlite3.Error:
         return ()
     finally:

@@ -7,16 +7,16 @@ import os
 from domain.outbox import OutboxRecord
 from mutants.model import Mutant
 from workers import notifications
-from workers.injected import Injected
+from workers.injected import InjectedFaults
 from workers.process import run
 
 FATAL = "417.06"
 """Whatever is calculated of this gross amount is fatal. A load with the seed 1 has it once."""
 
 
-class Killer(Injected):
-    def check(self, record: OutboxRecord) -> None:
-        super().check(record)
+class Killer(InjectedFaults):
+    def apply(self, record: OutboxRecord) -> None:
+        super().apply(record)
         if f'"{FATAL}"' in record.payload:
             os._exit(137)
 
@@ -25,5 +25,5 @@ MUTANT = Mutant("notifications", {"eventual-consistency": "no_dead_letter"})
 
 
 if __name__ == "__main__":
-    notifications.Injected = Killer
+    notifications.InjectedFaults = Killer
     run("notifications", notifications.main)

@@ -1,4 +1,4 @@
-"""A notifications worker that makes a dead letter of every event that fails once."""
+"""A notifications worker that never retries: an event that fails once becomes a dead letter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A notifications worker that processes each batch from its end."""
+"""A notifications worker that processes the messages of each batch in reverse order."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from workers import notifications
 from workers.process import run
 
 
-class Backwards(Subscription):
+class ReversedSubscription(Subscription):
     def receive(self, limit: int, timeout_s: float) -> list[Received]:
         return super().receive(limit, timeout_s)[::-1]
 
@@ -17,5 +17,5 @@ MUTANT = Mutant("notifications", {"kill-broker": "in_order", "restart-source": "
 
 
 if __name__ == "__main__":
-    notifications.Subscription = Backwards
+    notifications.Subscription = ReversedSubscription
     run("notifications", notifications.main)

@@ -11,7 +11,9 @@ from workers.process import run
 
 
 class Swallowing(notifications.NotificationsWorker):
-    def _bury(self, message: Received, record: NamedEvent | None, dead: DeadLetter, attempts: int) -> None:
+    def _dead_letter_message(
+        self, message: Received, record: NamedEvent | None, dead: DeadLetter, attempts: int
+    ) -> None:
         self._inlet.acknowledge([message])
 
 

@@ -130,7 +130,9 @@ def _arrived_while_failing(trial: Trial, blocked: _Blocked) -> bool:
     dead_lettered_at = _dead_lettered_at(trial, blocked.failing)
     store = ObserverStore(trial.settings.observer_store)
     try:
-        published = [[message.publish_us for message in store.messages_of(event_id)] for event_id in blocked.behind]
+        published = [
+            [message.publish_us for message in store.read_messages_of(event_id)] for event_id in blocked.behind
+        ]
     finally:
         store.close()
     return dead_lettered_at is not None and all(times and min(times) < dead_lettered_at for times in published)

@@ -43,7 +43,7 @@ def _events_with_stored_offsets(trial: Trial) -> set[str]:
 def _read_published_before(trial: Trial, at: float) -> set[str]:
     store = ObserverStore(trial.settings.observer_store)
     try:
-        return store.published_before(trial.run_id, int(at * 1e6))
+        return store.list_published_before(trial.run_id, int(at * 1e6))
     finally:
         store.close()
 

@@ -81,7 +81,7 @@ def read_beginning(application: Application, settings: Settings) -> Beginning:
         heads = lookups.read_heads(connection)
     observed = 0
     with suppress(sqlite3.OperationalError), closing(ObserverStore(settings.observer_store)) as store:
-        observed = store.head()
+        observed = store.read_last_n()
     return Beginning(max((row.seq for row in newest), default=0), observed, heads.notification)
 
 
@@ -135,7 +135,7 @@ def _read_observed(settings: Settings, run_id: str, beginning: Beginning, same: 
     with closing(ObserverStore(path)) as store:
         published = tuple(
             PublishedEvent(intern(event.event_id), event.contents, event.version)
-            for event in store.published_contents(run_id)
+            for event in store.read_published_contents(run_id)
         )
     return {
         "published": published,

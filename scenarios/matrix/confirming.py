@@ -170,7 +170,7 @@ def _count_notified(trial: Trial) -> int:
 def _count_observed(trial: Trial) -> int:
     store = ObserverStore(trial.settings.observer_store)
     try:
-        return store.head()
+        return store.read_last_n()
     finally:
         store.close()
 

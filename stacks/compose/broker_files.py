@@ -13,7 +13,7 @@ from string import Template
 from settings.model import PINNED_NAR, SEED_NAR
 from stacks.compose.docker import SOURCE_LOG
 from stacks.native import pulsar, roles, secure
-from stacks.native.artifacts import locked
+from stacks.native.artifacts import read_artifacts
 from stacks.native.certificates import Pair
 
 HOME = "/pulsar"
@@ -91,7 +91,7 @@ def secured_functions_worker() -> str:
 
 def key_files() -> tuple[Path, Path]:
     """Return the key that signs every token, and the token of the broker itself."""
-    return roles.key_file(SECRETS), SECRETS / f"{roles.FUNCTIONS}.jwt"
+    return roles.locate_key_file(SECRETS), SECRETS / f"{roles.FUNCTIONS}.jwt"
 
 
 def role_file(name: str) -> str:
@@ -131,7 +131,7 @@ def write(folder: Path) -> None:
 
 
 def _copy(group: str, target: Path) -> None:
-    (artifact,) = locked([group])
+    (artifact,) = read_artifacts([group])
     shutil.copyfile(artifact.path, target)
 
 

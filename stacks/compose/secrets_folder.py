@@ -27,7 +27,7 @@ def make(folder: Path) -> list[Path]:
     urls["alpes_database_root_url"] = _make_url("root", values[ROOT_PASSWORD], "mysql")
     values |= {name: _read(folder / name) or url for name, url in urls.items()}
     for name, value in values.items():
-        certificates.write(folder / name, value.encode())
+        certificates.write_private_file(folder / name, value.encode())
     authority, servers = certificates.ensure(folder / "tls", HOSTS)
     truststore = folder / "tls" / "mysql-truststore.p12"
     certificates.truststore(authority, truststore, values["alpes_debezium_tls_truststore_password"])
@@ -35,7 +35,7 @@ def make(folder: Path) -> list[Path]:
     tokens = roles.ensure_tokens(folder / "broker", Settings(stack="compose"))
     pairs = [path for pair in servers.values() for path in (pair.cert, pair.key)]
     readable = [*(folder / name for name in values), authority.cert, *pairs, truststore]
-    readable += [roles.key_file(folder / "broker"), *sorted(tokens.glob("*.jwt"))]
+    readable += [roles.locate_key_file(folder / "broker"), *sorted(tokens.glob("*.jwt"))]
     for path in readable:
         path.chmod(0o444)
     return [*readable, authority.key]

@@ -17,7 +17,7 @@ from settings.model import PINNED_NAR, SEED_NAR
 from stacks import edges
 from stacks.command import Part
 from stacks.native import java, libraries, mysql, pulsar, secure
-from stacks.native.artifacts import Artifact, Progress, ensure, locked, missing
+from stacks.native.artifacts import Artifact, Progress, download_missing, find_missing_artifacts, read_artifacts
 from stacks.native.secure import NotLoopback
 
 __all__ = [
@@ -87,19 +87,19 @@ def needed(settings: Settings) -> list[Artifact]:
     if settings.nar not in (PINNED_NAR, SEED_NAR):
         raise UnknownNar(f"there is no connector {settings.nar}; choose {PINNED_NAR} or {SEED_NAR}")
     groups = ["pulsar", "byteman", f"nar-{settings.nar}"]
-    return locked(groups + (["mysql"] if mysql.needs_download() else []))
+    return read_artifacts(groups + (["mysql"] if mysql.needs_download() else []))
 
 
 def download(settings: Settings, progress: Progress) -> None:
     """Download everything that is not in the cache yet. Raises FetchFailed or UnknownNar."""
     artifacts = needed(settings)
     java.ensure()
-    ensure(artifacts, progress)
+    download_missing(artifacts, progress)
 
 
 def warm(settings: Settings) -> bool:
     """Return whether the instance can start without a network."""
-    return java.is_present() and not missing(needed(settings))
+    return java.is_present() and not find_missing_artifacts(needed(settings))
 
 
 def prepare(settings: Settings, say: Say) -> list[Part]:

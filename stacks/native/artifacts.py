@@ -76,7 +76,7 @@ def prepare_cache() -> None:
         ownership.claim(ownership.CACHE, folder)
 
 
-def locked(groups: Iterable[str], lock: Path = LOCK) -> list[Artifact]:
+def read_artifacts(groups: Iterable[str], lock: Path = LOCK) -> list[Artifact]:
     """Return the lock's entries of these groups, in the lock's order, which is that of the class path."""
     wanted_groups = set(groups)
     entries = []
@@ -88,21 +88,21 @@ def locked(groups: Iterable[str], lock: Path = LOCK) -> list[Artifact]:
     return entries
 
 
-def groups(lock: Path = LOCK) -> list[str]:
+def list_groups(lock: Path = LOCK) -> list[str]:
     """Return the groups of the lock, in its order."""
     lines = lock.read_text(encoding="utf-8").splitlines()
     return list(dict.fromkeys(line.split()[0] for line in lines if line and not line.startswith("#")))
 
 
-def missing(artifacts: Iterable[Artifact]) -> list[Artifact]:
+def find_missing_artifacts(artifacts: Iterable[Artifact]) -> list[Artifact]:
     """Return the artifacts that are not in the cache, or changed since they were verified."""
     verified = _VerifiedFiles()
     return [artifact for artifact in artifacts if not verified.holds(artifact)]
 
 
-def ensure(artifacts: list[Artifact], progress: Progress = quiet) -> None:
+def download_missing(artifacts: list[Artifact], progress: Progress = quiet) -> None:
     """Download the missing artifacts. Raises FetchFailed; files that were downloaded before the error stay."""
-    absent = missing(artifacts)
+    absent = find_missing_artifacts(artifacts)
     if not absent:
         return
     total_bytes, done_bytes = sum(artifact.size for artifact in absent), 0

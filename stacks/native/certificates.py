@@ -55,10 +55,10 @@ def truststore(authority: Pair, path: Path, password: str) -> None:
     """Write the authority as a Java truststore (PKCS#12) for the Debezium source."""
     certificate = x509.load_pem_x509_certificate(authority.cert.read_bytes())
     entry = pkcs12.PKCS12Certificate(certificate, b"alpes-ca")
-    write(path, pkcs12.serialize_java_truststore([entry], BestAvailableEncryption(password.encode())))
+    write_private_file(path, pkcs12.serialize_java_truststore([entry], BestAvailableEncryption(password.encode())))
 
 
-def write(path: Path, content: bytes) -> None:
+def write_private_file(path: Path, content: bytes) -> None:
     """Write a file that only its owner can read, completely or not at all."""
     temporary = path.with_suffix(path.suffix + ".tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -147,5 +147,5 @@ def _x509_name(common: str) -> x509.Name:
 
 
 def _write_pair(pair: Pair, key: rsa.RSAPrivateKey, certificate: x509.Certificate) -> None:
-    write(pair.key, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    write(pair.cert, certificate.public_bytes(Encoding.PEM))
+    write_private_file(pair.key, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    write_private_file(pair.cert, certificate.public_bytes(Encoding.PEM))

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from functools import cache as cached
 from pathlib import Path
 
-from application.wake import socket_address
+from application.wake import choose_socket_address
 from db.users import Passwords, PasswordUnfit, render_requirement, render_script
 from domain.errors import ExpectedError
 from stacks.command import Command
 from stacks.native import libraries, limits
-from stacks.native.artifacts import cache, locked
+from stacks.native.artifacts import cache, read_artifacts
 from stacks.native.certificates import Pair
 
 SERVER = (
@@ -141,7 +141,7 @@ def command(
         f"--datadir={data}",
         f"--port={port}",
         f"--bind-address={bind}",
-        f"--socket={socket_address(run / 'mysql.sock')}",
+        f"--socket={choose_socket_address(run / 'mysql.sock')}",
         f"--pid-file={run / 'mysqld.pid'}",
         f"--init-file={init_file}",
         *SERVER,
@@ -185,7 +185,7 @@ def _init_sql(passwords: Passwords, requires_tls: bool) -> str:
 
 
 def _unpack(folder: Path) -> None:
-    (artifact,) = locked(["mysql"])
+    (artifact,) = read_artifacts(["mysql"])
     with tempfile.TemporaryDirectory(dir=cache(), prefix="unpacking-") as temporary:
         with zipfile.ZipFile(artifact.path) as jar:
             inner = jar.extract("mysql-Linux-amd64.tar.gz", temporary)

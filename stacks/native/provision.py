@@ -84,7 +84,7 @@ def provision_broker(settings: Settings, say: Say) -> None:
             _await(
                 lambda: _is_closed_to_strangers(admin, settings), "Pulsar's admin REST", settings.logs / "broker.log"
             )
-            roles.grant(admin, settings)
+            roles.grant_rights(admin, settings)
         _await(admin.functions_ready, "Pulsar's functions worker", settings.logs / "broker.log")
     say("Pulsar answers")
 

@@ -12,7 +12,7 @@ from connectors import source
 from settings import Settings
 from stacks.command import Command
 from stacks.native import java, limits, secure
-from stacks.native.artifacts import locked
+from stacks.native.artifacts import read_artifacts
 
 CONFIGURATION = Path(__file__).parent / "pulsar_conf"
 OPENED_PACKAGES = ("java.io", "java.util.zip", "java.nio", "jdk.internal.misc", "sun.net", "jdk.internal.platform")
@@ -45,7 +45,7 @@ def command(settings: Settings) -> Command:
     _add_guards(settings, folder)
     _link_connector(folder, settings.nar)
     (folder / "functions").mkdir(exist_ok=True)
-    classpath = ":".join(str(artifact.path) for artifact in locked(["pulsar"]))
+    classpath = ":".join(str(artifact.path) for artifact in read_artifacts(["pulsar"]))
     # The class path is in the environment, because it is longer than some systems' limit for one argument.
     env = {"CLASSPATH": classpath, **source.secrets(settings)}
     return Command((str(java.binary()), *_jvm_options(folder, classpath), *_program_arguments(folder)), folder, env)
@@ -85,7 +85,7 @@ def _link_connector(folder: Path, version: str) -> None:
     target = folder / "connectors"
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir()
-    (artifact,) = locked([f"nar-{version}"])
+    (artifact,) = read_artifacts([f"nar-{version}"])
     (target / f"pulsar-io-debezium-mysql-{version}.nar").symlink_to(artifact.path)
 
 
@@ -106,7 +106,7 @@ def _jvm_options(folder: Path, classpath: str) -> list[str]:
     memory = [*MEMORY, *SMALL_MACHINE, "-XX:+ExitOnOutOfMemoryError"]
     opens = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED_PACKAGES]
     opens += ["--add-opens=java.management/sun.management=ALL-UNNAMED", "--enable-native-access=ALL-UNNAMED"]
-    (byteman,) = locked(["byteman"])
+    (byteman,) = read_artifacts(["byteman"])
     agent = f"-javaagent:{byteman.path}=script:{folder / 'source.btm'}"
     return [
         *memory,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from connectors.admin import Admin
 from settings import Settings, Topics
-from stacks.native.certificates import write
+from stacks.native.certificates import write_private_file
 
 ADMIN = "admin"
 """Role of the command line and the watcher, which create topics and heal the source."""
@@ -26,15 +26,17 @@ ANONYMOUS = "anonymous"
 
 @dataclass(frozen=True, slots=True)
 class Rights:
+    """What one role may do on the broker: the topics to which it may publish, and those that it may read."""
+
     produce: tuple[str, ...] = ()
     consume: tuple[str, ...] = ()
     subscription: str = ""
-    """The only subscription that this role may use; empty for a role that reads nothing."""
+    """The only subscription through which this role may read; empty for a role that reads nothing."""
     namespace: tuple[str, ...] = ()
-    """Rights on the whole namespace: the page reads its topics, and stops and starts its source."""
+    """Rights on the whole namespace. Only the page has some: it reads the topics, and stops and starts the source."""
 
 
-def rights(settings: Settings) -> Mapping[str, Rights]:
+def list_rights(settings: Settings) -> Mapping[str, Rights]:
     """Return the rights of every role that is not a superuser."""
     topics: Topics = settings.topics
     return {
@@ -50,51 +52,52 @@ def rights(settings: Settings) -> Mapping[str, Rights]:
     }
 
 
-def grant(admin: Admin, settings: Settings) -> None:
-    """Grant the rights; a second call changes nothing. Raises AdminUnavailable or AdminRefused."""
+def grant_rights(admin: Admin, settings: Settings) -> None:
+    """Grant all roles their rights; a second call changes nothing. Raises AdminUnavailable or AdminRefused."""
     if settings.secure:
-        _grant_by_component(admin, settings)
+        _grant_to_each_role(admin, settings)
         return
     admin.permit_namespace(ANONYMOUS, ["produce", "consume"])
-    for role_rights in rights(settings).values():
-        if role_rights.subscription:  # after a secure start, only its own role may use it
+    for role_rights in list_rights(settings).values():
+        if role_rights.subscription:  # an earlier secure start left it to its own role only
             admin.permit_subscription(role_rights.subscription, [ANONYMOUS])
 
 
-def _grant_by_component(admin: Admin, settings: Settings) -> None:
-    readers: dict[str, list[str]] = {}
-    for role, role_rights in rights(settings).items():
+def _grant_to_each_role(admin: Admin, settings: Settings) -> None:
+    roles_by_subscription: dict[str, list[str]] = {}
+    for role, role_rights in list_rights(settings).items():
         if role_rights.namespace:
             admin.permit_namespace(role, list(role_rights.namespace))
         for topic in {*role_rights.produce, *role_rights.consume}:
             topics_by_action = {"produce": role_rights.produce, "consume": role_rights.consume}
             admin.permit(topic, role, [action for action, topics in topics_by_action.items() if topic in topics])
         if role_rights.subscription:
-            readers.setdefault(role_rights.subscription, []).append(role)
-    for subscription, roles in readers.items():
+            roles_by_subscription.setdefault(role_rights.subscription, []).append(role)
+    for subscription, roles in roles_by_subscription.items():
         admin.permit_subscription(subscription, roles)
 
 
-def key_file(folder: Path) -> Path:
+def locate_key_file(folder: Path) -> Path:
+    """Return the file of the key that signs the tokens."""
     return folder / "token.key"
 
 
 def ensure_tokens(folder: Path, settings: Settings) -> Path:
-    """Create the signing key, once, and a token for each role; return the folder of tokens. Raises OSError."""
-    key = key_file(folder)
+    """Write a token for each role, and return the folder of tokens. The first call creates the signing key. Raises OSError."""
+    key = locate_key_file(folder)
     if not key.exists():
-        write(key, secrets.token_bytes(32))
+        write_private_file(key, secrets.token_bytes(32))
     tokens = folder / "tokens"
     tokens.mkdir(exist_ok=True, mode=0o700)
-    for role in (*SUPERUSERS, *rights(settings)):
-        write(tokens / f"{role}.jwt", make_token(role, key.read_bytes()).encode("ascii"))
+    for role in (*SUPERUSERS, *list_rights(settings)):
+        write_private_file(tokens / f"{role}.jwt", make_token(role, key.read_bytes()).encode("ascii"))
     return tokens
 
 
 def make_token(role: str, key: bytes) -> str:
-    """Return a JWT (HS256) that names the role and nothing else: the broker reads only `sub`."""
-    head = f"{_encode_json({'alg': 'HS256', 'typ': 'JWT'})}.{_encode_json({'sub': role})}"
-    return f"{head}.{_encode_base64(hmac.digest(key, head.encode('ascii'), hashlib.sha256))}"
+    """Return a JWT (HS256) that holds the role and nothing else, because the broker reads only `sub`."""
+    signed_part = f"{_encode_json({'alg': 'HS256', 'typ': 'JWT'})}.{_encode_json({'sub': role})}"
+    return f"{signed_part}.{_encode_base64(hmac.digest(key, signed_part.encode('ascii'), hashlib.sha256))}"
 
 
 def _encode_json(value: dict[str, str]) -> str:

@@ -6,7 +6,7 @@ from stacks import native
 from stacks.command import Part
 from stacks.native import class_archive, provision
 from stacks.native.artifacts import Progress
-from stacks.python_parts import python_parts
+from stacks.python_parts import list_python_parts
 from stacks.stack import Say
 from stacks.supervised_stack import SupervisedStack
 
@@ -23,7 +23,7 @@ class Native(SupervisedStack):
         native.require_name(self.settings.home)
         native.download(self.settings, progress)
         class_archive.ensure(say)
-        return native.prepare(self.settings, say) + python_parts(self.settings)
+        return native.prepare(self.settings, say) + list_python_parts(self.settings)
 
     def provision(self, say: Say) -> None:
         provision.provision(self.settings, say)

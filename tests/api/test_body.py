@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fastapi import HTTPException, Request
 
-from api.body import json_body
+from api.body import read_json_body
 from domain import contract
 
 
@@ -21,7 +21,7 @@ def read(*chunks: bytes, kind: str = "application/json; charset=utf-8") -> Any:
         return messages.pop(0)
 
     scope = {"type": "http", "method": "POST", "headers": [(b"content-type", kind.encode())]}
-    return asyncio.run(json_body(Request(scope, receive)))
+    return asyncio.run(read_json_body(Request(scope, receive)))
 
 
 def test_a_number_is_read_as_it_was_written_also_when_it_arrives_in_two_chunks() -> None:

@@ -90,19 +90,19 @@ def test_an_answer_writes_amount_and_rate_without_exponent_or_spare_zeros() -> N
         changed=True,
         event_ids=("e-1",),
     )
-    answer = CommandAnswer.of(result)
+    answer = CommandAnswer.from_result(result)
     assert (answer.amount, answer.rate, answer.eventIds, answer.changed) == ("1000", "0.1", ["e-1"], True)
 
 
 def test_a_rate_of_one_is_not_written_as_a_power_of_ten() -> None:
     row = _row(rate=Decimal("1.000000"), amount=Decimal("0.00"))
-    assert CommissionAnswer.of(row).amount == "0.00"
+    assert CommissionAnswer.from_row(row).amount == "0.00"
     result = CommissionResult("c", "v", "CALCULATED", Decimal(1), "USD", Decimal(10), 1, False, ())
-    assert CommandAnswer.of(result).rate == "10"
+    assert CommandAnswer.from_result(result).rate == "10"
 
 
 def test_times_of_an_answer_say_that_they_are_utc() -> None:
-    answer = json.loads(CommissionAnswer.of(_row()).model_dump_json())
+    answer = json.loads(CommissionAnswer.from_row(_row()).model_dump_json())
     assert (answer["createdAt"], answer["updatedAt"]) == ("2026-01-02T03:04:05.678901Z", "2026-01-02T03:04:06Z")
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from settings.model import REPOSITORY
 from stacks.compose import model
 from stacks.native import mysql
-from stacks.native.artifacts import Artifact, ensure, locked
+from stacks.native.artifacts import Artifact, download_missing, read_artifacts
 from tests.compose.engine import Engine, NoDocker, mirror
 
 IMAGES = Path(__file__).with_name("images")
@@ -122,13 +122,17 @@ def _server() -> Path:
     """The folder of the MySQL server that the native stack unpacks."""
     if mysql.on_path():
         raise NoDocker("a mysqld is on the PATH; the stand-in is made from the one that `./alpes download` unpacks")
-    ensure(locked(["mysql"]))
+    download_missing(read_artifacts(["mysql"]))
     return mysql.obtain().binary.parent.parent
 
 
 def _broker(folder: Path) -> None:
-    broker, tools, proxy = locked(["pulsar"]), locked(["tools"], TOOLS), locked(["proxy"], PROXY)
-    ensure(broker + tools + proxy)
+    broker, tools, proxy = (
+        read_artifacts(["pulsar"]),
+        read_artifacts(["tools"], TOOLS),
+        read_artifacts(["proxy"], PROXY),
+    )
+    download_missing(broker + tools + proxy)
     _libraries(folder / "lib", broker)
     _libraries(folder / "tools", tools + _of(broker, FROM_THE_BROKER))
     _libraries(folder / "proxy", proxy + _of(broker, FOR_THE_PROXY))

@@ -9,7 +9,7 @@ import pytest
 from settings.model import REPOSITORY
 from stacks.compose import broker_files, description, model
 from stacks.compose.checks import dockerfile
-from stacks.native.artifacts import locked
+from stacks.native.artifacts import read_artifacts
 from tests.compose import stand_ins
 from tests.compose.stand_ins import IMAGES
 
@@ -63,10 +63,12 @@ def test_the_clusters_roles_are_there(role: str) -> None:
 
 
 def test_the_proxy_is_locked_and_shares_the_brokers_libraries() -> None:
-    proxy = locked(["proxy"], stand_ins.PROXY)
+    proxy = read_artifacts(["proxy"], stand_ins.PROXY)
     assert any(row.coordinate.startswith("org.apache.pulsar:pulsar-proxy:") for row in proxy)
     assert not [row.coordinate for row in proxy if row.coordinate.startswith(stand_ins.FOR_THE_PROXY)]
-    shared = [row.coordinate for row in locked(["pulsar"]) if row.coordinate.startswith(stand_ins.FOR_THE_PROXY)]
+    shared = [
+        row.coordinate for row in read_artifacts(["pulsar"]) if row.coordinate.startswith(stand_ins.FOR_THE_PROXY)
+    ]
     assert any("pulsar-opentelemetry" in row for row in shared)
 
 
@@ -83,10 +85,12 @@ def test_the_databases_user_volume_port_and_variables() -> None:
 
 
 def test_the_tools_are_locked_and_share_the_brokers_jackson() -> None:
-    tools = locked(["tools"], stand_ins.TOOLS)
+    tools = read_artifacts(["tools"], stand_ins.TOOLS)
     assert any("pulsar-client-tools" in artifact.coordinate for artifact in tools)
     assert not [row.coordinate for row in tools if row.coordinate.startswith(stand_ins.FROM_THE_BROKER)]
-    shared = [row.coordinate for row in locked(["pulsar"]) if row.coordinate.startswith(stand_ins.FROM_THE_BROKER)]
+    shared = [
+        row.coordinate for row in read_artifacts(["pulsar"]) if row.coordinate.startswith(stand_ins.FROM_THE_BROKER)
+    ]
     versions = {row.rpartition(":")[2] for row in shared if "jackson" in row}
     assert len(versions) == 1
 

@@ -200,7 +200,7 @@ def test_hard_documents_arrive_through_the_running_stack(stack: Settings) -> Non
         event_ids = [insert_foreign(connection, document, correlation) for document in HARD]
     store = ObserverStore(stack.observer_store)
     until(lambda: _audited(stack, correlation) == set(event_ids), 30, "all of them notified and audited")
-    until(lambda: store.published_among(event_ids) == set(event_ids), 30, "the observer has read all of them too")
+    until(lambda: store.select_published(event_ids) == set(event_ids), 30, "the observer has read all of them too")
     lines = {line["eventId"]: line for line in map(json.loads, stack.audit_file.read_bytes().splitlines())}
     with engine.connect() as connection:
         stored = {row.id: row.payload for row in connection.execute(select(outbox_event))}
@@ -208,7 +208,7 @@ def test_hard_documents_arrive_through_the_running_stack(stack: Settings) -> Non
     engine.dispose()
     try:
         for event_id, document in zip(event_ids, HARD, strict=True):
-            decoded = envelope.decode(store.messages_of(event_id)[0].value)
+            decoded = envelope.decode(store.read_messages_of(event_id)[0].value)
             assert isinstance(decoded, Inserted)
             expected = same_everywhere({**document, "commissionId": decoded.record.aggregate_id})
             sources = [stored[event_id], json.loads(decoded.record.payload), notified[event_id]]

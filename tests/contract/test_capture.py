@@ -32,8 +32,8 @@ def captured(application: Application, settings: Settings, count: int, correlati
     """The messages of a correlation id, oldest first."""
     store = ObserverStore(settings.observer_store)
     try:
-        until(lambda: len(store.published_ids(correlation)) == count, 30, "captured and published")
-        return [row for row in reversed(store.feed(search=correlation)) if row.topic == settings.topics.events]
+        until(lambda: len(store.count_messages_by_event(correlation)) == count, 30, "captured and published")
+        return [row for row in reversed(store.read_messages(search=correlation)) if row.topic == settings.topics.events]
     finally:
         store.close()
 

@@ -232,7 +232,7 @@ def test_the_first_measurement_of_a_hop_stands(engine: Engine) -> None:
     recorder.add(HopTime("e-1", "received", 20, "host"))
     recorder.close()
     with engine.connect().execution_options(**READ) as connection:
-        assert queries.hop_times(connection, ["e-1"]) == {"e-1": {"received": 10}}
+        assert queries.read_hop_times(connection, ["e-1"]) == {"e-1": {"received": 10}}
 
 
 def test_times_keep_their_microseconds(engine: Engine) -> None:

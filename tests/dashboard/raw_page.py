@@ -22,7 +22,7 @@ from scenarios.waiting import until
 from settings import Settings, load
 from settings.model import REPOSITORY
 from stacks.processes import free_port
-from stacks.python_parts import python_parts
+from stacks.python_parts import list_python_parts
 
 ANSWERS_WITHIN_S = 30.0
 
@@ -36,7 +36,7 @@ def page_server(home: Path, **changes: Any) -> Iterator[tuple[Settings, psutil.P
     engine = open_database(values["database_url"])
     upgrade(engine)
     engine.dispose()
-    command = next(part.command for part in python_parts(settings) if part.name == "dashboard")
+    command = next(part.command for part in list_python_parts(settings) if part.name == "dashboard")
     env = {**os.environ, "ALPES_HOME": str(home), "PYTHONPATH": str(REPOSITORY)}
     with (home / "page.log").open("w") as log:
         process = subprocess.Popen(command.argv, cwd=command.cwd, env=env, stdout=log, stderr=log)

@@ -75,7 +75,7 @@ def test_read_only_holds_for_its_owner_too_who_says_so_to_do_it_once() -> None:
     with pytest.raises(Forbidden):
         dead_letters.requeue(settings, [1])
     with pytest.raises(Forbidden):
-        source_control.act(settings, "stop")
+        source_control.run_action(settings, "stop")
 
 
 def test_a_login_lets_a_page_do_what_breaks_nothing() -> None:

@@ -222,7 +222,7 @@ def test_the_feed_follows_the_store_and_tells_when_there_is_none(tmp_path: Path)
     reader.step()
     assert (reader.state.published, reader.state.watermark) == (1, 3)
     assert [message.event_id for message in reader.state.messages] == [event.id]
-    assert store.published_among([event.id, "other"]) == {event.id}
+    assert store.select_published([event.id, "other"]) == {event.id}
     store.close()
 
 
@@ -238,8 +238,8 @@ def test_a_message_with_a_number_that_the_table_has_not_reached_says_nothing_of_
     for head, captured in ((3, 3), (10, 3), (2, 1), (0, 0)):
         reader.step(head)
         assert reader.state.watermark == captured
-        assert store.captured_up_to(head) == captured
-    assert store.newest_seqs(10, 10) == (1, 3)
+        assert store.find_highest_captured(head) == captured
+    assert store.read_newest_seqs(10, 10) == (1, 3)
     store.close()
 
 

@@ -130,7 +130,7 @@ def seen(settings: Settings, value: bytes) -> int:
     """How often the observer saw it on the dead-letter topic."""
     store = ObserverStore(settings.observer_store)
     try:
-        return sum(row.value == value for row in store.feed(settings.topics.dead_letter, limit=200))
+        return sum(row.value == value for row in store.read_messages(settings.topics.dead_letter, limit=200))
     finally:
         store.close()
 

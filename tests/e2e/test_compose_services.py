@@ -31,7 +31,7 @@ from settings.model import REPOSITORY
 from stacks import native
 from stacks.compose import broker_files, model
 from stacks.native import libraries, mysql, pulsar
-from stacks.native.artifacts import FetchFailed, ensure, locked
+from stacks.native.artifacts import FetchFailed, download_missing, read_artifacts
 from stacks.processes import free_port
 
 pytestmark = [pytest.mark.native, pytest.mark.breadth]
@@ -117,7 +117,7 @@ def composed(tmp_path_factory: pytest.TempPathFactory, missing: Callable[[str, s
     libraries.install(print)
     try:
         native.download(Settings(stack="native"), lambda done, total, what: None)
-        ensure(locked(["nar-3.1.2", "nar-4.0.8", "byteman"]))
+        download_missing(read_artifacts(["nar-3.1.2", "nar-4.0.8", "byteman"]))
     except FetchFailed as error:
         missing("native", str(error))
     found = Composed(tmp_path_factory.mktemp("composed"), {name: free_port() for name in PORTS})

@@ -56,7 +56,7 @@ def test_messages_of_every_size_can_be_read_after_the_broker_was_killed(stack: S
     subscription = Subscription(Broker(stack), [topic], "sizes")
     publisher = Publisher(Broker(stack), topic)
     try:
-        until(subscription.ensure, 10, "a subscription")
+        until(subscription.ensure_connected, 10, "a subscription")
         for body in bodies:
             publisher.send(body)
         subscription.close()

@@ -76,11 +76,11 @@ def stack(request: pytest.FixtureRequest) -> Settings:
 )
 def test_exactly_the_missing_events_are_published_again(stack: Settings, count: int) -> None:
     calculate(stack, 3)
-    assert repair.find(stack, print) == {}
+    assert repair.find_missing_events(stack, print) == {}
     differing = find_differing(stack)  # other tests of a shared stack put foreign messages and rows into it
     missing = withhold(stack, count)
     calculate(stack, 3)
-    assert set(repair.find(stack, print).values()) == missing
+    assert set(repair.find_missing_events(stack, print).values()) == missing
     repaired = repair.repair(stack, print)
     assert (repaired.missing, repaired.published_again, repaired.others_published) == (count, count, 0)
     afterwards = find_differing(stack)

@@ -190,7 +190,7 @@ def test_the_source_goes_on_where_it_was_after_restart_and_delete(native_stack: 
 
         for actions in (("restart",), ("delete", "create")):
             for action in actions:
-                source_control.act(native_stack, action)  # type: ignore[arg-type]
+                source_control.run_action(native_stack, action)  # type: ignore[arg-type]
                 send()
             until(
                 lambda: reconcile(application, native_stack, correlation).complete,
@@ -204,12 +204,12 @@ def test_the_source_goes_on_where_it_was_after_restart_and_delete(native_stack: 
 
 @pytest.mark.native
 def test_a_stopped_source_stays_stopped_until_it_is_started(native_stack: Settings) -> None:
-    source_control.act(native_stack, "stop")
+    source_control.run_action(native_stack, "stop")
     try:
-        until(lambda: not source_control.report(native_stack).running, 20, "stopped")
-        assert source_control.report(native_stack).intent == "stopped"
+        until(lambda: not source_control.read_report(native_stack).running, 20, "stopped")
+        assert source_control.read_report(native_stack).intent == "stopped"
     finally:
-        source_control.act(native_stack, "start")
+        source_control.run_action(native_stack, "start")
     assert end_to_end.run(native_stack, deadline_s=150).ok
 
 
@@ -235,8 +235,8 @@ def test_a_source_that_reads_everything_again_can_be_restarted_meanwhile(native_
         _commit_at_once(application, MORE_THAN_A_QUEUE, correlation)
         until(lambda: reconcile(application, native_stack, correlation).complete, 120, "all are notified of", 0.5)
     lost_offsets.lose(native_stack)
-    until(lambda: source_control.report(native_stack).written > 500, 60, "it reads again from the start")
-    source_control.act(native_stack, "restart")
+    until(lambda: source_control.read_report(native_stack).written > 500, 60, "it reads again from the start")
+    source_control.run_action(native_stack, "restart")
     until(lambda: _reads(native_stack), 45, "the next instance reads; one that hangs on its queue takes 90 s", 0.5)
     assert end_to_end.run(native_stack, deadline_s=150).ok
     with Application(native_stack, pool_size=1) as application:
@@ -245,7 +245,7 @@ def test_a_source_that_reads_everything_again_can_be_restarted_meanwhile(native_
 
 
 def _reads(settings: Settings) -> bool:
-    report = source_control.report(settings)
+    report = source_control.read_report(settings)
     return report.running and report.written > 0
 
 

@@ -43,7 +43,7 @@ def test_every_setting_the_documentation_names_is_one() -> None:
 
 def test_every_role_is_documented() -> None:
     text = (REPOSITORY / "docs/security-and-observability.md").read_text()
-    for role in (*roles.SUPERUSERS, *roles.rights(Settings())):
+    for role in (*roles.SUPERUSERS, *roles.list_rights(Settings())):
         assert f"| `{role}` |" in text
 
 

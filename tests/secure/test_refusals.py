@@ -57,7 +57,7 @@ def let_in(settings: Settings, topic: str, subscription: str) -> str:
     """The refusal of a consumer; empty when it was let in."""
     consumer = Subscription(Broker(settings), [topic], subscription, consumer_type=pulsar.ConsumerType.Shared)
     try:
-        consumer.ensure()
+        consumer.ensure_connected()
         return consumer.refusal
     finally:
         consumer.close()
@@ -119,7 +119,7 @@ def test_a_plain_client_is_told_to_use_tls(secured: Settings) -> None:
 
 
 def test_each_topic_is_granted_to_whom_it_concerns_and_to_nobody_else(secured: Settings) -> None:
-    rights = roles_of.rights(secured)
+    rights = roles_of.list_rights(secured)
     with Admin(secured) as admin:
         for topic in (*secured.topics.observed(), secured.topics.offsets, secured.topics.schema_history):
             granted = {role: set(actions) for role, actions in admin.permissions(topic).items()}

@@ -69,7 +69,7 @@ def test_what_is_no_schedule_is_refused(text: str) -> None:
 
 @given(schedules, st.data())
 def test_keeping_some_places_keeps_these_faults(schedule: Schedule, data: st.DataObject) -> None:
-    places = chaos_schedule.places(schedule)
+    places = chaos_schedule.list_places(schedule)
     kept = data.draw(st.sets(st.sampled_from(places)))
     left = chaos_schedule.keep(schedule, kept)
     assert [each for step in left for each in step.faults] == [

@@ -22,7 +22,7 @@ from application.permissions import Action
 from settings import Settings
 from settings.model import REPOSITORY
 from settings.stack_facts import STACKS
-from stacks.python_parts import python_parts
+from stacks.python_parts import list_python_parts
 from stacks.restarting import get_permission
 from tests.architecture.test_structure import PACKAGES, committed
 
@@ -56,7 +56,7 @@ def test_a_new_component_is_started_and_selected_by_its_properties(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(COMPONENTS, "counter", COUNTER)
-    command = next(part.command for part in python_parts(settings) if part.name == "counter")
+    command = next(part.command for part in list_python_parts(settings) if part.name == "counter")
     assert command.argv[-2:] == ("-m", "workers.counter")
     assert is_process_name("counter")
     assert "counter" in select_names(settings, lambda component: component.is_watched)
@@ -66,7 +66,7 @@ def test_a_new_component_is_started_and_selected_by_its_properties(
 def test_a_name_that_is_not_registered_has_no_property(settings: Settings) -> None:
     assert find_component("folders") == Component("folders")
     assert not is_process_name("folders")
-    assert "folders" not in [part.name for part in python_parts(settings)]
+    assert "folders" not in [part.name for part in list_python_parts(settings)]
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -88,7 +88,7 @@ def test_several_workers_are_numbered_and_have_the_properties_of_one(tmp_path: P
 def test_a_component_that_is_left_out_is_not_selected(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, without=("dashboard",))
     assert "dashboard" not in select_names(settings, lambda _: True)
-    assert "dashboard" not in [part.name for part in python_parts(settings)]
+    assert "dashboard" not in [part.name for part in list_python_parts(settings)]
 
 
 def test_only_the_connector_needs_the_permission_of_the_source() -> None:

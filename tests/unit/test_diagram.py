@@ -25,7 +25,7 @@ LOST = result_of(MUTATIONS["nothing_lost"][0](example(), lambda records: records
 
 
 def drawn(counter_example: CounterExample) -> ElementTree.Element:
-    return ElementTree.fromstring(diagram.draw(counter_example, ENGLISH, "Counter-example", str))
+    return ElementTree.fromstring(diagram.draw_counter_example(counter_example, ENGLISH, "Counter-example", str))
 
 
 def dots(drawing: ElementTree.Element) -> list[tuple[int, int]]:
@@ -64,7 +64,7 @@ def test_the_text_alternative_says_every_observation_with_place_and_time() -> No
     assert drawing.attrib["aria-labelledby"].split() == [
         each.attrib["id"] for each in (*drawing.iter(f"{SVG}title"), *drawing.iter(f"{SVG}desc"))
     ]
-    assert described.split("; ") == diagram.describe(counter_example, ENGLISH, str)
+    assert described.split("; ") == diagram.describe_counter_example(counter_example, ENGLISH, str)
     assert described.startswith("+0.000000 s database: ")
     assert described.endswith("– worker: no notification (e-2-1)")
 
@@ -107,7 +107,9 @@ def test_the_evidence_shows_it_for_a_fail_and_not_for_a_pass() -> None:
     page = evidence.render_html(LOST)
     assert "Counter-example to: nothing lost" in page
     assert '<svg class="space-time"' in page
-    assert all(f"<li>{sentence}</li>" in page for sentence in diagram.describe(found_in(LOST), ENGLISH, str))
+    assert all(
+        f"<li>{sentence}</li>" in page for sentence in diagram.describe_counter_example(found_in(LOST), ENGLISH, str)
+    )
     assert "space-time" not in evidence.render_html(result_of(example()))
 
 

@@ -14,7 +14,7 @@ from db.migrate import upgrade
 from db.outbox import OutboxFeed
 from db.tables import notification, outbox_event
 from domain.commands import CalculateCommission
-from scenarios.differences import Difference, explain
+from scenarios.differences import Difference, explain_differences
 from settings import Settings
 from tests.builders import delivery
 from workers.audit_projection import AuditProjection
@@ -50,7 +50,7 @@ class Everywhere:
         projection.close()
 
     def explain(self) -> tuple[Difference, ...]:
-        return explain(self.application, self.settings, [self.event_id])
+        return explain_differences(self.application, self.settings, [self.event_id])
 
 
 @pytest.fixture

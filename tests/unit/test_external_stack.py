@@ -63,7 +63,7 @@ class Publisher:
     def __init__(self, _broker: object, topic: str) -> None:
         self.topic = topic
 
-    def ensure(self) -> bool:
+    def ensure_connected(self) -> bool:
         return self.answers
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from application import Application
 from bench import dashboard
-from bench.crowd import Visitor, feed_delays_ms
+from bench.crowd import Visitor, read_feed_delays_ms
 from bench.filling import fill
 from db import queries
 from scenarios import reconciliation
@@ -55,10 +55,10 @@ def test_the_delay_of_the_feed_is_counted_from_the_notifications_commit(filled: 
     with Application(filled, pool_size=1) as application:
         with application.reading() as connection:
             rows = queries.recent_outbox(connection, 2)
-            persisted = queries.hop_times(connection, [row.id for row in rows])
+            persisted = queries.read_hop_times(connection, [row.id for row in rows])
         commissions = {row.aggregate_id: row.id for row in rows}
         seen = {rows[0].aggregate_id: persisted[rows[0].id]["persisted"] / 1000 + 12.5}
-        (delay,) = feed_delays_ms(application, {**commissions, "unknown": "e-0"}, {**seen, "unknown": 1.0})
+        (delay,) = read_feed_delays_ms(application, {**commissions, "unknown": "e-0"}, {**seen, "unknown": 1.0})
     assert delay == pytest.approx(12.5, abs=0.01)
 
 
@@ -84,7 +84,7 @@ def test_a_visitor_remembers_when_each_message_came_first(tmp_path: Path, monkey
     visitor._handle_message(feed_message('<a data-go="c-1"><a data-go="c-2">'))
     visitor._handle_message(feed_message('<a data-go="c-3">', "live-database"))
     assert visitor.seen_ms == {"c-1": 10_000, "c-2": 11_000}
-    visitor.forget()
+    visitor.clear_measurements()
     assert visitor.seen_ms == {}
 
 

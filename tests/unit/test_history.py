@@ -93,9 +93,9 @@ def test_a_defect_of_each_source_is_found_in_what_was_read(instance: Instance, r
 
 def test_dead_letters_are_those_of_the_run_that_came_during_it(instance: Instance, run_id: str) -> None:
     before, _own, other = (_dead_letter(instance, text) for text in (f"old {run_id}", f"garbage {run_id}", "other"))
-    beginning = Beginning(before, instance.store.head())
+    beginning = Beginning(before, instance.store.read_last_n())
     began = reading.read_beginning(instance.application, instance.settings)
-    assert (began.dead_letter, began.observed) == (other, instance.store.head())
+    assert (began.dead_letter, began.observed) == (other, instance.store.read_last_n())
     topic = instance.settings.topics.dead_letter
     number = {"alpes-dead-letter": str(before + 1), "alpes-reason": "not_an_envelope"}
     instance.observe(

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from supervisor.options import ServerOptions
 
 from application import wake
-from application.wake import SocketFolderUnsafe, socket_address
+from application.wake import SocketFolderUnsafe, choose_socket_address
 from db.engine import connect
 from settings import Settings, load
 from stacks import embedded, native, resolving
@@ -48,7 +48,7 @@ def test_the_database_lies_in_the_home(settings: Settings) -> None:
 def test_the_observers_store_is_read_where_it_is_written(settings: Settings) -> None:
     ObserverStore(settings.observer_store, write=True).close()
     store = ObserverStore(settings.observer_store)
-    assert store.totals().distinct == 0
+    assert store.read_totals().distinct == 0
     store.close()
     assert recently_published(settings.observer_store, 1) == []
     assert {path.name for path in settings.home.parent.parent.iterdir()} == {
@@ -76,7 +76,7 @@ def test_supervisord_reads_its_configuration_as_it_is_meant(
     (process,) = group.process_configs
     assert Path(process.stdout_logfile).absolute() == settings.logs / "relay.log"
     assert options.pidfile == str(settings.run / "supervisord.pid")
-    assert options.server_configs[0]["file"] == socket_address(settings.run / "supervisor.sock")
+    assert options.server_configs[0]["file"] == choose_socket_address(settings.run / "supervisor.sock")
     assert supervisor._specification(Part("relay", Command(("x",), settings.home)))["cwd"] == str(settings.home)
 
 
@@ -109,7 +109,7 @@ def test_an_ipv6_address_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_sockets_of_a_long_home_stand_in_a_folder_of_this_user_alone() -> None:
-    address = Path(socket_address(Path("/tmp") / ("x" * 200) / "run" / "relay.sock"))
+    address = Path(choose_socket_address(Path("/tmp") / ("x" * 200) / "run" / "relay.sock"))
     assert len(str(address).encode()) < 100
     assert stat.S_IMODE(address.parent.stat().st_mode) == 0o700
     assert address.parent.stat().st_uid == os.getuid()
@@ -132,9 +132,9 @@ def test_a_folder_of_sockets_that_others_can_change_is_refused(
         case _:
             folder.mkdir(mode=0o700)
             monkeypatch.setattr(os, "getuid", lambda: 12345)
-    monkeypatch.setattr(wake, "FOLDER", str(folder))
+    monkeypatch.setattr(wake, "PRIVATE_FOLDER", str(folder))
     with pytest.raises(SocketFolderUnsafe, match="name a shorter folder"):
-        socket_address(Path("/tmp") / ("x" * 200) / "relay.sock")
+        choose_socket_address(Path("/tmp") / ("x" * 200) / "relay.sock")
 
 
 @pytest.mark.parametrize("name", ["C#", "a?b", "100%", "a,b", "a:b", "back\\slash", "$HOME", "ñandú", "it's"])

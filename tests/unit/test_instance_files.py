@@ -143,7 +143,7 @@ def test_every_value_of_the_sources_configuration_is_text_and_the_password_is_in
 
 
 def test_every_artifact_is_locked_with_its_hash() -> None:
-    locked = artifacts.locked(["pulsar", "nar-4.0.8", "nar-3.1.2", "mysql"])
+    locked = artifacts.read_artifacts(["pulsar", "nar-4.0.8", "nar-3.1.2", "mysql"])
     assert len(locked) == 330
     assert len({artifact.coordinate for artifact in locked}) == 330
     assert all(len(artifact.sha256) == 64 and artifact.size > 0 for artifact in locked)
@@ -151,22 +151,22 @@ def test_every_artifact_is_locked_with_its_hash() -> None:
 
 def test_a_file_with_another_hash_than_the_lock_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALPES_CACHE", str(tmp_path))
-    (artifact,) = artifacts.locked(["mysql"])
+    (artifact,) = artifacts.read_artifacts(["mysql"])
     forged = tmp_path / "forged.jar"
     forged.write_bytes(b"something else")
     monkeypatch.setattr(artifacts, "resolve", lambda coordinate, folder: forged)
     monkeypatch.setattr(artifacts, "APART_S", 0.0)
     with pytest.raises(artifacts.FetchFailed, match="the lock says"):
-        artifacts.ensure([artifact])
-    assert artifacts.missing([artifact]) == [artifact]
+        artifacts.download_missing([artifact])
+    assert artifacts.find_missing_artifacts([artifact]) == [artifact]
     artifact.path.parent.mkdir(parents=True, exist_ok=True)
     artifact.path.write_bytes(b"put there by hand")
-    assert artifacts.missing([artifact]) == [artifact]
+    assert artifacts.find_missing_artifacts([artifact]) == [artifact]
 
 
 def test_a_file_that_fails_once_is_fetched_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALPES_CACHE", str(tmp_path))
-    (locked,) = artifacts.locked(["mysql"])
+    (locked,) = artifacts.read_artifacts(["mysql"])
     artifact = replace(locked, sha256=hashlib.sha256(b"whole").hexdigest(), size=5)
     tries: list[str] = []
 
@@ -180,6 +180,6 @@ def test_a_file_that_fails_once_is_fetched_again(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(artifacts, "resolve", resolve)
     monkeypatch.setattr(artifacts, "APART_S", 0.0)
-    artifacts.ensure([artifact])
-    assert artifacts.missing([artifact]) == []
+    artifacts.download_missing([artifact])
+    assert artifacts.find_missing_artifacts([artifact]) == []
     assert len(tries) == artifacts.ATTEMPTS

@@ -11,7 +11,7 @@ import pytest
 
 from connectors import link
 from connectors.client import BrokerUnavailable
-from connectors.link import GRACE_S, REFUSED_S, RETRY_S, Link
+from connectors.link import CHECK_EVERY_S, GRACE_S, RETRY_AFTER_REFUSAL_S, Link
 
 
 class Clock:
@@ -94,60 +94,60 @@ def broker(clock: Clock) -> FakeBroker:
 @pytest.fixture
 def opened(broker: FakeBroker) -> OwnLink:
     own = OwnLink(broker, "test")  # type: ignore[arg-type]
-    assert own.ensure()
+    assert own.ensure_connected()
     return own
 
 
 def test_it_connects_when_a_broker_answers_and_not_before(broker: FakeBroker) -> None:
     own = OwnLink(broker, "test")  # type: ignore[arg-type]
     broker.answers = False
-    assert not own.ensure()
+    assert not own.ensure_connected()
     assert (broker.clients, own.generation, own.connected) == ([], 0, False)
     broker.answers = True
-    assert own.ensure()
+    assert own.ensure_connected()
     assert (len(broker.clients), own.generation, own.connected) == (1, 1, True)
 
 
 def test_a_client_that_reconnects_by_itself_is_kept(opened: OwnLink, broker: FakeBroker, clock: Clock) -> None:
-    opened._end.connected = False
-    clock.now += RETRY_S
-    assert opened.ensure()
-    opened._end.connected = True
+    opened._endpoint.connected = False
+    clock.now += CHECK_EVERY_S
+    assert opened.ensure_connected()
+    opened._endpoint.connected = True
     clock.now += 2 * GRACE_S
-    assert opened.ensure()
-    opened._end.connected = False  # lost again: its time begins anew
-    clock.now += RETRY_S
-    assert opened.ensure()
+    assert opened.ensure_connected()
+    opened._endpoint.connected = False  # lost again: its time begins anew
+    clock.now += CHECK_EVERY_S
+    assert opened.ensure_connected()
     assert (len(broker.clients), opened.generation) == (1, 1)
 
 
 def test_a_client_that_stays_away_from_a_broker_that_answers_is_replaced(
     opened: OwnLink, broker: FakeBroker, clock: Clock
 ) -> None:
-    opened._end.connected = False
-    clock.now += RETRY_S
-    opened.ensure()
+    opened._endpoint.connected = False
+    clock.now += CHECK_EVERY_S
+    opened.ensure_connected()
     clock.now += GRACE_S + 0.01
-    assert opened.ensure()
+    assert opened.ensure_connected()
     assert (len(broker.clients), opened.generation, opened.connected) == (2, 2, True)
     assert broker.clients[0].gone.wait(5)
 
 
 def test_while_no_broker_answers_the_client_is_not_at_fault(opened: OwnLink, broker: FakeBroker, clock: Clock) -> None:
-    opened._end.connected = broker.answers = False
+    opened._endpoint.connected = broker.answers = False
     for _ in range(5):
         clock.now += 2 * GRACE_S
-        assert opened.ensure()
+        assert opened.ensure_connected()
     assert len(broker.clients) == 1
 
 
 def test_the_connection_is_not_asked_about_at_every_call(opened: OwnLink, broker: FakeBroker, clock: Clock) -> None:
-    opened.ensure()
+    opened.ensure_connected()
     asked: list[str] = []
     broker.reachable = lambda: bool(asked.append("asked"))  # type: ignore[method-assign, func-returns-value]
-    opened._end.connected = False
-    clock.now += RETRY_S / 2
-    opened.ensure()
+    opened._endpoint.connected = False
+    clock.now += CHECK_EVERY_S / 2
+    opened.ensure_connected()
     assert asked == []
 
 
@@ -157,24 +157,24 @@ def test_a_refusal_is_explained_logged_once_and_tried_again_later(
     own = OwnLink(broker, "test")  # type: ignore[arg-type]
     own.refused = pulsar.AuthorizationError()
     with caplog.at_level(logging.WARNING, "connectors.link"):
-        assert not own.ensure()
-        assert not own.ensure()
+        assert not own.ensure_connected()
+        assert not own.ensure_connected()
         assert len(broker.clients) == 1  # the second attempt waits
-        clock.now += REFUSED_S
-        assert not own.ensure()
+        clock.now += RETRY_AFTER_REFUSAL_S
+        assert not own.ensure_connected()
     assert own.refusal == "to read: AuthorizationError"
     assert len(caplog.records) == 1
     assert all(client.gone.wait(5) for client in broker.clients)
     own.refused = None
-    clock.now += REFUSED_S
-    assert own.ensure()
+    clock.now += RETRY_AFTER_REFUSAL_S
+    assert own.ensure_connected()
     assert own.refusal == ""
 
 
 def test_a_token_that_cannot_be_read_is_a_refusal(broker: FakeBroker) -> None:
     broker.unreadable_token = "the token cannot be read"
     own = OwnLink(broker, "test")  # type: ignore[arg-type]
-    assert not own.ensure()
+    assert not own.ensure_connected()
     assert own.refusal == "the token cannot be read"
 
 

@@ -44,10 +44,10 @@ def observe(store: ObserverStore, *batch: Received, counts: LocalFailures | None
 def test_without_messages_nothing_is_written(store: ObserverStore) -> None:
     """A judge that waits until nothing happens takes each write for activity."""
     observe(store, message(1))
-    before = store.totals()
+    before = store.read_totals()
     for _ in range(3):
         observe(store)
-    assert store.totals() == before
+    assert store.read_totals() == before
 
 
 def message(number: int, **changes: object) -> Received:
@@ -69,8 +69,8 @@ def test_a_message_that_cannot_be_stored_is_recorded_without_some_fields(
 ) -> None:
     batch = [message(1), message(2, **changes), message(3)]
     assert sorted(observe(store, *batch)) == [sent.message_id for sent in batch]
-    assert {row.message_id for row in store.feed()} == {sent.message_id for sent in batch}
-    assert store.totals().distinct >= 2
+    assert {row.message_id for row in store.read_messages()} == {sent.message_id for sent in batch}
+    assert store.read_totals().distinct >= 2
 
 
 def test_a_decoding_error_does_not_stop_the_observer(store: ObserverStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,7 +84,7 @@ def test_a_decoding_error_does_not_stop_the_observer(store: ObserverStore, monke
 
     monkeypatch.setattr(envelope, "decode", raising)
     assert len(observe(store, message(1), bad, message(3))) == 3
-    assert {row.type for row in store.feed()} == {"CommissionCalculated", "unreadable"}
+    assert {row.type for row in store.read_messages()} == {"CommissionCalculated", "unreadable"}
 
 
 def test_a_message_that_killed_observers_is_recorded_without_being_decoded_here(
@@ -96,8 +96,8 @@ def test_a_message_that_killed_observers_is_recorded_without_being_decoded_here(
     decode = envelope.decode
     monkeypatch.setattr(envelope, "decode", lambda value: os._exit(137) if value == fatal.value else decode(value))
     assert len(observe(store, message(1), fatal, counts=counts)) == 2
-    assert {row.type for row in store.feed()} == {"CommissionCalculated", "killed_worker"}
-    assert store.totals().distinct == 2  # it was published, although it cannot be read
+    assert {row.type for row in store.read_messages()} == {"CommissionCalculated", "killed_worker"}
+    assert store.read_totals().distinct == 2  # it was published, although it cannot be read
 
 
 def test_the_observer_waits_for_a_store_that_cannot_be_written(store: ObserverStore) -> None:
@@ -117,7 +117,7 @@ def test_the_observer_waits_for_a_store_that_cannot_be_written(store: ObserverSt
     Observer(store, inlet, TOPICS, stop, Handling(LocalFailures(), InWork(), ())).step(0)
     assert left == [0]
     assert len(inlet.acknowledged) == 1
-    assert [row.type for row in store.feed()] == ["CommissionCalculated"]
+    assert [row.type for row in store.read_messages()] == ["CommissionCalculated"]
 
 
 def test_a_full_disk_loses_nothing_of_an_event(store: ObserverStore) -> None:
@@ -140,8 +140,8 @@ def test_a_full_disk_loses_nothing_of_an_event(store: ObserverStore) -> None:
     Observer(store, inlet, TOPICS, stop, Handling(LocalFailures(), InWork(), ())).step(0)
     assert len(waits) == 3
     assert len(inlet.acknowledged) == 1
-    assert store.totals().distinct == 2
-    assert {row.event_id for row in store.feed()} == {small.id, large.id}
+    assert store.read_totals().distinct == 2
+    assert {row.event_id for row in store.read_messages()} == {small.id, large.id}
 
 
 def test_each_message_of_a_group_beats(store: ObserverStore) -> None:
@@ -161,4 +161,4 @@ def test_each_message_of_a_group_beats(store: ObserverStore) -> None:
 @pytest.mark.parametrize("event_id", ["", "a\nb", "x" * 36])
 def test_an_event_is_published_even_if_its_id_breaks_the_contract(store: ObserverStore, event_id: str) -> None:
     observe(store, delivery(replace(record(1), id=event_id), 1, TOPICS.events))
-    assert store.published_ids() == {event_id: 1}
+    assert store.count_messages_by_event() == {event_id: 1}

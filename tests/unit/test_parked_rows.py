@@ -159,7 +159,7 @@ def check_readers(engine: Engine, unsettled: int) -> None:
         for row in rows:
             lookups.outbox_event_by_id(connection, row.id)
             lookups.events_of_commission(connection, row.aggregate_id)
-            queries.hop_times(connection, [row.id])
+            queries.read_hop_times(connection, [row.id])
             json.dumps([row.payload, row.occurred_at.isoformat(), row.version], ensure_ascii=False).encode()
 
 

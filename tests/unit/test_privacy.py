@@ -14,7 +14,7 @@ from stacks.command import Command, Part
 from stacks.native import pulsar, roles, secure
 from stacks.native.provision import ProvisionFailed, _is_closed_to_strangers
 from stacks.privacy import OTHERS, close_home, private_files
-from stacks.python_parts import python_parts
+from stacks.python_parts import list_python_parts
 from stacks.supervisor import Supervisor
 
 
@@ -81,7 +81,7 @@ def test_a_rest_that_answers_strangers_fails_the_start(tmp_path: Path, monkeypat
 def test_in_the_secured_stack_no_part_but_the_watcher_has_a_superusers_token(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, stack="native", secure=True)
     settings = settings.model_copy(update=secure.prepare(settings))
-    for part in python_parts(settings):
+    for part in list_python_parts(settings):
         env = part.command.env
         tokens = {Path(env.get(f"ALPES_PULSAR{name}TOKEN_FILE", "")).stem for name in ("_", "_ADMIN_")}
         assert tokens == ({""} if part.name == "watcher" else {part.name}), part.name

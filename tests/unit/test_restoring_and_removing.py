@@ -98,9 +98,9 @@ def test_a_database_goes_with_its_own_files_and_no_others(tmp_path: Path) -> Non
     foreign = ["alpes.db-backup", "alpes.db.old", "other.db", "alpes.dbx"]
     for name in (*own, *foreign):
         (tmp_path / name).touch()
-    sqlite_files.remove(tmp_path / "alpes.db")
+    sqlite_files.remove_database(tmp_path / "alpes.db")
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(foreign)
-    sqlite_files.remove(tmp_path / "alpes.db")  # twice is as good as once
+    sqlite_files.remove_database(tmp_path / "alpes.db")  # twice is as good as once
 
 
 def test_an_entry_of_the_lock_has_size_and_digest_of_the_file(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,10 +17,10 @@ from stacks.compose.docker import Docker
 from stacks.controls import control
 from stacks.embedded_healer import BrokerHealer
 from stacks.native.healer import SourceHealer
-from stacks.python_parts import python_parts
+from stacks.python_parts import list_python_parts
 from stacks.registry import BEHAVIOURS, stack_of
 from stacks.source_control import ACTIONS, NoSource
-from stacks.source_control import report as report_source
+from stacks.source_control import read_report as read_source_report
 from stacks.supervised_stack import SupervisedStack
 from stacks.watcher import _make_healers
 
@@ -66,7 +66,7 @@ def test_servers_of_others_are_neither_started_nor_broken(settings: Settings) ->
 
 def test_a_capture_that_is_a_process_is_started_with_the_other_workers(settings: Settings) -> None:
     capture = settings.facts.capture
-    names = [part.name for part in python_parts(settings)]
+    names = [part.name for part in list_python_parts(settings)]
     assert (capture.component in names) is capture.is_process
 
 
@@ -81,7 +81,7 @@ def test_a_capture_without_an_administration_has_no_report(tmp_path: Path) -> No
     settings = Settings(home=tmp_path)
     assert capture_of(settings).report() is None
     with pytest.raises(NoSource, match=r"the embedded stack has no Debezium source: its relay captures; .* kill relay"):
-        report_source(settings)
+        read_source_report(settings)
 
 
 def test_the_relay_stops_and_starts_with_the_components(tmp_path: Path) -> None:

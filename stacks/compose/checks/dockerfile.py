@@ -10,7 +10,7 @@ from stacks.compose import model
 from stacks.compose.checks.check import Check, judge
 from stacks.compose.checks.rules import PINNED
 from stacks.native import pulsar
-from stacks.native.artifacts import groups
+from stacks.native.artifacts import list_groups
 
 
 @dataclass(slots=True)
@@ -59,7 +59,7 @@ def check_connectors() -> Check:
     steps = " ".join(read()["artifacts"].all("RUN"))
     wanted = {f"nar-{SEED_NAR}", f"nar-{PINNED_NAR}", "byteman"}
     wrong = [f"{name} is not downloaded" for name in sorted(wanted) if name not in steps]
-    wrong += [f"{name} is not locked" for name in sorted(wanted - set(groups()))]
+    wrong += [f"{name} is not locked" for name in sorted(wanted - set(list_groups()))]
     if "./alpes download" not in steps:
         wrong.append("they are not downloaded by the project's lock file")
     return judge("the connectors are downloaded by the lock of artifacts", wrong, ", ".join(sorted(wanted)))

@@ -13,8 +13,8 @@ from stacks.compose import broker_files, model
 from stacks.compose.checks.check import Check, judge
 from stacks.compose.docker import service
 from stacks.native import USERS, mysql, pulsar
-from stacks.native.artifacts import groups
-from stacks.python_parts import python_parts
+from stacks.native.artifacts import list_groups
+from stacks.python_parts import list_python_parts
 
 OWN_TO_CONTAINERS = {
     "standalone.conf": {
@@ -46,7 +46,7 @@ def check_versions() -> Check:
     if services["pulsar"]["image"].rpartition(":")[2] != pulsar.VERSION:
         wrong.append(f"the broker's image is {services['pulsar']['image']}, native runs {pulsar.VERSION}")
     nar = services["api"]["environment"]["ALPES_NAR"]
-    if nar != PINNED_NAR or f"nar-{nar}" not in groups():
+    if nar != PINNED_NAR or f"nar-{nar}" not in list_groups():
         wrong.append(f"the connector is {nar}, native runs {PINNED_NAR}")
     return judge(
         "versions equal those of the native stack", wrong, f"MySQL 8.0, Pulsar {pulsar.VERSION}, connector {nar}"
@@ -163,7 +163,7 @@ def check_settings_are_known() -> Check:
 
 
 def check_commands() -> Check:
-    parts = {part.name for part in python_parts(Settings(stack="compose"))}
+    parts = {part.name for part in list_python_parts(Settings(stack="compose"))}
     wrong = [f"{part} has no service" for part in sorted(parts)]
     for name, values in model.demo()["services"].items():
         words = values.get("command", [])

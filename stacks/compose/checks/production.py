@@ -53,7 +53,7 @@ def _place(secret: str) -> str:
     """Return where `./alpes compose secrets` writes a secret, relative to the folder."""
     return {
         ".jwt": f"broker/tokens/{secret}",
-        ".key": f"broker/{secret}" if secret == roles.key_file(Path()).name else f"tls/{secret}",
+        ".key": f"broker/{secret}" if secret == roles.locate_key_file(Path()).name else f"tls/{secret}",
         ".pem": f"tls/{secret}",
         ".p12": f"tls/{secret}",
     }.get(PurePosixPath(secret).suffix, secret)
