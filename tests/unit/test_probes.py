@@ -15,6 +15,7 @@ from settings import Settings, load
 from stacks import health
 from stacks.part_health import PartHealth
 from stacks.probes import Probes
+from stacks.processes import free_port
 
 
 @pytest.fixture
@@ -64,7 +65,8 @@ def test_what_a_question_raises_is_raised() -> None:
 def test_a_frozen_database_is_down_and_hides_no_other_component(
     stack: str, engine: Engine, tmp_path: Path, frozen: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = load(stack=stack, home=tmp_path, pulsar_admin_url="http://127.0.0.1:1")
+    # On a port of its own: an instance may run beside the tests.
+    settings = load(stack=stack, home=tmp_path, pulsar_admin_url="http://127.0.0.1:1", api_port=free_port())
     monkeypatch.setattr(health, "ANSWERS_WITHIN_S", 0.3)
     monkeypatch.setattr(health, "_database", lambda engine: _never(frozen))
     monkeypatch.setattr(health, "_broker", lambda settings: PartHealth("broker", "ok", Message("health.answers")))
