@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from scenarios.waiting import until
 from stacks.compose.cluster import BOOKIES, BROKERS
 from stacks.processes import free_port
 from tests.compose.engine import Engine
@@ -35,6 +36,9 @@ def test_events_go_through_the_cluster_whatever_server_dies(
 
     try:
         did("up", "--cluster", "-d")
+        # On a busy machine the containers are healthy before every event of the start has been seen everywhere.
+        asked = ("status", "--stack", "compose", "--json")
+        until(lambda: alpes(engine, home, *asked, **ports)[0] == 0, 180, "every component is healthy", every_s=1)
         status = did("status")
         assert {part["name"] for part in status["parts"]} >= {*WORKERS, *BOOKIES, *BROKERS, "zookeeper"}
         with capsys.disabled():
