@@ -53,14 +53,16 @@ def plan(only: str = "", stack: str | None = None, sample: bool = False) -> Plan
     """Return stack → notebooks to execute on it. By default all on embedded, and `ON_NATIVE` on native too.
 
     The code is the same in both languages, so one language is enough on native, where a run costs most. A `sample` takes
-    each notebook once on embedded, with alternating languages, and the first of `ON_NATIVE` on native.
+    each notebook once on embedded, with alternating languages, and the first of `ON_NATIVE` on native. A `stack` stands for
+    all notebooks on that stack, and with `sample` for that stack's part of the sample.
     """
-    if stack is not None:
+    if stack is not None and not sample:
         return {stack: paths(only)}
     native = [path for path in paths(only, ("en",)) if path.name.startswith(ON_NATIVE)]
     if sample:
         in_turn = [paths(path.stem, (LANGUAGES[number % 2],))[0] for number, path in enumerate(paths(only, ("en",)))]
-        return {"embedded": in_turn, "native": native[:1]}
+        sampled = {"embedded": in_turn, "native": native[:1]}
+        return sampled if stack is None else {stack: sampled.get(stack, [])}
     return {"embedded": paths(only), "native": native}
 
 

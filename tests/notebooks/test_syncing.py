@@ -42,3 +42,5 @@ def test_a_sample_takes_each_notebook_once_and_both_languages() -> None:
     assert [path.stem for path in sample["embedded"]] == [path.stem for path in notebooks.paths(languages=("en",))]
     assert {path.parent.name for path in sample["embedded"]} == {"en", "es"}
     assert len(sample["native"]) == 1
+    for stack in ("embedded", "native"):
+        assert notebooks.plan(sample=True, stack=stack) == {stack: sample[stack]}

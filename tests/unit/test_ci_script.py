@@ -28,8 +28,8 @@ def _run(directory: Path, failing: str) -> int:
     ).returncode
 
 
-_OUTPUT = {"id": "echo 1000", "mktemp": 'echo "$FILE"'}
-"""What two commands print: an ordinary user's id, so that no package is installed, and a file's name."""
+_OUTPUT = {"id": "echo 1000", "mktemp": 'mkdir "$FILE" && echo "$FILE"'}
+"""What two commands do: print an ordinary user's id, so that no package is installed, and make a folder and print its name."""
 
 
 def test_it_succeeds_when_every_command_does(tmp_path: Path) -> None:
@@ -38,7 +38,15 @@ def test_it_succeeds_when_every_command_does(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["alpes test --collect-only", "alpes bench", "alpes notebooks", "checks", "alpes test --require"]
+    "command",
+    [
+        "alpes test --collect-only",
+        "alpes bench",
+        "alpes notebooks --check --sample --stack embedded",
+        "alpes notebooks --check --sample --stack native",
+        "checks",
+        "alpes test --require",
+    ],
 )
 def test_it_fails_when_one_command_does(tmp_path: Path, command: str) -> None:
     assert _run(tmp_path, failing=command) != 0
