@@ -53,12 +53,14 @@ def _describe(last: actions.Action) -> tuple[str, str]:
         sentence = _("Repair: waiting until no more events arrive, then publishing the missing ones; {s} s so far.")
         return sentence.format(s=number(time.time() - last.started_at)), "answer refused"
     if last.problem is not None:
-        return f"{_('Repair')}: {words.said(last.problem)}", "answer outage"
+        return _("Repair: {why}").format(why=words.said(last.problem)), "answer outage"
     repaired = last.outcome
     assert isinstance(repaired, Repaired)
     if not repaired.missing and repaired.reconciled:
         return _("Repair: no event is missing, so nothing was published."), "answer"
-    sentence = _("Repair: {missing} missing, {again} published again, {others} others.").format(
+    sentence = _(
+        "Repair: {missing} events were missing; {again} of them and {others} others were published again."
+    ).format(
         missing=number(repaired.missing),
         again=number(repaired.published_again),
         others=number(repaired.others_published),

@@ -31,10 +31,10 @@ def wait_for_its_end() -> None:
     ("repaired", "words"),
     [
         (NOTHING, "no event is missing"),
-        (Repaired(3, 3, 0, {}, 0, True, 1.0), "3 missing, 3 published again, 0 others. All sources agree"),
+        (Repaired(3, 3, 0, {}, 0, True, 1.0), "3 of them and 0 others were published again. All sources agree"),
         (
             Repaired(3, 2, 1, {7: "too long"}, 0, False, 1.0),
-            "3 missing, 2 published again, 1 others. The sources still",
+            "2 of them and 1 others were published again. The sources still",
         ),
     ],
 )
