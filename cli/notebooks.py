@@ -26,7 +26,9 @@ def notebooks(
     ] = False,
     sample: Annotated[
         bool,
-        typer.Option("--sample", help="With --check: each notebook in one language only, and one of them on native."),
+        typer.Option(
+            "--sample", help="With --check: today's half of the notebooks, each in one language, and one on native."
+        ),
     ] = False,
     save: Annotated[
         bool,

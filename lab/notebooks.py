@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -49,18 +50,21 @@ def paths(only: str = "", languages: Sequence[str] = LANGUAGES) -> list[Path]:
     return sorted(matching, key=lambda path: (path.name, path.parent.name))
 
 
-def plan(only: str = "", stack: str | None = None, sample: bool = False) -> Plan:
+def plan(only: str = "", stack: str | None = None, sample: bool = False, day: int | None = None) -> Plan:
     """Return stack → notebooks to execute on it. By default all on embedded, and `ON_NATIVE` on native too.
 
     The code is the same in both languages, so one language is enough on native, where a run costs most. A `sample` takes
-    each notebook once on embedded, with alternating languages, and the first of `ON_NATIVE` on native. A `stack` stands for
-    all notebooks on that stack, and with `sample` for that stack's part of the sample.
+    every second notebook on embedded, with alternating languages, and the first of `ON_NATIVE` on native. It changes with
+    the `day`, by default today's number: two days have all notebooks, and four have all in both languages. A `stack` stands
+    for all notebooks on that stack, and with `sample` for that stack's part of the sample.
     """
     if stack is not None and not sample:
         return {stack: paths(only)}
     native = [path for path in paths(only, ("en",)) if path.name.startswith(ON_NATIVE)]
     if sample:
-        in_turn = [paths(path.stem, (LANGUAGES[number % 2],))[0] for number, path in enumerate(paths(only, ("en",)))]
+        day = datetime.now(UTC).toordinal() if day is None else day
+        chosen = list(enumerate(paths(only, ("en",))))[day % 2 :: 2]
+        in_turn = [paths(path.stem, (LANGUAGES[(number // 2 + day // 2) % 2],))[0] for number, path in chosen]
         sampled = {"embedded": in_turn, "native": native[:1]}
         return sampled if stack is None else {stack: sampled.get(stack, [])}
     return {"embedded": paths(only), "native": native}

@@ -37,10 +37,17 @@ def test_the_plan_is_all_on_embedded_and_the_two_that_differ_on_native() -> None
     assert {path.stem[:2] for path in notebooks.plan("04", "native")["native"]} == {"04"}
 
 
-def test_a_sample_takes_each_notebook_once_and_both_languages() -> None:
+def test_a_sample_takes_both_languages_and_in_two_days_each_notebook() -> None:
+    days = [notebooks.plan(sample=True, day=day) for day in range(738_000, 738_004)]
+    everything = {path.stem for path in notebooks.paths(languages=("en",))}
+    for today, tomorrow in zip(days, days[1:], strict=False):
+        assert {path.stem for path in [*today["embedded"], *tomorrow["embedded"]]} == everything
+        assert {path.parent.name for path in today["embedded"]} == {"en", "es"}
+        assert len(today["native"]) == 1
+    assert {path for day in days for path in day["embedded"]} == set(notebooks.paths())
+
+
+def test_a_stack_has_its_part_of_the_sample() -> None:
     sample = notebooks.plan(sample=True)
-    assert [path.stem for path in sample["embedded"]] == [path.stem for path in notebooks.paths(languages=("en",))]
-    assert {path.parent.name for path in sample["embedded"]} == {"en", "es"}
-    assert len(sample["native"]) == 1
     for stack in ("embedded", "native"):
         assert notebooks.plan(sample=True, stack=stack) == {stack: sample[stack]}
