@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,7 @@ def test_the_plan_is_all_on_embedded_and_the_two_that_differ_on_native() -> None
 def test_a_sample_takes_both_languages_and_in_two_days_each_notebook() -> None:
     days = [notebooks.plan(sample=True, day=day) for day in range(738_000, 738_004)]
     everything = {path.stem for path in notebooks.paths(languages=("en",))}
-    for today, tomorrow in zip(days, days[1:], strict=False):
+    for today, tomorrow in itertools.pairwise(days):
         assert {path.stem for path in [*today["embedded"], *tomorrow["embedded"]]} == everything
         assert {path.parent.name for path in today["embedded"]} == {"en", "es"}
         assert len(today["native"]) == 1
