@@ -10,6 +10,8 @@ The watcher runs `python -m stacks.recovery` when it finds a journal whose proce
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, delete, insert, select, text
@@ -44,7 +46,7 @@ def recover(settings: Settings, say: Say) -> bool:
         return False
     if journal.phase == "decided" and is_marked(settings, journal):
         say(f"completing an interrupted {journal.operation}")
-        complete(settings, journal)
+        complete(settings, journal, lambda **notes: operation.write(settings, _add_notes(journal, notes)))
         staging.discard(settings)
     else:
         say(f"undoing an interrupted {journal.operation}")
@@ -71,12 +73,18 @@ def is_marked(settings: Settings, journal: Journal) -> bool:
         engine.dispose()
 
 
-def complete(settings: Settings, journal: Journal) -> None:
-    """Make topics, observer and audit file agree with the tables. Raises what `recover` raises."""
+def complete(settings: Settings, journal: Journal, note: Callable[..., None]) -> None:
+    """Make topics, observer and audit file agree with the tables. Raises what `recover` raises.
+
+    `note(**values)` adds to the journal: topics are emptied once. When a completion dies after that, the source may have
+    published the restored rows already, and would not publish them a second time.
+    """
     operation.hold_all(settings, journal.parts)
     capture = capture_of(settings)
     capture.stop()
-    stack_of(settings).empty_topics()
+    if not journal.notes.get("topics_are_empty"):
+        stack_of(settings).empty_topics()
+        note(topics_are_empty=True)
     capture.start()
     _observe(settings, journal)
     engine = connect(settings.admin_url, pool_size=1)
@@ -87,6 +95,10 @@ def complete(settings: Settings, journal: Journal) -> None:
             connection.execute(delete(relay_checkpoint).where(relay_checkpoint.c.name == MARK))
     finally:
         engine.dispose()
+
+
+def _add_notes(journal: Journal, notes: Mapping[str, object]) -> Journal:
+    return replace(journal, notes=journal.notes | dict(notes))
 
 
 def undo(settings: Settings, journal: Journal) -> None:

@@ -83,7 +83,7 @@ def replace(settings: Settings, name: str, change: Callable[[Connection], None],
                 capture_of(settings).stop()
             say("changing the tables, and the topics with them")
             _decide(settings, engine, holding, change)
-            recovery.complete(settings, holding.journal)
+            recovery.complete(settings, holding.journal, holding.note)
     finally:
         engine.dispose()
     instance.wait_whole(settings, lambda _: None, HEALTHY_WITHIN_S)

@@ -112,8 +112,9 @@ def test_undoing_an_operation_starts_what_it_stopped(
     assert admin.requests == requests
 
 
-def test_completing_an_operation_empties_the_topics_while_it_is_stopped(
-    settings: Settings, admin: RecordingAdmin, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("is_repeated", [False, True])
+def test_completing_an_operation_empties_the_topics_once_while_it_is_stopped(
+    settings: Settings, admin: RecordingAdmin, monkeypatch: pytest.MonkeyPatch, is_repeated: bool
 ) -> None:
     class Reached(Exception):
         """The steps after the topics need a database."""
@@ -121,9 +122,13 @@ def test_completing_an_operation_empties_the_topics_while_it_is_stopped(
     def observe(*_: object) -> None:
         raise Reached
 
+    noted: dict[str, Any] = {}
     monkeypatch.setattr("stacks.operation.hold_all", lambda *_: None)
     monkeypatch.setattr(recovery, "_observe", observe)
+    notes: dict[str, Any] = {"topics_are_empty": True} if is_repeated else {}
+    journal = Journal("reset", 1, "decided", notes=notes)
     with pytest.raises(Reached):
-        recovery.complete(settings, Journal("reset", 1, "decided"))
+        recovery.complete(settings, journal, lambda **values: noted.update(values))
     deleted = [f"delete {topic.rpartition('/')[2]}" for topic in settings.topics.observed()]
-    assert admin.requests == ["stop", *deleted, "provision", "start"]
+    assert admin.requests == (["stop", "start"] if is_repeated else ["stop", *deleted, "provision", "start"])
+    assert noted == ({} if is_repeated else {"topics_are_empty": True})
