@@ -66,7 +66,7 @@ def make_secrets(
     try:
         files = secrets_folder.make(folder.resolve())
     except OSError as error:
-        raise Failed(f"the secrets cannot be written: {error}") from error
+        raise Failed(f"the secrets cannot be written: {error}. Name a folder that you may write") from error
     if json:
         print_json({"ok": True, "folder": folder.resolve(), "files": len(files)})
     else:

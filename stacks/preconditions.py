@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import os
 
-from domain.errors import ExpectedError
 from settings import Settings
 from stacks import processes
 from stacks.registry import stack_of
-
-
-class NotStartable(ExpectedError):
-    """Something outside the instance is in its way; `str(error)` says what, and what to do."""
+from stacks.resolving import StartFailed
 
 
 def check(settings: Settings) -> None:
-    """Raise NotStartable if a port is taken, or if the audit file cannot be written."""
+    """Raise StartFailed if a port is taken, or if the audit file cannot be written."""
     _require_free_ports(settings)
     _require_audit_file(settings)
 
@@ -32,22 +28,22 @@ def _require_free_ports(settings: Settings) -> None:
             pid = f", pid {holder.pid}" if holder.pid else ""
             problems.append(f"port {port} ({name}) is held by {holder.what}{pid}; set another: ALPES_{name.upper()}=…")
     if problems:
-        raise NotStartable("\n".join(problems))
+        raise StartFailed("\n".join(problems))
 
 
 def _require_audit_file(settings: Settings) -> None:
-    """Raise NotStartable unless the audit file is, or can become, a file that this user can write.
+    """Raise StartFailed unless the audit file is, or can become, a file that this user can write.
 
     On compose the container `folders` gives access to the folder, and another user writes the file.
     """
     file = settings.audit_file
-    elsewhere = "Name another folder: ALPES_AUDIT_DIR=/path ./alpes up"
+    elsewhere = "name another folder: ALPES_AUDIT_DIR=/path ./alpes up"
     if file.exists() and not file.is_file():
-        raise NotStartable(f"{file} is not a file, so the audit lines have no place. Move it away. {elsewhere}")
+        raise StartFailed(f"{file} is not a file, so the audit lines have no place. Move it away, or {elsewhere}")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise NotStartable(f"the folder of the audit file cannot be made: {error}. {elsewhere}") from error
+        raise StartFailed(f"the folder of the audit file cannot be made: {error}; {elsewhere}") from error
     place = file if file.exists() else file.parent
     if not settings.facts.in_containers and not os.access(place, os.W_OK):
-        raise NotStartable(f"{place} cannot be written, so the audit lines have no place. {elsewhere}")
+        raise StartFailed(f"{place} cannot be written, so the audit lines have no place; {elsewhere}")

@@ -10,7 +10,7 @@ The watcher runs `python -m stacks.recovery` when it finds a journal whose proce
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,7 +46,9 @@ def recover(settings: Settings, say: Say) -> bool:
         return False
     if journal.phase == "decided" and is_marked(settings, journal):
         say(f"completing an interrupted {journal.operation}")
-        complete(settings, journal, lambda **notes: operation.write(settings, _add_notes(journal, notes)))
+        complete(
+            settings, journal, lambda **notes: operation.write(settings, replace(journal, notes=journal.notes | notes))
+        )
         staging.discard(settings)
     else:
         say(f"undoing an interrupted {journal.operation}")
@@ -95,10 +97,6 @@ def complete(settings: Settings, journal: Journal, note: Callable[..., None]) ->
             connection.execute(delete(relay_checkpoint).where(relay_checkpoint.c.name == MARK))
     finally:
         engine.dispose()
-
-
-def _add_notes(journal: Journal, notes: Mapping[str, object]) -> Journal:
-    return replace(journal, notes=journal.notes | dict(notes))
 
 
 def undo(settings: Settings, journal: Journal) -> None:

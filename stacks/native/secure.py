@@ -72,14 +72,14 @@ _PATHS = (
 
 def broker_conf(settings: Settings) -> dict[str, str]:
     """Return lines of `standalone.conf`; they replace existing lines of the same name."""
-    found = tokens_of_broker(roles.locate_key_file(folder(settings)), _own_token(settings))
-    return found | (_tls_of_broker(settings) if settings.secure else _open_to_clients())
+    tokens = tokens_of_broker(roles.locate_key_file(folder(settings)), _own_token(settings))
+    return tokens | (_tls_of_broker(settings) if settings.secure else _open_to_clients())
 
 
 def functions_conf(settings: Settings) -> dict[str, Any]:
     """Return values of `functions_worker.yml`."""
-    found = tokens_of_functions(roles.locate_key_file(folder(settings)), _own_token(settings))
-    return found | (tls_of_functions(folder(settings) / "ca.pem") if settings.secure else {})
+    tokens = tokens_of_functions(roles.locate_key_file(folder(settings)), _own_token(settings))
+    return tokens | (tls_of_functions(folder(settings) / "ca.pem") if settings.secure else {})
 
 
 def _open_to_clients() -> dict[str, str]:

@@ -10,8 +10,8 @@ import pytest
 
 from settings import Settings
 from stacks import preconditions
-from stacks.preconditions import NotStartable
 from stacks.processes import free_port
+from stacks.resolving import StartFailed
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_a_taken_port_is_named_with_the_setting_that_changes_it(startable: Setti
     held = rf"port {startable.api_port} .* ALPES_API_PORT="
     with (
         socket.create_server((startable.bind, startable.api_port)),
-        pytest.raises(NotStartable, match=held) as raised,
+        pytest.raises(StartFailed, match=held) as raised,
     ):
         preconditions.check(startable)
     assert "dashboard_port" not in str(raised.value)
@@ -45,7 +45,7 @@ def test_a_taken_port_is_named_with_the_setting_that_changes_it(startable: Setti
 
 def test_a_folder_in_the_place_of_the_audit_file_stays_and_is_named(startable: Settings) -> None:
     startable.audit_file.mkdir(parents=True)
-    with pytest.raises(NotStartable, match=r"events.jsonl is not a file.*Move it away.*ALPES_AUDIT_DIR"):
+    with pytest.raises(StartFailed, match=r"events.jsonl is not a file.*Move it away.*ALPES_AUDIT_DIR"):
         preconditions.check(startable)
     assert startable.audit_file.is_dir()
 
@@ -53,7 +53,7 @@ def test_a_folder_in_the_place_of_the_audit_file_stays_and_is_named(startable: S
 def test_a_file_in_the_place_of_the_audit_folder_is_named(startable: Settings) -> None:
     assert startable.audit_dir is not None
     startable.audit_dir.write_text("somebody's")
-    with pytest.raises(NotStartable, match=r"folder of the audit file cannot be made.*ALPES_AUDIT_DIR"):
+    with pytest.raises(StartFailed, match=r"folder of the audit file cannot be made.*ALPES_AUDIT_DIR"):
         preconditions.check(startable)
     assert startable.audit_dir.read_text() == "somebody's"
 
@@ -67,7 +67,7 @@ def test_an_audit_file_that_cannot_be_written_is_named(
         startable.audit_file.parent.mkdir()
         startable.audit_file.touch()
     monkeypatch.setattr(os, "access", lambda path, mode: False)
-    with pytest.raises(NotStartable, match=r"cannot be written.*ALPES_AUDIT_DIR"):
+    with pytest.raises(StartFailed, match=r"cannot be written.*ALPES_AUDIT_DIR"):
         preconditions.check(startable)
     compose = startable.model_copy(update={"stack": "compose"})
     monkeypatch.setattr(preconditions, "_require_free_ports", lambda settings: None)
