@@ -87,13 +87,18 @@ def running() -> Iterator[Engine]:
 def install(folder: Path) -> None:
     """The packages, and Compose and buildx as plugins below `folder`. Raises NoDocker."""
     env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    known = subprocess.run(["dpkg-query", "-W", *PACKAGES], capture_output=True, check=False)
-    if known.returncode != 0 or shutil.which("dockerd") is None:
+    if not all(_is_installed(name) for name in PACKAGES) or shutil.which("dockerd") is None:
         _run(["apt-get", "update", "-qq"], env)
         _run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *PACKAGES], env)
     plugins = folder / "config" / "cli-plugins"
     if not all((plugins / name).exists() for name in PLUGINS):
         _plugins(folder / "plugins", plugins)
+
+
+def _is_installed(package: str) -> bool:
+    # A package that another one only suggests is known to dpkg too, with exit code 0 and another status.
+    words = ["dpkg-query", "--show", "--showformat", "${db:Status-Status}", package]
+    return subprocess.run(words, capture_output=True, text=True, check=False).stdout == "installed"
 
 
 def _plugins(work: Path, target: Path) -> None:
