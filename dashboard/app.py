@@ -34,7 +34,8 @@ async def _answer_pulse(request: Request) -> Response:
 
 
 def _versions(names: list[str]) -> dict[str, str]:
-    from dashboard import pulse
+    # Slow to load, and the server must answer before. The frame registers the fragments of all pages.
+    from dashboard import frame, pulse  # noqa: F401
 
     return pulse.marks(names)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import NoReturn
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -16,7 +15,8 @@ from dashboard import access, i18n, pulse, resources
 from dashboard.components import lights, live_html
 from dashboard.guard import guarded
 from dashboard.i18n import _, number
-from dashboard.screens import all_pages, guide
+from dashboard.screens import guide
+from dashboard.site import PAGES
 from dashboard.view_models.runs import elapsed_s
 
 ASSETS = Path(__file__).parent / "assets"
@@ -34,9 +34,9 @@ def run() -> None:
         return
     pages = [
         st.Page(guarded(spec.show), title=_(spec.title), url_path=spec.path, default=place == 0)
-        for place, spec in enumerate(all_pages())
+        for place, spec in enumerate(PAGES)
     ]
-    st.session_state["pages"] = {spec.path: page for spec, page in zip(all_pages(), pages, strict=True)}
+    st.session_state["pages"] = {spec.path: page for spec, page in zip(PAGES, pages, strict=True)}
     chosen = st.navigation(pages, position="top")
     st.session_state["page"] = chosen.url_path
     st.set_page_config(page_title=f"{chosen.title} · Alpes Outbox")  # now its language and name are known
@@ -46,11 +46,6 @@ def run() -> None:
         _language_switch()
     _status(bar, st.container(key="troubles"), chosen.title)
     chosen.run()
-
-
-def open_trace(reference: str) -> NoReturn:
-    """Open the trace page for an event, commission, conversion or correlation id."""
-    st.switch_page(st.session_state["pages"]["trace"], query_params={"id": reference, "lang": i18n.language()})
 
 
 def _choose_language() -> None:
@@ -117,3 +112,9 @@ def _status(bar: DeltaGenerator, troubles: DeltaGenerator, title: str) -> None:
             live_html.show(live_html.once("header", (health, title, work), draw), "header")
         with troubles:
             live_html.show(live_html.once("troubles", health, lambda: lights.troubles(health.down())), "troubles")
+
+
+pulse.register(
+    {"frame": version} | {name: mark for page in PAGES for name, mark in page.marks.items()},
+    {page.path: page.parameters for page in PAGES},
+)

@@ -1,10 +1,13 @@
-"""Keep what a visitor chose on a page in its URL, so that the address leads others, and a reload, to the same view."""
+"""Keep what a visitor chose on a page in its URL, so that it leads others, and a reload, to the same view; open such URLs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from typing import NoReturn
 
 import streamlit as st
+
+from dashboard import i18n
 
 
 def restore(parameters: Mapping[str, str], known: Mapping[str, Collection[str]] | None = None) -> None:
@@ -31,3 +34,8 @@ def note(name: str, key: str) -> Callable[[], None]:
             st.query_params.pop(name, None)
 
     return write
+
+
+def open_trace(reference: str) -> NoReturn:
+    """Open the trace page for an event, commission, conversion or correlation id."""
+    st.switch_page(st.session_state["pages"]["trace"], query_params={"id": reference, "lang": i18n.language()})

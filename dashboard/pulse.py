@@ -7,7 +7,7 @@ milliseconds even if nothing changed (docs/decisions/0024); a poll costs one mil
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -24,6 +24,19 @@ MOVING_S = 0.5
 EVERYWHERE = ("lang", "embed", "embed_options")
 """The parameters that the URL of every page may have."""
 ASSETS = Path(__file__).parent / "assets"
+_versions: dict[str, Callable[[], object]] = {}
+_parameters: dict[str, list[str]] = {}
+
+
+def register(versions: Mapping[str, Callable[[], object]], parameters: Mapping[str, Sequence[str]]) -> None:
+    """Declare the fragments of all pages and the parameters of their URLs. `dashboard.frame` does this when it is imported.
+
+    `versions`: name of a fragment → the function that returns its version. `parameters`: path of a page → the parameters
+    that its URL may have beside those of every page; the first page is the home page, which has an empty path, too.
+    """
+    _versions.update(versions)
+    _parameters.update({path: [*EVERYWHERE, *names] for path, names in parameters.items()})
+    _parameters[""] = _parameters[next(iter(parameters))]
 
 
 def marks(names: Iterable[str]) -> dict[str, str]:
@@ -32,30 +45,12 @@ def marks(names: Iterable[str]) -> dict[str, str]:
     A version reveals only that something changed, so the request needs no login. Names of no fragment are left out.
     """
     resources.refresher().look()
-    known = _known()
-    return {name: f"{hash(known[name]()):x}" for name in names if name in known}
+    return {name: f"{hash(_versions[name]()):x}" for name in names if name in _versions}
 
 
 def moment(moving: bool) -> int:
     """Return a number to include in a version: it changes twice a second while `moving`, else it is 0."""
     return int(time.time() / MOVING_S) if moving else 0
-
-
-@cache
-def _known() -> Mapping[str, Callable[[], object]]:
-    from dashboard import frame
-    from dashboard.screens import all_pages
-
-    return {"frame": frame.version} | {name: mark for page in all_pages() for name, mark in page.marks.items()}
-
-
-@cache
-def _parameters() -> Mapping[str, list[str]]:
-    """Return path of a page → the parameters that its URL may have; the home page has an empty path, too."""
-    from dashboard.screens import all_pages
-
-    found = {page.path: [*EVERYWHERE, *page.parameters] for page in all_pages()}
-    return found | {"": found[all_pages()[0].path]}
 
 
 @cache
@@ -75,7 +70,7 @@ def followed(name: str) -> Iterator[None]:
             "drawn": drawn,
             "page": st.session_state.get("page", ""),
             "language": i18n.language(),
-            "parameters": _parameters().get(st.session_state.get("page", ""), list(EVERYWHERE)),
+            "parameters": _parameters.get(st.session_state.get("page", ""), list(EVERYWHERE)),
             "every": EVERY_MS,
         },
         key=f"pulse-{name}",

@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from application.permissions import Action
-from dashboard import access, pulse, resources
+from dashboard import access, permalinks, pulse, resources
 from dashboard.components import answers, live_html
 from dashboard.components.card import show_me_how
 from dashboard.components.controls import act_button, number_field, submit_button, view_button
@@ -185,9 +185,7 @@ def _draw_progress(was_running: bool) -> None:
         if now.state == "running":
             act_button(Action.ISSUE_COMMANDS, _("Cancel"), runner.cancel)
         if view_button(_("trace →"), type="tertiary", help=_("The events of this load.")):
-            from dashboard import frame
-
-            frame.open_trace(now.correlation_id)
+            permalinks.open_trace(now.correlation_id)
 
 
 __all__ = ["Answer", "answer", "show"]

@@ -13,7 +13,7 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from dashboard import i18n, resources
+from dashboard import i18n, permalinks, resources
 
 TIMES, TIMES_LOST = 4, 20
 """How many times HTML is sent: at first, and to a page that reports that it missed it."""
@@ -52,9 +52,7 @@ def show(html: str, key: str) -> str | None:
     if result.lost:
         sent[name] = (version, TIMES_LOST)
     if result.go:
-        from dashboard import frame
-
-        frame.open_trace(result.go)
+        permalinks.open_trace(result.go)
     picked = result.picked
     return str(picked) if picked else None
 

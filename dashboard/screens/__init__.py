@@ -1,4 +1,4 @@
-"""Declare the pages. A new page is a module with a `PAGE`, and a line in `all_pages`.
+"""Hold the pages, a module each. A new page is a module with a `PAGE`, and a line in `dashboard.site`.
 
 The folder must not be called `pages`: Streamlit runs the files of a folder of that name, next to the entry script, as
 scripts of their own whenever a visitor opens one of them first, before the entry script has declared the pages.
@@ -21,18 +21,3 @@ class PageSpec:
     """Name of a fragment → the function that returns its version (`dashboard.pulse`)."""
     parameters: tuple[str, ...] = ()
     """The parameters of its URL beside the language; those of other pages are removed from it."""
-
-
-def all_pages() -> tuple[PageSpec, ...]:
-    """Return the pages in the order of the navigation; the first is the home page."""
-    from dashboard.screens import comparison, guide, latency, live, operations, scenarios, trace
-
-    return (
-        live.PAGE,
-        comparison.PAGE,
-        trace.PAGE,
-        latency.PAGE,
-        scenarios.PAGE,
-        operations.PAGE,
-        guide.PAGE,
-    )

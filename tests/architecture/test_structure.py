@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import builtins
+import graphlib
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import grimp
 import pytest
 
 from settings.model import REPOSITORY
@@ -74,6 +76,13 @@ def test_the_layers_hold() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    """Imports inside functions count too: they would hide a circle, and not remove it."""
+    graph = grimp.build_graph(*PACKAGES, exclude_type_checking_imports=True, cache_dir=None)
+    imported = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    graphlib.TopologicalSorter(imported).prepare()  # raises CycleError, which names the modules
 
 
 FORBIDDEN = [

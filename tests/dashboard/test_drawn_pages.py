@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import access, frame, i18n, resources
+from dashboard import access, i18n, permalinks, resources
 from dashboard.components import (
     command_form,
     diagram_card,
 )
-from dashboard.screens import all_pages, guide, latency, live, trace
+from dashboard.screens import guide, latency, live, trace
+from dashboard.site import PAGES
 from dashboard.view_models.tour import STEPS
 from domain.message import Message
 from settings import Settings
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("english")
 
 
 def test_every_page_is_drawn_inside_the_frame_with_what_is_down(served: Settings, shown: dict[str, str]) -> None:
-    for spec in all_pages():
+    for spec in PAGES:
         shown.clear()
         app = drawn(spec.path)
         assert not app.error, spec.path
@@ -46,12 +47,12 @@ def test_the_browsers_language_is_taken_until_the_visitor_chooses(served: Settin
 
 def test_a_link_to_a_trace_keeps_the_visitors_language(monkeypatch: pytest.MonkeyPatch) -> None:
     switched: list[Any] = []
-    monkeypatch.setattr("dashboard.frame.st.session_state", {"pages": {"trace": "the page"}})
+    monkeypatch.setattr("dashboard.permalinks.st.session_state", {"pages": {"trace": "the page"}})
     monkeypatch.setattr(
-        "dashboard.frame.st.switch_page", lambda page, query_params: switched.append((page, query_params))
+        "dashboard.permalinks.st.switch_page", lambda page, query_params: switched.append((page, query_params))
     )
     i18n.use(lambda: ("es", None))
-    frame.open_trace("e-1")
+    permalinks.open_trace("e-1")
     assert switched == [("the page", {"id": "e-1", "lang": "es"})]
 
 

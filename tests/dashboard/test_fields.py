@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import i18n, pulse
-from dashboard.screens import all_pages
+from dashboard.site import PAGES
 
 
 @pytest.fixture
@@ -63,8 +63,8 @@ def test_a_number_outside_the_limits_reaches_the_page_which_says_so() -> None:
 
 
 def test_each_page_has_its_own_parameters_and_the_first_one_has_two_paths() -> None:
-    known = pulse._parameters()
-    assert known[""] == known[all_pages()[0].path]
+    known = pulse._parameters
+    assert known[""] == known[PAGES[0].path]
     assert "id" in known["trace"]
     assert not {"id", "since", "run"} & set(known[""])
     assert all("lang" in names for names in known.values())

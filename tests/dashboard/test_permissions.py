@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.screens import all_pages
+from dashboard.site import PAGES
 from settings.model import REPOSITORY
 from tests.dashboard.controls_walk import (
     FORBIDDING,
@@ -29,7 +29,7 @@ def test_in_a_demo_every_kind_of_control_is_there_and_acts(
     acting: set[str] = set()
     for stack in ("embedded", "native"):
         with serving(home, monkeypatch, stack=stack):
-            for spec in all_pages():
+            for spec in PAGES:
                 for control in controls(drawn(spec.path), spec.path):
                     use(control)
                     settle(world)
@@ -47,8 +47,8 @@ def test_where_it_is_forbidden_no_control_of_any_page_changes_anything(
     home: Path, world: World, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     with serving(home, monkeypatch, **FORBIDDING[kind]):
-        wrong = [offence for spec in all_pages() for offence in offences(world, drawn(spec.path), spec.path)]
-        labels = {button.label for spec in all_pages() for button in drawn(spec.path).button}
+        wrong = [offence for spec in PAGES for offence in offences(world, drawn(spec.path), spec.path)]
+        labels = {button.label for spec in PAGES for button in drawn(spec.path).button}
     assert wrong == []
     allowed = {
         "View log",
@@ -69,7 +69,7 @@ def test_what_a_demo_drew_does_nothing_where_it_is_forbidden(
 ) -> None:
     """A session's old widgets, or a forged message: every control of every page is called after the settings changed."""
     with serving(home, monkeypatch, stack="native"):
-        drawn_before = [control for spec in all_pages() for control in controls(drawn(spec.path), spec.path)]
+        drawn_before = [control for spec in PAGES for control in controls(drawn(spec.path), spec.path)]
     with serving(home, monkeypatch, **FORBIDDING[kind]):
         for control in drawn_before:
             use(control)
