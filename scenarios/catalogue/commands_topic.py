@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections import Counter
+from collections.abc import Sequence
 
 from sqlalchemy import select
 
@@ -16,7 +17,7 @@ from scenarios.model import Scenario
 from scenarios.routes import ThroughTopic, build_message
 from scenarios.trial import Trial
 
-COMMANDS = 80
+COMMANDS = 100
 """Commands of each kind. The worker handles them one at a time, so many wait when it dies."""
 REASONS = {"refused": 2, "malformed_command": 1}
 """Reason of a dead letter → number of commands that cannot be obeyed for it."""
@@ -40,21 +41,30 @@ def experiment(trial: Trial) -> None:
 
 
 def _publish_and_kill(
-    trial: Trial, topic: ThroughTopic, commands: list[CalculateCommission] | list[ApproveCommission]
+    trial: Trial, topic: ThroughTopic, commands: Sequence[CalculateCommission | ApproveCommission]
 ) -> None:
-    """Publish each command twice, and kill the worker when it has processed some of them."""
+    """Publish each command twice, and kill the worker when it has processed some of them.
+
+    The last fifth is published while the worker is dead. So commands wait then, however slow the publisher is.
+    """
     commands_before = len(trial.committed())
-    promises = []
+    most = len(commands) * 4 // 5
+    _publish_twice(trial, topic, commands[:most])
+    trial.wait(lambda: len(trial.committed()) > commands_before, 30, Message("awaited.some_processed"), 0.01)
+    with trial.killed("commands"):
+        _publish_twice(trial, topic, commands[most:])
+        trial.confirm(Message("confirm.commands_waiting"), lambda: bool(trial.broken_promises()))
+    trial.wait_until_healthy()
+
+
+def _publish_twice(
+    trial: Trial, topic: ThroughTopic, commands: Sequence[CalculateCommission | ApproveCommission]
+) -> None:
     for command in commands:
         for _ in range(2):
             with trial.operations.invoked(ThroughTopic.name, command) as answer:
-                promises.append(topic.send(command))
+                trial.promised.append(topic.send(command))
                 answer.acknowledge()
-    trial.promised += promises
-    trial.wait(lambda: len(trial.committed()) > commands_before, 30, Message("awaited.some_processed"), 0.01)
-    with trial.killed("commands"):
-        trial.confirm(Message("confirm.commands_waiting"), lambda: bool(trial.broken_promises()))
-    trial.wait_until_healthy()
 
 
 def _publish_unwanted(trial: Trial, first: CalculateCommission) -> None:
