@@ -32,7 +32,10 @@ VERBS = {
     "feed": ("watching", "Print messages as the observer received them from Pulsar, without a consumer of its own."),
     "topics": ("watching", "List the topics with their messages and subscriptions."),
     "reconcile": ("watching", "Compare committed, published, notified and audited events by id and content."),
-    "dead-letters": ("watching", "List and requeue dead letters: messages that could not be processed."),
+    "dead-letters": (
+        "dead_letters",
+        "List, requeue and discard dead letters: messages that could not be processed.",
+    ),
     "replay": ("operations", "Read every event again from the beginning with a new subscription."),
     "repair": ("operations", "Publish again exactly the events that are committed and missing downstream."),
     "reset": ("operations", "Empty the tables, topics, observer's store and audit file of a running stack."),

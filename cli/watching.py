@@ -1,4 +1,4 @@
-"""The verbs feed, topics, reconcile and dead-letters: what happened, read from the observer's store and the database."""
+"""The verbs feed, topics and reconcile: what happened, read from the observer's store and the database."""
 
 from __future__ import annotations
 
@@ -9,26 +9,17 @@ from typing import Annotated
 import typer
 
 from application import Application
-from cli.output import AsJson, Failed, StackName, format_time, out, print_json, say, table
-from db import dead_letter_queries
+from cli.output import AsJson, StackName, format_time, out, print_json, table
 from scenarios import reconciliation
-from stacks import dead_letters as letters
 from stacks import instance
 from stacks import topics as topic_reports
 from workers.observer_records import Observed
 from workers.observer_store import ObserverStore
 
-dead_letter_app = typer.Typer(
-    help="List and requeue dead letters: messages that could not be processed.", no_args_is_help=True
-)
-
 
 def register(app: typer.Typer) -> None:
     for command in (feed, topics, reconcile):
         app.command()(command)
-    dead_letter_app.command("list")(list_dead_letters)
-    dead_letter_app.command("requeue")(requeue)
-    app.add_typer(dead_letter_app, name="dead-letters")
 
 
 def feed(
@@ -118,52 +109,6 @@ def _print_differences(reconciled: reconciliation.Reconciliation) -> None:
         )
     agreement = "[green]nothing lost, duplicated or reordered, and the contents are equal[/]"
     out.print(agreement if reconciled.complete else "[red]the sources differ[/]")
-
-
-def list_dead_letters(stack: StackName = None, json: AsJson = False) -> None:
-    """List the newest dead letters with their reasons."""
-    with Application(instance.find(stack), pool_size=1) as application, application.reading() as connection:
-        dead_letters = dead_letter_queries.dead_letters(connection, limit=200)
-    if json:
-        print_json(dead_letters)
-        return
-    rows = [
-        (
-            row.seq,
-            row.dead_lettered_at.strftime("%H:%M:%S"),
-            row.reason,
-            row.detail[:80],
-            row.event_id,
-            "yes" if row.requeued_at else "",
-        )
-        for row in dead_letters
-    ]
-    table(("seq", "at (UTC)", "reason", "detail", "event", "requeued"), rows)
-    if not rows:
-        out.print("no dead letters")
-
-
-def requeue(
-    seqs: Annotated[list[int] | None, typer.Argument(help="Numbers from `dead-letters list`.")] = None,
-    all: Annotated[bool, typer.Option("--all", help="Requeue every dead letter that was not requeued yet.")] = False,
-    stack: StackName = None,
-    json: AsJson = False,
-) -> None:
-    """Requeue dead letters: events on the retry topic, commands on the commands topic, outbox rows on the events topic."""
-    settings = instance.find(stack)
-    chosen = list(seqs or [])
-    if all:
-        chosen = letters.find_waiting(settings)
-    if not chosen and not all:
-        raise Failed("choose dead letters: give numbers from `./alpes dead-letters list`, or --all")
-    try:
-        sent = letters.requeue(settings, chosen)
-    except LookupError as error:
-        raise Failed(str(error)) from None
-    if json:
-        print_json({"ok": True, "requeued": sent})
-    else:
-        say(f"requeued {len(sent)} dead letters")
 
 
 def _print_messages(messages: list[Observed], json: bool) -> None:

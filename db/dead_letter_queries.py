@@ -30,13 +30,23 @@ class DeadLetterRow:
     attempts: int
     dead_lettered_at: datetime
     requeued_at: datetime | None
+    discarded_at: datetime | None = None
+    discard_note: str | None = None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Return whether it was neither requeued nor discarded."""
+        return self.requeued_at is None and self.discarded_at is None
+
+
+WAITING = dead_letter.c.requeued_at.is_(None) & dead_letter.c.discarded_at.is_(None)
 
 
 def dead_letters(connection: Connection, limit: int = 50, waiting_only: bool = False) -> list[DeadLetterRow]:
     columns = (dead_letter.c[name] for name in DeadLetterRow.__slots__)
     query = select(*columns).order_by(dead_letter.c.seq.desc()).limit(limit)
     if waiting_only:
-        query = query.where(dead_letter.c.requeued_at.is_(None))
+        query = query.where(WAITING)
     return [DeadLetterRow(**row) for row in connection.execute(query).mappings()]
 
 
@@ -58,8 +68,8 @@ def dead_letters_pruned(connection: Connection, seqs: Sequence[int]) -> dict[int
 
 
 def dead_letter_seqs(connection: Connection) -> list[int]:
-    """Return the numbers of all dead letters that were not requeued, oldest first."""
-    query = select(dead_letter.c.seq).where(dead_letter.c.requeued_at.is_(None)).order_by(dead_letter.c.seq)
+    """Return the numbers of all dead letters that were neither requeued nor discarded, oldest first."""
+    query = select(dead_letter.c.seq).where(WAITING).order_by(dead_letter.c.seq)
     return list(connection.scalars(query))
 
 

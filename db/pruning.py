@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, delete, func, insert, or_, select, update
 
 from db.dead_letter_queries import PRUNED
 from db.errors import translated
@@ -105,12 +105,14 @@ def delete_inbox_rows(engine: Engine, seqs: Sequence[int]) -> int:
         return connection.execute(delete(processed_message).where(processed_message.c.seq.in_(seqs))).rowcount
 
 
-def find_requeued_dead_letters(connection: Connection, before: datetime, after_seq: int, limit: int) -> list[int]:
-    """Return the `seq` of the next dead letters that were requeued before a time and still have their body."""
+def find_settled_dead_letters(connection: Connection, before: datetime, after_seq: int, limit: int) -> list[int]:
+    """Return the `seq` of the next dead letters requeued or discarded before a time that still have their body."""
     query = (
         select(dead_letter.c.seq)
         .where(
-            dead_letter.c.seq > after_seq, dead_letter.c.requeued_at < before, func.length(dead_letter.c.payload) > 0
+            dead_letter.c.seq > after_seq,
+            or_(dead_letter.c.requeued_at < before, dead_letter.c.discarded_at < before),
+            func.length(dead_letter.c.payload) > 0,
         )
         .order_by(dead_letter.c.seq)
         .limit(limit)

@@ -179,6 +179,8 @@ dead_letter = table(
     # A broker with a new store assigns old message ids again: the time distinguishes the messages.
     Column("publish_us", BigInteger, nullable=False, server_default="0"),
     instant("published_at", nullable=True),  # when the dead-letter topic acknowledged it; null until then
+    instant("discarded_at", nullable=True),
+    Column("discard_note", String(500), nullable=True),
     UniqueConstraint("topic", "message_id", "publish_us", name="dead_letter_once"),
     Index("dead_letter_by_event", "event_id"),
     sqlite_autoincrement=True,

@@ -30,6 +30,8 @@ HEALTH = {
 
 OPERATIONS = {
     "requeue.refused": "dead letter {n} cannot be requeued: {why}",
+    "requeue.no_command": "dead letter {n} is no command: an event is sent again with the contents of its committed row only",
+    "requeue.malformed": "the new body of dead letter {n} is no command: {why}",
     "requeue.none": "{refused}",
     "requeue.others": "{refused}; {n} others were sent",
 }

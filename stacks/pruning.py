@@ -111,7 +111,7 @@ def _empty_letters(engine: Engine, before: datetime, dry_run: bool) -> int:
     emptied = after = 0
     while True:
         with translated(), engine.connect().execution_options(**READ) as connection:
-            page = pruning.find_requeued_dead_letters(connection, before, after, PAGE)
+            page = pruning.find_settled_dead_letters(connection, before, after, PAGE)
         if not page:
             return emptied
         after = page[-1]

@@ -1,6 +1,8 @@
-"""Draw the panel of dead letters: their reasons, and the buttons that requeue them."""
+"""Draw the panel of dead letters: their reasons, and the buttons that requeue, correct and discard them."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import streamlit as st
 
@@ -13,11 +15,15 @@ from dashboard.guard import guarded
 from dashboard.i18n import _
 from dashboard.view_models import operations, words
 from db.dead_letter_queries import DeadLetterRow
+from stacks import dead_letters as letters
+
+REQUEUE, DISCARD = "requeue", "discard"
+KINDS = (REQUEUE, DISCARD)
 
 
 def mark() -> object:
     """Return the version of the panel."""
-    return resources.dead_letters().look().version, resources.actions().last("requeue")
+    return resources.dead_letters().look().version, *(resources.actions().last(kind) for kind in KINDS)
 
 
 @st.fragment
@@ -32,7 +38,7 @@ def _draw() -> None:
     rows = look.value or ()
     if look.problem:
         live_html.show(operating.unread(look.problem), "letters_problem")
-    _requeued()
+    _show_outcomes()
     if not rows:
         live_html.show(
             empty(_("None: every message could be processed. The scenario poison-message makes some.")), "letters_none"
@@ -47,11 +53,13 @@ def _draw() -> None:
         pulse.draw_again()
     with st.container(key="buttons-letters", horizontal=True):
         _requeue_buttons(rows, chosen)
-    live_html.show(operating.letter(chosen), "letter")
+        _correct_button(chosen)
+        _discard_button(chosen)
+    live_html.show(operating.letter(chosen, letters.find_attempts(rows, chosen.seq)), "letter")
 
 
 def _requeue_buttons(rows: tuple[DeadLetterRow, ...], chosen: DeadLetterRow) -> None:
-    waiting = [row.seq for row in rows if row.requeued_at is None]
+    waiting = [row.seq for row in rows if row.is_waiting]
     confirm(
         Permission.REQUEUE,
         _("Requeue {n}").format(n=chosen.seq),
@@ -76,20 +84,80 @@ def _requeue_buttons(rows: tuple[DeadLetterRow, ...], chosen: DeadLetterRow) -> 
     )
 
 
+def _correct_button(chosen: DeadLetterRow) -> None:
+    """Draw the button that sends a command with a corrected body; an event's contents are never changed."""
+    if not letters.is_editable(resources.settings(), chosen):
+        return
+
+    def ask() -> str | None:
+        body = chosen.payload.decode("utf-8", "replace")
+        text = st.text_area(_("The command"), body, height=220, key=f"letter-body-{chosen.seq}")
+        return text.strip() or None
+
+    confirm(
+        Permission.REQUEUE,
+        _("Correct {n}").format(n=chosen.seq),
+        "requeue-corrected",
+        _("The command is sent with the text below. A text that is no command is refused, and nothing is sent."),
+        _("Send it"),
+        _send_corrected,
+        (chosen.seq,),
+        ask=ask,
+        disabled=chosen.requeued_at is not None,
+    )
+
+
+def _discard_button(chosen: DeadLetterRow) -> None:
+    def ask() -> str:
+        return st.text_input(
+            _("Why it needs no requeue"), max_chars=letters.NOTE_CHARACTERS, key=f"letter-note-{chosen.seq}"
+        )
+
+    confirm(
+        Permission.REQUEUE,
+        _("Discard {n}").format(n=chosen.seq),
+        "discard-one",
+        _("It no longer waits. Its row stays with your note, and it can still be requeued."),
+        _("Discard it"),
+        _discard,
+        (chosen.seq,),
+        ask=ask,
+        disabled=not chosen.is_waiting,
+    )
+
+
 def _requeue(seqs: list[int]) -> None:
     settings = resources.settings()
-    resources.actions().start("requeue", "requeue", lambda: operations.requeue(settings, seqs))
+    _start(REQUEUE, lambda: operations.requeue(settings, seqs))
+
+
+def _send_corrected(seq: int, body: str) -> None:
+    settings = resources.settings()
+    _start(REQUEUE, lambda: operations.send_edited(settings, seq, body))
+
+
+def _discard(seq: int, note: str) -> None:
+    settings = resources.settings()
+    _start(DISCARD, lambda: operations.discard(settings, [seq], note))
+
+
+def _start(kind: str, work: Callable[[], object]) -> None:
+    resources.actions().start(kind, kind, work)
     resources.dead_letters().again()
 
 
-def _requeued() -> None:
-    last = resources.actions().last("requeue")
-    if last is None:
-        return
-    if last.running:
-        live_html.show(tag("p", _("sending…"), class_="soft"), "requeued")
-    elif last.problem:
-        live_html.show(notice(words.said(last.problem)), "requeued")
-    else:
-        sentence = _("{n} requeued. A message that still cannot be processed comes back as a new row.")
-        live_html.show(tag("p", sentence.format(n=last.outcome), class_="soft"), "requeued")
+def _show_outcomes() -> None:
+    sentences = {
+        REQUEUE: _("{n} requeued. A message that still cannot be processed comes back as a new row."),
+        DISCARD: _("{n} discarded."),
+    }
+    for kind, sentence in sentences.items():
+        last = resources.actions().last(kind)
+        if last is None:
+            continue
+        if last.running:
+            live_html.show(tag("p", _("sending…"), class_="soft"), kind)
+        elif last.problem:
+            live_html.show(notice(words.said(last.problem)), kind)
+        else:
+            live_html.show(tag("p", sentence.format(n=last.outcome), class_="soft"), kind)

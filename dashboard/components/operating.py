@@ -140,8 +140,8 @@ def topics(found: Sequence[TopicReport], problem: Message | None, waiting: int |
 
 
 def causes(found: Sequence[DeadLetterRow]) -> Html:
-    """Render how many of the dead letters wait to be requeued, by reason, the most frequent first."""
-    counts = Counter(letter.reason for letter in found if letter.requeued_at is None)
+    """Render how many of the dead letters wait, by reason, the most frequent first."""
+    counts = Counter(letter.reason for letter in found if letter.is_waiting)
     said = (f"{words.dead_letter_reason(reason)}: {number(n)}" for reason, n in counts.most_common())
     return tag("p", " · ".join(said), class_="soft") if counts else Html("")
 
@@ -153,22 +153,30 @@ def letters(found: Sequence[DeadLetterRow], picked: int | None, zone: str | None
         (_("topic"), ""),
         (_("attempts"), _("Number of attempts before the worker dead-lettered the message.")),
         (_("dead-lettered at"), ""),
-        (_("requeued at"), ""),
+        (_("state"), _("Whether it waits, was requeued, or was discarded because it needs no requeue.")),
     )
     columns = join(tag("th", name, title=hint or None, scope="col") for name, hint in head)
     rows = []
     for letter in found:
         pick = tag("button", letter.seq, class_="pick mono", data_pick=str(letter.seq), type="button")
-        again = clock(letter.requeued_at, zone)[:8] if letter.requeued_at else tag("span", _("no"), class_="warn")
         at = clock(letter.dead_lettered_at, zone)[:8]
         reason = tag("span", words.dead_letter_reason(letter.reason), title=letter.reason)
-        cells = (pick, reason, letter.topic.rpartition("/")[2], letter.attempts, at, again)
+        cells = (pick, reason, letter.topic.rpartition("/")[2], letter.attempts, at, _letter_state(letter, zone))
         body = join(tag("td", cell) for cell in cells)
         rows.append(tag("tr", body, data_key=str(letter.seq), class_="picked" if letter.seq == picked else None))
     return tag("div", tag("table", join([tag("thead", tag("tr", columns)), tag("tbody", join(rows))])), class_="scroll")
 
 
-def letter(found: DeadLetterRow) -> Html:
+def _letter_state(letter: DeadLetterRow, zone: str | None) -> object:
+    if letter.requeued_at is not None:
+        return _("requeued at {at}").format(at=clock(letter.requeued_at, zone)[:8])
+    if letter.discarded_at is not None:
+        return _("discarded at {at}").format(at=clock(letter.discarded_at, zone)[:8])
+    return tag("span", _("waits"), class_="warn")
+
+
+def letter(found: DeadLetterRow, attempts: Sequence[int] = ()) -> Html:
+    """Render a dead letter. `attempts` are the numbers of all dead letters of its message, oldest first."""
     value = operations.payload(found)
     shown = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
     pairs: list[tuple[str, object]] = [
@@ -177,6 +185,11 @@ def letter(found: DeadLetterRow) -> Html:
         (_("key"), tag("span", plain_key(found.message_key), class_="mono", title=found.message_key)),
         (_("properties"), ", ".join(f"{name}={value}" for name, value in found.properties.items()) or "—"),
     ]
+    if len(attempts) > 1:
+        links = [tag("strong" if seq == found.seq else "span", f"#{seq}") for seq in attempts]
+        pairs.append((_("attempts of this message"), join([links[0], *(join([" → ", link]) for link in links[1:])])))
+    if found.discard_note:
+        pairs.append((_("note"), found.discard_note))
     if found.event_id:
         pairs.append((_("event"), trace_link(found.event_id, found.event_id)))
     pre = tag("pre", shown[:PAYLOAD], tabindex="0", class_="log", aria_label=_("The message as it is on the topic"))

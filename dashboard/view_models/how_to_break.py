@@ -95,8 +95,8 @@ def topics(settings: Settings) -> Ways:
 def dead_letters(settings: Settings) -> Ways:
     admin = f"pulsar-admin topics peek-messages {settings.topics.dead_letter} \\\n  --subscription observer --count 5"
     return {
-        "./alpes": "./alpes dead-letters list\n./alpes dead-letters requeue SEQ",
-        "SQL": "SELECT seq, reason, detail, event_id, attempts, requeued_at FROM dead_letter ORDER BY seq DESC LIMIT 20;",
+        "./alpes": "./alpes dead-letters list\n./alpes dead-letters requeue SEQ\n./alpes dead-letters discard SEQ --note WHY",
+        "SQL": "SELECT seq, reason, detail, event_id, attempts, requeued_at, discarded_at FROM dead_letter ORDER BY seq DESC LIMIT 20;",
         "pulsar-admin": admin if settings.pulsar_admin_url else NO_ADMIN + admin,
     }
 

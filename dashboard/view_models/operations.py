@@ -68,6 +68,19 @@ def requeue(settings: Settings, seqs: list[int]) -> int:
     return len(letters.requeue(settings, seqs))
 
 
+def send_edited(settings: Settings, seq: int, body: str) -> int:
+    """Send a command with another body. Raises Forbidden, and what `stacks.dead_letters.send_edited` raises."""
+    require(settings, permissions.Action.REQUEUE, Caller.PAGE)
+    letters.send_edited(settings, seq, body.encode())
+    return 1
+
+
+def discard(settings: Settings, seqs: list[int], note: str) -> int:
+    """Discard dead letters; return how many. Raises Forbidden, and what `stacks.dead_letters.discard` raises."""
+    require(settings, permissions.Action.REQUEUE, Caller.PAGE)
+    return len(letters.discard(settings, seqs, note))
+
+
 def repair(settings: Settings) -> Repaired:
     """Publish the missing events again. Raises Forbidden, and what `scenarios.repair.repair` raises."""
     require(settings, permissions.Action.REPAIR, Caller.PAGE)

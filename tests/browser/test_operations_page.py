@@ -79,6 +79,21 @@ def test_a_dead_letter_is_read_and_sent_again(visit: Open, own: Settings) -> Non
     seen.check()
 
 
+def test_a_command_is_corrected_and_a_dead_letter_is_discarded(visit: Open, own: Settings) -> None:
+    waiting = [row.seq for row in _letters(own) if row.is_waiting]
+    seen = visit(settings=own)
+    page = seen.go("operations")
+    letters = page.locator(".st-key-card-letters")
+    letters.get_by_role("button", name=str(waiting[0]), exact=True).click()
+    press(page, "discard-one")
+    page.get_by_label("Why it needs no requeue").fill("made by a test")
+    press(page, "discard-one-now")
+    expect(page.get_by_text("1 discarded.")).to_be_visible()
+    expect(letters.get_by_text("made by a test")).to_be_visible()
+    until(lambda: waiting[0] not in [row.seq for row in _letters(own) if row.is_waiting], 30, "it no longer waits")
+    seen.check()
+
+
 def test_the_tables_are_reset_and_the_page_comes_back_and_says_so(visit: Open, own: Settings) -> None:
     seen = visit(settings=own)
     page = seen.go("operations")

@@ -100,7 +100,7 @@ def test_operations_lists_dead_letters_and_offers_what_the_source_can_do(
 ) -> None:
     app = drawn(operations.PAGE.path)
     keys = {each.key or "" for each in app.button}
-    assert {"requeue-one-now", "requeue-all-now", "reset", "reset-all", "source-log"} <= keys
+    assert {"requeue-one-now", "requeue-all-now", "discard-one-now", "reset", "reset-all", "source-log"} <= keys
     actions = {key.removeprefix("source-").removesuffix("-now") for key in keys if re.fullmatch("source-.*-now", key)}
     assert actions == {"restart", "stop", "start", "create", "delete"}
     assert "data-pick" in shown["letters"]

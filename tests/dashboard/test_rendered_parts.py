@@ -207,7 +207,7 @@ def test_a_dead_letter_is_shown_whole_and_harmless() -> None:
 def test_the_list_marks_the_chosen_dead_letter_and_what_waits() -> None:
     html = operating.letters([letter(), letter(seq=4, requeued_at=AT)], 4, "UTC")
     assert html.count('class="picked"') == 1
-    assert html.count(">no<") == 1
+    assert html.count(">waits<") == 1
     assert 'data_pick="3"' in html or 'data-pick="3"' in html
 
 

@@ -94,6 +94,37 @@ def test_a_dead_letter_can_be_sent_again(embedded: Settings) -> None:
         assert sum(1 for row in letters() if row.requeued_at) == 1
 
 
+def test_a_command_that_was_corrected_takes_effect(embedded: Settings) -> None:
+    conversion = str(uuid.uuid4())
+    body = {
+        "command": "calculate",
+        "conversionId": conversion,
+        "affiliateId": "a",
+        "campaignId": "c",
+        "currency": "USD",
+    }
+    publisher = Publisher(Broker(embedded), embedded.topics.commands)
+    publisher.send(json.dumps(body).encode())
+    publisher.close()
+    with Application(embedded, pool_size=1) as application:
+
+        def find_letters() -> list[dead_letter_queries.DeadLetterRow]:
+            with application.reading() as connection:
+                rows = dead_letter_queries.dead_letters(connection, 500)
+            return [row for row in rows if conversion.encode() in row.payload]
+
+        until(lambda: len(find_letters()) == 1, 20, "dead-lettered, because it has no amount")
+        (letter,) = find_letters()
+        dead_letters.send_edited(embedded, letter.seq, json.dumps({**body, "grossAmount": 120.5}).encode())
+
+        def is_calculated() -> bool:
+            with application.reading() as connection:
+                return queries.commission_by_conversion(connection, conversion) is not None
+
+        until(is_calculated, 20, "the corrected command took effect")
+        assert [row.requeued_at is not None for row in find_letters()] == [True]
+
+
 def test_commands_from_the_topic_reach_the_same_handlers(stack: Settings) -> None:
     conversion, correlation = str(uuid.uuid4()), str(uuid.uuid4())
     body = {

@@ -102,13 +102,13 @@ def test_only_requeued_dead_letters_with_a_body_lose_it(engine: Engine) -> None:
             **shared,
         )
     with engine.connect().execution_options(**READ) as connection:
-        assert pruning.find_requeued_dead_letters(connection, AT + DAY, 0, 10) == [1]
-        assert pruning.find_requeued_dead_letters(connection, AT + DAY, 1, 10) == []
+        assert pruning.find_settled_dead_letters(connection, AT + DAY, 0, 10) == [1]
+        assert pruning.find_settled_dead_letters(connection, AT + DAY, 1, 10) == []
     assert pruning.delete_bodies(engine, [1]) == 1
     assert read(engine, dead_letter.c.seq) == [1, 2, 3, 4]
     with engine.connect().execution_options(**READ) as connection:
         row = connection.execute(select(dead_letter).where(dead_letter.c.seq == 1)).one()
-        assert pruning.find_requeued_dead_letters(connection, AT + DAY, 0, 10) == []
+        assert pruning.find_settled_dead_letters(connection, AT + DAY, 0, 10) == []
     assert (row.payload, row.properties) == (b"", PRUNED)
 
 

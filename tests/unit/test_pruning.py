@@ -175,7 +175,7 @@ def test_requeued_dead_letters_keep_their_row_and_lose_their_body(instance: Inst
     assert dead_letters.find_waiting(instance.settings) == [2, 5]
     with pytest.raises(LookupError, match="no dead letter 9"):
         dead_letters.requeue(instance.settings, [2, 9])
-    with pytest.raises(LookupError, match="dead letter 1, 3 was requeued before, and its body was pruned"):
+    with pytest.raises(LookupError, match="dead letter 1, 3 was settled before, and its body was pruned"):
         dead_letters.requeue(instance.settings, [1, 2, 3])
 
 

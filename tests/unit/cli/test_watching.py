@@ -1,4 +1,4 @@
-"""Test the verbs feed, reconcile and dead-letters on stores that no process writes."""
+"""Test the verbs feed and reconcile on stores that no process writes."""
 
 from __future__ import annotations
 
@@ -10,22 +10,17 @@ import pytest
 import typer
 
 from cli.commissions import calculate
-from cli.output import Failed
-from cli.watching import feed, list_dead_letters, reconcile, requeue
+from cli.watching import feed, reconcile
 from settings import Settings
 from tests.builders import delivery, record
 from workers.observer import build_observed
 from workers.observer_store import ObserverStore
 
 
-def test_an_empty_instance_is_reconciled_and_has_no_dead_letters(
-    settings: Settings, printed: Callable[[], Any], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_empty_instance_is_reconciled(settings: Settings, printed: Callable[[], Any]) -> None:
     reconcile(wait=0, json=True)
     assert (result := printed())["ok"] is True
     assert result["committed"] == 0
-    list_dead_letters()
-    assert "no dead letters" in capsys.readouterr().out
 
 
 def test_an_event_that_nobody_published_makes_reconcile_fail(
@@ -39,13 +34,6 @@ def test_an_event_that_nobody_published_makes_reconcile_fail(
     shown = capsys.readouterr().out
     assert event_id in shown
     assert "the sources differ" in shown
-
-
-def test_requeue_asks_for_numbers_and_refuses_unknown_ones(settings: Settings) -> None:
-    with pytest.raises(Failed, match="give numbers"):
-        requeue([])
-    with pytest.raises(Failed, match="7"):
-        requeue([7])
 
 
 def test_feed_prints_messages_of_the_observer_oldest_first(
