@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -86,15 +87,23 @@ def _crash_retrying(trial: Trial, _down_s: float) -> Iterator[None]:
 def _slow(trial: Trial, _down_s: float) -> Iterator[None]:
     with trial.slowed(SLOW_MS):
         (event_id,) = trial.calculate().event_ids
-        trial.confirm(Message("confirm.slowed", ms=SLOW_MS), lambda: _took_ms(trial, event_id) >= SLOW_MS, 60)
+        committed_at = time.monotonic()
+
+        def took_long() -> bool:
+            return _took_ms(trial, event_id, committed_at) >= SLOW_MS
+
+        trial.confirm(Message("confirm.slowed", ms=SLOW_MS), took_long, 60)
         yield
 
 
-def _took_ms(trial: Trial, event_id: str) -> float:
-    """Return the time from an event to its notification; 0 while it has none."""
+def _took_ms(trial: Trial, event_id: str, committed_at: float) -> float:
+    """Return the time from an event to its notification, or to now while it has none.
+
+    A slow worker that finds many events waiting notifies them together, after all of their delays.
+    """
     with trial.application.reading() as connection:
         row = notification_queries.times_of(connection, event_id)
-    return 0.0 if row is None else (row[1] - row[0]) / 1000
+    return (time.monotonic() - committed_at) * 1000 if row is None else (row[1] - row[0]) / 1000
 
 
 @contextmanager
