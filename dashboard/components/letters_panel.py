@@ -91,7 +91,7 @@ def _correct_button(chosen: DeadLetterRow) -> None:
 
     def ask() -> str | None:
         body = chosen.payload.decode("utf-8", "replace")
-        text = st.text_area(_("The command"), body, height=220, key=f"letter-body-{chosen.seq}")
+        text: str = st.text_area(_("The command"), body, height=220, key=f"letter-body-{chosen.seq}")
         return text.strip() or None
 
     confirm(
@@ -131,13 +131,14 @@ def _requeue(seqs: list[int]) -> None:
     _start(REQUEUE, lambda: operations.requeue(settings, seqs))
 
 
-def _send_corrected(seq: int, body: str) -> None:
-    settings = resources.settings()
+def _send_corrected(seq: int, drawn_body: str) -> None:
+    """Send what the field holds at the click; the button may have been drawn with an earlier text."""
+    settings, body = resources.settings(), str(st.session_state.get(f"letter-body-{seq}", drawn_body))
     _start(REQUEUE, lambda: operations.send_edited(settings, seq, body))
 
 
-def _discard(seq: int, note: str) -> None:
-    settings = resources.settings()
+def _discard(seq: int, drawn_note: str) -> None:
+    settings, note = resources.settings(), str(st.session_state.get(f"letter-note-{seq}", drawn_note))
     _start(DISCARD, lambda: operations.discard(settings, [seq], note))
 
 
