@@ -14,7 +14,7 @@ from cli.matrix import matrix
 from cli.output import AsJson, Failed, StackName, out, print_json, table
 from cli.scenario_runs import Seed, coloured, print_moment, print_result, print_results, run_scenario, running_instance
 from scenarios import evidence, journal, runner
-from scenarios.catalogue import scenarios
+from scenarios.catalogue import list_all, scenarios
 from scenarios.model import Result
 from settings import Settings
 from settings.stack_facts import DEFAULT
@@ -74,14 +74,8 @@ def run(
 ) -> None:
     """Run a scenario, or all of them one after the other. Fails unless every verdict is PASS."""
     with running_instance(stack) as settings:
-        if name == "all":
-            names = [
-                scenario.name
-                for scenario in scenarios().values()
-                if scenario.in_all and scenario.runs_on(settings.stack, settings.cluster)
-            ]
-        else:
-            names = [name]
+        every_name = [scenario.name for scenario in list_all(settings.stack, settings.cluster)]
+        names = every_name if name == "all" else [name]
         results = [run_scenario(settings, scenario_name, seed) for scenario_name in names]
         print_results(settings, results, json, whole=name == "all")
 

@@ -12,8 +12,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+
+import psutil
 
 from domain.errors import ExpectedError
 from settings import Settings
@@ -68,6 +71,16 @@ def start(settings: Settings, name: str, command: Sequence[str]) -> None:
     )
     process.returncode = 0  # the process outlives this one; without this, Popen warns about that
     _write_record(record, Job(name, time.time(), process.pid))
+
+
+def interrupt(settings: Settings, name: str) -> None:
+    """Ask the command of a job that is under way to end, with SIGTERM; do nothing when there is none."""
+    job = read(settings, name)
+    if job is None or not job.running:
+        return
+    with suppress(psutil.Error):
+        for command in psutil.Process(job.pid).children():
+            command.terminate()
 
 
 def read(settings: Settings, name: str) -> Job | None:

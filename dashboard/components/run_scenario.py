@@ -13,7 +13,7 @@ from dashboard.components import live_html, scenario_card
 from dashboard.components.controls import act_button
 from dashboard.components.markup import empty, notice
 from dashboard.i18n import _
-from dashboard.view_models import runs, words
+from dashboard.view_models import all_scenarios, runs, words
 from dashboard.view_models.runs import RunsState
 from scenarios import runner
 from scenarios.model import Scenario
@@ -32,9 +32,9 @@ def run(name: str, seed: int | None, minutes: float) -> None:
 
 def hindrance(scenario: Scenario, found: RunsState) -> str | None:
     """Return why the scenario cannot be started now (`runs.hindrance`); None if it can."""
-    busy = found.current is not None or resources.actions().running(KIND)
-    down = tuple(part.part for part in resources.refresher().health.down())
     settings = resources.settings()
+    busy = found.current is not None or resources.actions().running(KIND) or all_scenarios.is_running(settings)
+    down = tuple(part.part for part in resources.refresher().health.down())
     return runs.hindrance(scenario, settings.stack, busy, down, settings.cluster)
 
 

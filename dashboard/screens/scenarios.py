@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from application.permissions import Action
 from dashboard import access, pulse, resources
-from dashboard.components import break_it, live_html, run_panel, run_scenario, scenario_card
+from dashboard.components import break_it, live_html, run_all, run_comparison, run_panel, run_scenario, scenario_card
 from dashboard.components.card import card, show_me_how
 from dashboard.components.charts import config
 from dashboard.components.controls import act_button, download_button, number_field
@@ -44,6 +44,7 @@ def show() -> None:
         with card("catalogue", _("Scenarios"), meaning):
             if not access.may(Action.RUN_SCENARIOS):
                 st.info(access.why_only_shown(), icon="🔒")
+            run_all.show(found)
             _draw_catalogue(found)
     with right:
         meaning = _(
@@ -71,13 +72,14 @@ def _static_version(found: RunsState) -> tuple[object, ...]:
     """Return the version of what no fragment refreshes; when it changes, the whole page is drawn again."""
     down = resources.refresher().health.down()
     action = resources.actions().last(run_scenario.KIND)
-    return found.current, bool(down), action, found.history[:1], found.problem
+    return found.current, bool(down), action, found.history[:1], found.problem, run_all.mark()
 
 
 def _version() -> object:
     look = resources.runs().look()
     running = look.value is not None and look.value.current is not None
-    return look.version, resources.actions().last(run_scenario.KIND), break_it.mark(), pulse.moment(running)
+    last = resources.actions().last(run_scenario.KIND)
+    return look.version, last, break_it.mark(), run_all.mark(), pulse.moment(running)
 
 
 @st.fragment
@@ -206,13 +208,15 @@ def _draw_finished(run_id: str, found: RunsState) -> None:
     )
     if result.counter_example is not None:
         live_html.show(run_panel.counter_example(result.counter_example), "counter_example")
-    judged, plots, timeline = st.tabs([_("Verdict"), _("Plots"), _("Timeline")])
+    judged, plots, timeline, compared = st.tabs([_("Verdict"), _("Plots"), _("Timeline"), _("Comparison")])
     with judged:
         st.html(tag("div", join([run_panel.counts(result), run_panel.checks(result)]), class_="alpes-live"))
     with plots:
         _draw_plots(result)
     with timeline:
         st.html(tag("div", run_panel.timeline(result.timeline, zone, False), class_="alpes-live"))
+    with compared:
+        run_comparison.show(result, found.history, zone)
 
 
 def _draw_downloads(result: Result) -> None:

@@ -40,6 +40,11 @@ def scenarios() -> dict[str, Scenario]:
     return dict(sorted(by_name.items(), key=lambda item: (position.get(item[0], len(position)), item[0])))
 
 
+def list_all(stack: str, cluster: bool) -> list[Scenario]:
+    """Return the scenarios that `scenario run all` runs on a stack, in the order of lists."""
+    return [scenario for scenario in scenarios().values() if scenario.in_all and scenario.runs_on(stack, cluster)]
+
+
 def find(name: str, minutes: float = 1.0, faults: str = "") -> Scenario:
     """Return the scenario of this name; `minutes` and `faults` are duration and schedule of chaos.
 

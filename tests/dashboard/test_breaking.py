@@ -36,6 +36,7 @@ from scenarios.waiting import until
 from settings import Settings
 from stacks import jobs
 from stacks.control import PartUnknown
+from stacks.processes import free_port
 from stacks.supervisor import Supervisor
 
 SINCE = 1_800_000_000.0
@@ -200,6 +201,23 @@ def test_a_job_outlives_its_starter_and_keeps_its_end(tmp_path: Path) -> None:
     assert job.code == 1
     assert "this" in job.output
     assert not job.running
+
+
+def test_a_job_is_interrupted_and_its_end_is_kept(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    jobs.interrupt(settings, "endless")  # there is none: nothing happens
+    jobs.start(settings, "endless", ("http.server", "--bind", "127.0.0.1", str(free_port())))
+
+    def interrupt_until_ended() -> bool:
+        jobs.interrupt(settings, "endless")  # the command may not have started yet
+        job = jobs.read(settings, "endless")
+        return job is not None and job.ended_at is not None
+
+    until(interrupt_until_ended, 20, "the job ended")
+    job = jobs.read(settings, "endless")
+    assert job is not None
+    assert not job.running
+    assert job.code not in (None, 0, 1)
 
 
 def test_the_same_job_does_not_run_twice_at_once(tmp_path: Path) -> None:

@@ -1,0 +1,94 @@
+"""Draw the button that runs every scenario of this stack one after the other, and how far that is."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+
+from application.permissions import Action
+from dashboard import resources
+from dashboard.components import live_html, run_scenario, scenario_card
+from dashboard.components.controls import act_button
+from dashboard.components.markup import notice, tag
+from dashboard.i18n import _, clock, number
+from dashboard.view_models import all_scenarios, words
+from dashboard.view_models.runs import RunsState
+from domain.clock import from_epoch_us
+from scenarios.catalogue import list_all
+from stacks.jobs import Job
+
+KIND = "all-scenarios"
+SHOWN_FOR_S = 3600.0
+"""How long the outcome stays on the page."""
+
+
+def mark() -> object:
+    """Return the version of what `show` draws."""
+    return all_scenarios.read(resources.settings()), resources.actions().last(KIND)
+
+
+def show(found: RunsState) -> None:
+    """Draw the button, or progress and a button to stop; nothing on a stack that runs no scenario."""
+    settings = resources.settings()
+    chosen = list_all(settings.stack, settings.cluster)
+    if not chosen:
+        return
+    job = all_scenarios.read(settings)
+    if job is not None and job.running:
+        _draw_progress(job, found)
+        return
+    # What keeps the first one from being started keeps them all.
+    hindrance = scenario_card.why_not(run_scenario.hindrance(chosen[0], found), chosen[0])
+    minutes = max(1, sum(scenario.takes_s for scenario in chosen) / 60)
+    act_button(
+        Action.RUN_SCENARIOS,
+        _("Run all ({n})").format(n=number(len(chosen))),
+        _start,
+        key="run-all",
+        icon=":material/playlist_play:",
+        disabled=hindrance is not None,
+        help=hindrance
+        or _("One after the other, about {n} min. Closing this page stops nothing.").format(n=number(minutes)),
+    )
+    _draw_problem()
+    if job is not None and job.ended_at is not None and time.time() - job.ended_at < SHOWN_FOR_S:
+        _draw_outcome(job, found)
+
+
+def _start() -> None:
+    settings = resources.settings()
+    resources.actions().start(KIND, KIND, lambda: all_scenarios.start(settings))
+    resources.runs().again()
+
+
+def _draw_progress(job: Job, found: RunsState) -> None:
+    settings = resources.settings()
+    verdicts = all_scenarios.verdicts_since(job, found.history)
+    total = len(list_all(settings.stack, settings.cluster))
+    sentence = _("Running all scenarios: {n} of {m} have a verdict.").format(n=number(len(verdicts)), m=number(total))
+    live_html.show(tag("p", sentence, role="status"), "run_all_progress")
+    act_button(
+        Action.RUN_SCENARIOS,
+        _("Stop all"),
+        all_scenarios.stop,
+        (settings,),
+        key="stop-all",
+        icon=":material/stop:",
+        help=_("The run under way restores what it broke; no further one begins."),
+    )
+
+
+def _draw_problem() -> None:
+    action = resources.actions().last(KIND)
+    if action is not None and action.problem:
+        live_html.show(notice(words.said(action.problem)), "run_all_problem")
+
+
+def _draw_outcome(job: Job, found: RunsState) -> None:
+    verdicts = all_scenarios.verdicts_since(job, found.history)
+    counts = Counter(verdicts)
+    at = clock(from_epoch_us(int((job.ended_at or job.started_at) * 1e6)), live_html.zone())[:8]
+    said = " · ".join(f"{number(n)} {verdict}" for verdict, n in counts.most_common())
+    is_whole = job.code in (0, 1)  # 1: a verdict is not PASS
+    sentence = _("All scenarios ended at {at}: {verdicts}.") if is_whole else _("Stopped at {at}: {verdicts}.")
+    live_html.show(tag("p", sentence.format(at=at, verdicts=said or "—"), role="status"), "run_all_outcome")
