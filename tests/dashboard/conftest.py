@@ -74,7 +74,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         application.send(CalculateCommission("walked", "aff", "cmp", "1.00", "USD"))
     with engine.begin() as connection:
         values = {column.name: sample(column) for column in dead_letter.columns if column.name != "seq"}
-        connection.execute(insert(dead_letter).values(**values | {"requeued_at": None}))
+        connection.execute(insert(dead_letter).values(**values | {"requeued_at": None, "discarded_at": None}))
     engine.dispose()
     run = journal.Journal(settings, engine, RUN)
     run.say("started", verbatim("a run under way"), {"name": "kill-broker"})
