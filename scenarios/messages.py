@@ -68,7 +68,8 @@ SEEN = {
 CHECKS = {
     "check.backlog_gone": "the backlog returns to zero",
     "check.commands_not_slowed": "commands are not slowed",
-    "check.preview_right": "the preview was right",
+    "check.replay_absorbs_all": "the replay delivers every event, and the inbox records it",
+    "check.replay_worker_runs": "the worker of the replay runs to the end",
     "check.replay_adds_nothing": "the replay adds no notification",
     "check.naive_loses": "without an outbox, the same fault loses events",
     "check.row_visible": "another connection sees the row when its event is received",

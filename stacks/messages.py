@@ -34,5 +34,11 @@ OPERATIONS = {
     "requeue.others": "{refused}; {n} others were sent",
 }
 
+BESIDE = {
+    "beside.ended": "a second process of {part} ended with code {code}; its log is {log}",
+}
+"""What a process beside a component ran into (`stacks.beside`)."""
+
 register(HEALTH)
+register(BESIDE)
 register(OPERATIONS)
