@@ -17,7 +17,9 @@ from settings import Settings
 from settings.model import REPOSITORY
 from stacks import beside, environment, processes
 from stacks.beside import Beside, build_command
+from stacks.compose.docker import Docker
 from stacks.control import PartUnknown
+from tests.contract.test_control import pretend_docker
 
 NAME = "replay-000000000001"
 OBEDIENT = "import sys; print('began', flush=True); sys.stdin.read(); print('ended', flush=True)"
@@ -135,3 +137,64 @@ def test_it_does_not_outlive_a_starter_that_is_killed(settings: Settings) -> Non
         starter.wait()
         until(lambda: not psutil.pid_exists(process.pid), 20, "the process is gone")
     assert "ended" in log_of(settings).read_text()
+
+
+@pytest.fixture
+def on_docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """An instance of containers, of which two run."""
+    settings = Settings(stack="compose", home=tmp_path / "home")
+    pretend_docker(tmp_path / "bin", monkeypatch)
+    Docker(settings).start(30)
+    return settings
+
+
+def calls_of(settings: Settings) -> list[list[str]]:
+    calls: list[list[str]] = json.loads((settings.home.parent / "bin" / "docker.json").read_text())["calls"]
+    return calls
+
+
+def test_docker_runs_one_more_container_of_the_service(on_docker: Settings) -> None:
+    with open_beside(on_docker) as process:
+        wait_for(on_docker, "began")
+        states = Docker(on_docker).states()
+        assert [state.name for state in states].count("notifications") == 1  # the other container is no component
+    assert process.exit_code() == 0
+    assert "ended" in log_of(on_docker).read_text()
+    (run,) = [call for call in calls_of(on_docker) if call[:2] == ["compose", "run"]]
+    assert run[2:5] == ["--rm", "--no-deps", "--no-TTY"]
+    assert run[-5:] == ["notificaciones", "part", "notifications", "--as", NAME]
+    assert run[run.index("--env") + 1] == f"ALPES_SUBSCRIPTION={NAME}"
+    Docker(on_docker).shutdown()
+
+
+def test_docker_kills_the_container_and_not_only_its_client(on_docker: Settings) -> None:
+    with open_beside(on_docker) as process:
+        wait_for(on_docker, "began")
+        process.kill()
+        assert process.exit_code() == 137
+        process.start()
+        until(lambda: log_of(on_docker).read_text().count("began") == 2, 20, "the process began again")
+    removals = [call for call in calls_of(on_docker) if call[0] == "rm"]
+    assert [(call[:2], call[-1].endswith(NAME)) for call in removals] == [(["rm", "--force"], True)]
+    Docker(on_docker).shutdown()
+
+
+def test_a_container_runs_its_component_under_another_name(tmp_path: Path) -> None:
+    """Without the gate: no fault of the component holds it, and the component's own specification stays."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "cli", "part", "notifications", "--as", NAME],
+        cwd=REPOSITORY,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(REPOSITORY),
+            "ALPES_HOME": str(tmp_path),
+            "ALPES_DATABASE_URL": f"sqlite:///{tmp_path}/alpes.db",
+            "ALPES_PART_MODULES": '{"notifications": "tests.unit.beside_program"}',
+            "ALPES_SUBSCRIPTION": NAME,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.stdout.split() == [NAME, NAME], ended.stderr
+    assert not (tmp_path / "run").exists()
