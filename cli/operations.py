@@ -92,9 +92,9 @@ def replay(
     stack: StackName = None,
     json: AsJson = False,
 ) -> None:
-    """Read every event again from the beginning with the installed worker and a new subscription.
+    """Read every event again from the beginning with a new subscription.
 
-    Fails unless its inbox absorbs all of them. The worker's log is `replay`.
+    The installed worker's program does so, in a process of its own with the log `replay`. Fails unless its inbox absorbs them.
     """
     settings = instance.find(stack)
     expected = replay_operation.preview_replay(settings)
@@ -116,7 +116,9 @@ def replay(
         if outcome.distinct_events < outcome.expected:
             out.print(f"{outcome.expected - outcome.distinct_events} events were not delivered, or not recorded")
         if outcome.not_notified:
-            out.print(f"{outcome.not_notified} published events were never notified; `./alpes repair` publishes them again")
+            out.print(
+                f"{outcome.not_notified} published events were never notified; `./alpes repair` publishes them again"
+            )
     if not outcome.ok:
         raise typer.Exit(1)
 

@@ -128,6 +128,7 @@ CONFIRMATIONS = {
     "confirm.bandwidth": "{n} bytes over {edge} take {s} s or more",
     "confirm.paused": "process {pid} of {part} is stopped by a signal",
     "confirm.no_progress": "{part} stores nothing more, while commands are committed",
+    "confirm.slow_commit": "a commit of {part} takes {s} s or more, and did not before",
     "confirm.every_route": "commands were acknowledged by every route",
 }
 
@@ -234,6 +235,7 @@ AWAITED = {
     "awaited.naive_commits": "{n} more commands repeated without an outbox",
     "awaited.notifications": "notifications of {n} events",
     "awaited.replayed": "notifications of all events committed before the replay",
+    "awaited.progress": "{part} stores something",
     "awaited.truth": "every source says what is wrong",
     "awaited.all_healthy": "status, page, API and metrics call everything healthy",
     "awaited.agreement": "committed = published = notified = audited",

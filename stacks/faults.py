@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import psutil
 
@@ -14,14 +14,20 @@ from application import leases
 from application.leases import LONGEST_S, Lease
 from application.permissions import Action, require
 from settings import Settings
+from stacks import syscalls
 from stacks.control import PartUnknown
 from stacks.controls import control
 from stacks.proxy.network import Network
 
 __all__ = [
     "LONGEST_S", "Lease", "active", "break_edge", "end_expired", "fail", "fill_disk", "free_disk", "kill", "lease_file",
-    "mend_edge", "pause", "release", "restart", "resume", "slow",
+    "mend_edge", "pause", "quicken_fsync", "release", "restart", "resume", "slow", "slow_fsync",
 ]  # fmt: skip
+
+
+EndedHere = Literal["pause", "full", "slow-fsync"]
+ENDED_HERE: tuple[EndedHere, ...] = get_args(EndedHere)
+"""Faults that somebody must end when their leases are over."""
 
 
 def lease_file(settings: Settings, part: str) -> Path:
@@ -121,22 +127,41 @@ def free_disk(settings: Settings, part: str) -> None:
     _end(settings, part, "full", leases.read(settings, part, "full"))
 
 
+def slow_fsync(settings: Settings, part: str, delay_s: float, hold_s: float) -> Lease:
+    """Make each flush of a component to the disk take `delay_s` longer, as on a slow or busy disk (Linux, with `strace`).
+
+    Raises TracingUnavailable, PartUnknown, or Forbidden.
+    """
+    require(settings, Action.INJECT_FAULTS)
+    pid = _require_pid(settings, part)
+    tracer_pid = syscalls.attach(pid, syscalls.delay_flushes(delay_s), hold_s)
+    return leases.grant(settings, part, "slow-fsync", hold_s, {"pid": pid, "tracer_pid": tracer_pid})
+
+
+def quicken_fsync(settings: Settings, part: str) -> None:
+    """End what `slow_fsync` began."""
+    _end(settings, part, "slow-fsync", leases.read(settings, part, "slow-fsync"))
+
+
 def end_expired(settings: Settings) -> None:
-    """End the pauses and full disks whose leases are over, whoever asked for them. Raises nothing."""
-    for fault in ("pause", "full"):
+    """End the pauses, full disks and slow flushes whose leases are over, whoever asked for them. Raises nothing."""
+    for fault in ENDED_HERE:
         for lease in leases.expired(settings, fault):
             _end(settings, lease.part, fault, lease)
 
 
-def _end(settings: Settings, part: str, fault: Literal["pause", "full"], lease: Lease | None) -> None:
+def _end(settings: Settings, part: str, fault: EndedHere, lease: Lease | None) -> None:
     if lease is None:
         return
     pid = int(lease.parameters["pid"])
     with contextlib.suppress(psutil.Error, OSError):
-        if fault == "pause":
-            os.kill(pid, signal.SIGCONT)
-        else:
-            _limit_files(pid, None)
+        match fault:
+            case "pause":
+                os.kill(pid, signal.SIGCONT)
+            case "full":
+                _limit_files(pid, None)
+            case "slow-fsync":
+                syscalls.detach(int(lease.parameters["tracer_pid"]), pid)
     leases.release(settings, part, fault)
 
 

@@ -39,6 +39,12 @@ BESIDE = {
 }
 """What a process beside a component ran into (`stacks.beside`)."""
 
+TRACING = {
+    "tracing.missing": "there is no strace here: install it (Debian: sudo apt-get install strace)",
+    "tracing.refused": "the system does not let strace change a component's system calls: {why}",
+}
+
 register(HEALTH)
+register(TRACING)
 register(BESIDE)
 register(OPERATIONS)

@@ -1,7 +1,7 @@
 """Define what a notifications worker does otherwise as the worker of a replay, which reads every event again.
 
 A replay starts the program of the component once more, under a name of its own (`ALPES_PART`) and with a subscription of its
-own. Such a process must change nothing but its own inbox rows, whatever is wrong with the program.
+own. Such a process must change nothing but its own inbox rows, also when something is wrong with the program.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def choose_role(settings: Settings, name: str, engine: Engine) -> Role:
 
 
 class OnlyNotified:
-    """An inlet that acknowledges by itself whatever is no message of a notified event without an open dead letter.
+    """An inlet that acknowledges by itself what is no message of a notified event without an open dead letter.
 
     The effect of any other event is still to come: from the component, which may hold it, or from a requeue. A replay must not
     bring it about. And since an event stays notified, the component can never lose a race against the replay.

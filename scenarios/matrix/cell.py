@@ -9,16 +9,19 @@ from functools import partial
 
 import psutil
 
+from application.leases import Lease
 from domain.message import Message, said_by
-from scenarios.matrix.confirming import EdgeConfirmations, make_progress
-from scenarios.matrix.model import PAUSE, Cell
+from scenarios.matrix.confirming import CommitTime, EdgeConfirmations, make_progress
+from scenarios.matrix.model import PAUSE, SLOW_FSYNC, Cell
 from scenarios.matrix.truth import Listener, Report, Truth, judge, wrong_lights
 from scenarios.model import Scenario
 from scenarios.trial import Trial, busy_factor
 from scenarios.waiting import JudgeFailed, TookTooLong
+from settings import Settings
 from stacks import faults
 from stacks.controls import control
 from stacks.edges import edges_of
+from stacks.syscalls import TracingUnavailable
 
 PAIRS_PER_SECOND = 10
 CALM_WITHIN_S = 30.0
@@ -94,8 +97,18 @@ def _fault(cell: Cell, trial: Trial) -> AbstractContextManager[None]:
     if cell.fault == PAUSE:
         begin = partial(faults.pause, settings, cell.edge, LEASE_S)
         return trial.leased(cell.edge, name, begin, partial(faults.resume, settings, cell.edge))
+    if cell.fault == SLOW_FSYNC:
+        begin = partial(_slow_fsync, settings, cell.edge, cell.delay_s)
+        return trial.leased(cell.edge, name, begin, partial(faults.quicken_fsync, settings, cell.edge))
     begin = partial(faults.fill_disk, settings, cell.edge, LEASE_S)
     return trial.leased(cell.edge, name, begin, partial(faults.free_disk, settings, cell.edge))
+
+
+def _slow_fsync(settings: Settings, part: str, delay_s: float) -> Lease:
+    try:
+        return faults.slow_fsync(settings, part, delay_s, LEASE_S)
+    except TracingUnavailable as error:
+        raise JudgeFailed(said_by(error)) from error  # without the fault, the cell says nothing of the system
 
 
 Step = Callable[[], None]
@@ -110,6 +123,10 @@ def _confirmations(cell: Cell, trial: Trial, stack: ExitStack) -> tuple[Step, St
         return confirming.before, confirming.during, confirming.after
     if cell.fault == PAUSE:
         return _nothing, partial(_confirm_pause, cell, trial), _nothing
+    if cell.fault == SLOW_FSYNC:
+        commit_time = CommitTime(trial, cell.edge, cell.delay_s)
+        stack.callback(commit_time.close)
+        return commit_time.before, commit_time.during, _nothing
     return _nothing, make_progress(trial, cell.edge).confirm_standstill, _nothing
 
 

@@ -14,7 +14,11 @@ from stacks.proxy.network import KINDS, Kind, Network
 
 STATUS, PAGE, API, METRICS = "status", "page", "api", "metrics"
 SOURCES = (STATUS, PAGE, API, METRICS)
-PAUSE, FULL = "pause", "full"
+PAUSE, FULL, SLOW_FSYNC = "pause", "full", "slow-fsync"
+FSYNC_DELAY_S = {"database": 0.8}
+"""A commit of MySQL flushes several times, one after the other."""
+LONGER_FSYNC_DELAY_S = 2.0
+"""Of what flushes once: more than the time after which an event is late."""
 LATENCY_S = {"client-api": 2.6, "api-database": 0.6, "worker-database": 0.8}
 """More than a client waits for an answer; less than elsewhere where one command or one event needs several round trips."""
 STREAMED_LATENCY_S = 2.0
@@ -39,6 +43,8 @@ class Cell:
     """Who must say so: those that can know it."""
     network: Network | None = None
     """The fault of an edge; None for a component."""
+    delay_s: float = 0.0
+    """How much longer each flush to the disk takes."""
 
 
 def cells_of(settings: Settings) -> list[Cell]:
@@ -86,9 +92,24 @@ def _cells_of_components(settings: Settings) -> list[Cell]:
     writers = ["observer", "audit"]
     if settings.facts.database is not DatabaseKind.MYSQL:
         writers += [worker_names(settings)[0], "api"]  # they write the database's file themselves
-    return cells + [
+    cells += [
         Cell(part, FULL, part, (STATUS, PAGE, API) if part == "api" else _sources_of_component(part))
         for part in writers
+    ]
+    return cells + _cells_of_slow_disks(settings)
+
+
+def _cells_of_slow_disks(settings: Settings) -> list[Cell]:
+    """Return those of components that flush what they store. A slow one delays events; whom they wait for is told.
+
+    Not of a database that is a file: while one process flushes it, the others cannot commit, and then no event waits.
+    """
+    told_by_slow = {"observer": "observer"}
+    if settings.facts.database is DatabaseKind.MYSQL:
+        told_by_slow |= {"database": worker_names(settings)[0], "broker": settings.facts.capture.component}
+    return [
+        Cell(slow, SLOW_FSYNC, told, (STATUS, PAGE, METRICS), delay_s=FSYNC_DELAY_S.get(slow, LONGER_FSYNC_DELAY_S))
+        for slow, told in told_by_slow.items()
     ]
 
 

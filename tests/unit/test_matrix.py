@@ -85,7 +85,7 @@ def test_each_edge_has_each_fault(tmp_path: Path, stack: str, expected: int) -> 
     assert len(of_edges) == expected
     assert all(faults == set(KINDS) for faults in of_edges.values())
     assert len({(cell.edge, cell.fault) for cell in cells}) == len(cells)
-    assert {cell.fault for cell in cells if not cell.network} == {"pause", "full"}
+    assert {cell.fault for cell in cells if not cell.network} == {"pause", "full", "slow-fsync"}
 
 
 def test_a_seed_chooses_the_same_sample(tmp_path: Path) -> None:
