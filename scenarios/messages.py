@@ -128,6 +128,7 @@ CONFIRMATIONS = {
     "confirm.bandwidth": "{n} bytes over {edge} take {s} s or more",
     "confirm.paused": "process {pid} of {part} is stopped by a signal",
     "confirm.no_progress": "{part} stores nothing more, while commands are committed",
+    "confirm.no_commit": "nothing is committed for {s} s, although commands are sent",
     "confirm.slow_commit": "a commit of {part} takes {s} s or more, and did not before",
     "confirm.every_route": "commands were acknowledged by every route",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -20,7 +21,7 @@ from stacks.controls import control
 from stacks.proxy.network import Network
 
 __all__ = [
-    "LONGEST_S", "Lease", "active", "break_edge", "end_expired", "fail", "fill_disk", "free_disk", "kill", "lease_file",
+    "LONGEST_S", "Lease", "active", "break_edge", "end_expired", "fail", "fill_disk", "fill_disk_of_files", "free_disk", "kill", "lease_file",
     "mend_edge", "pause", "quicken_fsync", "release", "restart", "resume", "slow", "slow_fsync",
 ]  # fmt: skip
 
@@ -122,8 +123,19 @@ def fill_disk(settings: Settings, part: str, hold_s: float) -> Lease:
     return lease
 
 
+def fill_disk_of_files(settings: Settings, part: str, files: Sequence[Path], hold_s: float) -> Lease:
+    """Make every write of a component to these files fail, as on a full disk (Linux, with `strace`).
+
+    A server's other files have their space already. Raises TracingUnavailable, PartUnknown, or Forbidden.
+    """
+    require(settings, Action.INJECT_FAULTS)
+    pid = _require_pid(settings, part)
+    tracer_pid = syscalls.attach(pid, syscalls.refuse_writes(files), hold_s)
+    return leases.grant(settings, part, "full", hold_s, {"pid": pid, "tracer_pid": tracer_pid})
+
+
 def free_disk(settings: Settings, part: str) -> None:
-    """End what `fill_disk` began."""
+    """End what `fill_disk` or `fill_disk_of_files` began."""
     _end(settings, part, "full", leases.read(settings, part, "full"))
 
 
@@ -155,13 +167,12 @@ def _end(settings: Settings, part: str, fault: EndedHere, lease: Lease | None) -
         return
     pid = int(lease.parameters["pid"])
     with contextlib.suppress(psutil.Error, OSError):
-        match fault:
-            case "pause":
-                os.kill(pid, signal.SIGCONT)
-            case "full":
-                _limit_files(pid, None)
-            case "slow-fsync":
-                syscalls.detach(int(lease.parameters["tracer_pid"]), pid)
+        if "tracer_pid" in lease.parameters:
+            syscalls.detach(int(lease.parameters["tracer_pid"]), pid)
+        elif fault == "pause":
+            os.kill(pid, signal.SIGCONT)
+        else:
+            _limit_files(pid, None)
     leases.release(settings, part, fault)
 
 

@@ -24,6 +24,7 @@ from stacks.privacy import UMASK
 ATTACHES_WITHIN_S = 5.0
 DETACHES_WITHIN_S = 5.0
 FLUSHES = "fsync,fdatasync"
+WRITES = "write,pwrite64,writev,pwritev"
 
 
 class TracingUnavailable(ExpectedError):
@@ -33,6 +34,12 @@ class TracingUnavailable(ExpectedError):
 def delay_flushes(delay_s: float) -> tuple[str, ...]:
     """Return the injection that makes each flush to the disk take `delay_s` longer."""
     return ("-e", f"trace={FLUSHES}", "-e", f"inject={FLUSHES}:delay_enter={delay_s * 1e6:.0f}")
+
+
+def refuse_writes(files: Sequence[Path]) -> tuple[str, ...]:
+    """Return the injection that makes each write to these files fail as on a full disk."""
+    of_files = [word for file in files for word in ("-P", str(file))]
+    return (*of_files, "-e", f"trace={WRITES}", "-e", f"inject={WRITES}:error=ENOSPC")
 
 
 def is_available() -> bool:

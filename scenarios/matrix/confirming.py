@@ -201,6 +201,21 @@ def make_progress(trial: Trial, part: str) -> Progress:
     return Progress(trial, part, find_measure(trial, part))
 
 
+def confirm_no_commit(trial: Trial) -> None:
+    """Confirm that nothing is committed for a while, although commands are sent all the time."""
+    state = {"committed": -1}
+    began = [time.monotonic()]
+
+    def stands_still() -> bool:
+        committed = _count_committed(trial)
+        if committed != state["committed"]:
+            state["committed"] = committed
+            began[0] = time.monotonic()
+        return time.monotonic() - began[0] > STANDS_STILL_S
+
+    trial.confirm(Message("confirm.no_commit", s=STANDS_STILL_S), stands_still)
+
+
 def find_measure(trial: Trial, part: str) -> Callable[[], int]:
     """Return what counts how much a component has stored."""
     measures: dict[str, Callable[[], int]] = {

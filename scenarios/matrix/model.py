@@ -19,6 +19,8 @@ FSYNC_DELAY_S = {"database": 0.8}
 """A commit of MySQL flushes several times, one after the other."""
 LONGER_FSYNC_DELAY_S = 2.0
 """Of what flushes once: more than the time after which an event is late."""
+SPACE_IS_SEEN_WITHIN_S = 120.0
+"""MySQL looks for space on its disk once a minute; what waited for it, and was given up, must then be done again."""
 LATENCY_S = {"client-api": 2.6, "api-database": 0.6, "worker-database": 0.8}
 """More than a client waits for an answer; less than elsewhere where one command or one event needs several round trips."""
 STREAMED_LATENCY_S = 2.0
@@ -45,6 +47,8 @@ class Cell:
     """The fault of an edge; None for a component."""
     delay_s: float = 0.0
     """How much longer each flush to the disk takes."""
+    healthy_within_s: float = 30.0
+    """How soon after the fault everything must be healthy again."""
 
 
 def cells_of(settings: Settings) -> list[Cell]:
@@ -96,6 +100,8 @@ def _cells_of_components(settings: Settings) -> list[Cell]:
         Cell(part, FULL, part, (STATUS, PAGE, API) if part == "api" else _sources_of_component(part))
         for part in writers
     ]
+    if settings.facts.database is DatabaseKind.MYSQL:
+        cells.append(Cell("database", FULL, "api", (STATUS, PAGE, API), healthy_within_s=SPACE_IS_SEEN_WITHIN_S))
     return cells + _cells_of_slow_disks(settings)
 
 

@@ -22,6 +22,7 @@ from db.engine import connect
 from db.errors import DatabaseUnavailable
 from db.migrate import upgrade
 from domain.commands import Command, CommissionResult
+from scenarios.waiting import until
 from settings import Settings
 from stacks import metrics
 
@@ -260,6 +261,31 @@ def test_it_is_not_ready_while_the_database_writes_nothing_although_it_can_be_re
     assert http.get("/ready").status_code == 200
 
 
+def test_it_is_not_ready_while_a_command_waits_for_the_database(
+    http: TestClient, application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MySQL keeps a commit waiting for a minute when its disk is full."""
+    begun, thawed = threading.Event(), threading.Event()
+    send = application.send
+
+    def wait(command: Command) -> CommissionResult:
+        begun.set()
+        thawed.wait(60)
+        return send(command)
+
+    monkeypatch.setattr(application, "send", wait)
+    monkeypatch.setattr(api.app, "WRITES_WITHIN_S", 0.2)
+    waiting = threading.Thread(target=lambda: http.post(CALCULATE, json=GOOD))
+    waiting.start()
+    try:
+        assert begun.wait(20)
+        until(lambda: http.get("/ready").status_code == 503, 20, "it says that it cannot write")
+    finally:
+        thawed.set()
+        waiting.join()
+    assert http.get("/ready").status_code == 200
+
+
 def test_health_readiness_and_metrics_are_answered_while_every_thread_waits(
     http: TestClient, application: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -271,6 +297,7 @@ def test_health_readiness_and_metrics_are_answered_while_every_thread_waits(
         raise DatabaseUnavailable("late")
 
     monkeypatch.setattr(application, "send", wait)
+    monkeypatch.setattr(api.app, "WRITES_WITHIN_S", 60.0)
     commands = [threading.Thread(target=lambda: http.post(CALCULATE, json=GOOD)) for _ in range(50)]
     try:
         for command in commands:

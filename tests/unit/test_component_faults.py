@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -115,12 +116,15 @@ def flushing_pid(written: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int
     process.wait()
 
 
+def _has_grown(file: Path, size: int) -> bool:
+    return file.stat().st_size > size
+
+
 def _append_s(written: Path) -> float:
     """Return the time between two flushed appends."""
     times: list[float] = []
     for _ in range(2):
-        size = written.stat().st_size
-        until(lambda size=size: written.stat().st_size != size, ENDS_WITHIN_S, "it writes", 0.001)
+        until(partial(_has_grown, written, written.stat().st_size), ENDS_WITHIN_S, "it writes", 0.001)
         times.append(time.monotonic())
     return times[1] - times[0]
 
