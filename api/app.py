@@ -34,9 +34,9 @@ ANSWERS_WITHIN_S = 1.0
 """Those who ask whether the API is ready wait for 2 s, and learn more from a refusal than from silence."""
 METRICS_WITHIN_S = 4.0
 REMEMBERS_S = 5.0
-"""How long a command that could not be written makes the API not ready, if no other one follows."""
+"""How long a command that could not be written in time makes the API not ready, if no other one follows."""
 WRITES_WITHIN_S = 2.0
-"""A command that has not been written for longer makes the API not ready."""
+"""A command that takes longer makes the API not ready."""
 LOOKS_EVERY_S = 0.005
 Answer = TypeVar("Answer")
 REFUSALS = problems.document(400, 401, 403, 409, 413, 415, 422, 429, 503)
@@ -81,11 +81,12 @@ def create_app(application: Application) -> FastAPI:
 class Unwritten:
     """Whether the database does not write commands, which a read does not show: its disk may be full.
 
-    It may refuse the last command, or keep one waiting: MySQL waits a minute for space.
+    It may refuse the last command, or keep one waiting: for a slow disk, or for space, as MySQL does for a minute.
     """
 
     def __init__(self) -> None:
         self._failed_at: float | None = None
+        """When the last command failed, or was written late at last; None: it was written in time."""
         self._guard = threading.Lock()
         self._begun_at: dict[object, float] = {}
         """When each command in progress was begun."""
@@ -100,9 +101,9 @@ class Unwritten:
 
     def send(self, application: Application, command: Command) -> CommissionResult:
         """Send a command, and remember whether it could be written. Raises what `Application.send` raises."""
-        progress = object()
+        progress, begun_at = object(), time.monotonic()
         with self._guard:
-            self._begun_at[progress] = time.monotonic()
+            self._begun_at[progress] = begun_at
         try:
             result = application.send(command)
         except DatabaseUnavailable:
@@ -111,7 +112,8 @@ class Unwritten:
         finally:
             with self._guard:
                 del self._begun_at[progress]
-        self._failed_at = None
+        now = time.monotonic()
+        self._failed_at = now if now - begun_at > WRITES_WITHIN_S else None
         return result
 
 

@@ -15,10 +15,10 @@ from stacks.proxy.network import KINDS, Kind, Network
 STATUS, PAGE, API, METRICS = "status", "page", "api", "metrics"
 SOURCES = (STATUS, PAGE, API, METRICS)
 PAUSE, FULL, SLOW_FSYNC = "pause", "full", "slow-fsync"
-FSYNC_DELAY_S = {"database": 0.8}
-"""A commit of MySQL flushes several times, one after the other."""
-LONGER_FSYNC_DELAY_S = 2.0
-"""Of what flushes once: more than the time after which an event is late."""
+FSYNC_DELAY_S = {"database": 1.0, "observer": 2.0, "broker": 2.0}
+"""More than the time after which an event is late, or a command. A commit of MySQL flushes three times, one after the other."""
+LOCKING_FSYNC_DELAY_S = 3.0
+"""Of a process that flushes a database's file, to which the others cannot commit meanwhile: more than a command may take."""
 SPACE_IS_SEEN_WITHIN_S = 120.0
 """MySQL looks for space on its disk once a minute; what waited for it, and was given up, must then be done again."""
 LATENCY_S = {"client-api": 2.6, "api-database": 0.6, "worker-database": 0.8}
@@ -106,15 +106,20 @@ def _cells_of_components(settings: Settings) -> list[Cell]:
 
 
 def _cells_of_slow_disks(settings: Settings) -> list[Cell]:
-    """Return those of components that flush what they store. A slow one delays events; whom they wait for is told.
-
-    Not of a database that is a file: while one process flushes it, the others cannot commit, and then no event waits.
-    """
+    """Return those of components that flush what they store; whom events, or commands, wait for is told."""
     told_by_slow = {"observer": "observer"}
     if settings.facts.database is DatabaseKind.MYSQL:
-        told_by_slow |= {"database": worker_names(settings)[0], "broker": settings.facts.capture.component}
+        told_by_slow |= {"database": "api", "broker": settings.facts.capture.component}
+    else:
+        told_by_slow |= {"api": "api"}  # not others: while they flush the file, relay and workers are late in turns
     return [
-        Cell(slow, SLOW_FSYNC, told, (STATUS, PAGE, METRICS), delay_s=FSYNC_DELAY_S.get(slow, LONGER_FSYNC_DELAY_S))
+        Cell(
+            slow,
+            SLOW_FSYNC,
+            told,
+            (STATUS, PAGE, API) if told == "api" else (STATUS, PAGE, METRICS),
+            delay_s=FSYNC_DELAY_S.get(slow, LOCKING_FSYNC_DELAY_S),
+        )
         for slow, told in told_by_slow.items()
     ]
 
