@@ -9,7 +9,6 @@ from functools import partial
 
 import psutil
 
-from application.components import find_component
 from application.leases import Lease
 from domain.message import Message, said_by
 from scenarios.matrix.confirming import CommitTime, EdgeConfirmations, confirm_no_commit, make_progress
@@ -34,6 +33,8 @@ KEEPS_SAYING_S = 1.0
 """How long each source must have said so before the fault ends."""
 TRUTH_WITHIN_S = 5.0
 LEASE_S = 30.0
+MARGIN_S = 0.1
+"""A flush is delayed by this much more than a commit is measured to take, because progress is polled."""
 NAMED = 3
 """How many wrong answers a check names."""
 
@@ -98,10 +99,10 @@ def _fault(cell: Cell, trial: Trial) -> AbstractContextManager[None]:
         begin = partial(faults.pause, settings, cell.edge, LEASE_S)
         return trial.leased(cell.edge, name, begin, partial(faults.resume, settings, cell.edge))
     if cell.fault == SLOW_FSYNC:
-        begin = partial(_trace, partial(faults.slow_fsync, settings, cell.edge, cell.delay_s, LEASE_S))
+        begin = partial(_trace, partial(faults.slow_fsync, settings, cell.edge, cell.delay_s + MARGIN_S, LEASE_S))
         return trial.leased(cell.edge, name, begin, partial(faults.quicken_fsync, settings, cell.edge))
     begin = partial(faults.fill_disk, settings, cell.edge, LEASE_S)
-    if find_component(cell.edge).is_server:
+    if cell.needs_strace:
         files = [mysql.find_binlog(settings.data / "mysql")]
         begin = partial(_trace, partial(faults.fill_disk_of_files, settings, cell.edge, files, LEASE_S))
     return trial.leased(cell.edge, name, begin, partial(faults.free_disk, settings, cell.edge))
@@ -130,7 +131,7 @@ def _confirmations(cell: Cell, trial: Trial, stack: ExitStack) -> tuple[Step, St
         commit_time = CommitTime(trial, cell.edge, cell.delay_s)
         stack.callback(commit_time.close)
         return commit_time.before, commit_time.during, _nothing
-    if find_component(cell.edge).is_server:
+    if cell.needs_strace:
         return _nothing, partial(confirm_no_commit, trial), _nothing
     return _nothing, make_progress(trial, cell.edge).confirm_standstill, _nothing
 

@@ -50,6 +50,10 @@ class Cell:
     healthy_within_s: float = 30.0
     """How soon after the fault everything must be healthy again."""
 
+    @property
+    def needs_strace(self) -> bool:
+        return self.fault == SLOW_FSYNC or (self.fault == FULL and find_component(self.edge).is_server)
+
 
 def cells_of(settings: Settings) -> list[Cell]:
     """Return all cells of this stack: edges first, in the order of lists."""

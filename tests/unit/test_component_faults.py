@@ -19,6 +19,7 @@ from scenarios.waiting import until
 from settings import Settings
 from stacks import faults, syscalls
 from stacks.control import PartUnknown
+from stacks.native import mysql
 from stacks.proxy.network import Network, read_fault
 from stacks.syscalls import TracingUnavailable
 
@@ -102,7 +103,9 @@ while True:
         file.flush()
         os.fsync(file.fileno())
 """
+INJECTED_S = 0.8
 SLOW_S = 0.6
+"""Less, because the size of the file is polled."""
 
 
 @pytest.fixture
@@ -135,7 +138,7 @@ needs_strace = pytest.mark.skipif(not syscalls.is_available(), reason="strace: s
 @needs_strace
 def test_each_flush_is_slow_until_the_fault_is_ended(settings: Settings, written: Path, flushing_pid: int) -> None:
     assert _append_s(written) < SLOW_S
-    faults.slow_fsync(settings, "audit", SLOW_S, 30)
+    faults.slow_fsync(settings, "audit", INJECTED_S, 30)
     assert _append_s(written) >= SLOW_S
     assert _append_s(written) >= SLOW_S
     faults.quicken_fsync(settings, "audit")
@@ -149,7 +152,7 @@ def test_each_flush_is_slow_until_the_fault_is_ended(settings: Settings, written
 def test_slow_flushes_end_with_their_time_although_nobody_ends_them(
     settings: Settings, written: Path, flushing_pid: int
 ) -> None:
-    faults.slow_fsync(settings, "audit", SLOW_S, 2)
+    faults.slow_fsync(settings, "audit", INJECTED_S, 2)
     assert _append_s(written) >= SLOW_S
     until(lambda: _append_s(written) < SLOW_S, ENDS_WITHIN_S, "quick again")
     faults.end_expired(settings)
@@ -157,8 +160,25 @@ def test_slow_flushes_end_with_their_time_although_nobody_ends_them(
 
 
 @needs_strace
+def test_only_the_files_of_a_full_disk_refuse_writes(settings: Settings, written: Path, flushing_pid: int) -> None:
+    faults.fill_disk_of_files(settings, "audit", [written.with_name("another")], 30)
+    _append_s(written)
+    faults.free_disk(settings, "audit")
+    faults.fill_disk_of_files(settings, "audit", [written], 30)
+    until(lambda: psutil.Process(flushing_pid).status() == psutil.STATUS_ZOMBIE, ENDS_WITHIN_S, "its write failed")
+    faults.free_disk(settings, "audit")
+    assert leases.active(settings) == []
+
+
+def test_the_binlog_is_the_newest_file_of_its_name(tmp_path: Path) -> None:
+    for name in ("mysql-bin.000009", "mysql-bin.000010", "mysql-bin.index", "ib_logfile0"):
+        (tmp_path / name).touch()
+    assert mysql.find_binlog(tmp_path).name == "mysql-bin.000010"
+
+
+@needs_strace
 def test_a_process_that_ended_meanwhile_is_no_error(settings: Settings, flushing_pid: int) -> None:
-    faults.slow_fsync(settings, "audit", SLOW_S, 30)
+    faults.slow_fsync(settings, "audit", INJECTED_S, 30)
     psutil.Process(flushing_pid).kill()
     faults.quicken_fsync(settings, "audit")
     assert leases.active(settings) == []
@@ -170,7 +190,7 @@ def test_without_strace_nothing_is_promised(
     monkeypatch.setenv("PATH", "")
     assert not syscalls.is_available()
     with pytest.raises(TracingUnavailable, match="apt-get install strace"):
-        faults.slow_fsync(settings, "audit", SLOW_S, 30)
+        faults.slow_fsync(settings, "audit", INJECTED_S, 30)
     assert leases.active(settings) == []
 
 
@@ -179,7 +199,7 @@ def test_what_strace_says_against_it_is_named(settings: Settings, monkeypatch: p
     monkeypatch.setattr(faults, "control", lambda _: SimpleNamespace(pid=lambda part: os.getpid() if part else 0))
     monkeypatch.setattr(syscalls, "delay_flushes", lambda _: ("-e", "trace=there_is_none"))
     with pytest.raises(TracingUnavailable, match="there_is_none"):
-        faults.slow_fsync(settings, "audit", SLOW_S, 30)
+        faults.slow_fsync(settings, "audit", INJECTED_S, 30)
     assert leases.active(settings) == []
 
 
