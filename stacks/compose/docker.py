@@ -111,7 +111,7 @@ class Docker:
 
         It runs in the foreground until its standard input ends, and removes the container. Raises DockerUnavailable.
         """
-        words = ["run", "--rm", "--no-deps", "--no-TTY", "--name", self._beside(name)]
+        words = ["run", "--rm", "--no-deps", "-T", "--name", self._beside(name)]
         for variable, value in variables.items():
             words += ["--env", f"{variable}={value}"]
         words += [service(part), "part", part, "--as", name]

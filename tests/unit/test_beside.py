@@ -161,7 +161,7 @@ def test_docker_runs_one_more_container_of_the_service(on_docker: Settings) -> N
     assert process.exit_code() == 0
     assert "ended" in log_of(on_docker).read_text()
     (run,) = [call for call in calls_of(on_docker) if call[:2] == ["compose", "run"]]
-    assert run[2:5] == ["--rm", "--no-deps", "--no-TTY"]
+    assert run[2:5] == ["--rm", "--no-deps", "-T"]
     assert run[-5:] == ["notificaciones", "part", "notifications", "--as", NAME]
     assert run[run.index("--env") + 1] == f"ALPES_SUBSCRIPTION={NAME}"
     Docker(on_docker).shutdown()
