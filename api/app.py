@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -33,7 +34,9 @@ ANSWERS_WITHIN_S = 1.0
 """Those who ask whether the API is ready wait for 2 s, and learn more from a refusal than from silence."""
 METRICS_WITHIN_S = 4.0
 REMEMBERS_S = 5.0
-"""How long a command that could not be written makes the API not ready, if no other one follows."""
+"""How long a command that could not be written in time makes the API not ready, if no other one follows."""
+WRITES_WITHIN_S = 2.0
+"""A command that takes longer makes the API not ready."""
 LOOKS_EVERY_S = 0.005
 Answer = TypeVar("Answer")
 REFUSALS = problems.document(400, 401, 403, 409, 413, 415, 422, 429, 503)
@@ -76,23 +79,41 @@ def create_app(application: Application) -> FastAPI:
 
 
 class Unwritten:
-    """Whether the database refused to write the last command, which a read does not show: its disk may be full."""
+    """Whether the database does not write commands, which a read does not show: its disk may be full.
+
+    It may refuse the last command, or keep one waiting: for a slow disk, or for space, as MySQL does for a minute.
+    """
 
     def __init__(self) -> None:
         self._failed_at: float | None = None
+        """When the last command failed, or was written late at last; None: it was written in time."""
+        self._guard = threading.Lock()
+        self._begun_at: dict[object, float] = {}
+        """When each command in progress was begun."""
 
     @property
     def lately(self) -> bool:
-        return self._failed_at is not None and time.monotonic() - self._failed_at < REMEMBERS_S
+        now = time.monotonic()
+        if self._failed_at is not None and now - self._failed_at < REMEMBERS_S:
+            return True
+        with self._guard:
+            return any(now - begun_at > WRITES_WITHIN_S for begun_at in self._begun_at.values())
 
     def send(self, application: Application, command: Command) -> CommissionResult:
         """Send a command, and remember whether it could be written. Raises what `Application.send` raises."""
+        progress, begun_at = object(), time.monotonic()
+        with self._guard:
+            self._begun_at[progress] = begun_at
         try:
             result = application.send(command)
         except DatabaseUnavailable:
             self._failed_at = time.monotonic()
             raise
-        self._failed_at = None
+        finally:
+            with self._guard:
+                del self._begun_at[progress]
+        now = time.monotonic()
+        self._failed_at = now if now - begun_at > WRITES_WITHIN_S else None
         return result
 
 

@@ -95,13 +95,16 @@ _ALL = (
 )
 OF_A_CLUSTER = ("zookeeper", "bookie")
 """Servers that only a cluster's broker has, beside brokers with a number. They have names, and none of the properties above."""
+REPLAY = "replay"
+"""The base name of a process that a replay starts beside the notifications workers. It is no component."""
 COMPONENTS: dict[str, Component] = {component.name: component for component in _ALL}
 """Name → component, in the order of an event's path."""
 
 
 def name_pattern() -> str:
     """Return a regular expression for the names of processes; files of an instance are named after them."""
-    names = [component.name for component in COMPONENTS.values() if not component.is_connector] + [*OF_A_CLUSTER]
+    names = [component.name for component in COMPONENTS.values() if not component.is_connector]
+    names += [*OF_A_CLUSTER, REPLAY]
     return rf"({'|'.join(names)})(-[0-9]+)?"
 
 

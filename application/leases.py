@@ -17,7 +17,7 @@ from typing import Any, Literal
 from settings import Settings
 from settings.shared_files import hand_over
 
-Fault = Literal["kill", "slow", "fail", "network", "pause", "full"]
+Fault = Literal["kill", "slow", "fail", "network", "pause", "full", "slow-fsync"]
 LONGEST_S = 600.0
 
 

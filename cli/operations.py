@@ -92,7 +92,10 @@ def replay(
     stack: StackName = None,
     json: AsJson = False,
 ) -> None:
-    """Read every event again from the beginning with a new subscription. Fails unless the inbox absorbs all of them."""
+    """Read every event again from the beginning with a new subscription.
+
+    The installed worker's program does so, in a process of its own with the log `replay`. Fails unless its inbox absorbs them.
+    """
     settings = instance.find(stack)
     expected = replay_operation.preview_replay(settings)
     if preview:
@@ -110,6 +113,12 @@ def replay(
             f"{outcome.deliveries} deliveries of {outcome.distinct_events} events in {outcome.seconds} s:"
             f" {outcome.duplicates_absorbed} duplicates absorbed, {outcome.new_notifications} new notifications"
         )
+        if outcome.distinct_events < outcome.expected:
+            out.print(f"{outcome.expected - outcome.distinct_events} events were not delivered, or not recorded")
+        if outcome.not_notified:
+            out.print(
+                f"{outcome.not_notified} published events were never notified; `./alpes repair` publishes them again"
+            )
     if not outcome.ok:
         raise typer.Exit(1)
 

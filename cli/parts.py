@@ -25,6 +25,10 @@ def part(
         str,
         typer.Argument(help=f"{', '.join(component.name for component in COMPONENTS.values() if component.module)}."),
     ],
+    process_name: Annotated[
+        str | None,
+        typer.Option("--as", hidden=True, help="Name of the process, when it runs beside the component: see `replay`."),
+    ] = None,
     stack: StackName = None,
 ) -> None:
     """Run one component in the foreground, with the command and environment of `up`. Ctrl-C stops it.
@@ -37,6 +41,11 @@ def part(
         raise Failed(f"this stack has no component {name!r}; choose one of {', '.join(sorted(parts))}")
     if not settings.worker_url and find_component(name).needs_database:
         raise Failed("there is no database: set ALPES_DATABASE_URL, or run `./alpes up` once, which creates one")
+    if process_name is not None:  # no lease of the component holds it
+        command = parts[name].command
+        os.chdir(command.cwd)
+        env = part_environment(settings, parts[name]) | {"ALPES_PART": process_name}
+        os.execve(command.argv[0], command.argv, os.environ | env)
     settings.run.mkdir(parents=True, exist_ok=True)
     # The process starts through the gate, so that a fault's lease can hold it down.
     argv = Supervisor(settings).write_part(parts[name])

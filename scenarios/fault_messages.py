@@ -24,6 +24,7 @@ FAULTS = {
     "grey.bandwidth": "low bandwidth",
     "grey.pause": "pause",
     "grey.full": "disk full",
+    "grey.slow-fsync": "slow disk",
 }
 
 register(FAULTS)

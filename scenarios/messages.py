@@ -68,7 +68,8 @@ SEEN = {
 CHECKS = {
     "check.backlog_gone": "the backlog returns to zero",
     "check.commands_not_slowed": "commands are not slowed",
-    "check.preview_right": "the preview was right",
+    "check.replay_absorbs_all": "the replay delivers every event, and the inbox records it",
+    "check.replay_worker_runs": "the worker of the replay runs to the end",
     "check.replay_adds_nothing": "the replay adds no notification",
     "check.naive_loses": "without an outbox, the same fault loses events",
     "check.row_visible": "another connection sees the row when its event is received",
@@ -127,6 +128,8 @@ CONFIRMATIONS = {
     "confirm.bandwidth": "{n} bytes over {edge} take {s} s or more",
     "confirm.paused": "process {pid} of {part} is stopped by a signal",
     "confirm.no_progress": "{part} stores nothing more, while commands are committed",
+    "confirm.no_commit": "nothing is committed for {s} s, although commands are sent",
+    "confirm.slow_commit": "a commit of {part} takes {s} s or more, and did not before",
     "confirm.every_route": "commands were acknowledged by every route",
 }
 
@@ -233,6 +236,7 @@ AWAITED = {
     "awaited.naive_commits": "{n} more commands repeated without an outbox",
     "awaited.notifications": "notifications of {n} events",
     "awaited.replayed": "notifications of all events committed before the replay",
+    "awaited.progress": "{part} stores something",
     "awaited.truth": "every source says what is wrong",
     "awaited.all_healthy": "status, page, API and metrics call everything healthy",
     "awaited.agreement": "committed = published = notified = audited",

@@ -1,43 +1,51 @@
-"""Replay every event from the beginning with a new subscription and the same inbox, which must absorb all of them.
+"""Replay every event from the beginning with the installed worker and a new subscription: the inbox must absorb all of them.
 
-Events with an open dead letter are read and counted, but not handled: only a requeue sends them to the worker again.
+The program that is installed as the notifications worker, whatever its class, runs once more beside it. What it did is read
+from the tables: an inbox row for each delivery, and no further notification. It is killed once, so that it must not
+acknowledge what it has not written.
 """
 
 from __future__ import annotations
 
-import threading
+import logging
 import time
 import uuid
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import timedelta
 
-import pulsar
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine
 
-from application.permissions import Action, require
-from connectors.broker import Broker, Publisher, Received, Subscription
-from connectors.envelope import NamedEvent
-from db import queries
+from application import crash_points
+from application.components import REPLAY, worker_names
+from application.permissions import Action, is_allowed, require
+from connectors.broker import Broker, BrokerUnavailable, Subscription
+from db import queries, replay_queries
 from db.engine import READ, connect
 from db.errors import translated
-from db.hops import HopTime
-from db.tables import dead_letter, outbox_event, processed_message
 from domain import clock
 from domain.message import Message
 from scenarios.waiting import TookTooLong, until
 from settings import Settings
-from workers.inbox import Inbox
-from workers.notifications import NotificationsWorker
+from stacks.beside import Beside
+from workers.consumer_type import choose_consumer_type
+from workers.heartbeat import heartbeat_file, read_heartbeat
 from workers.observer_store import ObserverStore
-from workers.outcome import DeadLetter
-from workers.reading import find_event
 
 QUIET_S = 2.0
-"""When no message from before the replay has come for this long, the replay has delivered all of them."""
+"""When everything was delivered and no delivery was recorded for this long, the replay ends."""
+STALLED_S = 10.0
+"""When something was not delivered and the worker, idle, has recorded nothing for this long, the replay ends too."""
+STARTS_WITHIN_S = 30.0
+"""Time that the worker has from its start, and from each loss of its connection, until it records its next delivery."""
 CAUGHT_UP_WITHIN_S = 30.0
 """How long the workers may take to process the events committed before the replay."""
+POLL_EVERY_S = 0.1
+CRASH_POINT = "notifications.committed"
+"""Where the worker dies: between a commit and its acknowledgements."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +60,23 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What a replay delivered, and what the inbox absorbed of it."""
+    """What a replay delivered of the events that were there when it began, and what the inbox absorbed of it."""
 
     expected: int
-    """Distinct events that the observer had counted before the replay."""
+    """Distinct events that the observer had counted before the replay, and that had a notification and no open dead letter."""
     deliveries: int
     distinct_events: int
+    """How many of those expected were delivered, by the inbox rows of the replay's worker."""
     new_notifications: int
-    """New notifications of events committed before the replay, which should have had one already."""
+    """Events that have another notification since, or whose delivery the inbox counted as an effect."""
     duplicates_absorbed: int
     seconds: float
+    not_notified: int = 0
+    """Published events, committed before the replay, with neither a notification nor a dead letter. They are not delivered."""
 
     @property
     def ok(self) -> bool:
-        return self.new_notifications == 0 and self.distinct_events >= self.expected
+        return self.new_notifications == 0 and self.not_notified == 0 and self.distinct_events >= self.expected
 
 
 def preview_replay(settings: Settings) -> Preview:
@@ -82,116 +93,181 @@ def preview_replay(settings: Settings) -> Preview:
 def replay(settings: Settings, deadline_s: float = 300) -> Replayed:
     """Replay all events and return what was delivered and absorbed. The subscription is removed afterwards.
 
-    Commands may be sent meanwhile. The replay reads their events too, and may notify them before the worker does. So new
-    notifications are counted only for events from before the replay. Raises DatabaseUnavailable or Forbidden.
+    Commands may be sent meanwhile; their events do not count. Raises DatabaseUnavailable, BrokerUnavailable, Forbidden,
+    sqlite3.OperationalError while there is no observer's store, and EndedBeside when the worker ends by itself.
     """
     require(settings, Action.REPLAY)
-    expected = preview_replay(settings).events
     started_us = time.time_ns() // 1000
+    name = f"{REPLAY}-{uuid.uuid4().int % 10**12:012}"
     engine = connect(settings.worker_url, pool_size=2)
-    broker = Broker(settings)
-    consumer = f"replay-{uuid.uuid4().hex[:12]}"
-    topics = settings.topics.carrying_events()
-    inlet = _CountingSubscription(broker, topics, consumer, started_us, engine)
-    dead_letters = Publisher(broker, settings.topics.dead_letter)
-    inbox = Inbox(engine, consumer)
-    worker = _ReplayWorker(inbox, inlet, dead_letters, _IgnoreHops(), threading.Event())
     try:
         _wait_until_notified(engine, started_us)
-        started_at = quiet_since = time.monotonic()
-        while time.monotonic() - quiet_since < QUIET_S and time.monotonic() - started_at < deadline_s:
-            count_before = inlet.published_before
-            worker.step(0.2)
-            if inlet.published_before > count_before or not inlet.connected:
-                quiet_since = time.monotonic()
-        with translated(), engine.connect().execution_options(**READ) as connection:
-            deliveries = queries.count_deliveries_of_consumer(connection, consumer)
-            new_notifications = count_applied_before(connection, consumer, started_us)
-        inlet.unsubscribe()
+        published = _list_published(settings)
+        with _reading(engine) as connection:
+            evidence = Evidence.begin(connection, name, published, started_us)
+        started_at = time.monotonic()
+        with _subscription(settings, name), _files(settings, name):
+            variables = {"ALPES_SUBSCRIPTION": name, "ALPES_WORKERS": "1"}
+            with Beside(
+                settings, worker_names(settings)[0], name, variables, settings.logs / f"{REPLAY}.log"
+            ) as worker:
+                _watch(settings, engine, evidence, worker, started_at + deadline_s)
+        with _reading(engine) as connection:
+            evidence.update(connection)
+            return evidence.conclude(connection, time.monotonic() - started_at)
     finally:
-        inlet.close()
-        dead_letters.close()
-        inbox.close()
         engine.dispose()
-    return Replayed(
-        expected,
-        inlet.deliveries,
-        len(inlet.event_ids),
-        new_notifications,
-        deliveries.duplicate,
-        round(time.monotonic() - started_at, 2),
-    )
 
 
-def count_applied_before(connection: Connection, consumer: str, started_us: int) -> int:
-    """Count this consumer's notifications of events committed before `started_us`, microseconds since the epoch."""
-    query = (
-        select(func.count())
-        .select_from(processed_message)
-        .join(outbox_event, outbox_event.c.id == processed_message.c.event_id)
-        .where(processed_message.c.consumer == consumer, processed_message.c.outcome == "applied")
-        .where(outbox_event.c.occurred_at < clock.EPOCH + timedelta(microseconds=started_us))
-    )
-    return connection.scalar(query) or 0
+@dataclass(slots=True)
+class Evidence:
+    """What the tables say of a replay. Nothing in it is said by the worker's process but its inbox rows."""
+
+    consumer: str
+    absorbed: set[str]
+    """Events that had their effect before the replay."""
+    expected: set[str]
+    """Those of `absorbed` that were published, so that they must be delivered."""
+    not_notified: int
+    heads: replay_queries.Heads
+    seen_seq: int
+    """The number of the last inbox row that was read."""
+    deliveries: int = 0
+    duplicates: int = 0
+    delivered: set[str] = field(default_factory=set)
+    applied: set[str] = field(default_factory=set)
+
+    @classmethod
+    def begin(cls, connection: Connection, consumer: str, published: set[str], before_us: int) -> Evidence:
+        """Read what is there before the replay; `published` was read earlier, `before_us` is in microseconds since the epoch."""
+        unsettled = replay_queries.select_unsettled(connection, clock.EPOCH + timedelta(microseconds=before_us))
+        absorbed = replay_queries.select_absorbed(connection)
+        heads = replay_queries.read_heads(connection)  # last: a notification before it may be an event's first
+        return cls(consumer, absorbed, published & absorbed, len(published & unsettled), heads, heads.delivery)
+
+    @property
+    def is_complete(self) -> bool:
+        return self.expected <= self.delivered
+
+    def update(self, connection: Connection) -> bool:
+        """Read the new inbox rows, and return whether there are any."""
+        rows = replay_queries.read_deliveries(connection, self.consumer, self.seen_seq)
+        for row in rows:
+            self.seen_seq = row.seq
+            if row.event_id not in self.absorbed:
+                continue  # it was committed or notified after the beginning
+            self.deliveries += 1
+            if row.outcome == "duplicate":
+                self.duplicates += 1
+                self.delivered.add(row.event_id)
+            elif row.outcome == "applied":
+                self.applied.add(row.event_id)
+                self.delivered.add(row.event_id)
+        return bool(rows)
+
+    def conclude(self, connection: Connection, seconds: float) -> Replayed:
+        """Compare the notifications with those before the replay."""
+        notified_again = replay_queries.select_notified_after(connection, self.heads.notification) & self.absorbed
+        return Replayed(
+            len(self.expected),
+            self.deliveries,
+            len(self.delivered & self.expected),
+            len(notified_again | self.applied),
+            self.duplicates,
+            round(seconds, 2),
+            self.not_notified,
+        )
 
 
-def find_dead_lettered(connection: Connection, event_ids: set[str]) -> set[str]:
-    """Return which of these events have an open dead letter: one that was not requeued."""
-    query = select(dead_letter.c.event_id).where(
-        dead_letter.c.event_id.in_(event_ids), dead_letter.c.requeued_at.is_(None)
-    )
-    return set(connection.scalars(query)) if event_ids else set()
+def _watch(settings: Settings, engine: Engine, evidence: Evidence, worker: Beside, deadline: float) -> None:
+    """Read the evidence until nothing more comes, and interrupt the worker once."""
+    is_armed = _arm(settings, evidence.consumer)
+    was_interrupted = False
+    patience_s, quiet_since = STARTS_WITHIN_S, time.monotonic()
+    while time.monotonic() < deadline and time.monotonic() - quiet_since < patience_s:
+        time.sleep(POLL_EVERY_S)
+        with _reading(engine) as connection:
+            has_new = evidence.update(connection)
+        has_ended = worker.exit_code() is not None  # before the next line: it may reach the point at any moment
+        died_as_told = is_armed and crash_points.read_hit(settings, evidence.consumer, CRASH_POINT) is not None
+        if not was_interrupted and (died_as_told or (has_new and not evidence.is_complete)):
+            was_interrupted = True
+            log.info("killing the worker of the replay once")
+            worker.kill()
+            heartbeat_file(settings, evidence.consumer).unlink(missing_ok=True)
+            worker.start()
+            patience_s, quiet_since = STARTS_WITHIN_S, time.monotonic()
+            continue
+        if has_ended:
+            raise worker.ended()
+        if has_new:
+            quiet_since = time.monotonic()
+        beat = read_heartbeat(settings, evidence.consumer)
+        if beat is not None and beat.connected:
+            patience_s = QUIET_S if evidence.is_complete else STALLED_S
+            if beat.busy:
+                quiet_since = time.monotonic()
+        else:
+            patience_s = STARTS_WITHIN_S
+
+
+def _arm(settings: Settings, name: str) -> bool:
+    """Tell the worker to die where a dishonest one shows itself. Return whether this is allowed here."""
+    token = settings.control_token.get_secret_value()
+    if not token or not is_allowed(settings, Action.INJECT_FAULTS):
+        return False
+    crash_points.arm(settings, name, CRASH_POINT, token)
+    return True
+
+
+def _list_published(settings: Settings) -> set[str]:
+    store = ObserverStore(settings.observer_store)
+    try:
+        return set(store.count_messages_by_event())
+    finally:
+        store.close()
+
+
+@contextmanager
+def _reading(engine: Engine) -> Iterator[Connection]:
+    with translated(), engine.connect().execution_options(**READ) as connection:
+        yield connection
+
+
+@contextmanager
+def _subscription(settings: Settings, name: str) -> Iterator[None]:
+    """Remove the subscription of the replay's worker in the end. Raises BrokerUnavailable, unless there is another error."""
+    topics = settings.topics.carrying_events()
+    kind = choose_consumer_type(settings.model_copy(update={"workers": 1}))
+    subscription = Subscription(Broker(settings), topics, name, consumer_type=kind)
+    try:
+        yield
+    except BaseException:
+        with suppress(BrokerUnavailable):
+            subscription.unsubscribe()
+        raise
+    subscription.unsubscribe()
+
+
+@contextmanager
+def _files(settings: Settings, name: str) -> Iterator[None]:
+    """Remove in the end what the replay's worker wrote below `run`."""
+    try:
+        yield
+    finally:
+        for folder in ("heartbeat", "metrics", "in-work", "crash"):
+            for path in (settings.run / folder).glob(f"{name}*"):
+                with suppress(OSError):
+                    path.unlink()
 
 
 def _wait_until_notified(engine: Engine, before_us: int) -> None:
-    """Wait until the workers have processed the events committed before `before_us`. The replay processes what is left."""
+    """Wait until the workers have processed the events committed before `before_us`, or for `CAUGHT_UP_WITHIN_S`."""
 
     def everything_is_notified() -> bool:
-        with translated(), engine.connect().execution_options(**READ) as connection:
+        with _reading(engine) as connection:
             oldest_us = queries.read_backlog(connection, 0).oldest_not_notified_us
         return oldest_us is None or oldest_us >= before_us
 
     with suppress(TookTooLong):
         until(everything_is_notified, CAUGHT_UP_WITHIN_S, Message("awaited.replayed"), 0.1)
-
-
-class _CountingSubscription(Subscription):
-    """Counts what it receives. It acknowledges events with an open dead letter itself, so that the worker does not see them."""
-
-    def __init__(self, broker: Broker, topics: Sequence[str], name: str, started_us: int, engine: Engine) -> None:
-        super().__init__(broker, topics, name, consumer_type=pulsar.ConsumerType.Exclusive)
-        self._started_us = started_us
-        self._engine = engine
-        self.deliveries = 0
-        self.published_before = 0
-        """Deliveries of messages published before the replay began."""
-        self.event_ids: set[str] = set()
-
-    def receive(self, limit: int, timeout_s: float) -> list[Received]:
-        batch = super().receive(limit, timeout_s)
-        self.deliveries += len(batch)
-        self.published_before += sum(1 for message in batch if message.publish_us < self._started_us)
-        # Events whose contents cannot be used count too: the observer counts them, and they have dead letters.
-        event_of = {message.message_id: find_event(message) for message in batch}
-        event_ids = {message_id: event.id for message_id, event in event_of.items() if event is not None}
-        self.event_ids.update(event_ids.values())
-        with translated(), self._engine.connect().execution_options(**READ) as connection:
-            dead_lettered = find_dead_lettered(connection, set(event_ids.values()))
-        ignored = [message for message in batch if event_ids.get(message.message_id) in dead_lettered]
-        self.acknowledge(ignored)
-        return [message for message in batch if message not in ignored]
-
-
-class _ReplayWorker(NotificationsWorker):
-    def _dead_letter_message(
-        self, message: Received, record: NamedEvent | None, dead: DeadLetter, attempts: int
-    ) -> None:
-        """Only acknowledge the message: its event has a dead letter, and a replay adds no second one."""
-        self._inlet.acknowledge([message])
-
-
-class _IgnoreHops:
-    """Records no timestamps: a replay does not measure the path of an event."""
-
-    def add(self, passed: HopTime) -> None:
-        pass

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import psutil
 
@@ -14,14 +15,20 @@ from application import leases
 from application.leases import LONGEST_S, Lease
 from application.permissions import Action, require
 from settings import Settings
+from stacks import syscalls
 from stacks.control import PartUnknown
 from stacks.controls import control
 from stacks.proxy.network import Network
 
 __all__ = [
-    "LONGEST_S", "Lease", "active", "break_edge", "end_expired", "fail", "fill_disk", "free_disk", "kill", "lease_file",
-    "mend_edge", "pause", "release", "restart", "resume", "slow",
+    "LONGEST_S", "Lease", "active", "break_edge", "end_expired", "fail", "fill_disk", "fill_disk_of_files", "free_disk", "kill", "lease_file",
+    "mend_edge", "pause", "quicken_fsync", "release", "restart", "resume", "slow", "slow_fsync",
 ]  # fmt: skip
+
+
+EndedHere = Literal["pause", "full", "slow-fsync"]
+ENDED_HERE: tuple[EndedHere, ...] = get_args(EndedHere)
+"""Faults that somebody must end when their leases are over."""
 
 
 def lease_file(settings: Settings, part: str) -> Path:
@@ -116,24 +123,53 @@ def fill_disk(settings: Settings, part: str, hold_s: float) -> Lease:
     return lease
 
 
+def fill_disk_of_files(settings: Settings, part: str, files: Sequence[Path], hold_s: float) -> Lease:
+    """Make every write of a component to these files fail, as on a full disk (Linux, with `strace`).
+
+    A server's other files have their space already. Raises TracingUnavailable, PartUnknown, or Forbidden.
+    """
+    require(settings, Action.INJECT_FAULTS)
+    pid = _require_pid(settings, part)
+    tracer_pid = syscalls.attach(pid, syscalls.refuse_writes(files), hold_s)
+    return leases.grant(settings, part, "full", hold_s, {"pid": pid, "tracer_pid": tracer_pid})
+
+
 def free_disk(settings: Settings, part: str) -> None:
-    """End what `fill_disk` began."""
+    """End what `fill_disk` or `fill_disk_of_files` began."""
     _end(settings, part, "full", leases.read(settings, part, "full"))
 
 
+def slow_fsync(settings: Settings, part: str, delay_s: float, hold_s: float) -> Lease:
+    """Make each flush of a component to the disk take `delay_s` longer, as on a slow or busy disk (Linux, with `strace`).
+
+    Raises TracingUnavailable, PartUnknown, or Forbidden.
+    """
+    require(settings, Action.INJECT_FAULTS)
+    pid = _require_pid(settings, part)
+    tracer_pid = syscalls.attach(pid, syscalls.delay_flushes(delay_s), hold_s)
+    return leases.grant(settings, part, "slow-fsync", hold_s, {"pid": pid, "tracer_pid": tracer_pid})
+
+
+def quicken_fsync(settings: Settings, part: str) -> None:
+    """End what `slow_fsync` began."""
+    _end(settings, part, "slow-fsync", leases.read(settings, part, "slow-fsync"))
+
+
 def end_expired(settings: Settings) -> None:
-    """End the pauses and full disks whose leases are over, whoever asked for them. Raises nothing."""
-    for fault in ("pause", "full"):
+    """End the pauses, full disks and slow flushes whose leases are over, whoever asked for them. Raises nothing."""
+    for fault in ENDED_HERE:
         for lease in leases.expired(settings, fault):
             _end(settings, lease.part, fault, lease)
 
 
-def _end(settings: Settings, part: str, fault: Literal["pause", "full"], lease: Lease | None) -> None:
+def _end(settings: Settings, part: str, fault: EndedHere, lease: Lease | None) -> None:
     if lease is None:
         return
     pid = int(lease.parameters["pid"])
     with contextlib.suppress(psutil.Error, OSError):
-        if fault == "pause":
+        if "tracer_pid" in lease.parameters:
+            syscalls.detach(int(lease.parameters["tracer_pid"]), pid)
+        elif fault == "pause":
             os.kill(pid, signal.SIGCONT)
         else:
             _limit_files(pid, None)

@@ -36,5 +36,17 @@ OPERATIONS = {
     "requeue.others": "{refused}; {n} others were sent",
 }
 
+BESIDE = {
+    "beside.ended": "a second process of {part} ended with code {code}; its log is {log}",
+}
+"""What a process beside a component ran into (`stacks.beside`)."""
+
+TRACING = {
+    "tracing.missing": "there is no strace here: install it (Debian: sudo apt-get install strace)",
+    "tracing.refused": "the system does not let strace change a component's system calls: {why}",
+}
+
 register(HEALTH)
+register(TRACING)
+register(BESIDE)
 register(OPERATIONS)

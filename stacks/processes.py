@@ -30,6 +30,14 @@ def find_processes(settings: Settings) -> list[psutil.Process]:
     return matching
 
 
+def kill_named(settings: Settings, part: str) -> None:
+    """Kill every process of this instance that got the name in its environment, those that it started too."""
+    for process in find_processes(settings):
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.environ().get("ALPES_PART") == part:
+                process.kill()
+
+
 def end(processes: list[psutil.Process], wait_s: float = 5.0) -> None:
     """Terminate the processes, and kill those that do not end within `wait_s`."""
     for process in processes:

@@ -25,7 +25,8 @@ log = logging.getLogger(__name__)
 class Inlet(Protocol):
     """The source of deliveries: a Subscription, or a list in a test."""
 
-    generation: int
+    @property
+    def generation(self) -> int: ...
 
     def receive(self, limit: int, timeout_s: float) -> list[Received]: ...
 
@@ -41,16 +42,19 @@ class Consumer:
         self,
         inbox: Inbox,
         inlet: Inlet,
-        dead_letters: Outlet,
+        dead_letters: Outlet | None,
         stop: threading.Event,
         beat: Callable[[], None] = lambda: None,
         handling: Handling | None = None,
         waiting: AbstractContextManager[None] | None = None,
     ) -> None:
-        """`beat` is called once for each message; `waiting` is entered while the database or the broker is asked."""
+        """`beat` is called once for each message; `waiting` is entered while the database or the broker is asked.
+
+        Without `dead_letters` what would become one is only acknowledged.
+        """
         self._inbox = inbox
         self._inlet = inlet
-        self._dead_letters = DeadLetters(inbox, dead_letters, stop, self._wait)
+        self._dead_letters = DeadLetters(inbox, dead_letters, stop, self._wait) if dead_letters is not None else None
         self._stop = stop
         self._beat = beat
         self._handling = handling or Handling(LocalFailures(), InWork(), ())
@@ -142,7 +146,9 @@ class Consumer:
     ) -> None:
         """Dead-letter a message, then acknowledge it: after a crash in between, the redelivery completes it."""
         with self._waiting:
-            is_stored = self._dead_letters.store_and_publish(message, record, dead, attempts)
+            is_stored = self._dead_letters is None or self._dead_letters.store_and_publish(
+                message, record, dead, attempts
+            )
         if is_stored:
             self._inlet.acknowledge([message])
             self._handling.finish_dead_lettered(message)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pulsar
 
+from application.components import find_component
 from settings import Settings
 from settings.stack_facts import BrokerKind
 
@@ -23,5 +24,5 @@ def first_consumer_number(settings: Settings, consumer: str) -> int:
     Only `pulsar-lite` needs them; elsewhere the number is 0.
     """
     number = consumer.rpartition("-")[2]
-    is_needed = settings.facts.broker is BrokerKind.PULSAR_LITE
+    is_needed = settings.facts.broker is BrokerKind.PULSAR_LITE and find_component(consumer).is_numbered
     return 8 * (int(number) - 1) if is_needed and number.isdigit() else 0

@@ -46,7 +46,7 @@ class Heartbeat:
     """The writing side, in the worker's process."""
 
     def __init__(self, settings: Settings, part: str) -> None:
-        self._path = _path(settings, part)
+        self._path = heartbeat_file(settings, part)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
         self._last: tuple[bool | None, float] = (None, 0.0)
@@ -105,7 +105,7 @@ class Waiting:
 
 def read_heartbeat(settings: Settings, part: str) -> Beat | None:
     """Return the last heartbeat of a component, None when there is none."""
-    path = _path(settings, part)
+    path = heartbeat_file(settings, part)
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         age_s = time.time() - path.stat().st_mtime
@@ -114,5 +114,6 @@ def read_heartbeat(settings: Settings, part: str) -> Beat | None:
         return None
 
 
-def _path(settings: Settings, part: str) -> Path:
+def heartbeat_file(settings: Settings, part: str) -> Path:
+    """Return the file of a component's heartbeat."""
     return settings.run / "heartbeat" / part

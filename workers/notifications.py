@@ -22,8 +22,6 @@ from connectors.envelope import NamedEvent
 from db.engine import connect
 from db.error_codes import Kind
 from db.errors import DatabaseUnavailable
-from db.failures import MessageFailures
-from db.hops import HopRecorder
 from domain.outbox import OutboxRecord
 from settings import Settings
 from workers import handling, policy
@@ -39,6 +37,7 @@ from workers.outcome import Ack, DeadLetter, Retry, Wait
 from workers.passage import Measure, measure_passage
 from workers.process import run
 from workers.reading import decode_in_subprocess, find_event, interpret
+from workers.replaying import choose_role
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +49,7 @@ class NotificationsWorker(Consumer):
         self,
         inbox: Inbox,
         inlet: Inlet,
-        dead_letters: Outlet,
+        dead_letters: Outlet | None,
         measure: Measure,
         stop: threading.Event,
         check: Callable[[OutboxRecord], None] = lambda record: None,
@@ -256,31 +255,29 @@ def main(settings: Settings, stop: threading.Event) -> None:
     broker = Broker(settings)
     engine = connect(settings.worker_url)
     consumer = os.environ.get("ALPES_PART", "notifications")
-    topics = settings.topics
-    read_topics = [*topics.carrying_events(), topics.retry]
+    role = choose_role(settings, consumer, engine)
     subscription = Subscription(
         broker,
-        read_topics,
+        role.topics,
         settings.subscription,
         consumer_type=choose_consumer_type(settings),
         consumer_name=consumer,
         numbers_from=first_consumer_number(settings, consumer),
     )
-    dead_letters = Publisher(broker, topics.dead_letter)
-    hops = HopRecorder(engine)
+    dead_letters = Publisher(broker, settings.topics.dead_letter)
     inbox = Inbox(engine, consumer)
     heart = Heartbeat(settings, consumer)
-    work = handling.open_for_component(settings, consumer, MessageFailures(engine), read_topics)
+    work = handling.open_for_component(settings, consumer, role.failures, role.topics)
     worker = NotificationsWorker(
         inbox,
-        subscription,
-        dead_letters,
-        hops,
+        role.narrow(subscription),
+        dead_letters if role.keeps_dead_letters else None,
+        role.hops,
         stop,
         check=InjectedFaults(settings, consumer).apply,
         reached=crash_points.of_this_process(settings).reached,
         beat=lambda: heart.beat(subscription.connected, worker.busy),
-        retry_topic=topics.retry,
+        retry_topic=settings.topics.retry,
         handling=work,
         waiting=heart.waiting,
     )
@@ -291,7 +288,7 @@ def main(settings: Settings, stop: threading.Event) -> None:
     finally:
         subscription.close()
         dead_letters.close()
-        hops.close()
+        role.hops.close()
         inbox.close()
         engine.dispose()
 

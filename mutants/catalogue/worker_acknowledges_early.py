@@ -33,7 +33,10 @@ class Impatient(notifications.NotificationsWorker):
             return set()
 
 
-MUTANT = Mutant("notifications", {"kill-worker": "nothing_lost", "kill-database": "nothing_lost"})
+MUTANT = Mutant(
+    "notifications",
+    {"kill-worker": "nothing_lost", "kill-database": "nothing_lost", "replay": "check.replay_absorbs_all"},
+)
 
 
 if __name__ == "__main__":

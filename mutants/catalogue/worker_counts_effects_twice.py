@@ -15,7 +15,7 @@ class Boastful(Inbox):
         return super()._inbox_row(message, "applied" if outcome == "duplicate" else outcome, record)
 
 
-MUTANT = Mutant("notifications", {"kill-worker": "notification_and_inbox_agree"})
+MUTANT = Mutant("notifications", {"kill-worker": "notification_and_inbox_agree", "replay": "check.replay_adds_nothing"})
 
 
 if __name__ == "__main__":

@@ -54,7 +54,10 @@ def main(settings: Settings, stop: threading.Event) -> None:
     notifications.main(settings, stop)
 
 
-MUTANT = Mutant("notifications", {"kill-worker": "effect_once", "lost-offsets": "effect_once"})
+MUTANT = Mutant(
+    "notifications",
+    {"kill-worker": "effect_once", "lost-offsets": "effect_once", "replay": "check.replay_adds_nothing"},
+)
 
 
 if __name__ == "__main__":

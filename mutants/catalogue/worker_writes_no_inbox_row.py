@@ -21,7 +21,9 @@ class Uncounted(Inbox):
         super()._record(connection, duplicates, {}, skipped)
 
 
-MUTANT = Mutant("notifications", {"duplicate-command": "notification_and_inbox_agree"})
+MUTANT = Mutant(
+    "notifications", {"duplicate-command": "notification_and_inbox_agree", "replay": "notification_and_inbox_agree"}
+)
 
 
 if __name__ == "__main__":

@@ -9,9 +9,10 @@ from functools import partial
 
 import psutil
 
+from application.leases import Lease
 from domain.message import Message, said_by
-from scenarios.matrix.confirming import EdgeConfirmations, make_progress
-from scenarios.matrix.model import PAUSE, Cell
+from scenarios.matrix.confirming import CommitTime, EdgeConfirmations, confirm_no_commit, make_progress
+from scenarios.matrix.model import PAUSE, SLOW_FSYNC, Cell
 from scenarios.matrix.truth import Listener, Report, Truth, judge, wrong_lights
 from scenarios.model import Scenario
 from scenarios.trial import Trial, busy_factor
@@ -19,6 +20,8 @@ from scenarios.waiting import JudgeFailed, TookTooLong
 from stacks import faults
 from stacks.controls import control
 from stacks.edges import edges_of
+from stacks.native import mysql
+from stacks.syscalls import TracingUnavailable
 
 PAIRS_PER_SECOND = 10
 CALM_WITHIN_S = 30.0
@@ -29,8 +32,9 @@ LASTS_S = 7.0
 KEEPS_SAYING_S = 1.0
 """How long each source must have said so before the fault ends."""
 TRUTH_WITHIN_S = 5.0
-HEALTHY_AGAIN_WITHIN_S = 30.0
 LEASE_S = 30.0
+MARGIN_S = 0.1
+"""A flush is delayed by this much more than a commit is measured to take, because progress is polled."""
 NAMED = 3
 """How many wrong answers a check names."""
 
@@ -54,7 +58,7 @@ def _experiment(cell: Cell, found: dict[str, Truth], trial: Trial) -> None:
             from_s, pids_before = time.monotonic(), _pids(trial)
             trial.pause(BEFORE_S)
             began_at, ended_at = _break(cell, trial, listener)
-            still_unhealthy = _become_healthy(trial, listener)
+            still_unhealthy = _become_healthy(trial, listener, cell.healthy_within_s)
         replaced = {part for part, pid in _pids(trial).items() if pid != pids_before.get(part)}
         truth = judge(cell, listener.reports(from_s), began_at, ended_at, replaced)
     if listener.error is not None:
@@ -94,8 +98,21 @@ def _fault(cell: Cell, trial: Trial) -> AbstractContextManager[None]:
     if cell.fault == PAUSE:
         begin = partial(faults.pause, settings, cell.edge, LEASE_S)
         return trial.leased(cell.edge, name, begin, partial(faults.resume, settings, cell.edge))
+    if cell.fault == SLOW_FSYNC:
+        begin = partial(_trace, partial(faults.slow_fsync, settings, cell.edge, cell.delay_s + MARGIN_S, LEASE_S))
+        return trial.leased(cell.edge, name, begin, partial(faults.quicken_fsync, settings, cell.edge))
     begin = partial(faults.fill_disk, settings, cell.edge, LEASE_S)
+    if cell.needs_strace:
+        files = [mysql.find_binlog(settings.data / "mysql")]
+        begin = partial(_trace, partial(faults.fill_disk_of_files, settings, cell.edge, files, LEASE_S))
     return trial.leased(cell.edge, name, begin, partial(faults.free_disk, settings, cell.edge))
+
+
+def _trace(begin: Callable[[], Lease]) -> Lease:
+    try:
+        return begin()
+    except TracingUnavailable as error:
+        raise JudgeFailed(said_by(error)) from error  # without the fault, the cell says nothing of the system
 
 
 Step = Callable[[], None]
@@ -110,6 +127,12 @@ def _confirmations(cell: Cell, trial: Trial, stack: ExitStack) -> tuple[Step, St
         return confirming.before, confirming.during, confirming.after
     if cell.fault == PAUSE:
         return _nothing, partial(_confirm_pause, cell, trial), _nothing
+    if cell.fault == SLOW_FSYNC:
+        commit_time = CommitTime(trial, cell.edge, cell.delay_s)
+        stack.callback(commit_time.close)
+        return commit_time.before, commit_time.during, _nothing
+    if cell.needs_strace:
+        return _nothing, partial(confirm_no_commit, trial), _nothing
     return _nothing, make_progress(trial, cell.edge).confirm_standstill, _nothing
 
 
@@ -146,10 +169,10 @@ def _require_health(trial: Trial, listener: Listener) -> None:
         raise JudgeFailed(Message("judge.not_calm", why=said_by(error))) from None
 
 
-def _become_healthy(trial: Trial, listener: Listener) -> Message | None:
+def _become_healthy(trial: Trial, listener: Listener, within_s: float) -> Message | None:
     """Return None once everything is called healthy, or what is called unhealthy for too long."""
     try:
-        _wait_until_healthy(trial, listener, HEALTHY_AGAIN_WITHIN_S * busy_factor())
+        _wait_until_healthy(trial, listener, within_s * busy_factor())
     except TookTooLong as error:
         return said_by(error)
     return None

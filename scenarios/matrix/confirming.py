@@ -7,11 +7,13 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from application.components import get_base_name
+from connectors.broker import Broker, Publisher
 from db import notification_queries, queries
 from domain.message import Message
 from scenarios.matrix.probe import Probe
 from scenarios.routes import OverHttp
 from scenarios.trial import Trial
+from scenarios.waiting import until
 from stacks.edges import Edge
 from stacks.proxy.network import Network
 from workers.observer_store import ObserverStore
@@ -23,6 +25,7 @@ ENDS_WITHIN_S = 3.0
 PADDING_S = 0.7
 """Seconds that the padding of a request takes on a narrow edge."""
 STANDS_STILL_S = 1.0
+SENT_WITHIN_S = 10.0
 MEASUREMENTS = 6
 """Each needs a connection of its own that was opened before the fault."""
 
@@ -146,15 +149,82 @@ class Progress:
         self._trial.confirm(what, stands_still)
 
 
+class CommitTime:
+    """How long a component takes to store something durably, before and during a slow disk."""
+
+    def __init__(self, trial: Trial, part: str, delay_s: float) -> None:
+        self._part = part
+        self._trial = trial
+        self._delay_s = delay_s
+        self._healthy_s: float | None = None
+        self._publisher = Publisher(Broker(trial.settings), f"{trial.settings.topics.naive}-flushed", SENT_WITHIN_S)
+
+    def close(self) -> None:
+        self._publisher.close()
+
+    def before(self) -> None:
+        """Measure a commit. Raises what it raises."""
+        self._measure_s()  # the first one opens connections
+        self._healthy_s = self._measure_s()
+
+    def during(self) -> None:
+        """Measure until a commit takes as long as one flush is delayed, which it did not before."""
+        what = Message("confirm.slow_commit", part=self._part, s=self._delay_s)
+        self._trial.confirm(what, self._is_slow, ANSWERS_WITHIN_S)
+
+    def _is_slow(self) -> bool:
+        return self._healthy_s is not None and self._healthy_s < self._delay_s <= self._measure_s()
+
+    def _measure_s(self) -> float:
+        acts: dict[str, Callable[[], object]] = {
+            "database": self._trial.calculate,
+            "broker": lambda: self._publisher.send(b"flushed"),
+        }
+        act = acts.get(self._part) or self._wait_for_progress()
+        began_at = time.monotonic()
+        act()
+        return time.monotonic() - began_at
+
+    def _wait_for_progress(self) -> Callable[[], None]:
+        """Wait until a component has just stored something, which the load asks of it all the time; return how to wait again."""
+        measure = find_measure(self._trial, self._part)
+
+        def wait_for_next() -> None:
+            stored = measure()
+            until(lambda: measure() != stored, ANSWERS_WITHIN_S, Message("awaited.progress", part=self._part), 0.01)
+
+        wait_for_next()
+        return wait_for_next
+
+
 def make_progress(trial: Trial, part: str) -> Progress:
-    """Return how to measure what a component stores."""
+    return Progress(trial, part, find_measure(trial, part))
+
+
+def confirm_no_commit(trial: Trial) -> None:
+    """Confirm that nothing is committed for a while, although commands are sent all the time."""
+    state = {"committed": -1}
+    began = [time.monotonic()]
+
+    def stands_still() -> bool:
+        committed = _count_committed(trial)
+        if committed != state["committed"]:
+            state["committed"] = committed
+            began[0] = time.monotonic()
+        return time.monotonic() - began[0] > STANDS_STILL_S
+
+    trial.confirm(Message("confirm.no_commit", s=STANDS_STILL_S), stands_still)
+
+
+def find_measure(trial: Trial, part: str) -> Callable[[], int]:
+    """Return what counts how much a component has stored."""
     measures: dict[str, Callable[[], int]] = {
         "audit": lambda: trial.settings.audit_file.stat().st_size,
         "observer": lambda: _count_observed(trial),
         "notifications": lambda: _count_notified(trial),
         "api": lambda: _count_over_http(trial),
     }
-    return Progress(trial, part, measures[get_base_name(part)])
+    return measures[get_base_name(part)]
 
 
 def _count_committed(trial: Trial) -> int:

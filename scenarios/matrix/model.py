@@ -14,7 +14,13 @@ from stacks.proxy.network import KINDS, Kind, Network
 
 STATUS, PAGE, API, METRICS = "status", "page", "api", "metrics"
 SOURCES = (STATUS, PAGE, API, METRICS)
-PAUSE, FULL = "pause", "full"
+PAUSE, FULL, SLOW_FSYNC = "pause", "full", "slow-fsync"
+FSYNC_DELAY_S = {"database": 1.0, "observer": 2.0, "broker": 2.0}
+"""More than the time after which an event is late, or a command. A commit of MySQL flushes three times, one after the other."""
+LOCKING_FSYNC_DELAY_S = 3.0
+"""Of a process that flushes a database's file, to which the others cannot commit meanwhile: more than a command may take."""
+SPACE_IS_SEEN_WITHIN_S = 120.0
+"""MySQL looks for space on its disk once a minute; what waited for it, and was given up, must then be done again."""
 LATENCY_S = {"client-api": 2.6, "api-database": 0.6, "worker-database": 0.8}
 """More than a client waits for an answer; less than elsewhere where one command or one event needs several round trips."""
 STREAMED_LATENCY_S = 2.0
@@ -39,6 +45,14 @@ class Cell:
     """Who must say so: those that can know it."""
     network: Network | None = None
     """The fault of an edge; None for a component."""
+    delay_s: float = 0.0
+    """How much longer each flush to the disk takes."""
+    healthy_within_s: float = 30.0
+    """How soon after the fault everything must be healthy again."""
+
+    @property
+    def needs_strace(self) -> bool:
+        return self.fault == SLOW_FSYNC or (self.fault == FULL and find_component(self.edge).is_server)
 
 
 def cells_of(settings: Settings) -> list[Cell]:
@@ -86,9 +100,31 @@ def _cells_of_components(settings: Settings) -> list[Cell]:
     writers = ["observer", "audit"]
     if settings.facts.database is not DatabaseKind.MYSQL:
         writers += [worker_names(settings)[0], "api"]  # they write the database's file themselves
-    return cells + [
+    cells += [
         Cell(part, FULL, part, (STATUS, PAGE, API) if part == "api" else _sources_of_component(part))
         for part in writers
+    ]
+    if settings.facts.database is DatabaseKind.MYSQL:
+        cells.append(Cell("database", FULL, "api", (STATUS, PAGE, API), healthy_within_s=SPACE_IS_SEEN_WITHIN_S))
+    return cells + _cells_of_slow_disks(settings)
+
+
+def _cells_of_slow_disks(settings: Settings) -> list[Cell]:
+    """Return those of components that flush what they store; whom events, or commands, wait for is told."""
+    told_by_slow = {"observer": "observer"}
+    if settings.facts.database is DatabaseKind.MYSQL:
+        told_by_slow |= {"database": "api", "broker": settings.facts.capture.component}
+    else:
+        told_by_slow |= {"api": "api"}  # not others: while they flush the file, relay and workers are late in turns
+    return [
+        Cell(
+            slow,
+            SLOW_FSYNC,
+            told,
+            (STATUS, PAGE, API) if told == "api" else (STATUS, PAGE, METRICS),
+            delay_s=FSYNC_DELAY_S.get(slow, LOCKING_FSYNC_DELAY_S),
+        )
+        for slow, told in told_by_slow.items()
     ]
 
 

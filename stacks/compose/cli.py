@@ -13,6 +13,7 @@ from application import crash_points
 from domain.errors import ExpectedError
 from settings import Settings
 from settings.model import REPOSITORY
+from stacks.command import Command
 
 FILE = REPOSITORY / "docker-compose.yml"
 CLUSTER = REPOSITORY / "compose.cluster.yml"
@@ -81,6 +82,11 @@ def compose(settings: Settings, *arguments: str, show: bool = False) -> str:
     Raises DockerUnavailable.
     """
     return run(settings, *_words(settings), *arguments, show=show)
+
+
+def build_command(settings: Settings, *arguments: str) -> Command:
+    """Return the command `docker compose …` for the instance, with its whole environment. Raises DockerUnavailable."""
+    return Command((_docker(), *_words(settings), *arguments), REPOSITORY, os.environ | environment(settings))
 
 
 def run(settings: Settings, *arguments: str, show: bool = False) -> str:

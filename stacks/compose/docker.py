@@ -11,13 +11,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from application.components import find_component, get_base_name
 from settings import SOURCE_NAME, Settings
 from settings.model import REPOSITORY
+from stacks.command import Command
 from stacks.compose import cli
 from stacks.compose.cli import DockerUnavailable
 from stacks.control import NotRunning, PartState, PartUnknown
@@ -105,6 +106,25 @@ class Docker:
         cli.run(self._settings, "kill", "--signal", "SIGKILL", self._container(part))
         self._restore_later(part)
 
+    def command_beside(self, part: str, name: str, variables: Mapping[str, str]) -> Command:
+        """Return the command of one more container of a component's service, for a process of another name.
+
+        It runs in the foreground until its standard input ends, and removes the container. Raises DockerUnavailable.
+        """
+        words = ["run", "--rm", "--no-deps", "-T", "--name", self._beside(name)]
+        for variable, value in variables.items():
+            words += ["--env", f"{variable}={value}"]
+        words += [service(part), "part", part, "--as", name]
+        return cli.build_command(self._settings, *words)
+
+    def remove_beside(self, name: str) -> None:
+        """Kill the container of `command_beside`, and remove it. Raises nothing."""
+        with contextlib.suppress(DockerUnavailable):
+            cli.run(self._settings, "rm", "--force", self._beside(name))
+
+    def _beside(self, name: str) -> str:
+        return f"{cli.project(self._settings)}-{name}"
+
     def memory_mb(self) -> dict[str, float]:
         names = {row["ID"]: _part(row["Service"]) for row in self._containers() if row["State"] == "running"}
         if not names:
@@ -158,9 +178,10 @@ class Docker:
     def _containers(self) -> list[dict[str, Any]]:
         text = cli.compose(self._settings, "ps", "--all", "--no-trunc", "--format", "json").strip()
         if text.startswith("["):  # Compose before 2.21
-            found: list[dict[str, Any]] = json.loads(text)
-            return found
-        return [json.loads(line) for line in text.splitlines() if line]
+            rows: list[dict[str, Any]] = json.loads(text)
+        else:
+            rows = [json.loads(line) for line in text.splitlines() if line]
+        return [row for row in rows if "com.docker.compose.oneoff=True" not in str(row.get("Labels"))]
 
     def _inspect(self, ids: list[str]) -> dict[str, dict[str, Any]]:
         text = cli.run(self._settings, "inspect", "--format", '{"ID":{{json .Id}},"State":{{json .State}}}', *ids)

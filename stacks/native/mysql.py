@@ -151,6 +151,11 @@ def command(
     return Command((str(mysqld.binary), *options), run, environment(mysqld))
 
 
+def find_binlog(data: Path) -> Path:
+    """Return the file of the binlog to which the server of this data folder writes now. Raises ValueError without one."""
+    return max(data.glob("mysql-bin.[0-9]*"))
+
+
 def tls_options(authority: Path, pair: Pair) -> list[str]:
     """Return the options of a server that shows this certificate and refuses connections without TLS."""
     return [

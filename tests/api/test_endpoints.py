@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +12,10 @@ import pytest
 from fastapi.testclient import TestClient
 from hypothesis import strategies as st
 
-import api.app
 from api.app import create_app
 from application import Application
 from db import queries
-from db.engine import connect
-from db.errors import DatabaseUnavailable
-from db.migrate import upgrade
-from domain.commands import Command, CommissionResult
 from settings import Settings
-from stacks import metrics
 
 GOOD = {
     "conversionId": "conv-1",
@@ -33,21 +25,6 @@ GOOD = {
     "currency": "USD",
 }
 CALCULATE = "/commissions/calculate"
-
-
-@pytest.fixture
-def application(tmp_path: Path) -> Application:
-    settings = Settings(home=tmp_path, database_url=f"sqlite:///{tmp_path / 'a.db'}")
-    engine = connect(settings.database_url)
-    upgrade(engine)
-    engine.dispose()
-    return Application(settings)
-
-
-@pytest.fixture
-def http(application: Application) -> Iterator[TestClient]:
-    with TestClient(create_app(application), raise_server_exceptions=False) as client:
-        yield client
 
 
 def rows(application: Application) -> tuple[int, int]:
@@ -227,59 +204,6 @@ def test_a_missing_database_is_a_problem_that_says_so(tmp_path: Path) -> None:
         assert not re.search("Traceback|sqlalchemy", refused.text)
         assert http.get("/health").status_code == 200
         assert http.get("/ready").status_code == 503
-
-
-def test_a_frozen_database_makes_it_not_ready_and_its_metrics_say_so(
-    http: TestClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert "alpes_database_up 1.0" in http.get("/metrics").text
-    thawed = threading.Event()
-    monkeypatch.setattr(api.app, "ANSWERS_WITHIN_S", 0.2)
-    monkeypatch.setattr(metrics, "ANSWERS_WITHIN_S", 0.2)
-    monkeypatch.setattr(api.app, "revision", lambda connection: thawed.wait() and "")
-    monkeypatch.setattr(queries, "read_backlog", lambda connection, captured: thawed.wait())
-    try:
-        not_ready = http.get("/ready")
-        assert (not_ready.status_code, "no answer within" in not_ready.json()["detail"]) == (503, True)
-        assert "alpes_database_up 0.0" in http.get("/metrics").text
-    finally:
-        thawed.set()
-
-
-def test_it_is_not_ready_while_the_database_writes_nothing_although_it_can_be_read(
-    http: TestClient, application: Application, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(_: Command) -> CommissionResult:
-        raise DatabaseUnavailable("disk I/O error")
-
-    with monkeypatch.context() as full:
-        full.setattr(application, "send", refuse)
-        assert http.post(CALCULATE, json=GOOD).status_code == 503
-        assert http.get("/ready").status_code == 503
-    assert http.post(CALCULATE, json=GOOD).status_code == 201
-    assert http.get("/ready").status_code == 200
-
-
-def test_health_readiness_and_metrics_are_answered_while_every_thread_waits(
-    http: TestClient, application: Application, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Commands wait for the database in a pool of 40 threads."""
-    thawed = threading.Event()
-
-    def wait(_: Command) -> CommissionResult:
-        thawed.wait(60)
-        raise DatabaseUnavailable("late")
-
-    monkeypatch.setattr(application, "send", wait)
-    commands = [threading.Thread(target=lambda: http.post(CALCULATE, json=GOOD)) for _ in range(50)]
-    try:
-        for command in commands:
-            command.start()
-        assert [http.get(path).status_code for path in ("/health", "/ready", "/metrics")] == [200, 200, 200]
-    finally:
-        thawed.set()
-        for command in commands:
-            command.join(30)
 
 
 def test_a_malformed_traceparent_is_ignored(http: TestClient) -> None:

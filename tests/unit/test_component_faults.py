@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,9 +17,11 @@ import pytest
 from application import leases
 from scenarios.waiting import until
 from settings import Settings
-from stacks import faults
+from stacks import faults, syscalls
 from stacks.control import PartUnknown
+from stacks.native import mysql
 from stacks.proxy.network import Network, read_fault
+from stacks.syscalls import TracingUnavailable
 
 WRITES = """
 import select, sys
@@ -89,6 +93,114 @@ def test_an_expired_full_disk_is_freed(settings: Settings, monkeypatch: pytest.M
     faults.end_expired(settings)
     soft, hard = psutil.Process(pid).rlimit(psutil.RLIMIT_FSIZE)
     assert soft == hard
+
+
+FLUSHES = """
+import os, sys, time
+while True:
+    with open(sys.argv[1], "a") as file:
+        file.write("x")
+        file.flush()
+        os.fsync(file.fileno())
+"""
+INJECTED_S = 0.8
+SLOW_S = 0.6
+"""Less, because the size of the file is polled."""
+
+
+@pytest.fixture
+def flushing_pid(written: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """A process that appends to a file and flushes it, in the place of a component."""
+    process = subprocess.Popen([sys.executable, "-c", FLUSHES, str(written)])
+    monkeypatch.setattr(faults, "control", lambda _: SimpleNamespace(pid=lambda part: process.pid))
+    until(lambda: written.exists() and written.stat().st_size > 0, ENDS_WITHIN_S, "it writes")
+    yield process.pid
+    process.kill()
+    process.wait()
+
+
+def _has_grown(file: Path, size: int) -> bool:
+    return file.stat().st_size > size
+
+
+def _append_s(written: Path) -> float:
+    """Return the time between two flushed appends."""
+    times: list[float] = []
+    for _ in range(2):
+        until(partial(_has_grown, written, written.stat().st_size), ENDS_WITHIN_S, "it writes", 0.001)
+        times.append(time.monotonic())
+    return times[1] - times[0]
+
+
+needs_strace = pytest.mark.skipif(not syscalls.is_available(), reason="strace: sudo apt-get install strace")
+
+
+@needs_strace
+def test_each_flush_is_slow_until_the_fault_is_ended(settings: Settings, written: Path, flushing_pid: int) -> None:
+    assert _append_s(written) < SLOW_S
+    faults.slow_fsync(settings, "audit", INJECTED_S, 30)
+    assert _append_s(written) >= SLOW_S
+    assert _append_s(written) >= SLOW_S
+    faults.quicken_fsync(settings, "audit")
+    _append_s(written)  # the first may have begun before
+    assert _append_s(written) < SLOW_S
+    assert leases.active(settings) == []
+    assert psutil.Process(flushing_pid).status() != psutil.STATUS_STOPPED
+
+
+@needs_strace
+def test_slow_flushes_end_with_their_time_although_nobody_ends_them(
+    settings: Settings, written: Path, flushing_pid: int
+) -> None:
+    faults.slow_fsync(settings, "audit", INJECTED_S, 2)
+    assert _append_s(written) >= SLOW_S
+    until(lambda: _append_s(written) < SLOW_S, ENDS_WITHIN_S, "quick again")
+    faults.end_expired(settings)
+    assert leases.expired(settings, "slow-fsync") == []
+
+
+@needs_strace
+def test_only_the_files_of_a_full_disk_refuse_writes(settings: Settings, written: Path, flushing_pid: int) -> None:
+    faults.fill_disk_of_files(settings, "audit", [written.with_name("another")], 30)
+    _append_s(written)
+    faults.free_disk(settings, "audit")
+    faults.fill_disk_of_files(settings, "audit", [written], 30)
+    until(lambda: psutil.Process(flushing_pid).status() == psutil.STATUS_ZOMBIE, ENDS_WITHIN_S, "its write failed")
+    faults.free_disk(settings, "audit")
+    assert leases.active(settings) == []
+
+
+def test_the_binlog_is_the_newest_file_of_its_name(tmp_path: Path) -> None:
+    for name in ("mysql-bin.000009", "mysql-bin.000010", "mysql-bin.index", "ib_logfile0"):
+        (tmp_path / name).touch()
+    assert mysql.find_binlog(tmp_path).name == "mysql-bin.000010"
+
+
+@needs_strace
+def test_a_process_that_ended_meanwhile_is_no_error(settings: Settings, flushing_pid: int) -> None:
+    faults.slow_fsync(settings, "audit", INJECTED_S, 30)
+    psutil.Process(flushing_pid).kill()
+    faults.quicken_fsync(settings, "audit")
+    assert leases.active(settings) == []
+
+
+def test_without_strace_nothing_is_promised(
+    settings: Settings, flushing_pid: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert not syscalls.is_available()
+    with pytest.raises(TracingUnavailable, match="apt-get install strace"):
+        faults.slow_fsync(settings, "audit", INJECTED_S, 30)
+    assert leases.active(settings) == []
+
+
+@needs_strace
+def test_what_strace_says_against_it_is_named(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faults, "control", lambda _: SimpleNamespace(pid=lambda part: os.getpid() if part else 0))
+    monkeypatch.setattr(syscalls, "delay_flushes", lambda _: ("-e", "trace=there_is_none"))
+    with pytest.raises(TracingUnavailable, match="there_is_none"):
+        faults.slow_fsync(settings, "audit", INJECTED_S, 30)
+    assert leases.active(settings) == []
 
 
 def test_a_component_that_does_not_run_cannot_be_paused(settings: Settings, pid: int) -> None:

@@ -85,7 +85,15 @@ def test_each_edge_has_each_fault(tmp_path: Path, stack: str, expected: int) -> 
     assert len(of_edges) == expected
     assert all(faults == set(KINDS) for faults in of_edges.values())
     assert len({(cell.edge, cell.fault) for cell in cells}) == len(cells)
-    assert {cell.fault for cell in cells if not cell.network} == {"pause", "full"}
+    assert {cell.fault for cell in cells if not cell.network} == {"pause", "full", "slow-fsync"}
+
+
+def test_cells_of_slow_disks_and_of_full_servers_need_strace(tmp_path: Path) -> None:
+    cells = {stack: cells_of(Settings(stack=stack, home=tmp_path)) for stack in ("embedded", "native")}
+    traced = {stack: {(cell.edge, cell.fault) for cell in of if cell.needs_strace} for stack, of in cells.items()}
+    assert traced["embedded"] == {("observer", "slow-fsync"), ("api", "slow-fsync")}
+    slow_native = {(part, "slow-fsync") for part in ("observer", "database", "broker")}
+    assert traced["native"] == slow_native | {("database", "full")}
 
 
 def test_a_seed_chooses_the_same_sample(tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ def test_restart_source_fails_when_an_old_event_is_read_again(trial: UnitTrial) 
 
 @pytest.mark.parametrize(
     ("distinct", "new", "expected"),
-    [(8, 0, set()), (8, 1, {"check.replay_adds_nothing"}), (7, 0, {"check.preview_right"})],
+    [(8, 0, set()), (8, 1, {"check.replay_adds_nothing"}), (7, 0, {"check.replay_absorbs_all"})],
 )
 def test_replay_fails_when_it_adds_an_effect_or_misses_an_event(
     trial: UnitTrial, monkeypatch: pytest.MonkeyPatch, distinct: int, new: int, expected: set[str]
