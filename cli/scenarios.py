@@ -83,7 +83,7 @@ def run(
         else:
             names = [name]
         results = [run_scenario(settings, scenario_name, seed) for scenario_name in names]
-        print_results(settings, results, json, whole=name == "all")
+        print_results(settings, results, json, as_list=name == "all")
 
 
 def runs(

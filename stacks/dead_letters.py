@@ -15,7 +15,7 @@ from db.engine import READ, connect
 from db.errors import translated
 from db.outbox import PARKED_TOPIC, OutboxFeed
 from domain.errors import ExpectedError
-from domain.message import Message, said_by
+from domain.message import Message, extract_message
 from domain.outbox import UnreadableRow
 from settings import Settings
 from workers.dead_letters import OMITTED
@@ -55,7 +55,7 @@ def requeue(settings: Settings, seqs: list[int]) -> list[Requeued]:
                 topic, key, value = _make_message(settings, feed, row)
                 message_id = publishers[topic].send(value, key, {"alpes-requeued": str(row.seq)})
             except MessageRefused as error:
-                refused.append(Message("requeue.refused", n=row.seq, why=said_by(error)))
+                refused.append(Message("requeue.refused", n=row.seq, why=extract_message(error)))
                 continue
             mark_requeued(engine, row.seq)
             sent.append(Requeued(row.seq, row.event_id, topic, message_id))

@@ -122,9 +122,9 @@ def free_disk(settings: Settings, part: str) -> None:
 
 
 def end_expired(settings: Settings) -> None:
-    """End the pauses and full disks whose leases are over, whoever asked for them. Raises nothing."""
+    """End the pauses and full disks whose leases are over, no matter who asked for them. Raises nothing."""
     for fault in ("pause", "full"):
-        for lease in leases.expired(settings, fault):
+        for lease in leases.find_expired(settings, fault):
             _end(settings, lease.part, fault, lease)
 
 

@@ -32,7 +32,7 @@ def _draw() -> None:
     rows = look.value or ()
     if look.problem:
         live_html.show(operating.unread(look.problem), "letters_problem")
-    _requeued()
+    _draw_requeued()
     if not rows:
         live_html.show(
             empty(_("None: every message could be processed. The scenario poison-message makes some.")), "letters_none"
@@ -82,14 +82,14 @@ def _requeue(seqs: list[int]) -> None:
     resources.dead_letters().again()
 
 
-def _requeued() -> None:
+def _draw_requeued() -> None:
     last = resources.actions().last("requeue")
     if last is None:
         return
     if last.running:
         live_html.show(tag("p", _("sending…"), class_="soft"), "requeued")
     elif last.problem:
-        live_html.show(notice(words.said(last.problem)), "requeued")
+        live_html.show(notice(words.translate(last.problem)), "requeued")
     else:
         sentence = _("{n} requeued. A message that still cannot be processed comes back as a new row.")
         live_html.show(tag("p", sentence.format(n=last.outcome), class_="soft"), "requeued")
