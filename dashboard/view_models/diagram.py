@@ -78,10 +78,7 @@ class Diagram:
 def diagram(
     capture: CaptureFacts, database: DatabaseState, shown_counts: ShownCounts, judgement: Judgement, health: HealthState
 ) -> Diagram:
-    """Return the diagram of these counts.
-
-    `shown_counts` leaves young events out, so that an event waits here only once it is older.
-    """
+    """Return the diagram of these counts. `shown_counts` leaves young events out: an event waits here once it is older."""
     counts = shown_counts.counts
     observed = not any(part.part == "observer" for part in health.down())
     captured, published = (shown_counts.captured, counts.published) if observed else (None, None)
