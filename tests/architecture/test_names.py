@@ -29,9 +29,9 @@ def forbidden_names(tree: ast.AST) -> Iterator[str]:
                 pass
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
                 pass
-            case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)) | ast.ExceptHandler(name=str(name)):
+            case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
                 pass
-            case ast.alias(asname=str(name)):
+            case ast.ExceptHandler(name=str(name)) | ast.alias(asname=str(name)):
                 pass
             case _:
                 continue
@@ -54,6 +54,8 @@ def forbidden_names(tree: ast.AST) -> Iterator[str]:
         "if (seen := read()): pass",
         "with read() as kept: pass",
         "match row:\n    case {'id': known}: pass",
+        "match row:\n    case {'id': 1, **others}: pass",
+        "try: read()\nexcept OSError as what: pass",
         "import module as thing",
     ],
 )
