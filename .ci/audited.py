@@ -17,8 +17,8 @@ def main(path: str) -> int:
         # pip-audit itself succeeds then: every package is merely one it could not find.
         print(f"audit: NOT DONE: none of {len(packages)} packages could be looked up; is there a network?")
         return 0
-    for package, found in sorted(weak.items()):
-        for row in found:
+    for package, weaknesses in sorted(weak.items()):
+        for row in weaknesses:
             print(f"audit: {package}: {row['id']}; fixed in {', '.join(row['fix_versions']) or 'no version yet'}")
     print(f"audit: {len(packages) - len(unknown)} packages looked up, {len(weak)} with known weaknesses")
     return 1 if weak else 0

@@ -28,10 +28,10 @@ from db.migrate import newest, revision
 from domain import contract
 from domain.commands import ApproveCommission, CalculateCommission, Command, CommissionResult
 from stacks.metrics import exposition
-from stacks.probes import Asked, Probes
+from stacks.probes import PendingAnswer, Probes
 
 ANSWERS_WITHIN_S = 1.0
-"""Those who ask whether the API is ready wait for 2 s, and learn more from a refusal than from silence."""
+"""A readiness probe waits for 2 s, and a refusal within that time says more than no answer."""
 METRICS_WITHIN_S = 4.0
 REMEMBERS_S = 5.0
 """How long a command that could not be written in time makes the API not ready, if no other one follows."""
@@ -207,19 +207,19 @@ def _add_operations(app: FastAPI, application: Application, unwritten: Unwritten
     @app.get("/metrics", responses=problems.document(401, 429), response_class=Response, tags=["operations"])
     async def metrics() -> Response:
         """Return the counters of all components in Prometheus' text format."""
-        asked = expositions.start("metrics", lambda: exposition(application.settings, application.engine))
-        text = await _wait_for(asked, METRICS_WITHIN_S)
+        pending = expositions.start("metrics", lambda: exposition(application.settings, application.engine))
+        text = await _wait_for(pending, METRICS_WITHIN_S)
         if text is None:
             raise HTTPException(503, f"the counters cannot be read within {METRICS_WITHIN_S:g} s")
         return Response(text, media_type=CONTENT_TYPE_LATEST)
 
 
-async def _wait_for(asked: Asked[Answer], within_s: float) -> Answer | None:
+async def _wait_for(pending: PendingAnswer[Answer], within_s: float) -> Answer | None:
     """Return the answer, None if there is none in time. It needs no thread of the pool: all of these may wait for the database."""
     deadline = time.monotonic() + within_s
-    while not asked.has_ended and time.monotonic() < deadline:
+    while not pending.has_ended and time.monotonic() < deadline:
         await asyncio.sleep(LOOKS_EVERY_S)
-    return asked.wait(0)
+    return pending.wait(0)
 
 
 def _valid_trace(value: str | None) -> str | None:

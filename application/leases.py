@@ -89,7 +89,7 @@ def active(settings: Settings) -> list[Lease]:
     return [lease for lease in leases if lease is not None]
 
 
-def expired(settings: Settings, fault: Fault) -> list[Lease]:
+def find_expired(settings: Settings, fault: Fault) -> list[Lease]:
     """Return the leases of one kind whose time is over and that nobody has released."""
     leases = map(_read, sorted((settings.run / "leases").glob(f"*.{fault}.json")))
     return [lease for lease in leases if lease is not None and lease.expires_at <= time.time()]

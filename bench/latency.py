@@ -40,7 +40,7 @@ class Latency:
 
 
 def measure_latency(
-    settings: Settings, n: int, versions: dict[str, str], progress: Callable[[int], None] = lambda done: None
+    settings: Settings, n: int, versions: dict[str, str], progress: Callable[[int], None] = lambda sent_count: None
 ) -> Latency:
     """Send `n` commands after a warm-up and return percentiles of the hop times that the components wrote.
 
@@ -66,7 +66,7 @@ def count_warm_up(settings: Settings) -> int:
 
 
 def measure_paths(
-    settings: Settings, n: int, progress: Callable[[int], None] = lambda done: None
+    settings: Settings, n: int, progress: Callable[[int], None] = lambda sent_count: None
 ) -> list[dict[str, float]]:
     """Send `n` commands after a warm-up and return the path of each: {`from→to`: milliseconds} and `end_to_end`.
 

@@ -55,7 +55,7 @@ def chaos(
     else:
         if command:
             say(f"the fewest faults that still fail: {command}")
-        print_results(settings, results, json, whole=False)
+        print_results(settings, results, json, as_list=False)
 
 
 def read_seeds(text: str) -> list[int]:
@@ -124,7 +124,10 @@ def _print_summary(settings: Settings, results: list[Result], minutes: float, co
     if json:
         print_json(summary)
     else:
-        table(("seed", "verdict", "reason"), [(each.seed, coloured(each.verdict), each.reason) for each in results])
+        table(
+            ("seed", "verdict", "reason"),
+            [(result.seed, coloured(result.verdict), result.reason) for result in results],
+        )
         names = ("runs", "committed", *COUNTS, "duplicates_absorbed")
         table(("count", ""), [(name.replace("_", " "), summary[name]) for name in names])
         if command:

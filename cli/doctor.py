@@ -76,7 +76,7 @@ def _check_machine(settings: Settings) -> list[Finding]:
         }
         for name, port in ports.items():
             holder = processes.find_port_holder(port, settings.bind)
-            detail = "free" if holder is None else f"held by {holder.what} (pid {holder.pid or 'unknown'})"
+            detail = "free" if holder is None else f"held by {holder.description} (pid {holder.pid or 'unknown'})"
             fix = f"ALPES_{name.upper()}=… ./alpes up, or stop what holds it"
             findings.append(Finding(f"port {port}", holder is None, detail, fix))
     return findings
@@ -104,7 +104,9 @@ def _check_native(settings: Settings) -> list[Finding]:
         findings.append(Finding("mysqld", True, f"{system_mysql.version} at {system_mysql.binary}", "", "native"))
     else:
         findings += [
-            Finding(row.name, row.found, "found" if row.found else "missing (mysqld needs it)", row.fix, "native")
+            Finding(
+                row.name, row.is_present, "found" if row.is_present else "missing (mysqld needs it)", row.fix, "native"
+            )
             for row in libraries.check()
         ]
     absent = find_missing_artifacts(native.needed(settings))

@@ -11,7 +11,10 @@ from stacks.native.artifacts import cache
 
 
 class DownloadBar:
-    """A progress bar that appears when the first byte is downloaded. Call it with bytes done, bytes in total, file name."""
+    """A progress bar that appears when the first byte is downloaded.
+
+    Call it with the bytes received, the bytes in total, and the file name.
+    """
 
     def __init__(self) -> None:
         self._bar: Progress | None = None
@@ -24,10 +27,10 @@ class DownloadBar:
         if self._bar is not None:
             self._bar.stop()
 
-    def __call__(self, done: int, total: int, what: str) -> None:
+    def __call__(self, received_bytes: int, total_bytes: int, file_name: str) -> None:
         if not err.is_terminal:
-            if what == "starting":
-                say(f"downloading {total / 1e6:.0f} MB into {cache()}; later starts need no download")
+            if file_name == "starting":
+                say(f"downloading {total_bytes / 1e6:.0f} MB into {cache()}; later starts need no download")
             return
         if self._bar is None:
             columns = (
@@ -39,5 +42,5 @@ class DownloadBar:
             )
             self._bar = Progress(*columns, console=err, transient=True)
             self._bar.start()
-            self._task = self._bar.add_task("", total=total)
-        self._bar.update(self._task, completed=done, description=what)
+            self._task = self._bar.add_task("", total=total_bytes)
+        self._bar.update(self._task, completed=received_bytes, description=file_name)

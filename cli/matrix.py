@@ -56,12 +56,13 @@ class _Progress:
 
     def __init__(self, total: int) -> None:
         self._total = total
-        self._done = 0
+        self._finished_count = 0
 
     def __call__(self, cell: CellResult) -> None:
-        self._done += 1
+        self._finished_count += 1
         truth = "nothing said" if cell.truth_s is None else f"said after {cell.truth_s:.1f} s"
-        say(f"{self._done:3}/{self._total} {cell.edge} {cell.fault}: {cell.verdict}, {truth}, {cell.duration_s:.1f} s")
+        count = f"{self._finished_count:3}/{self._total}"
+        say(f"{count} {cell.edge} {cell.fault}: {cell.verdict}, {truth}, {cell.duration_s:.1f} s")
         if cell.verdict != "PASS":
             say(f"        {cell.reason}")
 

@@ -156,9 +156,9 @@ def _running_instance(stack: str | None, nar: str | None, secure: bool = False) 
 def _progress_bar(label: str, total: int, json: bool) -> Iterator[Callable[[int], None]]:
     if json or not err.is_terminal:
         started_at = time.monotonic()
-        yield lambda done: None
+        yield lambda sent_count: None
         say(f"{total} {label} in {time.monotonic() - started_at:.1f} s")
         return
     with Progress(console=err, transient=True) as bar:
         task = bar.add_task(label, total=total)
-        yield lambda done: bar.update(task, completed=max(0, done))
+        yield lambda sent_count: bar.update(task, completed=max(0, sent_count))

@@ -51,11 +51,11 @@ def mutants(
         raise typer.Exit(1)
 
 
-def _select_mutants(known: list[str], names: list[str] | None) -> list[str]:
-    unknown = sorted(set(names or ()) - set(known))
+def _select_mutants(available: list[str], names: list[str] | None) -> list[str]:
+    unknown = sorted(set(names or ()) - set(available))
     if unknown:
-        raise Failed(f"there is no mutant {', '.join(unknown)} on this stack; choose from {', '.join(known)}")
-    return [mutant for mutant in known if names is None or mutant in names]
+        raise Failed(f"there is no mutant {', '.join(unknown)} on this stack; choose from {', '.join(available)}")
+    return [mutant for mutant in available if names is None or mutant in names]
 
 
 def _try_mutant(stack: str, name: str, position: str) -> Trial:

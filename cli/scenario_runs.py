@@ -46,9 +46,9 @@ def run_scenario(settings: Settings, name: str, seed: int | None, minutes: float
         raise
 
 
-def print_results(settings: Settings, results: list[Result], json: bool, *, whole: bool) -> None:
+def print_results(settings: Settings, results: list[Result], json: bool, *, as_list: bool) -> None:
     ok = all(result.verdict == "PASS" for result in results)
-    if json and whole:
+    if json and as_list:
         print_json({"ok": ok, "stack": settings.stack, "results": [result.summary() for result in results]})
     elif json:
         (single_result,) = results
@@ -84,7 +84,7 @@ def print_result(result: Result) -> None:
 
 def _print_counter_example(counter_example: CounterExample) -> None:
     """Print the observations that prove a violation, in the order of time; `–` is what has no time of its own."""
-    out.print(f"[red]counter-example[/] to: {counter_example.said()}")
+    out.print(f"[red]counter-example[/] to: {counter_example.get_message()}")
     for event in counter_example.events:
         at = "–" if event.at is None else f"{datetime.fromtimestamp(event.at, UTC).astimezone():%H:%M:%S.%f}"
         out.print(f"  {at:>15}  {event.place:<8}  {event.id:<36}  {event.text}", markup=False, soft_wrap=True)

@@ -77,7 +77,7 @@ def run(
         every_name = [scenario.name for scenario in list_all(settings.stack, settings.cluster)]
         names = every_name if name == "all" else [name]
         results = [run_scenario(settings, scenario_name, seed) for scenario_name in names]
-        print_results(settings, results, json, whole=name == "all")
+        print_results(settings, results, json, as_list=name == "all")
 
 
 def runs(

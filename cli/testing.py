@@ -46,7 +46,7 @@ _MORE_TRIES = ("--reruns=2", "--rerun-show-tracebacks", "-rR")
 """A browser's test that fails has two more tries, and is named at the end of everything when it passes then: between a click and
 its result lie a browser, a server and their connection, each with its own timing. The other tests have one try, because an
 intermittent fault of the pipeline itself must fail the run."""
-_OTHERS = "not native and not browser and not docker"
+_WITHOUT_SERVERS = "not native and not browser and not docker"
 _OTHER_FOLDERS = (
     "api",
     "architecture",
@@ -64,8 +64,8 @@ _OTHER_FOLDERS = (
 LANES = {
     "native": Lane("native"),
     "docker": Lane("docker and not native", ("tests/compose",)),
-    "page": Lane(_OTHERS, ("tests/dashboard",)),
-    "others": Lane(_OTHERS, tuple(f"tests/{name}" for name in _OTHER_FOLDERS)),
+    "page": Lane(_WITHOUT_SERVERS, ("tests/dashboard",)),
+    "others": Lane(_WITHOUT_SERVERS, tuple(f"tests/{name}" for name in _OTHER_FOLDERS)),
     "browser": Lane(
         _BROWSER,
         tuple(
@@ -119,7 +119,7 @@ def test(
     if everything:
         arguments.append("--all")
     if fast:
-        arguments += [*ON_EVERY_CORE, "-m", _OTHERS, *(f"tests/{name}" for name in FAST)]
+        arguments += [*ON_EVERY_CORE, "-m", _WITHOUT_SERVERS, *(f"tests/{name}" for name in FAST)]
     elif "native" in (require or []) or not context.args:
         _download_servers()
     if context.args or fast:
@@ -202,7 +202,7 @@ def _run_pytest(arguments: list[str], output: IO[str] | None = None) -> int:
 def _download_servers() -> None:
     """Download the native stack's servers with a progress bar, and not inside the first test that needs them."""
     libraries.install(say)
-    if not mysql.on_path() and not all(row.found for row in libraries.check()):
+    if not mysql.on_path() and not all(row.is_present for row in libraries.check()):
         return  # the tests say what is missing and how to install it
     try:
         with DownloadBar() as bar:

@@ -55,7 +55,7 @@ def feed(
 def topics(stack: StackName = None, json: AsJson = False) -> None:
     """List the topics with their messages and subscriptions."""
     settings = instance.find(stack)
-    reports = topic_reports.topics(settings)
+    reports = topic_reports.list_topics(settings)
     if json:
         print_json(reports)
         return

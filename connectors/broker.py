@@ -103,8 +103,8 @@ class Subscription(Link):
             for topic in self._topics:
                 client.subscribe(topic, self._name, consumer_type=self._type, receiver_queue_size=1).unsubscribe()
         except pulsar.PulsarException as error:
-            what = f"to remove subscription {self._name!r}"
-            raise BrokerUnavailable(self._broker.explain(error, what)) from error
+            request = f"to remove subscription {self._name!r}"
+            raise BrokerUnavailable(self._broker.explain(error, request)) from error
         finally:
             abandon_client(client)
 
@@ -148,9 +148,10 @@ class Publisher(Link):
         self._send_timeout_ms = int(send_timeout_s * 1000)
 
     def send_async(
-        self, value: bytes, key: str | None, properties: Mapping[str, str], done: Callable[[Sent, str], None]
+        self, value: bytes, key: str | None, properties: Mapping[str, str], on_outcome: Callable[[Sent, str], None]
     ) -> None:
-        """Send a message. `done(outcome, name of the client's error)` is called once, in the client's thread or immediately.
+        """Send a message. `on_outcome(outcome, name of the client's error)` is called once, in the client's thread or
+        immediately.
 
         Raise BrokerUnavailable when not connected, and MessageRefused for a message that the client does not accept.
         """
@@ -159,7 +160,7 @@ class Publisher(Link):
         try:
             self._endpoint.send_async(
                 value,
-                lambda result, _id: done(classify(result), str(result).rpartition(".")[2]),
+                lambda result, _id: on_outcome(classify(result), str(result).rpartition(".")[2]),
                 partition_key=key,
                 properties=dict(properties),
             )

@@ -54,9 +54,9 @@ class Broker:
         cert, key = self._settings.pulsar_tls_cert, self._settings.pulsar_tls_key
         return pulsar.AuthenticationTLS(str(cert), str(key)) if cert and key else None
 
-    def explain(self, error: Exception, what: str) -> str:
-        """Return a sentence about a refusal; `what` is what was asked, such as `to read topic X`."""
-        return explain_refusal(self._settings, error, what)
+    def explain(self, error: Exception, request: str) -> str:
+        """Return a sentence about a refusal; `request` is what the client asked for, such as `to read topic X`."""
+        return explain_refusal(self._settings, error, request)
 
     def reachable(self, timeout_s: float = 1.0) -> bool:
         """Return whether a broker answers at the address; a published port alone accepts connections without one."""

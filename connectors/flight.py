@@ -40,7 +40,7 @@ class Flight:
             self._sizes[seq] = size
             self.bytes += size
 
-        def done(outcome: Sent, word: str) -> None:
+        def note_outcome(outcome: Sent, word: str) -> None:
             with self._lock:
                 if outcome is Sent.ACKNOWLEDGED:
                     self._settle(seq)
@@ -49,7 +49,7 @@ class Flight:
                 elif self.failure is None or seq < self.failure.seq:
                     self.failure = Failure(seq, outcome, word)
 
-        return done
+        return note_outcome
 
     def refused(self) -> dict[int, tuple[int, str]]:
         """Return `seq` → (bytes, the client's error) of the refused rows, which must be parked and then settled."""

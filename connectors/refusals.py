@@ -15,8 +15,8 @@ _HOST_MISMATCH = {62, 64}
 """OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH."""
 
 
-def explain_refusal(settings: Settings, error: Exception, what: str) -> str:
-    """Return a sentence about an error of the Pulsar client that was asked `what`, such as `to publish on topic X`."""
+def explain_refusal(settings: Settings, error: Exception, request: str) -> str:
+    """Return a sentence about an error of the Pulsar client; `request` is for example `to publish on topic X`."""
     match error:
         case pulsar.AuthenticationError() if not (
             settings.pulsar_token_file or settings.pulsar_token.get_secret_value()
@@ -25,12 +25,14 @@ def explain_refusal(settings: Settings, error: Exception, what: str) -> str:
         case pulsar.AuthenticationError():
             return f"{settings.pulsar_url} does not accept this token; set ALPES_PULSAR_TOKEN_FILE to one it issued"
         case pulsar.AuthorizationError():
-            return f"this token's role is not allowed {what}; grant the right to the role, or use another role's token"
+            return (
+                f"this token's role is not allowed {request}; grant the right to the role, or use another role's token"
+            )
         case _:
             problem = tls_problem(settings, settings.pulsar_url, "PULSAR_TLS")
             if problem is None and isinstance(error, pulsar.Timeout):
                 problem = _probe_protocol(settings)
-            return problem or f"Pulsar refused {what}: {error}"
+            return problem or f"Pulsar refused {request}: {error}"
 
 
 def _token_problem(settings: Settings) -> str:

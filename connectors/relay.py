@@ -59,7 +59,7 @@ class RowsInWork(Protocol):
 
     def enter(self, first: int, last: int = 0) -> None: ...
 
-    def leave(self, done: int) -> None: ...
+    def leave(self, up_to: int) -> None: ...
 
 
 class Relay:
@@ -96,7 +96,7 @@ class Relay:
                 self._publisher.drop()
                 busy = False
                 stop.wait(0.2)
-            self._wait(0.0 if busy else POLL_EVERY_S)  # always, because the heart beats in it
+            self._wait(0.0 if busy else POLL_EVERY_S)  # always: waiting also writes the heartbeat
         self._finish()
 
     def step(self) -> bool:
@@ -226,19 +226,19 @@ class _NoRowsInWork:
 
     def enter(self, first: int, last: int = 0) -> None: ...
 
-    def leave(self, done: int) -> None: ...
+    def leave(self, up_to: int) -> None: ...
 
 
-def _with_span(record: OutboxRecord, done: Callable[[Sent, str], None]) -> Callable[[Sent, str], None]:
+def _with_span(record: OutboxRecord, on_outcome: Callable[[Sent, str], None]) -> Callable[[Sent, str], None]:
     """Add a span to the event's trace, from the call of the client until the broker's acknowledgement."""
     if record.traceparent is None:
-        return done
+        return on_outcome
     span = tracing.begin("relay", record.traceparent, {"alpes.event_id": record.id}, kind="producer")
     if span is None:
-        return done
+        return on_outcome
 
     def ended(outcome: Sent, word: str) -> None:
-        done(outcome, word)
+        on_outcome(outcome, word)
         span.set_attribute("alpes.acknowledged", outcome is Sent.ACKNOWLEDGED)
         span.end()
 

@@ -85,7 +85,7 @@ def _render_tls(settings: Settings) -> dict[str, str]:
     return options
 
 
-def ensure(admin: Admin, config: dict[str, Any]) -> str:
+def ensure_source(admin: Admin, config: dict[str, Any]) -> str:
     """Create the source, or update a different configuration. Return what was done: created, updated or kept."""
     name = str(config["name"])
     if not admin.source_exists(name):

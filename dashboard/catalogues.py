@@ -23,7 +23,7 @@ PLACE = re.compile(r"\{\w+\}")
 HERE = Path(__file__).parent
 
 
-def extracted() -> Catalog:
+def extract_texts() -> Catalog:
     """Return every text in the code that is marked for translation, with the files that contain it."""
     catalog = Catalog(domain=DOMAIN, project="Alpes Commissions", charset="utf-8")
     for name, _line, message, comments, _context in extract_from_dir(
@@ -51,25 +51,25 @@ def path(language: str, folder: Path = LOCALE) -> Path:
     return folder / language / "LC_MESSAGES" / f"{DOMAIN}.po"
 
 
-def updated(language: str, template: Catalog, folder: Path = LOCALE) -> Catalog:
+def update_catalog(language: str, template: Catalog, folder: Path = LOCALE) -> Catalog:
     with path(language, folder).open("rb") as file:
-        known = {entry.id: entry.string for entry in read_po(file, locale=language) if entry.id}
+        translations = {entry.id: entry.string for entry in read_po(file, locale=language) if entry.id}
     catalog = Catalog(locale=language, domain=DOMAIN, project="Alpes Commissions", charset="utf-8", fuzzy=False)
     for entry in sorted((entry for entry in template if entry.id), key=lambda entry: str(entry.id)):
-        catalog.add(entry.id, known.get(entry.id, ""), flags=entry.flags)
+        catalog.add(entry.id, translations.get(entry.id, ""), flags=entry.flags)
     return catalog
 
 
 def main(folder: Path = LOCALE) -> None:
-    template = extracted()
+    template = extract_texts()
     for language in TRANSLATED:
-        catalog = updated(language, template, folder)
+        catalog = update_catalog(language, template, folder)
         with path(language, folder).open("wb") as file:
             write_po(file, catalog, width=120, omit_header=False, no_location=True)
         lines = path(language, folder).read_text(encoding="utf-8").splitlines(keepends=True)
         # Without dates the file changes only when a text does.
-        kept = [line for line in lines if not line.startswith(('"POT-Creation-Date', '"PO-Revision-Date'))]
-        path(language, folder).write_text("".join(kept), encoding="utf-8")
+        undated_lines = [line for line in lines if not line.startswith(('"POT-Creation-Date', '"PO-Revision-Date'))]
+        path(language, folder).write_text("".join(undated_lines), encoding="utf-8")
         missing = sum(1 for entry in catalog if entry.id and not entry.string)
         print(f"{language}: {len(catalog)} texts, {missing} without translation")
 

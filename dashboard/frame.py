@@ -82,15 +82,15 @@ def _language_switch() -> None:
 def _work() -> tuple[str, ...]:
     """Return what runs outside the pages now: a load and a scenario."""
     load, runs = resources.load_runner().progress, resources.runs().look().value
-    found = []
+    activities = []
     if load.state == "running":
-        found.append(_("Load {n}/{m}").format(n=number(load.sent + load.failed), m=number(load.total)))
+        activities.append(_("Load {n}/{m}").format(n=number(load.sent + load.failed), m=number(load.total)))
     if runs is not None and runs.current is not None:
         moments = resources.runs_reader().moments(runs.current)
         if moments:
             name, seconds = moments[0].data.get("name", ""), number(elapsed_s(moments, time.time()))
-            found.append(f"{name} {seconds} s")
-    return tuple(found)
+            activities.append(f"{name} {seconds} s")
+    return tuple(activities)
 
 
 def version() -> object:

@@ -50,7 +50,7 @@ def language() -> str:
 def culture() -> str:
     """Return the browser's locale for numbers (`es_CO`, `en_GB`) if it has the chosen language, else the language."""
     code, browser = language(), _resolve()[1]
-    return _known(code, browser or code)
+    return _find_culture(code, browser or code)
 
 
 def chosen(browser: str | None, query: str | None) -> str:
@@ -85,7 +85,7 @@ def _texts(code: str) -> dict[str, str]:
 
 
 @cache
-def _known(code: str, browser: str) -> str:
+def _find_culture(code: str, browser: str) -> str:
     try:
         locale = Locale.parse(browser.replace("-", "_"))
     except (ValueError, UnknownLocaleError):
@@ -114,11 +114,11 @@ def plain_decimal(text: str) -> str:
     """
     decimal, group = get_decimal_symbol(culture()), get_group_symbol(culture())
     spelling = rf"(-?\d{{1,3}}(?:{re.escape(group)}\d{{3}})+|-?\d+)(?:{re.escape(decimal)}(\d+))?"
-    found = re.fullmatch(spelling, text, re.ASCII)
-    if found is None:
+    match = re.fullmatch(spelling, text, re.ASCII)
+    if match is None:
         return text
-    whole = found[1].replace(group, "")
-    return f"{whole}.{found[2]}" if found[2] else whole
+    digits = match[1].replace(group, "")
+    return f"{digits}.{match[2]}" if match[2] else digits
 
 
 def milliseconds(value: float | None) -> str:

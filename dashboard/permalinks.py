@@ -10,16 +10,17 @@ import streamlit as st
 from dashboard import i18n
 
 
-def restore(parameters: Mapping[str, str], known: Mapping[str, Collection[str]] | None = None) -> None:
+def restore(parameters: Mapping[str, str], offered: Mapping[str, Collection[str]] | None = None) -> None:
     """Set widgets from the URL before they are drawn, unless the visitor has changed them since.
 
-    `parameters`: name in the URL → key of the widget. `known`: name → the values that the widget offers; others are ignored.
+    `parameters`: name in the URL → key of the widget. `offered`: name → the values that the widget offers; others are
+    ignored.
     """
     for name, key in parameters.items():
         value = st.query_params.get(name)
         if value is None or key in st.session_state:
             continue
-        if known is None or name not in known or value in known[name]:
+        if offered is None or name not in offered or value in offered[name]:
             st.session_state[key] = value
 
 

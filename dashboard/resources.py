@@ -73,18 +73,18 @@ def missing_ids() -> MissingIds:
 
 @shared
 def rendered() -> dict[tuple[object, ...], tuple[object, str]]:
-    """Return the HTML drawn once for all open pages: (what, language, culture, zone) → (version, HTML)."""
+    """Return the HTML drawn once for all open pages: (name, language, culture, zone) → (version, HTML)."""
     return {}
 
 
 @shared
 def figures() -> dict[tuple[object, ...], tuple[object, dict[str, object]]]:
-    """Return the figures drawn once for all open pages: (what, language, culture, zone) → (version, figure)."""
+    """Return the figures drawn once for all open pages: (name, language, culture, zone) → (version, figure)."""
     return {}
 
 
 @shared
-def kept() -> dict[str, tuple[float, tuple[object, ...]]]:
+def last_drawings() -> dict[str, tuple[float, tuple[object, ...]]]:
     """Return name → (monotonic time, version) of the last drawing, for what may be drawn only so often."""
     return {}
 

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 _lock = threading.RLock()
 """One lock for all functions, and reentrant: shared objects are made from other shared objects."""
-_kept: dict[str, Any] = {}
+_objects: dict[str, Any] = {}
 
 
 def shared(make: Callable[[], T]) -> Callable[[], T]:
@@ -20,12 +20,12 @@ def shared(make: Callable[[], T]) -> Callable[[], T]:
 
     @wraps(make)
     def get() -> T:
-        if name not in _kept:
+        if name not in _objects:
             with _lock:
-                if name not in _kept:
-                    _kept[name] = make()
-        kept: T = _kept[name]
-        return kept
+                if name not in _objects:
+                    _objects[name] = make()
+        shared_object: T = _objects[name]
+        return shared_object
 
     return get
 
@@ -33,7 +33,7 @@ def shared(make: Callable[[], T]) -> Callable[[], T]:
 def close() -> None:
     """Close all shared objects that have a `close`, newest first, and forget all: the next call makes a new one."""
     with _lock:
-        while _kept:
-            _name, kept = _kept.popitem()
-            if callable(end := getattr(kept, "close", None)):
+        while _objects:
+            _name, shared_object = _objects.popitem()
+            if callable(end := getattr(shared_object, "close", None)):
                 end()

@@ -15,7 +15,7 @@ from sqlalchemy import BigInteger, Column, Integer, String, Table
 from db.tables import Exact
 from domain import contract
 from domain.errors import InvalidField, TooLarge
-from domain.message import Message, said_by
+from domain.message import Message, extract_message
 
 
 def check_row(table: Table, row: Mapping[str, Any]) -> None:
@@ -39,14 +39,14 @@ def check_outbox_row(table: Table, row: Mapping[str, Any]) -> None:
             try:
                 contract.check_column(name, value)
             except contract.ContractError as error:
-                raise InvalidField(name, said_by(error)) from None
+                raise InvalidField(name, extract_message(error)) from None
     payload = json.dumps(row["payload"], ensure_ascii=False)
     if problem := contract.payload_size_problem(payload):
         raise TooLarge(problem)
     try:
         contract.read_payload(payload)
     except contract.ContractError as error:
-        raise InvalidField("payload", said_by(error)) from None
+        raise InvalidField("payload", extract_message(error)) from None
 
 
 def _find_misfit(column: Column[Any], value: Any) -> Message | None:

@@ -155,7 +155,7 @@ def count_parked(connection: Connection) -> int:
     return connection.scalar(query) or 0
 
 
-def not_notified(connection: Connection, limit: int = 200) -> list[str]:
+def find_not_notified(connection: Connection, limit: int = 200) -> list[str]:
     """Return the ids of committed events without a notification, newest first.
 
     This may read every row, so call it now and then, never in a refresh.
@@ -165,7 +165,7 @@ def not_notified(connection: Connection, limit: int = 200) -> list[str]:
     return list(connection.scalars(query.order_by(outbox_event.c.seq.desc()).limit(limit)))
 
 
-def newest_notified(connection: Connection, limit: int) -> list[str]:
+def read_newest_notified(connection: Connection, limit: int) -> list[str]:
     query = select(notification.c.event_id).order_by(notification.c.seq.desc()).limit(limit)
     return list(connection.scalars(query))
 

@@ -62,7 +62,7 @@ def _select_overtaking_failing(correlation_id: str | None) -> Select[tuple[str]]
     )
     later = notification.alias("later")
     # An event that has its notification and fails at a redelivery holds no other event.
-    known = (
+    was_notified = (
         select(notification.c.event_id)
         .where(notification.c.event_id == dead.c.event_id, notification.c.notified_at <= dead.c.at)
         .exists()
@@ -78,7 +78,7 @@ def _select_overtaking_failing(correlation_id: str | None) -> Select[tuple[str]]
             & (later.c.aggregate_version > outbox_event.c.aggregate_version)
             & (later.c.notified_at < dead.c.at),
         )
-        .where(~known)
+        .where(~was_notified)
     )
     return query if correlation_id is None else query.where(later.c.correlation_id == correlation_id)
 

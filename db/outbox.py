@@ -147,12 +147,13 @@ class OutboxFeed(RowReader):
         The database copies the ids, so that they equal the row's even when they are malformed. The dead letter keeps the first
         `contract.KEPT_BYTES` of the payload; the row itself stays in the outbox.
         """
-        kept = func.substr(cast(outbox_event.c.payload, LargeBinary), 1, contract.KEPT_BYTES)  # NULL of an empty BLOB
+        # SQLite's substr of an empty BLOB is NULL.
+        beginning = func.substr(cast(outbox_event.c.payload, LargeBinary), 1, contract.KEPT_BYTES)
         values: dict[str, Any] = {
             "topic": literal(PARKED_TOPIC),
             "message_id": cast(outbox_event.c.seq, String(64)),
             "message_key": null(),
-            "payload": func.coalesce(kept, literal(b"")),
+            "payload": func.coalesce(beginning, literal(b"")),
             "properties": literal("{}"),
             "event_id": outbox_event.c.id,
             "correlation_id": outbox_event.c.correlation_id,

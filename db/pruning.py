@@ -95,8 +95,8 @@ def read_inbox_page(connection: Connection, after_seq: int, before: datetime, li
     page = connection.execute(query).all()
     if not page:
         return None
-    older = [(seq, gone) for seq, is_older, gone in page if is_older]
-    return InboxPage(page[-1][0], len(older), [seq for seq, gone in older if gone])
+    older = [(seq, is_event_pruned) for seq, is_older, is_event_pruned in page if is_older]
+    return InboxPage(page[-1][0], len(older), [seq for seq, is_event_pruned in older if is_event_pruned])
 
 
 def delete_inbox_rows(engine: Engine, seqs: Sequence[int]) -> int:
@@ -130,9 +130,9 @@ def delete_bodies(engine: Engine, seqs: Sequence[int]) -> int:
 def find_old_runs(connection: Connection, before: datetime, keep: int) -> list[str]:
     """Return the ids of the scenario runs that ended before a time, without the newest `keep`."""
     newest = select(scenario_run.c.id).order_by(scenario_run.c.started_at.desc(), scenario_run.c.id).limit(keep)
-    kept = set(connection.scalars(newest))
+    newest_ids = set(connection.scalars(newest))
     ended = select(scenario_run.c.id).where(scenario_run.c.finished_at < before).order_by(scenario_run.c.started_at)
-    return [run_id for run_id in connection.scalars(ended) if run_id not in kept]
+    return [run_id for run_id in connection.scalars(ended) if run_id not in newest_ids]
 
 
 def delete_run(engine: Engine, run_id: str) -> None:

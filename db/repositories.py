@@ -25,7 +25,7 @@ class SqlCommissions:
     def __init__(self, connection: Connection, currencies: Currencies) -> None:
         self._connection = connection
         self._currencies = currencies
-        self.seen: list[Commission] = []
+        self.changed: list[Commission] = []
         """Commissions added or saved here, whose events the unit of work writes."""
 
     def add(self, commission: Commission) -> None:
@@ -40,7 +40,7 @@ class SqlCommissions:
             raise DuplicateConversion(
                 commission.conversion_id, existing["id"], _find_differing_fields(existing, columns)
             ) from error
-        self.seen.append(commission)
+        self.changed.append(commission)
 
     def get(self, commission_id: str) -> Commission | None:
         row = self._connection.execute(_BY_ID, {"commission_id": commission_id}).mappings().first()
@@ -53,7 +53,7 @@ class SqlCommissions:
         )
         if changed.rowcount != 1:
             raise ConcurrentChange(commission.id)
-        self.seen.append(commission)
+        self.changed.append(commission)
 
     def _find_by_conversion(self, conversion_id: str) -> RowMapping | None:
         return self._connection.execute(_BY_CONVERSION, {"conversion": conversion_id}).mappings().first()

@@ -106,11 +106,11 @@ def read_dead_letters(connection: Connection, correlation_id: str, after_seq: in
 
 def find_committed(connection: Connection, event_ids: Collection[str]) -> set[str]:
     """Return those of the events that have an outbox row, or had one before it was pruned."""
-    found: set[str] = set()
+    committed_ids: set[str] = set()
     for chunk in chunks(sorted(event_ids)):
         for column in (outbox_event.c.id, pruned_event.c.event_id):
-            found.update(connection.scalars(select(column).where(column.in_(chunk))))
-    return found
+            committed_ids.update(connection.scalars(select(column).where(column.in_(chunk))))
+    return committed_ids
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ class SqlUnitOfWork:
         assert self._connection is not None
         rows = [
             outbox.build_row(event, self._new_id(), correlation_id, traceparent)
-            for commission in self.commissions.seen
+            for commission in self.commissions.changed
             for event in commission.events
         ]
         for row in rows:
@@ -86,7 +86,7 @@ class SqlUnitOfWork:
             self._connection.commit()
         committed_us = time.time_ns() // 1000
         self._reached("committed")
-        for commission in self.commissions.seen:
+        for commission in self.commissions.changed:
             commission.events.clear()
         event_ids = tuple(str(row["id"]) for row in rows)
         if event_ids:

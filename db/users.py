@@ -49,8 +49,8 @@ def render_script(values: Passwords) -> str:
 
 def render_requirement(requires_tls: bool) -> str:
     """Return the statements after which the server admits the four users over TLS only, or also without it."""
-    what = "SSL" if requires_tls else "NONE"
-    return "".join(f"ALTER USER '{user}'@'%' REQUIRE {what};\n" for user in USERS)
+    requirement = "SSL" if requires_tls else "NONE"
+    return "".join(f"ALTER USER '{user}'@'%' REQUIRE {requirement};\n" for user in USERS)
 
 
 def create_users(root: Engine, values: Passwords, requires_tls: bool | None = None) -> None:

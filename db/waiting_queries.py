@@ -27,7 +27,7 @@ class Step:
     """Of its outbox row, where that is read."""
 
 
-def unsettled(connection: Connection) -> list[Step]:
+def find_unsettled(connection: Connection) -> list[Step]:
     """Return the newest committed events that have neither a notification nor a dead letter, and when they occurred."""
     columns = outbox_event.c
     newest = columns.seq > outbox_head(connection) - SEARCHED_ROWS
@@ -40,7 +40,7 @@ def count_above(connection: Connection, seq: int) -> int:
     return connection.scalar(select(func.count()).where(outbox_event.c.seq > seq)) or 0
 
 
-def newest_notified(connection: Connection, limit: int) -> list[Step]:
+def read_newest_notified(connection: Connection, limit: int) -> list[Step]:
     """Return the newest notifications and when they were written."""
     columns = notification.c
     rows = connection.execute(select(columns.event_id, columns.notified_at).order_by(columns.seq.desc()).limit(limit))

@@ -97,5 +97,5 @@ def _list_types(hint: Any) -> tuple[type, ...]:
 
 
 def _to_camel_case(name: str) -> str:
-    first, *others = name.split("_")
-    return first + "".join(word.capitalize() for word in others)
+    first, *following = name.split("_")
+    return first + "".join(word.capitalize() for word in following)

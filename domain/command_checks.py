@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from domain import contract
 from domain.errors import InvalidField
-from domain.message import Message, said_by
+from domain.message import Message, extract_message
 from domain.money import Currency
 from domain.ports import Currencies, Dependencies
 
@@ -13,7 +13,7 @@ def check_identifier(field: str, value: str) -> str:
     try:
         contract.check_identifier(value)
     except contract.ContractError as error:
-        raise InvalidField(field, said_by(error)) from None
+        raise InvalidField(field, extract_message(error)) from None
     return value
 
 

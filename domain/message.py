@@ -20,9 +20,9 @@ _templates: dict[str, str] = {}
 
 def register(templates: Mapping[str, str]) -> None:
     """Add English templates by code. Raises ValueError for a code that is registered already."""
-    known = _templates.keys() & templates.keys()
-    if known:
-        raise ValueError(f"registered twice: {', '.join(sorted(known))}")
+    duplicates = _templates.keys() & templates.keys()
+    if duplicates:
+        raise ValueError(f"registered twice: {', '.join(sorted(duplicates))}")
     _templates.update(templates)
 
 
@@ -65,16 +65,18 @@ class Message:
     def render(self, translate: Callable[[str], str], show: Callable[[str, str], str]) -> str:
         """Return the text: `translate` returns a template's translation, `show` a word (name, value) for its reader."""
 
-        def shown(name: str, value: Value) -> str:
+        def format_value(name: str, value: Value) -> str:
             if isinstance(value, Message):
                 return value.render(translate, show)
             if isinstance(value, tuple):
-                return "; ".join(each.render(translate, show) for each in value)
+                return "; ".join(message.render(translate, show) for message in value)
             if isinstance(value, float):
                 return f"{value:.12g}"
             return show(name, value) if isinstance(value, str) else str(value)
 
-        return translate(self.template).format(**{name: shown(name, value) for name, value in self.params.items()})
+        return translate(self.template).format(
+            **{name: format_value(name, value) for name, value in self.params.items()}
+        )
 
 
 register({"verbatim": "{text}"})
@@ -85,8 +87,8 @@ def verbatim(text: str) -> Message:
     return Message("verbatim", text=text)
 
 
-def said_by(error: BaseException) -> Message:
-    """Return what an error says. One that was raised with a message says that; of any other the text is taken."""
+def extract_message(error: BaseException) -> Message:
+    """Return the message that an error was raised with; for an error without one, its text as a message."""
     first = error.args[0] if error.args else None
     return first if isinstance(first, Message) else verbatim(str(error) or type(error).__name__)
 
@@ -104,7 +106,7 @@ def from_json(values: Any) -> Message | None:
 
 def _value(stored: Any) -> Value:
     if isinstance(stored, list | tuple):
-        return tuple(_nested(each) for each in stored)
+        return tuple(_nested(item) for item in stored)
     if isinstance(stored, Mapping):
         return _nested(stored)
     if not isinstance(stored, str | int | float):

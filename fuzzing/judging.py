@@ -57,8 +57,8 @@ def describe_missing(fuzz_input: Input, outcome: Outcome, ledger: Ledger) -> str
         case Message(), Published(topic, message_id):
             trace = ledger.message(topic, message_id)
             if trace.outcome is None and trace.dead_reason is None:
-                seen = "observed" if trace.observed else "not observed"
-                return f"no inbox row and no dead letter; {seen} on the topic"
+                sighting = "observed" if trace.observed else "not observed"
+                return f"no inbox row and no dead letter; {sighting} on the topic"
             event = f"; {ledger.event(trace.event_id).missing_sources}" if trace.event_id else ""
             unseen = "" if trace.observed else "; the observer did not see the message"
             if trace.outcome == "dead_lettered" and not trace.on_dead_letter_topic:

@@ -18,15 +18,18 @@ DECLINES = (pulsar.Result.MessageTooBig, pulsar.Result.InvalidMessage)
 
 
 class MessageDriver:
-    """A driver that calls `done(message, outcome)` once for each message, from the client's thread."""
+    """A driver that calls `on_outcome(message, outcome)` once for each message, from the client's thread."""
 
     def __init__(
-        self, settings: Settings, commission: Callable[[], str], done: Callable[[Message, Published | Declined], None]
+        self,
+        settings: Settings,
+        commission: Callable[[], str],
+        on_outcome: Callable[[Message, Published | Declined], None],
     ) -> None:
         topics = settings.topics
         self._topics = {"commands": topics.commands, "events": topics.events, "retry": topics.retry}
         self._commission = commission
-        self._done = done
+        self._on_outcome = on_outcome
         self._client = Broker(settings).client()
         self._producers: dict[str, Any] = {
             name: self._client.create_producer(
@@ -51,13 +54,13 @@ class MessageDriver:
 
         def on_answer(result: Any, message_id: Any) -> None:
             if result == pulsar.Result.Ok:
-                self._done(message, Published(self._topics[message.topic], str(message_id), commission_id))
+                self._on_outcome(message, Published(self._topics[message.topic], str(message_id), commission_id))
             else:
-                self._done(message, Declined(str(result)))
+                self._on_outcome(message, Declined(str(result)))
 
         try:
             self._producers[message.topic].send_async(
                 value, on_answer, partition_key=message.key, properties=dict(message.properties)
             )
         except (pulsar.PulsarException, TypeError, ValueError) as error:
-            self._done(message, Declined(str(error)))
+            self._on_outcome(message, Declined(str(error)))

@@ -67,8 +67,8 @@ def _change_type(random: Random, members: Members) -> Members:
     if not members:
         return members
     name, value = random.choice(members)
-    others = ([value], Members([("value", value)]), RawJson("1"), True, None, str(value)[:1000] + " ")
-    return members.with_member(name, random.choice(others))
+    replacements = ([value], Members([("value", value)]), RawJson("1"), True, None, str(value)[:1000] + " ")
+    return members.with_member(name, random.choice(replacements))
 
 
 def _shuffle(random: Random, members: Members) -> Members:

@@ -29,8 +29,8 @@ def hostile_row(random: Random, tag: Tag) -> Row:
         ((name, change, _),) = random.choices(_CHANGES, [weight for *_, weight in _CHANGES])
         changes |= change(random, values)
         names.append(name)
-    kept = {name: value for name, value in (values | changes).items() if value is not OMITTED}
-    return Row(tag, "+".join(names), tuple(kept.items()))
+    columns = {name: value for name, value in (values | changes).items() if value is not OMITTED}
+    return Row(tag, "+".join(names), tuple(columns.items()))
 
 
 def _valid_values(random: Random, tag: Tag) -> Values:
@@ -95,8 +95,8 @@ def _huge_payload(random: Random, values: Values) -> Values:
 
 def _date(random: Random, _values: Values) -> Values:
     limits = ("0000-00-00 00:00:00", "0001-01-01 00:00:00", "9999-12-31 23:59:59.999999", "2026-02-30 00:00:00")
-    others = ("yesterday", "", 0, -1, 1.5, 2**62, "2026-01-01T00:00:00+05:00", b"2026", "2026-01-01")
-    return {"occurred_at": random.choice(limits + others)}
+    malformed = ("yesterday", "", 0, -1, 1.5, 2**62, "2026-01-01T00:00:00+05:00", b"2026", "2026-01-01")
+    return {"occurred_at": random.choice(limits + malformed)}
 
 
 def _number(random: Random, _values: Values) -> Values:

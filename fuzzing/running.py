@@ -171,11 +171,11 @@ class Run:
                 self.accountant.record_sent(fuzz_input, driver.send(fuzz_input))
 
     def _send_messages(self) -> None:
-        def done(message: Message, outcome: Published | Declined) -> None:
+        def record_outcome(message: Message, outcome: Published | Declined) -> None:
             self.accountant.record_sent(message, outcome)
             self._queues[Message].task_done()
 
-        driver = MessageDriver(self.settings, self._choose_commission, done)
+        driver = MessageDriver(self.settings, self._choose_commission, record_outcome)
         with ExitStack() as stack:
             stack.callback(driver.close)
             queued = self._queues[Message]

@@ -136,4 +136,4 @@ def _group_failures(failures: Sequence[Failure]) -> list[list[Failure]]:
     for failure in failures:
         key = (-CHANNELS.index(failure.input.channel), failure.violation.fault)
         groups.setdefault(key, []).append(failure)
-    return [sorted(group, key=lambda each: each.input.good) for _, group in sorted(groups.items())]
+    return [sorted(group, key=lambda member: member.input.good) for _, group in sorted(groups.items())]

@@ -123,8 +123,8 @@ class Reading:
 
     def parts(self) -> pd.DataFrame:
         """Return the health of every component: whether it answers, and how large its lag is."""
-        found = health.check(self.settings, self.application.engine)
-        return pd.DataFrame([{"part": each.part, "light": each.light, "detail": each.detail} for each in found])
+        parts = health.check(self.settings, self.application.engine)
+        return pd.DataFrame([{"part": part.part, "light": part.light, "detail": part.detail} for part in parts])
 
     def _messages(self, event_id: str) -> list[Observed]:
         store = ObserverStore(self.settings.observer_store)

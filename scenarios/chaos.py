@@ -50,9 +50,9 @@ def pairs_per_second(seconds: float) -> float:
     return min(float(PAIRS_PER_SECOND), MAX_PAIRS / seconds)
 
 
-def _experiment(trial: Trial, seconds: float, given: Schedule | None) -> None:
+def _experiment(trial: Trial, seconds: float, requested: Schedule | None) -> None:
     faults = faults_of(trial)
-    schedule = given or chaos_schedule.draw(trial.seed, seconds, partners(faults))
+    schedule = requested or chaos_schedule.draw(trial.seed, seconds, partners(faults))
     _require_known(schedule, faults)
     injected: list[Step] = []
     try:
@@ -60,7 +60,7 @@ def _experiment(trial: Trial, seconds: float, given: Schedule | None) -> None:
             ends_at = time.monotonic() + seconds
             for step in schedule:
                 # A given schedule is injected as a whole, however long it takes.
-                if given is None and time.monotonic() > ends_at:
+                if requested is None and time.monotonic() > ends_at:
                     break
                 trial.pause(step.calm_s)
                 injected.append(step)

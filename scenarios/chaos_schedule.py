@@ -42,9 +42,9 @@ def draw(seed: int, seconds: float, partners: Mapping[str, Collection[str]]) -> 
     while filled_s < seconds:
         calm_s = round(rng.uniform(*CALM_S), 1)
         names = [rng.choice(sorted(partners))]
-        others = sorted(partners[names[0]])
-        if others and rng.random() < TOGETHER:
-            names.append(rng.choice(others))
+        candidates = sorted(partners[names[0]])
+        if candidates and rng.random() < TOGETHER:
+            names.append(rng.choice(candidates))
         faults = tuple(Planned(name, round(rng.uniform(*DOWN_S), 1)) for name in names)
         steps.append(Step(calm_s, faults))
         filled_s += calm_s + max(planned.down_s for planned in faults)
@@ -54,7 +54,8 @@ def draw(seed: int, seconds: float, partners: Mapping[str, Collection[str]]) -> 
 def write(schedule: Schedule) -> str:
     """Return the schedule as the command line takes it: `2.5:kill-broker@3.0+kill-api@0.5,1.0:lose-offsets@0.0`."""
     return ",".join(
-        f"{step.calm_s:.1f}:" + "+".join(f"{each.fault}@{each.down_s:.1f}" for each in step.faults) for step in schedule
+        f"{step.calm_s:.1f}:" + "+".join(f"{planned.fault}@{planned.down_s:.1f}" for planned in step.faults)
+        for step in schedule
     )
 
 
@@ -63,12 +64,12 @@ def read(text: str) -> Schedule:
     steps = []
     for part in text.split(","):
         calm, _, faults = part.strip().partition(":")
-        matches = [_FAULT.fullmatch(each) for each in faults.split("+")]
+        matches = [_FAULT.fullmatch(fault) for fault in faults.split("+")]
         if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", calm) or None in matches or len(matches) > 2:
             raise ValueError(
                 f"{part!r} is no step; one looks like 2.5:kill-broker@3.0 or 1.0:kill-api@0.5+kill-relay@2.0"
             )
-        planned = tuple(Planned(each["fault"], float(each["down_s"])) for each in matches if each is not None)
+        planned = tuple(Planned(match["fault"], float(match["down_s"])) for match in matches if match is not None)
         steps.append(Step(float(calm), planned))
     return tuple(steps)
 
@@ -82,10 +83,10 @@ def list_places(schedule: Schedule) -> list[Place]:
     return [(number, fault) for number, step in enumerate(schedule) for fault in range(len(step.faults))]
 
 
-def keep(schedule: Schedule, kept: Collection[Place]) -> Schedule:
+def keep(schedule: Schedule, places: Collection[Place]) -> Schedule:
     """Return the schedule without the other faults, and without the steps that have none left."""
     steps = (
-        replace(step, faults=tuple(each for place, each in enumerate(step.faults) if (number, place) in kept))
+        replace(step, faults=tuple(planned for place, planned in enumerate(step.faults) if (number, place) in places))
         for number, step in enumerate(schedule)
     )
     return tuple(step for step in steps if step.faults)

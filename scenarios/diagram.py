@@ -49,7 +49,7 @@ def describe_counter_example(counter_example: CounterExample, places: Mapping[Pl
     """Return one sentence for each observation, in the order of time: the text alternative of the drawing."""
     started_at = _find_start(counter_example.events)
     return [
-        f"{_format_time(event, started_at)} {places[event.place]}: {say(event.said())} ({event.id[:ID_LENGTH]})"
+        f"{_format_time(event, started_at)} {places[event.place]}: {say(event.get_message())} ({event.id[:ID_LENGTH]})"
         for event in counter_example.events
     ]
 
@@ -73,7 +73,7 @@ def _lay_out(events: Sequence[Observation], say: Say) -> list[_Row]:
     for event in events:
         x = _find_x(event.place)
         max_chars = int((max(x, WIDTH - x) - 14) / CHAR_WIDTH)
-        lines = textwrap.wrap(say(event.said()), max_chars) or [""]
+        lines = textwrap.wrap(say(event.get_message()), max_chars) or [""]
         time = f"{_format_time(event, started_at)} · {event.id[:ID_LENGTH]}"
         rows.append(_Row(event, y, lines, time))
         y += ROW_HEIGHT + LINE_HEIGHT * len(lines)

@@ -95,13 +95,13 @@ def _read_audit_lines(settings: Settings, event_ids: set[str]) -> dict[str, Audi
     }
 
 
-def _compare_fields(event_id: str, source: str, expected: Fields | None, seen: Fields) -> Iterator[Difference]:
+def _compare_fields(event_id: str, source: str, expected: Fields | None, actual: Fields) -> Iterator[Difference]:
     if expected is None:
         return
-    for name in sorted(expected.keys() | seen.keys()):
-        expected_text, seen_text = expected.get(name, "-"), seen.get(name, "-")
-        if expected_text != seen_text:
-            yield Difference(event_id, source, name, expected_text, seen_text)
+    for name in sorted(expected.keys() | actual.keys()):
+        expected_text, actual_text = expected.get(name, "-"), actual.get(name, "-")
+        if expected_text != actual_text:
+            yield Difference(event_id, source, name, expected_text, actual_text)
 
 
 def _fields_of_line(notification: stored.NotifiedContents | AuditLine) -> dict[str, str]:

@@ -37,15 +37,15 @@ def render_html(result: Result) -> str:
     )
 
 
-def _render_counter_example(found: CounterExample | None) -> dict[str, object] | None:
-    if found is None:
+def _render_counter_example(example: CounterExample | None) -> dict[str, object] | None:
+    if example is None:
         return None
     places = {place: str(place) for place in PLACES}
-    title = f"Counter-example to: {found.said()}"
+    title = f"Counter-example to: {example.get_message()}"
     return {
-        "title": found.said(),
-        "drawing": diagram.draw_counter_example(found, places, title, str),
-        "sentences": diagram.describe_counter_example(found, places, str),
+        "title": example.get_message(),
+        "drawing": diagram.draw_counter_example(example, places, title, str),
+        "sentences": diagram.describe_counter_example(example, places, str),
     }
 
 

@@ -67,12 +67,14 @@ class FaultInjection(Sources):
         else:
             self.say("check", Message("check.line_with_detail", name=name, how=how, detail=detail), ok=ok)
 
-    def report_judge_error(self, what: Message) -> None:
+    def report_judge_error(self, problem: Message) -> None:
         """Record an error of the judge: the verdict is INCONCLUSIVE, unless the system broke an invariant."""
-        self.errors.append(what)
-        self.say("judge_error", Message("verdict.judge_failed", why=what))
+        self.errors.append(problem)
+        self.say("judge_error", Message("verdict.judge_failed", why=problem))
 
-    def confirm(self, what: Message, condition: Callable[[], bool], deadline_s: float = CONFIRMED_WITHIN_S) -> bool:
+    def confirm(
+        self, confirmation: Message, condition: Callable[[], bool], deadline_s: float = CONFIRMED_WITHIN_S
+    ) -> bool:
         """Wait until an observation confirms the fault, and return whether it did. If not, the verdict is INCONCLUSIVE.
 
         `condition` observes the system; it is false on a system without the fault.
@@ -84,18 +86,18 @@ class FaultInjection(Sources):
             return False
 
         try:
-            self.wait(condition_holds, deadline_s, what)
+            self.wait(condition_holds, deadline_s, confirmation)
         except TookTooLong:
-            self.confirmations.append(Check.of(what, False, Message("detail.not_within", s=deadline_s)))
-            self.say("unconfirmed", Message("verdict.unconfirmed", what=what))
+            self.confirmations.append(Check.of(confirmation, False, Message("detail.not_within", s=deadline_s)))
+            self.say("unconfirmed", Message("verdict.unconfirmed", what=confirmation))
             return False
-        self.confirmations.append(Check.of(what, True))
-        self.say("confirmed", what)
+        self.confirmations.append(Check.of(confirmation, True))
+        self.say("confirmed", confirmation)
         return True
 
     # Waiting.
 
-    def wait(self, condition: Callable[[], bool], deadline_s: float, what: Message, every_s: float = 0.05) -> None:
+    def wait(self, condition: Callable[[], bool], deadline_s: float, awaited: Message, every_s: float = 0.05) -> None:
         """Wait until the condition is true. Raises TookTooLong, or Stopped when the run is to end."""
 
         def condition_or_stop() -> bool:
@@ -103,7 +105,7 @@ class FaultInjection(Sources):
                 raise Stopped
             return condition()
 
-        until(condition_or_stop, deadline_s, what, every_s)
+        until(condition_or_stop, deadline_s, awaited, every_s)
 
     def pause(self, seconds: float) -> None:
         """Let the load continue for some seconds. Raises Stopped when the run is to end."""
@@ -219,7 +221,7 @@ class FaultInjection(Sources):
     def leased(
         self, part: str, fault: Message, begin: Callable[[], leases.Lease], end: Callable[[], None]
     ) -> Iterator[None]:
-        """Cause a fault that has a lease: `begin` grants it, and `end` ends it early, and does nothing when it is over."""
+        """Cause a fault that has a lease: `begin` grants the lease, and `end` ends it unless it has expired."""
         self._undo.callback(end)
         lease = begin()
         self.say("fault", Message("injected.other", part=part, fault=fault), part=part)

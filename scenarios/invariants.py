@@ -16,7 +16,7 @@ from functools import cached_property
 from db import notification_queries, queries
 from db.dead_letter_queries import dead_letter_ids
 from db.errors import DatabaseUnavailable
-from domain.message import Message, said_by
+from domain.message import Message, extract_message
 from scenarios import properties
 from scenarios.history import History
 from scenarios.model import Check, Counts, FaultWindow, Verdict
@@ -58,7 +58,7 @@ class Judgement:
 
     @property
     def differs_permanently(self) -> bool:
-        """Whether something is wrong, and nothing of it may still arrive or be repaired."""
+        """Whether there are violations and all are final: waiting cannot end any of them."""
         return bool(self.violations) and all(violation.is_final for violation in self.violations)
 
 
@@ -88,7 +88,7 @@ def wait_until_settled(trial: Trial, deadline_s: float, *, poisonous: bool = Fal
         trial.wait(all_hold, deadline_s, Message("awaited.agreement"), 0.2)
         time.sleep(QUIET_S)
     except TookTooLong as error:
-        trial.say("note", said_by(error))
+        trial.say("note", extract_message(error))
     return Judgement.of(trial.history(expects_dead_letters=poisonous))
 
 
@@ -148,7 +148,7 @@ def verdict(
         return "FAIL", Message("verdict.broken", checks=tuple(map(_describe_broken, broken)))
     if judge_errors:
         return "INCONCLUSIVE", Message("verdict.judge_failed", why=tuple(judge_errors))
-    unconfirmed = tuple(check.said() for check in confirmations if not check.ok)
+    unconfirmed = tuple(check.get_message() for check in confirmations if not check.ok)
     if unconfirmed:
         return "INCONCLUSIVE", Message("verdict.unconfirmed", what=unconfirmed)
     if not confirmations:
@@ -157,8 +157,8 @@ def verdict(
 
 
 def _describe_broken(check: Check) -> Message:
-    detail = check.said_detail() or Message("verdict.does_not_hold")
-    return Message("verdict.broken_check", name=check.said(), detail=detail)
+    detail = check.get_detail_message() or Message("verdict.does_not_hold")
+    return Message("verdict.broken_check", name=check.get_message(), detail=detail)
 
 
 def measure_recovery(trial: Trial) -> list[FaultWindow]:

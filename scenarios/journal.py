@@ -96,8 +96,8 @@ class Journal:
         self._run_id = run_id
         self._folder = folder(settings, run_id)
         self._folder.mkdir(parents=True, exist_ok=True)
-        for made in (self._folder.parent, self._folder):
-            hand_over(made)
+        for path in (self._folder.parent, self._folder):
+            hand_over(path)
         self._file = (self._folder / "timeline.jsonl").open("a", encoding="utf-8")
         self._samples = (self._folder / "samples.jsonl").open("a", encoding="utf-8")
         self.moments: list[Moment] = []
@@ -109,9 +109,9 @@ class Journal:
         self._file.write(json.dumps(asdict(moment)) + "\n")
         self._file.flush()
 
-    def sample(self, found: Sample) -> None:
+    def sample(self, counts: Sample) -> None:
         """Add counts to the file that shows the progress of the run."""
-        self._samples.write(json.dumps(asdict(found)) + "\n")
+        self._samples.write(json.dumps(asdict(counts)) + "\n")
         self._samples.flush()
 
     def begin(self, name: str, stack: str, seed: int) -> None:

@@ -15,7 +15,7 @@ from application import Application
 from domain.commands import ApproveCommission, CalculateCommission
 from domain.message import Message
 from scenarios.history.operations import Answer, OperationLog
-from scenarios.routes import Done, InProcess, NotAcknowledged, Promise, Refused, Route
+from scenarios.routes import Acknowledged, InProcess, NotAcknowledged, Promise, Refused, Route
 from scenarios.waiting import JudgeFailed, until
 
 CAMPAIGNS = ("cmp-1", "cmp-2", "cmp-3")
@@ -131,10 +131,10 @@ class Load:
     def _send_pair(self, command: CalculateCommission, pair: Pair) -> None:
         calculation_route, approval_route = pair
         answer = self._send(calculation_route, command)
-        if isinstance(answer, Done) and approval_route is not None:
+        if isinstance(answer, Acknowledged) and approval_route is not None:
             self._send(approval_route, ApproveCommission(answer.commission_id, command.correlation_id))
 
-    def _send(self, route: Route, command: CalculateCommission | ApproveCommission) -> Done | Promise | None:
+    def _send(self, route: Route, command: CalculateCommission | ApproveCommission) -> Acknowledged | Promise | None:
         started_at = time.time()
         with self._operations.invoked(route.name, command) as recorded:
             answer = _send_over(route, command, recorded)
@@ -145,14 +145,14 @@ class Load:
         self.acknowledged_by[route.name] += 1
         if isinstance(answer, Promise):
             self.promised.append(answer)
-        event_ids = answer.event_ids if isinstance(answer, Done) else ()
+        event_ids = answer.event_ids if isinstance(answer, Acknowledged) else ()
         self.sent.append(AcknowledgedCommand(command, started_at, (time.time() - started_at) * 1000, event_ids))
         return answer
 
 
 def _send_over(
     route: Route, command: CalculateCommission | ApproveCommission, recorded: Answer
-) -> Done | Promise | None:
+) -> Acknowledged | Promise | None:
     """Send a command and record its answer; None when it is not acknowledged."""
     try:
         answer = route.send(command)
@@ -161,5 +161,5 @@ def _send_over(
         return None
     except NotAcknowledged:
         return None
-    recorded.acknowledge(answer.event_ids if isinstance(answer, Done) else ())
+    recorded.acknowledge(answer.event_ids if isinstance(answer, Acknowledged) else ())
     return answer

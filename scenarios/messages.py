@@ -29,7 +29,7 @@ INVARIANTS = {
     "invariant.deadlines": "the system meets its deadlines",
 }
 
-SEEN = {
+OBSERVATIONS = {
     "seen.acknowledged": "{command} acknowledged ({client})",
     "seen.refused": "{command} refused ({client})",
     "seen.state": "commission has {field} {value}",
@@ -273,7 +273,7 @@ DETAILS = {
 for _templates in (
     PROPERTIES,
     INVARIANTS,
-    SEEN,
+    OBSERVATIONS,
     CHECKS,
     CONFIRMATIONS,
     TIMELINE,

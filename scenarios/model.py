@@ -68,7 +68,7 @@ class Moment:
     def of(cls, at: float, kind: str, message: Message, data: Mapping[str, Any] | None = None) -> Self:
         return cls(at, kind, str(message), dict(data or {}), message)
 
-    def said(self) -> Message:
+    def get_message(self) -> Message:
         """Return its message; of an entry that has the text alone, the text."""
         return self.message or verbatim(self.text)
 
@@ -89,11 +89,11 @@ class Check:
     def of(cls, message: Message, ok: bool, detail: Message | None = None) -> Self:
         return cls(str(message), ok, "" if detail is None else str(detail), message, detail)
 
-    def said(self) -> Message:
+    def get_message(self) -> Message:
         """Return its message; of a check that has the text alone, the text."""
         return self.message or verbatim(self.name)
 
-    def said_detail(self) -> Message | None:
+    def get_detail_message(self) -> Message | None:
         return self.detail_message or (verbatim(self.detail) if self.detail else None)
 
 
@@ -110,7 +110,7 @@ class FaultWindow:
     message: Message | None = None
     """The fault's name; `fault` is the same in English."""
 
-    def said(self) -> Message:
+    def get_message(self) -> Message:
         """Return the fault's name; of a window that has the text alone, the text."""
         return self.message or verbatim(self.fault)
 
@@ -183,7 +183,7 @@ class Result:
     counter_example: CounterExample | None = None
     """What proves that the first of the broken properties does not hold."""
 
-    def said(self) -> Message:
+    def get_message(self) -> Message:
         """Return the reason's message; of a result that has the text alone, the text."""
         return self.reason_message or verbatim(self.reason)
 

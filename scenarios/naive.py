@@ -75,13 +75,13 @@ class NaiveLoad:
         left = Message("awaited.naive_commits", n=goal - self._handled)
         self._wait_until(lambda: self._handled >= goal, deadline_s, left)
 
-    def _wait_until(self, reached: Callable[[], bool], deadline_s: float, what: Message) -> None:
+    def _wait_until(self, reached: Callable[[], bool], deadline_s: float, awaited: Message) -> None:
         def reached_or_died() -> bool:
             if self._died:
                 raise JudgeFailed(self._died)
             return reached()
 
-        self._trial.wait(reached_or_died, deadline_s, what, 0.02)
+        self._trial.wait(reached_or_died, deadline_s, awaited, 0.02)
 
     def _count(self) -> tuple[int, int]:
         """Return how many events were committed so far, and how many of them the observer has seen on Pulsar."""

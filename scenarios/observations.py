@@ -35,7 +35,7 @@ class Observation:
     def of(cls, place: Place, at_us: int | None, id_: str, message: Message, *, missing: bool = False) -> Self:
         return cls(place, None if at_us is None else at_us / 1e6, id_, str(message), message, missing)
 
-    def said(self) -> Message:
+    def get_message(self) -> Message:
         """Return what it shows; of a record whose message this version does not know, the text."""
         return self.message or verbatim(self.text)
 
@@ -48,7 +48,7 @@ class CounterExample:
     """Name of the property, as in the JSON of a run."""
     events: tuple[Observation, ...]
 
-    def said(self) -> Message:
+    def get_message(self) -> Message:
         """Return what the property demands; of one that this version does not know, its name."""
         try:
             return Message(f"property.{self.property}")
@@ -65,9 +65,9 @@ def counter_example_from_json(stored: Mapping[str, Any] | None) -> CounterExampl
 
 
 def in_time_order(observations: Sequence[Observation]) -> tuple[Observation, ...]:
-    """Return the observations by time. What has no time stays behind what it was given after."""
-    known, latest = [], float("-inf")
+    """Return the observations by time. One without a time stays behind the one that precedes it."""
+    dated, latest = [], float("-inf")
     for observation in observations:
         latest = latest if observation.at is None else observation.at
-        known.append((latest, observation))
-    return tuple(observation for _, observation in sorted(known, key=lambda pair: pair[0]))
+        dated.append((latest, observation))
+    return tuple(observation for _, observation in sorted(dated, key=lambda pair: pair[0]))

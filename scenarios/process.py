@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from db.engine import connect
-from domain.message import Message, said_by, verbatim
+from domain.message import Message, extract_message, verbatim
 from scenarios import invariants, journal
 from scenarios.catalogue import find
 from scenarios.fault_injection import Stopped
@@ -47,7 +47,7 @@ def main(run_id: str, name: str, seed: int, minutes: float, faults: str) -> int:
             return 0 if result is not None else 1
     except Exception as error:
         logging.getLogger(__name__).exception("the run ended")
-        log.say("stopped", Message("run.not_run", why=said_by(error)))
+        log.say("stopped", Message("run.not_run", why=extract_message(error)))
         log.end("stopped", None)
         return 1
     finally:
@@ -75,7 +75,7 @@ def run_scenario(settings: Settings, scenario: Scenario, run_id: str, seed: int,
             deadline_s = trial.full_replay_deadline_s()
             judgement = invariants.wait_until_settled(trial, deadline_s, poisonous=scenario.poisonous)
         result = _make_result(trial, scenario, judgement, started_at, log)
-        line = Message("verdict.line", verdict=result.verdict, reason=result.said())
+        line = Message("verdict.line", verdict=result.verdict, reason=result.get_message())
         log.say("verdict", line, {"verdict": result.verdict})
         return _with_final_timeline(result, log)
     except Stopped:
@@ -92,11 +92,11 @@ def _experiment(trial: Trial, scenario: Scenario) -> None:
         raise
     except TookTooLong as error:
         if trial.errors:  # the delay may be the judge's fault
-            trial.say("note", said_by(error))
+            trial.say("note", extract_message(error))
         else:
-            trial.check(Message("invariant.deadlines"), False, said_by(error))
+            trial.check(Message("invariant.deadlines"), False, extract_message(error))
     except JudgeFailed as error:
-        trial.report_judge_error(said_by(error))
+        trial.report_judge_error(extract_message(error))
     except Exception as error:
         # The system may have caused this error, but only a broken invariant could show that.
         trial.say("note", verbatim(traceback.format_exc(limit=-3)))

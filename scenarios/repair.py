@@ -69,7 +69,7 @@ class Repaired:
     out_of_order: int
     """Events of all time that were notified after a later one of their commission, as some of the repaired ones must be."""
     reconciled: bool
-    """Whether all sources have the same events with the same contents afterwards, in whatever order."""
+    """Whether all sources have the same events with the same contents afterwards, in any order."""
     seconds: float
 
     @property
@@ -148,9 +148,9 @@ class _MarkingPublisher(Publisher):
         self._mark = mark
 
     def send_async(
-        self, value: bytes, key: str | None, properties: Mapping[str, str], done: Callable[[Sent, str], None]
+        self, value: bytes, key: str | None, properties: Mapping[str, str], on_outcome: Callable[[Sent, str], None]
     ) -> None:
-        super().send_async(value, key, {**properties, PROPERTY: self._mark}, done)
+        super().send_async(value, key, {**properties, PROPERTY: self._mark}, on_outcome)
 
 
 class _Observed:
@@ -172,10 +172,10 @@ class _Observed:
 class _Progress:
     """Says how far a count is every few seconds, and raises TookTooLong when it stands still."""
 
-    def __init__(self, say: Say, total: int, what: str) -> None:
+    def __init__(self, say: Say, total: int, label: str) -> None:
         self._say = say
         self._total = total
-        self._what = what
+        self._label = label
         self._count = -1
         self._changed_at = self._told_at = time.monotonic()
 
@@ -184,7 +184,7 @@ class _Progress:
         if count != self._count:
             self._count, self._changed_at = count, now
         if now - self._told_at > PROGRESS_EVERY_S:
-            self._say(f"{count} of {self._total} {self._what}")
+            self._say(f"{count} of {self._total} {self._label}")
             self._told_at = now
         if now - self._changed_at > STANDSTILL_S:
             raise TookTooLong(Message("repair.standstill", n=count, m=self._total, s=round(STANDSTILL_S)))
@@ -229,14 +229,14 @@ def _wait_until_notified(engine: Engine, expected: Mapping[int, str], observed: 
 def _reconcile(settings: Settings) -> Reconciliation:
     """Reconcile until the sources agree, or until the audit file has had time to follow and nothing changes any more."""
     with Application(settings, pool_size=4) as application:
-        found = reconcile(application, settings)
+        counts = reconcile(application, settings)
         began = changed_at = time.monotonic()
-        while not found.complete and time.monotonic() < min(changed_at + SETTLE_S, began + AUDITED_WITHIN_S):
+        while not counts.complete and time.monotonic() < min(changed_at + SETTLE_S, began + AUDITED_WITHIN_S):
             time.sleep(0.5)
-            before, found = found, reconcile(application, settings)
-            if found != before:
+            before, counts = counts, reconcile(application, settings)
+            if counts != before:
                 changed_at = time.monotonic()
-        return found
+        return counts
 
 
 def _read_missing(engine: Engine, head: int) -> dict[int, str]:
@@ -251,17 +251,17 @@ def _delivers_nothing(part: PartHealth) -> bool:
 
 def _find_down(settings: Settings, engine: Engine) -> list[PartHealth]:
     needed = {*NEEDED, settings.facts.capture.component}
-    return [each for each in health.check(settings, engine) if each.part in needed and _delivers_nothing(each)]
+    return [part for part in health.check(settings, engine) if part.part in needed and _delivers_nothing(part)]
 
 
 def _wait_for_health(settings: Settings, engine: Engine, say: Say) -> None:
     """Return when every component on the events' path delivers. Raises NotHealthy."""
     ends_at = time.monotonic() + HEALTHY_WITHIN_S
-    told = ""
+    announced = ""
     while down := _find_down(settings, engine):
         if time.monotonic() > ends_at:
             raise NotHealthy(Message("repair.not_healthy", part=down[0].part, detail=down[0].message))
-        if told != down[0].part:
+        if announced != down[0].part:
             say(f"waiting for {down[0].part}: {down[0].detail}")
-            told = down[0].part
+            announced = down[0].part
         time.sleep(0.5)

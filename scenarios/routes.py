@@ -36,7 +36,7 @@ class Refused(NotAcknowledged):
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class Acknowledged:
     """An acknowledged command."""
 
     commission_id: str
@@ -55,7 +55,7 @@ class Promise:
 class Route(Protocol):
     name: str
 
-    def send(self, command: CalculateCommission | ApproveCommission) -> Done | Promise:
+    def send(self, command: CalculateCommission | ApproveCommission) -> Acknowledged | Promise:
         """Send a command. Raises NotAcknowledged, or JudgeFailed when the route itself cannot be used."""
 
     def close(self) -> None: ...
@@ -67,7 +67,7 @@ class InProcess:
     def __init__(self, application: Application) -> None:
         self._application = application
 
-    def send(self, command: CalculateCommission | ApproveCommission) -> Done:
+    def send(self, command: CalculateCommission | ApproveCommission) -> Acknowledged:
         try:
             result = self._application.send(command)
         except Refusal as error:
@@ -75,7 +75,7 @@ class InProcess:
         except (DatabaseUnavailable, DBAPIError) as error:
             # When a server dies in the middle of an answer, the driver raises any error, depending on the bytes it got.
             raise NotAcknowledged(str(error)) from error
-        return Done(result.commission_id, result.event_ids)
+        return Acknowledged(result.commission_id, result.event_ids)
 
     def close(self) -> None:
         """Do nothing: the application belongs to the caller."""
@@ -87,7 +87,7 @@ class OverHttp:
     def __init__(self, settings: Settings, correlation_id: str) -> None:
         self._api = ApiClient(settings, headers={"X-Correlation-Id": correlation_id})
 
-    def send(self, command: CalculateCommission | ApproveCommission) -> Done:
+    def send(self, command: CalculateCommission | ApproveCommission) -> Acknowledged:
         try:
             answer = self._api.post(path_of(command), request_body(command))
         except httpx.TransportError as error:
@@ -96,7 +96,7 @@ class OverHttp:
             kind = Refused if answer.is_client_error else NotAcknowledged
             raise kind(f"HTTP {answer.status_code}: {answer.text[:200]}")
         document = answer.json()
-        return Done(str(document["commissionId"]), tuple(document["eventIds"]))
+        return Acknowledged(str(document["commissionId"]), tuple(document["eventIds"]))
 
     def close(self) -> None:
         self._api.close()

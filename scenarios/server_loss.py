@@ -11,11 +11,16 @@ GONE_WITHIN_S = 20.0
 BACK_WITHIN_S = 120.0
 
 
-def lose_server(trial: Trial, server: str, down_s: float, is_counted: Callable[[], bool], gone: Message) -> None:
-    """`is_counted()`: whether the others count it among those that work. `gone`: the confirmation that they do not."""
+def lose_server(
+    trial: Trial, server: str, down_s: float, is_counted: Callable[[], bool], confirmation: Message
+) -> None:
+    """`is_counted()`: whether the others count it among those that work.
+
+    `confirmation`: the message that they do not.
+    """
     with trial.load() as load:
         with trial.killed(server, down_s):
-            trial.confirm(gone, lambda: not is_counted(), GONE_WITHIN_S)
+            trial.confirm(confirmation, lambda: not is_counted(), GONE_WITHIN_S)
             before = len(load.event_ids)
             load.wait_for_more(40)
             trial.wait_until_notified(load.event_ids, down_s)

@@ -13,15 +13,15 @@ def shrink(
 ) -> list[T]:
     """Return a part of the items, in their order, that fails, and of which no single item can be left out.
 
-    `fails(items)` is asked of parts only, never of all; what it says of a part is asked once. The search ends early, with the
-    smallest part so far, when `is_over()`.
+    `fails(items)` is called with parts only, never with all items, and once for each part. The search ends early, with
+    the smallest part so far, when `is_over()`.
     """
-    known: dict[tuple[int, ...], bool] = {}
+    verdicts: dict[tuple[int, ...], bool] = {}
 
     def part_fails(part: list[int]) -> bool:
-        if tuple(part) not in known:
-            known[tuple(part)] = not is_over() and fails([items[number] for number in part])
-        return known[tuple(part)]
+        if tuple(part) not in verdicts:
+            verdicts[tuple(part)] = not is_over() and fails([items[number] for number in part])
+        return verdicts[tuple(part)]
 
     failing, pieces = list(range(len(items))), 2
     while len(failing) > 1 and not is_over():

@@ -98,7 +98,7 @@ class Sources:
 
     def history(self, *, expects_dead_letters: bool = False) -> History:
         """Return everything that is known of this run now."""
-        operations = self.operations.recorded()
+        operations = self.operations.list_recorded()
         return reading.read_history(
             self.application, self.settings, self.run_id, self._beginning, operations, expects_dead_letters
         )

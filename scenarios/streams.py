@@ -44,7 +44,7 @@ def windows(sources: Sequence[Iterator[tuple[str, Any]]], size: int = WINDOW) ->
         bound = min(ends) if ends else None
         window = tuple(dict(entry for entry in page if bound is None or entry[0] <= bound) for page in pending)
         yield window
-        pending = [page[len(taken) :] for page, taken in zip(pending, window, strict=True)]
+        pending = [page[len(yielded) :] for page, yielded in zip(pending, window, strict=True)]
 
 
 class SortedById:

@@ -17,10 +17,10 @@ class JudgeFailed(ExpectedError):
     """The judge itself failed, which proves nothing about the system; `str(error)` says why."""
 
 
-def until(condition: Callable[[], bool], deadline_s: float, what: str | Message, every_s: float = 0.05) -> None:
-    """Return as soon as `condition()` is true. Raises TookTooLong, whose text says `what` was awaited."""
+def until(condition: Callable[[], bool], deadline_s: float, awaited: str | Message, every_s: float = 0.05) -> None:
+    """Return as soon as `condition()` is true. Raises TookTooLong, whose text names what was `awaited`."""
     ends_at = time.monotonic() + deadline_s
     while not condition():
         if time.monotonic() > ends_at:
-            raise TookTooLong(Message("waiting.too_long", what=what, s=round(deadline_s)))
+            raise TookTooLong(Message("waiting.too_long", what=awaited, s=round(deadline_s)))
         time.sleep(every_s)

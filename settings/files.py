@@ -17,7 +17,7 @@ from typing import Any
 from domain.errors import ExpectedError
 from settings.shared_files import hand_over
 
-KEPT = "instance.json"
+INSTANCE = "instance.json"
 RUN = "run.json"
 ENVIRONMENT = "from_environment"
 
@@ -59,7 +59,7 @@ def read(home: Path) -> dict[str, Any]:
 
 def read_kept(home: Path) -> dict[str, Any]:
     """Return the values that are kept for later runs. Raise SettingsDamaged."""
-    values = _read_values(home / KEPT)
+    values = _read_values(home / INSTANCE)
     if "home" in values:  # written by an older version, which kept all settings, even those of the environment
         return {name: values[name] for name in ("stack", *GENERATED, *OPTIONS) if name in values}
     return values
@@ -73,7 +73,7 @@ def names_from_environment(home: Path) -> list[str]:
 def keep(home: Path, changes: Mapping[str, Any]) -> None:
     """Change kept values; None removes one. Raise OSError."""
     values = {name: value for name, value in (read_kept(home) | dict(changes)).items() if value is not None}
-    write(home / KEPT, values)
+    write(home / INSTANCE, values)
 
 
 def is_given(name: str) -> bool:

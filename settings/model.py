@@ -214,7 +214,7 @@ class Settings(CheckedSettings):
     @property
     def instance_file(self) -> Path:
         """The file of the kept settings."""
-        return self.home / files.KEPT
+        return self.home / files.INSTANCE
 
     @property
     def run_file(self) -> Path:

@@ -1,4 +1,4 @@
-"""Define what the captures do differently. What only is true of one of them is in `settings.facts.capture`."""
+"""Define what the captures do differently. The facts about each are in `settings.facts.capture`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stacks.source_control import Action, SourceReport
 
 
 class Capture(ABC):
-    """The capture of one instance. A method that is no part of a capture's life does nothing."""
+    """The capture of one instance. A method that does not apply to a capture does nothing."""
 
     actions: ClassVar[tuple[Action, ...]]
     """What the page offers to do with it."""

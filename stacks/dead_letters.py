@@ -21,7 +21,7 @@ from db.outbox import PARKED_TOPIC, OutboxFeed
 from db.tables import dead_letter
 from domain.clock import utc_now
 from domain.errors import ExpectedError
-from domain.message import Message, said_by
+from domain.message import Message, extract_message
 from domain.outbox import UnreadableRow
 from settings import Settings
 from workers.command_message import Malformed, parse
@@ -68,7 +68,7 @@ def requeue(settings: Settings, seqs: list[int]) -> list[Requeued]:
                 topic, key, value = _make_message(settings, feed, row)
                 message_id = publishers[topic].send(value, key, {PREVIOUS: str(row.seq)})
             except MessageRefused as error:
-                refused.append(Message("requeue.refused", n=row.seq, why=said_by(error)))
+                refused.append(Message("requeue.refused", n=row.seq, why=extract_message(error)))
                 continue
             mark_requeued(engine, row.seq)
             sent.append(Requeued(row.seq, row.event_id, topic, message_id))
@@ -103,7 +103,7 @@ def send_edited(settings: Settings, seq: int, body: bytes) -> Requeued:
         message_id = publisher.send(body, letter.message_key, {PREVIOUS: str(seq), EDITED: "true"})
         mark_requeued(engine, seq)
     except MessageRefused as error:
-        raise NotRequeued(Message("requeue.refused", n=seq, why=said_by(error))) from None
+        raise NotRequeued(Message("requeue.refused", n=seq, why=extract_message(error))) from None
     finally:
         publisher.close()
         engine.dispose()

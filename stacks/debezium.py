@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from connectors import source
 from connectors.admin import Admin, AdminRefused, AdminUnavailable
-from domain.message import Message, said_by
+from domain.message import Message, extract_message
 from settings.stack_facts import DEBEZIUM
 from stacks import source_control
 from stacks.capture import Capture
@@ -37,7 +37,7 @@ class Debezium(Capture):
             with Admin(self.settings, timeout_s=2) as admin:
                 status = source.status(admin, self.settings.source_name)
         except (AdminUnavailable, AdminRefused) as error:
-            return "down", said_by(error)
+            return "down", extract_message(error)
         if status is None:
             return "down", Message("health.no_source")
         if not status.running:

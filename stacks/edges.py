@@ -72,7 +72,7 @@ def environment(settings: Settings, part: str) -> dict[str, str]:
 
 
 def seen_by_client(settings: Settings) -> Settings:
-    """Return the settings of somebody outside, who reaches API and broker through the proxies."""
+    """Return the settings of a client outside the instance, which reaches API and broker through the proxies."""
     ports = settings.edge_ports
     return settings.model_copy(
         update={

@@ -156,9 +156,9 @@ def quicken_fsync(settings: Settings, part: str) -> None:
 
 
 def end_expired(settings: Settings) -> None:
-    """End the pauses, full disks and slow flushes whose leases are over, whoever asked for them. Raises nothing."""
+    """End the pauses, full disks and slow flushes whose leases are over, no matter who asked for them. Raises nothing."""
     for fault in ENDED_HERE:
-        for lease in leases.expired(settings, fault):
+        for lease in leases.find_expired(settings, fault):
             _end(settings, lease.part, fault, lease)
 
 

@@ -16,7 +16,7 @@ from connectors.broker import Broker
 from db import queries
 from db.engine import READ
 from db.errors import DatabaseUnavailable, translated
-from domain.message import Message, said_by
+from domain.message import Message, extract_message
 from settings import Settings
 from stacks import faults
 from stacks.captures import capture_of
@@ -118,7 +118,7 @@ def _database(engine: Engine) -> PartHealth:
         with translated(), engine.connect().execution_options(**READ) as connection:
             queries.outbox_head(connection)
     except DatabaseUnavailable as error:
-        return PartHealth("database", "down", said_by(error))
+        return PartHealth("database", "down", extract_message(error))
     return PartHealth("database", "ok", Message("health.answers"))
 
 

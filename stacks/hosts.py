@@ -33,7 +33,7 @@ class AllowedHosts:
     def refusal(self, host: str | None, origin: str | None) -> str | None:
         """Return a sentence that says why a request with these headers is refused, or None when it is allowed."""
         name = hostname(host)
-        if name is None or not self._known(name):
+        if name is None or not self._is_allowed_name(name):
             return (
                 f"this instance does not answer to the host {host or '(none)'}; ALPES_ALLOWED_HOSTS names further ones"
             )
@@ -44,7 +44,7 @@ class AllowedHosts:
             return None
         return f"a page of {origin} may not use this instance; ALPES_ALLOWED_HOSTS names further hosts"
 
-    def _known(self, name: str) -> bool:
+    def _is_allowed_name(self, name: str) -> bool:
         return name in self.names or (self.any_address and _is_address(name))
 
 

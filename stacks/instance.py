@@ -101,13 +101,12 @@ def _up(
 
 def _is_interrupted(settings: Settings) -> bool:
     """Return whether a command stops the running instance, or was killed while it stopped, reset or restored it."""
-    return (settings.run / "stopping").exists() or operation.abandoned(settings) is not None
+    return (settings.run / "stopping").exists() or operation.find_abandoned(settings) is not None
 
 
 def _complete_interrupted(settings: Settings, say: Say) -> None:
-    """Stop a running instance whose stop was interrupted. Otherwise complete what was, and raise AlreadyRunning.
-
-    The caller holds the instance's lock, so no other command is at it.
+    """Stop a running instance whose stop was interrupted. Otherwise complete the interrupted operation, and raise
+    AlreadyRunning. The caller holds the instance's lock, so no other command changes the instance.
     """
     if not (settings.run / "stopping").exists():
         recovery.recover(settings, say)

@@ -31,7 +31,7 @@ class Keeper:
     def step(self) -> None:
         """Check once. Does not raise when the supervisor does not answer."""
         now = time.monotonic()
-        if now >= self._next_recovery_at and (journal := operation.abandoned(self._settings)) is not None:
+        if now >= self._next_recovery_at and (journal := operation.find_abandoned(self._settings)) is not None:
             log.error("a %s was interrupted; completing or undoing it", journal.operation)
             self._next_recovery_at = now + RETRY_AFTER_S
             self._recover()

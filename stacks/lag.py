@@ -61,7 +61,7 @@ def read_lag(settings: Settings, engine: Engine) -> Lag:
 
 def _count_skipped(settings: Settings, connection: Connection, captured: int) -> int:
     """Return the number of the newest rows up to `captured` that were neither observed nor had any effect."""
-    unsettled = [step.event_id for step in waiting_queries.unsettled(connection) if step.seq <= captured]
+    unsettled = [step.event_id for step in waiting_queries.find_unsettled(connection) if step.seq <= captured]
     published = _ask_store(settings, lambda store: store.select_published(unsettled))
     return 0 if published is None else len(set(unsettled) - published)
 

@@ -58,7 +58,7 @@ class Journal:
 
 
 @contextlib.contextmanager
-def alone(settings: Settings, what: str, say: Say, patience_s: float = PATIENCE_S) -> Iterator[None]:
+def alone(settings: Settings, operation: str, say: Say, patience_s: float = PATIENCE_S) -> Iterator[None]:
     """Hold the instance's lock. While another process holds it, say so and wait. Raises Busy after `patience_s`.
 
     The lock is reentrant: a restart of everything, for example, holds it and calls stop and start.
@@ -67,7 +67,7 @@ def alone(settings: Settings, what: str, say: Say, patience_s: float = PATIENCE_
         yield
         return
     settings.run.mkdir(parents=True, exist_ok=True)
-    with _acquired(settings.run / "operation.lock", what, say, patience_s):
+    with _acquire(settings.run / "operation.lock", operation, say, patience_s):
         token = _locked.set(_locked.get() | {settings.home})
         try:
             yield
@@ -201,7 +201,7 @@ def read(settings: Settings) -> Journal | None:
         return None
 
 
-def abandoned(settings: Settings) -> Journal | None:
+def find_abandoned(settings: Settings) -> Journal | None:
     """Return the journal of an interrupted operation, whose process has ended, or None."""
     journal = read(settings)
     if journal is None:
@@ -212,7 +212,7 @@ def abandoned(settings: Settings) -> Journal | None:
 
 
 @contextlib.contextmanager
-def _acquired(place: Path, what: str, say: Say, patience_s: float) -> Iterator[None]:
+def _acquire(place: Path, operation: str, say: Say, patience_s: float) -> Iterator[None]:
     deadline = time.monotonic() + patience_s
     has_said = False
     while True:
@@ -225,7 +225,7 @@ def _acquired(place: Path, what: str, say: Say, patience_s: float) -> Iterator[N
             if _try(lock) and _same(lock, place):
                 hand_over(place)
                 lock.truncate(0)
-                lock.write(f"{what}, process {os.getpid()}")
+                lock.write(f"{operation}, process {os.getpid()}")
                 lock.flush()
                 yield
                 return

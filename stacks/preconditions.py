@@ -26,7 +26,9 @@ def _require_free_ports(settings: Settings) -> None:
         holder = processes.find_port_holder(port, settings.bind)
         if holder is not None:
             pid = f", pid {holder.pid}" if holder.pid else ""
-            problems.append(f"port {port} ({name}) is held by {holder.what}{pid}; set another: ALPES_{name.upper()}=…")
+            problems.append(
+                f"port {port} ({name}) is held by {holder.description}{pid}; set another: ALPES_{name.upper()}=…"
+            )
     if problems:
         raise StartFailed("\n".join(problems))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 UMASK = 0o077
 """The umask of every process of an instance: only its owner can read or list its files."""
-OTHERS = stat.S_IRWXG | stat.S_IRWXO
+RIGHTS_OF_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 @contextlib.contextmanager
@@ -33,5 +33,5 @@ def close_home(home: Path) -> None:
         for path in (Path(folder), *(Path(folder) / name for name in names)):
             with contextlib.suppress(FileNotFoundError, PermissionError):
                 mode = path.lstat().st_mode
-                if not stat.S_ISLNK(mode) and mode & OTHERS:
-                    path.chmod(stat.S_IMODE(mode) & ~OTHERS)
+                if not stat.S_ISLNK(mode) and mode & RIGHTS_OF_OTHERS:
+                    path.chmod(stat.S_IMODE(mode) & ~RIGHTS_OF_OTHERS)

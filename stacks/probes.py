@@ -26,16 +26,16 @@ class Probes(Generic[Answer]):
     def ask(self, questions: Mapping[str, Callable[[], Answer]], within_s: float) -> dict[str, Answer | None]:
         """Return the answers by name; None where there is none within `within_s` seconds. Raises what a question raises."""
         deadline = time.monotonic() + within_s
-        asked = {name: self._start(name, question) for name, question in questions.items()}
+        started = {name: self._start(name, question) for name, question in questions.items()}
         answers: dict[str, Answer | None] = {}
-        for name, question in asked.items():
+        for name, question in started.items():
             question.ended.wait(max(0.0, deadline - time.monotonic()))
             answers[name] = self._take(name, question)
         return answers
 
-    def start(self, name: str, question: Callable[[], Answer]) -> Asked[Answer]:
+    def start(self, name: str, question: Callable[[], Answer]) -> PendingAnswer[Answer]:
         """Ask without waiting; the caller waits for the answer later."""
-        return Asked(self, name, self._start(name, question))
+        return PendingAnswer(self, name, self._start(name, question))
 
     def ask_one(self, name: str, question: Callable[[], Answer], within_s: float) -> Answer | None:
         """Return one answer, or None if there is none within `within_s` seconds. Raises what the question raises."""
@@ -59,8 +59,8 @@ class Probes(Generic[Answer]):
         return question.answer
 
 
-class Asked(Generic[Answer]):
-    """A question that was asked."""
+class PendingAnswer(Generic[Answer]):
+    """The answer to a question that was asked: the caller may wait for it, or look whether it has come."""
 
     def __init__(self, probes: Probes[Answer], name: str, question: _Question[Answer]) -> None:
         self._probes = probes

@@ -16,7 +16,7 @@ from settings import Settings
 class PortHolder:
     port: int
     pid: int | None
-    what: str
+    description: str
 
 
 def find_processes(settings: Settings) -> list[psutil.Process]:

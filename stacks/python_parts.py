@@ -17,7 +17,8 @@ PAGE_SERVER = "streamlit"
 def list_python_parts(settings: Settings) -> list[Part]:
     """Return the components of this instance that are written in Python, each with its command."""
     parts = [
-        Part(name, _build_command(settings, name)) for name in select_names(settings, lambda one: bool(one.module))
+        Part(name, _build_command(settings, name))
+        for name in select_names(settings, lambda component: bool(component.module))
     ]
     if settings.edge_ports:
         parts.append(Part("proxy", Command((sys.executable, "-m", "stacks.proxy"), REPOSITORY), priority=90))

@@ -67,8 +67,8 @@ def finish(home: Path, say: Say) -> bool:
     if below == DATA:
         _remove_data_files(home)
     else:
-        kept = ownership.LOCKS | {ownership.INSTANCE.marker}
-        ownership.remove(ownership.INSTANCE, home, spared=kept)
+        spared = ownership.LOCKS | {ownership.INSTANCE.marker}
+        ownership.remove(ownership.INSTANCE, home, spared=spared)
         audit_link.remove_link()
     if _note(home).exists():  # the next start would delete what this one writes
         raise ownership.NotOurs(f"{_note(home)} cannot be deleted: delete it, and start again")

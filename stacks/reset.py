@@ -71,7 +71,7 @@ def replace(settings: Settings, name: str, change: Callable[[Connection], None],
             holding.note(**notes)
             say("stopping the writers; waiting until what they wrote is notified")
             holding.hold(*select_names(settings, lambda component: component.sends_commands))
-            _drained(settings, engine)
+            _drain(settings, engine)
             running = [state.name for state in control(settings).states()]
             carriers = [name for name in running if find_component(name).carries_events]
             holding.hold(*dict.fromkeys((*carriers, settings.facts.capture.component)))
@@ -123,12 +123,12 @@ def empty_tables(connection: Connection) -> dict[str, int]:
     return removed
 
 
-def _drained(settings: Settings, engine: Engine) -> None:
+def _drain(settings: Settings, engine: Engine) -> None:
     deadline = time.monotonic() + DRAINED_WITHIN_S
     while True:
         lag = read_lag(settings, engine)
         with engine.connect().execution_options(**READ) as connection:
-            not_notified = _unnotified(connection)
+            not_notified = _count_unnotified(connection)
         if lag.capture_behind == 0 and not_notified == 0:
             return
         if time.monotonic() > deadline:
@@ -140,7 +140,7 @@ def _drained(settings: Settings, engine: Engine) -> None:
         time.sleep(0.1)
 
 
-def _unnotified(connection: Connection) -> int:
+def _count_unnotified(connection: Connection) -> int:
     query = select(func.count()).select_from(outbox_event).where(~IS_NOTIFIED, ~IS_DEAD_LETTERED)
     with translated():
         return connection.scalar(query) or 0

@@ -104,10 +104,12 @@ def origins(settings: Settings) -> Origins:
     """Return the settings that differ from the defaults, by their origin."""
     values = settings.to_json_values()
     defaults = Settings.model_construct().to_json_values()
-    kept = files.read_kept(settings.home)
-    kept = {name: value for name, value in kept.items() if name != "stack" and value != defaults.get(name)}
+    kept_values = files.read_kept(settings.home)
+    kept_values = {
+        name: value for name, value in kept_values.items() if name != "stack" and value != defaults.get(name)
+    }
     from_environment = {name: values[name] for name in files.names_from_environment(settings.home) if name in values}
-    return Origins(_without_secrets(kept), _without_secrets(from_environment))
+    return Origins(_without_secrets(kept_values), _without_secrets(from_environment))
 
 
 def _without_secrets(values: dict[str, Any]) -> dict[str, Any]:
@@ -137,10 +139,10 @@ def _options_to_keep(settings: Settings, changes: dict[str, Any]) -> dict[str, A
 
 def _secrets_to_keep(values: dict[str, Any], from_environment: set[str]) -> dict[str, Any]:
     """Return the generated values that the environment does not set for this run."""
-    kept = {name: values[name] for name in files.GENERATED if name in values and name not in from_environment}
-    for name, value in kept.items():
+    kept_values = {name: values[name] for name in files.GENERATED if name in values and name not in from_environment}
+    for name, value in kept_values.items():
         if str(value).startswith("mysql"):  # kept for its password; host and port are settings of the run
-            kept[name] = make_url(value).set(host="127.0.0.1", port=None).render_as_string(hide_password=False)
+            kept_values[name] = make_url(value).set(host="127.0.0.1", port=None).render_as_string(hide_password=False)
         elif str(value).startswith("sqlite"):
-            kept[name] = None
-    return kept
+            kept_values[name] = None
+    return kept_values

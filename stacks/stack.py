@@ -1,4 +1,4 @@
-"""Define what the stacks do differently in the life of an instance. What only is true of a stack is in `settings.facts`."""
+"""Define what the stacks do differently in the life of an instance. The facts about each are in `settings.facts`."""
 
 from __future__ import annotations
 

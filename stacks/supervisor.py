@@ -107,9 +107,9 @@ class Supervisor:
         # The process is ended, not stopped through supervisord, which then starts it again by itself.
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
-            if not self._replaced(part, pid, self._stop_wait_s(part)):
+            if not self._wait_until_replaced(part, pid, self._stop_wait_s(part)):
                 os.kill(pid, signal.SIGKILL)
-                self._replaced(part, pid, ENDS_WITHIN_S)
+                self._wait_until_replaced(part, pid, ENDS_WITHIN_S)
 
     def hold_part(self, part: str) -> None:
         if not self._at_gate(self.pid(part)):
@@ -118,7 +118,7 @@ class Supervisor:
     def release_part(self, part: str) -> None:
         """Do nothing: the gate notices by itself."""
 
-    def _replaced(self, part: str, pid: int, within_s: float) -> bool:
+    def _wait_until_replaced(self, part: str, pid: int, within_s: float) -> bool:
         deadline = time.monotonic() + within_s
         while time.monotonic() < deadline:
             if self.pid(part) != pid:

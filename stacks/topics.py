@@ -30,7 +30,7 @@ class TopicReport:
     """Where the numbers come from: admin or observer."""
 
 
-def topics(settings: Settings) -> list[TopicReport]:
+def list_topics(settings: Settings) -> list[TopicReport]:
     """Return the topics. Raises AdminUnavailable, or sqlite3.OperationalError while there is no observer's store."""
     if settings.pulsar_admin_url:
         with Admin(settings) as admin:

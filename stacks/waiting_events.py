@@ -55,8 +55,8 @@ def read_waiting(settings: Settings, engine: Engine) -> WaitingEvents:
     store = settings.observer_store
     now_us = time.time_ns() // 1000
     with translated(), engine.connect().execution_options(**READ) as connection:
-        notified = waiting_queries.newest_notified(connection, COMPARED)
-        unsettled = waiting_queries.unsettled(connection)
+        notified = waiting_queries.read_newest_notified(connection, COMPARED)
+        unsettled = waiting_queries.find_unsettled(connection)
     try:
         observed = observer_lookups.observed_since(store, [step.event_id for step in (*unsettled, *notified)])
     except sqlite3.Error:

@@ -99,7 +99,7 @@ def embedded() -> Iterator[Settings]:
 def require_native(missing: Callable[[str, str], None]) -> None:
     """Skip, or fail where it is required, when the native stack cannot be started here."""
     libraries.install(print)
-    absent = [] if mysql.on_path() else [row for row in libraries.check() if not row.found]
+    absent = [] if mysql.on_path() else [row for row in libraries.check() if not row.is_present]
     if absent:
         missing("native", f"mysqld needs {', '.join(row.name for row in absent)}: {absent[0].fix}")
     try:

@@ -70,7 +70,7 @@ class MemoryUnitOfWork:
 
     def commit(self, correlation_id: str, traceparent: str | None) -> tuple[str, ...]:
         ids = []
-        for commission in self.commissions.seen:
+        for commission in self.commissions.changed:
             for event in commission.events:
                 self.store.outbox.append(event)
                 ids.append(f"event-{len(self.store.outbox)}")
@@ -82,13 +82,13 @@ class MemoryUnitOfWork:
 class MemoryCommissions:
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.seen: list[Commission] = []
+        self.changed: list[Commission] = []
 
     def add(self, commission: Commission) -> None:
         for known in self._store.commissions.values():
             if known.conversion_id == commission.conversion_id:
                 raise DuplicateConversion(commission.conversion_id, known.id)
-        self.seen.append(commission)
+        self.changed.append(commission)
 
     def get(self, commission_id: str) -> Commission | None:
         return copy.deepcopy(self._store.commissions.get(commission_id))
@@ -96,7 +96,7 @@ class MemoryCommissions:
     def save(self, commission: Commission) -> None:
         if self._store.commissions[commission.id].version != commission.version - len(commission.events):
             raise ConcurrentChange(commission.id)
-        self.seen.append(commission)
+        self.changed.append(commission)
 
 
 class ListInlet:

@@ -177,9 +177,9 @@ def approve_twice(history: History, pick: Pick) -> Defect:
 
 def change_asked(history: History, pick: Pick) -> Defect:
     """A client asked for another gross amount than its commission has."""
-    original = pick([each for each in history.operations if each.asked])
-    other = (*((name, value) for name, value in original.asked if name != "grossAmount"), ("grossAmount", "0.01"))
-    return Defect(replacing(history, "operations", original, replace(original, asked=other)), original.target)
+    original = pick([each for each in history.operations if each.fields])
+    other = (*((name, value) for name, value in original.fields if name != "grossAmount"), ("grossAmount", "0.01"))
+    return Defect(replacing(history, "operations", original, replace(original, fields=other)), original.target)
 
 
 def change_state(history: History, pick: Pick) -> Defect:

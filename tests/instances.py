@@ -95,6 +95,6 @@ class Instance:
             connection.execute(insert(table).values(**values))
 
     def history(self, run_id: str, beginning: Beginning | None = None) -> History:
-        operations = self.logs.get(run_id, OperationLog()).recorded()
+        operations = self.logs.get(run_id, OperationLog()).list_recorded()
         from_the_start = beginning or Beginning(0, 0)
         return reading.read_history(self.application, self.settings, run_id, from_the_start, operations)

@@ -88,8 +88,8 @@ class NewRows:
         newest, head = index.newest, index.head
         gaps = index.newest_gaps(GAPS_PER_CHECK)
         if len(gaps) >= GAPS_PER_CHECK:
-            others, self._next_gap = index.gaps_above(self._next_gap, GAPS_PER_CHECK)
-            gaps = list({*gaps, *others})
+            further_gaps, self._next_gap = index.gaps_above(self._next_gap, GAPS_PER_CHECK)
+            gaps = list({*gaps, *further_gaps})
         if newest is not None and newest.seq == head:  # always, unless rows after it were left out
             rows = self._rows.starting_at(head, PAGE + 1)
             first, rows = rows[:1], rows[1:]

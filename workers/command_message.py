@@ -23,7 +23,7 @@ def parse(value: bytes) -> Command:
         raise Malformed(str(error)) from None
     name = body.get("command") if isinstance(body, dict) else None
     if not isinstance(name, str) or name not in changes():
-        raise Malformed('needs "command": ' + " or ".join(f'"{known}"' for known in changes()))
+        raise Malformed('needs "command": ' + " or ".join(f'"{command_name}"' for command_name in changes()))
     command = changes()[name].command
     command_fields = fields_of(command)
     unknown = set(body) - {"command", *(field.name for field in command_fields)}

@@ -91,10 +91,10 @@ class Consumer:
 
     def _groups(self, batch: list[Received]) -> Iterator[list[Received]]:
         """Yield the batch in order, in groups marked as in work, after recovering from the previous process; none when stopping."""
-        if batch and self._recovered():
+        if batch and self._recover():
             yield from self._handling.groups(batch)
 
-    def _recovered(self) -> bool:
+    def _recover(self) -> bool:
         while not self._stop.is_set():
             try:
                 self._handling.recover()

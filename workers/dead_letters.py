@@ -45,11 +45,14 @@ class DeadLetters:
     def store_and_publish(self, message: Received, record: NamedEvent | None, dead: DeadLetter, attempts: int) -> bool:
         """Dead-letter a message. Return whether it may be acknowledged; False when the process is told to stop first."""
         dead = DeadLetter(dead.reason, one_line(dead.detail))
-        kept = contract.truncate_body(message.value)
-        if len(kept) < len(message.value):
-            beginning = f"of its {len(message.value)} bytes the first {len(kept)} are kept"
-            properties = {**message.properties, OMITTED: f"all but the first {len(kept)} of {len(message.value)} bytes"}
-            message = replace(message, value=kept, properties=properties)
+        kept_bytes = contract.truncate_body(message.value)
+        if len(kept_bytes) < len(message.value):
+            beginning = f"of its {len(message.value)} bytes the first {len(kept_bytes)} are kept"
+            properties = {
+                **message.properties,
+                OMITTED: f"all but the first {len(kept_bytes)} of {len(message.value)} bytes",
+            }
+            message = replace(message, value=kept_bytes, properties=properties)
             dead = DeadLetter(dead.reason, f"{dead.detail[:400]}; {beginning}")
         recorded = self._record(message, record, dead, attempts)
         if recorded is None:

@@ -1,7 +1,7 @@
 """Write and read heartbeats: files whose modification time says when a worker was alive, and whose text says its state.
 
-A worker beats once for each message, so an old heartbeat means that one message takes too long or that the worker is hung.
-While the worker waits for a dependency, a thread beats in its place: waiting is not hanging.
+A worker writes its heartbeat once for each message, so an old heartbeat means that one message takes too long or that
+the worker is hung. While the worker waits for a dependency, a thread writes it instead: waiting is not hanging.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Heartbeat:
 
 
 class Waiting:
-    """A context in which a thread beats for the worker, once the wait is longer than `EVERY_S`."""
+    """A context in which a thread writes the heartbeat, once the wait is longer than `EVERY_S`."""
 
     def __init__(self, heart: Heartbeat) -> None:
         self._heart = heart

@@ -96,14 +96,14 @@ class Inbox:
     ) -> Recorded:
         """Insert a dead letter unless it has a row already, and an inbox row for this delivery."""
         with self._transaction() as connection:
-            known = connection.execute(_SELECT_DEAD_LETTER, _identity_parameters(message)).first()
-            if known is None:
+            existing = connection.execute(_SELECT_DEAD_LETTER, _identity_parameters(message)).first()
+            if existing is None:
                 values = _dead_letter_row(message, record, reason, detail, attempts)
                 inserted = connection.execute(insert(dead_letter).values(values)).inserted_primary_key
             connection.execute(_INSERT_PROCESSED, [self._inbox_row(message, "dead_lettered", record)])
         METRICS.count("deliveries", ("dead_lettered",))
-        if known is not None:
-            return Recorded(known.seq, known.published_at is not None)
+        if existing is not None:
+            return Recorded(existing.seq, existing.published_at is not None)
         METRICS.count("dead_letters", (reason,))
         assert inserted is not None
         return Recorded(inserted.seq, False)
@@ -130,8 +130,8 @@ class Inbox:
 
     @staticmethod
     def _select_unknown(connection: Connection, first: dict[str, Effect]) -> dict[str, Effect]:
-        known = set(connection.scalars(_SELECT_KNOWN, {"ids": list(first)}))
-        return {event_id: effect for event_id, effect in first.items() if event_id not in known}
+        known_ids = set(connection.scalars(_SELECT_KNOWN, {"ids": list(first)}))
+        return {event_id: effect for event_id, effect in first.items() if event_id not in known_ids}
 
     def _record(
         self, connection: Connection, effects: Sequence[Effect], new: dict[str, Effect], skipped: Sequence[Received]

@@ -45,7 +45,7 @@ def read_event_messages(path: Path, topics: Sequence[str], correlation_id: str) 
         " JOIN message ON message.event_id = published.event_id WHERE published.correlation_id = ?"
         f" AND op IS NOT NULL AND topic IN ({','.join('?' * len(topics))}) ORDER BY n"
     )
-    with _opened(path) as store:
+    with _open_store(path) as store:
         for row in store.execute(query, (correlation_id, *topics)):
             yield KeptMessage(*row)
 
@@ -56,7 +56,7 @@ def read_dead_letters(path: Path, topic: str, after_n: int, correlation_id: str)
         "SELECT event_id, message_id, properties, publish_us, value FROM message WHERE topic = ? AND n > ?"
         " AND (correlation_id = ? OR instr(value, ?) > 0) ORDER BY n"
     )
-    with _opened(path) as store:
+    with _open_store(path) as store:
         rows = store.execute(query, (topic, after_n, correlation_id, correlation_id.encode())).fetchall()
     letters = []
     for event_id, message_id, text, publish_us, value in rows:
@@ -72,11 +72,11 @@ def read_others(path: Path, topics: Sequence[str], after_n: int, correlation_id:
         f"SELECT event_id, min(publish_us) FROM message WHERE topic IN ({','.join('?' * len(topics))}) AND n > ?"
         " AND event_id IS NOT NULL AND op IS NOT NULL AND correlation_id <> ? GROUP BY event_id"
     )
-    with _opened(path) as store:
+    with _open_store(path) as store:
         return dict(store.execute(query, (*topics, after_n, correlation_id)).fetchall())
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+def _open_store(path: Path) -> Iterator[sqlite3.Connection]:
     with contextlib.closing(sqlite3.connect(read_only_uri(path), uri=True, timeout=5)) as store:
         yield store

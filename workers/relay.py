@@ -55,7 +55,7 @@ def _acquire_lock(path: Path, stop: threading.Event) -> IO[str]:
 
 
 def _create_wait(settings: Settings, publisher: Publisher) -> Callable[[float], None]:
-    """Return a function that waits up to some seconds for a wake-up signal, and beats the heart."""
+    """Return a function that waits up to some seconds for a wake-up signal, and writes the heartbeat."""
     signals = open_receiver(settings.wake_socket)
     heart = Heartbeat(settings, "relay")
 

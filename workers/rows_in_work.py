@@ -64,10 +64,10 @@ class RowsInWork:
         """Record that exactly these rows are being handled; without `last`, all rows that will be read from `first` on."""
         self._write(f"{os.getpid()} {first} {last}\n")
 
-    def leave(self, done: int) -> None:
-        """Record that no row is being handled and that every row up to `done` is published or parked."""
+    def leave(self, up_to: int) -> None:
+        """Record that no row is being handled and that every row up to this `seq` is published or parked."""
         self._write("")
-        finished = [seq for seq in self._deaths if seq <= done]
+        finished = [seq for seq in self._deaths if seq <= up_to]
         if finished:
             for seq in finished:
                 del self._deaths[seq]

@@ -10,18 +10,18 @@ from dashboard.view_models.snapshot import DatabaseState
 from domain.commands import CommissionResult
 
 
-def answer(found: Answer | None, state: DatabaseState) -> Html:
-    if found is None:
+def answer(reply: Answer | None, state: DatabaseState) -> Html:
+    if reply is None:
         return tag("p", _("The answer, and what the transaction wrote, appears here."), class_="soft")
-    if found.unknown:
+    if reply.unknown:
         sentence = _("No answer within {s} s. Whether it was written is not known yet: look at the rows beside.")
         return _box("outage", tag("strong", sentence.format(s=number(ANSWER_WITHIN_S))))
-    if found.outage:
-        return _box("outage", tag("strong", _("Not written")), f": {words.said(found.outage)}")
-    if found.refusal is not None:
-        return _box("refused", tag("strong", _("Refused, nothing was written")), f": {words.refusal(found.refusal)}")
-    assert found.result is not None
-    return _written(found.result, found.ms, state)
+    if reply.outage:
+        return _box("outage", tag("strong", _("Not written")), f": {words.translate(reply.outage)}")
+    if reply.refusal is not None:
+        return _box("refused", tag("strong", _("Refused, nothing was written")), f": {words.refusal(reply.refusal)}")
+    assert reply.result is not None
+    return _written(reply.result, reply.ms, state)
 
 
 def _written(result: CommissionResult, ms: float, state: DatabaseState) -> Html:

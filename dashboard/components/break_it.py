@@ -126,7 +126,7 @@ def _hold(part: str) -> float | None:
 def _light(part: PartHealth) -> Html:
     sign, colour = SIGNS[part.light]
     name = tag("strong", words.part(part.part), title=words.part_hint(part.part))
-    detail = tag("span", f" {words.said(part.message)}", class_="soft clip")
+    detail = tag("span", f" {words.translate(part.message)}", class_="soft clip")
     return tag("div", join([tag("span", f"{sign} ", class_=colour), name, detail]))
 
 

@@ -90,11 +90,11 @@ def ecdf(values: Sequence[float]) -> go.Figure:
     ordered = sorted(_drawable(values))
     share = [(place + 1) / len(ordered) for place in range(len(ordered))]
     step = max(1, len(ordered) // 2000)
-    kept = sorted({*range(0, len(ordered), step), len(ordered) - 1} if ordered else set())
+    places = sorted({*range(0, len(ordered), step), len(ordered) - 1} if ordered else set())
     figure = go.Figure(
         go.Scatter(
-            x=[ordered[place] for place in kept],
-            y=[share[place] for place in kept],
+            x=[ordered[place] for place in places],
+            y=[share[place] for place in places],
             mode="lines",
             line={"shape": "hv", "color": "#4c8bf5"},
             hovertemplate="%{y:.1%} ≤ %{x:.2f} ms<extra></extra>",
@@ -107,37 +107,37 @@ def ecdf(values: Sequence[float]) -> go.Figure:
     return figure
 
 
-def rates(found: Sequence[Rate], windows: Sequence[FaultWindow], zone: str | None) -> go.Figure:
+def rates(samples: Sequence[Rate], windows: Sequence[FaultWindow], zone: str | None) -> go.Figure:
     figure = go.Figure()
-    at = [_at(rate.at, zone) for rate in found]
+    at = [_at(rate.at, zone) for rate in samples]
     figure.add_scatter(
-        x=at, y=[rate.produced for rate in found], name=_("committed / s"), mode="lines", line={"color": "#4c8bf5"}
+        x=at, y=[rate.produced for rate in samples], name=_("committed / s"), mode="lines", line={"color": "#4c8bf5"}
     )
     figure.add_scatter(
         x=at,
-        y=[rate.consumed for rate in found],
+        y=[rate.consumed for rate in samples],
         name=_("notified / s"),
         mode="lines",
         line={"color": "#1fa97a", "dash": "dash"},
     )
-    shade(figure, windows, zone, found[0].at if found else time.time())
+    shade(figure, windows, zone, samples[0].at if samples else time.time())
     _lay_out(figure, "rates")
     figure.update_yaxes(title=_("events / s"), rangemode="tozero")
     return figure
 
 
-def backlog(found: Sequence[Rate], windows: Sequence[FaultWindow], zone: str | None) -> go.Figure:
+def backlog(samples: Sequence[Rate], windows: Sequence[FaultWindow], zone: str | None) -> go.Figure:
     figure = go.Figure()
-    at = [_at(rate.at, zone) for rate in found]
+    at = [_at(rate.at, zone) for rate in samples]
     figure.add_scatter(
         x=at,
-        y=[rate.backlog for rate in found],
+        y=[rate.backlog for rate in samples],
         mode="lines",
         fill="tozeroy",
         line={"color": "#c77700"},
         name=_("backlog"),
     )
-    shade(figure, windows, zone, found[0].at if found else time.time())
+    shade(figure, windows, zone, samples[0].at if samples else time.time())
     _lay_out(figure, "backlog")
     figure.update_layout(showlegend=False)
     figure.update_yaxes(title=_("events"), rangemode="tozero", minallowed=0)

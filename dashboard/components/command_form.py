@@ -15,13 +15,13 @@ from dashboard.components.controls import act_button, number_field, submit_butto
 from dashboard.guard import guarded
 from dashboard.i18n import _, number, plain_decimal
 from dashboard.view_models import commands, how, words
-from dashboard.view_models.commands import Answer, Asked
+from dashboard.view_models.commands import Answer, CommandName
 from dashboard.view_models.load import FASTEST, MOST, AlreadyRunning
 
 FIELDS = ("conversion", "affiliate", "campaign", "gross", "currency")
 
 
-def show() -> dict[Asked, DeltaGenerator]:
+def show() -> dict[CommandName, DeltaGenerator]:
     """Draw the forms; return for each kind of command the container in which `answer` draws its answer."""
     if not access.may(Action.ISSUE_COMMANDS):
         st.info(access.why_only_shown(), icon="🔒")
@@ -38,13 +38,13 @@ def show() -> dict[Asked, DeltaGenerator]:
     return {"calculate": calculated, "approve": approved}
 
 
-def answer(slots: dict[Asked, DeltaGenerator]) -> None:
+def answer(slots: dict[CommandName, DeltaGenerator]) -> None:
     """Draw the answer to the last command below its form; it changes as the command's event arrives."""
     last: Answer | None = st.session_state.get("answer")
-    for asked, slot in slots.items():
-        shown = last if last is not None and last.asked == asked else None
+    for command_name, slot in slots.items():
+        own_answer = last if last is not None and last.command == command_name else None
         with slot:
-            live_html.show(answers.answer(shown, resources.refresher().database), f"answer-{asked}")
+            live_html.show(answers.answer(own_answer, resources.refresher().database), f"answer-{command_name}")
 
 
 def _calculate() -> None:
@@ -179,7 +179,7 @@ def _draw_progress(was_running: bool) -> None:
     )
     st.progress(min(1.0, share), text)
     if now.failed:
-        why = words.said(now.problem) if now.problem else ""
+        why = words.translate(now.problem) if now.problem else ""
         st.warning(_("{n} not written: {why}").format(n=number(now.failed), why=why), icon=":material/power_off:")
     with st.container(horizontal=True, key="title-progress"):
         if now.state == "running":

@@ -26,18 +26,18 @@ TRAVEL_S = 0.45
 """Seconds from arrow to arrow: the style sheet lets an event travel along each for as long."""
 
 
-def diagram(found: Diagram) -> Html:
-    said = tag("ul", join(tag("li", sentence) for sentence in say.sentences(found)), class_="sr")
-    return tag("div", join([said, _svg(found, WIDE), _svg(found, NARROW)]), class_="diagram")
+def diagram(model: Diagram) -> Html:
+    sentences = tag("ul", join(tag("li", sentence) for sentence in say.sentences(model)), class_="sr")
+    return tag("div", join([sentences, _svg(model, WIDE), _svg(model, NARROW)]), class_="diagram")
 
 
-def _svg(found: Diagram, layout: Layout) -> Html:
+def _svg(model: Diagram, layout: Layout) -> Html:
     x, y = layout.caption
     parts = [
-        *(_container(found, layout, name) for name in layout.containers),
-        *(_arrow(found.arrows[name], layout.arrows[name], name) for name in ORDER),
-        *(_node(found, layout, name) for name in layout.nodes),
-        tag("text", say.caption(found), x=x, y=y, class_="small"),
+        *(_container(model, layout, name) for name in layout.containers),
+        *(_arrow(model.arrows[name], layout.arrows[name], name) for name in ORDER),
+        *(_node(model, layout, name) for name in layout.nodes),
+        tag("text", say.caption(model), x=x, y=y, class_="small"),
     ]
     return tag(
         "svg",
@@ -49,10 +49,10 @@ def _svg(found: Diagram, layout: Layout) -> Html:
     )
 
 
-def _container(found: Diagram, layout: Layout, name: ContainerName) -> Html:
+def _container(model: Diagram, layout: Layout, name: ContainerName) -> Html:
     """Draw a frame around two tables that are written in one transaction."""
-    box, down = layout.containers[name], found.down.get(name)
-    time = f" · {say.shown_time(found.persist)}" if name == "worker" and found.persist else ""
+    box, down = layout.containers[name], model.down.get(name)
+    time = f" · {say.shown_time(model.persist)}" if name == "worker" and model.persist else ""
     parts = [
         _frame(box, 8),
         tag("text", say.container_title(name), x=box.middle_x, y=box.y + 21, class_="title"),
@@ -76,28 +76,28 @@ def _exit(pill: Box, box: Box) -> Html:
     return tag("line", "", x1=x, y1=box.y + box.height, x2=x, y2=pill.y, class_="exit")
 
 
-def _node(found: Diagram, layout: Layout, name: NodeName) -> Html:
+def _node(model: Diagram, layout: Layout, name: NodeName) -> Html:
     box = layout.nodes[name]
-    down = found.down.get(DOWN_OF.get(name, ""))
-    count = number(found.counts[name])
-    state = "surplus" if name in found.surplus else "down" if down else ""
+    down = model.down.get(DOWN_OF.get(name, ""))
+    count = number(model.counts[name])
+    state = "surplus" if name in model.surplus else "down" if down else ""
     if state == "surplus":
         count = f"✕ {count}"
-    text = say.label(name, found)
+    text = say.label(name, model)
     parts = [tag("title", say.hint(name)), _frame(box, 14 if name in ("retry", "dead_letters", "topic") else 6)]
     if box.height < 40:  # side by side
         y = box.y + box.height / 2 + 5
         parts.append(tag("text", text, x=box.x + 12, y=y, class_="label start"))
         parts.append(tag("text", count, x=box.x + box.width - 12, y=y, class_="count end"))
     else:
-        more = f" +{number(found.absorbed)}" if name == "inbox" and found.absorbed else ""
+        more = f" +{number(model.absorbed)}" if name == "inbox" and model.absorbed else ""
         top = box.y + (box.height - 46) / 2
         parts.append(tag("text", text, x=box.middle_x, y=top + 18, class_="label"))
-        shown = join([count, tag("tspan", more, class_="more")]) if more else count
-        parts.append(tag("text", shown, x=box.middle_x, y=top + 39, class_="count"))
+        counter = join([count, tag("tspan", more, class_="more")]) if more else count
+        parts.append(tag("text", counter, x=box.middle_x, y=top + 39, class_="count"))
     if down:
         parts.append(_badge(box, down, layout))
-    kinds = ("node", name, "table" if name in TABLES else "", "some" if found.counts[name] else "", state)
+    kinds = ("node", name, "table" if name in TABLES else "", "some" if model.counts[name] else "", state)
     return tag("g", join(parts), class_=" ".join(kind for kind in kinds if kind))
 
 

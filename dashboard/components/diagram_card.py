@@ -9,15 +9,15 @@ from dashboard.components import diagram, live_html, strip
 from dashboard.components.markup import Html, join, tag
 from dashboard.i18n import _
 from dashboard.view_models import diagram as view
-from dashboard.view_models.reconciling import Judgement, Shown, counts
+from dashboard.view_models.reconciling import Judgement, ShownCounts, counts
 from dashboard.view_models.snapshot import DatabaseState, HealthState
 
 
 def judge() -> Judgement:
     """Return the judgement on what was read last."""
     refresher = resources.refresher()
-    found = counts(refresher.database, refresher.feed)
-    return resources.judge().look(found, time.monotonic(), not refresher.health.holds_events_up())
+    current = counts(refresher.database, refresher.feed)
+    return resources.judge().look(current, time.monotonic(), not refresher.health.holds_events_up())
 
 
 def version() -> object:
@@ -30,16 +30,16 @@ def version() -> object:
 def show() -> None:
     refresher = resources.refresher()
     database, health = refresher.database, refresher.health
-    found = resources.steady().look(database, refresher.feed)
+    shown_counts = resources.steady().look(database, refresher.feed)
     judgement = judge()
-    drawn_from = (database.version, found, judgement, health.down())
-    html = live_html.once("diagram", drawn_from, lambda: _draw(database, found, judgement, health))
+    drawn_from = (database.version, shown_counts, judgement, health.down())
+    html = live_html.once("diagram", drawn_from, lambda: _draw(database, shown_counts, judgement, health))
     live_html.show(html, "diagram")
 
 
-def _draw(database: DatabaseState, found: Shown, judgement: Judgement, health: HealthState) -> Html:
+def _draw(database: DatabaseState, shown_counts: ShownCounts, judgement: Judgement, health: HealthState) -> Html:
     capture = resources.settings().facts.capture
     down = tuple(part.part for part in health.down())
-    head = join([tag("h2", _("The transactional outbox, live")), strip.verdict(found, judgement, down)])
-    drawn = diagram.diagram(view.diagram(capture, database, found, judgement, health))
+    head = join([tag("h2", _("The transactional outbox, live")), strip.verdict(shown_counts, judgement, down)])
+    drawn = diagram.diagram(view.diagram(capture, database, shown_counts, judgement, health))
     return join([tag("div", head, class_="diagram-head"), drawn])

@@ -21,17 +21,17 @@ NODES: tuple[NodeName, ...] = (
 )
 
 
-def capture_name(found: Diagram) -> str:
+def capture_name(diagram: Diagram) -> str:
     """Return the capture's name: the relay is a component of ours, Debezium a product."""
-    return _("Relay") if found.capture.is_process else found.capture.name.capitalize()
+    return _("Relay") if diagram.capture.is_process else diagram.capture.name.capitalize()
 
 
-def label(name: NodeName, found: Diagram) -> str:
+def label(name: NodeName, diagram: Diagram) -> str:
     return {
         "command": _("Commands"),
         "commission": "commission",
         "outbox": "outbox_event",
-        "capture": capture_name(found),
+        "capture": capture_name(diagram),
         "topic": _("Pulsar topic"),
         "inbox": "inbox",
         "notification": "notification",
@@ -49,12 +49,12 @@ def transaction() -> str:
     return _("one transaction")
 
 
-def caption(found: Diagram) -> str:
-    if not found.timed:
+def caption(diagram: Diagram) -> str:
+    if not diagram.timed:
         return ""
-    if found.timed == 1:
+    if diagram.timed == 1:
         return _("Times: of the last event")
-    return _("Times: median of the last {n} events").format(n=number(found.timed))
+    return _("Times: median of the last {n} events").format(n=number(diagram.timed))
 
 
 def shown_time(time: Time) -> str:
@@ -69,7 +69,7 @@ def waiting_word(arrow: Arrow) -> str:
 
 
 def outage(down: Outage) -> str:
-    """Return the words of the mark of an outage; of several workers it names the one."""
+    """Return the words of the mark of an outage; with several workers they name the one that is down."""
     word = _("{part} down").format(part=words.part(down.part)) if "-" in down.part else _("down")
     left = "" if down.remaining_s is None else f" · {number(down.remaining_s)} s"
     return f"✕ {word}{left}"
@@ -90,16 +90,16 @@ def hint(name: NodeName) -> str:
     }[name]
 
 
-def sentences(found: Diagram) -> list[str]:
+def sentences(diagram: Diagram) -> list[str]:
     """Return the whole state in words, in the order of the path."""
-    said = [f"{label(name, found)}: {number(found.counts[name])}" for name in NODES]
-    said += [_between(name, found) for name in found.arrows if found.arrows[name].waiting is not None]
-    said += [_("{part} is down").format(part=words.part(down.part)) for down in found.down.values()]
-    return said
+    lines = [f"{label(name, diagram)}: {number(diagram.counts[name])}" for name in NODES]
+    lines += [_between(name, diagram) for name in diagram.arrows if diagram.arrows[name].waiting is not None]
+    lines += [_("{part} is down").format(part=words.part(down.part)) for down in diagram.down.values()]
+    return lines
 
 
-def _between(name: ArrowName, found: Diagram) -> str:
-    arrow = found.arrows[name]
+def _between(name: ArrowName, diagram: Diagram) -> str:
+    arrow = diagram.arrows[name]
     ends: dict[ArrowName, tuple[NodeName, NodeName]] = {
         "commit": ("command", "outbox"),
         "capture": ("outbox", "capture"),
@@ -107,5 +107,5 @@ def _between(name: ArrowName, found: Diagram) -> str:
         "receive": ("topic", "inbox"),
         "audit": ("notification", "audit"),
     }
-    first, last = (label(end, found) for end in ends[name])
+    first, last = (label(end, diagram) for end in ends[name])
     return f"{first} → {last}: {number(arrow.waiting)} {waiting_word(arrow)}"

@@ -10,5 +10,5 @@ COLOURS = 6
 
 def event_class(event_type: str) -> str:
     """Return `event-1` for the first registered type, and so on; `event-unknown` for a type that this program does not know."""
-    known = list(event_types())
-    return f"event-{known.index(event_type) % COLOURS + 1}" if event_type in known else "event-unknown"
+    types = list(event_types())
+    return f"event-{types.index(event_type) % COLOURS + 1}" if event_type in types else "event-unknown"

@@ -19,7 +19,7 @@ PERMALINK = {"topic": "feed_topic", "filter": "feed_search"}
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Selection:
     topic: str | None = None
     """Full name; None for all topics."""
     search: str | None = None
@@ -65,12 +65,12 @@ def show() -> None:
     )
 
 
-def wanted() -> Wanted:
+def wanted() -> Selection:
     """Return what the widgets select."""
     state = st.session_state
     search = str(state.get("feed_search") or "").strip()
     topic = state.get("feed_topic") or None
-    return Wanted(topic, search or None, bool(state.get("feed_paused")))
+    return Selection(topic, search or None, bool(state.get("feed_paused")))
 
 
 def topics() -> dict[str, str]:
@@ -78,8 +78,8 @@ def topics() -> dict[str, str]:
     configured = resources.settings().topics
     live = _("live")
     names = {"": _("all topics")}
-    for name, shown in ((configured.routed, "outbox-events"), (configured.raw, _("raw"))):
-        names[name] = f"{shown} ({live})" if name == configured.events else shown
+    for name, label in ((configured.routed, "outbox-events"), (configured.raw, _("raw"))):
+        names[name] = f"{label} ({live})" if name == configured.events else label
     return names | {configured.dead_letter: "DLQ", configured.retry: "RETRY", configured.commands: "commands"}
 
 
@@ -102,23 +102,23 @@ def _head(feed: FeedState) -> int:
     return feed.messages[0].n if feed.messages else 0
 
 
-def messages(asked: Wanted, pause: Pause | None, feed: FeedState) -> tuple[Observed, ...]:
+def messages(selection: Selection, pause: Pause | None, feed: FeedState) -> tuple[Observed, ...]:
     """Return the selected messages, newest first; visitors with the same selection share one query per version."""
-    if pause is None and not (asked.topic or asked.search):
+    if pause is None and not (selection.topic or selection.search):
         return feed.messages
     try:
         if pause is None:
-            return _asked((feed.version, asked.topic, asked.search, None))
-        return _asked((pause.at, asked.topic, asked.search, pause.n))
+            return _query_store((feed.version, selection.topic, selection.search, None))
+        return _query_store((pause.at, selection.topic, selection.search, pause.n))
     except sqlite3.Error:  # the store cannot be read now
         return ()
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _asked(key: tuple[float, str | None, str | None, int | None]) -> tuple[Observed, ...]:
+def _query_store(key: tuple[float, str | None, str | None, int | None]) -> tuple[Observed, ...]:
     """Query the store once for each (version or time of the pause, topic, search, highest number). Raises sqlite3.Error."""
     _version, topic, search, up_to = key
-    return tuple(resources.refresher().observer.filtered(topic, search, up_to))
+    return tuple(resources.refresher().observer.filter_messages(topic, search, up_to))
 
 
 def paused_line(pause: Pause, feed: FeedState, zone: str | None) -> Html:

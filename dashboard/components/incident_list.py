@@ -10,14 +10,14 @@ from dashboard.view_models import words
 from dashboard.view_models.incidents import Incident
 
 
-def incidents(found: Sequence[Incident], zone: str | None) -> Html:
-    if not found:
+def incidents(newest: Sequence[Incident], zone: str | None) -> Html:
+    if not newest:
         return empty(
             _(
                 "No component was killed or restarted from this page since its server started. Kill the broker, issue commands while it is down, and read here what follows."
             )
         )
-    return tag("div", join(_incident(incident, zone) for incident in found), class_="incidents", role="status")
+    return tag("div", join(_incident(incident, zone) for incident in newest), class_="incidents", role="status")
 
 
 def _incident(incident: Incident, zone: str | None) -> Html:
@@ -61,7 +61,7 @@ def _steps(incident: Incident) -> list[Html]:
     elif incident.back_at is not None and not incident.over:
         steps.append(_step("…", "warn", _("counting: committed = published = notified = audited")))
     if incident.problem:
-        steps.append(_step("!", "warn", words.said(incident.problem)))
+        steps.append(_step("!", "warn", words.translate(incident.problem)))
     if not steps:
         steps.append(_step("…", "warn", _("in progress…")))
     return steps

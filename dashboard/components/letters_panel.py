@@ -159,6 +159,6 @@ def _show_outcomes() -> None:
         if last.running:
             live_html.show(tag("p", _("sending…"), class_="soft"), kind)
         elif last.problem:
-            live_html.show(notice(words.said(last.problem)), kind)
+            live_html.show(notice(words.translate(last.problem)), kind)
         else:
             live_html.show(tag("p", sentence.format(n=last.outcome), class_="soft"), kind)

@@ -40,7 +40,7 @@ def _pill(stack: str, health: HealthState) -> Html:
 
 
 def _overall(health: HealthState) -> tuple[Light, str]:
-    """Return the light and the words of the whole: what is down counts more than what is behind."""
+    """Return the light and the words of the whole instance: what is down counts more than what is behind."""
     down = [part for part in health.parts if part.light == "down"]
     behind = [part for part in health.parts if part.light == "behind"]
     if down:
@@ -48,7 +48,7 @@ def _overall(health: HealthState) -> tuple[Light, str]:
         more = f" +{len(down) - NAMED}" if len(down) > NAMED else ""
         return "down", _("{part} down").format(part=names) + more
     if len(behind) == 1:
-        detail = words.said(behind[0].message)
+        detail = words.translate(behind[0].message)
         name = words.part(behind[0].part)
         return "behind", f"{name}: {detail}" if len(detail) < 24 else name
     if behind:
@@ -61,7 +61,14 @@ def _row(part: PartHealth) -> Html:
     name = tag("strong", words.part(part.part), title=words.part_hint(part.part))
     return tag(
         "li",
-        join([tag("span", f"{sign} ", class_=colour), name, " ", tag("span", words.said(part.message), class_="soft")]),
+        join(
+            [
+                tag("span", f"{sign} ", class_=colour),
+                name,
+                " ",
+                tag("span", words.translate(part.message), class_="soft"),
+            ]
+        ),
     )
 
 
@@ -72,7 +79,7 @@ def troubles(parts: Sequence[PartHealth]) -> Html:
             join(
                 [
                     tag("strong", _("{part} is down").format(part=words.part(part.part))),
-                    f": {words.said(part.message)}. ",
+                    f": {words.translate(part.message)}. ",
                     tag("span", _consequence(part.part.partition("-")[0]), class_="soft"),
                 ]
             )

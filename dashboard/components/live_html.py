@@ -37,11 +37,11 @@ def show(html: str, key: str) -> str | None:
     """
     name, version = f"live-{key}", str(hash(html))
     sent = st.session_state.setdefault("live_sent", {})
-    known, more = sent.get(name, ("", 0))
-    if known != version or not _refreshing():
-        more = TIMES
-    body = html if more else None
-    sent[name] = (version, max(0, more - 1))
+    known_version, times_left = sent.get(name, ("", 0))
+    if known_version != version or not _refreshing():
+        times_left = TIMES
+    body = html if times_left else None
+    sent[name] = (version, max(0, times_left - 1))
     result = _component()(
         data={"mark": version, "html": body},
         key=name,
@@ -63,10 +63,10 @@ def _refreshing() -> bool:
     return context is not None and bool(context.fragment_ids_this_run)
 
 
-def once(what: str, version: object, draw: Callable[[], str]) -> str:
+def once(name: str, version: object, draw: Callable[[], str]) -> str:
     """Return the HTML of this version, drawn by the first page that needs it and shared by all others."""
     cache = resources.rendered()
-    key = (what, i18n.language(), i18n.culture(), zone())
+    key = (name, i18n.language(), i18n.culture(), zone())
     entry = cache.get(key)
     if entry is None or entry[0] != version:
         entry = (version, draw())
@@ -83,12 +83,12 @@ def _nothing() -> None:
     """Do nothing: Streamlit sends a component's values only if there is a callback."""
 
 
-def figure(what: str, version: object, draw: Callable[[], Any]) -> Any:
+def figure(name: str, version: object, draw: Callable[[], Any]) -> Any:
     """Return a plotly figure shared like `once`, as plain values: sending them again costs a tenth of a figure."""
     import json
 
     cache = resources.figures()
-    key = (what, i18n.language(), i18n.culture(), zone())
+    key = (name, i18n.language(), i18n.culture(), zone())
     entry = cache.get(key)
     if entry is None or entry[0] != version:
         entry = (version, json.loads(draw().to_json()))

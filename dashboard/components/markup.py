@@ -32,11 +32,11 @@ def join(parts: Iterable[object]) -> Html:
     return Html("".join(text(part) for part in parts))
 
 
-def trace_link(reference: str, shown: str | None = None) -> Html:
+def trace_link(reference: str, label: str | None = None) -> Html:
     """Return a link to the trace of an event, commission or correlation id; it shows eight characters by default."""
     return tag(
         "a",
-        shown or reference[:8],
+        label or reference[:8],
         href=f"trace?id={escape(reference)}&lang={language()}",
         data_go=reference,
         title=reference,

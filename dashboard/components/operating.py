@@ -55,7 +55,7 @@ def relay(health: PartHealth | None, checkpoint: int | None, head: int | None) -
     pairs: list[tuple[str, object]] = []
     if health is not None:
         sign, colour = SIGNS[health.light]
-        pairs.append((_("status"), tag("span", f"{sign} {words.said(health.message)}", class_=colour)))
+        pairs.append((_("status"), tag("span", f"{sign} {words.translate(health.message)}", class_=colour)))
     if checkpoint is not None and head is not None:
         checkpoint = min(checkpoint, head)  # the two are read one after the other
     pairs.append(
@@ -67,7 +67,7 @@ def relay(health: PartHealth | None, checkpoint: int | None, head: int | None) -
 
 def parts(status: Status, problem: Message | None, health: Sequence[PartHealth] = ()) -> Html:
     """Render the components. Where `health` has one, its light and message are shown, as the header shows them."""
-    known = {part.part: part for part in health}
+    health_by_part = {part.part: part for part in health}
     head = (
         (_("component"), ""),
         (_("health"), _("Health: whether the component answers, and how large its lag is; not a status word.")),
@@ -78,10 +78,10 @@ def parts(status: Status, problem: Message | None, health: Sequence[PartHealth] 
     rows = []
     for part in status.parts:
         light, message = part.light, part.message
-        if part.name in known:
-            light, message = known[part.name].light, known[part.name].message
+        if part.name in health_by_part:
+            light, message = health_by_part[part.name].light, health_by_part[part.name].message
         sign, colour = SIGNS[light]
-        how = words.said(message) if message else part.process.lower()
+        how = words.translate(message) if message else part.process.lower()
         name = tag("strong", words.part(part.name), title=words.part_hint(part.name) or None)
         rows.append(
             (
@@ -105,7 +105,7 @@ def _version(part: str, status: Status) -> str:
     return status.versions.get("capture" if component.is_capture else component.name, "")
 
 
-def topics(found: Sequence[TopicReport], problem: Message | None, waiting: int | None) -> Html:
+def topics(reports: Sequence[TopicReport], problem: Message | None, waiting: int | None) -> Html:
     head = (
         (_("topic"), _("Where messages are kept. Bold: where capture publishes.")),
         (_("messages"), _("Published since the topic was made.")),
@@ -115,10 +115,10 @@ def topics(found: Sequence[TopicReport], problem: Message | None, waiting: int |
         (_("consumers"), _("Connected now.")),
     )
     rows = []
-    for topic in found:
+    for topic in reports:
         name = topic.name.rpartition("/")[2]
-        shown = tag("strong" if topic.live else "span", name, title=topic.name)
-        first = (shown, number(topic.messages), number(topic.producers))
+        topic_name = tag("strong" if topic.live else "span", name, title=topic.name)
+        first = (topic_name, number(topic.messages), number(topic.producers))
         for place, subscription in enumerate(topic.subscriptions or [None]):
             lead = first if place == 0 else ("", "", "")
             rest: tuple[object, ...] = ("—", "—", "—")
@@ -131,7 +131,7 @@ def topics(found: Sequence[TopicReport], problem: Message | None, waiting: int |
                 )
             rows.append((f"{topic.name}-{place}", (*lead, *rest)))
     note: object = ""
-    if found and found[0].source == "observer":
+    if reports and reports[0].source == "observer":
         sentence = _(
             "pulsar-lite has no admin REST: the messages are those that the observer saw, and their backlog is not known. Committed and not notified yet: {n}."
         )
@@ -139,14 +139,14 @@ def topics(found: Sequence[TopicReport], problem: Message | None, waiting: int |
     return join([unread(problem), table(head, rows) if rows else empty(_("There is no topic yet.")), note])
 
 
-def causes(found: Sequence[DeadLetterRow]) -> Html:
+def causes(rows: Sequence[DeadLetterRow]) -> Html:
     """Render how many of the dead letters wait, by reason, the most frequent first."""
-    counts = Counter(letter.reason for letter in found if letter.is_waiting)
-    said = (f"{words.dead_letter_reason(reason)}: {number(n)}" for reason, n in counts.most_common())
-    return tag("p", " · ".join(said), class_="soft") if counts else Html("")
+    counts = Counter(letter.reason for letter in rows if letter.is_waiting)
+    sentences = (f"{words.dead_letter_reason(reason)}: {number(n)}" for reason, n in counts.most_common())
+    return tag("p", " · ".join(sentences), class_="soft") if counts else Html("")
 
 
-def letters(found: Sequence[DeadLetterRow], picked: int | None, zone: str | None) -> Html:
+def letters(dead_letters: Sequence[DeadLetterRow], picked: int | None, zone: str | None) -> Html:
     head = (
         ("seq", _("Click one to read it.")),
         (_("reason"), _("Why it cannot be processed.")),
@@ -157,7 +157,7 @@ def letters(found: Sequence[DeadLetterRow], picked: int | None, zone: str | None
     )
     columns = join(tag("th", name, title=hint or None, scope="col") for name, hint in head)
     rows = []
-    for letter in found:
+    for letter in dead_letters:
         pick = tag("button", letter.seq, class_="pick mono", data_pick=str(letter.seq), type="button")
         at = clock(letter.dead_lettered_at, zone)[:8]
         reason = tag("span", words.dead_letter_reason(letter.reason), title=letter.reason)
@@ -175,38 +175,38 @@ def _letter_state(letter: DeadLetterRow, zone: str | None) -> object:
     return tag("span", _("waits"), class_="warn")
 
 
-def letter(found: DeadLetterRow, attempts: Sequence[int] = ()) -> Html:
+def letter(row: DeadLetterRow, attempts: Sequence[int] = ()) -> Html:
     """Render a dead letter. `attempts` are the numbers of all dead letters of its message, oldest first."""
-    value = operations.payload(found)
-    shown = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+    value = operations.payload(row)
+    text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
     pairs: list[tuple[str, object]] = [
-        (_("reason"), join([words.dead_letter_reason(found.reason), " · ", tag("span", found.detail, lang="en")])),
-        (_("message"), tag("span", f"{found.topic} · {found.message_id}", class_="mono")),
-        (_("key"), tag("span", plain_key(found.message_key), class_="mono", title=found.message_key)),
-        (_("properties"), ", ".join(f"{name}={value}" for name, value in found.properties.items()) or "—"),
+        (_("reason"), join([words.dead_letter_reason(row.reason), " · ", tag("span", row.detail, lang="en")])),
+        (_("message"), tag("span", f"{row.topic} · {row.message_id}", class_="mono")),
+        (_("key"), tag("span", plain_key(row.message_key), class_="mono", title=row.message_key)),
+        (_("properties"), ", ".join(f"{name}={value}" for name, value in row.properties.items()) or "—"),
     ]
     if len(attempts) > 1:
-        links = [tag("strong" if seq == found.seq else "span", f"#{seq}") for seq in attempts]
+        links = [tag("strong" if seq == row.seq else "span", f"#{seq}") for seq in attempts]
         pairs.append((_("attempts of this message"), join([links[0], *(join([" → ", link]) for link in links[1:])])))
-    if found.discard_note:
-        pairs.append((_("note"), found.discard_note))
-    if found.event_id:
-        pairs.append((_("event"), trace_link(found.event_id, found.event_id)))
-    pre = tag("pre", shown[:PAYLOAD], tabindex="0", class_="log", aria_label=_("The message as it is on the topic"))
+    if row.discard_note:
+        pairs.append((_("note"), row.discard_note))
+    if row.event_id:
+        pairs.append((_("event"), trace_link(row.event_id, row.event_id)))
+    pre = tag("pre", text[:PAYLOAD], tabindex="0", class_="log", aria_label=_("The message as it is on the topic"))
     return join([facts(pairs), pre])
 
 
-def job(found: Job, zone: str | None) -> Html:
+def job(reset: Job, zone: str | None) -> Html:
     """Render the state of a reset: running, ended or failed."""
-    name = _("Reset of everything") if found.name == "reset-all" else _("Reset of the tables")
-    if found.running:
+    name = _("Reset of everything") if reset.name == "reset-all" else _("Reset of the tables")
+    if reset.running:
         sentence = _("{name} is under way. It stops this page's server too; the page comes back by itself.")
         return tag("div", sentence.format(name=name), class_="answer refused", role="status")
-    at = instant(int((found.ended_at or found.started_at) * 1e6), zone)[:8]
-    last = found.output.strip().splitlines()[-1:] or [""]
-    if found.code == 0:
+    at = instant(int((reset.ended_at or reset.started_at) * 1e6), zone)[:8]
+    last = reset.output.strip().splitlines()[-1:] or [""]
+    if reset.code == 0:
         sentence = _("{name} ended at {at}, after {s} s: everything is empty again, and every component runs.")
-        took = number((found.ended_at or found.started_at) - found.started_at, 1)
+        took = number((reset.ended_at or reset.started_at) - reset.started_at, 1)
         return tag("div", sentence.format(name=name, at=at, s=took), class_="answer", role="status")
     sentence = _("{name} failed at {at}: {why}").format(name=name, at=at, why=last[0] or _("its process was ended"))
     return tag("div", sentence, class_="answer outage", role="status")
@@ -217,9 +217,9 @@ def unread(problem: Message | None) -> Html:
     if not problem:
         return Html("")
     strong = tag("strong", _("It cannot be read now; below is what was read last"))
-    return notice(join([strong, f": {words.said(problem)}"]))
+    return notice(join([strong, f": {words.translate(problem)}"]))
 
 
 def waiting(problem: Message | None) -> Html:
     """Render what is shown before the first successful read: the problem, or that reading is under way."""
-    return notice(words.said(problem)) if problem else empty(_("Reading…"))
+    return notice(words.translate(problem)) if problem else empty(_("Reading…"))

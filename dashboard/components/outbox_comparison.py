@@ -15,9 +15,9 @@ SideName = Literal["without", "outbox"]
 COLOUR: dict[SideName, str] = {"without": "bad", "outbox": "ok"}
 
 
-def stepper(found: Comparison) -> Html:
+def stepper(comparison: Comparison) -> Html:
     """Render the stages of a run with the one that it has reached, and the verdict at the end."""
-    stage = found.stage
+    stage = comparison.stage
     names = {
         "load": _("Send commands"),
         "down": _("Broker killed"),
@@ -38,43 +38,47 @@ def stepper(found: Comparison) -> Html:
                 aria_current="step" if now else None,
             )
         )
-    if found.verdict:
-        items.append(tag("li", verdict(found.verdict)))
+    if comparison.verdict:
+        items.append(tag("li", verdict(comparison.verdict)))
     return tag("ol", join(items), class_="stages")
 
 
-def progress(found: Comparison, takes_s: float) -> Html:
+def progress(comparison: Comparison, takes_s: float) -> Html:
     """Render how long a run under way has lasted, of about `takes_s`; empty for a finished run."""
-    if found.stage == "done":
+    if comparison.stage == "done":
         return Html("")
-    share = min(100.0, 100 * found.elapsed_s / takes_s)
-    sentence = _("{s} s of about {n} s").format(s=number(found.elapsed_s), n=number(takes_s))
+    share = min(100.0, 100 * comparison.elapsed_s / takes_s)
+    sentence = _("{s} s of about {n} s").format(s=number(comparison.elapsed_s), n=number(takes_s))
     meter = tag("div", tag("div", "", style=f"width:{share:.0f}%"), class_="meter")
     return join([tag("span", sentence, class_="soft mono"), meter])
 
 
-def conclusion(found: Comparison) -> Html:
+def conclusion(comparison: Comparison) -> Html:
     """Render what the run showed, in one sentence for each side, and the reason of the difference."""
-    lost, kept = found.without, found.outbox
+    without_outbox, with_outbox = comparison.without, comparison.outbox
     sentences = [
-        _("Without an outbox: {n} of {m} events lost.").format(n=number(lost.lost), m=number(lost.last.committed)),
-        _("With an outbox: {n} of {m} lost.").format(n=number(kept.lost), m=number(kept.last.committed)),
+        _("Without an outbox: {n} of {m} events lost.").format(
+            n=number(without_outbox.lost), m=number(without_outbox.last.committed)
+        ),
+        _("With an outbox: {n} of {m} lost.").format(n=number(with_outbox.lost), m=number(with_outbox.last.committed)),
     ]
-    shades = [_shade(lost, True), _shade(kept, True)]
-    said = join(tag("strong", sentence + " ", class_=shade) for sentence, shade in zip(sentences, shades, strict=True))
+    shades = [_shade(without_outbox, True), _shade(with_outbox, True)]
+    paragraphs = join(
+        tag("strong", sentence + " ", class_=shade) for sentence, shade in zip(sentences, shades, strict=True)
+    )
     why = _(
         "Without an outbox, the state is committed and its event is published afterwards. While the broker is down that fails, and nobody knows of the event any more. With an outbox the event is a row, committed in the transaction of the state: it waits there until the broker is back."
     )
-    return join([tag("p", said, class_="verdict-line conclusion", role="status"), tag("p", why)])
+    return join([tag("p", paragraphs, class_="verdict-line conclusion", role="status"), tag("p", why)])
 
 
-def side(name: SideName, found: Comparison) -> Html:
-    """Render one of both sides: the way of an event, three counters, and the two curves that part."""
-    shown = found.without if name == "without" else found.outbox
-    broken = found.stage == "down"
-    parts = [_way(name, broken), _counters(shown, found.stage), _chart(name, found)]
-    if shown.lost_ids:
-        ids = join(tag("li", event_id, class_="mono") for event_id in shown.lost_ids)
+def side(name: SideName, comparison: Comparison) -> Html:
+    """Render one side: the way of an event, three counters, and the two curves that part."""
+    drawn_side = comparison.without if name == "without" else comparison.outbox
+    broken = comparison.stage == "down"
+    parts = [_way(name, broken), _counters(drawn_side, comparison.stage), _chart(name, comparison)]
+    if drawn_side.lost_ids:
+        ids = join(tag("li", event_id, class_="mono") for event_id in drawn_side.lost_ids)
         parts.append(tag("details", join([tag("summary", _("The first events that were lost")), tag("ul", ids)])))
     return tag("div", join(parts), class_="side")
 
@@ -92,13 +96,13 @@ def _way(name: SideName, broken: bool) -> Html:
     return tag("ol", join(steps), class_="way")
 
 
-def _counters(shown: Side, stage: Stage) -> Html:
-    done = stage == "done"
-    missing, label = (shown.lost, _("lost")) if done else (shown.missing, _("not arrived yet"))
+def _counters(drawn_side: Side, stage: Stage) -> Html:
+    is_over = stage == "done"
+    missing, label = (drawn_side.lost, _("lost")) if is_over else (drawn_side.missing, _("not arrived yet"))
     cells = (
-        (number(shown.last.committed), _("committed"), ""),
-        (number(shown.last.arrived), _("arrived at Pulsar"), ""),
-        (number(missing), label, _shade(shown, done)),
+        (number(drawn_side.last.committed), _("committed"), ""),
+        (number(drawn_side.last.arrived), _("arrived at Pulsar"), ""),
+        (number(missing), label, _shade(drawn_side, is_over)),
     )
     return tag(
         "div",
@@ -110,20 +114,20 @@ def _counters(shown: Side, stage: Stage) -> Html:
     )
 
 
-def _shade(shown: Side, done: bool) -> str:
+def _shade(drawn_side: Side, is_over: bool) -> str:
     """Return the colour of what is missing: amber while it may still arrive, red when it is lost."""
-    if not done:
-        return "warn" if shown.missing else "soft"
-    return "warn" if shown.lost is None else "bad" if shown.lost else "ok"
+    if not is_over:
+        return "warn" if drawn_side.missing else "soft"
+    return "warn" if drawn_side.lost is None else "bad" if drawn_side.lost else "ok"
 
 
-def _chart(name: SideName, found: Comparison) -> Html:
+def _chart(name: SideName, comparison: Comparison) -> Html:
     """Draw committed and arrived over time on the scales of both sides; the outage is shaded."""
-    shown = found.without if name == "without" else found.outbox
-    if len(shown.points) < 2:
+    drawn_side = comparison.without if name == "without" else comparison.outbox
+    if len(drawn_side.points) < 2:
         return Html("")
-    last_s = found.span_s
-    most = max(1, *(one.last.committed for one in (found.without, found.outbox)))
+    last_s = comparison.span_s
+    most = max(1, *(each_side.last.committed for each_side in (comparison.without, comparison.outbox)))
 
     def x(at_s: float) -> float:
         return WIDTH * min(1.0, at_s / last_s)
@@ -131,14 +135,16 @@ def _chart(name: SideName, found: Comparison) -> Html:
     def y(count: float) -> float:
         return HEIGHT * (1 - count / most)
 
-    committed = _steps(shown.points, lambda point: point.committed, x, y)
-    arrived = _steps(shown.points, lambda point: point.arrived, x, y)
-    back = _steps(tuple(reversed(shown.points)), lambda point: point.arrived, x, y)
-    shapes = [tag("path", "", d=f"{committed} L{back[1:]} Z", class_=f"gap {_shade(shown, found.stage == 'done')}")]
+    committed = _steps(drawn_side.points, lambda point: point.committed, x, y)
+    arrived = _steps(drawn_side.points, lambda point: point.arrived, x, y)
+    back = _steps(tuple(reversed(drawn_side.points)), lambda point: point.arrived, x, y)
+    shapes = [
+        tag("path", "", d=f"{committed} L{back[1:]} Z", class_=f"gap {_shade(drawn_side, comparison.stage == 'done')}")
+    ]
     label: object = ""
-    if found.outage is not None:
-        begin, end = found.outage
-        left, right = x(begin), x(found.elapsed_s if end is None else end)
+    if comparison.outage is not None:
+        begin, end = comparison.outage
+        left, right = x(begin), x(comparison.elapsed_s if end is None else end)
         shapes.insert(
             0,
             tag("rect", "", x=f"{left:.1f}", y="0", width=f"{right - left:.1f}", height=f"{HEIGHT:g}", class_="outage"),
@@ -151,7 +157,7 @@ def _chart(name: SideName, found: Comparison) -> Html:
         tag("path", "", d=arrived, class_=f"arrived {COLOUR[name]}"),
     ]
     described = _("Over {s} s: {n} committed, {m} arrived at Pulsar.").format(
-        s=number(last_s), n=number(shown.last.committed), m=number(shown.last.arrived)
+        s=number(last_s), n=number(drawn_side.last.committed), m=number(drawn_side.last.arrived)
     )
     drawing = _svg(join(shapes), described)
     scale = join(

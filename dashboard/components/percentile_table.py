@@ -10,7 +10,7 @@ from dashboard.i18n import _, milliseconds, number
 from dashboard.view_models.latencies import END_TO_END, Quantiles
 
 
-def table_of(found: Mapping[str, Quantiles]) -> Html:
+def table_of(quantiles_by_hop: Mapping[str, Quantiles]) -> Html:
     head = (
         (
             _("hop"),
@@ -26,7 +26,7 @@ def table_of(found: Mapping[str, Quantiles]) -> Html:
     )
     rows = [
         (name, (_name(name), number(row.n), *map(milliseconds, (row.p50, row.p95, row.p99, row.largest))))
-        for name, row in found.items()
+        for name, row in quantiles_by_hop.items()
     ]
     return table(head, rows)
 

@@ -53,7 +53,7 @@ def _describe(last: actions.Action) -> tuple[str, str]:
         sentence = _("Repair: waiting until no more events arrive, then publishing the missing ones; {s} s so far.")
         return sentence.format(s=number(time.time() - last.started_at)), "answer refused"
     if last.problem is not None:
-        return _("Repair: {why}").format(why=words.said(last.problem)), "answer outage"
+        return _("Repair: {why}").format(why=words.translate(last.problem)), "answer outage"
     repaired = last.outcome
     assert isinstance(repaired, Repaired)
     if not repaired.missing and repaired.reconciled:

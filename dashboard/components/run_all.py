@@ -27,7 +27,7 @@ def mark() -> object:
     return all_scenarios.read(resources.settings()), resources.actions().last(KIND)
 
 
-def show(found: RunsState) -> None:
+def show(runs_state: RunsState) -> None:
     """Draw the button, or progress and a button to stop; nothing on a stack that runs no scenario."""
     settings = resources.settings()
     chosen = list_all(settings.stack, settings.cluster)
@@ -35,10 +35,10 @@ def show(found: RunsState) -> None:
         return
     job = all_scenarios.read(settings)
     if job is not None and job.running:
-        _draw_progress(job, found)
+        _draw_progress(job, runs_state)
         return
     # What keeps the first one from being started keeps them all.
-    hindrance = scenario_card.why_not(run_scenario.hindrance(chosen[0], found), chosen[0])
+    hindrance = scenario_card.why_not(run_scenario.hindrance(chosen[0], runs_state), chosen[0])
     minutes = max(1, sum(scenario.takes_s for scenario in chosen) / 60)
     act_button(
         Action.RUN_SCENARIOS,
@@ -52,7 +52,7 @@ def show(found: RunsState) -> None:
     )
     _draw_problem()
     if job is not None and job.ended_at is not None and time.time() - job.ended_at < SHOWN_FOR_S:
-        _draw_outcome(job, found)
+        _draw_outcome(job, runs_state)
 
 
 def _start() -> None:
@@ -61,9 +61,9 @@ def _start() -> None:
     resources.runs().again()
 
 
-def _draw_progress(job: Job, found: RunsState) -> None:
+def _draw_progress(job: Job, runs_state: RunsState) -> None:
     settings = resources.settings()
-    verdicts = all_scenarios.verdicts_since(job, found.history)
+    verdicts = all_scenarios.verdicts_since(job, runs_state.history)
     total = len(list_all(settings.stack, settings.cluster))
     sentence = _("Running all scenarios: {n} of {m} have a verdict.").format(n=number(len(verdicts)), m=number(total))
     live_html.show(tag("p", sentence, role="status"), "run_all_progress")
@@ -81,14 +81,14 @@ def _draw_progress(job: Job, found: RunsState) -> None:
 def _draw_problem() -> None:
     action = resources.actions().last(KIND)
     if action is not None and action.problem:
-        live_html.show(notice(words.said(action.problem)), "run_all_problem")
+        live_html.show(notice(words.translate(action.problem)), "run_all_problem")
 
 
-def _draw_outcome(job: Job, found: RunsState) -> None:
-    verdicts = all_scenarios.verdicts_since(job, found.history)
+def _draw_outcome(job: Job, runs_state: RunsState) -> None:
+    verdicts = all_scenarios.verdicts_since(job, runs_state.history)
     counts = Counter(verdicts)
     at = clock(from_epoch_us(int((job.ended_at or job.started_at) * 1e6)), live_html.zone())[:8]
-    said = " · ".join(f"{number(n)} {verdict}" for verdict, n in counts.most_common())
+    verdict_counts = " · ".join(f"{number(n)} {verdict}" for verdict, n in counts.most_common())
     is_whole = job.code in (0, 1)  # 1: a verdict is not PASS
     sentence = _("All scenarios ended at {at}: {verdicts}.") if is_whole else _("Stopped at {at}: {verdicts}.")
-    live_html.show(tag("p", sentence.format(at=at, verdicts=said or "—"), role="status"), "run_all_outcome")
+    live_html.show(tag("p", sentence.format(at=at, verdicts=verdict_counts or "—"), role="status"), "run_all_outcome")

@@ -20,10 +20,10 @@ LARGE_RATIO = 1.25
 """Measurements whose ratio is above this, or below its inverse, are marked: two runs without a change differ by less."""
 
 
-def show(shown: Result, history: Sequence[Run], zone: str | None) -> None:
+def show(result: Result, history: Sequence[Run], zone: str | None) -> None:
     """Draw the field that picks the other run and, once one is picked, both. The newest run of the same scenario is first."""
-    others = [run for run in history if run.verdict and run.id != shown.run_id]
-    others.sort(key=lambda run: run.name != shown.name)
+    others = [run for run in history if run.verdict and run.id != result.run_id]
+    others.sort(key=lambda run: run.name != result.name)
     if not others:
         live_html.show(empty(_("There is no other finished run to compare with.")), "compare_none")
         return
@@ -34,13 +34,13 @@ def show(shown: Result, history: Sequence[Run], zone: str | None) -> None:
         format_func=lambda run_id: names.get(run_id, run_id),
         index=None,
         placeholder=_("Choose a run"),
-        key=f"compare-{shown.run_id}",
+        key=f"compare-{result.run_id}",
     )
     other = resources.runs_reader().result(picked) if picked else None
     if picked and other is None:
         st.caption(_("The records of that run are gone."))
     elif other is not None:
-        st.html(tag("div", compare(shown, other), class_="alpes-live"))
+        st.html(tag("div", compare(result, other), class_="alpes-live"))
 
 
 def compare(first: Result, second: Result) -> Html:
@@ -105,11 +105,11 @@ def _count_rows(runs: Sequence[Result]) -> Iterator[Html]:
 
 def _outcome_rows(runs: Sequence[Result]) -> Iterator[Html]:
     """Yield the invariants that held in one run only, or were checked in one run only."""
-    outcomes = [{check.said(): check.ok for check in result.checks} for result in runs]
+    outcomes = [{check.get_message(): check.ok for check in result.checks} for result in runs]
     for name in dict.fromkeys(name for outcome in outcomes for name in outcome):
         values = [outcome.get(name) for outcome in outcomes]
         if values[0] != values[1]:
-            yield _row(words.said(name), [_outcome(value) for value in values], differ=None not in values)
+            yield _row(words.translate(name), [_outcome(value) for value in values], differ=None not in values)
 
 
 def _outcome(holds: bool | None) -> str:

@@ -29,16 +29,18 @@ MARKS = {
     "stopped": ("■", "warn"),
     "started": ("▶", ""),
 }
-SHOWN = 60
+MOST_ENTRIES = 60
 
 
 def timeline(moments: Sequence[Moment], zone: str | None, newest_first: bool) -> Html:
-    """Render the last `SHOWN` entries with the seconds since the start, and the time of day on hover."""
+    """Render the last `MOST_ENTRIES` entries with the seconds since the start, and the time of day on hover."""
     if not moments:
         return empty(_("Its process is starting…"))
     began = moments[0].at
-    shown = list(moments)[-SHOWN:]
-    rows = [_moment(place, moment, began, zone) for place, moment in enumerate(shown, start=len(moments) - len(shown))]
+    visible = list(moments)[-MOST_ENTRIES:]
+    rows = [
+        _moment(place, moment, began, zone) for place, moment in enumerate(visible, start=len(moments) - len(visible))
+    ]
     if newest_first:
         rows.reverse()
     return tag("ol", join(rows), class_="timeline")
@@ -51,7 +53,7 @@ def _moment(place: int, moment: Moment, began: float, zone: str | None) -> Html:
     at = tag(
         "time", f"+{number(moment.at - began, 2)} s", class_="mono soft", title=instant(int(moment.at * 1e6), zone)
     )
-    text = words.said(moment.said())
+    text = words.translate(moment.get_message())
     # A sentence that no catalogue has stays English; the attribute tells screen readers so.
     language = "en" if text == moment.text and len(text) > 40 else None
     body = join([at, tag("span", sign, class_=f"sign {colour}"), tag("span", text, lang=language)])
@@ -62,7 +64,9 @@ def verdict_head(result: Result, zone: str | None) -> Html:
     seconds = _("duration {n} s").format(n=number(result.duration_s, 1))
     recovery = _recovery(result)
     lines = [
-        tag("p", join([verdict(result.verdict), " ", words.said(result.said()), "."]), class_="verdict-line"),
+        tag(
+            "p", join([verdict(result.verdict), " ", words.translate(result.get_message()), "."]), class_="verdict-line"
+        ),
         tag(
             "p", join([recovery, " · ", seconds, " · ", instant(int(result.started_at * 1e6), zone)[:8]]), class_="soft"
         ),
@@ -97,12 +101,12 @@ def checks(result: Result) -> Html:
     return join([tag("div", join([real, held]), class_="two"), _list_wrong_event_ids(result), _figures(result.figures)])
 
 
-def counter_example(found: CounterExample) -> Html:
+def counter_example(example: CounterExample) -> Html:
     """Render what proves that a property does not hold: a space-time diagram, and the same as a list."""
-    title = _("Counter-example to: {property}").format(property=words.said(found.said()))
-    drawing = Html(diagram.draw_counter_example(found, words.places(), title, words.said))
+    title = _("Counter-example to: {property}").format(property=words.translate(example.get_message()))
+    drawing = Html(diagram.draw_counter_example(example, words.places(), title, words.translate))
     sentences = join(
-        tag("li", sentence) for sentence in diagram.describe_counter_example(found, words.places(), words.said)
+        tag("li", sentence) for sentence in diagram.describe_counter_example(example, words.places(), words.translate)
     )
     listed = tag("details", join([tag("summary", _("The same as a list")), tag("ol", sentences)]))
     return tag("section", join([tag("h3", title), drawing, listed]), class_="counter-example")
@@ -115,8 +119,12 @@ def _checks(title: str, results: Sequence[Check]) -> Html:
             join(
                 [
                     tag("span", "✓ " if check.ok else "✕ ", class_="ok" if check.ok else "bad"),
-                    words.said(check.said()),
-                    tag("span", f" {words.said(detail)}" if (detail := check.said_detail()) else "", class_="soft"),
+                    words.translate(check.get_message()),
+                    tag(
+                        "span",
+                        f" {words.translate(detail)}" if (detail := check.get_detail_message()) else "",
+                        class_="soft",
+                    ),
                 ]
             ),
         )
@@ -164,13 +172,13 @@ def figures(result: Result) -> tuple[go.Figure, go.Figure]:
             margin={"l": 4, "r": 4, "t": 24, "b": 4},
         )
         for shape, window in zip(figure.layout.shapes, result.windows, strict=True):
-            shape.label.text = f"{words.said(window.said())} · {words.part(window.part)}"
+            shape.label.text = f"{words.translate(window.get_message())} · {words.part(window.part)}"
             shape.label.textposition = "top left"
             shape.label.font.color = FAULT_COLOUR
     return latency, progress
 
 
-def history(runs: Sequence[Run], shown: str | None, zone: str | None) -> Html:
+def history(runs: Sequence[Run], shown_id: str | None, zone: str | None) -> Html:
     if not runs:
         return empty(_("No scenario has run here yet. Run one above; its verdict stays in the database."))
     head = (
@@ -182,11 +190,11 @@ def history(runs: Sequence[Run], shown: str | None, zone: str | None) -> Html:
         (_("stack"), ""),
     )
     columns = join(tag("th", name, title=hint or None, scope="col") for name, hint in head)
-    body = join(_run(run, shown, zone) for run in runs)
+    body = join(_run(run, shown_id, zone) for run in runs)
     return tag("div", tag("table", join([tag("thead", tag("tr", columns)), tag("tbody", body)])), class_="scroll")
 
 
-def _run(run: Run, shown: str | None, zone: str | None) -> Html:
+def _run(run: Run, shown_id: str | None, zone: str | None) -> Html:
     took = ""
     if run.finished_at is not None:
         took = f" · {number((run.finished_at - run.started_at).total_seconds(), 1)} s"
@@ -194,4 +202,4 @@ def _run(run: Run, shown: str | None, zone: str | None) -> Html:
     pick = tag("button", run.id[:8], class_="pick mono", data_pick=run.id, type="button", title=run.id)
     at = tag("span", clock(run.started_at, zone)[:8] + took, class_="mono", title=f"{run.started_at:%Y-%m-%d}")
     cells = join(tag("td", cell) for cell in (pick, run.name, at, how, tag("span", run.seed, class_="mono"), run.stack))
-    return tag("tr", cells, data_key=run.id, class_="picked" if run.id == shown else None)
+    return tag("tr", cells, data_key=run.id, class_="picked" if run.id == shown_id else None)

@@ -30,10 +30,10 @@ def run(name: str, seed: int | None, minutes: float) -> None:
         resources.runs().again()
 
 
-def hindrance(scenario: Scenario, found: RunsState) -> str | None:
+def hindrance(scenario: Scenario, state: RunsState) -> str | None:
     """Return why the scenario cannot be started now (`runs.hindrance`); None if it can."""
     settings = resources.settings()
-    busy = found.current is not None or resources.actions().running(KIND) or all_scenarios.is_running(settings)
+    busy = state.current is not None or resources.actions().running(KIND) or all_scenarios.is_running(settings)
     down = tuple(part.part for part in resources.refresher().health.down())
     return runs.hindrance(scenario, settings.stack, busy, down, settings.cluster)
 
@@ -41,14 +41,14 @@ def hindrance(scenario: Scenario, found: RunsState) -> str | None:
 def draw_button(
     label: str,
     scenario: Scenario,
-    found: RunsState,
+    state: RunsState,
     act: Callable[..., None] = run,
     args: tuple[Any, ...] | None = None,
     valid: bool = True,
     **looks: Any,
 ) -> None:
     """Draw the button; it is disabled, and says why, while the scenario cannot be started, and disabled unless `valid`."""
-    reason = hindrance(scenario, found)
+    reason = hindrance(scenario, state)
     meaning = looks.pop("help", _("Injects real faults; everything is restored afterwards."))
     act_button(
         Action.RUN_SCENARIOS,
@@ -61,12 +61,12 @@ def draw_button(
     )
 
 
-def draw_start(found: RunsState | None) -> None:
+def draw_start(state: RunsState | None) -> None:
     """Draw that a run is starting, or that it could not be started; nothing while one is under way."""
     action = resources.actions().last(KIND)
-    if action is None or (found is not None and found.current is not None):
+    if action is None or (state is not None and state.current is not None):
         return
-    if action.problem and found is not None:
-        live_html.show(notice(f"{action.what}: {words.said(action.problem)}"), "run_problem")
+    if action.problem and state is not None:
+        live_html.show(notice(f"{action.name}: {words.translate(action.problem)}"), "run_problem")
     if action.running:
-        live_html.show(empty(_("{name} is starting…").format(name=action.what)), "run_starting")
+        live_html.show(empty(_("{name} is starting…").format(name=action.name)), "run_starting")

@@ -158,12 +158,12 @@ def _grid(axis: _Axes, zone: str | None) -> Html:
                 y=float(y) - 3,
             )
         )
-    shown = 8 if axis.span >= TICKS * 2_000_000 else 10  # of hh:mm:ss.mmm; with tenths where seconds would repeat
+    digits = 8 if axis.span >= TICKS * 2_000_000 else 10  # of hh:mm:ss.mmm; with tenths where seconds would repeat
     for place in range(TICKS):
         at = axis.start + axis.span * place / (TICKS - 1)
         anchor = "start" if place == 0 else "end" if place == TICKS - 1 else "middle"
         parts.append(
-            tag("text", instant(int(at), zone)[:shown], x=f"{axis.x(at):.1f}%", y=BOTTOM + 16, text_anchor=anchor)
+            tag("text", instant(int(at), zone)[:digits], x=f"{axis.x(at):.1f}%", y=BOTTOM + 16, text_anchor=anchor)
         )
     return tag("g", join(parts), class_="grid")
 

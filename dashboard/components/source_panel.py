@@ -79,8 +79,8 @@ def _act(action: Action) -> None:
 
 def _choose_log() -> None:
     wanted = resources.settings().facts.capture.component
-    known = log_tail.logs(resources.settings().logs)
-    if wanted in known:
+    log_names = log_tail.logs(resources.settings().logs)
+    if wanted in log_names:
         st.session_state["log_of"] = wanted
 
 
@@ -104,11 +104,11 @@ def draw() -> None:
     last = resources.actions().last("source")
     if last is None:
         return
-    name = _label(last.what)  # type: ignore[arg-type]
+    name = _label(last.name)  # type: ignore[arg-type]
     if last.running:
         sentence, kind = _("{action}: under way…").format(action=name), "answer refused"
     elif last.problem:
-        sentence, kind = f"{name}: {words.said(last.problem)}", "answer outage"
+        sentence, kind = f"{name}: {words.translate(last.problem)}", "answer outage"
     else:
         took = number((last.ended_at or last.started_at) - last.started_at, 1)
         sentence, kind = _("{action}: done, after {s} s.").format(action=name, s=took), "answer"

@@ -8,52 +8,52 @@ from functools import partial
 from dashboard.components.markup import Html, join, tag, trace_link
 from dashboard.i18n import _, number
 from dashboard.view_models import words
-from dashboard.view_models.reconciling import STAYS_S, Judgement, Missing, Shown
+from dashboard.view_models.reconciling import STAYS_S, Judgement, Missing, ShownCounts
 
 
-def strip(shown: Shown, judgement: Judgement, missing: Missing | None) -> Html:
-    return join([_rows(shown, judgement), _ids(missing, judgement) if missing else ""])
+def strip(shown_counts: ShownCounts, judgement: Judgement, missing: Missing | None) -> Html:
+    return join([_rows(shown_counts, judgement), _ids(missing, judgement) if missing else ""])
 
 
-def verdict(shown: Shown, judgement: Judgement, down: tuple[str, ...] = ()) -> Html:
+def verdict(shown_counts: ShownCounts, judgement: Judgement, down: tuple[str, ...] = ()) -> Html:
     """Render the judgement as a sentence. `down`: names of the components that are down, for which events wait."""
-    said: dict[Judgement, Callable[[Shown], tuple[str, str]]] = {
+    phrases: dict[Judgement, Callable[[ShownCounts], tuple[str, str]]] = {
         "equal": _equal,
         "in_flight": _in_flight,
         "waiting": partial(_waiting, down=down),
         "differs": _differing,
         "unknown": _unknown,
     }
-    sentence, colour = said[judgement](shown)
+    sentence, colour = phrases[judgement](shown_counts)
     return tag("div", sentence, class_=f"verdict {colour}", role="status")
 
 
-def _equal(shown: Shown) -> tuple[str, str]:
-    if not shown.counts.committed:
+def _equal(shown_counts: ShownCounts) -> tuple[str, str]:
+    if not shown_counts.counts.committed:
         return _("Nothing committed yet: all sources are empty"), "soft"
     return _("✓ Consistent: 0 lost, 0 duplicated"), "ok"
 
 
-def _in_flight(shown: Shown) -> tuple[str, str]:
-    if shown.counts.equal and shown.newer:
-        return _("✓ Consistent; in flight: {n}").format(n=number(shown.newer)), "ok"
-    return _("▲ In flight: {n}").format(n=number(shown.in_flight)), "soft"
+def _in_flight(shown_counts: ShownCounts) -> tuple[str, str]:
+    if shown_counts.counts.equal and shown_counts.newer:
+        return _("✓ Consistent; in flight: {n}").format(n=number(shown_counts.newer)), "ok"
+    return _("▲ In flight: {n}").format(n=number(shown_counts.in_flight)), "soft"
 
 
-def _waiting(shown: Shown, down: tuple[str, ...]) -> tuple[str, str]:
-    n = number(max(shown.counts.behind, shown.in_flight or 0))
+def _waiting(shown_counts: ShownCounts, down: tuple[str, ...]) -> tuple[str, str]:
+    n = number(max(shown_counts.counts.behind, shown_counts.in_flight or 0))
     if not down:
         return _("▲ {n} events wait and are arriving; none is lost so far").format(n=n), "warn"
     parts = ", ".join(words.part(part) for part in down)
     return _("▲ {n} events wait: {part} is down").format(n=n, part=parts), "warn"
 
 
-def _unknown(_shown: Shown) -> tuple[str, str]:
+def _unknown(_shown_counts: ShownCounts) -> tuple[str, str]:
     return _("? A source cannot be read now"), "warn"
 
 
-def _differing(shown: Shown) -> tuple[str, str]:
-    counts = shown.counts
+def _differing(shown_counts: ShownCounts) -> tuple[str, str]:
+    counts = shown_counts.counts
     surplus = max((count for count in counts.arrived() if count is not None), default=0) - (counts.committed or 0)
     if surplus > 0:
         return _("✕ A source has {n} more events than were committed").format(n=number(surplus)), "bad"
@@ -61,8 +61,8 @@ def _differing(shown: Shown) -> tuple[str, str]:
     return sentence.format(n=number(counts.behind), s=number(STAYS_S)), "bad"
 
 
-def _rows(shown: Shown, judgement: Judgement) -> Html:
-    counts = shown.counts
+def _rows(shown_counts: ShownCounts, judgement: Judgement) -> Html:
+    counts = shown_counts.counts
     published, notified, audited = (_colour(count, counts.committed, judgement) for count in counts.arrived())
     good = "ok" if judgement == "equal" and counts.committed else ""
     notices = number(counts.notified)
@@ -71,14 +71,14 @@ def _rows(shown: Shown, judgement: Judgement) -> Html:
     deliveries = number(counts.deliveries)
     if counts.duplicates:
         deliveries += " · " + _("{n} absorbed").format(n=number(counts.duplicates))
-    seen = number(counts.published)
+    published_text = number(counts.published)
     if counts.parked:
-        seen += " + " + _("{n} parked").format(n=number(counts.parked))
+        published_text += " + " + _("{n} parked").format(n=number(counts.parked))
     rows = (
         (_("committed"), number(counts.committed), "", _("Source 1: rows of outbox_event in the database.")),
         (
             _("published"),
-            seen,
+            published_text,
             published,
             _(
                 "Source 2: distinct event ids the observer received from Pulsar. Beside them the outbox rows that are parked, because they cannot be published."
@@ -95,8 +95,8 @@ def _rows(shown: Shown, judgement: Judgement) -> Html:
         (_("audited"), number(counts.audited), audited, _("Source 4: lines of data/events.jsonl.")),
         (
             _("in flight"),
-            number(shown.in_flight),
-            "warn" if shown.in_flight else "",
+            number(shown_counts.in_flight),
+            "warn" if shown_counts.in_flight else "",
             _("Committed, and neither notified nor dead-lettered."),
         ),
         (_("last captured seq"), number(counts.watermark), "", _("Highest outbox seq seen on Pulsar.")),

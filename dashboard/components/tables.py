@@ -32,7 +32,7 @@ def database(state: DatabaseState, feed: FeedState, zone: str | None) -> Html:
                 [
                     tag("strong", _("The database is down")),
                     ": ",
-                    words.said(state.problem),
+                    words.translate(state.problem),
                     ". ",
                     _("The rows below are the last that were read."),
                 ]
@@ -151,8 +151,8 @@ def _notifications(state: DatabaseState, feed: FeedState, zone: str | None) -> H
         )
         for event in reversed(state.timed[-NOTIFICATIONS:])
     ]
-    shown = table(head, body, "notification")
-    return join([shown, "" if body else empty(_("No notification yet."))])
+    rendered = table(head, body, "notification")
+    return join([rendered, "" if body else empty(_("No notification yet."))])
 
 
 def newest(rows: Sequence[OutboxRow], zone: str | None) -> Html:
@@ -178,8 +178,8 @@ def _captured(row: OutboxRow, hops: Mapping[str, int], watermark: int | None) ->
     if "captured" in hops and "committed" in hops:
         between = (hops["captured"] - hops["committed"]) / 1000
         exact = _("{ms} (measured with a clock of 1 ms resolution)").format(ms=milliseconds(between))
-        shown = milliseconds_within(between, resolution_ms("committed", "captured"))
-        return tag("span", shown, class_="ok", title=exact)
+        latency = milliseconds_within(between, resolution_ms("committed", "captured"))
+        return tag("span", latency, class_="ok", title=exact)
     if watermark is not None and row.seq <= watermark:
         return tag("span", _("seen on Pulsar"), class_="ok")
     return tag("span", _("waiting"), class_="warn")
@@ -199,13 +199,15 @@ def feed(messages: Sequence[Observed], deliveries: Mapping[str, int], picked: in
     rows = []
     for message in messages:
         count = deliveries.get(message.event_id or "", 0)
-        shown = join([count, " ", tag("span", _("(absorbed)"), class_="warn")]) if count > 1 else (count or "·")
+        delivery_count = (
+            join([count, " ", tag("span", _("(absorbed)"), class_="warn")]) if count > 1 else (count or "·")
+        )
         cells = (
             tag("button", message.message_id, class_="pick mono", data_pick=str(message.n), type="button"),
             message.type,
             trace_link(message.aggregate_id) if message.aggregate_id else (message.key or "")[:8],
             tag("span", instant(message.publish_us, zone), class_="mono"),
-            shown,
+            delivery_count,
         )
         body = join(tag("td", cell) for cell in cells)
         rows.append(tag("tr", body, data_key=str(message.n), class_="picked" if message.n == picked else None))
@@ -218,19 +220,19 @@ def feed(messages: Sequence[Observed], deliveries: Mapping[str, int], picked: in
     )
 
 
-def message(found: Observed, deliveries: int, zone: str | None) -> Html:
+def message(observed: Observed, deliveries: int, zone: str | None) -> Html:
     """Render one message completely: its position, its properties, and its JSON."""
-    properties = ", ".join(f"{name}={value}" for name, value in found.properties.items()) or "—"
-    event_time = instant(found.event_us, zone) if found.event_us else "—"
-    where = f"{found.topic.rpartition('/')[2]} · {found.message_id}"
+    properties = ", ".join(f"{name}={value}" for name, value in observed.properties.items()) or "—"
+    event_time = instant(observed.event_us, zone) if observed.event_us else "—"
+    where = f"{observed.topic.rpartition('/')[2]} · {observed.message_id}"
     pairs: list[tuple[str, object]] = [
         (_("message"), tag("span", where, class_="mono")),
-        (_("key"), tag("span", plain_key(found.key), class_="mono clip", title=found.key)),
-        (_("publish time"), " ".join((instant(found.publish_us, zone), "·", _("event time"), event_time))),
+        (_("key"), tag("span", plain_key(observed.key), class_="mono clip", title=observed.key)),
+        (_("publish time"), " ".join((instant(observed.publish_us, zone), "·", _("event time"), event_time))),
         (_("properties"), " ".join((properties, "·", _("deliveries"), number(deliveries)))),
     ]
-    if found.event_id:
-        pairs.insert(0, (_("event"), trace_link(found.event_id, f"{found.event_id} →")))
-    value = pretty(found.value)
-    shown = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
-    return join([facts(pairs), tag("pre", shown, tabindex="0", aria_label=_("The message as it is on the topic"))])
+    if observed.event_id:
+        pairs.insert(0, (_("event"), trace_link(observed.event_id, f"{observed.event_id} →")))
+    value = pretty(observed.value)
+    text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+    return join([facts(pairs), tag("pre", text, tabindex="0", aria_label=_("The message as it is on the topic"))])

@@ -56,7 +56,7 @@ def hop_label(name: str) -> str:
     return f"{hop_name(first)} → {hop_name(second)}"
 
 
-def things(trace: Trace, zone: str | None) -> list[tuple[str, str, Html]]:
+def list_forms(trace: Trace, zone: str | None) -> list[tuple[str, str, Html]]:
     """Return (title, explanation, HTML) for each form the event takes, from the commission's row to the audit line."""
     event = trace.event
     message = next((candidate for candidate in trace.messages if candidate.op), None)
@@ -148,18 +148,18 @@ def _notification(trace: Trace, zone: str | None) -> Html:
         pairs = [("seq", row.seq), ("event_id", row.event_id), ("consumer", row.consumer)]
         parts = [_rows([*pairs, ("notified_at", clock(row.notified_at, zone))])]
     for delivery in trace.deliveries:
-        shown = (
+        description = (
             f"{delivery.outcome} · {delivery.message_id} · {delivery.consumer} · {clock(delivery.received_at, zone)}"
         )
-        parts.append(_rows([(_("delivery {n}").format(n=number(delivery.seq)), shown)]))
+        parts.append(_rows([(_("delivery {n}").format(n=number(delivery.seq)), description)]))
     return join(parts)
 
 
 def _rows(pairs: list[tuple[str, Any]], payload: Any = None) -> Html:
-    shown = facts((name, tag("span", value, class_="mono")) for name, value in pairs)
-    return join([shown, _pre(payload)]) if payload is not None else shown
+    rendered = facts((name, tag("span", value, class_="mono")) for name, value in pairs)
+    return join([rendered, _pre(payload)]) if payload is not None else rendered
 
 
 def _pre(value: Any) -> Html:
-    shown = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
-    return tag("pre", shown, tabindex="0")
+    text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+    return tag("pre", text, tabindex="0")

@@ -35,15 +35,15 @@ class Slots:
 
 
 def show() -> None:
-    found = resources.runs().look(FIRST_S).value or RunsState(None, ())
-    drawn = _static_version(found)
+    state = resources.runs().look(FIRST_S).value or RunsState(None, ())
+    drawn = _static_version(state)
     ways = how.scenario(resources.settings(), view.SCENARIO)
     meaning = _("A real run on this instance: the scenario dual-write. Closing this page stops nothing.")
     with card("compare", _("The same commands, with and without an outbox"), meaning, ways):
         with st.container(key="row-compare", horizontal=True):
             st.html(tag("div", tag("p", _lead(), class_="lead"), class_="alpes-live"))
-            label = _("Run again") if _newest(found) else _("Run the comparison")
-            run_scenario.draw_button(label, find(view.SCENARIO), found, key="run-comparison", type="primary")
+            label = _("Run again") if _newest(state) else _("Run the comparison")
+            run_scenario.draw_button(label, find(view.SCENARIO), state, key="run-comparison", type="primary")
         if not access.may(Action.RUN_SCENARIOS):
             st.info(access.why_only_shown(), icon="🔒")
         head = st.container()
@@ -69,15 +69,15 @@ def _lead() -> str:
     )
 
 
-def _newest(found: RunsState) -> str | None:
+def _newest(state: RunsState) -> str | None:
     """Return the id of the newest finished comparison, or None."""
-    return next((run.id for run in found.history if run.name == view.SCENARIO and run.verdict), None)
+    return next((run.id for run in state.history if run.name == view.SCENARIO and run.verdict), None)
 
 
-def _static_version(found: RunsState) -> tuple[object, ...]:
+def _static_version(state: RunsState) -> tuple[object, ...]:
     """Return the version of what no fragment refreshes: the button and its reasons."""
     down = bool(resources.refresher().health.down())
-    return found.current, down, resources.actions().last(run_scenario.KIND), found.history[:1]
+    return state.current, down, resources.actions().last(run_scenario.KIND), state.history[:1]
 
 
 def _version() -> object:
@@ -89,44 +89,44 @@ def _version() -> object:
 @st.fragment
 @guarded
 def _refresh(slots: Slots, drawn: tuple[object, ...]) -> None:
-    found = resources.runs().look().value
-    if found is not None and _static_version(found) != drawn:
+    state = resources.runs().look().value
+    if state is not None and _static_version(state) != drawn:
         st.rerun()
     with pulse.followed("comparison"):
-        shown = _read(found) if found is not None else None
+        comparison = _read(state) if state is not None else None
         with slots.head:
-            run_scenario.draw_start(found)
-            _draw_head(shown)
+            run_scenario.draw_start(state)
+            _draw_head(comparison)
         for name, slot in (("without", slots.without), ("outbox", slots.outbox)):
             with slot:
-                if shown is None:
+                if comparison is None:
                     sentence = _("Not run here yet. Its counters and curves appear here.")
                     live_html.show(empty(sentence), f"empty-{name}")
                 else:
-                    live_html.show(outbox_comparison.side(name, shown), f"side-{name}")  # type: ignore[arg-type]
+                    live_html.show(outbox_comparison.side(name, comparison), f"side-{name}")  # type: ignore[arg-type]
 
 
-def _read(found: RunsState) -> Comparison | None:
+def _read(state: RunsState) -> Comparison | None:
     """Return the comparison under way, else the newest finished one; None if there is none."""
     reader = resources.runs_reader()
-    if found.current is not None:
-        moments = reader.moments(found.current)
+    if state.current is not None:
+        moments = reader.moments(state.current)
         if moments and moments[0].data.get("name") == view.SCENARIO:
-            samples, takes_s = reader.samples(found.current), find(view.SCENARIO).takes_s
-            return view.follow(found.current, moments, samples, time.time(), takes_s)
-    newest = _newest(found)
+            samples, takes_s = reader.samples(state.current), find(view.SCENARIO).takes_s
+            return view.follow(state.current, moments, samples, time.time(), takes_s)
+    newest = _newest(state)
     result = within(lambda: reader.result(newest), READ_WITHIN_S) if newest else None
     return view.conclude(result) if result is not None else None
 
 
-def _draw_head(shown: Comparison | None) -> None:
-    if shown is None:
+def _draw_head(comparison: Comparison | None) -> None:
+    if comparison is None:
         return
-    parts = [outbox_comparison.stepper(shown)]
-    if shown.stage == "done":
-        parts.append(outbox_comparison.conclusion(shown))
+    parts = [outbox_comparison.stepper(comparison)]
+    if comparison.stage == "done":
+        parts.append(outbox_comparison.conclusion(comparison))
     else:
-        parts.append(outbox_comparison.progress(shown, find(view.SCENARIO).takes_s))
+        parts.append(outbox_comparison.progress(comparison, find(view.SCENARIO).takes_s))
     live_html.show(join(parts), "comparison_head")
 
 

@@ -101,31 +101,31 @@ def _draw_steps(head: DeltaGenerator, slots: dict[str, DeltaGenerator]) -> None:
     if look.value is not None:
         refused = float(state.get("tour_refused", 0.0)) >= since
         state["tour_done"] |= tour.find_done(look.value, since, time.time(), refused)
-    done: frozenset[str] = state["tour_done"]
-    following = tour.find_next(done)
+    done_steps: frozenset[str] = state["tour_done"]
+    following = tour.find_next(done_steps)
     with head:
-        live_html.show(_render_progress(done, since, look.problem), "tour_progress")
+        live_html.show(_render_progress(done_steps, since, look.problem), "tour_progress")
     for place, (name, step) in enumerate(_steps().items(), start=1):
         with slots[name]:
-            live_html.show(_render_step(place, step, name in done, name == following), f"step-{name}")
+            live_html.show(_render_step(place, step, name in done_steps, name == following), f"step-{name}")
 
 
-def _render_step(place: int, step: Step, done: bool, following: bool) -> Html:
-    tick = tag("span", "✓" if done else f"{place}", class_="tick ok" if done else "tick")
-    how = _("done") if done else _("next") if following else ""
-    title = join([tag("b", step.title), " ", tag("span", how, class_="ok" if done else "warn")])
+def _render_step(place: int, step: Step, is_done: bool, following: bool) -> Html:
+    tick = tag("span", "✓" if is_done else f"{place}", class_="tick ok" if is_done else "tick")
+    how = _("done") if is_done else _("next") if following else ""
+    title = join([tag("b", step.title), " ", tag("span", how, class_="ok" if is_done else "warn")])
     body = join([tick, tag("span", title), tag("p", step.text)])
-    return tag("div", body, class_="step done" if done else "step")
+    return tag("div", body, class_="step done" if is_done else "step")
 
 
-def _render_progress(done: frozenset[str], since: float, problem: Message | None) -> Html:
-    share = 100 * len(done) / len(tour.STEPS)
+def _render_progress(done_steps: frozenset[str], since: float, problem: Message | None) -> Html:
+    share = 100 * len(done_steps) / len(tour.STEPS)
     at = instant(int(since * 1e6), live_html.zone())[:8]
-    sentence = _("{n} of {m} steps done since {at}").format(n=number(len(done)), m=number(len(tour.STEPS)), at=at)
-    if len(done) == len(tour.STEPS):
+    sentence = _("{n} of {m} steps done since {at}").format(n=number(len(done_steps)), m=number(len(tour.STEPS)), at=at)
+    if len(done_steps) == len(tour.STEPS):
         sentence += " · " + _("You killed Pulsar and saw that nothing was lost.")
     meter = tag("div", tag("div", "", style=f"width:{share:.0f}%"), class_="meter")
-    away = notice(join([tag("strong", _("The database is down")), f": {words.said(problem)}"])) if problem else ""
+    away = notice(join([tag("strong", _("The database is down")), f": {words.translate(problem)}"])) if problem else ""
     return join([away, tag("strong", sentence, role="status"), meter])
 
 

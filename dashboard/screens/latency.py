@@ -153,10 +153,10 @@ def _version() -> tuple[object, ...]:
 
     It is shared, so that all open pages are drawn at the same times.
     """
-    kept = resources.kept()
-    at, version = kept.get("latency", (0.0, ()))
+    drawings = resources.last_drawings()
+    at, version = drawings.get("latency", (0.0, ()))
     if time.monotonic() - at >= REDRAW_S and (now := _read_version()) != version:
-        kept["latency"] = (time.monotonic(), now)
+        drawings["latency"] = (time.monotonic(), now)
         return now
     return version
 

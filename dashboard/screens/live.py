@@ -26,8 +26,8 @@ from dashboard.guard import guarded
 from dashboard.i18n import N_, _
 from dashboard.screens import PageSpec
 from dashboard.view_models import how, latencies
-from dashboard.view_models.commands import Asked
-from dashboard.view_models.reconciling import Shown
+from dashboard.view_models.commands import CommandName
+from dashboard.view_models.reconciling import ShownCounts
 
 POINTS = 300
 POINTS_S = 600
@@ -40,7 +40,7 @@ class Slots:
     """The containers that the fragment draws into; the form between them is not refreshed."""
 
     flow: DeltaGenerator
-    answers: dict[Asked, DeltaGenerator]
+    answers: dict[CommandName, DeltaGenerator]
     database: DeltaGenerator
     feed: DeltaGenerator
     latency: DeltaGenerator
@@ -113,19 +113,19 @@ def _version() -> object:
 def _draw(slots: Slots) -> None:
     refresher = resources.refresher()
     database, feed = refresher.database, refresher.feed
-    found = resources.steady().look(database, feed)
+    shown_counts = resources.steady().look(database, feed)
     zone = live_html.zone()
     with slots.flow:
         diagram_card.show()
     command_form.answer(slots.answers)
     with slots.database:
         draw = lambda: tables.database(database, feed, zone)  # noqa: E731
-        seen = (database.version, feed.watermark, feed.problem, feed.audited)
-        live_html.show(live_html.once("database", seen, draw), "database")
+        version = (database.version, feed.watermark, feed.problem, feed.audited)
+        live_html.show(live_html.once("database", version, draw), "database")
     with slots.feed:
         _draw_feed(zone)
     with slots.strip:
-        _draw_strip(found)
+        _draw_strip(shown_counts)
     with slots.latency:
         _draw_latency(zone)
 
@@ -135,11 +135,11 @@ def _draw_feed(zone: str | None) -> None:
     refresher, state = resources.refresher(), st.session_state
     feed, deliveries = refresher.feed, refresher.database.deliveries_of
     pause = feed_controls.note_pause(wanted.paused, feed)
-    shown = feed_controls.messages(wanted, pause, feed)
+    messages = feed_controls.messages(wanted, pause, feed)
     paused = feed_controls.paused_line(pause, feed, zone) if pause else ""
     if feed.problem:
         live_html.show(notice(_("The observer's store cannot be read now; the feed stands still.")), "feed_problem")
-    if not shown:
+    if not messages:
         filtered = wanted.topic or wanted.search
         sentence = (
             _("No kept message matches. Ids may be cut short: their beginning is enough. Clear the filter to see all.")
@@ -149,11 +149,11 @@ def _draw_feed(zone: str | None) -> None:
         live_html.show(join([paused, empty(sentence)]), "feed_empty")
         return
     picked = int(state.get("feed_picked") or 0)
-    chosen = next((message for message in shown if message.n == picked), shown[0])
-    known = {message.event_id for message in feed.messages}
-    older = (message.event_id for message in (*shown[:FEED_ROWS], chosen) if message.event_id not in known)
+    chosen = next((message for message in messages if message.n == picked), messages[0])
+    feed_ids = {message.event_id for message in feed.messages}
+    older = (message.event_id for message in (*messages[:FEED_ROWS], chosen) if message.event_id not in feed_ids)
     refresher.want_deliveries(event_id for event_id in older if event_id)
-    rows = tables.feed(shown[:FEED_ROWS], deliveries, picked, zone)
+    rows = tables.feed(messages[:FEED_ROWS], deliveries, picked, zone)
     detail = tables.message(chosen, deliveries.get(chosen.event_id or "", 0), zone)
     clicked = live_html.show(join([paused, rows, detail]), "feed")
     if clicked and int(clicked) != picked:
@@ -161,7 +161,7 @@ def _draw_feed(zone: str | None) -> None:
         pulse.draw_again()
 
 
-def _draw_strip(found: Shown) -> None:
+def _draw_strip(shown_counts: ShownCounts) -> None:
     refresher = resources.refresher()
     judgement, ids = diagram_card.judge(), resources.missing_ids()
     behind = judgement in ("waiting", "differs")
@@ -169,9 +169,9 @@ def _draw_strip(found: Shown) -> None:
         ids.want()
     if judgement == "differs":
         refresher.doubt()
-    shown = ids.found if behind else None
-    draw = partial(strip.strip, found, judgement, shown)
-    live_html.show(live_html.once("strip", (found, judgement, shown), draw), "strip")
+    missing = ids.missing if behind else None
+    draw = partial(strip.strip, shown_counts, judgement, missing)
+    live_html.show(live_html.once("strip", (shown_counts, judgement, missing), draw), "strip")
     repair_panel.draw()
 
 

@@ -33,9 +33,9 @@ LARGEST_SEED = 2**31 - 1
 
 
 def show() -> None:
-    found = resources.runs().look(FIRST_S).value or RunsState(None, ())
-    drawn = _static_version(found)
-    shown = _choose_run(found)
+    runs_state = resources.runs().look(FIRST_S).value or RunsState(None, ())
+    drawn = _static_version(runs_state)
+    shown_id = _choose_run(runs_state)
     left, right = st.columns([1, 1.35])
     with left:
         meaning = _(
@@ -44,19 +44,19 @@ def show() -> None:
         with card("catalogue", _("Scenarios"), meaning):
             if not access.may(Action.RUN_SCENARIOS):
                 st.info(access.why_only_shown(), icon="🔒")
-            run_all.show(found)
-            _draw_catalogue(found)
+            run_all.show(runs_state)
+            _draw_catalogue(runs_state)
     with right:
         meaning = _(
             "The run under way, or the one you picked. It has a process of its own: closing this page stops nothing."
         )
-        body = card("run", _("Run details"), meaning, how.run(resources.settings(), shown) if shown else None)
+        body = card("run", _("Run details"), meaning, how.run(resources.settings(), shown_id) if shown_id else None)
         with body:
             live = st.container()
-            if shown is None:
+            if shown_id is None:
                 live_html.show(empty(_("No run yet. Press Run on a card: its timeline appears here.")), "run_empty")
-            elif found.current is None:
-                _draw_finished(shown, found)
+            elif runs_state.current is None:
+                _draw_finished(shown_id, runs_state)
     left, right = st.columns([1.35, 1])
     with left:
         meaning = _("Kill or restart a component yourself, and read here what follows.")
@@ -64,15 +64,15 @@ def show() -> None:
     with right:
         meaning = _("Every run of this instance; each was judged by the same invariants.")
         with card("history", _("Run history"), meaning, how.history(resources.settings())):
-            _draw_history(found, shown)
+            _draw_history(runs_state, shown_id)
     _refresh(live, slots, drawn)
 
 
-def _static_version(found: RunsState) -> tuple[object, ...]:
+def _static_version(runs_state: RunsState) -> tuple[object, ...]:
     """Return the version of what no fragment refreshes; when it changes, the whole page is drawn again."""
     down = resources.refresher().health.down()
     action = resources.actions().last(run_scenario.KIND)
-    return found.current, bool(down), action, found.history[:1], found.problem, run_all.mark()
+    return runs_state.current, bool(down), action, runs_state.history[:1], runs_state.problem, run_all.mark()
 
 
 def _version() -> object:
@@ -85,38 +85,38 @@ def _version() -> object:
 @st.fragment
 @guarded
 def _refresh(live: DeltaGenerator, slots: break_it.Slots, drawn: tuple[object, ...]) -> None:
-    found = resources.runs().look().value
-    if found is not None and _static_version(found) != drawn:
+    runs_state = resources.runs().look().value
+    if runs_state is not None and _static_version(runs_state) != drawn:
         st.rerun()
     with pulse.followed("scenarios"):
         with live:
-            _draw_under_way(found)
+            _draw_under_way(runs_state)
         break_it.tick(slots)
 
 
-def _choose_run(found: RunsState) -> str | None:
+def _choose_run(runs_state: RunsState) -> str | None:
     """Return the id of the run under way, else of the picked one, else of the newest; None if there is no run."""
     state = st.session_state
-    if found.current:
+    if runs_state.current:
         state.pop("run_shown", None)  # once ended, this run is the newest
-        return found.current
-    known = [run.id for run in found.history]
+        return runs_state.current
+    run_ids = [run.id for run in runs_state.history]
     linked = st.query_params.get("run")
     for wanted in (state.get("run_shown"), linked):
-        if wanted in known:
+        if wanted in run_ids:
             return str(wanted)
     if linked and resources.runs_reader().result(linked) is not None:  # older than the history
         return linked
-    return known[0] if known else None
+    return run_ids[0] if run_ids else None
 
 
-def _draw_catalogue(found: RunsState) -> None:
+def _draw_catalogue(runs_state: RunsState) -> None:
     settings = resources.settings()
     chosen = _chaos_values()
     minutes = chosen[1] if chosen else 1.0
     for scenario in (*scenarios().values(), find("chaos", minutes)):
-        reason = run_scenario.hindrance(scenario, found)
-        last = next((run for run in found.history if run.name == scenario.name and run.verdict), None)
+        reason = run_scenario.hindrance(scenario, runs_state)
+        last = next((run for run in runs_state.history if run.name == scenario.name and run.verdict), None)
         chaos = scenario.name == "chaos"
         seed = st.session_state.get("chaos_seed") if chaos else None
         ways = how.scenario(settings, scenario.name, seed, minutes if chaos else None)
@@ -131,7 +131,7 @@ def _draw_catalogue(found: RunsState) -> None:
                 args = () if chaos else None
                 valid = not chaos or chosen is not None
                 looks = {"key": f"run-{scenario.name}", "type": "primary"}
-                run_scenario.draw_button(_("Run"), scenario, found, act, args, valid, **looks)
+                run_scenario.draw_button(_("Run"), scenario, runs_state, act, args, valid, **looks)
             st.html(tag("div", html, class_="alpes-live"))
             if chaos and access.may(Action.RUN_SCENARIOS):
                 _draw_chaos_fields()
@@ -161,12 +161,12 @@ def _run_chaos() -> None:
         run_scenario.run("chaos", *values)
 
 
-def _draw_under_way(found: RunsState | None) -> None:
+def _draw_under_way(runs_state: RunsState | None) -> None:
     """Draw the run under way, refreshed twice a second; without one, draw that a run is starting or failed to start."""
-    run_scenario.draw_start(found)
-    if found is None or found.current is None:
+    run_scenario.draw_start(runs_state)
+    if runs_state is None or runs_state.current is None:
         return
-    moments = resources.runs_reader().moments(found.current)
+    moments = resources.runs_reader().moments(runs_state.current)
     zone = live_html.zone()
     with st.container(key="row-under-way", horizontal=True):
         name = str(moments[0].data.get("name", "")) if moments else ""
@@ -177,7 +177,7 @@ def _draw_under_way(found: RunsState | None) -> None:
             Action.RUN_SCENARIOS,
             _("Stop"),
             runner.stop,
-            (resources.settings(), found.current),
+            (resources.settings(), runs_state.current),
             key="stop-run",
             icon=":material/stop:",
             help=_("It restores what it broke and ends without a verdict."),
@@ -185,18 +185,18 @@ def _draw_under_way(found: RunsState | None) -> None:
     if moments:
         live_html.show(tag("p", _(str(moments[0].text))), "run_hypothesis")
     draw = partial(run_panel.timeline, moments[1:] and moments, zone, True)
-    live_html.show(live_html.once("timeline", (found.current, len(moments)), draw), "timeline")
+    live_html.show(live_html.once("timeline", (runs_state.current, len(moments)), draw), "timeline")
 
 
-def _draw_finished(run_id: str, found: RunsState) -> None:
+def _draw_finished(run_id: str, runs_state: RunsState) -> None:
     result = within(lambda: resources.runs_reader().result(run_id), READ_WITHIN_S)
-    run = next((run for run in found.history if run.id == run_id), None)
+    run = next((run for run in runs_state.history if run.id == run_id), None)
     name = result.name if result else run.name if run else ""
     with st.container(key="row-finished", horizontal=True):
         st.html(tag("div", tag("strong", name, class_="mono"), class_="alpes-live"))
         if result is not None:
             _draw_downloads(result)
-            _draw_again(result, found)
+            _draw_again(result, runs_state)
     zone = live_html.zone()
     if result is None:
         sentence = _("This run was stopped before its verdict; what it broke is restored. Its timeline:")
@@ -216,7 +216,7 @@ def _draw_finished(run_id: str, found: RunsState) -> None:
     with timeline:
         st.html(tag("div", run_panel.timeline(result.timeline, zone, False), class_="alpes-live"))
     with compared:
-        run_comparison.show(result, found.history, zone)
+        run_comparison.show(result, runs_state.history, zone)
 
 
 def _draw_downloads(result: Result) -> None:
@@ -225,10 +225,10 @@ def _draw_downloads(result: Result) -> None:
     Passed as bytes, they would be a file on the server that the next drawing may remove.
     """
     reader, stem = resources.runs_reader(), runs.stem(result)
-    kept = access.may(Action.RUN_SCENARIOS)  # a visitor who may run nothing causes no file to be written
+    may_write = access.may(Action.RUN_SCENARIOS)  # a visitor who may run nothing causes no file to be written
     download_button(
         _("Evidence (HTML)"),
-        partial(reader.take_evidence if kept else reader.evidence, result),
+        partial(reader.take_evidence if may_write else reader.evidence, result),
         f"{stem}.html",
         "text/html",
         icon=":material/download:",
@@ -245,13 +245,13 @@ def _draw_downloads(result: Result) -> None:
     )
 
 
-def _draw_again(result: Result, found: RunsState) -> None:
+def _draw_again(result: Result, runs_state: RunsState) -> None:
     minutes = max(0.1, round((result.duration_s - 15) / 60, 1)) if result.name == "chaos" else 1.0
     scenario: Scenario = find(result.name, minutes)
     run_scenario.draw_button(
         _("Run again"),
         scenario,
-        found,
+        runs_state,
         args=(result.name, result.seed, minutes),
         key="run-again",
         icon=":material/replay:",
@@ -269,14 +269,14 @@ def _draw_plots(result: Result) -> None:
         st.plotly_chart(figure, config=config(f"{result.name}-{name}"), key=f"plot-{name}-{result.run_id}")
 
 
-def _draw_history(found: RunsState, shown: str | None) -> None:
-    if found.problem:
-        live_html.show(notice(_("The database is down") + f": {words.said(found.problem)}"), "history_down")
-    picked = live_html.show(run_panel.history(found.history, shown, live_html.zone()), "history")
+def _draw_history(runs_state: RunsState, shown_id: str | None) -> None:
+    if runs_state.problem:
+        live_html.show(notice(_("The database is down") + f": {words.translate(runs_state.problem)}"), "history_down")
+    picked = live_html.show(run_panel.history(runs_state.history, shown_id, live_html.zone()), "history")
     if picked and picked != st.session_state.get("history_picked"):
         st.session_state["history_picked"] = picked
         st.session_state["run_shown"] = st.query_params["run"] = picked
-        if picked != shown and found.current is None:
+        if picked != shown_id and runs_state.current is None:
             st.rerun()
 
 

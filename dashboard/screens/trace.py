@@ -16,10 +16,10 @@ from dashboard.i18n import N_, _, milliseconds, number
 from dashboard.screens import PageSpec
 from dashboard.view_models import how, tracing, words
 from dashboard.view_models.commands import within
-from dashboard.view_models.tracing import Found, Trace
+from dashboard.view_models.tracing import Search, Trace
 from db.errors import DatabaseUnavailable
 from db.queries import OutboxRow
-from domain.message import Message, said_by
+from domain.message import Message, extract_message
 
 READ_WITHIN_S = 5.0
 
@@ -30,28 +30,28 @@ def show() -> None:
         _draw_newest()
         return
     try:
-        found = within(lambda: tracing.find(resources.application(), reference), READ_WITHIN_S)
+        search = within(lambda: tracing.find(resources.application(), reference), READ_WITHIN_S)
     except TookTooLong:
-        found = Found(problem=Message("page.no_answer"))
-    if found.problem:
-        live_html.show(notice(_("The database is down") + f": {words.said(found.problem)}"), "trace_down")
+        search = Search(problem=Message("page.no_answer"))
+    if search.problem:
+        live_html.show(notice(_("The database is down") + f": {words.translate(search.problem)}"), "trace_down")
         view_button(_("Look again"))
         return
-    if not found.events:
+    if not search.events:
         live_html.show(
             empty(_("No event, commission, conversion or correlation has this id.")),
             "trace_nothing",
         )
         return
-    _draw_trace(_choose(found))
+    _draw_trace(_choose(search))
 
 
 def _draw_search() -> str:
     state = st.session_state
-    asked = st.query_params.get("id", "")
+    reference = st.query_params.get("id", "")
     # Set by the URL or by a link. Streamlit forgets what a field holds while another page is shown.
-    if asked != state.get("trace_asked") or "trace_search" not in state:
-        state["trace_asked"] = state["trace_search"] = asked
+    if reference != state.get("trace_asked") or "trace_search" not in state:
+        state["trace_asked"] = state["trace_search"] = reference
 
     def searched() -> None:
         state["trace_asked"] = state["trace_search"].strip()
@@ -79,17 +79,17 @@ def _draw_newest() -> None:
         live_html.show(tables.newest(rows, live_html.zone()), "trace_newest")
 
 
-def _choose(found: Found) -> OutboxRow:
+def _choose(search: Search) -> OutboxRow:
     """Return the event that the visitor chooses among several; the newest by default."""
     names = {
         "commission": _("This commission's events"),
         "conversion": _("The events of this conversion's commission"),
         "correlation": _("Events with this correlation id (newest {n})").format(n=number(tracing.EVENTS)),
     }
-    if len(found.events) == 1:
-        return found.events[0]
-    rows = {row.id: row for row in found.events}
-    label = names.get(found.kind, _("Events"))
+    if len(search.events) == 1:
+        return search.events[0]
+    rows = {row.id: row for row in search.events}
+    label = names.get(search.kind, _("Events"))
     chosen = st.selectbox(
         label,
         list(rows),
@@ -102,7 +102,9 @@ def _draw_trace(event: OutboxRow) -> None:
     try:
         trace = within(lambda: tracing.read(resources.application(), resources.settings(), event), READ_WITHIN_S)
     except (DatabaseUnavailable, TookTooLong) as error:
-        sentence = words.said(Message("page.no_answer") if isinstance(error, TookTooLong) else said_by(error))
+        sentence = words.translate(
+            Message("page.no_answer") if isinstance(error, TookTooLong) else extract_message(error)
+        )
         live_html.show(notice(_("The database is down") + f": {sentence}"), "trace_down")
         return
     title = _("{type} · from command to notification {ms}").format(type=event.type, ms=milliseconds(trace.total_ms))
@@ -143,10 +145,10 @@ def _draw_waiting(event: OutboxRow) -> None:
 
 
 def _draw_forms(trace: Trace) -> None:
-    things = waterfall.things(trace, live_html.zone())
+    forms = waterfall.list_forms(trace, live_html.zone())
     for row in (0, 3):
         for place, column in enumerate(st.columns(3), start=row):
-            title, meaning, html = things[place]
+            title, meaning, html = forms[place]
             with column, card(f"thing-{place}", title, meaning):
                 live_html.show(html, f"thing-{place}-{trace.event.id}-{i18n.language()}")
 

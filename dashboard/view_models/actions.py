@@ -8,14 +8,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from domain.message import Message, said_by
+from domain.message import Message, extract_message
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    what: str
+    name: str
     """What it does, such as `source restart`."""
     started_at: float
     """Seconds since the epoch."""
@@ -37,12 +37,12 @@ class Actions:
         self._lock = threading.Lock()
         self._last: dict[str, Action] = {}
 
-    def start(self, kind: str, what: str, work: Callable[[], object]) -> bool:
+    def start(self, kind: str, name: str, work: Callable[[], object]) -> bool:
         """Start `work`, whose result becomes the outcome; return False if an action of this kind is under way."""
         with self._lock:
             if self.running(kind):
                 return False
-            self._last[kind] = Action(what, time.time())
+            self._last[kind] = Action(name, time.time())
         threading.Thread(target=self._run, args=(kind, work), name=f"action-{kind}", daemon=True).start()
         return True
 
@@ -60,6 +60,6 @@ class Actions:
         except Exception as error:
             # The page shows the message; the log keeps the traceback.
             log.info("%s failed", kind, exc_info=True)
-            problem = said_by(error)
+            problem = extract_message(error)
         with self._lock:
             self._last[kind] = replace(self._last[kind], ended_at=time.time(), problem=problem, outcome=outcome)

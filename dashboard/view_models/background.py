@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from domain.message import Message, said_by
+from domain.message import Message, extract_message
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class Background(Generic[T]):
         except Exception as error:
             # The page shows the message of any exception; the log keeps the traceback.
             log.info("%s could not be read", self._name, exc_info=True)
-            look = Look(before.version, before.value, said_by(error))
+            look = Look(before.version, before.value, extract_message(error))
         if look != before or not before.version:
             self._state = Look(before.version + 1, look.value, look.problem)
         self._first.set()

@@ -14,7 +14,7 @@ HEALTHY = ("health.at_work", "health.source_reads")
 
 
 def agree(parts: tuple[PartHealth, ...], capture: CaptureFacts, uncaptured: int | None) -> tuple[PartHealth, ...]:
-    """Return the parts; the capture's lag is `uncaptured` unless that is None, or something else is wrong with it."""
+    """Return the components; the capture's lag is `uncaptured`, unless that is None or something else is wrong."""
     if uncaptured is None:
         return parts
     return tuple(_with_lag(part, capture, uncaptured) if part.part == capture.component else part for part in parts)

@@ -16,13 +16,13 @@ from db.errors import DatabaseUnavailable
 from domain.changes import find_change
 from domain.commands import ApproveCommission, CalculateCommission, Command, CommissionResult
 from domain.errors import Refusal
-from domain.message import Message, said_by
+from domain.message import Message, extract_message
 
 ANSWER_WITHIN_S = 5.0
 """The longest wait of a page: a hung database must not freeze it."""
 
 T = TypeVar("T")
-Asked = str
+CommandName = str
 """The name of a command in `domain.changes`."""
 
 _senders = ThreadPoolExecutor(8, thread_name_prefix="command")
@@ -39,7 +39,7 @@ class Answer:
     """There was no answer in time: whether the command was written is not known yet."""
     ms: float = 0.0
     """Milliseconds from the command until the commit returned."""
-    asked: Asked = "calculate"
+    command: CommandName = "calculate"
     at: float = field(default_factory=time.time)
     """Seconds since the epoch."""
 
@@ -62,17 +62,17 @@ def new_conversion() -> str:
 def _send(application: Application, command: Command) -> Answer:
     """Send a command and return its answer. Raises Forbidden."""
     require(application.settings, Action.ISSUE_COMMANDS, Caller.PAGE)
-    asked = find_change(command).name
+    command_name = find_change(command).name
     began = time.perf_counter()
     try:
         result = within(lambda: application.send(command), ANSWER_WITHIN_S)
     except Refusal as error:
-        return Answer(None, refusal=error, asked=asked)
+        return Answer(None, refusal=error, command=command_name)
     except DatabaseUnavailable as error:
-        return Answer(None, outage=said_by(error), asked=asked)
+        return Answer(None, outage=extract_message(error), command=command_name)
     except TookTooLong:
-        return Answer(None, unknown=True, asked=asked)
-    return Answer(result, ms=(time.perf_counter() - began) * 1000, asked=asked)
+        return Answer(None, unknown=True, command=command_name)
+    return Answer(result, ms=(time.perf_counter() - began) * 1000, command=command_name)
 
 
 def within(work: Callable[[], T], seconds: float) -> T:

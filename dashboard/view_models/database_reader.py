@@ -20,7 +20,7 @@ from db.notification_queries import NotificationRow
 from db.queries import Deliveries
 from db.tables import notification, outbox_event, processed_message
 from domain.clock import utc_now
-from domain.message import said_by
+from domain.message import extract_message
 
 ROWS = 20
 FIRST = 2_000
@@ -66,8 +66,8 @@ class DatabaseReader:
                     return
                 self._read(connection, heads, tuple(feed_ids))
         except DatabaseUnavailable as error:
-            if self.state.problem != said_by(error):
-                self.state = replace(self.state, version=self.state.version + 1, problem=said_by(error))
+            if self.state.problem != extract_message(error):
+                self.state = replace(self.state, version=self.state.version + 1, problem=extract_message(error))
 
     def doubt(self) -> None:
         """Count everything again: when the sources differ, a wrong sum of increments must not be the cause."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from dashboard.view_models import latencies
-from dashboard.view_models.reconciling import Judgement, Shown
+from dashboard.view_models.reconciling import Judgement, ShownCounts
 from dashboard.view_models.snapshot import DatabaseState, HealthState
 from dashboard.view_models.tracing import resolution_ms
 from settings.stack_facts import CaptureFacts
@@ -76,12 +76,12 @@ class Diagram:
 
 
 def diagram(
-    capture: CaptureFacts, database: DatabaseState, shown: Shown, judgement: Judgement, health: HealthState
+    capture: CaptureFacts, database: DatabaseState, shown_counts: ShownCounts, judgement: Judgement, health: HealthState
 ) -> Diagram:
-    """Return the diagram of these counts. An event is said to wait when it waits longer than `shown` leaves out."""
-    counts = shown.counts
+    """Return the diagram of these counts. `shown_counts` leaves young events out: an event waits here once it is older."""
+    counts = shown_counts.counts
     observed = not any(part.part == "observer" for part in health.down())
-    captured, published = (shown.captured, counts.published) if observed else (None, None)
+    captured, published = (shown_counts.captured, counts.published) if observed else (None, None)
     received = _sum(counts.delivered, counts.dead_lettered - counts.parked)
     arrived = published if observed else counts.committed
     timed = database.timed[-LAST:]
@@ -119,7 +119,7 @@ def diagram(
             )
             for name in passed
         },
-        surplus=_surplus(shown) if judgement == "differs" else frozenset(),
+        surplus=_surplus(shown_counts) if judgement == "differs" else frozenset(),
         down=_down(capture, health.down()),
         absorbed=counts.duplicates or 0,
         persist=_time(median, PERSIST),
@@ -148,21 +148,21 @@ def _time(median: Mapping[str, float], hop: tuple[str, str] | None) -> Time | No
     return Time(ms, resolution_ms(*hop))
 
 
-def _surplus(shown: Shown) -> frozenset[NodeName]:
-    counts = shown.counts
+def _surplus(shown_counts: ShownCounts) -> frozenset[NodeName]:
+    counts = shown_counts.counts
     published, notified, audited = counts.arrived()
-    found: dict[NodeName, int | None] = {"topic": published, "notification": notified, "audit": audited}
-    return frozenset(name for name, count in found.items() if (count or 0) > (counts.committed or 0))
+    arrived: dict[NodeName, int | None] = {"topic": published, "notification": notified, "audit": audited}
+    return frozenset(name for name, count in arrived.items() if (count or 0) > (counts.committed or 0))
 
 
 def _down(capture: CaptureFacts, parts: Sequence[PartHealth]) -> dict[str, Outage]:
     places = {"database": "database", capture.component: "capture", "broker": "broker", "audit": "audit"}
-    found: dict[str, Outage] = {}
+    outages: dict[str, Outage] = {}
     for part in parts:
         place = "worker" if part.part.partition("-")[0] == "notifications" else places.get(part.part)
         if place is not None:
-            found.setdefault(place, Outage(part.part, _remaining_s(part)))
-    return found
+            outages.setdefault(place, Outage(part.part, _remaining_s(part)))
+    return outages
 
 
 def _remaining_s(part: PartHealth) -> int | None:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from application import leases as kept
+from application import leases as lease_records
 from application.leases import Window
 from settings import Settings
 from stacks.faults import Lease
@@ -54,8 +54,8 @@ class FaultHistory:
         }
         ends_at |= {(window.part, window.fault, window.started_at): window.ended_at for window in history}
         with self._lock:
-            known = {(window.part, window.fault, window.started_at) for window in self._windows}
-            for fault in sorted(ends_at.keys() - known, key=lambda fault: fault[2]):
+            noted = {(window.part, window.fault, window.started_at) for window in self._windows}
+            for fault in sorted(ends_at.keys() - noted, key=lambda fault: fault[2]):
                 # The lease expired long before it was first seen: how long the outage lasted after it is not known.
                 over = ends_at[fault] if ends_at[fault] < now - MISSED_S else None
                 self._windows.append(FaultWindow(*fault, over))
@@ -84,7 +84,7 @@ def leases(settings: Settings) -> dict[str, Lease]:
     return by_part
 
 
-class Told:
+class PastFaults:
     """Read the past faults from the history of leases and from finished runs, again only if there are new ones."""
 
     def __init__(self, settings: Settings) -> None:
@@ -98,7 +98,7 @@ class Told:
         with suppress(OSError):
             size = (self._settings.data / "faults.jsonl").stat().st_size
             if size != self._size:
-                self._leases, self._size = kept.windows(self._settings, since), size
+                self._leases, self._size = lease_records.windows(self._settings, since), size
         for path in (self._settings.data / "scenarios").glob("*/result.json"):
             with suppress(OSError, ValueError, KeyError, TypeError):
                 if path.parent.name not in self._runs and path.stat().st_mtime > since:

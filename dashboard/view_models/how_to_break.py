@@ -13,11 +13,11 @@ NO_ADMIN = "# pulsar-lite has no admin REST; on --stack native:\n"
 
 def scenario(settings: Settings, name: str, seed: int | None = None, minutes: float | None = None) -> Ways:
     options = f" --seed {seed}" if seed is not None else ""
-    what = f"chaos --minutes {minutes or 1:g}" if name == "chaos" else f"run {shlex.quote(name)}"
+    words = f"chaos --minutes {minutes or 1:g}" if name == "chaos" else f"run {shlex.quote(name)}"
     body = {"seed": seed, "minutes": minutes}
     fields = ", ".join(f'"{key}": {value:g}' for key, value in body.items() if value is not None)
     return {
-        "./alpes": f"./alpes scenario {what}{options}",
+        "./alpes": f"./alpes scenario {words}{options}",
         "HTTP": _control(settings, f"scenarios/{name}", f"{{{fields}}}"),
         "Python": f"from scenarios import runner\nfrom stacks import instance\nrunner.run(instance.find(), {name!r}, seed={seed})",
     }

@@ -19,13 +19,13 @@ from dashboard.view_models.reconciling import Counts, counts
 from dashboard.view_models.refresher import Refresher
 from db import queries
 from db.errors import DatabaseUnavailable
-from domain.message import Message, said_by
+from domain.message import Message, extract_message
 from settings import Settings
 from stacks import faults, health, restarting
 from stacks.supervisor import NotRunning, PartUnknown, Supervisor
 from workers.heartbeat import read_heartbeat
 
-KEPT = 8
+MOST_INCIDENTS = 8
 LOOK_EVERY_S = 0.1
 DOWN_WITHIN_S = 20.0
 BACK_WITHIN_S = 120.0
@@ -73,13 +73,13 @@ class Incidents:
     def __init__(self, settings: Settings, refresher: Refresher) -> None:
         self._settings, self._refresher = settings, refresher
         self._lock = threading.Lock()
-        self._found: dict[int, Incident] = {}
+        self._incidents: dict[int, Incident] = {}
         self._count = 0
 
     def newest(self) -> tuple[Incident, ...]:
         """Return the last incidents, newest first."""
         with self._lock:
-            return tuple(sorted(self._found.values(), key=lambda incident: -incident.n))
+            return tuple(sorted(self._incidents.values(), key=lambda incident: -incident.n))
 
     def kill(self, part: str, hold_s: float) -> None:
         require(self._settings, Action.KILL_PARTS, Caller.PAGE)
@@ -97,9 +97,9 @@ class Incidents:
         with self._lock:
             self._count += 1
             incident = Incident(self._count, part, action, hold_s, time.time())
-            self._found[incident.n] = incident
-            for n in sorted(self._found)[:-KEPT]:
-                del self._found[n]
+            self._incidents[incident.n] = incident
+            for n in sorted(self._incidents)[:-MOST_INCIDENTS]:
+                del self._incidents[n]
         threading.Thread(target=self._follow, args=(incident, act), name=f"incident-{part}", daemon=True).start()
 
     def _follow(self, incident: Incident, act: Callable[[], object]) -> None:
@@ -128,7 +128,7 @@ class Incidents:
             self._note(incident, arrived_at=time.time(), after=after, over=True)
         except Exception as error:
             # The page shows the message of any exception.
-            self._note(incident, problem=said_by(error), over=True)
+            self._note(incident, problem=extract_message(error), over=True)
 
     def _read_counts(self) -> Counts:
         """Return the counts, with the events committed by now and not by the last read: all of these have to arrive."""
@@ -142,7 +142,7 @@ class Incidents:
         try:
             act()
         except Exception as error:
-            self._note(incident, problem=said_by(error), over=True)
+            self._note(incident, problem=extract_message(error), over=True)
 
     def _is_down(self, incident: Incident, pid: int, acting: threading.Thread) -> bool:
         if pid:
@@ -168,14 +168,14 @@ class Incidents:
         goal = back.committed if back.committed is not None else now.committed
         return goal is not None and all(count is not None and count >= goal for count in now.arrived())
 
-    def _wait_until(self, met: Callable[[], bool], deadline_s: float, what: Message) -> None:
+    def _wait_until(self, met: Callable[[], bool], deadline_s: float, unmet: Message) -> None:
         """Wait until the condition is met. Raises TimeoutError, which says what did not happen, after `deadline_s`."""
         deadline = time.monotonic() + deadline_s
         pause = threading.Event()
         while not met():
             self._refresher.look()
             if time.monotonic() > deadline:
-                raise TimeoutError(what)
+                raise TimeoutError(unmet)
             pause.wait(LOOK_EVERY_S)
 
     def _deadline_s(self, incident: Incident) -> float:
@@ -183,5 +183,5 @@ class Incidents:
 
     def _note(self, incident: Incident, **changes: object) -> None:
         with self._lock:
-            if incident.n in self._found:
-                self._found[incident.n] = replace(self._found[incident.n], **changes)  # type: ignore[arg-type]
+            if incident.n in self._incidents:
+                self._incidents[incident.n] = replace(self._incidents[incident.n], **changes)  # type: ignore[arg-type]

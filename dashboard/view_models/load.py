@@ -12,7 +12,7 @@ from application.permissions import Action, Caller, require
 from db.errors import DatabaseUnavailable
 from domain.commands import CalculateCommission
 from domain.errors import Refusal
-from domain.message import Message, said_by
+from domain.message import Message, extract_message
 
 MOST = 100_000
 FASTEST = 1_000
@@ -87,5 +87,5 @@ class Load:
         try:
             self._application.send(command)
         except (DatabaseUnavailable, Refusal) as error:
-            return said_by(error)
+            return extract_message(error)
         return None

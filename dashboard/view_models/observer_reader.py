@@ -47,7 +47,7 @@ class ObserverReader:
         if read != self.state or self.state.version == 0:
             self.state = replace(read, version=self.state.version + 1)
 
-    def filtered(self, topic: str | None, search: str | None, up_to: int | None = None) -> list[Observed]:
+    def filter_messages(self, topic: str | None, search: str | None, up_to: int | None = None) -> list[Observed]:
         """Read and return the newest messages that match, none with a higher `n` than `up_to`.
 
         Raises sqlite3.Error while there is no store.

@@ -36,7 +36,7 @@ def status(settings: Settings) -> Status:
 
 def topics(settings: Settings) -> tuple[TopicReport, ...]:
     """Return the reports of the topics, the live one first."""
-    return tuple(sorted(reports.topics(settings), key=lambda topic: (not topic.live, topic.name)))
+    return tuple(sorted(reports.list_topics(settings), key=lambda topic: (not topic.live, topic.name)))
 
 
 def source(settings: Settings) -> SourceReport | None:
@@ -100,6 +100,6 @@ def reset(settings: Settings, name: str) -> None:
 
 def resets(settings: Settings, now: float) -> list[Job]:
     """Return the resets that are under way or ended in the last `TOLD_FOR_S`, newest first."""
-    known = [job for job in (jobs.read(settings, name) for name in RESETS) if job is not None]
-    recent = [job for job in known if job.running or now - (job.ended_at or job.started_at) < TOLD_FOR_S]
+    started = [job for job in (jobs.read(settings, name) for name in RESETS) if job is not None]
+    recent = [job for job in started if job.running or now - (job.ended_at or job.started_at) < TOLD_FOR_S]
     return sorted(recent, key=lambda job: -job.started_at)

@@ -17,7 +17,7 @@ from application import Application
 from dashboard.view_models.snapshot import DatabaseState, FeedState
 from db import lookups, outbox
 from db.errors import DatabaseUnavailable
-from domain.message import Message, said_by
+from domain.message import Message, extract_message
 from settings import Settings
 from workers.observer_store import ObserverStore
 
@@ -70,7 +70,7 @@ class Counts:
 
     @property
     def behind(self) -> int:
-        """Return how many committed events the source lacks that has fewest; negative if all have more than were committed."""
+        """Return how many committed events are missing in the source that has fewest; negative if all have more."""
         return (self.committed or 0) - min((count for count in self.arrived() if count is not None), default=0)
 
     def arrived(self) -> tuple[int | None, int | None, int | None]:
@@ -100,7 +100,7 @@ def counts(database: DatabaseState, feed: FeedState) -> Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownCounts:
     counts: Counts
     newer: int = 0
     """Committed events that are too young to be counted."""
@@ -110,7 +110,7 @@ class Shown:
     """Counted events up to the highest outbox `seq` seen on Pulsar."""
 
 
-def shown(database: DatabaseState, feed: FeedState) -> Shown:
+def exclude_young(database: DatabaseState, feed: FeedState) -> ShownCounts:
     """Return the counts as a page shows them: events of the last second are left out until every source has them.
 
     The sources are read one after the other. While events come, each source has some that another did not have when it
@@ -118,7 +118,7 @@ def shown(database: DatabaseState, feed: FeedState) -> Shown:
     """
     now, young = counts(database, feed), database.young
     if now.committed is None or now.notified is None or now.delivered is None or now.equal:
-        return Shown(now, 0, now.in_flight, now.committed if now.equal else now.published)
+        return ShownCounts(now, 0, now.in_flight, now.committed if now.equal else now.published)
     published, audited = now.published, now.audited
     if published is not None:
         published -= len(feed.newest_published) - bisect.bisect_right(feed.newest_published, young.above)
@@ -135,24 +135,24 @@ def shown(database: DatabaseState, feed: FeedState) -> Shown:
         created=None if now.created is None else now.created - young.created,
     )
     captured = older.committed if (now.watermark or 0) >= young.above else older.arrived()[0]
-    return Shown(older, young.committed, now.in_flight, captured)
+    return ShownCounts(older, young.committed, now.in_flight, captured)
 
 
 class Steady:
-    """Keep the result of `shown` from decreasing: what was counted before was true, and stays shown. Thread-safe."""
+    """Keep the result of `exclude_young` from decreasing: what was counted once stays shown. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._last = Shown(Counts(None, None, None, None))
+        self._last = ShownCounts(Counts(None, None, None, None))
         self._version = (0, 0)
 
-    def look(self, database: DatabaseState, feed: FeedState) -> Shown:
+    def look(self, database: DatabaseState, feed: FeedState) -> ShownCounts:
         version = (database.version, feed.version)
         with self._lock:
             if version == self._version:
                 return self._last  # calculated once for all open pages
             self._version = version
-            result, last = shown(database, feed), self._last.counts.committed
+            result, last = exclude_young(database, feed), self._last.counts.committed
             if result.counts.committed is not None and last is not None:
                 ahead = last - result.counts.committed
                 if 0 < ahead <= result.newer:  # a larger decrease means that the tables were emptied
@@ -174,36 +174,36 @@ class Judge:
         self._arrived = -1
         self._waits_at = 0.0
 
-    def look(self, found: Counts, now: float, all_healthy: bool = True) -> Judgement:
+    def look(self, current: Counts, now: float, all_healthy: bool = True) -> Judgement:
         """Return the judgement on the counts; `now` is in seconds of a monotonic clock.
 
         While a component is not healthy, and until no event has arrived for `STAYS_S` since then, events wait for it.
         """
         with self._lock:
-            if found.committed is None or found.notified is None:
+            if current.committed is None or current.notified is None:
                 return "unknown"
             if not self._past or now - self._past[-1][0] >= 0.2:
-                self._past.append((now, found.committed))
+                self._past.append((now, current.committed))
             while len(self._past) > 1 and self._past[1][0] <= now - STAYS_S:
                 self._past.popleft()
             at, then = self._past[0]
-            arrived = found.committed - found.behind
+            arrived = current.committed - current.behind
             if not all_healthy or arrived != self._arrived:
                 self._arrived, self._waits_at = arrived, now
-            return self._judge(found, found.committed, now, then if now - at >= STAYS_S else 0)
+            return self._judge(current, current.committed, now, then if now - at >= STAYS_S else 0)
 
-    def _judge(self, found: Counts, committed: int, now: float, then: int) -> Judgement:
+    def _judge(self, current: Counts, committed: int, now: float, then: int) -> Judgement:
         """Return the judgement; `then` is how many events were committed `STAYS_S` ago, 0 if that is not known yet."""
-        seen = found.arrived()
-        known = [count for count in seen if count is not None]
-        if any(count > committed for count in known):
+        arrived = current.arrived()
+        readable = [count for count in arrived if count is not None]
+        if any(count > committed for count in readable):
             if self._surplus_since is None:
                 self._surplus_since = now
             return "differs" if now - self._surplus_since >= STAYS_S else "in_flight"
         self._surplus_since = None
-        if all(count == committed for count in known):
-            return "equal" if len(known) == len(seen) else "unknown"
-        if min(known) >= min(then, committed):
+        if all(count == committed for count in readable):
+            return "equal" if len(readable) == len(arrived) else "unknown"
+        if min(readable) >= min(then, committed):
             return "in_flight"
         return "differs" if now - self._waits_at >= STAYS_S else "waiting"
 
@@ -223,11 +223,11 @@ def missing(application: Application, settings: Settings) -> Missing:
     try:
         with application.reading() as connection:
             committed = list(lookups.outbox_seqs(connection, NEWEST))
-            not_notified = lookups.not_notified(connection, LISTED)
-            notified = lookups.newest_notified(connection, NEWEST)
+            not_notified = lookups.find_not_notified(connection, LISTED)
+            notified = lookups.read_newest_notified(connection, NEWEST)
             parked = outbox.parked_ids(connection)
     except DatabaseUnavailable as error:
-        return Missing(problem=said_by(error))
+        return Missing(problem=extract_message(error))
     published = _published(settings, committed) | parked
     audited = _audited_lately(settings.audit_file)
     return Missing(
@@ -269,7 +269,7 @@ class MissingIds:
         self._lock = threading.Lock()
         self._at = -self.EVERY_S
         self._busy = False
-        self.found = Missing()
+        self.missing = Missing()
         self.version = 0
 
     def want(self) -> None:
@@ -282,8 +282,8 @@ class MissingIds:
     def _look(self) -> None:
         try:
             ids = missing(self._application, self._settings)
-            if ids != self.found:
-                self.found = ids
+            if ids != self.missing:
+                self.missing = ids
                 self.version += 1
         finally:
             self._at, self._busy = time.monotonic(), False

@@ -29,7 +29,7 @@ WATCHED_S = 5.0
 VERSIONS_S = 60.0
 SAMPLES = 3600
 DOUBT_S = 30.0
-ASKED = 200
+MOST_WANTED = 200
 """The most events, beside those of the feed, whose deliveries are counted because a page shows them."""
 HISTORY_S = 3600.0
 
@@ -43,15 +43,15 @@ class Refresher:
         self.observer = ObserverReader(settings)
         self.reader = DatabaseReader(application)
         self.fault_history = faults.FaultHistory()
-        self._told = faults.Told(settings)
+        self._past_faults = faults.PastFaults(settings)
         self._health = HealthState()
         self._agreed = HealthState()
         self._agreed_lock = threading.Lock()
         self.steady = reconciling.Steady()
         self._versions_at = 0.0
         self._samples: deque[Sample] = deque(maxlen=SAMPLES)
-        self._asked: dict[str, None] = {}
-        self._asked_lock = threading.Lock()
+        self._wanted_ids: dict[str, None] = {}
+        self._wanted_ids_lock = threading.Lock()
         self._looked = time.monotonic()
         self._doubted = time.monotonic()
         self._stop = threading.Event()
@@ -80,12 +80,12 @@ class Refresher:
 
     def want_deliveries(self, event_ids: Iterable[str]) -> None:
         """Count the deliveries of these events from the next read on: a page shows them, and the feed has newer ones."""
-        with self._asked_lock:
+        with self._wanted_ids_lock:
             for event_id in event_ids:
-                self._asked.pop(event_id, None)
-                self._asked[event_id] = None
-            for event_id in list(self._asked)[: max(0, len(self._asked) - ASKED)]:
-                del self._asked[event_id]
+                self._wanted_ids.pop(event_id, None)
+                self._wanted_ids[event_id] = None
+            for event_id in list(self._wanted_ids)[: max(0, len(self._wanted_ids) - MOST_WANTED)]:
+                del self._wanted_ids[event_id]
 
     @property
     def database(self) -> DatabaseState:
@@ -98,13 +98,13 @@ class Refresher:
     @property
     def health(self) -> HealthState:
         """Return the health of all components; the capture's lag is that of the counts that the pages show."""
-        checked, shown = self._health, self.steady.look(self.database, self.feed)
+        checked, shown_counts = self._health, self.steady.look(self.database, self.feed)
         with self._agreed_lock:
-            parts = capture_lag.agree(checked.parts, self.settings.facts.capture, shown.counts.uncaptured)
+            parts = capture_lag.agree(checked.parts, self.settings.facts.capture, shown_counts.counts.uncaptured)
             before = self._agreed
-            found = (parts, checked.leases, checked.versions)
-            if checked.version and found != (before.parts, before.leases, before.versions):
-                self._agreed = HealthState(before.version + 1, *found)
+            contents = (parts, checked.leases, checked.versions)
+            if checked.version and contents != (before.parts, before.leases, before.versions):
+                self._agreed = HealthState(before.version + 1, *contents)
             return self._agreed
 
     def samples(self) -> list[Sample]:
@@ -125,9 +125,9 @@ class Refresher:
                     break
 
     def _read_database(self) -> None:
-        with self._asked_lock:
-            asked = sorted(self._asked)
-        ids = dict.fromkeys([*(message.event_id for message in self.feed.messages if message.event_id), *asked])
+        with self._wanted_ids_lock:
+            wanted_ids = sorted(self._wanted_ids)
+        ids = dict.fromkeys([*(message.event_id for message in self.feed.messages if message.event_id), *wanted_ids])
         self.reader.step(tuple(ids))
         self._note_arrived()
         self._sample()
@@ -158,7 +158,7 @@ class Refresher:
         leases = faults.leases(self.settings)
         now = time.time()
         lights = {part.part: part.light for part in parts}
-        self.fault_history.note(leases, lights, now, self._told.read(now - HISTORY_S))
+        self.fault_history.note(leases, lights, now, self._past_faults.read(now - HISTORY_S))
         before = self._health
         if (parts, leases, versions) != (before.parts, before.leases, before.versions) or not before.version:
             self._health = HealthState(before.version + 1, parts, leases, versions)

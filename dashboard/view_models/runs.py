@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from application import Application
 from application.permissions import Action, Caller, is_allowed
 from db.errors import DatabaseUnavailable
-from domain.message import Message, said_by
+from domain.message import Message, extract_message
 from scenarios import evidence, journal, runner
 from scenarios.journal import Run, UnknownRun
 from scenarios.model import Moment, Result, Sample, Scenario
 from settings import Settings
 
 HISTORY = 30
-KEPT = 8
+MOST_RESULTS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class RunsReader:
             with self._application.reading() as connection:
                 self._history = tuple(journal.list_runs(connection, HISTORY))
         except DatabaseUnavailable as error:
-            problem = said_by(error)
+            problem = extract_message(error)
         return RunsState(current, self._history, problem)
 
     def moments(self, run_id: str) -> list[Moment]:
@@ -92,40 +92,40 @@ class RunsReader:
         if result is not None:
             with self._lock:
                 self._results[run_id] = result
-                while len(self._results) > KEPT:
+                while len(self._results) > MOST_RESULTS:
                     self._results.popitem(last=False)
         return result
 
-    def as_json(self, found: Result) -> bytes:
+    def as_json(self, result: Result) -> bytes:
         """Return the result as JSON, cached: the same bytes keep their URL, so that a refresh ends no download."""
         with self._lock:
-            data = self._json.get(found.run_id)
+            data = self._json.get(result.run_id)
             if data is None:
-                self._json = {found.run_id: (data := json.dumps(found.to_json(), indent=2).encode())}
+                self._json = {result.run_id: (data := json.dumps(result.to_json(), indent=2).encode())}
             return data
 
-    def evidence(self, found: Result) -> bytes:
+    def evidence(self, result: Result) -> bytes:
         """Return the evidence as HTML, some 5 MB; cached for the same reason as `as_json`."""
         with self._lock:
-            html = self._evidence.get(found.run_id)
+            html = self._evidence.get(result.run_id)
             if html is None:
-                self._evidence = {found.run_id: (html := evidence.render_html(found).encode())}
+                self._evidence = {result.run_id: (html := evidence.render_html(result).encode())}
             return html
 
-    def take_evidence(self, found: Result) -> bytes:
+    def take_evidence(self, result: Result) -> bytes:
         """Return the evidence, and keep its file if that is allowed, which is checked again here.
 
         The tour recognises by this file that the evidence was downloaded.
         """
         if is_allowed(self._settings, Action.RUN_SCENARIOS, Caller.PAGE):
-            self.keep_evidence(found)
-        return self.evidence(found)
+            self.keep_evidence(result)
+        return self.evidence(result)
 
-    def keep_evidence(self, found: Result) -> None:
+    def keep_evidence(self, result: Result) -> None:
         """Write the evidence next to the run's records, because a visitor downloaded it."""
-        folder = journal.folder(self._settings, found.run_id)
+        folder = journal.folder(self._settings, result.run_id)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "evidence.html").write_bytes(self.evidence(found))
+        (folder / "evidence.html").write_bytes(self.evidence(result))
 
 
 def hindrance(scenario: Scenario, stack: str, busy: bool, down: tuple[str, ...], cluster: bool = False) -> str | None:

@@ -1,6 +1,6 @@
 """Name what a result holds in the visitor's language: its counts, figures, verdict and faults.
 
-What a run says of itself is a message (`scenarios.messages`), which `words.said` translates.
+What a run says of itself is a message (`scenarios.messages`), which `words.translate` translates.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ class Reader:
 
     def __init__(self, settings: Settings, application: Application, version: Callable[[], int]) -> None:
         self._settings, self._application, self._version = settings, application, version
-        self._seen = -1
+        self._read_version = -1
         self._read_at = 0.0
         self._facts = TourFacts()
 
@@ -57,9 +57,9 @@ class Reader:
         """Return the facts. Raises DatabaseUnavailable."""
         version = self._version()
         with self._application.reading() as connection:
-            if version != self._seen or time.monotonic() - self._read_at > REREAD_AFTER_S:
+            if version != self._read_version or time.monotonic() - self._read_at > REREAD_AFTER_S:
                 self._facts = _read_events(connection)
-                self._seen, self._read_at = version, time.monotonic()
+                self._read_version, self._read_at = version, time.monotonic()
             runs = tuple(journal.list_runs(connection, 20))
         return replace(
             self._facts,
@@ -73,7 +73,7 @@ def _read_events(connection: Connection) -> TourFacts:
     outbox = tuple(queries.recent_outbox(connection, NEWEST))
     ids = [row.id for row in outbox]
     hops = queries.read_hop_times(connection, ids)
-    missing = frozenset(lookups.not_notified(connection, NEWEST))
+    missing = frozenset(lookups.find_not_notified(connection, NEWEST))
     return TourFacts(
         outbox=outbox,
         notified=frozenset(ids) - missing,
@@ -110,8 +110,8 @@ def find_done(facts: TourFacts, since: float, now: float, refused_twice: bool) -
 
 def find_next(ticked: Iterable[str]) -> str | None:
     """Return the first step that has not happened yet; None when all have."""
-    known = set(ticked)
-    return next((step for step in STEPS if step not in known), None)
+    happened = set(ticked)
+    return next((step for step in STEPS if step not in happened), None)
 
 
 def _is_broker_kill(window: Window, since: float) -> bool:

@@ -17,7 +17,7 @@ from db.hops import CLOCK_RESOLUTION_US, HOPS
 from db.lookups import Delivery
 from db.notification_queries import NotificationRow
 from db.queries import CommissionRow, OutboxRow
-from domain.message import Message, said_by
+from domain.message import Message, extract_message
 from settings import Settings
 from workers.observer_records import Observed
 from workers.observer_store import ObserverStore
@@ -32,7 +32,7 @@ Kind = Literal["event", "commission", "conversion", "correlation", "nothing"]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Search:
     """The events to which an id leads, newest first."""
 
     kind: Kind = "nothing"
@@ -72,32 +72,32 @@ class Trace:
         return None
 
 
-def find(application: Application, text: str) -> Found:
+def find(application: Application, text: str) -> Search:
     """Look up an id as event, commission, conversion and correlation id, in this order.
 
     Of an event or commission id the beginning is enough, if only one id begins with it.
     """
     wanted = text.strip()
     if not wanted:
-        return Found()
+        return Search()
     try:
         with application.reading() as connection:
             event = lookups.outbox_event_by_id(connection, wanted)
             if event is not None:
-                return Found("event", (event,))
+                return Search("event", (event,))
             commission = queries.commission_by_id(connection, wanted)
             kind: Kind = "commission"
             if commission is None:
                 commission, kind = queries.commission_by_conversion(connection, wanted), "conversion"
             if commission is not None:
-                return Found(kind, tuple(reversed(lookups.events_of_commission(connection, commission.id, EVENTS))))
+                return Search(kind, tuple(reversed(lookups.events_of_commission(connection, commission.id, EVENTS))))
             events = lookups.events_of_correlation(connection, wanted, EVENTS)
             if events:
-                return Found("correlation", tuple(events))
+                return Search("correlation", tuple(events))
             full_id = lookups.find_id_by_prefix(connection, wanted) if len(wanted) >= SHORTEST else None
-        return find(application, full_id) if full_id and full_id != wanted else Found("nothing")
+        return find(application, full_id) if full_id and full_id != wanted else Search("nothing")
     except DatabaseUnavailable as error:
-        return Found(problem=said_by(error))
+        return Search(problem=extract_message(error))
 
 
 def read(application: Application, settings: Settings, event: OutboxRow) -> Trace:
@@ -161,8 +161,8 @@ def audit_line(path: Path, seq: int) -> str | None:
                 middle = (low + high) // 2
                 file.seek(middle)
                 file.readline()
-                found = _seq(file.readline())
-                if found is None or found > seq:
+                line_seq = _seq(file.readline())
+                if line_seq is None or line_seq > seq:
                     high = middle
                 else:
                     low = middle

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dashboard.i18n import _
 from domain.errors import ConcurrentChange, DuplicateConversion, InvalidField, Refusal, UnknownCommission
-from domain.message import Message, said_by
+from domain.message import Message, extract_message
 from scenarios.observations import Place
 
 
-def said(message: Message) -> str:
+def translate(message: Message) -> str:
     """Return the text of a message; a text without a code stays as it is."""
     return message.render(_, _word)
 
@@ -54,7 +54,7 @@ def field(name: str) -> str:
 def refusal(error: Refusal) -> str:
     match error:
         case InvalidField(field=name, why=why):
-            return f"{field(name)}: {said(why)}"
+            return f"{field(name)}: {translate(why)}"
         case UnknownCommission(reference=reference):
             return _("there is no commission {id}").format(id=reference)
         case DuplicateConversion(commission_id=commission_id, differing=differing) if differing:
@@ -65,7 +65,7 @@ def refusal(error: Refusal) -> str:
             return _("this conversion already has commission {id}").format(id=commission_id)
         case ConcurrentChange():
             return _("another transaction changed the commission meanwhile; try again")
-    return said(said_by(error))
+    return translate(extract_message(error))
 
 
 def dead_letter_reason(code: str) -> str:

@@ -19,7 +19,7 @@ class Hurried(SqlUnitOfWork):
     _is_left_to_thread = False
 
     def commit(self, correlation_id: str, traceparent: str | None) -> tuple[str, ...]:
-        ids = [self._new_id() for commission in self.commissions.seen for _ in commission.events]
+        ids = [self._new_id() for commission in self.commissions.changed for _ in commission.events]
         remaining = iter(ids)
         self._new_id = lambda: next(remaining)
         self._is_left_to_thread = True

@@ -17,10 +17,10 @@ from settings import load
 
 class Impatient(SqlUnitOfWork):
     def commit(self, correlation_id: str, traceparent: str | None) -> tuple[str, ...]:
-        ids = {id(event): self._new_id() for commission in self.commissions.seen for event in commission.events}
+        ids = {id(event): self._new_id() for commission in self.commissions.changed for event in commission.events}
         settings = load()
         publisher = Publisher(Broker(settings), settings.topics.events)
-        for commission in self.commissions.seen:
+        for commission in self.commissions.changed:
             for event in commission.events:
                 row = outbox.build_row(event, ids[id(event)], correlation_id, traceparent)
                 row["payload"] = json.dumps(row["payload"])

@@ -16,10 +16,10 @@ def calculate_rounded(
     campaign_id: str,
     gross_amount: Decimal | str | int,
     currency: str,
-    *others: str | None,
+    *optional_ids: str | None,
 ) -> CalculateCommission:
-    whole = str(round(Decimal(gross_amount)) + 1)
-    return CalculateCommission(conversion_id, affiliate_id, campaign_id, whole, currency, *others)
+    rounded_amount = str(round(Decimal(gross_amount)) + 1)
+    return CalculateCommission(conversion_id, affiliate_id, campaign_id, rounded_amount, currency, *optional_ids)
 
 
 MUTANT = Mutant("api", {"duplicate-command": "committed_what_was_asked"})

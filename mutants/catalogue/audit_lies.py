@@ -1,4 +1,4 @@
-"""An audit process whose lines hold other contents than the notifications, and lines of events there never were."""
+"""An audit process whose lines hold other contents than the notifications, and lines of events that never existed."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def lie(row: NotificationRow) -> bytes:
 
 
 def phantom(path: Path, rows: Iterable[NotificationRow], half_way: Callable[[], None] = lambda: None) -> int:
-    known = list(rows)
-    ghosts = [dataclasses.replace(row, seq=row.seq + 10**9, event_id=str(uuid.uuid4())) for row in known[:1]]
-    return _append(path, [*known, *ghosts], half_way)
+    true_rows = list(rows)
+    ghosts = [dataclasses.replace(row, seq=row.seq + 10**9, event_id=str(uuid.uuid4())) for row in true_rows[:1]]
+    return _append(path, [*true_rows, *ghosts], half_way)
 
 
 MUTANT = Mutant("audit", {"duplicate-command": "audit_equals_notifications"})

@@ -1,4 +1,4 @@
-"""A relay that takes for acknowledged what it has only sent: it continues behind it when the broker loses it."""
+"""A relay that counts what it has sent as acknowledged: what the broker then loses, it does not send again."""
 
 from __future__ import annotations
 

@@ -24,15 +24,15 @@ class _Swapped:
         self._feed = feed
 
     def after(self, seq: int, limit: int) -> list[OutboxRecord | UnreadableRow]:
-        found = self._feed.after(seq, limit)
+        records = self._feed.after(seq, limit)
         by_commission: dict[str, list[int]] = {}
-        for place, record in enumerate(found):
+        for place, record in enumerate(records):
             by_commission.setdefault(record.aggregate_id, []).append(place)
         for places in by_commission.values():
             if len(places) == 2:
                 first, second = places
-                found[first], found[second] = found[second], found[first]
-        return found
+                records[first], records[second] = records[second], records[first]
+        return records
 
     def load_checkpoint(self) -> int:
         return self._feed.load_checkpoint()

@@ -23,7 +23,7 @@ class Hasty(Subscription):
 
 
 class Impatient(notifications.NotificationsWorker):
-    """Once acknowledged, it sees no reason to wait for a database that is away."""
+    """It has acknowledged already, so it does not wait for a database that is unavailable."""
 
     def _write(self, effects, skipped):  # type: ignore[no-untyped-def]
         try:

@@ -11,7 +11,7 @@ from workers.injected import InjectedFaults
 from workers.process import run
 
 FATAL = "417.06"
-"""Whatever is calculated of this gross amount is fatal. A load with the seed 1 has it once."""
+"""An event with this gross amount is fatal. A load with the seed 1 has it once."""
 
 
 class Killer(InjectedFaults):

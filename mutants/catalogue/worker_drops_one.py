@@ -14,15 +14,15 @@ EVERY = 7
 
 
 class Careless(Inbox):
-    seen = 0
+    effect_count = 0
 
     def apply(self, effects: Sequence[Effect], skipped: Sequence[Received]) -> set[str]:
-        kept = []
+        remaining = []
         for effect in effects:
-            Careless.seen += 1
-            if Careless.seen % EVERY:
-                kept.append(effect)
-        return super().apply(kept, skipped)
+            Careless.effect_count += 1
+            if Careless.effect_count % EVERY:
+                remaining.append(effect)
+        return super().apply(remaining, skipped)
 
 
 MUTANT = Mutant(

@@ -14,10 +14,10 @@ _interpret = notifications.interpret
 
 
 def interpret(message: Received) -> Effect | Ack | DeadLetter:
-    found = _interpret(message)
-    if isinstance(found, Effect) and found.record.type == CommissionApproved.type:
+    outcome = _interpret(message)
+    if isinstance(outcome, Effect) and outcome.record.type == CommissionApproved.type:
         return Ack("skipped")
-    return found
+    return outcome
 
 
 MUTANT = Mutant("notifications", {"duplicate-command": "nothing_lost"})

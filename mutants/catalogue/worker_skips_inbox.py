@@ -27,16 +27,16 @@ class Forgetful(Inbox):
 
 
 def allow_doubles(engine: Engine) -> None:
-    """Take the constraint away that would keep an event from being notified of twice."""
+    """Remove the constraint that forbids a second notification of an event."""
     with engine.begin() as connection:
         if engine.dialect.name == "mysql":
-            found = connection.execute(text("SHOW INDEX FROM notification WHERE Column_name = 'event_id'")).first()
-            if found is not None:
-                connection.execute(text(f"ALTER TABLE notification DROP INDEX {found.Key_name}"))
+            index = connection.execute(text("SHOW INDEX FROM notification WHERE Column_name = 'event_id'")).first()
+            if index is not None:
+                connection.execute(text(f"ALTER TABLE notification DROP INDEX {index.Key_name}"))
             return
-        made = str(connection.scalar(text("SELECT sql FROM sqlite_master WHERE name = 'notification'")))
-        if "UNIQUE" in made:
-            free = made.replace("UNIQUE (event_id)", "CHECK (1)").replace("notification", "notification_free", 1)
+        definition = str(connection.scalar(text("SELECT sql FROM sqlite_master WHERE name = 'notification'")))
+        if "UNIQUE" in definition:
+            free = definition.replace("UNIQUE (event_id)", "CHECK (1)").replace("notification", "notification_free", 1)
             for statement in (
                 free,
                 "INSERT INTO notification_free SELECT * FROM notification",

@@ -36,8 +36,8 @@ def experiment(trial: Trial) -> None:
         topic.close()
     trial.wait_until_notified(trial.committed())
     reasons = Counter(row.reason for row in trial.dead_letters())
-    shown = ", ".join(f"{reason}: {n}" for reason, n in sorted(reasons.items()))
-    trial.check(Message("check.refused_dead_lettered"), reasons == REASONS, Message("detail.reasons", reasons=shown))
+    counts = ", ".join(f"{reason}: {n}" for reason, n in sorted(reasons.items()))
+    trial.check(Message("check.refused_dead_lettered"), reasons == REASONS, Message("detail.reasons", reasons=counts))
 
 
 def _publish_and_kill(
@@ -91,7 +91,7 @@ def _publish_unwanted(trial: Trial, first: CalculateCommission) -> None:
 
 
 def _find_commissions(trial: Trial) -> list[str]:
-    conversion_ids = [operation.target for operation in trial.operations.recorded()]
+    conversion_ids = [operation.target for operation in trial.operations.list_recorded()]
     with trial.application.reading() as connection:
         query = select(commission.c.id).where(commission.c.conversion_id.in_(conversion_ids))
         return sorted(connection.scalars(query))

@@ -36,8 +36,10 @@ def experiment(trial: Trial) -> None:
     approved, unchanged = counts["approved"], counts["unchanged"]
     trial.check(Message("check.one_approval"), approved == ROUNDS, Message("detail.of", n=approved, m=ROUNDS))
     trial.check(Message("check.approvals_change_nothing"), unchanged == repeats, Message("detail.number", n=unchanged))
-    shown = counts["shown"]
-    trial.check(Message("check.query_shows_state"), shown == ROUNDS, Message("detail.of", n=shown, m=ROUNDS))
+    shown_count = counts["shown"]
+    trial.check(
+        Message("check.query_shows_state"), shown_count == ROUNDS, Message("detail.of", n=shown_count, m=ROUNDS)
+    )
     committed = len(trial.committed())
     trial.check(
         Message("check.two_events"), committed == 2 * ROUNDS, Message("detail.events_of", n=committed, m=ROUNDS)
@@ -61,8 +63,8 @@ def _send_round(trial: Trial, api: ApiClient, counts: Counter[str]) -> None:
             counts["approved"] += 1
         else:
             counts["unchanged"] += 1
-    shown = api.get(f"/commissions/by-conversion/{command.conversion_id}")
-    counts["shown"] += shown.is_success and shown.json()["status"] == CommissionApproved.status
+    response = api.get(f"/commissions/by-conversion/{command.conversion_id}")
+    counts["shown"] += response.is_success and response.json()["status"] == CommissionApproved.status
 
 
 def _post_at_once(trial: Trial, api: ApiClient, command: Command) -> list[httpx.Response]:

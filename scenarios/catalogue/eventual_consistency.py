@@ -42,8 +42,8 @@ def experiment(trial: Trial) -> None:
             for conversion_id in rolled_back
             if queries.commission_by_conversion(connection, conversion_id) is not None
         ]
-    did = Message("detail.did", n=len(remaining), m=len(rolled_back))
-    trial.check(Message("check.rollback_leaves_nothing"), not remaining, did)
+    detail = Message("detail.did", n=len(remaining), m=len(rolled_back))
+    trial.check(Message("check.rollback_leaves_nothing"), not remaining, detail)
     trial.figures["rolled_back"] = len(rolled_back)
     with trial.application.reading() as connection:
         latencies_ms = [

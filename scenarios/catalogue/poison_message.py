@@ -56,7 +56,9 @@ def experiment(trial: Trial) -> None:
         expected_reasons = {*poison_messages, "unknown_version", FAILED_TOO_OFTEN}
         trial.confirm(Message("confirm.dead_lettered"), lambda: _dead_letter_reasons(trial) == expected_reasons, 30)
         trial.check(Message("check.worker_alive"), bool(load.event_ids & trial.notified()))
-    are_given_up = all(_dead_lettered_at(trial, each.failing) is not None for each in blocked)
+    are_given_up = all(
+        _dead_lettered_at(trial, blocked_commission.failing) is not None for blocked_commission in blocked
+    )
     trial.check(Message("check.failing_dead_lettered"), are_given_up)
     failing_ids = {blocked_commission.failing for blocked_commission in blocked}
     trial.wait_until_notified(trial.acknowledged - failing_ids)
@@ -65,7 +67,7 @@ def experiment(trial: Trial) -> None:
     dead_letters.requeue(trial.settings, requeued)
     trial.say("note", Message("run.requeued"))
     trial.wait_until_notified(trial.acknowledged, 30)
-    dead_letters.requeue(trial.settings, requeued)  # somebody clicks twice: the inbox absorbs it
+    dead_letters.requeue(trial.settings, requeued)  # as if somebody clicked twice: the inbox absorbs the second one
     absorbed = Message("awaited.duplicates")
     trial.wait(lambda: _are_delivered_again(trial, failing_ids), 30, absorbed)
     trial.check(Message("check.requeued_notified"), failing_ids <= trial.notified())
@@ -104,7 +106,7 @@ def _block_commission(trial: Trial) -> _Blocked:
         # The worker has the event by now. Later events are in another batch, so only the held key can keep them back.
         trial.wait(lambda: failing in trial.published(), 20, Message("awaited.failing_published"), 0.01)
         behind = (_commit_change(trial, approved, 3), _commit_change(trial, approved, 4))
-        with suppress(TookTooLong):  # the check of the experiment tells of it
+        with suppress(TookTooLong):  # the experiment's check reports it
             trial.wait(
                 lambda: _dead_lettered_at(trial, failing) is not None, 30, Message("awaited.failing_dead_lettered")
             )
@@ -122,7 +124,7 @@ def _commit_change(trial: Trial, approved: CommissionResult, version: int) -> st
     with translated(), trial.application.engine.begin() as connection:
         connection.execute(changed)
         connection.execute(insert(outbox_event).values(**outbox.build_row(event, event_id, trial.run_id, None)))
-    trial.operations.changed(approved.commission_id, invoked_us, event_id)
+    trial.operations.record_change(approved.commission_id, invoked_us, event_id)
     return event_id
 
 

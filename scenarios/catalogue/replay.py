@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain.message import Message, said_by
+from domain.message import Message, extract_message
 from scenarios import replay as replay_operation
 from scenarios.model import Scenario
 from scenarios.sources import SLOWEST_REPLAY_PER_S
@@ -22,7 +22,7 @@ def experiment(trial: Trial) -> None:
     try:
         replayed = replay_operation.replay(trial.settings, deadline_s=60 + preview.messages / SLOWEST_REPLAY_PER_S)
     except EndedBeside as error:
-        trial.check(Message("check.replay_worker_runs"), False, said_by(error))
+        trial.check(Message("check.replay_worker_runs"), False, extract_message(error))
         return
     trial.confirm(Message("confirm.read_again", n=replayed.deliveries), lambda: replayed.deliveries > 0)
     distinct = Message("detail.of", n=replayed.distinct_events, m=replayed.expected)

@@ -67,17 +67,17 @@ class OperationLog:
                 )
             )
 
-    def changed(self, commission_id: str, invoked_us: int, event_id: str) -> None:
+    def record_change(self, commission_id: str, invoked_us: int, event_id: str) -> None:
         """Record a change of a commission that a scenario committed by itself."""
         answered_us = time.time_ns() // 1000
         self._operations.append(
             Operation("SQL", "change", commission_id, invoked_us, answered_us, "acknowledged", (event_id,))
         )
 
-    def recorded(self) -> tuple[Operation, ...]:
+    def list_recorded(self) -> tuple[Operation, ...]:
         """Return the operations that were answered, or given up, by now."""
         return tuple(self._operations)
 
     def acknowledged_ids(self) -> set[str]:
         """Return the ids of the events whose commit was acknowledged to a client."""
-        return {event_id for operation in self.recorded() for event_id in operation.event_ids}
+        return {event_id for operation in self.list_recorded() for event_id in operation.event_ids}

@@ -46,25 +46,25 @@ class _Pool:
     """Returns the one object for equal contents: most contents are in four sources."""
 
     def __init__(self) -> None:
-        self._known: dict[Contents, Contents] = {}
+        self._pooled: dict[Contents, Contents] = {}
 
     def __call__(self, event: Contents) -> Contents:
-        known = self._known.get(event)
-        if known is None:
-            known = replace(
+        pooled = self._pooled.get(event)
+        if pooled is None:
+            pooled = replace(
                 event,
                 event_id=intern(event.event_id),
                 commission_id=intern(event.commission_id),
                 type=intern(event.type),
                 correlation_id=intern(event.correlation_id),
             )
-            self._known[known] = known
-        return known
+            self._pooled[pooled] = pooled
+        return pooled
 
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """How far the sources were when a run began. What is older is of no run, or of an earlier one."""
+    """How far the sources were when a run began. Older records belong to no run, or to an earlier one."""
 
     dead_letter: int
     """Highest `seq` of a dead letter."""
@@ -109,11 +109,11 @@ def read_history(
             foreign.append(line.number)
     observed = _read_observed(settings, run_id, beginning, same)
     numbers = {letter.number for letter in observed["dead_letter_messages"] if letter.number is not None}
-    others = observer_of_run.read_others(
+    other_notifications = observer_of_run.read_others(
         settings.observer_store, settings.topics.carrying_events(), beginning.observed, run_id
     )
     with application.reading(consistent=True) as connection:
-        strays = tuple(_read_strays(connection, run_id, beginning, others))
+        strays = tuple(_read_strays(connection, run_id, beginning, other_notifications))
         database = _read_database(connection, run_id, beginning, operations, numbers, same)
     return History(
         run_id,
@@ -156,14 +156,14 @@ def _read_observed(settings: Settings, run_id: str, beginning: Beginning, same: 
 
 def _to_message(message: observer_of_run.KeptMessage, same: _Pool) -> EventMessage:
     decoded = envelope.decode(message.value)
-    known = isinstance(decoded, Inserted)
+    is_decoded = isinstance(decoded, Inserted)
     return EventMessage(
         intern(message.event_id),
         None if message.key is None else intern(envelope.decode_key(message.key) or message.key),
         same(contents.of_record(decoded.record)) if isinstance(decoded, Inserted) else None,
         decoded.record.version if isinstance(decoded, Inserted) else None,
         _digest(message.value),
-        message.captured_us if known else None,
+        message.captured_us if is_decoded else None,
         message.publish_us,
     )
 
@@ -193,7 +193,7 @@ def _read_database(
 def _read_dead_letters(
     connection: Connection, run_id: str, beginning: Beginning, numbers: Collection[int]
 ) -> Iterator[DeadLetter]:
-    """Yield the run's dead letters, and those of `numbers`, whose rows may hold too little to tell whose they are."""
+    """Yield the run's dead letters, and those of `numbers`, whose rows may lack the run's id."""
     rows = run_rows.read_dead_letters(connection, run_id, beginning.dead_letter)
     unread = sorted(set(numbers) - {row.seq for row in rows})
     rows += dead_letter_queries.dead_letters_at(connection, unread) if unread else []

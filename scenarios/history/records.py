@@ -38,7 +38,7 @@ class Operation:
     """Unknown is a command without an answer: it may be committed or not."""
     event_ids: tuple[str, ...] = ()
     """The events that the acknowledgement named."""
-    asked: tuple[tuple[str, str], ...] = ()
+    fields: tuple[tuple[str, str], ...] = ()
     """The fields of the command with their values, as text."""
 
 
@@ -239,25 +239,25 @@ class History:
     @cached_property
     def dead_letters_of(self) -> dict[str, list[DeadLetter]]:
         """Event id → its dead letters, oldest first."""
-        found: dict[str, list[DeadLetter]] = {}
+        letters_by_event: dict[str, list[DeadLetter]] = {}
         for letter in self.dead_letters:
             if letter.event_id is not None:
-                found.setdefault(letter.event_id, []).append(letter)
-        return found
+                letters_by_event.setdefault(letter.event_id, []).append(letter)
+        return letters_by_event
 
     @cached_property
     def lines_of(self) -> dict[str, list[AuditLine]]:
-        found: dict[str, list[AuditLine]] = {}
+        lines_by_event: dict[str, list[AuditLine]] = {}
         for line in self.audit_lines:
-            found.setdefault(line.contents.event_id, []).append(line)
-        return found
+            lines_by_event.setdefault(line.contents.event_id, []).append(line)
+        return lines_by_event
 
 
 def _by_event(records: Iterable[T]) -> dict[str, list[T]]:
-    found: dict[str, list[T]] = {}
-    for each in records:
-        found.setdefault(each.event_id, []).append(each)
-    return found
+    records_by_event: dict[str, list[T]] = {}
+    for record in records:
+        records_by_event.setdefault(record.event_id, []).append(record)
+    return records_by_event
 
 
 def instant_us(text: str) -> int | None:

@@ -1,4 +1,4 @@
-"""The experiment of one cell: cause the fault under light load, measure that it is there, and listen to what is said of it."""
+"""The experiment of one cell: cause the fault under light load, measure it, record what the system says about it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from functools import partial
 import psutil
 
 from application.leases import Lease
-from domain.message import Message, said_by
+from domain.message import Message, extract_message
 from scenarios.matrix.confirming import CommitTime, EdgeConfirmations, confirm_no_commit, make_progress
 from scenarios.matrix.model import PAUSE, SLOW_FSYNC, Cell
 from scenarios.matrix.truth import Listener, Report, Truth, judge, wrong_lights
@@ -39,19 +39,19 @@ NAMED = 3
 """How many wrong answers a check names."""
 
 
-def scenario_of(cell: Cell, found: dict[str, Truth]) -> Scenario:
-    """Return the scenario of a cell, whose run stores what was said as `found["truth"]`."""
+def scenario_of(cell: Cell, truths: dict[str, Truth]) -> Scenario:
+    """Return the scenario of a cell, whose run stores its truth as `truths["truth"]`."""
     return Scenario(
         name=f"{cell.edge} {cell.fault}",
         quality="Truthfulness",
         hypothesis=f"While {cell.edge} has the fault {cell.fault}, nothing is lost, and the system says what is wrong.",
         breaks=f"{cell.fault} of {cell.edge}.",
-        experiment=partial(_experiment, cell, found),
+        experiment=partial(_experiment, cell, truths),
         in_all=False,
     )
 
 
-def _experiment(cell: Cell, found: dict[str, Truth], trial: Trial) -> None:
+def _experiment(cell: Cell, truths: dict[str, Truth], trial: Trial) -> None:
     with Listener(trial.settings, trial.application) as listener:
         with trial.load(PAIRS_PER_SECOND, all_routes=True):
             _require_health(trial, listener)
@@ -63,7 +63,7 @@ def _experiment(cell: Cell, found: dict[str, Truth], trial: Trial) -> None:
         truth = judge(cell, listener.reports(from_s), began_at, ended_at, replaced)
     if listener.error is not None:
         raise listener.error
-    found["truth"] = truth
+    truths["truth"] = truth
     _check(trial, cell, truth, still_unhealthy)
     trial.wait_until_promises_are_kept()
     trial.wait_until_notified(trial.acknowledged, 60)
@@ -112,7 +112,7 @@ def _trace(begin: Callable[[], Lease]) -> Lease:
     try:
         return begin()
     except TracingUnavailable as error:
-        raise JudgeFailed(said_by(error)) from error  # without the fault, the cell says nothing of the system
+        raise JudgeFailed(extract_message(error)) from error  # without the fault, the cell says nothing of the system
 
 
 Step = Callable[[], None]
@@ -157,8 +157,8 @@ def _wait_until_healthy(trial: Trial, listener: Listener, deadline_s: float) -> 
     try:
         trial.wait(lambda: listener.all_healthy(since), deadline_s, Message("awaited.all_healthy"), 0.1)
     except TookTooLong:
-        said = _describe(listener.last_reports(since))
-        raise TookTooLong(Message("waiting.unhealthy", s=deadline_s, said=said)) from None
+        answers = _describe(listener.last_reports(since))
+        raise TookTooLong(Message("waiting.unhealthy", s=deadline_s, said=answers)) from None
 
 
 def _require_health(trial: Trial, listener: Listener) -> None:
@@ -166,7 +166,7 @@ def _require_health(trial: Trial, listener: Listener) -> None:
     try:
         _wait_until_healthy(trial, listener, CALM_WITHIN_S * busy_factor())
     except TookTooLong as error:
-        raise JudgeFailed(Message("judge.not_calm", why=said_by(error))) from None
+        raise JudgeFailed(Message("judge.not_calm", why=extract_message(error))) from None
 
 
 def _become_healthy(trial: Trial, listener: Listener, within_s: float) -> Message | None:
@@ -174,29 +174,29 @@ def _become_healthy(trial: Trial, listener: Listener, within_s: float) -> Messag
     try:
         _wait_until_healthy(trial, listener, within_s * busy_factor())
     except TookTooLong as error:
-        return said_by(error)
+        return extract_message(error)
     return None
 
 
 def _check(trial: Trial, cell: Cell, truth: Truth, still_unhealthy: Message | None) -> None:
-    said = tuple(
+    answers = tuple(
         Message("detail.said_nothing", source=source)
         if after_s is None
         else Message("detail.said_after", source=source, s=after_s)
         for source, after_s in truth.said_after_s.items()
     )
     in_time = truth.truth_s is not None and truth.truth_s <= TRUTH_WITHIN_S
-    told = Message("check.truth", s=TRUTH_WITHIN_S, part=cell.told)
-    trial.check(told, in_time, Message("detail.several", each=said))
+    claim = Message("check.truth", s=TRUTH_WITHIN_S, part=cell.unhealthy_part)
+    trial.check(claim, in_time, Message("detail.several", each=answers))
     trial.check(Message("check.no_false_alarm"), not truth.false_alarms, _describe(truth.false_alarms))
     trial.check(Message("check.healthy_again"), still_unhealthy is None, still_unhealthy)
 
 
 def _describe(reports: tuple[Report, ...]) -> Message:
     """Return what the first of the reports call unhealthy."""
-    said = tuple(
+    answers = tuple(
         Message("detail.said_of", source=report.source, part=name, light=light)
         for report in reports[:NAMED]
         for name, light in wrong_lights(report).items()
     )
-    return Message("detail.several", each=said) if said else Message("detail.nothing")
+    return Message("detail.several", each=answers) if answers else Message("detail.nothing")

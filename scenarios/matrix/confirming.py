@@ -59,28 +59,28 @@ class EdgeConfirmations:
         match self._network.kind:
             case "latency":
                 least_s = round(2 * self._network.latency_s, 2)
-                what = Message("confirm.latency", edge=self._edge.name, s=least_s)
-                self._trial.confirm(what, lambda: self._is_slow(least_s), ANSWERS_WITHIN_S)
+                confirmation = Message("confirm.latency", edge=self._edge.name, s=least_s)
+                self._trial.confirm(confirmation, lambda: self._is_slow(least_s), ANSWERS_WITHIN_S)
             case "bandwidth":
-                what = Message("confirm.bandwidth", edge=self._edge.name, n=self._padding(), s=PADDING_S)
-                self._trial.confirm(what, lambda: self._is_slow(PADDING_S), ANSWERS_WITHIN_S)
+                confirmation = Message("confirm.bandwidth", edge=self._edge.name, n=self._padding(), s=PADDING_S)
+                self._trial.confirm(confirmation, lambda: self._is_slow(PADDING_S), ANSWERS_WITHIN_S)
             case "reset":
-                what = Message("confirm.reset", edge=self._edge.name)
-                self._trial.confirm(what, lambda: self._probes[0].is_reset(ENDS_WITHIN_S) and self._refuses())
+                confirmation = Message("confirm.reset", edge=self._edge.name)
+                self._trial.confirm(confirmation, lambda: self._probes[0].is_reset(ENDS_WITHIN_S) and self._refuses())
             case "black-hole" | "half-open":
-                what = Message("confirm.silent", edge=self._edge.name, s=SILENT_S)
-                self._trial.confirm(what, self._is_silent)
+                confirmation = Message("confirm.silent", edge=self._edge.name, s=SILENT_S)
+                self._trial.confirm(confirmation, self._is_silent)
 
     def after(self) -> None:
         if self._silent is None:
             return
         probe = self._silent
         if self._network.kind == "black-hole":
-            what = Message("confirm.arrives", edge=self._edge.name)
-            self._trial.confirm(what, lambda: probe.answer_s(ANSWERS_WITHIN_S) is not None)
+            confirmation = Message("confirm.arrives", edge=self._edge.name)
+            self._trial.confirm(confirmation, lambda: probe.answer_s(ANSWERS_WITHIN_S) is not None)
         else:
-            what = Message("confirm.learns", edge=self._edge.name)
-            self._trial.confirm(what, lambda: _learns(probe))
+            confirmation = Message("confirm.learns", edge=self._edge.name)
+            self._trial.confirm(confirmation, lambda: _learns(probe))
 
     def _is_slow(self, least_s: float) -> bool:
         probe = self._probes.pop()
@@ -135,7 +135,7 @@ class Progress:
 
     def confirm_standstill(self) -> None:
         """Confirm that it stores nothing for a while in which others commit."""
-        what = Message("confirm.no_progress", part=self._part)
+        confirmation = Message("confirm.no_progress", part=self._part)
         state = {"stored": -1, "committed": 0, "since": 0}
         began = [time.monotonic()]
 
@@ -146,7 +146,7 @@ class Progress:
                 began[0] = time.monotonic()
             return time.monotonic() - began[0] > STANDS_STILL_S and committed > state["committed"]
 
-        self._trial.confirm(what, stands_still)
+        self._trial.confirm(confirmation, stands_still)
 
 
 class CommitTime:
@@ -248,6 +248,6 @@ def _count_observed(trial: Trial) -> int:
 def _count_over_http(trial: Trial) -> int:
     return sum(
         1
-        for operation in trial.operations.recorded()
+        for operation in trial.operations.list_recorded()
         if operation.client == OverHttp.name and operation.outcome == "acknowledged"
     )

@@ -22,14 +22,15 @@ LOCKING_FSYNC_DELAY_S = 3.0
 SPACE_IS_SEEN_WITHIN_S = 120.0
 """MySQL looks for space on its disk once a minute; what waited for it, and was given up, must then be done again."""
 LATENCY_S = {"client-api": 2.6, "api-database": 0.6, "worker-database": 0.8}
-"""More than a client waits for an answer; less than elsewhere where one command or one event needs several round trips."""
+"""Longer than a client waits for an answer; shorter where one command or event needs several round trips."""
 STREAMED_LATENCY_S = 2.0
 """Where events are streamed, each of them is late by it."""
 BYTES_PER_S = 1000
 """Less than the light load needs."""
 NARROW_BYTES_PER_S = {"client-api": 100, "client-broker": 30, "commands-broker": 150}
-"""Where a client asks only whether a server answers: too little for that within the client's deadline. Where few messages
-pass: too little for one message in the time after which it is late."""
+"""On an edge where the client only asks whether a server answers: too little for an answer within its deadline.
+On an edge with few messages: too little for one message within the time after which it counts as late.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Cell:
     edge: str
     """Name of the edge, or of the component."""
     fault: str
-    told: str
+    unhealthy_part: str
     """The component that must be called unhealthy."""
     sources: tuple[str, ...]
     """Who must say so: those that can know it."""
@@ -68,8 +69,8 @@ def choose(cells: Sequence[Cell], edge: str | None, fault: str | None, sample: i
         edges, faults = (sorted({getattr(cell, name) for cell in cells}) for name in ("edge", "fault"))
         raise LookupError(f"no such cell; edges are {', '.join(edges)}, faults {', '.join(faults)}")
     if sample is not None and sample < len(chosen):
-        kept = set(rng.sample(range(len(chosen)), sample))
-        return [cell for number, cell in enumerate(chosen) if number in kept]
+        numbers = set(rng.sample(range(len(chosen)), sample))
+        return [cell for number, cell in enumerate(chosen) if number in numbers]
     return chosen
 
 
@@ -80,8 +81,8 @@ def _cell_of_edge(edge: Edge, kind: Kind) -> Cell:
         network = Network(kind, latency_s=latency_s, jitter_s=latency_s / 5)
     elif kind == "bandwidth":
         network = Network(kind, bytes_per_s=NARROW_BYTES_PER_S.get(edge.name, BYTES_PER_S))
-    told = edge.server if edge.client == CLIENT else edge.client
-    return Cell(edge.name, kind, told, _sources_of_edge(edge), network)
+    unhealthy_part = edge.server if edge.client == CLIENT else edge.client
+    return Cell(edge.name, kind, unhealthy_part, _sources_of_edge(edge), network)
 
 
 def _sources_of_edge(edge: Edge) -> tuple[str, ...]:
@@ -110,21 +111,23 @@ def _cells_of_components(settings: Settings) -> list[Cell]:
 
 
 def _cells_of_slow_disks(settings: Settings) -> list[Cell]:
-    """Return those of components that flush what they store; whom events, or commands, wait for is told."""
-    told_by_slow = {"observer": "observer"}
+    """Return those of components that flush what they store; the one that must be called unhealthy is the one that events or commands wait for."""
+    unhealthy_by_slow = {"observer": "observer"}
     if settings.facts.database is DatabaseKind.MYSQL:
-        told_by_slow |= {"database": "api", "broker": settings.facts.capture.component}
+        unhealthy_by_slow |= {"database": "api", "broker": settings.facts.capture.component}
     else:
-        told_by_slow |= {"api": "api"}  # not others: while they flush the file, relay and workers are late in turns
+        unhealthy_by_slow |= {
+            "api": "api"
+        }  # not others: while they flush the file, relay and workers are late in turns
     return [
         Cell(
             slow,
             SLOW_FSYNC,
-            told,
-            (STATUS, PAGE, API) if told == "api" else (STATUS, PAGE, METRICS),
+            unhealthy_part,
+            (STATUS, PAGE, API) if unhealthy_part == "api" else (STATUS, PAGE, METRICS),
             delay_s=FSYNC_DELAY_S.get(slow, LOCKING_FSYNC_DELAY_S),
         )
-        for slow, told in told_by_slow.items()
+        for slow, unhealthy_part in unhealthy_by_slow.items()
     ]
 
 

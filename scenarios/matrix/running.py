@@ -83,8 +83,8 @@ def summarize(stack: str, seed: int, cells: list[CellResult]) -> Summary:
 
 def _run_cell(settings: Settings, cell: Cell, seed: int) -> CellResult:
     run_id = str(uuid.uuid4())
-    found: dict[str, Truth] = {}
-    scenario = scenario_of(cell, found)
+    truths: dict[str, Truth] = {}
+    scenario = scenario_of(cell, truths)
     engine = connect(settings.database_url, pool_size=1)
     log = journal.Journal(settings, engine, run_id)
     try:
@@ -96,7 +96,7 @@ def _run_cell(settings: Settings, cell: Cell, seed: int) -> CellResult:
         engine.dispose()
     if result is None:
         raise KeyboardInterrupt
-    truth = found.get("truth")
+    truth = truths.get("truth")
     return CellResult(
         edge=cell.edge,
         fault=cell.fault,

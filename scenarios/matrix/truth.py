@@ -174,19 +174,19 @@ def judge(cell: Cell, reports: list[Report], began_at: float, ended_at: float, r
 
     A component that was `replaced` by another process meanwhile, such as a broker that a healer restarted, really was down.
     """
-    said: dict[str, float | None] = dict.fromkeys(cell.sources)
+    said_after_s: dict[str, float | None] = dict.fromkeys(cell.sources)
     false_alarms: list[Report] = []
     for report in reports:
         wrong = wrong_lights(report)
         if report.answered_at < began_at:
             false_alarms += [report] if wrong else []
             continue
-        if any(light == DOWN and part != cell.told and part not in replaced for part, light in wrong.items()):
+        if any(light == DOWN and part != cell.unhealthy_part and part not in replaced for part, light in wrong.items()):
             false_alarms.append(report)
-        if report.source not in said or report.answered_at > ended_at:
+        if report.source not in said_after_s or report.answered_at > ended_at:
             continue
-        if cell.told not in wrong:
-            said[report.source] = None
-        elif said[report.source] is None:
-            said[report.source] = round(report.answered_at - began_at, 2)
-    return Truth(said, tuple(false_alarms))
+        if cell.unhealthy_part not in wrong:
+            said_after_s[report.source] = None
+        elif said_after_s[report.source] is None:
+            said_after_s[report.source] = round(report.answered_at - began_at, 2)
+    return Truth(said_after_s, tuple(false_alarms))

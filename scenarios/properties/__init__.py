@@ -31,8 +31,8 @@ from scenarios.properties.state import state_and_outbox_agree
 from scenarios.properties.violations import Finding, Property
 
 PROPERTIES: dict[str, Property] = {
-    each.__name__: each
-    for each in (
+    function.__name__: function
+    for function in (
         acknowledged_is_committed,
         refused_leaves_nothing,
         committed_what_was_asked,

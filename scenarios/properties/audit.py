@@ -8,7 +8,7 @@ from domain.contents import fields_of
 from domain.message import Message
 from scenarios.audit_lines import AuditLine
 from scenarios.history.records import History, Notification
-from scenarios.properties import seen
+from scenarios.properties import observe
 from scenarios.properties.violations import (
     CONTENTS_DIFFER,
     DUPLICATED,
@@ -22,7 +22,7 @@ from scenarios.properties.violations import (
 def audit_equals_notifications(history: History) -> Iterator[Violation]:
     """The lines of the file are exactly those of the notifications. Its worker repairs it, so nothing here is final."""
     for number in history.foreign_lines:
-        yield Violation(FOREIGN_LINE, f"line {number}", (seen.foreign_line(number),), is_final=False)
+        yield Violation(FOREIGN_LINE, f"line {number}", (observe.foreign_line(number),), is_final=False)
     for event_id in dict.fromkeys([*history.notifications_of, *history.lines_of]):
         notifications = list(history.notifications_of.get(event_id, ()))
         lines = list(history.lines_of.get(event_id, ()))
@@ -43,18 +43,18 @@ def _unequal(
     for notification, line in zip(notifications, lines, strict=False):
         field, expected, actual = _difference(notification, line)
         detail = f"audited {event_id}: {field} is {actual}, expected {expected}"
-        shown = field if field in fields_of(notification.contents) else None
-        proof = (seen.notification(notification, shown), seen.line(line, field))
+        common_field = field if field in fields_of(notification.contents) else None
+        proof = (observe.notification(notification, common_field), observe.line(line, field))
         yield Violation(CONTENTS_DIFFER, event_id, proof, detail, is_final=False)
     for notification in notifications[len(lines) :]:
-        absence = seen.missing("audit", event_id, Message("seen.no_line"))
-        yield Violation(NOT_AUDITED, event_id, (seen.notification(notification), absence), is_final=False)
+        absence = observe.missing("audit", event_id, Message("seen.no_line"))
+        yield Violation(NOT_AUDITED, event_id, (observe.notification(notification), absence), is_final=False)
     for line in lines[len(notifications) :]:
         if line in equal:
-            yield Violation(DUPLICATED, event_id, (seen.line(line), seen.line(line)), is_final=False)
+            yield Violation(DUPLICATED, event_id, (observe.line(line), observe.line(line)), is_final=False)
         else:
-            absence = seen.missing("worker", event_id, Message("seen.no_notification"))
-            yield Violation(NEVER_NOTIFIED, event_id, (seen.line(line), absence), is_final=False)
+            absence = observe.missing("worker", event_id, Message("seen.no_notification"))
+            yield Violation(NEVER_NOTIFIED, event_id, (observe.line(line), absence), is_final=False)
 
 
 def _is_of(line: AuditLine, notification: Notification) -> bool:

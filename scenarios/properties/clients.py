@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from domain.message import Message
 from scenarios.history.records import CommissionState, History, Operation, OutboxRow, is_equal_value
 from scenarios.observations import Observation
-from scenarios.properties import seen
+from scenarios.properties import observe
 from scenarios.properties.violations import (
     NOT_COMMITTED,
     NOT_WHAT_WAS_ASKED,
@@ -27,22 +27,22 @@ def acknowledged_is_committed(history: History) -> Iterator[Violation]:
             continue
         for event_id in operation.event_ids:
             if event_id not in history.committed:
-                absence = seen.missing("database", event_id, Message("seen.no_row"))
-                yield Violation(NOT_COMMITTED, event_id, (seen.operation(operation), absence))
+                absence = observe.missing("database", event_id, Message("seen.no_row"))
+                yield Violation(NOT_COMMITTED, event_id, (observe.operation(operation), absence))
         if operation.event_ids:
             continue
         state = _state_of(history, operation)
         if state is None:
-            absence = seen.missing("database", operation.target, Message("seen.no_state"))
+            absence = observe.missing("database", operation.target, Message("seen.no_state"))
             # A command on the commands topic may still be waiting for its worker.
             yield _not_committed(operation, absence)
         elif operation.command == "approve" and state.status != APPROVED:
-            yield _not_committed(operation, seen.state(state, "status", state.status))
+            yield _not_committed(operation, observe.state(state, "status", state.status))
 
 
-def _not_committed(operation: Operation, shown: Observation) -> Violation:
+def _not_committed(operation: Operation, proof: Observation) -> Violation:
     name = f"{operation.command} {operation.target}"
-    return Violation(NOT_COMMITTED, name, (seen.operation(operation), shown), is_final=False)
+    return Violation(NOT_COMMITTED, name, (observe.operation(operation), proof), is_final=False)
 
 
 def command_once(history: History) -> Iterator[Violation]:
@@ -53,8 +53,10 @@ def command_once(history: History) -> Iterator[Violation]:
             continue
         first = effective.setdefault((operation.command, operation.target), operation)
         if first is not operation:
-            proof = (seen.operation(first), seen.operation(operation))
-            rows = [seen.row(history.rows[each]) for each in operation.event_ids[:1] if each in history.rows]
+            proof = (observe.operation(first), observe.operation(operation))
+            rows = [
+                observe.row(history.rows[event_id]) for event_id in operation.event_ids[:1] if event_id in history.rows
+            ]
             yield Violation(REPEATED, operation.target, (*proof, *rows))
 
     yield from _repeated_changes(history)
@@ -62,30 +64,33 @@ def command_once(history: History) -> Iterator[Violation]:
 
 def _repeated_changes(history: History) -> Iterator[Violation]:
     """Yield the commissions with two events of one kind, which no answer shows when the commands came by the broker."""
-    written_by_hand = Counter(each.target for each in history.operations if each.command == "change")
+    written_by_hand = Counter(operation.target for operation in history.operations if operation.command == "change")
     rows: dict[tuple[str, str], list[OutboxRow]] = {}
     for row in history.outbox:
         rows.setdefault((row.contents.commission_id, row.contents.type), []).append(row)
     for (commission_id, _type), events in rows.items():
         if len(events) > 1 + written_by_hand[commission_id]:
-            yield Violation(REPEATED, commission_id, tuple(seen.row(each) for each in events[:2]))
+            yield Violation(REPEATED, commission_id, tuple(observe.row(repeated) for repeated in events[:2]))
 
 
 def committed_what_was_asked(history: History) -> Iterator[Violation]:
     """A commission has the values of a command that asked for it: of the one whose answer named its event, if one did."""
     asking: dict[str, list[Operation]] = {}
     for operation in history.operations:
-        if operation.command == "calculate" and operation.outcome != "refused" and operation.asked:
+        if operation.command == "calculate" and operation.outcome != "refused" and operation.fields:
             asking.setdefault(operation.target, []).append(operation)
     for conversion_id, operations in asking.items():
         state = history.states_by_conversion.get(conversion_id)
-        answered = [each for each in operations if each.event_ids] or operations
-        if state is None or any(_differing_field(each, state) is None for each in answered):
+        answered = [candidate for candidate in operations if candidate.event_ids] or operations
+        if state is None or any(_differing_field(candidate, state) is None for candidate in answered):
             continue
-        asked, field = answered[0], _differing_field(answered[0], state)
+        expected, field = answered[0], _differing_field(answered[0], state)
         assert field is not None
         actual = state.amounts[field]
-        proof = (seen.asked(asked, field, dict(asked.asked)[field]), seen.state(state, field, actual))
+        proof = (
+            observe.requested_value(expected, field, dict(expected.fields)[field]),
+            observe.state(state, field, actual),
+        )
         yield Violation(NOT_WHAT_WAS_ASKED, conversion_id, proof)
 
 
@@ -93,7 +98,7 @@ def _differing_field(operation: Operation, state: CommissionState) -> str | None
     return next(
         (
             name
-            for name, value in operation.asked
+            for name, value in operation.fields
             if name in state.amounts and not is_equal_value(state.amounts[name], value)
         ),
         None,
@@ -102,14 +107,16 @@ def _differing_field(operation: Operation, state: CommissionState) -> str | None
 
 def refused_leaves_nothing(history: History) -> Iterator[Violation]:
     """A refused command left nothing, unless another command asked for the same and was not refused."""
-    others = {(each.command, each.target) for each in history.operations if each.outcome != "refused"}
+    not_refused = {
+        (candidate.command, candidate.target) for candidate in history.operations if candidate.outcome != "refused"
+    }
     for operation in history.operations:
-        if operation.outcome != "refused" or (operation.command, operation.target) in others:
+        if operation.outcome != "refused" or (operation.command, operation.target) in not_refused:
             continue
         state = _state_of(history, operation)
         if state is not None and (operation.command == "calculate" or state.status == APPROVED):
             name = f"{operation.command} {operation.target}"
-            proof = (seen.operation(operation), seen.state(state, "status", state.status))
+            proof = (observe.operation(operation), observe.state(state, "status", state.status))
             yield Violation(REFUSED_AND_COMMITTED, name, proof)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from scenarios.history.records import DeadLetter, EventMessage, History, Notification, OutboxRow, instant_us
 from scenarios.observations import Observation
-from scenarios.properties import seen
+from scenarios.properties import observe
 from scenarios.properties.violations import OUT_OF_ORDER, Violation
 
 
@@ -39,7 +39,7 @@ def in_order(history: History) -> Iterator[Violation]:
                 continue
             overtaken = next((earlier for earlier in events[:position] if _overtakes(later, earlier, history)), None)
             if overtaken is not None:
-                yield Violation(OUT_OF_ORDER, _named(later, overtaken), tuple(_prove(history, overtaken, later)))
+                yield Violation(OUT_OF_ORDER, _name_event(later, overtaken), tuple(_prove(history, overtaken, later)))
 
 
 def _by_commission(history: History) -> Iterator[list[_Event]]:
@@ -86,7 +86,7 @@ def _overtakes(later: _Event, earlier: _Event, history: History) -> bool:
     return effect.visible_us < first.visible_us
 
 
-def _named(later: _Event, earlier: _Event) -> str:
+def _name_event(later: _Event, earlier: _Event) -> str:
     """Return the event that evidence names: the overtaken one, or the one that did not wait for a failing one."""
     return later.event_id if earlier.dead_letter is not None else earlier.event_id
 
@@ -94,17 +94,17 @@ def _named(later: _Event, earlier: _Event) -> str:
 def _prove(history: History, earlier: _Event, later: _Event) -> Iterator[Observation]:
     for event in (earlier, later):
         if event.row is not None:
-            yield seen.row(event.row)
+            yield observe.row(event.row)
     first, second = (_first_message(history, event) for event in (earlier, later))
     if first is not None and second is not None and second.published_us < first.published_us:
-        yield seen.message(second)  # the capture published them in this order already
-        yield seen.message(first)
+        yield observe.message(second)  # the capture published them in this order already
+        yield observe.message(first)
     assert later.notification is not None
-    yield seen.notification(later.notification)
+    yield observe.notification(later.notification)
     if earlier.dead_letter is not None:
-        yield seen.dead_letter(earlier.dead_letter)
+        yield observe.dead_letter(earlier.dead_letter)
     elif earlier.notification is not None:
-        yield seen.notification(earlier.notification)
+        yield observe.notification(earlier.notification)
 
 
 def _first_message(history: History, event: _Event) -> EventMessage | None:

@@ -8,7 +8,7 @@ from domain.contents import Contents, fields_of
 from domain.message import Message
 from scenarios.history.records import Delivery, EventMessage, History, OutboxRow
 from scenarios.observations import Observation
-from scenarios.properties import seen
+from scenarios.properties import observe
 from scenarios.properties.violations import (
     CONTENTS_DIFFER,
     DEAD,
@@ -30,8 +30,8 @@ def published_what_was_committed(history: History) -> Iterator[Violation]:
         parked = any(letter.is_parked for letter in history.dead_letters_of.get(event_id, ()))
         if parked and event_id not in history.notifications_of:
             continue
-        proof = [] if row is None else [seen.row(row)]
-        absence = seen.missing("broker", event_id, Message("seen.no_message"))
+        proof = [] if row is None else [observe.row(row)]
+        absence = observe.missing("broker", event_id, Message("seen.no_message"))
         yield Violation(NOT_PUBLISHED, event_id, (*proof, absence), is_final=False)
 
 
@@ -41,9 +41,9 @@ def nothing_lost(history: History) -> Iterator[Violation]:
         if event_id in history.notifications_of:
             continue
         letters = history.dead_letters_of.get(event_id)
-        proof = [] if row is None else [seen.row(row)]
+        proof = [] if row is None else [observe.row(row)]
         last = _seen_last(history, event_id)
-        absence = seen.missing("worker", event_id, Message("seen.no_notification"))
+        absence = observe.missing("worker", event_id, Message("seen.no_notification"))
         kind = DEAD if letters else NOT_NOTIFIED
         yield Violation(kind, event_id, (*proof, *last, absence), is_final=False)
 
@@ -51,19 +51,21 @@ def nothing_lost(history: History) -> Iterator[Violation]:
 def _seen_last(history: History, event_id: str) -> list[Observation]:
     """Return where an event without a notification was seen last, if anywhere."""
     if letters := history.dead_letters_of.get(event_id):
-        return [seen.dead_letter(letters[-1])]
+        return [observe.dead_letter(letters[-1])]
     if deliveries := history.deliveries_of.get(event_id):
-        return [seen.delivery(deliveries[-1])]
+        return [observe.delivery(deliveries[-1])]
     if messages := history.messages_of.get(event_id):
-        return [seen.message(messages[0])]
-    return [seen.published(event_id)] if event_id in history.published_ids else []
+        return [observe.message(messages[0])]
+    return [observe.published(event_id)] if event_id in history.published_ids else []
 
 
 def effect_once(history: History) -> Iterator[Violation]:
     """No event has two notifications."""
     for event_id, notifications in history.notifications_of.items():
         if len(notifications) > 1:
-            yield Violation(DUPLICATED, event_id, tuple(seen.notification(each) for each in notifications[:2]))
+            yield Violation(
+                DUPLICATED, event_id, tuple(observe.notification(notification) for notification in notifications[:2])
+            )
 
 
 def notification_and_inbox_agree(history: History) -> Iterator[Violation]:
@@ -77,12 +79,12 @@ def notification_and_inbox_agree(history: History) -> Iterator[Violation]:
             continue
         rows, notifications = applied.get(event_id, []), history.notifications_of.get(event_id, [])
         if len(rows) > len(notifications):
-            absence = seen.missing("worker", event_id, Message("seen.no_notification"))
-            both = [*map(seen.notification, notifications[:1]), *map(seen.delivery, rows[:2])]
+            absence = observe.missing("worker", event_id, Message("seen.no_notification"))
+            both = [*map(observe.notification, notifications[:1]), *map(observe.delivery, rows[:2])]
             yield Violation(INBOX_DISAGREES, event_id, (*both, absence) if not notifications else tuple(both))
         elif len(rows) < len(notifications):
-            absence = seen.missing("worker", event_id, Message("seen.no_inbox_row"))
-            yield Violation(INBOX_DISAGREES, event_id, (seen.notification(notifications[-1]), absence))
+            absence = observe.missing("worker", event_id, Message("seen.no_inbox_row"))
+            yield Violation(INBOX_DISAGREES, event_id, (observe.notification(notifications[-1]), absence))
 
 
 def nothing_uncommitted(history: History) -> Iterator[Violation]:
@@ -91,30 +93,30 @@ def nothing_uncommitted(history: History) -> Iterator[Violation]:
     for event_id in sorted(present - history.committed.keys() - history.rows.keys()):
         proof: list[Observation] = []
         if messages := history.messages_of.get(event_id):
-            proof.append(seen.message(messages[0]))
+            proof.append(observe.message(messages[0]))
         elif event_id in history.published_ids:
-            proof.append(seen.published(event_id))
-        proof += [seen.notification(each) for each in history.notifications_of.get(event_id, ())[:1]]
+            proof.append(observe.published(event_id))
+        proof += [observe.notification(notification) for notification in history.notifications_of.get(event_id, ())[:1]]
         is_final = bool(proof)  # the audit worker repairs its own file
-        proof += [seen.line(each) for each in history.lines_of.get(event_id, ())[:1]]
-        absence = seen.missing("database", event_id, Message("seen.no_row"))
+        proof += [observe.line(line) for line in history.lines_of.get(event_id, ())[:1]]
+        absence = observe.missing("database", event_id, Message("seen.no_row"))
         yield Violation(NEVER_COMMITTED, event_id, (*proof, absence), is_final=is_final)
     for stray in history.strays:
-        absence = seen.missing("database", stray.event_id, Message("seen.no_row"))
-        yield Violation(NEVER_COMMITTED, stray.event_id, (seen.stray(stray), absence))
+        absence = observe.missing("database", stray.event_id, Message("seen.no_row"))
+        yield Violation(NEVER_COMMITTED, stray.event_id, (observe.stray(stray), absence))
 
 
 def contents_unchanged(history: History) -> Iterator[Violation]:
     """Messages and notifications have the contents of their outbox row; without one, all have the same."""
     for event_id in sorted(history.published_ids | history.notifications_of.keys()):
         row = history.rows.get(event_id)
-        messages = [each for each in history.messages_of.get(event_id, ()) if each.contents is not None]
+        messages = [candidate for candidate in history.messages_of.get(event_id, ()) if candidate.contents is not None]
         original = row.contents if row is not None else messages[0].contents if messages else None
 
         def show_original(
             field: str, row: OutboxRow | None = row, first: Sequence[EventMessage] = messages
         ) -> Observation:
-            return seen.message(first[0], field) if row is None else seen.row(row, field)
+            return observe.message(first[0], field) if row is None else observe.row(row, field)
 
         for message in messages:
             field = _differing_field(original, message.contents)
@@ -122,13 +124,13 @@ def contents_unchanged(history: History) -> Iterator[Violation]:
                 field = "version"
             if field is not None:
                 detail = _describe("published", event_id, field, original, message.contents)
-                proof = (show_original(field), seen.message(message, field))
+                proof = (show_original(field), observe.message(message, field))
                 yield Violation(CONTENTS_DIFFER, event_id, proof, detail)
         for notification in history.notifications_of.get(event_id, ()):
             field = _differing_field(original, notification.contents)
             if field is not None:
                 detail = _describe("notified", event_id, field, original, notification.contents)
-                proof = (show_original(field), seen.notification(notification, field))
+                proof = (show_original(field), observe.notification(notification, field))
                 yield Violation(CONTENTS_DIFFER, event_id, proof, detail)
     yield from _differing_digests(history)
 
@@ -141,7 +143,7 @@ def _differing_digests(history: History) -> Iterator[Violation]:
         if row is None or event.contents_digest is None or is_read:
             continue
         if event.contents_digest != row.contents.digest() or event.version != row.version:
-            proof = (seen.row(row), seen.missing("broker", event.event_id, Message("seen.other_contents")))
+            proof = (observe.row(row), observe.missing("broker", event.event_id, Message("seen.other_contents")))
             yield Violation(CONTENTS_DIFFER, event.event_id, proof)
 
 
@@ -167,8 +169,8 @@ def key_unchanged(history: History) -> Iterator[Violation]:
         commission_id = row.contents.commission_id if row is not None else _commission_of(message)
         if commission_id is None or message.key == commission_id:
             continue
-        base = () if row is None else (seen.row(row, "commission_id"),)
-        yield Violation(KEY_DIFFERS, message.event_id, (*base, seen.message(message, "key")))
+        base = () if row is None else (observe.row(row, "commission_id"),)
+        yield Violation(KEY_DIFFERS, message.event_id, (*base, observe.message(message, "key")))
 
 
 def _commission_of(message: EventMessage) -> str | None:

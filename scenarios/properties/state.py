@@ -10,7 +10,7 @@ from domain.changes import event_types
 from domain.message import Message
 from scenarios.history.records import CommissionState, History, OutboxRow, is_equal_value
 from scenarios.observations import Observation
-from scenarios.properties import seen
+from scenarios.properties import observe
 from scenarios.properties.violations import DISAGREES, Violation
 
 SHOWN_ROWS = 4
@@ -27,7 +27,7 @@ def state_and_outbox_agree(history: History) -> Iterator[Violation]:
     for commission_id, events in rows.items():
         state = history.states.get(commission_id)
         if state is None:
-            absence = seen.missing("database", commission_id, Message("seen.no_state"))
+            absence = observe.missing("database", commission_id, Message("seen.no_state"))
             yield _disagreement(commission_id, "version", "-", _format(_versions(events)), (*_show(events), absence))
         elif not (history.has_pruned and len(events) < state.version):
             yield from _compare(state, events)
@@ -36,21 +36,21 @@ def state_and_outbox_agree(history: History) -> Iterator[Violation]:
 def _compare(state: CommissionState, events: Sequence[OutboxRow]) -> Iterator[Violation]:
     commission_id, versions = state.commission_id, _versions(events)
     if versions != list(range(1, state.version + 1)):
-        proof = (seen.state(state, "version", str(state.version)), *_show(events))
+        proof = (observe.state(state, "version", str(state.version)), *_show(events))
         if len(proof) == 1:
-            proof = (*proof, seen.missing("database", commission_id, Message("seen.no_row")))
+            proof = (*proof, observe.missing("database", commission_id, Message("seen.no_row")))
         yield _disagreement(commission_id, "version", str(state.version), _format(versions), proof)
-    known = [row for row in events if row.contents.type in event_types()]
-    last = max(known, key=lambda row: row.contents.aggregate_version, default=None)
+    of_known_types = [row for row in events if row.contents.type in event_types()]
+    last = max(of_known_types, key=lambda row: row.contents.aggregate_version, default=None)
     status = event_types()[last.contents.type].status if last else "-"
     if state.status != status:
-        proof = (seen.state(state, "status", state.status), *_show([last] if last else events))
+        proof = (observe.state(state, "status", state.status), *_show([last] if last else events))
         yield _disagreement(commission_id, "status", state.status, status, proof)
     for row in events:
         for field, value in _amounts(row).items():
             own = state.amounts.get(field)
             if own is not None and not is_equal_value(own, value):
-                proof = (seen.state(state, field, own), seen.row(row, f"payload.{field}"))
+                proof = (observe.state(state, field, own), observe.row(row, f"payload.{field}"))
                 yield _disagreement(commission_id, field, own, str(value), proof)
 
 
@@ -60,7 +60,7 @@ def _disagreement(commission_id: str, field: str, state: str, event: str, proof:
 
 
 def _show(events: Sequence[OutboxRow]) -> tuple[Observation, ...]:
-    return tuple(seen.row(row) for row in events[:SHOWN_ROWS])
+    return tuple(observe.row(row) for row in events[:SHOWN_ROWS])
 
 
 def _versions(events: Sequence[OutboxRow]) -> list[int]:

@@ -40,7 +40,7 @@ class Violation:
     """One of the constants above; evidence names the ids by it."""
     id: str
     """Of the event, the commission or the command."""
-    seen: tuple[Observation, ...]
+    observations: tuple[Observation, ...]
     """The observations that prove it, causes first."""
     detail: str = ""
     """A sentence in English; empty where the id says it all."""
@@ -48,8 +48,8 @@ class Violation:
     """Whether waiting cannot help: False for what may still arrive or be repaired."""
 
     def __post_init__(self) -> None:
-        if not 1 <= len(self.seen) <= MOST:
-            raise ValueError(f"{len(self.seen)} observations prove nothing to a reader; 1 to {MOST} do")
+        if not 1 <= len(self.observations) <= MOST:
+            raise ValueError(f"{len(self.observations)} observations prove nothing to a reader; 1 to {MOST} do")
 
 
 Property = Callable[[History], Iterator[Violation]]
@@ -72,9 +72,11 @@ class Finding:
         """Return the violation that needs the fewest observations, of these the earliest; None when the property holds."""
         if self.holds:
             return None
-        smallest = min(self.violations, key=lambda each: (len(each.seen), _begins_at(each)))
-        return CounterExample(self.name, in_time_order(smallest.seen))
+        smallest = min(self.violations, key=lambda violation: (len(violation.observations), _begins_at(violation)))
+        return CounterExample(self.name, in_time_order(smallest.observations))
 
 
 def _begins_at(violation: Violation) -> float:
-    return min((seen.at for seen in violation.seen if seen.at is not None), default=float("inf"))
+    return min(
+        (observation.at for observation in violation.observations if observation.at is not None), default=float("inf")
+    )

@@ -102,8 +102,8 @@ def role_file(name: str) -> str:
 
 def cluster_functions_worker() -> str:
     lines = pulsar.configuration("functions_worker.yml", VALUES).splitlines()
-    kept = [line for line in lines if line.partition(":")[0] not in SOON]
-    return "\n".join([*kept, *(f"{name}: {value}" for name, value in SOON.items())]) + "\n"
+    other_lines = [line for line in lines if line.partition(":")[0] not in SOON]
+    return "\n".join([*other_lines, *(f"{name}: {value}" for name, value in SOON.items())]) + "\n"
 
 
 def write(folder: Path) -> None:

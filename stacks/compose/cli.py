@@ -91,7 +91,7 @@ def build_command(settings: Settings, *arguments: str) -> Command:
 
 def run(settings: Settings, *arguments: str, show: bool = False) -> str:
     """Run `docker …` and return its output. Raises DockerUnavailable."""
-    done = subprocess.run(
+    completed = subprocess.run(
         [_docker(), *arguments],
         cwd=REPOSITORY,
         env=os.environ | environment(settings),
@@ -101,11 +101,11 @@ def run(settings: Settings, *arguments: str, show: bool = False) -> str:
         text=True,
         check=False,
     )
-    if done.returncode != 0:
+    if completed.returncode != 0:
         # The output went to the terminal and cannot be read here, so ask Docker once more whether it works at all.
-        said = done.stderr if not show else _complaint(settings)
-        raise DockerUnavailable(_told(said, arguments))
-    return done.stdout or ""
+        complaint = completed.stderr if not show else _complaint(settings)
+        raise DockerUnavailable(_explain(complaint, arguments))
+    return completed.stdout or ""
 
 
 def lines(settings: Settings, *arguments: str) -> Iterator[str]:
@@ -125,7 +125,7 @@ def lines(settings: Settings, *arguments: str) -> Iterator[str]:
         # Compose 2.26 begins each line of a log with "erase this line", even with `--ansi` and `--no-color`.
         yield from (TERMINAL_CODE.sub("", line) for line in process.stdout)
         if process.wait() != 0:
-            raise DockerUnavailable(_told(process.stderr.read(), arguments))
+            raise DockerUnavailable(_explain(process.stderr.read(), arguments))
     finally:
         process.terminate()
         process.wait()
@@ -136,9 +136,9 @@ def lines(settings: Settings, *arguments: str) -> Iterator[str]:
 def require() -> None:
     """Raise DockerUnavailable when Docker or Compose does not answer here."""
     for words in ([_docker(), "info"], [_docker(), "compose", "version"]):
-        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise DockerUnavailable(_told(done.stderr, tuple(words[1:])))
+        completed = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        if completed.returncode != 0:
+            raise DockerUnavailable(_explain(completed.stderr, tuple(words[1:])))
 
 
 def _words(settings: Settings) -> tuple[str, ...]:
@@ -147,26 +147,32 @@ def _words(settings: Settings) -> tuple[str, ...]:
 
 
 def _docker() -> str:
-    found = shutil.which("docker")
-    if found is None:
+    program = shutil.which("docker")
+    if program is None:
         raise DockerUnavailable(NO_DOCKER)
-    return found
+    return program
 
 
 def _complaint(settings: Settings) -> str:
-    asked = [[_docker(), "info"], [_docker(), *_words(settings), "version"]]
-    for words in asked:
-        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            return done.stderr
+    commands = [[_docker(), "info"], [_docker(), *_words(settings), "version"]]
+    for words in commands:
+        completed = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        if completed.returncode != 0:
+            return completed.stderr
     return "the lines above say why"
 
 
-def _told(said: str, arguments: tuple[str, ...]) -> str:
-    if "Cannot connect to the Docker daemon" in said or ("permission denied" in said and "docker.sock" in said):
+def _explain(complaint: str, arguments: tuple[str, ...]) -> str:
+    if "Cannot connect to the Docker daemon" in complaint or (
+        "permission denied" in complaint and "docker.sock" in complaint
+    ):
         return NO_DAEMON
     # A `docker` without the plugin takes `--file` for its own flag, or `compose` for an unknown command.
-    if "is not a docker command" in said or "unknown command: docker compose" in said or "unknown flag: --" in said:
+    if (
+        "is not a docker command" in complaint
+        or "unknown command: docker compose" in complaint
+        or "unknown flag: --" in complaint
+    ):
         return NO_COMPOSE
     verb = " ".join(word for word in arguments if not word.startswith("-"))[:80]
-    return f"docker refused ({verb}): {said.strip()[-600:] or 'it said nothing'}"
+    return f"docker refused ({verb}): {complaint.strip()[-600:] or 'it said nothing'}"

@@ -18,9 +18,9 @@ def writable_bookies(settings: Settings, except_for: str) -> set[str]:
 
     Raises NotRunning, PartUnknown or DockerUnavailable.
     """
-    asked = next(name for name in BOOKIES if name != except_for)
+    bookie = next(name for name in BOOKIES if name != except_for)
     url = "http://localhost:8000/api/v1/bookie/list_bookies?type=rw&print_hostnames=true"
-    return set(_hosts(Docker(settings).fetch_inside(asked, url)))
+    return set(_hosts(Docker(settings).fetch_inside(bookie, url)))
 
 
 def active_brokers(settings: Settings, except_for: str) -> set[str]:
@@ -34,8 +34,8 @@ def find_broker_of_source(settings: Settings) -> str:
     url = f"http://localhost:8080/admin/v3/sources/{settings.pulsar_namespace}/{SOURCE_NAME}/status"
     status = json.loads(Docker(settings).fetch_inside("broker", url))
     for instance in status["instances"]:
-        if found := re.search(r"broker-\d+", instance["status"]["workerId"]):
-            return found[0]
+        if match := re.search(r"broker-\d+", instance["status"]["workerId"]):
+            return match[0]
     raise LookupError("no broker runs the source")
 
 

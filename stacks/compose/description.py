@@ -70,15 +70,15 @@ def lines(path: Path = FILE) -> list[Line]:
 
 def run(say: Callable[[Outcome], None] = lambda outcome: None) -> list[Outcome]:
     """Type every line, stop at the first that fails, and return the outcomes. Raises DockerUnavailable when Docker cannot run here."""
-    found: list[Outcome] = []
+    outcomes: list[Outcome] = []
     with _place() as (folder, environment):
         port = environment["ALPES_API_PORT"]
         for line in lines():
-            found.append(_judged(line, line.typed.replace(f":{API_PORT}/", f":{port}/"), folder, environment))
-            say(found[-1])
-            if not found[-1].ok:
+            outcomes.append(_judge_line(line, line.typed.replace(f":{API_PORT}/", f":{port}/"), folder, environment))
+            say(outcomes[-1])
+            if not outcomes[-1].ok:
                 break
-    return found
+    return outcomes
 
 
 @contextmanager
@@ -105,10 +105,10 @@ def _place() -> Iterator[tuple[Path, dict[str, str]]]:
 
 def _require_no_namesakes() -> None:
     """Raise DockerUnavailable when a running container's name would match too: `docker exec` takes one, named by a part of its name."""
-    shown = subprocess.run(["docker", "ps", "--format", "{{.Names}}"], capture_output=True, text=True, check=False)
-    if shown.returncode != 0:
-        raise DockerUnavailable(shown.stderr.strip())
-    namesakes = [name for name in shown.stdout.split() if any(part in name for part in CONTAINERS)]
+    listing = subprocess.run(["docker", "ps", "--format", "{{.Names}}"], capture_output=True, text=True, check=False)
+    if listing.returncode != 0:
+        raise DockerUnavailable(listing.stderr.strip())
+    namesakes = [name for name in listing.stdout.split() if any(part in name for part in CONTAINERS)]
     if namesakes:
         raise DockerUnavailable(
             f"the description's commands would meet {', '.join(namesakes)}: stop them first, or check the files only"
@@ -125,19 +125,19 @@ def _ports() -> dict[str, str]:
     return {f"ALPES_{name}_PORT": str(port) for name, port in chosen.items()}
 
 
-def _judged(line: Line, typed: str, folder: Path, environment: Mapping[str, str]) -> Outcome:
+def _judge_line(line: Line, typed: str, folder: Path, environment: Mapping[str, str]) -> Outcome:
     began = time.monotonic()
     while True:
-        shown, code = _type(line, typed, folder, environment)
-        missing = _missing(line, shown)
+        output, code = _type(line, typed, folder, environment)
+        missing = _find_missing(line, output)
         ok = not missing and (line.live or code == 0)
         if ok or time.monotonic() - began > line.again:
             break
         time.sleep(1)
-    said = [f"{pattern!r} was not seen" for pattern in missing] + (
+    failures = [f"{pattern!r} was not seen" for pattern in missing] + (
         [] if line.live or code == 0 else [f"exit code {code}"]
     )
-    detail = "" if ok else f"{', '.join(said)}; shown at the end: {shown[-600:].strip()}"
+    detail = "" if ok else f"{', '.join(failures)}; shown at the end: {output[-600:].strip()}"
     return Outcome(line.typed, ok, round(time.monotonic() - began, 1), detail, bool(line.added))
 
 
@@ -161,7 +161,7 @@ def _type(line: Line, typed: str, folder: Path, environment: Mapping[str, str]) 
 
 
 def _watch(line: Line, pid: int, terminal: int) -> tuple[str, int]:
-    shown, began, pressed = b"", time.monotonic(), 0
+    output, began, pressed = b"", time.monotonic(), 0
     while True:
         if select.select([terminal], [], [], 0.2)[0]:
             try:
@@ -170,9 +170,9 @@ def _watch(line: Line, pid: int, terminal: int) -> tuple[str, int]:
                 read = b""
             if not read:
                 break
-            shown += read
-        seen = line.live and not _missing(line, _text(shown))
-        if seen or time.monotonic() - began > line.within:
+            output += read
+        is_complete = line.live and not _find_missing(line, _text(output))
+        if is_complete or time.monotonic() - began > line.within:
             # A program that is just starting may ignore the first Ctrl-C.
             if pressed >= 5:
                 os.kill(pid, signal.SIGKILL)
@@ -180,15 +180,15 @@ def _watch(line: Line, pid: int, terminal: int) -> tuple[str, int]:
                 os.write(terminal, CTRL_C)
                 pressed += 1
                 time.sleep(0.5)
-    return _text(shown), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return _text(output), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def _missing(line: Line, shown: str) -> list[str]:
-    return [pattern for pattern in line.sees if not re.search(pattern, shown)]
+def _find_missing(line: Line, output: str) -> list[str]:
+    return [pattern for pattern in line.sees if not re.search(pattern, output)]
 
 
-def _text(shown: bytes) -> str:
-    return TERMINAL_CODE.sub("", shown.decode(errors="replace")).replace("\r\n", "\n")
+def _text(output: bytes) -> str:
+    return TERMINAL_CODE.sub("", output.decode(errors="replace")).replace("\r\n", "\n")
 
 
 def _quietly(words: list[str], folder: Path, environment: Mapping[str, str]) -> None:

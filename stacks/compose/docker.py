@@ -75,12 +75,12 @@ class Docker:
             return False
 
     def states(self) -> list[PartState]:
-        found = _running(self._containers())
-        details = self._inspect([row["ID"] for row in found])
-        return [_state(row, details.get(row["ID"], {})) for row in found]
+        rows = _running(self._containers())
+        details = self._inspect([row["ID"] for row in rows])
+        return [_state(row, details.get(row["ID"], {})) for row in rows]
 
     def pid(self, part: str) -> int:
-        return self._known(part).pid
+        return self._find_state(part).pid
 
     # `docker`, and not `docker compose`: the latter also starts the services that this one depends on, which would end the
     # lease of another component and run the one-shots again.
@@ -101,7 +101,7 @@ class Docker:
         self.start_part(part)
 
     def kill(self, part: str) -> None:
-        if not self._known(part).pid:
+        if not self._find_state(part).pid:
             raise PartUnknown(f"{part} is not running")
         cli.run(self._settings, "kill", "--signal", "SIGKILL", self._container(part))
         self._restore_later(part)
@@ -129,14 +129,14 @@ class Docker:
         names = {row["ID"]: _part(row["Service"]) for row in self._containers() if row["State"] == "running"}
         if not names:
             return {}
-        found: dict[str, float] = {}
+        used_by_part: dict[str, float] = {}
         for line in cli.run(self._settings, "stats", "--no-stream", "--format", "{{json .}}", *names).splitlines():
             row = json.loads(line)
             part = next((part for key, part in names.items() if key.startswith(row["ID"])), None)
             used = _megabytes(row["MemUsage"].partition("/")[0])
             if part is not None and used is not None:
-                found[part] = used
-        return found
+                used_by_part[part] = used
+        return used_by_part
 
     def fetch_inside(self, part: str, url: str) -> str:
         """Return what an HTTP server answers to a request from inside the component's container.
@@ -160,7 +160,7 @@ class Docker:
         words = ("logs", "--no-color", "--no-log-prefix", "--tail", str(lines), *following, service(part))
         return cli.lines(self._settings, *words)
 
-    def _known(self, part: str) -> PartState:
+    def _find_state(self, part: str) -> PartState:
         states = self.states()
         for state in states:
             if state.name == part:

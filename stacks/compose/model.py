@@ -57,8 +57,8 @@ def demo(variables: Mapping[str, str] | None = None, path: Path = DEMO) -> dict[
 
     Raises yaml.YAMLError, or KeyError for a variable that must be given.
     """
-    found: dict[str, Any] = interpolated(read(path), variables or {})
-    return found
+    tree: dict[str, Any] = interpolate(read(path), variables or {})
+    return tree
 
 
 def production(
@@ -66,15 +66,15 @@ def production(
 ) -> dict[str, Any]:
     """Return `compose.prod.yml` merged over the demo. Raises what `demo` raises."""
     values = {**SAMPLE, **(variables or {})}
-    found: dict[str, Any] = merge(interpolated(read(base), values), interpolated(read(over), values))
-    return found
+    tree: dict[str, Any] = merge(interpolate(read(base), values), interpolate(read(over), values))
+    return tree
 
 
 def cluster(variables: Mapping[str, str] | None = None, base: Path = DEMO, over: Path = CLUSTER) -> dict[str, Any]:
     """Return `compose.cluster.yml` merged over the demo. Raises what `demo` raises."""
     values = variables or {}
-    found: dict[str, Any] = merge(interpolated(read(base), values), interpolated(read(over), values))
-    return found
+    tree: dict[str, Any] = merge(interpolate(read(base), values), interpolate(read(over), values))
+    return tree
 
 
 def read(path: Path) -> Any:
@@ -82,15 +82,15 @@ def read(path: Path) -> Any:
     return yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader with two further tags
 
 
-def interpolated(value: Any, variables: Mapping[str, str]) -> Any:
+def interpolate(value: Any, variables: Mapping[str, str]) -> Any:
     if isinstance(value, str):
         return VARIABLES.sub(lambda match: _value(match, variables), value)
     if isinstance(value, dict):
-        return {key: interpolated(item, variables) for key, item in value.items()}
+        return {key: interpolate(item, variables) for key, item in value.items()}
     if isinstance(value, list):
-        return [interpolated(item, variables) for item in value]
+        return [interpolate(item, variables) for item in value]
     if isinstance(value, _Override):
-        return _Override(interpolated(value.value, variables))
+        return _Override(interpolate(value.value, variables))
     return value
 
 
@@ -99,11 +99,11 @@ def merge(base: Any, over: Any) -> Any:
     if isinstance(over, _Override):
         return over.value
     if isinstance(base, dict) and isinstance(over, dict):
-        found = {key: item for key, item in base.items() if not isinstance(over.get(key), _Reset)}
+        merged = {key: item for key, item in base.items() if not isinstance(over.get(key), _Reset)}
         for key, item in over.items():
             if not isinstance(item, _Reset):
-                found[key] = merge(found.get(key), item)
-        return found
+                merged[key] = merge(merged.get(key), item)
+        return merged
     if isinstance(base, list) and isinstance(over, list):
         return base + over
     return over

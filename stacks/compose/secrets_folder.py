@@ -28,7 +28,7 @@ def make(folder: Path) -> list[Path]:
     values |= {name: _read(folder / name) or url for name, url in urls.items()}
     for name, value in values.items():
         certificates.write_private_file(folder / name, value.encode())
-    authority, servers = certificates.ensure(folder / "tls", HOSTS)
+    authority, servers = certificates.ensure_certificates(folder / "tls", HOSTS)
     truststore = folder / "tls" / "mysql-truststore.p12"
     certificates.truststore(authority, truststore, values["alpes_debezium_tls_truststore_password"])
     (folder / "broker").mkdir(exist_ok=True, mode=0o700)

@@ -93,7 +93,7 @@ def needed(settings: Settings) -> list[Artifact]:
 def download(settings: Settings, progress: Progress) -> None:
     """Download everything that is not in the cache yet. Raises FetchFailed or UnknownNar."""
     artifacts = needed(settings)
-    java.ensure()
+    java.ensure_installed()
     download_missing(artifacts, progress)
 
 

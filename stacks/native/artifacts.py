@@ -33,10 +33,10 @@ ATTEMPTS = 4
 APART_S = 2.0
 
 Progress = Callable[[int, int, str], None]
-"""`progress(bytes done, bytes in total, file name)`."""
+"""`progress(bytes received, bytes in total, file name)`."""
 
 
-def quiet(done: int, total: int, what: str) -> None:
+def quiet(received_bytes: int, total_bytes: int, file_name: str) -> None:
     """Show no progress."""
 
 

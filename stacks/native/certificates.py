@@ -35,7 +35,7 @@ class Pair:
     key: Path
 
 
-def ensure(folder: Path, hosts: Sequence[str]) -> tuple[Pair, dict[str, Pair]]:
+def ensure_certificates(folder: Path, hosts: Sequence[str]) -> tuple[Pair, dict[str, Pair]]:
     """Return the authority and the servers' pairs. All are created again if one is missing, expires soon or names other hosts.
 
     Raises OSError when the folder cannot be written.

@@ -28,7 +28,7 @@ AGENT = "-javaagent:"
 PORTS = ("api_port", "broker_port", "dashboard_port", "admin_port", "plain_admin_port", "functions_port", "mysql_port")
 
 
-def ensure(say: Callable[[str], None]) -> None:
+def ensure_archive(say: Callable[[str], None]) -> None:
     """Make the archive unless it is there or could not be made before. A failure is logged: the broker starts without it.
 
     Java and the artifacts must be in the cache.

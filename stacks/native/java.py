@@ -27,7 +27,7 @@ def is_present() -> bool:
     return binary().exists()
 
 
-def ensure() -> Path:
+def ensure_installed() -> Path:
     """Return the path of `java`, after installing it if it is missing. Raises FetchFailed."""
     if not is_present():
         prepare_cache()

@@ -19,7 +19,7 @@ NEEDED = {"libaio.so.1": ("libaio1", "libaio1t64"), "libnuma.so.1": ("libnuma1",
 @dataclass(frozen=True, slots=True)
 class Library:
     name: str
-    found: bool
+    is_present: bool
     fix: str
 
 
@@ -37,7 +37,7 @@ def check() -> list[Library]:
 
 def install(say: Callable[[str], None]) -> None:
     """Install the missing libraries, as root on Debian or Ubuntu only, and say so."""
-    absent = [library for library in check() if not library.found]
+    absent = [library for library in check() if not library.is_present]
     if not absent or os.geteuid() != 0 or shutil.which("apt-get") is None:
         return
     packages = [_package_name(library.name) for library in absent]

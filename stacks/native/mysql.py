@@ -81,7 +81,7 @@ def obtain() -> Mysqld:
             "MySQL is downloaded for Linux x86-64 only; install MySQL 8.0 so that `mysqld` is on the PATH"
             " (8.4 and later cannot be read by Debezium 1.9), or use the embedded or compose stack"
         )
-    absent = [library for library in libraries.check() if not library.found]
+    absent = [library for library in libraries.check() if not library.is_present]
     if absent:
         names = ", ".join(library.name for library in absent)
         fix = "; ".join(library.fix for library in absent)

@@ -166,7 +166,7 @@ def _is_drained(admin: Admin, topic: str, subscription: str) -> bool:
 
 def _is_created(admin: Admin, config: dict[str, object]) -> bool:
     try:
-        source.ensure(admin, config)
+        source.ensure_source(admin, config)
     except AdminRefused as error:
         # Shortly after its start, the functions worker has no leader, or does not know the namespace.
         if error.status in (404, 500, 503) or any(word in error.reason for word in PASSING):
@@ -191,9 +191,9 @@ def write_secret(path: Path, config: dict[str, object], mode: int = 0o600) -> No
         file.write("\n")
 
 
-def await_answer(engine: Engine, what: str, log: object = "the server's own log") -> None:
+def await_answer(engine: Engine, server: str, log: object = "the server's own log") -> None:
     """Wait until the database answers. Raises ProvisionFailed after a minute and a half."""
-    _await(lambda: _database_answers(engine), what, log)
+    _await(lambda: _database_answers(engine), server, log)
 
 
 def _database_answers(engine: Engine) -> bool:
@@ -204,7 +204,7 @@ def _database_answers(engine: Engine) -> bool:
         return False
 
 
-def _await(condition: Callable[[], bool], what: str, log: object) -> None:
+def _await(condition: Callable[[], bool], server: str, log: object) -> None:
     deadline = time.monotonic() + ANSWERS_WITHIN_S
     last = ""
     while time.monotonic() < deadline:
@@ -214,4 +214,4 @@ def _await(condition: Callable[[], bool], what: str, log: object) -> None:
         except (AdminUnavailable, AdminRefused, DatabaseUnavailable) as error:
             last = f" ({error})"
         time.sleep(0.1)
-    raise ProvisionFailed(f"{what} is not ready after {ANSWERS_WITHIN_S:.0f} s{last}; its log: {log}")
+    raise ProvisionFailed(f"{server} is not ready after {ANSWERS_WITHIN_S:.0f} s{last}; its log: {log}")

@@ -44,7 +44,7 @@ def prepare(settings: Settings) -> dict[str, Any]:
             " port beside the encrypted ones. For a network, point ./alpes up --stack external at a cluster"
         )
     secrets_folder = folder(settings)
-    authority, _servers = certificates.ensure(secrets_folder, ("localhost", "127.0.0.1"))
+    authority, _servers = certificates.ensure_certificates(secrets_folder, ("localhost", "127.0.0.1"))
     tokens = roles.ensure_tokens(secrets_folder, settings)
     password = settings.debezium_tls_truststore_password.get_secret_value() or secrets.token_urlsafe(18)
     certificates.truststore(authority, secrets_folder / "mysql-truststore.p12", password)
@@ -102,7 +102,7 @@ def tokens_of_broker(key: Path, own_token: Path) -> dict[str, str]:
 
 
 def tokens_of_functions(key: Path, own_token: Path) -> dict[str, Any]:
-    """Return the values of `functions_worker.yml` for the same."""
+    """Return the values of `functions_worker.yml` for the same tokens."""
     return {
         "brokerClientAuthenticationEnabled": True,
         "brokerClientAuthenticationPlugin": _PLUGIN,
@@ -122,7 +122,7 @@ def tokens_of_functions(key: Path, own_token: Path) -> dict[str, Any]:
 
 
 def _tls_of_broker(settings: Settings) -> dict[str, str]:
-    authority, servers = certificates.ensure(folder(settings), ("localhost", "127.0.0.1"))
+    authority, servers = certificates.ensure_certificates(folder(settings), ("localhost", "127.0.0.1"))
     return {
         "brokerServicePort": "",
         "brokerServicePortTls": str(settings.broker_port),
@@ -156,7 +156,7 @@ def tls_of_functions(authority: Path) -> dict[str, Any]:
 
 def mysql_pair(settings: Settings) -> tuple[Path, Pair]:
     """Return the authority's certificate and the MySQL server's pair."""
-    authority, servers = certificates.ensure(folder(settings), ("localhost", "127.0.0.1"))
+    authority, servers = certificates.ensure_certificates(folder(settings), ("localhost", "127.0.0.1"))
     return authority.cert, servers["mysql"]
 
 

@@ -22,7 +22,7 @@ class Native(SupervisedStack):
     def prepare(self, say: Say, progress: Progress) -> list[Part]:
         native.require_name(self.settings.home)
         native.download(self.settings, progress)
-        class_archive.ensure(say)
+        class_archive.ensure_archive(say)
         return native.prepare(self.settings, say) + list_python_parts(self.settings)
 
     def provision(self, say: Say) -> None:

@@ -100,8 +100,8 @@ class EdgeProxy:
         await self._wait_while_held()
         await self._wait_until(self._due())
         from_server, connection.server = await asyncio.open_connection(self.host, self.server_port, limit=CHUNK)
-        for each in (connection.client, connection.server):
-            _send_at_once(each)
+        for writer in (connection.client, connection.server):
+            _send_at_once(writer)
         async with asyncio.TaskGroup() as group:
             as_it_is = self._pass(connection, reader, connection.server, self._requests, lambda chunk: chunk)
             translated = self._pass(connection, from_server, connection.client, self._answers, self.translates())

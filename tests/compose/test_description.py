@@ -16,7 +16,7 @@ from stacks.compose.description import Line, Outcome
 @pytest.fixture
 def typed(tmp_path: Path):  # type: ignore[no-untyped-def]
     def run(line: Line) -> Outcome:
-        return description._judged(line, line.typed, tmp_path, {"STATE": str(tmp_path / "variables")})
+        return description._judge_line(line, line.typed, tmp_path, {"STATE": str(tmp_path / "variables")})
 
     return run
 

@@ -56,21 +56,25 @@ def test_checks_verdicts_and_timeline_are_told_in_spanish(spanish: None) -> None
     lost, none_lost = Message("detail.lost", n=3), Message("detail.lost", n=0)
     name, holds = Message("property.nothing_lost"), Message("check.holds")
     line = Message("check.line_with_detail", name=name, how=holds, detail=none_lost)
-    assert words.said(line) == "nada perdido: se cumple (0 perdidos)"
-    assert words.said(Message("confirm.process_dead", pid=71, part="broker")) == "el proceso 71 de broker está muerto"
+    assert words.translate(line) == "nada perdido: se cumple (0 perdidos)"
+    assert (
+        words.translate(Message("confirm.process_dead", pid=71, part="broker")) == "el proceso 71 de broker está muerto"
+    )
     held = Message("verdict.line", verdict="PASS", reason=Message("verdict.held", n=7))
-    assert words.said(held).startswith("PASS: los 7 invariantes")
+    assert words.translate(held).startswith("PASS: los 7 invariantes")
     confirmed, measured = Check.of(Message("confirm.backlog_rose"), True), Message("invariant.measured")
     broken = [Check.of(name, False, lost), Check.of(measured, False, Message("detail.events", n=0))]
     reason = invariants.verdict([confirmed], broken)[1]
-    assert words.said(reason) == "nada perdido: 3 perdidos; la muestra no está vacía: 0 eventos"
-    assert words.said(Message("run.started", hypothesis=find("replay").hypothesis)).startswith("Leer todos los eventos")
-    assert words.said(Moment(1.0, "note", "what nobody has heard of").said()) == "what nobody has heard of"
+    assert words.translate(reason) == "nada perdido: 3 perdidos; la muestra no está vacía: 0 eventos"
+    assert words.translate(Message("run.started", hypothesis=find("replay").hypothesis)).startswith(
+        "Leer todos los eventos"
+    )
+    assert words.translate(Moment(1.0, "note", "what nobody has heard of").get_message()) == "what nobody has heard of"
 
 
 def test_a_record_of_an_older_version_is_shown_as_it_is(spanish: None) -> None:
     old = Check("nothing lost", False, "3 lost")
-    assert (words.said(old.said()), words.said(invariants.verdict([], [old])[1])) == (
+    assert (words.translate(old.get_message()), words.translate(invariants.verdict([], [old])[1])) == (
         "nothing lost",
         "nothing lost: 3 lost",
     )
@@ -133,7 +137,7 @@ def test_an_action_tells_its_end_and_one_of_a_kind_runs_at_a_time() -> None:
     until(lambda: not actions.running("source"), 5, "the action ended")
     last = actions.last("source")
     assert last is not None
-    assert (last.what, last.problem) == ("stop", verbatim("no such source"))
+    assert (last.name, last.problem) == ("stop", verbatim("no such source"))
 
 
 def test_a_background_read_that_fails_keeps_the_last_value_and_says_why() -> None:
@@ -289,7 +293,7 @@ def test_fault_windows_come_from_the_history_of_leases_and_from_runs(tmp_path: P
         {"part": "broker", "fault": "kill", "started_at": time.time() - 30, "ended_at": time.time() - 25},
     ]
     (folder / "result.json").write_text(json.dumps({"windows": windows}))
-    told = faults.Told(settings).read(time.time() - 3600)
+    told = faults.PastFaults(settings).read(time.time() - 3600)
     # The run's own kill was a lease too, and is not told twice.
     assert [(one.part, one.fault) for one in told] == [
         ("relay", "lost offsets"),

@@ -6,7 +6,7 @@ import pytest
 
 from dashboard.view_models.capture_lag import agree
 from dashboard.view_models.diagram import diagram
-from dashboard.view_models.reconciling import Counts, Judge, Shown
+from dashboard.view_models.reconciling import Counts, Judge, ShownCounts
 from dashboard.view_models.snapshot import DatabaseState, HealthState
 from domain.message import Message
 from settings.stack_facts import DEBEZIUM, RELAY, CaptureFacts
@@ -55,7 +55,7 @@ def test_a_parked_row_is_neither_missing_nor_waiting() -> None:
     assert counts.uncaptured == 0
     judge = Judge()
     assert [judge.look(counts, now) for now in (0.0, 10.0, 60.0)] == ["equal"] * 3
-    drawn = diagram(RELAY, DatabaseState(), Shown(counts, 0, 0, counts.arrived()[0]), "equal", HealthState(1))
+    drawn = diagram(RELAY, DatabaseState(), ShownCounts(counts, 0, 0, counts.arrived()[0]), "equal", HealthState(1))
     assert {name: arrow.waiting for name, arrow in drawn.arrows.items() if arrow.waiting} == {}
     assert drawn.counts["topic"] == 9
 

@@ -14,14 +14,14 @@ from dashboard.components import diagram as drawing
 from dashboard.components import diagram_words, live_html, strip
 from dashboard.components.diagram_layout import NARROW, WIDE, Box, Layout
 from dashboard.view_models.diagram import ArrowName, Diagram, diagram
-from dashboard.view_models.reconciling import Counts, Judgement, Shown
+from dashboard.view_models.reconciling import Counts, Judgement, ShownCounts
 from dashboard.view_models.snapshot import DatabaseState, HealthState, Timed
 from domain.message import Message, verbatim
 from settings.stack_facts import DEBEZIUM, RELAY, CaptureFacts
 from stacks.part_health import PartHealth
 
 COUNTS = Counts(1624, 1621, 1615, 1609, dead_lettered=2, delivered=1615, duplicates=4, created=1580)
-SHOWN = Shown(COUNTS, 0, 7, 1622)
+SHOWN = ShownCounts(COUNTS, 0, 7, 1622)
 HOPS = {"occurred": 0, "committed": 1234, "captured": 5234, "published": 9234, "received": 20234, "persisted": 22345}
 DATABASE = DatabaseState(
     retried=3, timed=tuple(Timed(f"e-{n}", n, "CommissionCalculated", "c", "r", HOPS) for n in range(3))
@@ -44,7 +44,7 @@ def down(*parts: PartHealth) -> HealthState:
 
 
 def found(
-    shown: Shown = SHOWN,
+    shown: ShownCounts = SHOWN,
     judgement: Judgement = "waiting",
     health: HealthState | None = None,
     capture: CaptureFacts = RELAY,
@@ -100,7 +100,7 @@ def test_what_waits_is_on_its_arrow_and_amber(language: str) -> None:
 
 def test_nothing_waits_when_everything_has_arrived() -> None:
     equal = Counts(5, 5, 5, 5, delivered=5, created=5)
-    for drawn in svgs(drawing.diagram(found(Shown(equal, 0, 0, 5), "equal"))).values():
+    for drawn in svgs(drawing.diagram(found(ShownCounts(equal, 0, 0, 5), "equal"))).values():
         assert len(of_class(drawn, "flows")) == 5
         assert not of_class(drawn, "waits")
 
@@ -109,7 +109,7 @@ def test_what_is_lost_or_too_many_is_told_apart_from_what_waits() -> None:
     lost = found(SHOWN, "differs")
     assert {arrow.state for arrow in lost.arrows.values() if arrow.waiting} == {"missing"}
     assert "✕ 6" in texts(svgs(drawing.diagram(lost))["wide"])
-    twice = Shown(replace(COUNTS, notified=1700), 0, 0, 1624)
+    twice = ShownCounts(replace(COUNTS, notified=1700), 0, 0, 1624)
     assert found(twice, "in_flight").surplus == frozenset(), "reading one source after the other explains it"
     assert found(twice, "differs").surplus == {"notification"}
     assert "✕ 1,700" in texts(svgs(drawing.diagram(found(twice, "differs")))["wide"])
@@ -155,7 +155,7 @@ def test_while_the_observer_is_down_what_was_published_is_not_guessed() -> None:
 
 
 def test_a_source_that_cannot_be_read_has_no_number() -> None:
-    nothing = found(Shown(Counts(None, None, None, None)), "unknown")
+    nothing = found(ShownCounts(Counts(None, None, None, None)), "unknown")
     assert {arrow.waiting for arrow in nothing.arrows.values()} == {None}
     assert texts(svgs(drawing.diagram(nothing))["wide"]).count("—") >= 6
 
@@ -182,7 +182,7 @@ def test_values_are_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_event_travels_on_an_arrow_when_more_have_passed() -> None:
     def keys(counts: Counts) -> list[str | None]:
-        drawn = svgs(drawing.diagram(found(Shown(counts, 0, 0, counts.published))))["wide"]
+        drawn = svgs(drawing.diagram(found(ShownCounts(counts, 0, 0, counts.published))))["wide"]
         return [one.get("data-key") for one in of_class(drawn, "traveller")]
 
     before, after = keys(COUNTS), keys(replace(COUNTS, committed=1625))
@@ -256,7 +256,7 @@ def test_waiting_is_never_told_as_an_error(
 
 
 def test_a_surplus_is_an_error() -> None:
-    more = Shown(replace(COUNTS, audited=1630), 0, 0, 1624)
+    more = ShownCounts(replace(COUNTS, audited=1630), 0, 0, 1624)
     html = strip.verdict(more, "differs")
     assert 'class="verdict bad"' in html
     assert "A source has 8 more events" in html

@@ -155,13 +155,13 @@ def test_the_latency_page_is_not_drawn_more_often_than_allowed(
     now = [100.0]
     monkeypatch.setattr("dashboard.screens.latency.time.monotonic", lambda: now[0])
     monkeypatch.setattr(latency, "_read_version", lambda: (now[0],))
-    resources.kept().clear()
+    resources.last_drawings().clear()
     first = latency._version()
     now[0] += latency.REDRAW_S / 2
     assert latency._version() == first
     now[0] += latency.REDRAW_S
     assert latency._version() != first
-    resources.kept().clear()
+    resources.last_drawings().clear()
 
 
 # The guide.

@@ -10,7 +10,7 @@ import pytest
 from dashboard import i18n
 from dashboard.components.feed_controls import Pause, keep, paused_line
 from dashboard.view_models.observer_reader import ObserverReader
-from dashboard.view_models.refresher import ASKED, Refresher
+from dashboard.view_models.refresher import MOST_WANTED, Refresher
 from dashboard.view_models.snapshot import FeedState
 from settings import Settings
 from tests.builders import delivery, record
@@ -59,12 +59,12 @@ def test_the_filter_finds_what_was_there_at_the_pause_and_nothing_newer(settings
     store, reader = ObserverStore(settings.observer_store, write=True), ObserverReader(settings)
     for number in range(1, 60):
         observe(store, settings, number)
-    assert [message.n for message in reader.filtered(None, None, 20)][:2] == [20, 19]
-    assert [message.n for message in reader.filtered(settings.topics.events, "calculated", 20)][:1] == [20]
-    newest = reader.filtered(None, None)[0]
+    assert [message.n for message in reader.filter_messages(None, None, 20)][:2] == [20, 19]
+    assert [message.n for message in reader.filter_messages(settings.topics.events, "calculated", 20)][:1] == [20]
+    newest = reader.filter_messages(None, None)[0]
     assert newest.n == 59
-    assert reader.filtered(None, newest.event_id, 58) == []
-    assert [message.n for message in reader.filtered(None, newest.event_id, 59)] == [59]
+    assert reader.filter_messages(None, newest.event_id, 58) == []
+    assert [message.n for message in reader.filter_messages(None, newest.event_id, 59)] == [59]
     store.close()
 
 
@@ -104,9 +104,9 @@ def test_the_deliveries_of_what_a_page_shows_are_counted_though_newer_messages_c
     refresher.want_deliveries(["old-1"])
     refresher._read_database()
     assert read.ids == before, "the same events in the same order: the reader reads nothing again"
-    refresher.want_deliveries(f"newer-{number}" for number in range(ASKED))
+    refresher.want_deliveries(f"newer-{number}" for number in range(MOST_WANTED))
     refresher._read_database()
-    assert len(read.ids) == ASKED
+    assert len(read.ids) == MOST_WANTED
     assert "old-1" not in read.ids
 
 

@@ -168,7 +168,7 @@ def test_ids_that_are_missing_are_named() -> None:
 
         until(nothing, 20, "everything everywhere")
         with application.reading() as connection:
-            assert event_id in lookups.newest_notified(connection, 10)
+            assert event_id in lookups.read_newest_notified(connection, 10)
         with application.engine.begin() as connection:
             connection.execute(notification.delete().where(notification.c.event_id == event_id))
         assert reconciling.missing(application, embedded).not_notified == (event_id,)

@@ -92,7 +92,7 @@ def test_a_trace_without_a_measured_hop_says_so() -> None:
 
 
 def test_every_form_of_the_event_is_there_or_said_to_be_missing() -> None:
-    things = waterfall.things(Trace(EVENT), "UTC")
+    things = waterfall.list_forms(Trace(EVENT), "UTC")
     assert [title[:1] for title, _, _ in things] == ["1", "2", "3", "4", "5", "6"]
     assert "2026" in things[1][2] or "12:00:00" in things[1][2]
     assert all("not" in html.lower() for _, _, html in (things[0], things[2], things[3], things[4], things[5]))

@@ -17,7 +17,7 @@ PLACES = re.compile(r"\{\w+\}")
 
 @pytest.fixture(scope="module")
 def marked() -> set[str]:
-    return {str(entry.id) for entry in catalogues.extracted() if entry.id}
+    return {str(entry.id) for entry in catalogues.extract_texts() if entry.id}
 
 
 @pytest.mark.parametrize("language", i18n.TRANSLATED)

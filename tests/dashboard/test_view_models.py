@@ -244,8 +244,8 @@ def test_a_message_with_a_number_that_the_table_has_not_reached_says_nothing_of_
 
 
 def test_what_the_layers_below_say_is_said_in_words_of_the_page() -> None:
-    assert words.said(Message("health.held_down", s=7)) == "killed on purpose; restarts in 7 s"
-    assert words.said(verbatim("something new")) == "something new"
+    assert words.translate(Message("health.held_down", s=7)) == "killed on purpose; restarts in 7 s"
+    assert words.translate(verbatim("something new")) == "something new"
     assert (
         words.refusal(InvalidField("grossAmount", Message("field.positive")))
         == "Gross amount: must be greater than zero"

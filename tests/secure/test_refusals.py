@@ -29,7 +29,7 @@ OTHER_NAME = "127.1"
 @pytest.fixture(scope="module")
 def stranger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Certificate of an authority that signed nothing here."""
-    authority, _ = certificates.ensure(tmp_path_factory.mktemp("stranger"), ("localhost",))
+    authority, _ = certificates.ensure_certificates(tmp_path_factory.mktemp("stranger"), ("localhost",))
     return authority.cert
 
 

@@ -34,7 +34,7 @@ def test_an_archive_is_made_once_and_complete(archive: Path, monkeypatch: pytest
     said: list[str] = []
     monkeypatch.setattr(class_archive, "_run_broker", _writing_archive)
     for _ in range(2):
-        class_archive.ensure(said.append)
+        class_archive.ensure_archive(said.append)
     assert archive.read_bytes() == b"classes"
     assert len(said) == 1
     assert [path.name for path in archive.parent.iterdir()] == [archive.name]
@@ -55,7 +55,7 @@ def test_a_start_goes_on_without_an_archive_that_cannot_be_made_and_does_not_try
 
     monkeypatch.setattr(class_archive, "_run_broker", fail)
     for _ in range(2):
-        class_archive.ensure(attempts.append)
+        class_archive.ensure_archive(attempts.append)
     assert len(attempts) == 1
     assert java.class_archive_options() == []
     assert [path.suffix for path in archive.parent.iterdir()] == [".failed"]

@@ -156,7 +156,7 @@ def test_slow_flushes_end_with_their_time_although_nobody_ends_them(
     assert _append_s(written) >= SLOW_S
     until(lambda: _append_s(written) < SLOW_S, ENDS_WITHIN_S, "quick again")
     faults.end_expired(settings)
-    assert leases.expired(settings, "slow-fsync") == []
+    assert leases.find_expired(settings, "slow-fsync") == []
 
 
 @needs_strace

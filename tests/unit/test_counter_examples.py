@@ -88,12 +88,12 @@ def test_a_record_of_an_older_version_is_read() -> None:
 
 
 def test_a_property_that_this_version_does_not_know_is_shown_by_its_name() -> None:
-    assert str(CounterExample("in_another_version", ()).said()) == "in_another_version"
+    assert str(CounterExample("in_another_version", ()).get_message()) == "in_another_version"
     stored = {"place": "worker", "at": None, "id": "e", "text": "so it was", "message": {"code": "x", "params": {}}}
     result = result_of(example()).to_json() | {"counter_example": {"property": "x", "events": [stored]}}
     found = result_from_json(result).counter_example
     assert found is not None
-    assert str(found.events[0].said()) == "so it was"
+    assert str(found.events[0].get_message()) == "so it was"
 
 
 def test_the_command_line_prints_a_counter_example_in_time_order(capsys: pytest.CaptureFixture[str]) -> None:
@@ -123,4 +123,4 @@ def test_evidence_names_the_first_ids_only(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_an_observation_says_its_text_without_a_message() -> None:
-    assert str(Observation("audit", None, "e", "no line").said()) == "no line"
+    assert str(Observation("audit", None, "e", "no line").get_message()) == "no line"

@@ -93,7 +93,7 @@ def test_any_text_is_drawn_within_the_drawing(observations: list[Observation]) -
             needed, at = len(line) * diagram.CHAR_WIDTH, int(label.attrib["x"])
             room = width - at if label.attrib["text-anchor"] == "start" else at
             assert needed <= room
-        assert "".join("".join(lines[:-1]).split()) == "".join(str(observation.said()).split())
+        assert "".join("".join(lines[:-1]).split()) == "".join(str(observation.get_message()).split())
 
 
 def test_events_of_several_ids_have_strokes_of_their_own() -> None:

@@ -143,7 +143,7 @@ def test_what_the_api_answered_is_recorded(answer: httpx.Response, outcome: str)
     log = OperationLog()
     with log.invoked("HTTP", ApproveCommission("c-1")) as recorded:
         recorded.read(answer)
-    (operation,) = log.recorded()
+    (operation,) = log.list_recorded()
     assert (operation.outcome, operation.target) == (outcome, "c-1")
     assert operation.invoked_us <= operation.answered_us
     assert log.acknowledged_ids() == ({"e"} if outcome == "acknowledged" else set())
@@ -153,7 +153,7 @@ def test_a_command_without_an_answer_is_unknown() -> None:
     log = OperationLog()
     with pytest.raises(httpx.ReadError), log.invoked("HTTP", ApproveCommission("c-1")):
         raise httpx.ReadError("the API died")
-    assert [each.outcome for each in log.recorded()] == ["unknown"]
+    assert [each.outcome for each in log.list_recorded()] == ["unknown"]
 
 
 def _dead_letter(instance: Instance, body: str) -> int:

@@ -42,7 +42,7 @@ def test_arguments_have_priority_over_the_environment_and_this_over_the_instance
 def test_secrets_are_kept_for_the_owner_alone_and_not_shown(tmp_path: Path) -> None:
     load(home=tmp_path, control_token=SecretStr("hush")).save()
     files.keep(tmp_path, {"oidc_cookie_secret": "quiet"})
-    assert {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in (files.KEPT, files.RUN)} == {0o600}
+    assert {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in (files.INSTANCE, files.RUN)} == {0o600}
     settings = load(home=tmp_path)
     assert settings.control_token.get_secret_value() == "hush"
     assert "hush" not in repr(settings)

@@ -178,7 +178,7 @@ def components(monkeypatch: pytest.MonkeyPatch) -> Components:
 
 def stop(components: Components) -> Callable[..., bool]:
     def stop_locked(settings: Settings, _say: Any) -> bool:
-        assert operation.abandoned(settings) is None
+        assert operation.find_abandoned(settings) is None
         components.is_running = False
         return True
 
@@ -218,7 +218,7 @@ def test_a_start_completes_an_operation_that_was_killed_and_leaves_the_instance_
 
     def recover(settings: Settings, _say: Any) -> bool:
         assert json.loads(operation.path(settings).read_text())["phase"] == phase
-        assert operation.abandoned(settings) is None  # the start holds the lock
+        assert operation.find_abandoned(settings) is None  # the start holds the lock
         recovered.append(phase)
         return True
 

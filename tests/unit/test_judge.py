@@ -24,7 +24,7 @@ from scenarios.api_client import AccessRefused, ApiClient, url_host
 from scenarios.journal import Journal
 from scenarios.load import Load, command_stream
 from scenarios.model import Check, Scenario
-from scenarios.routes import Done, Promise
+from scenarios.routes import Acknowledged, Promise
 from scenarios.sources import holds_for_all
 from scenarios.trial import Trial
 from scenarios.waiting import JudgeFailed, TookTooLong
@@ -240,11 +240,11 @@ def test_a_read_only_instance_is_not_judged(tmp_path: Path) -> None:
 
 
 class Way:
-    def __init__(self, name: str, answer: Done | Promise) -> None:
+    def __init__(self, name: str, answer: Acknowledged | Promise) -> None:
         self.name, self.answer, self.closed = name, answer, False
         self.kinds: list[str] = []
 
-    def send(self, command: object) -> Done | Promise:
+    def send(self, command: object) -> Acknowledged | Promise:
         self.kinds.append(type(command).__name__)
         return self.answer
 
@@ -262,7 +262,7 @@ def running(load: Load) -> Iterator[Load]:
 
 
 def test_pairs_take_turns_and_promises_are_remembered(trial: Trial) -> None:
-    http, topic = Way("HTTP", Done("c-1", ("e-1",))), Way("topic", Promise("approve", "c-1"))
+    http, topic = Way("HTTP", Acknowledged("c-1", ("e-1",))), Way("topic", Promise("approve", "c-1"))
     stream = command_stream(1, str(uuid.uuid4()))
     with running(Load(trial.application, stream, 1000, [(http, http), (http, topic), (topic, None)])) as load:
         load.wait_for_more(20)
@@ -286,10 +286,10 @@ def test_a_promise_that_nobody_kept_is_lost(trial: Trial) -> None:
 
 def test_a_load_that_died_tells_whoever_waits_for_it(trial: Trial) -> None:
     class Broken(Way):
-        def send(self, command: object) -> Done | Promise:
+        def send(self, command: object) -> Acknowledged | Promise:
             raise AccessRefused("the API lets nobody in here")
 
-    broken = Broken("HTTP", Done("", ()))
+    broken = Broken("HTTP", Acknowledged("", ()))
     with (
         running(Load(trial.application, command_stream(1, str(uuid.uuid4())), 100, [(broken, None)])) as load,
         pytest.raises(JudgeFailed, match="lets nobody in"),

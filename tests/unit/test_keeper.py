@@ -46,7 +46,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     Supervised.started, Supervised.answers = [], True
     monkeypatch.setattr(keeper, "time", clock)
     monkeypatch.setattr(keeper, "Supervisor", Supervised)
-    monkeypatch.setattr(operation, "abandoned", lambda _: None)
+    monkeypatch.setattr(operation, "find_abandoned", lambda _: None)
     return clock
 
 
@@ -83,7 +83,7 @@ def test_an_interrupted_operation_is_recovered_and_a_failed_recovery_repeated_af
     clock: Clock, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal = operation.Journal("reset", 1, "decided")
-    monkeypatch.setattr(operation, "abandoned", lambda _: journal)
+    monkeypatch.setattr(operation, "find_abandoned", lambda _: journal)
     recoveries: list[float] = []
     guard = Keeper(settings, lambda: recoveries.append(clock.now))
     for _ in range(3):

@@ -14,7 +14,7 @@ from connectors.admin import AdminRefused
 from db.errors import DatabaseUnavailable, translated
 from domain import message
 from domain.errors import ExpectedError, InvalidField
-from domain.message import Message, from_json, said_by, verbatim
+from domain.message import Message, extract_message, from_json, verbatim
 from domain.money import Currency, parse_gross
 from scenarios import journal
 from scenarios.model import Check, FaultWindow, Moment, with_messages
@@ -78,9 +78,9 @@ def test_what_this_version_does_not_know_is_no_message(stored: object) -> None:
 def test_an_error_says_its_message() -> None:
     error = ExpectedError(DEAD)
     assert str(error) == str(DEAD)
-    assert said_by(error) is DEAD
-    assert said_by(RuntimeError("away")) == verbatim("away")
-    assert str(said_by(RuntimeError())) == "RuntimeError"
+    assert extract_message(error) is DEAD
+    assert extract_message(RuntimeError("away")) == verbatim("away")
+    assert str(extract_message(RuntimeError())) == "RuntimeError"
 
 
 def test_a_check_keeps_its_texts_beside_its_messages() -> None:
@@ -93,10 +93,10 @@ def test_a_check_keeps_its_texts_beside_its_messages() -> None:
 
 def test_records_of_older_versions_say_their_text() -> None:
     check = Check(**with_messages({"name": "nothing lost", "ok": True, "detail": "0 lost"}))
-    assert (check.said(), check.said_detail()) == (verbatim("nothing lost"), verbatim("0 lost"))
-    assert Check("nothing lost", True).said_detail() is None
-    assert FaultWindow("broker", "kill", 1.0, 2.0).said() == verbatim("kill")
-    assert Moment(1.0, "note", "a text").said() == verbatim("a text")
+    assert (check.get_message(), check.get_detail_message()) == (verbatim("nothing lost"), verbatim("0 lost"))
+    assert Check("nothing lost", True).get_detail_message() is None
+    assert FaultWindow("broker", "kill", 1.0, 2.0).get_message() == verbatim("kill")
+    assert Moment(1.0, "note", "a text").get_message() == verbatim("a text")
 
 
 def test_a_timeline_has_text_and_message_and_old_lines_are_read(tmp_path: Path) -> None:
@@ -147,22 +147,22 @@ def test_a_refused_field_says_why_by_code() -> None:
         "must be at most 999999999999999",
     )
     assert str(refused.value) == "grossAmount: must be at most 999999999999999"
-    assert said_by(refused.value).params["why"] == refused.value.why
+    assert extract_message(refused.value).params["why"] == refused.value.why
 
 
 def test_a_failure_of_the_database_or_of_the_admin_says_its_message(tmp_path: Path) -> None:
     engine = create_engine(f"sqlite:///{tmp_path / 'absent' / 'a.db'}")
     with pytest.raises(DatabaseUnavailable) as away, translated(), engine.connect():
         pass
-    assert said_by(away.value) == Message("database.cannot_open")
+    assert extract_message(away.value) == Message("database.cannot_open")
     refused = AdminRefused(403, "no right")
     assert str(refused).startswith(
         "Pulsar's admin REST refused: no right (HTTP 403); the token's role lacks this right"
     )
-    assert said_by(refused).params["why"] == Message("admin.answer_403", reason="no right", status=403)
+    assert extract_message(refused).params["why"] == Message("admin.answer_403", reason="no right", status=403)
 
 
 def test_a_wait_that_took_too_long_says_what_was_awaited() -> None:
     with pytest.raises(TookTooLong, match="the worker runs again: not within 0 s") as late:
         until(lambda: False, 0, Message("awaited.worker"))
-    assert said_by(late.value).params["what"] == Message("awaited.worker")
+    assert extract_message(late.value).params["what"] == Message("awaited.worker")

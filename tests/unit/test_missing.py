@@ -41,7 +41,7 @@ def test_what_has_neither_a_notification_nor_a_dead_letter_is_missing(instance: 
     assert missing(instance) == MISSING
     assert missing(instance, head=3) == [2, 3]
     with instance.engine.connect().execution_options(**READ) as connection:
-        assert [step.seq for step in waiting_queries.unsettled(connection)] == MISSING
+        assert [step.seq for step in waiting_queries.find_unsettled(connection)] == MISSING
         assert waiting_queries.count_above(connection, 4) == 2
 
 

@@ -193,10 +193,10 @@ def test_a_journal_whose_process_was_killed_is_found_and_undone(settings: Settin
         check=False,
     )
     assert ended.returncode == -signal.SIGKILL, ended.stderr
-    journal = operation.abandoned(settings)
+    journal = operation.find_abandoned(settings)
     assert journal is not None
     with alone(settings, "recovery", lambda _: None):
-        assert operation.abandoned(settings) is None  # somebody is at it
+        assert operation.find_abandoned(settings) is None  # somebody is at it
         assert recovery.recover(settings, lambda _: None)
     assert operation.read(settings) is None
     assert parts.asked == [("release", "relay")]

@@ -78,7 +78,7 @@ def test_eventual_consistency_rolls_back_and_finds_a_message_without_its_row(
     assert trial.broken() == expected
     assert trial.figures["rolled_back"] == 2
     assert len(trial.committed()) == 8
-    refused = [operation for operation in trial.operations.recorded() if operation.outcome == "refused"]
+    refused = [operation for operation in trial.operations.list_recorded() if operation.outcome == "refused"]
     assert len(refused) == 4  # a calculation and an approval for each rollback
 
 

@@ -18,7 +18,7 @@ from db.engine import READ
 from db.outbox import OutboxFeed
 from domain import contract
 from domain.outbox import OutboxRecord
-from stacks.reset import _unnotified
+from stacks.reset import _count_unnotified
 from tests.fakes import FakePublisher
 
 PARKED: list[dict[str, Any]] = [
@@ -151,7 +151,7 @@ def check_readers(engine: Engine, unsettled: int) -> None:
         assert sorted(committed - dead_letter_queries.dead_letter_ids(connection)) == sorted(committed - parked)
         assert {row.contents.event_id for row in contents.read_committed(connection)} == committed
         assert len({row.contents.digest() for row in contents.read_committed(connection)}) == 3
-        assert _unnotified(connection) == unsettled
+        assert _count_unnotified(connection) == unsettled
         assert queries.read_backlog(connection, 0).head == 3
         assert outbox.count_parked_above(connection, 0) == 3 - unsettled
         lookups.read_heads(connection)

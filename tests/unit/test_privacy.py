@@ -13,7 +13,7 @@ from settings import Settings
 from stacks.command import Command, Part
 from stacks.native import pulsar, roles, secure
 from stacks.native.provision import ProvisionFailed, _is_closed_to_strangers
-from stacks.privacy import OTHERS, close_home, private_files
+from stacks.privacy import RIGHTS_OF_OTHERS, close_home, private_files
 from stacks.python_parts import list_python_parts
 from stacks.supervisor import Supervisor
 
@@ -27,7 +27,9 @@ def test_a_home_that_was_open_is_closed_with_all_that_lies_in_it(tmp_path: Path)
     for path in (home, home / "data", home / "data" / "alpes.db", outside):
         path.chmod(0o755)
     close_home(home)
-    assert [path for path in (home, *home.rglob("*")) if not path.is_symlink() and path.stat().st_mode & OTHERS] == []
+    assert [
+        path for path in (home, *home.rglob("*")) if not path.is_symlink() and path.stat().st_mode & RIGHTS_OF_OTHERS
+    ] == []
     assert stat.S_IMODE(outside.stat().st_mode) == 0o755
     assert (home / "data" / "alpes.db").read_text() == "rows"
 

@@ -222,7 +222,7 @@ def test_amounts_that_differ_in_spelling_only_are_equal() -> None:
 
 
 def test_a_violation_without_proof_or_with_too_much_cannot_be_made() -> None:
-    proof = judge(MUTATIONS["effect_once"][0](example(), pick_last).history)["effect_once"].violations[0].seen
+    proof = judge(MUTATIONS["effect_once"][0](example(), pick_last).history)["effect_once"].violations[0].observations
     with pytest.raises(ValueError, match="0 observations"):
         Violation("out of order", "e", ())
     with pytest.raises(ValueError, match="7 observations"):
@@ -231,7 +231,7 @@ def test_a_violation_without_proof_or_with_too_much_cannot_be_made() -> None:
 
 def test_what_has_no_time_stays_behind_its_cause() -> None:
     (violation,) = judge(MUTATIONS["nothing_lost"][0](example(), pick_last).history)["nothing_lost"].violations
-    assert in_time_order(violation.seen)[-1].text == "no notification"
+    assert in_time_order(violation.observations)[-1].text == "no notification"
 
 
 def _two_in_order() -> History:

@@ -97,7 +97,7 @@ def test_what_is_absorbed_is_counted(trial: UnitTrial) -> None:
 def test_a_worker_that_absorbs_less_is_found(
     trial: UnitTrial, act: Callable[[UnitTrial, list[OutboxRecord]], None], new: int, delivered: int
 ) -> None:
-    Careless.seen = 0
+    Careless.effect_count = 0
     rows = send_pairs(trial)
     trial.catch_up()
     evidence = begin(trial, rows)

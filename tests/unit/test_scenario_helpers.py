@@ -195,7 +195,7 @@ def test_a_change_that_the_experiment_commits_itself_is_the_commissions_next_eve
     event_id = poison_message._commit_change(trial, approved, 3)
     newest = trial.rows()[-1]
     assert (newest.id, newest.aggregate_id, newest.aggregate_version) == (event_id, calculated.commission_id, 3)
-    assert trial.operations.recorded()[-1].command == "change"
+    assert trial.operations.list_recorded()[-1].command == "change"
     assert event_id in trial.acknowledged
 
 

@@ -21,7 +21,7 @@ def read(home: Path | None) -> dict[str, object]:
 @pytest.fixture
 def homes(tmp_path: Path) -> tuple[Path, Path]:
     for name in ("first", "second"):
-        files.write(tmp_path / name / files.KEPT, {"workers": 2, "nar": name})
+        files.write(tmp_path / name / files.INSTANCE, {"workers": 2, "nar": name})
     return tmp_path / "first", tmp_path / "second"
 
 

@@ -47,7 +47,7 @@ def test_a_setting_of_the_environment_is_gone_at_the_next_start(
     shown = resolving.origins(during).of_this_run
     assert shown.keys() == {name.removeprefix("ALPES_").lower() for name in FOREIGN}
     assert shown["api_token"] == "(secret)"
-    assert "0.0.0.0" not in (tmp_path / files.KEPT).read_text()
+    assert "0.0.0.0" not in (tmp_path / files.INSTANCE).read_text()
     # A plain start afterwards is as if it had never been said, with the secrets of the first.
     assert differing(resolve(stack, tmp_path), plain) == set()
     assert resolving.origins(load(home=tmp_path)).of_this_run == {}
@@ -95,7 +95,7 @@ def test_only_secrets_and_options_are_read_from_a_file_of_an_earlier_version(tmp
     earlier = {**Settings(home=tmp_path, stack="native").to_json_values(), "home": str(tmp_path)}
     url = "mysql+pymysql://alpes:secret@0.0.0.0:13306/alpes"
     earlier |= {"bind": "0.0.0.0", "read_only": True, "control_token": "hush", "database_url": url, "workers": 2}
-    (tmp_path / files.KEPT).write_text(json.dumps(earlier))
+    (tmp_path / files.INSTANCE).write_text(json.dumps(earlier))
     settings = resolve("native", tmp_path)
     assert (settings.bind, settings.read_only, settings.workers) == ("127.0.0.1", False, 2)
     assert settings.control_token.get_secret_value() == "hush"
@@ -104,7 +104,7 @@ def test_only_secrets_and_options_are_read_from_a_file_of_an_earlier_version(tmp
 
 @pytest.mark.parametrize("text", ["{", "[]", "7"])
 def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
-    (tmp_path / files.KEPT).write_text(text)
+    (tmp_path / files.INSTANCE).write_text(text)
     with pytest.raises(files.SettingsDamaged, match=r"instance\.json is damaged"):
         load(home=tmp_path)
 
@@ -161,4 +161,4 @@ def test_a_secret_of_the_environment_is_not_kept_when_the_run_goes_on(
     for name in secrets:
         monkeypatch.delenv(f"ALPES_{name.upper()}")
     resolve(stack, tmp_path, go_on=True)
-    assert "of-this-run" not in (tmp_path / files.KEPT).read_text()
+    assert "of-this-run" not in (tmp_path / files.INSTANCE).read_text()

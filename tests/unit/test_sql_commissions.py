@@ -70,7 +70,7 @@ def test_only_what_was_written_here_is_seen_by_the_unit_of_work(engine: Engine) 
         commissions.add(first)
         commissions.add(second)
         commissions.get("c-1")
-        assert commissions.seen == [first, second]
+        assert commissions.changed == [first, second]
 
 
 def test_a_second_commission_of_a_conversion_is_told_the_first_and_what_differs(engine: Engine) -> None:
@@ -81,7 +81,7 @@ def test_a_second_commission_of_a_conversion_is_told_the_first_and_what_differs(
         commissions = repository(connection)
         with pytest.raises(DuplicateConversion) as refused:
             commissions.add(other)
-        assert commissions.seen == []
+        assert commissions.changed == []
     assert refused.value.commission_id == "c-1"
     assert set(refused.value.differing) == {"campaignId", "grossAmount"}
 
@@ -103,7 +103,7 @@ def test_a_change_is_saved_on_the_version_that_was_read(engine: Engine) -> None:
         assert commission is not None
         approve(commission)
         commissions.save(commission)
-        assert commissions.seen == [commission]
+        assert commissions.changed == [commission]
     with engine.connect().execution_options(**READ) as connection:
         stored = repository(connection).get("c-1")
     assert stored is not None
@@ -120,7 +120,7 @@ def test_a_change_of_a_version_that_is_no_longer_there_is_refused(engine: Engine
         commissions = repository(connection)
         with pytest.raises(ConcurrentChange):
             commissions.save(commission)
-        assert commissions.seen == []
+        assert commissions.changed == []
 
 
 def test_a_value_that_does_not_fit_is_refused_before_the_database(engine: Engine) -> None:

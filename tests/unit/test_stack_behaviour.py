@@ -102,7 +102,7 @@ def test_the_native_stack_runs_its_servers_and_our_components(tmp_path: Path, mo
 
     monkeypatch.setattr(native, "download", lambda *_: steps.append("downloaded"))
     monkeypatch.setattr(native, "prepare", prepare)
-    monkeypatch.setattr(class_archive, "ensure", lambda _: steps.append("archived"))
+    monkeypatch.setattr(class_archive, "ensure_archive", lambda _: steps.append("archived"))
     monkeypatch.setattr(native_stack, "list_python_parts", lambda _: [Part("api", Command(("python",), tmp_path))])
     parts = Native(settings_of(tmp_path, "native")).prepare(lambda _: None, lambda *_: None)
     assert [part.name for part in parts] == ["broker", "api"]

@@ -9,7 +9,7 @@ import pytest
 
 from connectors.admin import Admin, AdminRefused
 from settings import Settings
-from stacks.topics import topics
+from stacks.topics import list_topics
 from tests.builders import delivery, record
 from workers.observer import build_observed
 from workers.observer_store import ObserverStore
@@ -23,7 +23,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def test_topics_that_have_no_message_are_listed_with_zero(settings: Settings) -> None:
-    reports = {report.name: report for report in topics(settings)}
+    reports = {report.name: report for report in list_topics(settings)}
     names = settings.topics
     assert set(reports) == {names.events, names.commands, names.dead_letter, names.retry}
     assert {report.messages for report in reports.values()} == {0}
@@ -36,9 +36,9 @@ def test_messages_are_counted_on_every_topic_that_was_observed(settings: Setting
         batch = [build_observed(delivery(record(seq), seq, topic), settings.topics) for seq in range(1, count + 1)]
         store.record(batch, {settings.topics.events})
     store.close()
-    counted = {report.name: report.messages for report in topics(settings) if report.messages}
+    counted = {report.name: report.messages for report in list_topics(settings) if report.messages}
     assert counted == {settings.topics.events: 2, settings.topics.naive: 1}
-    assert {report.source for report in topics(settings)} == {"observer"}
+    assert {report.source for report in list_topics(settings)} == {"observer"}
 
 
 def test_a_topic_whose_statistics_are_refused_is_listed_without_numbers(
@@ -58,7 +58,7 @@ def test_a_topic_whose_statistics_are_refused_is_listed_without_numbers(
     monkeypatch.setattr(Admin, "topics", lambda _: [settings.topics.events, "refused"])
     monkeypatch.setattr(Admin, "topic_statistics", ask)
     asked = settings.model_copy(update={"stack": "external", "pulsar_admin_url": "http://127.0.0.1:1"})
-    live, refused = topics(asked)
+    live, refused = list_topics(asked)
     assert (live.messages, live.producers, live.live) == (7, 1, True)
     ((name, kind, backlog, consumers),) = [
         (row.name, row.type, row.backlog, row.consumers) for row in live.subscriptions

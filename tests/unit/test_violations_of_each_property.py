@@ -10,7 +10,7 @@ import pytest
 
 from domain.contents import Contents
 from scenarios.history.records import DeadLetterMessage, Delivery, EventMessage, History, Notification, Operation
-from scenarios.properties import audit, clients, letters, order, path, seen
+from scenarios.properties import audit, clients, letters, observe, order, path
 from scenarios.properties.violations import (
     CONTENTS_DIFFER,
     DEAD,
@@ -42,7 +42,7 @@ def found(holds: Property, history: History) -> list[tuple[str, str, bool]]:
 
 def texts(holds: Property, history: History) -> list[str]:
     (violation,) = holds(history)
-    return [observation.text for observation in violation.seen]
+    return [observation.text for observation in violation.observations]
 
 
 def changed(history: History, name: str, place: int, **changes: Any) -> History:
@@ -158,7 +158,7 @@ def test_of_three_notifications_two_prove_that_the_effect_is_not_once() -> None:
     copies = tuple(replace(history.notifications[0], seq=90 + number) for number in range(2))
     history = replace(history, notifications=(*history.notifications, *copies))
     (violation,) = path.effect_once(history)
-    assert (violation.kind, violation.id, len(violation.seen)) == (DUPLICATED, "e-1-1", 2)
+    assert (violation.kind, violation.id, len(violation.observations)) == (DUPLICATED, "e-1-1", 2)
 
 
 def test_an_inbox_row_without_a_notification_and_the_reverse() -> None:
@@ -275,14 +275,14 @@ def test_what_differs_in_a_line_is_said_with_both_values() -> None:
 
 def test_a_long_value_is_shortened_to_what_fits_into_a_line() -> None:
     contents: Contents = replace(example().outbox[0].contents, correlation_id="x" * 100)
-    shown = seen.notification(Notification(1, contents, "n", "", None), "correlation_id")
-    assert "x" * (seen.MAX_VALUE - 1) + "…" in shown.text
-    assert "x" * seen.MAX_VALUE not in shown.text
+    shown = observe.notification(Notification(1, contents, "n", "", None), "correlation_id")
+    assert "x" * (observe.MAX_VALUE - 1) + "…" in shown.text
+    assert "x" * observe.MAX_VALUE not in shown.text
 
 
 def test_the_time_of_an_observation_is_the_most_exact_one() -> None:
     notification = example().notifications[0]
-    assert seen.notification(notification).at == pytest.approx((notification.visible_us or 0) / 1e6)
+    assert observe.notification(notification).at == pytest.approx((notification.visible_us or 0) / 1e6)
     without_hop = replace(notification, visible_us=None)
-    assert seen.notification(without_hop).at == pytest.approx(((notification.visible_us or 0) - 1) / 1e6)
-    assert seen.line(example().audit_lines[0]).at is None
+    assert observe.notification(without_hop).at == pytest.approx(((notification.visible_us or 0) - 1) / 1e6)
+    assert observe.line(example().audit_lines[0]).at is None

@@ -54,9 +54,9 @@ def check_parts_agree() -> Check:
     ours = {name: values["environment"] for name, values in services.items() if "ALPES_STACK" in _environment(values)}
     wrong = []
     for variable in SAME_IN_EVERY_PART:
-        found = {environment.get(variable) for environment in ours.values()}
-        if len(found) != 1 or None in found:
-            wrong.append(f"{variable} differs between services: {sorted(map(str, found))}")
+        values = {environment.get(variable) for environment in ours.values()}
+        if len(values) != 1 or None in values:
+            wrong.append(f"{variable} differs between services: {sorted(map(str, values))}")
     count = len(_workers(services))
     wrong += [
         f"{name} knows {environment.get('ALPES_WORKERS')} workers of {count}"
@@ -76,8 +76,8 @@ def check_workers() -> Check:
         environment = {**single["environment"], **_only(services[name]["environment"], SAME_IN_EVERY_PART)}
         health = {**single["healthcheck"], "test": [*single["healthcheck"]["test"][:-1], part]}
         expected = {**single, "command": ["part", part], "environment": environment, "healthcheck": health}
-        found = services[name]
-        wrong += [f"{name}: {key}" for key in sorted(expected.keys() | found) if expected.get(key) != found.get(key)]
+        actual = services[name]
+        wrong += [f"{name}: {key}" for key in sorted(expected.keys() | actual) if expected.get(key) != actual.get(key)]
     return judge("each worker of the cluster is the demo's, with a number", wrong, ", ".join(_workers(services)))
 
 

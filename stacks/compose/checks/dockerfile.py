@@ -25,34 +25,34 @@ class Stage:
 
 def read() -> dict[str, Stage]:
     text = re.sub(r"^\s*#.*\n", "", (REPOSITORY / "Dockerfile").read_text(encoding="utf-8"), flags=re.MULTILINE)
-    found: dict[str, Stage] = {}
+    stages: dict[str, Stage] = {}
     stage = None
     for line in re.sub(r"\\\n", " ", text).splitlines():
         word, _, rest = line.strip().partition(" ")
         if word == "FROM":
             base, _, name = rest.partition(" AS ")
-            stage = found[name] = Stage(name, base)
+            stage = stages[name] = Stage(name, base)
         elif word and stage is not None:
             stage.lines.append((word, rest.strip()))
-    return found
+    return stages
 
 
 def check_stages() -> Check:
-    found = read()
+    stages = read()
     wrong = [
         f"{stage.name} is from {stage.base}, which is not pinned"
-        for stage in found.values()
-        if stage.base not in found and not PINNED.fullmatch(stage.base)
+        for stage in stages.values()
+        if stage.base not in stages and not PINNED.fullmatch(stage.base)
     ]
     for name in ("alpes", "pulsar"):
-        users = found[name].all("USER")
+        users = stages[name].all("USER")
         if not users or users[-1].startswith(("0", "root")):
             wrong.append(f"{name} ends as root")
-    if found["pulsar"].base != f"apachepulsar/pulsar:{pulsar.VERSION}":
-        wrong.append(f"the broker is from {found['pulsar'].base}, native runs {pulsar.VERSION}")
+    if stages["pulsar"].base != f"apachepulsar/pulsar:{pulsar.VERSION}":
+        wrong.append(f"the broker is from {stages['pulsar'].base}, native runs {pulsar.VERSION}")
     targets = {values["build"]["target"] for values in model.demo()["services"].values() if "build" in values}
-    wrong += [f"target {target} is no stage" for target in sorted(targets - set(found))]
-    return judge("the Dockerfile's stages are pinned and end unprivileged", wrong, ", ".join(found))
+    wrong += [f"target {target} is no stage" for target in sorted(targets - set(stages))]
+    return judge("the Dockerfile's stages are pinned and end unprivileged", wrong, ", ".join(stages))
 
 
 def check_connectors() -> Check:

@@ -54,25 +54,25 @@ def check_versions() -> Check:
 
 
 def check_mysql_options() -> Check:
-    found = model.demo()["services"]["mysql"]["command"]
-    wrong = [f"{option} is missing" for option in mysql.SERVER if option not in found]
-    wrong += [f"{option} is set in compose only" for option in found if option not in mysql.SERVER]
+    options = model.demo()["services"]["mysql"]["command"]
+    wrong = [f"{option} is missing" for option in mysql.SERVER if option not in options]
+    wrong += [f"{option} is set in compose only" for option in options if option not in mysql.SERVER]
     return judge(
-        "MySQL has the options of the native stack", wrong, f"{len(found)} options, binlog ROW and FULL among them"
+        "MySQL has the options of the native stack", wrong, f"{len(options)} options, binlog ROW and FULL among them"
     )
 
 
 def check_mysql_users() -> Check:
     wanted = {**USERS, "database_root_url": "root"}
-    made = set(re.findall(r"CREATE USER IF NOT EXISTS '(\w+)'", INIT_SQL.read_text(encoding="utf-8")))
+    created = set(re.findall(r"CREATE USER IF NOT EXISTS '(\w+)'", INIT_SQL.read_text(encoding="utf-8")))
     wrong = []
     for name, values in model.demo()["services"].items():
         for field, user in wanted.items():
             url = values.get("environment", {}).get(f"ALPES_{field.upper()}")
             if url and (make_url(url).username, make_url(url).host, make_url(url).port) != (user, "mysql", 3306):
                 wrong.append(f"{name}: {field} is of {make_url(url).username} at {make_url(url).host}")
-    wrong += [f"{user} is created by no statement" for user in USERS.values() if user not in made]
-    return judge("each service logs in as its own user", wrong, ", ".join(sorted(made)))
+    wrong += [f"{user} is created by no statement" for user in USERS.values() if user not in created]
+    return judge("each service logs in as its own user", wrong, ", ".join(sorted(created)))
 
 
 def check_ports() -> Check:
@@ -103,9 +103,9 @@ def check_topics() -> Check:
     environments = [values.get("environment", {}) for values in model.demo()["services"].values()]
     different = {name: {values.get(name) for values in environments if "ALPES_STACK" in values} for name in names}
     wrong = [
-        f"{name} differs between services: {sorted(map(str, found))}"
-        for name, found in different.items()
-        if len(found) > 1
+        f"{name} differs between services: {sorted(map(str, values))}"
+        for name, values in different.items()
+        if len(values) > 1
     ]
     native, compose = Settings(stack="native", nar=PINNED_NAR).topics, Settings(stack="compose", nar=PINNED_NAR).topics
     if native != compose:
@@ -151,15 +151,15 @@ def check_broker_memory() -> Check:
 
 
 def check_settings_are_known() -> Check:
-    known = {f"ALPES_{name.upper()}" for name in Settings.model_fields} | {"ALPES_SECRETS_DIR", "ALPES_LISTENERS"}
+    variables = {f"ALPES_{name.upper()}" for name in Settings.model_fields} | {"ALPES_SECRETS_DIR", "ALPES_LISTENERS"}
     wrong = sorted(
         f"{name}: {variable}"
         for tree in (model.demo(), model.production(), model.cluster())
         for name, values in tree["services"].items()
         for variable in values.get("environment", {})
-        if variable.startswith("ALPES_") and variable not in known
+        if variable.startswith("ALPES_") and variable not in variables
     )
-    return judge("every ALPES_ variable is a setting", wrong, f"of {len(known)} known ones")
+    return judge("every ALPES_ variable is a setting", wrong, f"of {len(variables)} known ones")
 
 
 def check_commands() -> Check:

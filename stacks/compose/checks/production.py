@@ -42,7 +42,7 @@ def check_secrets_are_files() -> Check:
         f"{name} is no setting" for name in sorted(set(tree["secrets"]) - fields) if not PurePosixPath(name).suffix
     ]
     try:
-        model.interpolated(model.read(model.PRODUCTION), {})
+        model.interpolate(model.read(model.PRODUCTION), {})
         wrong.append("the folder of secrets has a default")
     except KeyError:
         pass
@@ -92,11 +92,11 @@ def check_secrets_are_needed() -> Check:
             had = {"alpes_debezium_password", "alpes_debezium_tls_truststore_password"}
         elif name != "migrate":
             had -= {"alpes_debezium_password"}
-        found = {secret for secret in _secrets(tree[name]) if not PurePosixPath(secret).suffix}
-        if had != found:
-            wrong.append(f"{name} needs {sorted(had)} and has {sorted(found)}")
+        mounted = {secret for secret in _secrets(tree[name]) if not PurePosixPath(secret).suffix}
+        if had != mounted:
+            wrong.append(f"{name} needs {sorted(had)} and has {sorted(mounted)}")
         reads = tree[name].get("environment", {}).get("ALPES_SECRETS_DIR") == "/run/secrets"
-        if name not in SERVERS and found and not reads:
+        if name not in SERVERS and mounted and not reads:
             wrong.append(f"{name} does not read /run/secrets")
     return judge("each service has exactly the secrets that it needs", wrong, "by the demo's environments")
 
@@ -138,15 +138,15 @@ def check_tokens() -> Check:
     """Check that each service has the token of its own role and no other one, and only the broker the key that signs them."""
     wrong = []
     for name, values in model.production()["services"].items():
-        found = {
+        mounted = {
             secret: target for secret, target in _secrets(values).items() if secret.endswith((".jwt", "token.key"))
         }
         role = "admin" if name in ADMINISTRATORS else PARTS.get(name, name)
         wanted = {} if name in TOKENLESS else {f"{role}.jwt": "alpes_pulsar_token"}
         if name == "pulsar":
             wanted = {file.name: file.name for file in broker_files.key_files()}
-        if found != wanted:
-            wrong.append(f"{name} has {sorted(found)}, not {sorted(wanted)}")
+        if mounted != wanted:
+            wrong.append(f"{name} has {sorted(mounted)}, not {sorted(wanted)}")
     return judge("each service has the token of its role", wrong, "and the broker alone the key")
 
 
@@ -165,9 +165,9 @@ def _plain_lines(conf: str) -> list[str]:
         "authenticationEnabled": "true",
         "authorizationEnabled": "true",
     }
-    found = [f"{name}={lines.get(name)}" for name, value in wanted.items() if lines.get(name) != value]
+    plain = [f"{name}={lines.get(name)}" for name, value in wanted.items() if lines.get(name) != value]
     open_names = ("anonymousUserRole", "bindAddresses", "advertisedListeners")
-    return found + [f"{name}={lines[name]}" for name in open_names if name in lines]
+    return plain + [f"{name}={lines[name]}" for name in open_names if name in lines]
 
 
 def _is_plain(variable: str, value: str) -> bool:
@@ -176,7 +176,7 @@ def _is_plain(variable: str, value: str) -> bool:
 
 def _wanted_of(service: str) -> dict[str, str]:
     authority = str(broker_files.SECRETS / "ca.pem")
-    found = {
+    variables = {
         "ALPES_SECURE": "true",
         "ALPES_DATABASE_TLS_CA": authority,
         "ALPES_PULSAR_TLS_CA": authority,
@@ -184,11 +184,11 @@ def _wanted_of(service: str) -> dict[str, str]:
         "ALPES_PULSAR_ADMIN_URL": "https://pulsar:8443",
     }
     if service in ADMINISTRATORS:  # they configure the source
-        found |= {
+        variables |= {
             "ALPES_DEBEZIUM_TLS_MODE": "verify_ca",
             "ALPES_DEBEZIUM_TLS_TRUSTSTORE": str(broker_files.SECRETS / "mysql-truststore.p12"),
         }
-    return found
+    return variables
 
 
 def check_published_ports() -> Check:

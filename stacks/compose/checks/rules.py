@@ -18,7 +18,7 @@ OF_A_CLUSTER = "initialize"
 ROOT = "folders"
 """The only service that runs as root, once: it gives ./data to the containers' user. It has no network and no other right."""
 ROOT_MAY = {"user": "0:0", "cap_add": ["CHOWN", "DAC_OVERRIDE", "FOWNER"], "network_mode": "none", "restart": "no"}
-PARTS = [one.name for one in COMPONENTS.values() if one.module and not one.is_capture]
+PARTS = [component.name for component in COMPONENTS.values() if component.module and not component.is_capture]
 PINNED = re.compile(r"[\w./-]+:\d+\.\d+\.\d+[\w.-]*(@sha256:[0-9a-f]{64})?")
 
 
@@ -29,10 +29,10 @@ def _all_services() -> list[tuple[str, dict[str, Any]]]:
 
 def check_services() -> Check:
     wanted = {*STORES, *ONE_SHOTS, *map(service, PARTS)} - {OF_A_CLUSTER}
-    found = set(model.demo()["services"])
-    wrong = [f"{name} is missing" for name in sorted(wanted - found)]
-    wrong += [f"{name} is not known" for name in sorted(found - wanted)]
-    return judge("every component has its service", wrong, ", ".join(sorted(found)))
+    services = set(model.demo()["services"])
+    wrong = [f"{name} is missing" for name in sorted(wanted - services)]
+    wrong += [f"{name} is not known" for name in sorted(services - wanted)]
+    return judge("every component has its service", wrong, ", ".join(sorted(services)))
 
 
 def check_pinned_images() -> Check:

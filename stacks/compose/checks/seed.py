@@ -24,9 +24,9 @@ def check_containers_by_name() -> Check:
     containers = [f"{tree['name']}-{name}-1" for name in tree["services"] if name not in ONE_SHOTS]
     wrong = []
     for name in NAMES:
-        found = [container for container in containers if name in container]
-        if len(found) != 1:
-            wrong.append(f"name={name} finds {', '.join(found) or 'nothing'}")
+        matches = [container for container in containers if name in container]
+        if len(matches) != 1:
+            wrong.append(f"name={name} finds {', '.join(matches) or 'nothing'}")
     wrong += [f"{name} has a container_name" for name, row in tree["services"].items() if "container_name" in row]
     return judge("`docker ps -qf name=` finds one container each", wrong, ", ".join(NAMES))
 

@@ -27,8 +27,12 @@ def check_cluster_schema() -> Check:
 
 
 def check_dockerfile_style() -> Check:
-    done = _run([str(Path(sys.executable).with_name("hadolint")), "--format", "tty", str(REPOSITORY / "Dockerfile")])
-    return Check("hadolint finds nothing in the Dockerfile", done.returncode == 0, done.stdout.strip() or "no finding")
+    completed = _run(
+        [str(Path(sys.executable).with_name("hadolint")), "--format", "tty", str(REPOSITORY / "Dockerfile")]
+    )
+    return Check(
+        "hadolint finds nothing in the Dockerfile", completed.returncode == 0, completed.stdout.strip() or "no finding"
+    )
 
 
 def _schema(name: str, tree: dict[str, Any]) -> Check:
@@ -37,9 +41,9 @@ def _schema(name: str, tree: dict[str, Any]) -> Check:
         path = Path(folder) / "compose.json"
         path.write_text(json.dumps(tree), encoding="utf-8")
         words = ["-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(path)]
-        done = _run([sys.executable, *words])
-    said = (done.stdout + done.stderr).replace(str(path), "it").strip()
-    return Check(name, done.returncode == 0, said[-600:] or "validated")
+        completed = _run([sys.executable, *words])
+    output = (completed.stdout + completed.stderr).replace(str(path), "it").strip()
+    return Check(name, completed.returncode == 0, output[-600:] or "validated")
 
 
 def _run(words: list[str]) -> subprocess.CompletedProcess[str]:

@@ -57,10 +57,10 @@ def test_only_a_pass_of_every_run_is_a_success(
     results = [result(verdict) for verdict in verdicts]
     if fails:
         with pytest.raises(typer.Exit) as ended:
-            scenario_runs.print_results(settings, results, True, whole=True)
+            scenario_runs.print_results(settings, results, True, as_list=True)
         assert ended.value.exit_code == 1
     else:
-        scenario_runs.print_results(settings, results, True, whole=True)
+        scenario_runs.print_results(settings, results, True, as_list=True)
     answer = printed()
     assert answer["ok"] is not fails
     assert [row["verdict"] for row in answer["results"]] == verdicts
