@@ -111,7 +111,7 @@ def _cells_of_components(settings: Settings) -> list[Cell]:
 
 
 def _cells_of_slow_disks(settings: Settings) -> list[Cell]:
-    """Return those of components that flush what they store; the one that must be called unhealthy is the one that events or commands wait for."""
+    """Return those of components that flush what they store. The component that waits for the flush must be called unhealthy."""
     unhealthy_by_slow = {"observer": "observer"}
     if settings.facts.database is DatabaseKind.MYSQL:
         unhealthy_by_slow |= {"database": "api", "broker": settings.facts.capture.component}
