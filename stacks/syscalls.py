@@ -21,7 +21,7 @@ from domain.errors import ExpectedError
 from domain.message import Message
 from stacks.privacy import UMASK
 
-ATTACHES_WITHIN_S = 5.0
+ATTACHES_WITHIN_S = 20.0
 DETACHES_WITHIN_S = 5.0
 FLUSHES = "fsync,fdatasync"
 WRITES = "write,pwrite64,writev,pwritev"

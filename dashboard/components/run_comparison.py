@@ -22,12 +22,14 @@ LARGE_RATIO = 1.25
 
 def show(result: Result, history: Sequence[Run], zone: str | None) -> None:
     """Draw the field that picks the other run and, once one is picked, both. The newest run of the same scenario is first."""
-    others = [run for run in history if run.verdict and run.id != result.run_id]
-    others.sort(key=lambda run: run.name != result.name)
-    if not others:
+    other_runs = [run for run in history if run.verdict and run.id != result.run_id]
+    other_runs.sort(key=lambda run: run.name != result.name)
+    if not other_runs:
         live_html.show(empty(_("There is no other finished run to compare with.")), "compare_none")
         return
-    names = {run.id: f"{run.name} · {run.stack} · {clock(run.started_at, zone)[:8]} · {run.verdict}" for run in others}
+    names = {
+        run.id: f"{run.name} · {run.stack} · {clock(run.started_at, zone)[:8]} · {run.verdict}" for run in other_runs
+    }
     picked = st.selectbox(
         _("Compare with"),
         list(names),

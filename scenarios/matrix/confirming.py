@@ -169,8 +169,8 @@ class CommitTime:
 
     def during(self) -> None:
         """Measure until a commit takes as long as one flush is delayed, which it did not before."""
-        what = Message("confirm.slow_commit", part=self._part, s=self._delay_s)
-        self._trial.confirm(what, self._is_slow, ANSWERS_WITHIN_S)
+        confirmation = Message("confirm.slow_commit", part=self._part, s=self._delay_s)
+        self._trial.confirm(confirmation, self._is_slow, ANSWERS_WITHIN_S)
 
     def _is_slow(self) -> bool:
         return self._healthy_s is not None and self._healthy_s < self._delay_s <= self._measure_s()

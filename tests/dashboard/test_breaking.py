@@ -1,9 +1,8 @@
-"""Scenarios, incidents, jobs and the tour, as view models: no page and no running stack."""
+"""Scenarios, incidents and the tour, as view models: no page and no running stack."""
 
 from __future__ import annotations
 
 import json
-import sys
 import threading
 import time
 import uuid
@@ -34,9 +33,7 @@ from scenarios.journal import Run
 from scenarios.model import Check, Moment, Result
 from scenarios.waiting import until
 from settings import Settings
-from stacks import jobs
 from stacks.control import PartUnknown
-from stacks.processes import free_port
 from stacks.supervisor import Supervisor
 
 SINCE = 1_800_000_000.0
@@ -189,51 +186,6 @@ def test_a_log_is_read_by_a_listed_name_only(tmp_path: Path, shape: str | None) 
     with pytest.raises(PartUnknown):
         list(Supervisor(Settings(home=tmp_path)).log(str(name), 3, False))
     assert log_tail.tail(inside, "broker", 3) == "marker"
-
-
-def test_a_job_outlives_its_starter_and_keeps_its_end(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path)
-    jobs.start(settings, "failing", ("this.is.no.module",))
-
-    def ended() -> bool:
-        job = jobs.read(settings, "failing")
-        return job is not None and job.ended_at is not None
-
-    until(ended, 20, "the job ended")
-    job = jobs.read(settings, "failing")
-    assert job is not None
-    assert job.code == 1
-    assert "this" in job.output
-    assert not job.running
-
-
-def test_a_job_is_interrupted_and_its_end_is_kept(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path)
-    jobs.interrupt(settings, "endless")  # there is none: nothing happens
-    jobs.start(settings, "endless", ("http.server", "--bind", "127.0.0.1", str(free_port())))
-
-    def interrupt_until_ended() -> bool:
-        jobs.interrupt(settings, "endless")  # the command may not have started yet
-        job = jobs.read(settings, "endless")
-        return job is not None and job.ended_at is not None
-
-    until(interrupt_until_ended, 20, "the job ended")
-    job = jobs.read(settings, "endless")
-    assert job is not None
-    assert not job.running
-    assert job.code not in (None, 0, 1)
-
-
-def test_the_same_job_does_not_run_twice_at_once(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path)
-    record = settings.logs / "jobs" / "reset.json"
-    record.parent.mkdir(parents=True)
-    import os
-
-    record.write_text(json.dumps({"name": "reset", "started_at": 1.0, "pid": os.getpid()}))
-    with pytest.raises(jobs.JobRuns):
-        jobs.start(settings, "reset", ("this",))
-    assert sys.executable
 
 
 def outbox(seq: int, at_s: float, type_: str = "CommissionCalculated") -> OutboxRow:
