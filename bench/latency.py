@@ -29,7 +29,7 @@ INTERVAL_S = 0.01
 class Latency:
     stack: str
     n: int
-    count_warm_up: int
+    warm_up: int
     """Number of commands sent before the measured ones."""
     p50_ms: float
     p95_ms: float
