@@ -85,6 +85,13 @@ def test_no_module_imports_itself_through_others() -> None:
     graphlib.TopologicalSorter(imported).prepare()  # raises CycleError, which names the modules
 
 
+def test_no_test_replaces_the_clock_of_every_thread() -> None:
+    """A thread that another test left behind would call it too: `tests.clocks.patch_time` replaces it for one module."""
+    pattern = re.compile(r"\.time\.(sleep|time|monotonic)[\"']")
+    tests = [path for path in committed() if path.suffix == ".py" and path != Path(__file__)]
+    assert [path.name for path in tests if pattern.search(path.read_text(encoding="utf-8"))] == []
+
+
 FORBIDDEN = [
     "pypi" + ".org",
     "python" + "hosted",

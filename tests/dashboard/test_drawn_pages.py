@@ -19,6 +19,7 @@ from dashboard.view_models.tour import STEPS
 from domain.message import Message
 from settings import Settings
 from stacks.part_health import PartHealth
+from tests.clocks import patch_time
 from tests.dashboard.controls_walk import PAGE, drawn
 
 pytestmark = pytest.mark.usefixtures("english")
@@ -153,7 +154,7 @@ def test_the_latency_page_is_not_drawn_more_often_than_allowed(
     served: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [100.0]
-    monkeypatch.setattr("dashboard.screens.latency.time.monotonic", lambda: now[0])
+    patch_time(monkeypatch, "dashboard.screens.latency", monotonic=lambda: now[0])
     monkeypatch.setattr(latency, "_read_version", lambda: (now[0],))
     resources.last_drawings().clear()
     first = latency._version()

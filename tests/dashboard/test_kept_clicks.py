@@ -10,6 +10,7 @@ from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
 from streamlit.runtime.scriptrunner_utils.script_requests import RerunData, ScriptRequests
 
 from dashboard import kept_clicks
+from tests.clocks import patch_time
 
 OLD_PAGE, NEW_PAGE = "page-that-is-left", "page-that-is-wanted"
 
@@ -61,7 +62,7 @@ def test_the_newest_click_counts_and_a_script_may_change_the_page(monkeypatch: p
 
 def test_a_download_of_the_drawing_before_is_still_answered(kept: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
-    monkeypatch.setattr("dashboard.kept_clicks.time.monotonic", lambda: now)
+    patch_time(monkeypatch, "dashboard.kept_clicks", monotonic=lambda: now)
     files = MediaFileManager(MemoryMediaFileStorage("/media"))
     address = files.add_deferred(lambda: b"evidence", "text/html", "1.2")
     url = files.add(b"evidence", "text/html", "1.3", is_for_static_download=True)

@@ -26,6 +26,7 @@ from domain.message import Message, verbatim
 from stacks.jobs import Job
 from stacks.source_control import SourceReport
 from stacks.topics import SubscriptionReport, TopicReport
+from tests.clocks import patch_time
 
 AT = datetime(2026, 1, 2, 12, 0, 0)
 HOSTILE = "<script>alert(1)</script>"
@@ -131,7 +132,7 @@ def test_times_are_drawn_in_the_visitors_zone() -> None:
 
 
 def test_faults_are_shaded_and_named_where_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dashboard.components.charts.time.time", lambda: 1000.0)
+    patch_time(monkeypatch, "dashboard.components.charts", time=lambda: 1000.0)
     rates = [Rate(900.0, 1.0, 1.0, 0), Rate(1000.0, 1.0, 1.0, 0)]
     windows = [
         FaultWindow("broker", "kill", 10.0, 20.0),  # before what is drawn

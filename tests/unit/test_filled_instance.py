@@ -21,6 +21,7 @@ from db import queries
 from scenarios import reconciliation
 from settings import Settings
 from stacks import ownership
+from tests.clocks import patch_time
 from workers import audit_file
 
 ROWS = 40
@@ -77,7 +78,7 @@ def feed_message(html: str, name: str = "live-feed") -> bytes:
 
 def test_a_visitor_remembers_when_each_message_came_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [10.0]
-    monkeypatch.setattr("bench.crowd.time.time", lambda: now[0])
+    patch_time(monkeypatch, "bench.crowd", time=lambda: now[0])
     visitor = Visitor(Settings(home=tmp_path))
     assert visitor._handle_message(feed_message('<a data-go="c-1">')) == "delta"
     now[0] = 11.0

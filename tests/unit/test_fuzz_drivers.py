@@ -22,6 +22,7 @@ from fuzzing.message_driver import MessageDriver
 from fuzzing.outcomes import Answered, Declined, Inserted, Published
 from fuzzing.request_driver import RETRIES, RequestDriver
 from settings import Settings
+from tests.clocks import patch_time
 
 TAG = Tag("0a0b0c0d", 7)
 
@@ -294,7 +295,7 @@ def test_mysql_is_asked_again_after_a_lock_or_a_lost_connection_only(
 ) -> None:
     server = MySql(*numbers)
     monkeypatch.setattr(pymysql, "connect", server.connect)
-    monkeypatch.setattr("fuzzing.row_driver.time.sleep", lambda _: None)
+    patch_time(monkeypatch, "fuzzing.row_driver", sleep=lambda _: None)
     driver = row_driver.row_driver(Settings(home=tmp_path, database_url="mysql+pymysql://u:p@h/alpes"))
     assert isinstance(driver.send(row()), Inserted if inserted else Declined)
     assert server.connections == connections

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.clocks import patch_time
 from workers.held_key import HeldKey, time_until_due
 
 
@@ -21,5 +22,5 @@ from workers.held_key import HeldKey, time_until_due
 def test_it_waits_for_the_soonest_and_no_longer_than_allowed(
     monkeypatch: pytest.MonkeyPatch, due: list[float], expected: float
 ) -> None:
-    monkeypatch.setattr("workers.held_key.time.monotonic", lambda: 100.0)
+    patch_time(monkeypatch, "workers.held_key", monotonic=lambda: 100.0)
     assert time_until_due([HeldKey(due=each) for each in due], 5.0) == expected

@@ -14,6 +14,7 @@ from stacks.compose.cli import DockerUnavailable
 from stacks.control import NotRunning, PartUnknown
 from stacks.native import relock
 from telemetry import logs
+from tests.clocks import patch_time
 
 
 class Docker:
@@ -32,7 +33,7 @@ class Docker:
 @pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     slept: list[float] = []
-    monkeypatch.setattr("stacks.compose.restorer.time.sleep", slept.append)
+    patch_time(monkeypatch, "stacks.compose.restorer", sleep=slept.append)
     return slept
 
 
@@ -53,7 +54,7 @@ def test_a_container_is_started_when_its_lease_has_ended_and_not_before(
         if len(slept) == 3:
             leases.release(settings, "broker", "kill")
 
-    monkeypatch.setattr("stacks.compose.restorer.time.sleep", sleep)
+    patch_time(monkeypatch, "stacks.compose.restorer", sleep=sleep)
     assert restorer.restore(settings, "broker", docker)  # type: ignore[arg-type]
     assert (docker.started, len(slept)) == (["broker"], 3)
 
