@@ -68,6 +68,8 @@ def attach(pid: int, injection: Sequence[str], hold_s: float) -> int:
     with tracer.stderr:
         deadline = time.monotonic() + ATTACHES_WITHIN_S
         while not _is_traced(pid):
+            if tracer.poll() is not None and _has_ended(pid):
+                break  # the first call that failed ended the process
             if tracer.poll() is not None or time.monotonic() > deadline:
                 tracer.terminate()
                 why = tracer.communicate()[1].strip() or "it did not attach in time"
@@ -85,6 +87,13 @@ def detach(tracer_pid: int, pid: int) -> None:
     deadline = time.monotonic() + DETACHES_WITHIN_S
     while _is_traced(pid) and time.monotonic() < deadline:
         time.sleep(0.02)
+
+
+def _has_ended(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _is_traced(pid: int) -> bool:

@@ -293,9 +293,8 @@ class MySql:
 def test_mysql_is_asked_again_after_a_lock_or_a_lost_connection_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, numbers: tuple[int, ...], inserted: bool, connections: int
 ) -> None:
-    server = MySql(*numbers)
-    monkeypatch.setattr(pymysql, "connect", server.connect)
+    monkeypatch.setattr(pymysql, "connect", (server := MySql(*numbers)).connect)
     patch_time(monkeypatch, "fuzzing.row_driver", sleep=lambda _: None)
-    driver = row_driver.row_driver(Settings(home=tmp_path, database_url="mysql+pymysql://u:p@h/alpes"))
-    assert isinstance(driver.send(row()), Inserted if inserted else Declined)
+    settings = Settings(home=tmp_path, database_url="mysql+pymysql://u:p@h/alpes")
+    assert isinstance(row_driver.row_driver(settings).send(row()), Inserted if inserted else Declined)
     assert server.connections == connections
