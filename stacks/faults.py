@@ -128,10 +128,7 @@ def fill_disk_of_files(settings: Settings, part: str, files: Sequence[Path], hol
 
     A server's other files have their space already. Raises TracingUnavailable, PartUnknown, or Forbidden.
     """
-    require(settings, Action.INJECT_FAULTS)
-    pid = _require_pid(settings, part)
-    tracer_pid = syscalls.attach(pid, syscalls.refuse_writes(files), hold_s)
-    return leases.grant(settings, part, "full", hold_s, {"pid": pid, "tracer_pid": tracer_pid})
+    return _trace(settings, part, "full", syscalls.refuse_writes(files), hold_s)
 
 
 def free_disk(settings: Settings, part: str) -> None:
@@ -144,10 +141,7 @@ def slow_fsync(settings: Settings, part: str, delay_s: float, hold_s: float) -> 
 
     Raises TracingUnavailable, PartUnknown, or Forbidden.
     """
-    require(settings, Action.INJECT_FAULTS)
-    pid = _require_pid(settings, part)
-    tracer_pid = syscalls.attach(pid, syscalls.delay_flushes(delay_s), hold_s)
-    return leases.grant(settings, part, "slow-fsync", hold_s, {"pid": pid, "tracer_pid": tracer_pid})
+    return _trace(settings, part, "slow-fsync", syscalls.delay_flushes(delay_s), hold_s)
 
 
 def quicken_fsync(settings: Settings, part: str) -> None:
@@ -160,6 +154,13 @@ def end_expired(settings: Settings) -> None:
     for fault in ENDED_HERE:
         for lease in leases.find_expired(settings, fault):
             _end(settings, lease.part, fault, lease)
+
+
+def _trace(settings: Settings, part: str, fault: EndedHere, injection: Sequence[str], hold_s: float) -> Lease:
+    require(settings, Action.INJECT_FAULTS)
+    pid = _require_pid(settings, part)
+    tracer_pid = syscalls.attach(pid, injection, hold_s)
+    return leases.grant(settings, part, fault, hold_s, {"pid": pid, "tracer_pid": tracer_pid})
 
 
 def _end(settings: Settings, part: str, fault: EndedHere, lease: Lease | None) -> None:

@@ -35,7 +35,7 @@ def show(runs_state: RunsState) -> None:
         return
     job = all_scenarios.read(settings)
     if job is not None and job.running:
-        _draw_progress(job, runs_state)
+        _draw_progress(job, runs_state, len(chosen))
         return
     # What keeps the first one from being started keeps them all.
     hindrance = scenario_card.why_not(run_scenario.hindrance(chosen[0], runs_state), chosen[0])
@@ -61,17 +61,15 @@ def _start() -> None:
     resources.runs().again()
 
 
-def _draw_progress(job: Job, runs_state: RunsState) -> None:
-    settings = resources.settings()
+def _draw_progress(job: Job, runs_state: RunsState, total: int) -> None:
     verdicts = all_scenarios.verdicts_since(job, runs_state.history)
-    total = len(list_all(settings.stack, settings.cluster))
     sentence = _("Running all scenarios: {n} of {m} have a verdict.").format(n=number(len(verdicts)), m=number(total))
     live_html.show(tag("p", sentence, role="status"), "run_all_progress")
     act_button(
         Action.RUN_SCENARIOS,
         _("Stop all"),
         all_scenarios.stop,
-        (settings,),
+        (resources.settings(),),
         key="stop-all",
         icon=":material/stop:",
         help=_("The run under way restores what it broke; no further one begins."),
