@@ -212,7 +212,7 @@ def _watch(settings: Settings, engine: Engine, evidence: Evidence, worker: Besid
 
 
 def _arm(settings: Settings, name: str) -> bool:
-    """Tell the worker to die where a dishonest one shows itself. Return whether this is allowed here."""
+    """Arm the crash point that exposes a worker which acknowledges before it writes. Return whether this is allowed here."""
     token = settings.control_token.get_secret_value()
     if not token or not is_allowed(settings, Action.INJECT_FAULTS):
         return False
