@@ -14,12 +14,14 @@ import pulsar
 
 from connectors.client import Broker as Broker
 from connectors.client import BrokerUnavailable as BrokerUnavailable
-from connectors.link import CHECK_EVERY_S, Link, abandon_client
+from connectors.link import CHECK_EVERY_S, RETRY_AFTER_REFUSAL_S, Link, abandon_client
 from connectors.sending import MESSAGE_ERRORS, MessageRefused, Sent, classify
 
 log = logging.getLogger(__name__)
 
 _PARTITION = re.compile(r"-partition-\d+$")
+REMOVED_WITHIN_S = 15.0
+"""How long the removal of a subscription is tried: the embedded broker's healer needs up to 10 s to restart it."""
 SPARE_TOPIC = "persistent://public/default/spare"
 QUEUE_SIZE = 100
 """Messages that wait in the client: enough to hide a round trip. With 1,000, `pulsar-lite` hung for up to 13 s (measured),
@@ -91,17 +93,34 @@ class Subscription(Link):
                 log.info("%s: not acknowledged, the message will be redelivered: %s", self._name, error)
                 return
 
-    def unsubscribe(self) -> None:
-        """Close the consumer and remove the subscription from the broker, with its cursor. Raise BrokerUnavailable.
+    def unsubscribe(self, within_s: float = REMOVED_WITHIN_S) -> None:
+        """Close the consumer and remove the subscription from the broker, with its cursor.
+
+        A refusal is repeated for `within_s` seconds: the broker may restart, or not know yet that the last consumer's process
+        has ended. Raise BrokerUnavailable after that.
+        """
+        self.close()
+        topics = list(self._topics)
+        deadline = time.monotonic() + within_s
+        while topics:
+            try:
+                self._remove_from(topics)
+            except BrokerUnavailable:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(RETRY_AFTER_REFUSAL_S)
+
+    def _remove_from(self, topics: list[str]) -> None:
+        """Remove the subscription from each topic, and that topic from the list. Raise BrokerUnavailable.
 
         Each topic has a consumer of its own for it: `unsubscribe` of a consumer of several topics once ended the process
         with a segmentation fault in the client's thread (pulsar-client 3.13).
         """
-        self.close()
         client = self._broker.client()
         try:
-            for topic in self._topics:
-                client.subscribe(topic, self._name, consumer_type=self._type, receiver_queue_size=1).unsubscribe()
+            while topics:
+                client.subscribe(topics[0], self._name, consumer_type=self._type, receiver_queue_size=1).unsubscribe()
+                del topics[0]
         except pulsar.PulsarException as error:
             request = f"to remove subscription {self._name!r}"
             raise BrokerUnavailable(self._broker.explain(error, request)) from error

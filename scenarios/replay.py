@@ -244,7 +244,7 @@ def _subscription(settings: Settings, name: str) -> Iterator[None]:
         yield
     except BaseException:
         with suppress(BrokerUnavailable):
-            subscription.unsubscribe()
+            subscription.unsubscribe(within_s=0)
         raise
     subscription.unsubscribe()
 

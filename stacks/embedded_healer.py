@@ -1,8 +1,8 @@
 """Heal `pulsar-lite` 0.2.0, which can get stuck when a consumer's process dies under load (measured under chaos).
 
 Either it refuses new consumers of that subscription, or it keeps the messages of the dead consumer until another message
-is published. It still answers, so its own health says nothing. The healer checks whether clients can connect, and whether
-published events get their notifications. A restart takes a few hundredths of a second and keeps the messages.
+is published. It still answers, so its own health says nothing. The healer checks whether clients can connect, those of a
+replay too, and whether published events get their notifications. A restart takes a few hundredths of a second and keeps the messages.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 
+import psutil
 from sqlalchemy import Engine
 
 from application import leases
@@ -26,7 +27,7 @@ from settings import Settings
 from stacks import operation
 from stacks.supervisor import NotRunning, PartUnknown, Supervisor
 from workers import observer_lookups
-from workers.heartbeat import read_heartbeat
+from workers.heartbeat import list_replays, read_heartbeat
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ class BrokerHealer:
         self._engine = engine
         self._next_check_at = 0.0
         self._locked_out: dict[tuple[str, int], float] = {}
-        """(component, pid) → time since which that process has had no connection."""
+        """(component or replay, pid) → time since which that process has had no connection."""
         self._stuck_since: tuple[frozenset[str], float] = (frozenset(), 0.0)
 
     def step(self) -> None:
@@ -68,14 +69,16 @@ class BrokerHealer:
         pids: dict[str, int] = {}
         with suppress(NotRunning):
             pids = {state.name: state.pid for state in Supervisor(self._settings).states()}
-        for part in select_names(self._settings, lambda component: component.is_broker_client):
-            heartbeat = read_heartbeat(self._settings, part)
+        clients = select_names(self._settings, lambda component: component.is_broker_client)
+        for name in [*clients, *list_replays(self._settings)]:
+            heartbeat = read_heartbeat(self._settings, name)
             if heartbeat is None:
                 continue
-            if pids.get(part) != heartbeat.pid or heartbeat.connected:
-                self._locked_out.pop((part, heartbeat.pid), None)
-            elif now - self._locked_out.setdefault((part, heartbeat.pid), now) > PATIENCE_S:
-                return f"{part} cannot connect"
+            runs = pids.get(name) == heartbeat.pid if name in clients else psutil.pid_exists(heartbeat.pid)
+            if not runs or heartbeat.connected:
+                self._locked_out.pop((name, heartbeat.pid), None)
+            elif now - self._locked_out.setdefault((name, heartbeat.pid), now) > PATIENCE_S:
+                return f"{name} cannot connect"
         return None
 
     def _find_standstill(self, now: float) -> str | None:

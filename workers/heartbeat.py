@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from application.components import REPLAY
 from settings import Settings
 
 EVERY_S = 0.5
@@ -112,6 +113,11 @@ def read_heartbeat(settings: Settings, part: str) -> Beat | None:
         return Beat(values["connected"], values["pid"], age_s, bool(values.get("busy")), values.get("reached_us"))
     except (OSError, ValueError, KeyError):
         return None
+
+
+def list_replays(settings: Settings) -> list[str]:
+    """Return the names of the replays that have written a heartbeat and not removed it yet."""
+    return sorted(path.name for path in heartbeat_file(settings, REPLAY).parent.glob(f"{REPLAY}-*") if not path.suffix)
 
 
 def heartbeat_file(settings: Settings, part: str) -> Path:

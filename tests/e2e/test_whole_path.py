@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import uuid
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
 from decimal import Decimal
 
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from application import Application
 from application.commissions import new_id
 from connectors import envelope
-from connectors.broker import Broker, Publisher, Subscription
+from connectors.broker import Broker, BrokerUnavailable, Publisher, Subscription
 from db import dead_letter_queries, notification_queries, queries
 from db.unit_of_work import SqlUnitOfWork
 from domain.changes.calculate import create_commission
@@ -184,6 +186,22 @@ def test_a_removed_subscription_reads_everything_again(stack: Settings) -> None:
         assert read_all() == first
     finally:
         subscription.unsubscribe()
+
+
+def test_a_subscription_that_has_another_consumer_is_removed_as_soon_as_that_one_is_gone(stack: Settings) -> None:
+    """What the embedded broker can say of a consumer whose process has ended."""
+    topic, name = stack.topics.naive, f"removed-{uuid.uuid4().hex[:8]}"
+    other = Subscription(Broker(stack), [topic], name)
+    until(other.ensure_connected, 30, "the other consumer is connected")
+    removed = Subscription(Broker(stack), [topic], name)
+    with pytest.raises(BrokerUnavailable):
+        removed.unsubscribe(within_s=0)
+    with ThreadPoolExecutor(1) as pool:
+        removal = pool.submit(removed.unsubscribe, 60)
+        with pytest.raises(FutureTimeout):
+            removal.result(1)
+        other.close()
+        removal.result(60)
 
 
 def test_several_workers_keep_each_commissions_order() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -16,10 +18,10 @@ from db.migrate import upgrade
 from db.tables import dead_letter, processed_message
 from domain.clock import utc_now
 from settings import Settings
-from stacks.embedded_healer import RECENT_S, BrokerHealer
+from stacks.embedded_healer import PATIENCE_S, RECENT_S, BrokerHealer
 from tests.builders import delivery, record
 from workers import observer_trimmed
-from workers.heartbeat import Heartbeat
+from workers.heartbeat import Heartbeat, heartbeat_file
 from workers.observer import build_observed
 from workers.observer_store import ObserverStore
 
@@ -134,3 +136,25 @@ def test_nothing_is_missing_while_the_store_cannot_be_read(settings: Settings, e
     receive(engine, settings.topics.events, "9:9")
     bury(engine, "1:1")
     assert BrokerHealer(settings, engine)._find_unobserved() == frozenset()
+
+
+def find_lockout(settings: Settings, engine: Engine) -> str | None:
+    """Return what a healer says of a client whose heartbeat stays as it is for longer than its patience."""
+    healer = BrokerHealer(settings, engine)
+    assert healer._find_lockout(100.0) is None
+    assert healer._find_lockout(100.0 + PATIENCE_S) is None
+    return healer._find_lockout(101.0 + PATIENCE_S)
+
+
+def test_a_replay_that_cannot_connect_shows_a_stuck_broker(settings: Settings, engine: Engine) -> None:
+    Heartbeat(settings, "replay-000000000001").beat(False)
+    assert find_lockout(settings, engine) == "replay-000000000001 cannot connect"
+
+
+def test_a_replay_that_is_connected_or_has_ended_shows_none(settings: Settings, engine: Engine) -> None:
+    Heartbeat(settings, "replay-000000000001").beat(True)
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    beat = {"connected": False, "pid": ended.pid}
+    heartbeat_file(settings, "replay-000000000002").write_text(json.dumps(beat), encoding="utf-8")
+    assert find_lockout(settings, engine) is None
