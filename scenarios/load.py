@@ -1,8 +1,10 @@
-"""Send a steady stream of commands and remember which were acknowledged. The same seed sends the same commands."""
+"""Send a steady stream of commands and remember which were acknowledged. The same seed sends the same commands.
+
+Which of several clients sends which command depends on how fast they are answered.
+"""
 
 from __future__ import annotations
 
-import itertools
 import random
 import threading
 import time
@@ -55,9 +57,9 @@ Pair = tuple[Route, Route | None]
 
 
 class Load:
-    """A thread that sends `per_second` pairs of commands (calculate, approve) until it is stopped.
+    """Clients that send `per_second` pairs of commands (calculate, approve) together, until they are stopped.
 
-    A command without an acknowledgement is not retried, and the verdict checks that it left either both rows or neither.
+    Each is a thread of its own: one that waits for an answer, because what its route needs is frozen, holds up no other. A command without an acknowledgement is not retried, and the verdict checks that it left either both rows or neither.
     """
 
     def __init__(
@@ -68,9 +70,9 @@ class Load:
         pairs: Sequence[Pair] = (),
         operations: OperationLog | None = None,
     ) -> None:
-        """Set it up. The `pairs` of routes take turns, and `stop` closes them. By default all commands go in process.
+        """Set it up. Each of the `pairs` of routes has a client, and `stop` closes them. By default there is one, in process.
 
-        Each command and its answer are recorded in `operations`.
+        Two pairs have no route in common that only one thread may use. Each command and its answer are recorded in `operations`.
         """
         in_process = InProcess(application)
         self._operations = operations or OperationLog()
@@ -84,20 +86,27 @@ class Load:
         """The exception that ended the load too early: an error of the judge."""
         self.count_repeated: Callable[[], int] | None = None
         """Counts the commands in `sent` that something else has repeated: the load waits for it after each pair."""
-        self._pairs = itertools.cycle(pairs or [(in_process, in_process)])
         self._routes = {id(route): route for pair in pairs for route in pair if route is not None}
         self._stream = stream
-        self._interval_s = 1 / per_second if per_second else 0.0
+        self._guard = threading.Lock()
+        """Of the stream and the counters, which the threads share."""
+        pairs = pairs or [(in_process, in_process)]
+        self._interval_s = len(pairs) / per_second if per_second else 0.0
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="load", daemon=True)
+        self._threads = [
+            threading.Thread(target=self._run, args=(number, pair), name=f"load {number}", daemon=True)
+            for number, pair in enumerate(pairs)
+        ]
 
     def start(self) -> None:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
-        """Stop the load. Returns when the current command is answered."""
+        """Stop the load. Returns when the current commands are answered."""
         self._stop.set()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
         for route in self._routes.values():
             route.close()
 
@@ -116,11 +125,14 @@ class Load:
     def event_ids(self) -> set[str]:
         return {event_id for sent in list(self.sent) for event_id in sent.event_ids}
 
-    def _run(self) -> None:
-        due_at = time.monotonic()
+    def _run(self, number: int, pair: Pair) -> None:
+        due_at = time.monotonic() + number * self._interval_s / len(self._threads)  # one after the other, not at once
+        self._stop.wait(max(0.0, due_at - time.monotonic()))
         try:
             while not self._stop.is_set():
-                self._send_pair(next(self._stream), next(self._pairs))
+                with self._guard:
+                    command = next(self._stream)
+                self._send_pair(command, pair)
                 while self.count_repeated and self.count_repeated() < len(self.sent) and not self._stop.is_set():
                     self._stop.wait(REPEATED_POLL_S)
                 due_at = max(due_at + self._interval_s, time.monotonic() - 1)  # send no burst after an outage
@@ -139,14 +151,16 @@ class Load:
         with self._operations.invoked(route.name, command) as recorded:
             answer = _send_over(route, command, recorded)
         if answer is None:
-            self.unacknowledged += 1
+            with self._guard:
+                self.unacknowledged += 1
             self._stop.wait(0.05)
             return None
-        self.acknowledged_by[route.name] += 1
-        if isinstance(answer, Promise):
-            self.promised.append(answer)
         event_ids = answer.event_ids if isinstance(answer, Acknowledged) else ()
-        self.sent.append(AcknowledgedCommand(command, started_at, (time.time() - started_at) * 1000, event_ids))
+        with self._guard:
+            self.acknowledged_by[route.name] += 1
+            if isinstance(answer, Promise):
+                self.promised.append(answer)
+            self.sent.append(AcknowledgedCommand(command, started_at, (time.time() - started_at) * 1000, event_ids))
         return answer
 
 

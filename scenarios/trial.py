@@ -130,9 +130,9 @@ class Trial(FaultInjection):
 
     @contextmanager
     def load(self, per_second: float = PAIRS_PER_SECOND, *, all_routes: bool = False) -> Iterator[Load]:
-        """Send pairs of commands from a thread while the `with` block runs; leaving it counts them as the run's.
+        """Send pairs of commands while the `with` block runs; leaving it counts them as the run's.
 
-        With `all_routes` they go in process, over HTTP and through the commands topic in turns.
+        With `all_routes`, several clients send them at once: in process, over HTTP, and through the commands topic.
         """
         pairs = self._route_pairs() if all_routes else ()
         running_load = Load(self.application, self._stream, per_second, pairs, self.operations)
@@ -151,9 +151,9 @@ class Trial(FaultInjection):
 
     def _route_pairs(self) -> list[Pair]:
         in_process = InProcess(self.application)
-        http = OverHttp(self.settings, self.run_id)
-        topic = ThroughTopic(self.settings, self.run_id)
-        return [(in_process, in_process), (http, http), (http, topic), (topic, None)]
+        http, other_http = (OverHttp(self.settings, self.run_id) for _ in range(2))
+        topic, other_topic = (ThroughTopic(self.settings, self.run_id) for _ in range(2))
+        return [(in_process, in_process), (http, http), (other_http, topic), (other_topic, None)]
 
     def broken_promises(self) -> list[Promise]:
         """Return the commands that the broker acknowledged and that have not been processed."""

@@ -15,8 +15,8 @@ from stacks.proxy.network import KINDS, Kind, Network
 STATUS, PAGE, API, METRICS = "status", "page", "api", "metrics"
 SOURCES = (STATUS, PAGE, API, METRICS)
 PAUSE, FULL, SLOW_FSYNC = "pause", "full", "slow-fsync"
-FSYNC_DELAY_S = {"database": 1.0, "observer": 2.0, "broker": 2.0}
-"""More than the time after which an event is late, or a command. A commit of MySQL flushes three times, one after the other."""
+FSYNC_DELAY_S = 2.0
+"""As long as the time after which an event is late, or a command; `cell` adds a margin. A commit of MySQL may flush thrice."""
 LOCKING_FSYNC_DELAY_S = 3.0
 """Of a process that flushes a database's file, to which the others cannot commit meanwhile: more than a command may take."""
 SPACE_IS_SEEN_WITHIN_S = 120.0
@@ -50,6 +50,8 @@ class Cell:
     """How much longer each flush to the disk takes."""
     healthy_within_s: float = 30.0
     """How soon after the fault everything must be healthy again."""
+    inside: frozenset[str] = frozenset()
+    """Components that run inside the broken component's process, so that they too are down with it."""
 
     @property
     def needs_strace(self) -> bool:
@@ -97,7 +99,10 @@ def _cells_of_components(settings: Settings) -> list[Cell]:
     pausable = select_names(settings, lambda component: component.is_killed_by_chaos and not component.is_connector)
     if settings.facts.database is not DatabaseKind.MYSQL:
         pausable.remove("database")  # a file has no process
-    cells = [Cell(part, PAUSE, part, _sources_of_component(part)) for part in pausable]
+    cells = [
+        Cell(part, PAUSE, part, _sources_of_component(part), inside=_components_inside(settings, part))
+        for part in pausable
+    ]
     writers = ["observer", "audit"]
     if settings.facts.database is not DatabaseKind.MYSQL:
         writers += [worker_names(settings)[0], "api"]  # they write the database's file themselves
@@ -125,10 +130,15 @@ def _cells_of_slow_disks(settings: Settings) -> list[Cell]:
             SLOW_FSYNC,
             unhealthy_part,
             (STATUS, PAGE, API) if unhealthy_part == "api" else (STATUS, PAGE, METRICS),
-            delay_s=FSYNC_DELAY_S.get(slow, LOCKING_FSYNC_DELAY_S),
+            delay_s=LOCKING_FSYNC_DELAY_S if slow == "api" else FSYNC_DELAY_S,
         )
         for slow, unhealthy_part in unhealthy_by_slow.items()
     ]
+
+
+def _components_inside(settings: Settings, part: str) -> frozenset[str]:
+    capture = settings.facts.capture.component
+    return frozenset({capture} if part == "broker" and find_component(capture).is_connector else ())
 
 
 def _sources_of_component(part: str) -> tuple[str, ...]:

@@ -174,6 +174,7 @@ def judge(cell: Cell, reports: list[Report], began_at: float, ended_at: float, r
 
     A component that was `replaced` by another process meanwhile, such as a broker that a healer restarted, really was down.
     """
+    really_down = {cell.unhealthy_part, *cell.inside, *replaced}
     said_after_s: dict[str, float | None] = dict.fromkeys(cell.sources)
     false_alarms: list[Report] = []
     for report in reports:
@@ -181,7 +182,7 @@ def judge(cell: Cell, reports: list[Report], began_at: float, ended_at: float, r
         if report.answered_at < began_at:
             false_alarms += [report] if wrong else []
             continue
-        if any(light == DOWN and part != cell.unhealthy_part and part not in replaced for part, light in wrong.items()):
+        if any(light == DOWN and part not in really_down for part, light in wrong.items()):
             false_alarms.append(report)
         if report.source not in said_after_s or report.answered_at > ended_at:
             continue

@@ -42,6 +42,9 @@ def command(settings: Settings) -> Command:
     }
     for name in ("standalone.conf", "functions_worker.yml", "log4j2.xml", "source.btm"):
         (folder / name).write_text(configuration(name, values), encoding="utf-8")
+    if settings.edge_ports:
+        with (folder / "source.btm").open("a", encoding="utf-8") as rules:
+            rules.write(configuration("source_edge.btm", values))
     _add_guards(settings, folder)
     _link_connector(folder, settings.nar)
     (folder / "functions").mkdir(exist_ok=True)

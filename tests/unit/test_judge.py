@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ from scenarios.model import Check, Scenario
 from scenarios.routes import Acknowledged, Promise
 from scenarios.sources import holds_for_all
 from scenarios.trial import Trial
-from scenarios.waiting import JudgeFailed, TookTooLong
+from scenarios.waiting import JudgeFailed, TookTooLong, until
 from settings import Settings
 from stacks import faults, lost_offsets
 from workers.observer_store import ObserverStore
@@ -261,17 +262,33 @@ def running(load: Load) -> Iterator[Load]:
         load.stop()
 
 
-def test_pairs_take_turns_and_promises_are_remembered(trial: Trial) -> None:
+def test_each_pair_of_routes_has_a_client_and_promises_are_remembered(trial: Trial) -> None:
     http, topic = Way("HTTP", Acknowledged("c-1", ("e-1",))), Way("topic", Promise("approve", "c-1"))
+    other_http, other_topic = Way("HTTP", Acknowledged("c-1", ("e-1",))), Way("topic", Promise("approve", "c-1"))
     stream = command_stream(1, str(uuid.uuid4()))
-    with running(Load(trial.application, stream, 1000, [(http, http), (http, topic), (topic, None)])) as load:
-        load.wait_for_more(20)
-    assert http.closed
-    assert topic.closed
+    pairs = [(http, http), (other_http, topic), (other_topic, None)]
+    with running(Load(trial.application, stream, 1000, pairs)) as load:
+        until(lambda: all(len(way.kinds) > 2 for way in (http, topic, other_topic)), 30, "each client sends")
+    assert all(way.closed for way in (http, other_http, topic, other_topic))
     assert http.kinds[:3] == ["CalculateCommission", "ApproveCommission", "CalculateCommission"]
-    assert topic.kinds[:2] == ["ApproveCommission", "CalculateCommission"]
-    assert load.acknowledged_by["topic"] == len(load.promised) > 0
+    assert (set(topic.kinds), set(other_topic.kinds)) == ({"ApproveCommission"}, {"CalculateCommission"})
+    assert load.acknowledged_by["topic"] == len(load.promised) == len(topic.kinds) + len(other_topic.kinds)
     assert load.event_ids == {"e-1"}
+
+
+def test_a_client_that_gets_no_answer_holds_up_no_other(trial: Trial) -> None:
+    answered = threading.Event()
+
+    class Frozen(Way):
+        def send(self, command: object) -> Acknowledged | Promise:
+            answered.wait(30)
+            return super().send(command)
+
+    frozen, other = Frozen("in process", Acknowledged("c-1", ())), Way("HTTP", Acknowledged("c-1", ()))
+    with running(Load(trial.application, command_stream(1, str(uuid.uuid4())), 1000, [(frozen, None), (other, None)])):
+        until(lambda: len(other.kinds) >= 20, 30, "the other client sends")
+        assert frozen.kinds == []
+        answered.set()
 
 
 def test_a_promise_that_nobody_kept_is_lost(trial: Trial) -> None:

@@ -63,6 +63,14 @@ def test_a_healthy_component_that_is_called_down_is_a_false_alarm() -> None:
     assert _judge(_report(12, "page", {"notifications": "down"})).false_alarms == ()
 
 
+def test_a_source_inside_a_paused_broker_is_down_with_it() -> None:
+    for stack, inside in (("native", {"source"}), ("embedded", set())):
+        (cell,) = choose(cells_of(Settings(stack=stack)), "broker", "pause", None, Random(1))
+        assert cell.inside == inside
+        red = _report(12, "page", {"broker": "down", "source": "down"})
+        assert bool(judge(cell, [red], BEGAN, ENDED).false_alarms) is (stack == "embedded")
+
+
 def test_anything_unhealthy_before_the_fault_is_a_false_alarm() -> None:
     yellow = _report(9, "status", LATE)
     assert _judge(yellow).false_alarms == (yellow,)
