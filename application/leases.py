@@ -10,14 +10,14 @@ import contextlib
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from settings import Settings
 from settings.shared_files import hand_over
 
-Fault = Literal["kill", "slow", "fail", "network", "pause", "full", "slow-fsync"]
+Fault = Literal["kill", "slow", "fail", "network", "pause", "full", "slow-fsync", "step"]
 LONGEST_S = 600.0
 
 
@@ -31,7 +31,7 @@ class Lease:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     """`slow`: {"delay_ms": …} for each event. `fail`: {"commission_id": …, "aggregate_version": … or None}: the commission whose
     events fail, all of them or the one with that version. `network`: the fields of `stacks.proxy.network.Network`; `part` is then
-    the name of an edge."""
+    the name of an edge. `step`: none; `part` is the name of a breakpoint (`application.breakpoints`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,16 @@ def grant(
     if not 0 <= hold_s <= LONGEST_S:
         raise ValueError(f"a fault may last 0 to {LONGEST_S:.0f} seconds")
     now = time.time()
-    lease = Lease(part, fault, now, now + hold_s, dict(parameters or {}))
-    path = lease_file(settings, part, fault)
+    return _write(settings, Lease(part, fault, now, now + hold_s, dict(parameters or {})))
+
+
+def prolong(settings: Settings, lease: Lease, hold_s: float) -> Lease:
+    """Let a lease last `hold_s` seconds from now."""
+    return _write(settings, replace(lease, expires_at=time.time() + hold_s))
+
+
+def _write(settings: Settings, lease: Lease) -> Lease:
+    path = lease_file(settings, lease.part, lease.fault)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps(asdict(lease)), encoding="utf-8")

@@ -41,6 +41,10 @@ VERBS = {
     "reset": ("operations", "Empty the tables, topics, observer's store and audit file of a running stack."),
     "source": ("operations", "The Debezium source of the native stack."),
     "scenario": ("scenarios", "Break the running stack on purpose, and let the counts of events judge."),
+    "step": (
+        "stepping",
+        "Hold every event before it is published, processed and acknowledged, and let one pass at a time.",
+    ),
     "fuzz": (
         "fuzzing",
         "Send hostile HTTP requests, commands, events and outbox rows among good ones, and account for each.",

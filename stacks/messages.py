@@ -41,12 +41,25 @@ BESIDE = {
 }
 """What a process beside a component ran into (`stacks.beside`)."""
 
+STEPS = {
+    "step.off": "step mode is off: `./alpes step on` holds the events",
+    "step.nothing_waits": "no event waits: send a command first, for example with `./alpes calculate`",
+    "step.waits_capture": "the commission and its outbox row are committed in one transaction; nobody has read the row yet",
+    "step.waits_delivery": "the message is stored by Pulsar; the worker has received it, and nothing of its effect is written",
+    "step.waits_acknowledgement": "inbox row and notification are committed in one transaction; Pulsar does not know it: if the worker died now, the message would be delivered again, and the inbox would absorb it",
+    "step.passed_capture": "the outbox row was read and published to Pulsar; the table is as it was, because the relay only remembers how far it has read",
+    "step.passed_delivery": "the worker wrote the inbox row and the notification in one transaction",
+    "step.passed_acknowledgement": "Pulsar was told that the message is done, and will not deliver it again",
+}
+"""What step mode says (`stacks.stepping`)."""
+
 TRACING = {
     "tracing.missing": "there is no strace here: install it (Debian: sudo apt-get install strace)",
     "tracing.refused": "the system does not let strace change a component's system calls: {why}",
 }
 
 register(HEALTH)
+register(STEPS)
 register(TRACING)
 register(BESIDE)
 register(OPERATIONS)

@@ -20,6 +20,7 @@ from settings import Settings
 from workers import rows_in_work
 from workers.heartbeat import Heartbeat
 from workers.process import run
+from workers.stepping import SteppedFeed
 
 
 def main(settings: Settings, stop: threading.Event) -> None:
@@ -30,7 +31,7 @@ def main(settings: Settings, stop: threading.Event) -> None:
     feed = OutboxFeed(engine)
     work = rows_in_work.open_for_component(settings, "relay")
     try:
-        Relay(feed, publisher, _create_wait(settings, publisher), work).run(stop)
+        Relay(SteppedFeed(settings, feed), publisher, _create_wait(settings, publisher), work).run(stop)
         work.close()  # not in `finally`: when an exception ends the process, the rows in work are the suspects
     finally:
         publisher.close()

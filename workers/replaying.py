@@ -23,6 +23,7 @@ from workers.consumer import Inlet
 from workers.handling import Failures
 from workers.local_failures import LocalFailures
 from workers.reading import find_event
+from workers.stepping import SteppedInlet
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +38,11 @@ class Role:
     only_notified_by: Engine | None
     """The database that says which events are notified, when the worker may see the messages of no others."""
 
-    def narrow(self, inlet: Inlet) -> Inlet:
-        """Return the inlet with the messages that the worker may see."""
-        return inlet if self.only_notified_by is None else OnlyNotified(inlet, self.only_notified_by)
+    def narrow(self, settings: Settings, inlet: Inlet) -> Inlet:
+        """Return the inlet with the messages that the worker may see now: step mode holds those of the component."""
+        if self.only_notified_by is None:
+            return SteppedInlet(settings, inlet)
+        return OnlyNotified(inlet, self.only_notified_by)
 
 
 def choose_role(settings: Settings, name: str, engine: Engine) -> Role:

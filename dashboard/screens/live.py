@@ -17,6 +17,7 @@ from dashboard.components import (
     live_html,
     repair_panel,
     scatter,
+    step_panel,
     strip,
     tables,
 )
@@ -49,7 +50,9 @@ class Slots:
 
 def show() -> None:
     settings = resources.settings()
-    flow_slot = st.container(key="card-flow", border=True)
+    with st.container(key="card-flow", border=True):
+        flow_slot = st.container()
+        step_panel.show()
     form, database, feed = st.columns([1, 1.62, 1.62])
     with form:
         form_body = card(
@@ -196,4 +199,10 @@ def _idle_moment(now: float) -> int:
     return int(now / IDLE_S)
 
 
-PAGE = PageSpec("live", N_("Live"), show, {"live": _version, "load": command_form.mark}, tuple(feed_controls.PERMALINK))
+PAGE = PageSpec(
+    "live",
+    N_("Live"),
+    show,
+    {"live": _version, "load": command_form.mark, "steps": step_panel.mark},
+    tuple(feed_controls.PERMALINK),
+)

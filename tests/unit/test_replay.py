@@ -30,6 +30,7 @@ from workers.consumer_type import first_consumer_number
 from workers.inbox import Effect, Inbox
 from workers.local_failures import LocalFailures
 from workers.replaying import NoHops, OnlyNotified, choose_role
+from workers.stepping import SteppedInlet
 
 NAME = "replay-000000000001"
 PAIRS = 4
@@ -185,12 +186,12 @@ def test_its_role_leaves_no_counts_no_times_and_no_dead_letters(trial: UnitTrial
     assert not role.keeps_dead_letters
     assert set(role.topics) == set(trial.settings.topics.carrying_events())
     source = ListInlet()
-    assert isinstance(role.narrow(source), OnlyNotified)
+    assert isinstance(role.narrow(trial.settings, source), OnlyNotified)
     own = choose_role(trial.settings, "notifications-2", trial.instance.engine)
     assert isinstance(own.hops, HopRecorder)
     own.hops.close()
     assert own.keeps_dead_letters
-    assert own.narrow(source) is source
+    assert isinstance(own.narrow(trial.settings, source), SteppedInlet)
     assert trial.settings.topics.retry in own.topics
 
 
