@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
 from application import leases
-from application.components import find_component
+from application.components import find_component, worker_names
 from settings import Settings
 from settings.shared_files import hand_over
 
@@ -26,20 +24,24 @@ NAMES: tuple[Name, ...] = get_args(Name)
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What waits at a breakpoint."""
+    """What waits at a breakpoint in one component."""
 
     name: Name
-    event_ids: tuple[str, ...]
-    """In the order in which they will pass."""
+    part: str
+    count: int
+    event_id: str
+    """The event that passes next; a message that carries none is named by its own id. Empty when nothing waits."""
 
 
 class Breakpoint:
     """A breakpoint in the component that stops there. While it is not set, it costs one look for a file."""
 
-    def __init__(self, settings: Settings, name: Name) -> None:
+    def __init__(self, settings: Settings, name: Name, part: str) -> None:
         self._settings = settings
         self._name: Name = name
-        self._shown: tuple[str, ...] = ()
+        self._part = part
+        self._shown: tuple[int, str] | None = None
+        """What is in the file; None: what the component's previous process left there."""
 
     @property
     def is_set(self) -> bool:
@@ -48,16 +50,16 @@ class Breakpoint:
     def takes_permission(self) -> bool:
         """Return whether one event may pass, once for each permission."""
         try:
-            _file(self._settings, self._name, "permission").unlink()
+            _file(self._settings, self._name, self._part, "permission").unlink()
         except OSError:
             return False
         return True
 
-    def show(self, event_ids: Sequence[str]) -> None:
-        """Say which events wait here. A full disk must not stop the component."""
-        if tuple(event_ids) != self._shown:
-            self._shown = tuple(event_ids)
-            _write(self._settings, self._name, "held", {"pid": os.getpid(), "event_ids": list(event_ids)})
+    def show(self, count: int, event_id: str = "") -> None:
+        """Say how many events wait here, and which passes next. A full disk must not stop the component."""
+        if (count, event_id) != self._shown:
+            self._shown = count, event_id
+            _write(_file(self._settings, self._name, self._part, "held"), {"count": count, "event_id": event_id})
 
 
 def list_names(settings: Settings) -> tuple[Name, ...]:
@@ -72,42 +74,50 @@ def are_set(settings: Settings) -> bool:
 
 
 def read_held(settings: Settings) -> list[Held]:
-    """Return what waits at each breakpoint that is set, in the order of the path."""
+    """Return what waits at each breakpoint that is set, in the order of the path; nothing while step mode is off."""
     return [
-        Held(name, _read_event_ids(settings, name))
+        _read(settings, name, part)
         for name in list_names(settings)
         if leases.read(settings, name, "step") is not None
+        for part in _list_parts(settings, name)
     ]
 
 
-def permit(settings: Settings, name: Name) -> None:
-    """Let one event pass a breakpoint."""
-    _write(settings, name, "permission", {})
+def permit(settings: Settings, name: Name, part: str) -> None:
+    """Let the first event that waits there pass."""
+    _write(_file(settings, name, part, "permission"), {})
 
 
 def withdraw_permissions(settings: Settings) -> None:
     """Withdraw what was permitted and not used."""
-    for name in NAMES:
-        _file(settings, name, "permission").unlink(missing_ok=True)
+    for path in _folder(settings).glob("*.permission"):
+        path.unlink(missing_ok=True)
 
 
-def _read_event_ids(settings: Settings, name: Name) -> tuple[str, ...]:
-    if _file(settings, name, "permission").exists():
-        return ()  # the first of them is about to pass; the component then says what waits
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        return tuple(json.loads(_file(settings, name, "held").read_text(encoding="utf-8"))["event_ids"])
-    return ()
+def _list_parts(settings: Settings, name: Name) -> list[str]:
+    return [settings.facts.capture.component] if name == "capture" else worker_names(settings)
 
 
-def _write(settings: Settings, name: Name, kind: str, values: dict[str, object]) -> None:
-    path = _file(settings, name, kind)
+def _read(settings: Settings, name: Name, part: str) -> Held:
+    if not _file(settings, name, part, "permission").exists():
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            values = json.loads(_file(settings, name, part, "held").read_text(encoding="utf-8"))
+            return Held(name, part, int(values["count"]), str(values["event_id"]))
+    return Held(name, part, 0, "")  # one is about to pass; the component then says what waits
+
+
+def _write(path: Path, values: dict[str, object]) -> None:
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".new")
+        temporary = path.with_name(f"{path.name}.new")
         temporary.write_text(json.dumps(values), encoding="utf-8")
         hand_over(temporary)
         temporary.replace(path)
 
 
-def _file(settings: Settings, name: Name, kind: str) -> Path:
-    return settings.run / "leases" / f"{name}.{kind}"
+def _file(settings: Settings, name: Name, part: str, kind: str) -> Path:
+    return _folder(settings) / f"{name}.{part}.{kind}"
+
+
+def _folder(settings: Settings) -> Path:
+    return settings.run / "leases"

@@ -37,11 +37,11 @@ def start(stack: StackName = None) -> None:
 
 def let_next_pass(stack: StackName = None, json: AsJson = False) -> None:
     """Let the event that is furthest on its path pass one breakpoint, and say what this changed."""
-    name, event_id = stepping.let_pass(instance.find(stack))
+    held = stepping.let_pass(instance.find(stack))
     if json:
-        print_json({"breakpoint": name, "event_id": event_id})
+        print_json({"breakpoint": held.name, "part": held.part, "event_id": held.event_id})
         return
-    out.print(f"{event_id} passed {name}: {stepping.PASSED[name]}")
+    out.print(f"{held.event_id} passed {held.name}: {stepping.PASSED[held.name]}")
 
 
 def end(stack: StackName = None) -> None:
@@ -60,6 +60,5 @@ def list_held(stack: StackName = None, json: AsJson = False) -> None:
     if not held:
         out.print("step mode is off")
     for each in held:
-        out.print(f"{each.name}: {len(each.event_ids)} held")
-        for event_id in each.event_ids:
-            out.print(f"  {event_id}: {stepping.WAITS[each.name]}")
+        following = f"; next {each.event_id}: {stepping.WAITS[each.name]}" if each.count else ""
+        out.print(f"{each.name} in {each.part}: {each.count} held{following}")

@@ -44,7 +44,7 @@ class Run:
 
 
 class AnotherRuns(ExpectedError):
-    """A scenario is already running in this instance; two at once would judge each other's faults."""
+    """A scenario is already running in this instance, and two would judge each other's faults; or step mode holds the events."""
 
 
 class UnknownRun(ExpectedError, LookupError):

@@ -17,6 +17,7 @@ from contextlib import suppress
 
 import psutil
 
+from application import breakpoints
 from application.permissions import Action, require
 from domain.errors import ExpectedError
 from domain.message import Message
@@ -64,6 +65,10 @@ def start(settings: Settings, name: str, seed: int | None = None, minutes: float
         raise NotRunning("nothing is running here; `./alpes up` starts it")
     if journal.is_scenario_running(settings):
         raise AnotherRuns("another scenario runs now; wait for its verdict, or stop it")
+    if breakpoints.are_set(settings):
+        raise AnotherRuns(
+            "step mode holds the events, and a scenario would judge that: ./alpes step off lets them pass"
+        )
     run_id = str(uuid.uuid4())
     seed = random.randrange(2**31) if seed is None else seed
     journal.folder(settings, run_id).mkdir(parents=True)

@@ -11,6 +11,7 @@ from http.client import HTTPConnection, HTTPException
 
 from sqlalchemy import Engine
 
+from application import breakpoints
 from application.components import find_component, select_names
 from connectors.broker import Broker
 from db import queries
@@ -22,7 +23,7 @@ from stacks import faults
 from stacks.captures import capture_of
 from stacks.part_health import PartHealth, check_worker
 from stacks.probes import ANSWERS_WITHIN_S, Probes
-from stacks.waiting_events import WaitingEvents, read_waiting
+from stacks.waiting_events import Waiting, WaitingEvents, read_waiting
 
 _PROBES: Probes[PartHealth] = Probes()
 _WAITING: Probes[WaitingEvents | None] = Probes()
@@ -100,9 +101,14 @@ def _apply_lateness(
     for part, health in healths.items():
         stage = late.get(find_component(part).name)
         if stage is not None and health.light == "ok":
-            message = Message("health.late", n=stage.count, s=round(stage.oldest_s, 1))
-            judged[part] = replace(health, light="behind", message=message)
+            judged[part] = replace(health, light="behind", message=_describe_lateness(settings, stage))
     return judged
+
+
+def _describe_lateness(settings: Settings, stage: Waiting) -> Message:
+    if breakpoints.are_set(settings):
+        return Message("health.stepped", n=stage.count)
+    return Message("health.late", n=stage.count, s=round(stage.oldest_s, 1))
 
 
 def _apply_lease(health: PartHealth, leases: dict[str, faults.Lease]) -> PartHealth:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from application import breakpoints, leases
-from application.breakpoints import NAMES, Name
+from application.breakpoints import NAMES, Held
 from application.leases import LONGEST_S
 from application.permissions import Action, require
 from domain.errors import ExpectedError
 from domain.message import Message
 from settings import Settings
+from stacks import operation
 
 PASSED = {
     "capture": Message("step.passed_capture"),
@@ -29,11 +30,12 @@ class NotHeld(ExpectedError):
 
 
 def start(settings: Settings) -> None:
-    """Set every breakpoint of this stack for `LONGEST_S` seconds. Raises Forbidden."""
+    """Set every breakpoint of this stack for `LONGEST_S` seconds. Raises Forbidden, and Busy while a scenario runs."""
     require(settings, Action.INJECT_FAULTS)
-    breakpoints.withdraw_permissions(settings)
-    for name in breakpoints.list_names(settings):
-        leases.grant(settings, name, "step", LONGEST_S)
+    with operation.without_scenario(settings):
+        breakpoints.withdraw_permissions(settings)
+        for name in breakpoints.list_names(settings):
+            leases.grant(settings, name, "step", LONGEST_S)
 
 
 def end(settings: Settings) -> None:
@@ -44,28 +46,25 @@ def end(settings: Settings) -> None:
     breakpoints.withdraw_permissions(settings)
 
 
-def find_next(settings: Settings) -> tuple[Name, str] | None:
-    """Return where the event that is furthest on its path is held, and its id; None while nothing waits."""
-    for held in reversed(breakpoints.read_held(settings)):
-        if held.event_ids:
-            return held.name, held.event_ids[0]
-    return None
+def find_next(settings: Settings) -> Held | None:
+    """Return the breakpoint with the event that is furthest on its path; None while nothing waits."""
+    return next((held for held in reversed(breakpoints.read_held(settings)) if held.count), None)
 
 
-def let_pass(settings: Settings) -> tuple[Name, str]:
-    """Let the event that is furthest on its path pass one breakpoint, and return it. The breakpoints then last anew.
+def let_pass(settings: Settings) -> Held:
+    """Let the event that is furthest on its path pass one breakpoint, and return what was held there.
 
-    Raises NotHeld, or Forbidden.
+    The breakpoints then last anew. Raises NotHeld, or Forbidden.
     """
     require(settings, Action.INJECT_FAULTS)
     if not breakpoints.are_set(settings):
         raise NotHeld(Message("step.off"))
-    waiting = find_next(settings)
-    if waiting is None:
+    held = find_next(settings)
+    if held is None:
         raise NotHeld(Message("step.nothing_waits"))
     for name in breakpoints.list_names(settings):
         lease = leases.read(settings, name, "step")
         if lease is not None:
             leases.prolong(settings, lease, LONGEST_S)
-    breakpoints.permit(settings, waiting[0])
-    return waiting
+    breakpoints.permit(settings, held.name, held.part)
+    return held

@@ -270,7 +270,7 @@ def main(settings: Settings, stop: threading.Event) -> None:
     work = handling.open_for_component(settings, consumer, role.failures, role.topics)
     worker = NotificationsWorker(
         inbox,
-        role.narrow(settings, subscription),
+        role.narrow(settings, consumer, subscription),
         dead_letters if role.keeps_dead_letters else None,
         role.hops,
         stop,

@@ -8,19 +8,45 @@ import logging
 import select
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO
 
 from application.wake import open_receiver
 from connectors.broker import Broker, Publisher
-from connectors.relay import Relay
+from connectors.relay import Feed, Relay
 from db.engine import connect
 from db.outbox import OutboxFeed
+from domain.outbox import OutboxRecord, UnreadableRow
 from settings import Settings
 from workers import rows_in_work
 from workers.heartbeat import Heartbeat
 from workers.process import run
 from workers.stepping import SteppedFeed
+
+
+class BeatingFeed:
+    """A feed during whose requests the heartbeat goes on: one that holds the database's lock makes the relay wait, not ill."""
+
+    def __init__(self, feed: Feed, waiting: AbstractContextManager[None]) -> None:
+        self._feed = feed
+        self._waiting = waiting
+
+    def after(self, seq: int, limit: int) -> list[OutboxRecord | UnreadableRow]:
+        with self._waiting:
+            return self._feed.after(seq, limit)
+
+    def load_checkpoint(self) -> int:
+        with self._waiting:
+            return self._feed.load_checkpoint()
+
+    def save_checkpoint(self, seq: int) -> None:
+        with self._waiting:
+            self._feed.save_checkpoint(seq)
+
+    def park(self, seq: int, reason: str, detail: str) -> bool:
+        with self._waiting:
+            return self._feed.park(seq, reason, detail)
 
 
 def main(settings: Settings, stop: threading.Event) -> None:
@@ -31,7 +57,9 @@ def main(settings: Settings, stop: threading.Event) -> None:
     feed = OutboxFeed(engine)
     work = rows_in_work.open_for_component(settings, "relay")
     try:
-        Relay(SteppedFeed(settings, feed), publisher, _create_wait(settings, publisher), work).run(stop)
+        heart = Heartbeat(settings, "relay")
+        stepped = SteppedFeed(settings, "relay", BeatingFeed(feed, heart.waiting))
+        Relay(stepped, publisher, _create_wait(settings, publisher, heart), work).run(stop)
         work.close()  # not in `finally`: when an exception ends the process, the rows in work are the suspects
     finally:
         publisher.close()
@@ -55,10 +83,9 @@ def _acquire_lock(path: Path, stop: threading.Event) -> IO[str]:
     return lock
 
 
-def _create_wait(settings: Settings, publisher: Publisher) -> Callable[[float], None]:
+def _create_wait(settings: Settings, publisher: Publisher, heart: Heartbeat) -> Callable[[float], None]:
     """Return a function that waits up to some seconds for a wake-up signal, and writes the heartbeat."""
     signals = open_receiver(settings.wake_socket)
-    heart = Heartbeat(settings, "relay")
 
     def wait(seconds: float) -> None:
         heart.beat(publisher.connected)

@@ -38,10 +38,10 @@ class Role:
     only_notified_by: Engine | None
     """The database that says which events are notified, when the worker may see the messages of no others."""
 
-    def narrow(self, settings: Settings, inlet: Inlet) -> Inlet:
+    def narrow(self, settings: Settings, part: str, inlet: Inlet) -> Inlet:
         """Return the inlet with the messages that the worker may see now: step mode holds those of the component."""
         if self.only_notified_by is None:
-            return SteppedInlet(settings, inlet)
+            return SteppedInlet(settings, part, inlet)
         return OnlyNotified(inlet, self.only_notified_by)
 
 

@@ -26,16 +26,18 @@ class SteppedInlet:
     A held acknowledgement is lost with its process: then the broker delivers the message again.
     """
 
-    def __init__(self, settings: Settings, inlet: Inlet) -> None:
+    def __init__(self, settings: Settings, part: str, inlet: Inlet) -> None:
         self._inlet = inlet
-        self._delivery = Breakpoint(settings, "delivery")
-        self._acknowledgement = Breakpoint(settings, "acknowledgement")
+        self._delivery = Breakpoint(settings, "delivery", part)
+        self._acknowledgement = Breakpoint(settings, "acknowledgement", part)
         self._received: list[Received] = []
-        """The message that waits to be processed."""
-        self._received_ids: list[str] = []
+        """Messages that wait to be processed."""
+        self._first: tuple[Received, str] | None = None
+        """The first of them whose event's id is known, and that id."""
         self._processed: list[Received] = []
         """Messages that wait to be acknowledged."""
         self._generation = 0
+        self._acknowledgement.show(0)  # a previous process may have ended with some
 
     @property
     def generation(self) -> int:
@@ -44,25 +46,39 @@ class SteppedInlet:
     def receive(self, limit: int, timeout_s: float) -> list[Received]:
         """Return the next messages, at most one for each permission while the breakpoint is set."""
         self._acknowledge_permitted()
-        if not self._delivery.is_set:
-            self._delivery.show(())
-            if self._received:
-                self._receive(0, 0)  # which forgets a message of an older client
-                batch, self._received = self._received, []
-                return batch
-            return self._receive(limit, min(timeout_s, LOOKS_EVERY_S) if self._processed else timeout_s)
-        if not self._received:
-            self._received = self._receive(1, min(timeout_s, LOOKS_EVERY_S))
-            self._received_ids = list(map(_find_id_in_subprocess, self._received))
+        if self._received:
+            self._receive(0, 0)  # keeps the connection, and forgets messages of an older client
         else:
-            self._receive(0, 0)  # keeps the connection
-            time.sleep(LOOKS_EVERY_S)
-        self._delivery.show(self._received_ids if self._received else ())
-        if not self._received or not self._delivery.takes_permission():
+            is_set = self._delivery.is_set
+            quick = is_set or self._processed
+            self._received = self._receive(
+                1 if is_set else limit, min(timeout_s, LOOKS_EVERY_S) if quick else timeout_s
+            )
+        return self._release()
+
+    def _release(self) -> list[Received]:
+        """Return those of the received messages that may pass now."""
+        if not self._delivery.is_set:
+            passing = len(self._received)
+        elif self._received and self._delivery.takes_permission():
+            passing = 1
+        else:
+            self._delivery.show(len(self._received), self._find_first_id())
+            time.sleep(LOOKS_EVERY_S if self._received else 0)
             return []
-        batch, self._received = self._received, []
-        self._delivery.show(())
+        batch, self._received = self._received[:passing], self._received[passing:]
+        self._delivery.show(0)  # the next call says what is left: to find out would delay the batch
         return batch
+
+    def _find_first_id(self) -> str:
+        """Return the id of the event that passes next. Its message is decoded elsewhere: it may end the process that does it."""
+        if not self._received:
+            return ""
+        message = self._received[0]
+        if self._first is None or self._first[0] is not message:
+            event = decode_in_subprocess(message)
+            self._first = message, message.message_id if event is None else event.id
+        return self._first[1]
 
     def acknowledge(self, batch: Sequence[Received]) -> None:
         """Acknowledge messages, or keep them for that."""
@@ -80,7 +96,8 @@ class SteppedInlet:
             self._processed = []
         elif self._acknowledgement.takes_permission():
             self._inlet.acknowledge([self._processed.pop(0)])
-        self._acknowledgement.show(_list_ids(self._processed))
+        first_id = _find_id(self._processed[0]) if self._processed else ""
+        self._acknowledgement.show(len(self._processed), first_id)
 
     def _receive(self, limit: int, timeout_s: float) -> list[Received]:
         """Receive, and forget the messages of an older client: they are delivered again."""
@@ -88,28 +105,28 @@ class SteppedInlet:
         if self._inlet.generation != self._generation:
             self._generation = self._inlet.generation
             self._received, self._processed = [], []
-            self._acknowledgement.show(())
+            self._acknowledgement.show(0)
         return batch
 
 
 class SteppedFeed:
     """A feed of the outbox that yields one row for each permission while the breakpoint is set."""
 
-    def __init__(self, settings: Settings, feed: Feed) -> None:
+    def __init__(self, settings: Settings, part: str, feed: Feed) -> None:
         self._feed = feed
-        self._capture = Breakpoint(settings, "capture")
+        self._capture = Breakpoint(settings, "capture", part)
 
     def after(self, seq: int, limit: int) -> list[OutboxRecord | UnreadableRow]:
         """Return the next rows. Raises what the feed raises."""
+        is_set = self._capture.is_set
+        rows = self._feed.after(seq, 1 if is_set else limit)
         if not self._capture.is_set:
-            self._capture.show(())
-            return self._feed.after(seq, limit)
-        rows = self._feed.after(seq, 1)
-        self._capture.show([row.id if isinstance(row, OutboxRecord) else str(row.seq) for row in rows])
-        if not rows or not self._capture.takes_permission():
-            return []
-        self._capture.show(())
-        return rows
+            self._capture.show(0)
+            return rows
+        is_permitted = bool(rows) and self._capture.takes_permission()
+        left = rows[1:] if is_permitted else rows
+        self._capture.show(len(left), _find_row_id(left[0]) if left else "")
+        return rows[:1] if is_permitted else []
 
     def load_checkpoint(self) -> int:
         return self._feed.load_checkpoint()
@@ -121,13 +138,11 @@ class SteppedFeed:
         return self._feed.park(seq, reason, detail)
 
 
-def _list_ids(messages: Sequence[Received]) -> list[str]:
-    """Return the event's id of each message, or the message's own where it carries no event."""
-    events = [(message, find_event(message)) for message in messages]
-    return [message.message_id if event is None else event.id for message, event in events]
-
-
-def _find_id_in_subprocess(message: Received) -> str:
-    """Return the same of a message that nothing was done with yet: it may end the process that decodes it."""
-    event = decode_in_subprocess(message)
+def _find_id(message: Received) -> str:
+    """Return the id of a processed message's event, or its own if it carries none."""
+    event = find_event(message)
     return message.message_id if event is None else event.id
+
+
+def _find_row_id(row: OutboxRecord | UnreadableRow) -> str:
+    return row.id if isinstance(row, OutboxRecord) else str(row.seq)

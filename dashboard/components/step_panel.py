@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import streamlit as st
 
 from application import breakpoints
@@ -16,10 +18,11 @@ from dashboard.i18n import _, number
 from dashboard.view_models import words
 from domain.message import extract_message
 from stacks import stepping
+from stacks.operation import Busy
 from stacks.stepping import NotHeld
 
 PASSED = "step_passed"
-"""Key of the session: the breakpoint and the event of this visitor's last step."""
+"""Key of the session: what was held where this visitor's last step was."""
 
 
 def show() -> None:
@@ -72,23 +75,27 @@ def _draw() -> None:
     live_html.show(_draw_path(held, waiting), "steps")
 
 
-def _draw_path(held: list[Held], waiting: tuple[Name, str] | None) -> Html:
+def _draw_path(held: list[Held], waiting: Held | None) -> Html:
     """Return the breakpoints with the number of events at each, and a sentence on the event that passes next."""
-    places = join([_draw_breakpoint(each, waiting) for each in held])
+    counts: Counter[Name] = Counter()
+    for each in held:  # several workers have a breakpoint each
+        counts[each.name] += each.count
+    places = join([_draw_breakpoint(name, count, waiting) for name, count in counts.items()])
     sentence = (
         _("Step mode: send a command, and its event stops at each of these places.")
         if waiting is None
         else _("Next: event {id} {place}. {state}").format(
-            id=waiting[1][:8], place=_places()[waiting[0]], state=_sentence(words.translate(stepping.WAITS[waiting[0]]))
+            id=waiting.event_id[:8],
+            place=_places()[waiting.name],
+            state=_sentence(words.translate(stepping.WAITS[waiting.name])),
         )
     )
     return join([tag("ol", places, class_="steps"), tag("p", sentence, role="status")])
 
 
-def _draw_breakpoint(held: Held, waiting: tuple[Name, str] | None) -> Html:
-    is_next = waiting is not None and waiting[0] == held.name
-    count = tag("b", number(len(held.event_ids)))
-    return tag("li", join([_places()[held.name], " ", count]), class_="next" if is_next else "")
+def _draw_breakpoint(name: Name, count: int, waiting: Held | None) -> Html:
+    is_next = waiting is not None and waiting.name == name
+    return tag("li", join([_places()[name], " ", tag("b", number(count))]), class_="next" if is_next else "")
 
 
 def _places() -> dict[Name, str]:
@@ -100,11 +107,11 @@ def _places() -> dict[Name, str]:
 
 
 def _draw_last_step() -> None:
-    passed: tuple[Name, str] | None = st.session_state.get(PASSED)
+    passed: Held | None = st.session_state.get(PASSED)
     if passed is None:
         return
-    name, event_id = passed
-    done = _sentence(words.translate(stepping.PASSED[name]))
+    event_id = passed.event_id
+    done = _sentence(words.translate(stepping.PASSED[passed.name]))
     st.markdown(_("Last step, event {id}: {done}").format(id=f"`{event_id[:8]}`", done=done))
     if view_button(_("trace →"), type="tertiary", key="step-trace"):
         permalinks.open_trace(event_id)
@@ -116,7 +123,10 @@ def _sentence(text: str) -> str:
 
 def _start() -> None:
     st.session_state.pop(PASSED, None)
-    stepping.start(resources.settings())
+    try:
+        stepping.start(resources.settings())
+    except Busy:
+        st.toast(_("A scenario runs now; step mode would hold its events."), icon=":material/info:")
 
 
 def _let_pass() -> None:

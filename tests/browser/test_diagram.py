@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from scenarios import end_to_end
 from settings import Settings
-from stacks import faults
+from stacks import faults, stepping
 from tests.browser.conftest import SIZES, Open
 from tests.combining import sample_combinations
 
@@ -61,3 +61,30 @@ def test_a_part_that_is_down_is_shown_as_down(visit: Open, paged: Settings) -> N
     expect(page.get_by_text("broker is down").first).to_be_hidden()
     expect(page.get_by_text("0 lost, 0 duplicated")).to_be_visible()
     expect(page.locator(".scatter .fault").first).to_be_visible()
+
+
+@sample_combinations(size=SIZES, language=["en", "es"])
+def test_an_event_passes_step_by_step(visit: Open, paged: Settings, size: str, language: str) -> None:
+    names = {"en": ("Step by step", "Next step", "Let everything pass", "Calculate")}
+    names["es"] = ("Paso a paso", "Paso siguiente", "Dejar pasar todo", "Calcular")
+    on, following, off, calculate = names[language]
+    seen = visit(size)
+    page = seen.go(f"?lang={language}")
+    path = page.locator(".st-key-card-flow")
+    try:
+        page.get_by_role("button", name=on).click()
+        step = path.get_by_role("button", name=following)
+        expect(step).to_be_disabled()
+        page.get_by_role("button", name=calculate, exact=True).click()
+        for place in range(3):
+            expect(path.locator("ol.steps li").nth(place)).to_have_class("next")
+            expect(step).to_be_enabled()
+            step.click()
+        expect(step).to_be_disabled()
+        expect(path.locator("ol.steps li.next")).to_have_count(0)
+        expect(page.locator('[class*="st-key-card-"] .bad')).to_have_count(0)
+        page.get_by_role("button", name=off).click()
+        expect(page.get_by_role("button", name=on)).to_be_visible()
+        seen.check()
+    finally:
+        stepping.end(paged)

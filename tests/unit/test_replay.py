@@ -186,12 +186,12 @@ def test_its_role_leaves_no_counts_no_times_and_no_dead_letters(trial: UnitTrial
     assert not role.keeps_dead_letters
     assert set(role.topics) == set(trial.settings.topics.carrying_events())
     source = ListInlet()
-    assert isinstance(role.narrow(trial.settings, source), OnlyNotified)
+    assert isinstance(role.narrow(trial.settings, NAME, source), OnlyNotified)
     own = choose_role(trial.settings, "notifications-2", trial.instance.engine)
     assert isinstance(own.hops, HopRecorder)
     own.hops.close()
     assert own.keeps_dead_letters
-    assert isinstance(own.narrow(trial.settings, source), SteppedInlet)
+    assert isinstance(own.narrow(trial.settings, "notifications-2", source), SteppedInlet)
     assert trial.settings.topics.retry in own.topics
 
 
