@@ -40,7 +40,7 @@ class Breakpoint:
         self._settings = settings
         self._name: Name = name
         self._part = part
-        self._shown: tuple[int, str] | None = None
+        self._written: tuple[int, str] | None = None
         """What is in the file; None: what the component's previous process left there."""
 
     @property
@@ -57,8 +57,8 @@ class Breakpoint:
 
     def show(self, count: int, event_id: str = "") -> None:
         """Say how many events wait here, and which passes next. A full disk must not stop the component."""
-        if (count, event_id) != self._shown:
-            self._shown = count, event_id
+        if (count, event_id) != self._written:
+            self._written = count, event_id
             _write(_file(self._settings, self._name, self._part, "held"), {"count": count, "event_id": event_id})
 
 

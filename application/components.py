@@ -34,6 +34,8 @@ class Component:
     carries_events: bool = False
     """It moves or records events, so an operation stops it once all events have arrived."""
     is_killed_by_chaos: bool = False
+    runs_connectors: bool = False
+    """A connector runs inside its process."""
 
 
 _ALL = (
@@ -50,7 +52,7 @@ _ALL = (
         is_killed_by_chaos=True,
     ),
     Component("source", is_capture=True, is_connector=True, is_on_path=True, carries_events=True),
-    Component("broker", is_server=True, is_on_path=True, is_killed_by_chaos=True),
+    Component("broker", is_server=True, is_on_path=True, is_killed_by_chaos=True, runs_connectors=True),
     Component(
         "notifications",
         "workers.notifications",

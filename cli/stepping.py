@@ -9,10 +9,7 @@ from cli.output import AsJson, StackName, out, print_json
 from stacks import instance, stepping
 
 app = typer.Typer(
-    help=(
-        "Hold every event before it is published, before it is processed and before it is acknowledged, and let one pass"
-        " at a time."
-    ),
+    help=("Hold every event before it is published, processed and acknowledged, and let one pass at a time."),
     no_args_is_help=True,
 )
 
@@ -59,6 +56,6 @@ def list_held(stack: StackName = None, json: AsJson = False) -> None:
         return
     if not held:
         out.print("step mode is off")
-    for each in held:
-        following = f"; next {each.event_id}: {stepping.WAITS[each.name]}" if each.count else ""
-        out.print(f"{each.name} in {each.part}: {each.count} held{following}")
+    for place in held:
+        following = f"; next {place.event_id}: {stepping.WAITS[place.name]}" if place.count else ""
+        out.print(f"{place.name} in {place.part}: {place.count} held{following}")

@@ -78,8 +78,8 @@ def _draw() -> None:
 def _draw_path(held: list[Held], waiting: Held | None) -> Html:
     """Return the breakpoints with the number of events at each, and a sentence on the event that passes next."""
     counts: Counter[Name] = Counter()
-    for each in held:  # several workers have a breakpoint each
-        counts[each.name] += each.count
+    for place in held:  # several workers have a breakpoint each
+        counts[place.name] += place.count
     places = join([_draw_breakpoint(name, count, waiting) for name, count in counts.items()])
     sentence = (
         _("Step mode: send a command, and its event stops at each of these places.")
@@ -111,8 +111,8 @@ def _draw_last_step() -> None:
     if passed is None:
         return
     event_id = passed.event_id
-    done = _sentence(words.translate(stepping.PASSED[passed.name]))
-    st.markdown(_("Last step, event {id}: {done}").format(id=f"`{event_id[:8]}`", done=done))
+    change = _sentence(words.translate(stepping.PASSED[passed.name]))
+    st.markdown(_("Last step, event {id}: {change}").format(id=f"`{event_id[:8]}`", change=change))
     if view_button(_("trace →"), type="tertiary", key="step-trace"):
         permalinks.open_trace(event_id)
 

@@ -138,7 +138,8 @@ def _cells_of_slow_disks(settings: Settings) -> list[Cell]:
 
 def _components_inside(settings: Settings, part: str) -> frozenset[str]:
     capture = settings.facts.capture.component
-    return frozenset({capture} if part == "broker" and find_component(capture).is_connector else ())
+    is_inside = find_component(part).runs_connectors and find_component(capture).is_connector
+    return frozenset({capture} if is_inside else ())
 
 
 def _sources_of_component(part: str) -> tuple[str, ...]:
