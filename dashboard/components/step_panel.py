@@ -72,10 +72,10 @@ def _draw() -> None:
         )
         act_button(Action.INJECT_FAULTS, _("Let everything pass"), _end, key="step-off")
         _draw_last_step()
-    live_html.show(_draw_path(held, waiting), "steps")
+    live_html.show(draw_path(held, waiting), "steps")
 
 
-def _draw_path(held: list[Held], waiting: Held | None) -> Html:
+def draw_path(held: list[Held], waiting: Held | None) -> Html:
     """Return the breakpoints with the number of events at each, and a sentence on the event that passes next."""
     counts: Counter[Name] = Counter()
     for place in held:  # several workers have a breakpoint each

@@ -29,7 +29,6 @@ NOT_IMPORTED = {
     "stacks.proxy.__main__": "a process; tests/scenarios/test_matrix.py starts it",
     "workers.injected": "asked in a worker's process; tests/scenarios/test_verdicts.py injects failures",
     "workers.process": "the start of every worker's process",
-    "workers.relay": "a process; what it runs is connectors.relay, tested in tests/unit/test_relay.py",
 }
 """Module → why no test imports it."""
 RUN_BY_NAME = ("db.migrations.versions.", "mutants.catalogue.")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,12 +22,11 @@ from domain.message import verbatim
 from scenarios import api_client, chaos_faults, fault_injection, invariants, process, runner
 from scenarios.api_client import AccessRefused, ApiClient, url_host
 from scenarios.journal import Journal
-from scenarios.load import Load, command_stream
 from scenarios.model import Check, Scenario
-from scenarios.routes import Acknowledged, Promise
+from scenarios.routes import Promise
 from scenarios.sources import holds_for_all
 from scenarios.trial import Trial
-from scenarios.waiting import JudgeFailed, TookTooLong, until
+from scenarios.waiting import TookTooLong
 from settings import Settings
 from stacks import faults, lost_offsets
 from workers.observer_store import ObserverStore
@@ -240,57 +238,6 @@ def test_a_read_only_instance_is_not_judged(tmp_path: Path) -> None:
 # Every way of the load.
 
 
-class Way:
-    def __init__(self, name: str, answer: Acknowledged | Promise) -> None:
-        self.name, self.answer, self.closed = name, answer, False
-        self.kinds: list[str] = []
-
-    def send(self, command: object) -> Acknowledged | Promise:
-        self.kinds.append(type(command).__name__)
-        return self.answer
-
-    def close(self) -> None:
-        self.closed = True
-
-
-@contextmanager
-def running(load: Load) -> Iterator[Load]:
-    load.start()
-    try:
-        yield load
-    finally:
-        load.stop()
-
-
-def test_each_pair_of_routes_has_a_client_and_promises_are_remembered(trial: Trial) -> None:
-    http, topic = Way("HTTP", Acknowledged("c-1", ("e-1",))), Way("topic", Promise("approve", "c-1"))
-    other_http, other_topic = Way("HTTP", Acknowledged("c-1", ("e-1",))), Way("topic", Promise("approve", "c-1"))
-    stream = command_stream(1, str(uuid.uuid4()))
-    pairs = [(http, http), (other_http, topic), (other_topic, None)]
-    with running(Load(trial.application, stream, 1000, pairs)) as load:
-        until(lambda: all(len(way.kinds) > 2 for way in (http, topic, other_topic)), 30, "each client sends")
-    assert all(way.closed for way in (http, other_http, topic, other_topic))
-    assert http.kinds[:3] == ["CalculateCommission", "ApproveCommission", "CalculateCommission"]
-    assert (set(topic.kinds), set(other_topic.kinds)) == ({"ApproveCommission"}, {"CalculateCommission"})
-    assert load.acknowledged_by["topic"] == len(load.promised) == len(topic.kinds) + len(other_topic.kinds)
-    assert load.event_ids == {"e-1"}
-
-
-def test_a_client_that_gets_no_answer_holds_up_no_other(trial: Trial) -> None:
-    answered = threading.Event()
-
-    class Frozen(Way):
-        def send(self, command: object) -> Acknowledged | Promise:
-            answered.wait(30)
-            return super().send(command)
-
-    frozen, other = Frozen("in process", Acknowledged("c-1", ())), Way("HTTP", Acknowledged("c-1", ()))
-    with running(Load(trial.application, command_stream(1, str(uuid.uuid4())), 1000, [(frozen, None), (other, None)])):
-        until(lambda: len(other.kinds) >= 20, 30, "the other client sends")
-        assert frozen.kinds == []
-        answered.set()
-
-
 def test_a_promise_that_nobody_kept_is_lost(trial: Trial) -> None:
     result = trial.application.send(CalculateCommission("kept", "a", "k", "1.00", "USD"))
     trial.promised += [
@@ -299,16 +246,3 @@ def test_a_promise_that_nobody_kept_is_lost(trial: Trial) -> None:
         Promise("approve", result.commission_id),
     ]
     assert [each.id for each in trial.broken_promises()] == ["forgotten", result.commission_id]
-
-
-def test_a_load_that_died_tells_whoever_waits_for_it(trial: Trial) -> None:
-    class Broken(Way):
-        def send(self, command: object) -> Acknowledged | Promise:
-            raise AccessRefused("the API lets nobody in here")
-
-    broken = Broken("HTTP", Acknowledged("", ()))
-    with (
-        running(Load(trial.application, command_stream(1, str(uuid.uuid4())), 100, [(broken, None)])) as load,
-        pytest.raises(JudgeFailed, match="lets nobody in"),
-    ):
-        load.wait_for_more(1)

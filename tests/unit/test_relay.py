@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import AbstractContextManager
 from typing import cast
 
 import pulsar
@@ -15,6 +16,7 @@ from connectors.sending import Sent, classify
 from domain.outbox import OutboxRecord, UnreadableRow
 from tests.builders import record
 from tests.fakes import FakePublisher
+from workers.relay import BeatingFeed
 
 
 class ListFeed:
@@ -226,3 +228,36 @@ def test_the_relay_beats_at_every_page() -> None:
     Relay(ListFeed(10 * PAGE), publisher, wait).run(stop)  # type: ignore[arg-type]
     assert len(publisher.sent) == 10 * PAGE
     assert beats >= 10
+
+
+def test_a_heartbeat_goes_on_during_each_request_to_the_database() -> None:
+    entered: list[str] = []
+
+    class Waiting(AbstractContextManager[None]):
+        def __enter__(self) -> None:
+            entered.append("begin")
+
+        def __exit__(self, *_: object) -> None:
+            entered.append("end")
+
+    class Rows:
+        def after(self, seq: int, limit: int) -> list[OutboxRecord | UnreadableRow]:
+            entered.append("after")
+            return []
+
+        def load_checkpoint(self) -> int:
+            entered.append("load")
+            return 7
+
+        def save_checkpoint(self, seq: int) -> None:
+            entered.append(f"save {seq}")
+
+        def park(self, seq: int, reason: str, detail: str) -> bool:
+            entered.append(f"park {seq} {reason} {detail}")
+            return True
+
+    feed = BeatingFeed(Rows(), Waiting())
+    assert (feed.after(0, 1), feed.load_checkpoint(), feed.park(2, "r", "d")) == ([], 7, True)
+    feed.save_checkpoint(3)
+    requests = ["after", "load", "park 2 r d", "save 3"]
+    assert entered == [word for request in requests for word in ("begin", request, "end")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,15 @@ from application.breakpoints import Breakpoint
 from cli import stepping
 from settings import Settings
 from stacks.stepping import NotHeld
+from tests.unit.cli.conftest import Found
+
+
+@pytest.fixture
+def settings(tmp_path: Path, found: Found) -> Settings:
+    """An instance whose components may be broken."""
+    settings = Settings(home=tmp_path)
+    found(settings)
+    return settings
 
 
 def test_each_step_says_which_event_passed_and_what_this_changed(
