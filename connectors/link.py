@@ -67,7 +67,7 @@ class Link(ABC):
             self._reachable_since = now
         elif now - self._reachable_since > GRACE_S:
             self.drop()
-            return self._reopen()
+            return False  # the next call connects, which may take seconds: whoever asked can say first that it is not connected
         return True
 
     @property

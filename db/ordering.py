@@ -2,14 +2,20 @@
 
 On SQLite, which has one writer at a time, `notification.seq` is the order of commits. MySQL assigns it at the INSERT, so a later
 event may become visible first and still have the higher `seq`. There the timestamp `persisted` decides: the worker reads the
-clock after its commit and before it acknowledges, and no worker receives the commission's next event before that.
+clock after its commit and before it acknowledges, and no worker receives the commission's next event before that. A later
+event that became visible before the transaction of the earlier one even began shows a clock that was set back, and no order.
 """
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 from sqlalchemy import Connection, Select, func, select
 
+from db.run_rows import chunks
 from db.tables import dead_letter, hop_time, notification, outbox_event
+from domain.clock import epoch_us
 
 
 def notified_out_of_order(
@@ -23,7 +29,7 @@ def notified_out_of_order(
     overtaken = set(connection.scalars(_select_inserted_late(correlation_id)))
     overtaken |= set(connection.scalars(_select_overtaking_failing(correlation_id)))
     if one_clock:
-        overtaken |= set(connection.scalars(_select_visible_late(correlation_id)))
+        overtaken |= _find_visible_late(connection, correlation_id)
     return sorted(overtaken)
 
 
@@ -36,21 +42,50 @@ def _select_inserted_late(correlation_id: str | None) -> Select[tuple[str]]:
     return select(inner.c.event_id).where(inner.c.highest > inner.c.aggregate_version)
 
 
-def _select_visible_late(correlation_id: str | None) -> Select[tuple[str]]:
-    """Select events that were committed after a later one: a higher version has an earlier timestamp.
+def _find_visible_late(connection: Connection, correlation_id: str | None) -> set[str]:
+    """Return the events that were committed after a later one, whose transaction began while theirs was open."""
+    suspects = connection.execute(_select_visible_late(correlation_id)).all()
+    later_us: dict[str, list[tuple[int, int]]] = {}
+    commission_ids = sorted({suspect.commission_id for suspect in suspects})
+    for some in chunks(commission_ids):
+        query = _exclude_dead_lettered(_select_times(), None).where(notification.c.commission_id.in_(some))
+        for row in connection.execute(query):
+            later_us.setdefault(row.commission_id, []).append((row.aggregate_version, row.at_us))
+    return {
+        suspect.event_id
+        for suspect in suspects
+        if any(
+            version > suspect.aggregate_version and epoch_us(suspect.notified_at) <= at_us < suspect.at_us
+            for version, at_us in later_us.get(suspect.commission_id, ())
+        )
+    }
 
-    Events without a timestamp are left out.
-    """
+
+def _select_times() -> Select[tuple[str, int, int]]:
+    query = select(notification.c.commission_id, notification.c.aggregate_version, hop_time.c.at_us)
+    return query.join(hop_time, (hop_time.c.event_id == notification.c.event_id) & (hop_time.c.hop == "persisted"))
+
+
+def _select_visible_late(correlation_id: str | None) -> Select[tuple[str, str, int, datetime, int]]:
+    """Select events with a later timestamp than a higher version has. Events without a timestamp are left out."""
     earliest_later = func.min(hop_time.c.at_us).over(
         partition_by=notification.c.commission_id, order_by=notification.c.aggregate_version, rows=(1, None)
     )
     query = (
-        select(notification.c.event_id, hop_time.c.at_us, earliest_later.label("earliest_later"))
+        select(
+            notification.c.event_id,
+            notification.c.commission_id,
+            notification.c.aggregate_version,
+            notification.c.notified_at,
+            hop_time.c.at_us,
+            earliest_later.label("earliest_later"),
+        )
         .select_from(notification)
         .join(hop_time, (hop_time.c.event_id == notification.c.event_id) & (hop_time.c.hop == "persisted"))
     )
     inner = _exclude_dead_lettered(query, correlation_id).subquery()
-    return select(inner.c.event_id).where(inner.c.earliest_later < inner.c.at_us)
+    columns = (inner.c[name] for name in ("event_id", "commission_id", "aggregate_version", "notified_at", "at_us"))
+    return select(*columns).where(inner.c.earliest_later < inner.c.at_us)
 
 
 def _select_overtaking_failing(correlation_id: str | None) -> Select[tuple[str]]:
@@ -83,9 +118,7 @@ def _select_overtaking_failing(correlation_id: str | None) -> Select[tuple[str]]
     return query if correlation_id is None else query.where(later.c.correlation_id == correlation_id)
 
 
-def _exclude_dead_lettered(
-    query: Select[tuple[str, int, int]], correlation_id: str | None
-) -> Select[tuple[str, int, int]]:
+def _exclude_dead_lettered(query: Select[Any], correlation_id: str | None) -> Select[Any]:
     dead = select(dead_letter.c.event_id).where(dead_letter.c.event_id == notification.c.event_id).exists()
     query = query.where(~dead)
     return query if correlation_id is None else query.where(notification.c.correlation_id == correlation_id)

@@ -11,6 +11,7 @@ HEALTH = {
     "health.at_work": "is running",
     "health.behind": "{n} behind",
     "health.late": "{n} events wait for it, the oldest for {s} s",
+    "health.clock": "its clock is {s} s ahead of the machine's; a negative number is behind it",
     "health.stepped": "step mode holds {n} events here; `./alpes step off` lets them pass",
     "health.not_ready": "listening on {where}, and cannot accept commands now",
     "health.behind_only": "{n} behind; without an admin REST only its lag is known",

@@ -11,6 +11,8 @@ from domain.message import Message
 from settings import Settings
 from workers.heartbeat import read_heartbeat
 
+CLOCKS_DIFFER_S = 2.0
+"""A process writes its heartbeat within some hundredths of a second of the time that is in it."""
 STALE_S = 4.0
 """A worker without a heartbeat for this long is not healthy."""
 
@@ -48,4 +50,6 @@ def check_worker(settings: Settings, part: str) -> PartHealth:
         return PartHealth(part, "down", Message("health.silent", s=round(heartbeat.age_s)))
     if not heartbeat.connected:
         return PartHealth(part, "behind", Message("health.waits"))
+    if abs(heartbeat.clock_ahead_s) > CLOCKS_DIFFER_S:
+        return PartHealth(part, "behind", Message("health.clock", s=round(heartbeat.clock_ahead_s)))
     return PartHealth(part, "ok", Message("health.at_work"))

@@ -34,6 +34,8 @@ class Beat:
     age_s: float
     busy: bool = False
     """Whether the worker was processing a message."""
+    clock_ahead_s: float = 0.0
+    """How far the process's clock is ahead of the clock that dates the file; negative when it is behind."""
     reached_us: int | None = None
     """When the newest message that it has processed was published, in microseconds since the epoch; None: it does not say."""
 
@@ -69,9 +71,10 @@ class Heartbeat:
         """Write the last heartbeat again, as busy, for a worker that waits."""
         self._write({"connected": bool(self._last[0]), "pid": os.getpid(), "busy": True})
 
-    def _write(self, values: dict[str, bool | int]) -> None:
+    def _write(self, values: dict[str, bool | int | float]) -> None:
         with self._lock, contextlib.suppress(OSError):
             temporary = self._path.with_suffix(".tmp")
+            values = values | {"at": time.time()}
             reached = {} if self._reached_us is None else {"reached_us": self._reached_us}
             temporary.write_text(json.dumps(values | reached), encoding="utf-8")
             temporary.replace(self._path)
@@ -109,8 +112,15 @@ def read_heartbeat(settings: Settings, part: str) -> Beat | None:
     path = heartbeat_file(settings, part)
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        age_s = time.time() - path.stat().st_mtime
-        return Beat(values["connected"], values["pid"], age_s, bool(values.get("busy")), values.get("reached_us"))
+        written_at = path.stat().st_mtime
+        return Beat(
+            connected=values["connected"],
+            pid=values["pid"],
+            age_s=time.time() - written_at,
+            busy=bool(values.get("busy")),
+            clock_ahead_s=values.get("at", written_at) - written_at,
+            reached_us=values.get("reached_us"),
+        )
     except (OSError, ValueError, KeyError):
         return None
 

@@ -30,8 +30,9 @@ def in_order(history: History) -> Iterator[Violation]:
     """An event takes effect after every earlier one of its commission took effect, or was dead-lettered.
 
     Three clocks are asked. `seq` is the order of inserts, and on SQLite that of commits. `visible_us` is when a worker had
-    committed: on MySQL a later insert may become visible first. A later event must also wait until a failing one is
-    dead-lettered.
+    committed: on MySQL a later insert may become visible first, within the transaction of the earlier one. So if it became
+    visible before that transaction even began, the worker's clock was set back in between, and says nothing of the order.
+    A later event must also wait until a failing one is dead-lettered.
     """
     for events in _by_commission(history):
         for position, later in enumerate(events):
@@ -83,7 +84,8 @@ def _overtakes(later: _Event, earlier: _Event, history: History) -> bool:
         return True
     if not history.one_clock or first.visible_us is None or effect.visible_us is None:
         return False
-    return effect.visible_us < first.visible_us
+    begun_us = instant_us(first.notified_at)
+    return (begun_us is None or begun_us <= effect.visible_us) and effect.visible_us < first.visible_us
 
 
 def _name_event(later: _Event, earlier: _Event) -> str:

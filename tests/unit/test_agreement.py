@@ -15,6 +15,7 @@ from application import Application
 from db import ordering
 from db.engine import READ, connect
 from db.tables import commission, dead_letter, hop_time, metadata, notification, outbox_event
+from domain.clock import epoch_us
 from domain.commands import ApproveCommission, CalculateCommission
 from scenarios.history import reading
 from scenarios.history.reading import Beginning
@@ -23,6 +24,9 @@ from scenarios.properties.state import state_and_outbox_agree
 from settings import Settings
 from tests.builders import AT, record
 from workers.observer_store import ObserverStore
+
+BEGAN_US = epoch_us(AT.replace(second=1))
+"""When the transactions began of which a test says no other second."""
 
 
 @pytest.fixture
@@ -143,11 +147,22 @@ def out_of_order(engine: Engine, **options: bool) -> list[str]:
 
 def test_an_event_that_became_visible_after_a_later_one_is_named(engine: Engine) -> None:
     """On MySQL: inserted in order, committed by two workers the other way round."""
-    _notify(engine, 1, 1, persisted_us=500)
-    _notify(engine, 2, 1, persisted_us=400)
-    _notify(engine, 3, 1, persisted_us=500)
+    _notify(engine, 1, 1, persisted_us=BEGAN_US + 500)
+    _notify(engine, 2, 1, persisted_us=BEGAN_US + 400)
+    _notify(engine, 3, 1, persisted_us=BEGAN_US + 500)
     assert out_of_order(engine) == ["e-1"]
     assert out_of_order(engine, one_clock=False) == []
+
+
+def test_a_clock_that_was_set_back_makes_no_event_late(engine: Engine) -> None:
+    """The first two were notified by a worker whose clock was ahead; the third one after it was set right."""
+    _notify(engine, 1, 40, persisted_us=epoch_us(AT.replace(second=40)) + 500)
+    _notify(engine, 2, 41, persisted_us=epoch_us(AT.replace(second=41)) + 500)
+    _notify(engine, 3, 1, persisted_us=BEGAN_US + 500)
+    assert out_of_order(engine) == []
+    _notify(engine, 4, 2, persisted_us=epoch_us(AT.replace(second=2)) + 500)
+    _notify(engine, 5, 2, persisted_us=epoch_us(AT.replace(second=2)) + 400)
+    assert out_of_order(engine) == ["e-4"]
 
 
 def test_events_wait_until_the_one_before_them_is_dead_lettered(engine: Engine) -> None:

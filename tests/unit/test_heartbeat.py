@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from scenarios.waiting import until
 from settings import Settings
+from stacks.part_health import check_worker
 from tests.builders import delivery, record
+from tests.clocks import patch_time
 from tests.fakes import ListInlet, ListOutlet, Measurements
 from workers import audit, heartbeat
 from workers.dead_letters import DeadLetters
-from workers.heartbeat import Heartbeat, read_heartbeat
+from workers.heartbeat import Heartbeat, heartbeat_file, read_heartbeat
 from workers.inbox import Inbox
 from workers.notifications import NotificationsWorker
 from workers.outcome import DeadLetter
@@ -112,3 +115,33 @@ def test_a_worker_that_waits_for_an_answer_is_alive_and_busy(tmp_path: Path, mon
     assert beat is not None
     assert (beat.connected, beat.busy) == (True, True)
     assert json.loads(path.read_text())["pid"] == beat.pid
+
+
+@pytest.mark.parametrize(("ahead_s", "light"), [(0, "ok"), (3600, "behind"), (-3600, "behind")])
+def test_a_process_whose_clock_is_wrong_is_no_healthy_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ahead_s: int, light: str
+) -> None:
+    """The file's own time comes from the machine's clock."""
+    settings = Settings(home=tmp_path)
+    heart = Heartbeat(settings, "audit")
+    with monkeypatch.context() as patch:
+        patch_time(patch, "workers.heartbeat", time=lambda: time.time() + ahead_s)
+        heart.beat(True)
+    beat = read_heartbeat(settings, "audit")
+    assert beat is not None
+    assert beat.clock_ahead_s == pytest.approx(ahead_s, abs=1)
+    health = check_worker(settings, "audit")
+    assert health.light == light
+    if light == "behind":
+        assert health.message is not None
+        assert health.message.code == "health.clock"
+
+
+def test_a_heartbeat_of_an_earlier_version_says_nothing_of_the_clock(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    path = heartbeat_file(settings, "audit")
+    path.parent.mkdir(parents=True)
+    path.write_text('{"connected": true, "pid": 1}', encoding="utf-8")
+    beat = read_heartbeat(settings, "audit")
+    assert beat is not None
+    assert beat.clock_ahead_s == 0

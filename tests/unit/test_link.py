@@ -128,6 +128,7 @@ def test_a_client_that_stays_away_from_a_broker_that_answers_is_replaced(
     clock.now += CHECK_EVERY_S
     opened.ensure_connected()
     clock.now += GRACE_S + 0.01
+    assert not opened.ensure_connected(), "the caller can say that it is not connected before it waits for a new client"
     assert opened.ensure_connected()
     assert (len(broker.clients), opened.generation, opened.connected) == (2, 2, True)
     assert broker.clients[0].gone.wait(5)

@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import settings as how
 from hypothesis import strategies as st
 
-from scenarios.history.records import CommissionState, History, Operation
+from domain.clock import from_epoch_us
+from domain.contents import format_instant
+from scenarios.history.records import CommissionState, History, Operation, instant_us
 from scenarios.observations import MOST, PLACES, counter_example_from_json, in_time_order
 from scenarios.properties import PROPERTIES, first_counter_example, judge
 from scenarios.properties.violations import Violation
@@ -154,6 +156,32 @@ def test_without_one_clock_what_became_visible_is_not_compared() -> None:
     defect = MUTATIONS["in_order"][1](_two_in_order(), pick_last)
     assert broken(defect.history) == {"in_order"}
     assert broken(replace(defect.history, one_clock=False)) == set()
+
+
+def test_a_clock_that_was_set_back_is_no_disorder() -> None:
+    """The worker's clock was an hour ahead for the first event, and right for the second."""
+    run = Run()
+    calculated = run.calculate(1, 100)
+    approved = run.approve(calculated)
+    for event in (calculated, approved):
+        run.publish(event)
+        run.notify(event)
+        run.audit(event)
+    history = run.history()
+    first, second = history.notifications
+    hour_us = 3_600_000_000
+    assert first.visible_us is not None
+    ahead = replace(
+        first,
+        notified_at=format_instant(from_epoch_us((instant_us(first.notified_at) or 0) + hour_us)),
+        visible_us=first.visible_us + hour_us,
+    )
+    lines = tuple(
+        replace(line, notified_at=ahead.notified_at) if line.seq == first.seq else line for line in history.audit_lines
+    )
+    assert broken(replace(history, notifications=(ahead, second), audit_lines=lines)) == set()
+    slow = replace(first, visible_us=ahead.visible_us)  # its transaction was open all the time
+    assert broken(replace(history, notifications=(slow, second))) == {"in_order"}
 
 
 def test_a_dead_letter_that_nobody_requeued_is_a_loss() -> None:
