@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from application.permissions import Action
-from dashboard import access, pulse, resources
+from dashboard import access, i18n, pulse, resources
 from dashboard.components import break_it, live_html, run_all, run_comparison, run_panel, run_scenario, scenario_card
 from dashboard.components.card import card, show_me_how
 from dashboard.components.charts import config
@@ -225,10 +225,11 @@ def _draw_downloads(result: Result) -> None:
     Passed as bytes, they would be a file on the server that the next drawing may remove.
     """
     reader, stem = resources.runs_reader(), runs.stem(result)
+    visitor = i18n.current_visitor(live_html.zone())
     may_write = access.may(Action.RUN_SCENARIOS)  # a visitor who may run nothing causes no file to be written
     download_button(
         _("Evidence (HTML)"),
-        partial(reader.take_evidence if may_write else reader.evidence, result),
+        partial(reader.take_evidence if may_write else reader.evidence, result, visitor),
         f"{stem}.html",
         "text/html",
         icon=":material/download:",

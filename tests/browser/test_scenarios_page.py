@@ -87,7 +87,10 @@ def _taken_away(page: Page, folder: Path, language: str) -> None:
     with page.expect_download() as saved:
         page.get_by_role("button", name="Evidence" if language == "en" else "Evidencia").click()
     saved.value.save_as(folder / "run.html")
-    assert found["run_id"] in (folder / "run.html").read_text()
+    evidence = (folder / "run.html").read_text()
+    assert found["run_id"] in evidence
+    assert f'<html lang="{language}">' in evidence
+    assert "<script" not in evidence
 
 
 def test_a_run_goes_on_without_the_page_and_any_page_may_stop_it(visit: Open, paged: Settings) -> None:

@@ -265,6 +265,7 @@ def test_evidence_that_is_taken_is_kept_where_that_is_allowed(tmp_path: Path, re
     settings = Settings(home=tmp_path, read_only=read_only)
     reader = runs.RunsReader(settings, cast(Application, None))
     run_id = str(uuid.uuid4())
-    reader._evidence = {run_id: b"<html>"}
-    assert reader.take_evidence(cast(Result, SimpleNamespace(run_id=run_id))) == b"<html>"
+    visitor = i18n.Visitor("en", None, None)
+    reader._evidence = {(run_id, visitor): b"<html>"}
+    assert reader.take_evidence(cast(Result, SimpleNamespace(run_id=run_id)), visitor) == b"<html>"
     assert (journal.folder(settings, run_id) / "evidence.html").exists() is kept
