@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import access, i18n, pulse, resources
-from dashboard.components import lights, live_html
+from dashboard.components import lights, live_html, run_notice
 from dashboard.guard import guarded
 from dashboard.i18n import _, number
 from dashboard.screens import guide
@@ -97,7 +97,8 @@ def version() -> object:
     """Return the version of the header."""
     load, runs = resources.load_runner().progress, resources.runs().look()
     busy = load.state == "running" or (runs.value is not None and runs.value.current is not None)
-    return resources.refresher().health.version, busy, int(time.time()) if busy else 0
+    notice = run_notice.version(runs.value)
+    return resources.refresher().health.version, busy, notice, int(time.time()) if busy else 0
 
 
 @st.fragment
@@ -112,6 +113,7 @@ def _status(bar: DeltaGenerator, troubles: DeltaGenerator, title: str) -> None:
             live_html.show(live_html.once("header", (health, title, work), draw), "header")
         with troubles:
             live_html.show(live_html.once("troubles", health, lambda: lights.troubles(health.down())), "troubles")
+        run_notice.show(resources.runs().look().value)
 
 
 pulse.register(

@@ -17,7 +17,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_datetime
+from babel.dates import format_datetime, format_skeleton
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, get_decimal_symbol, get_group_symbol
@@ -189,6 +189,12 @@ def instant(epoch_us: int, zone: str | None = None) -> str:
 def date_time(at: float, zone: str | None = None) -> str:
     """Format seconds since the epoch: date, time and zone, as the visitor's locale writes them; UTC without a zone."""
     return str(format_datetime(datetime.fromtimestamp(at, UTC), "long", tzinfo=_zone(zone) or UTC, locale=culture()))
+
+
+def day_and_time(at: datetime, zone: str | None = None) -> str:
+    """Format a naive UTC time, as the databases store it: day, hour and minute, in the visitor's zone."""
+    moment = at.replace(tzinfo=UTC).astimezone(_zone(zone))
+    return f"{format_skeleton('MMMd', moment, tzinfo=moment.tzinfo, locale=culture())}, {moment:%H:%M}"
 
 
 @cache

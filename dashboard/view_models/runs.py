@@ -29,6 +29,8 @@ class RunsState:
     """The id of the run that is under way."""
     history: tuple[Run, ...]
     """Newest first."""
+    last_verdicts: tuple[Run, ...] = ()
+    """Of each scenario the newest run with a verdict on this stack; not only those of the history."""
     problem: Message | None = None
     """Why the history may be old: the database does not answer; None if it does."""
 
@@ -39,6 +41,7 @@ class RunsReader:
     def __init__(self, settings: Settings, application: Application) -> None:
         self._settings, self._application = settings, application
         self._history: tuple[Run, ...] = ()
+        self._last_verdicts: tuple[Run, ...] = ()
         self._lock = threading.Lock()
         self._results: OrderedDict[str, Result] = OrderedDict()
         self._json: dict[str, bytes] = {}
@@ -50,10 +53,12 @@ class RunsReader:
         current, problem = runner.current(self._settings), None
         try:
             with self._application.reading() as connection:
-                self._history = tuple(journal.list_runs(connection, HISTORY))
+                before, self._history = self._history, tuple(journal.list_runs(connection, HISTORY))
+                if before != self._history:
+                    self._last_verdicts = tuple(journal.list_last_verdicts(connection, self._settings.stack))
         except DatabaseUnavailable as error:
             problem = extract_message(error)
-        return RunsState(current, self._history, problem)
+        return RunsState(current, self._history, self._last_verdicts, problem)
 
     def moments(self, run_id: str) -> list[Moment]:
         """Return the timeline of a run so far; only what was added since the last call is parsed."""
