@@ -11,7 +11,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard import access, i18n, pulse, resources
+from dashboard import access, i18n, presenting, pulse, resources
 from dashboard.components import lights, live_html, run_notice
 from dashboard.guard import guarded
 from dashboard.i18n import _, number
@@ -20,13 +20,14 @@ from dashboard.site import PAGES
 from dashboard.view_models.runs import elapsed_s
 
 ASSETS = Path(__file__).parent / "assets"
-STYLES = ("frame", "live", "break", "diagram", "compare")
+STYLES = ("frame", "live", "break", "diagram", "compare", "present")
 
 
 def run() -> None:
     st.set_page_config(page_title="Alpes · Outbox", page_icon=str(ASSETS / "icon.svg"), layout="wide")
     i18n.use(lambda: (st.session_state.get("language", "en"), st.context.locale))
     _choose_language()
+    presenting.choose()
     for style in STYLES:
         st.html(ASSETS / f"{style}.css")
     st.logo(str(ASSETS / "logo.svg"), size="large")
@@ -43,6 +44,7 @@ def run() -> None:
     guide.note_answer()
     with st.container(key="frame", horizontal=True):
         bar = st.container(width="content")
+        presenting.draw_switch()
         _language_switch()
     _status(bar, st.container(key="troubles"), chosen.title)
     chosen.run()
