@@ -52,7 +52,9 @@ def show(runs_state: RunsState) -> None:
         or _("One after the other, about {n} min. Closing this page stops nothing.").format(n=number(minutes)),
     )
     _draw_problem()
-    if job is not None and job.ended_at is not None and time.time() - job.ended_at < SHOWN_FOR_S:
+    if job is None or job.ended_at is None or time.time() - job.ended_at > SHOWN_FOR_S:
+        return
+    if all_scenarios.is_covered(job, runs_state.history):
         _draw_outcome(job, runs_state, len(chosen))
 
 

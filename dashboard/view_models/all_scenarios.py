@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from application.permissions import Action, Caller, require
+from dashboard.view_models.runs import HISTORY
 from domain.clock import from_epoch_us
 from scenarios.journal import Run
 from settings import Settings
@@ -49,6 +50,11 @@ def verdicts_since(job: Job, history: Sequence[Run]) -> list[str]:
         for run in history
         if run.verdict and run.started_at >= began and (ended is None or run.started_at <= ended)
     ]
+
+
+def is_covered(job: Job, history: Sequence[Run]) -> bool:
+    """Return whether the history, which is limited, still reaches back to the beginning of the job."""
+    return len(history) < HISTORY or history[-1].started_at < from_epoch_us(int(job.started_at * 1e6))
 
 
 def find_outcome(job: Job, verdict_count: int, total: int) -> Outcome:

@@ -53,7 +53,7 @@ def test_keys_turn_it_on_and_off_but_not_while_one_types(visit: Open) -> None:
     field = page.locator(".st-key-card-form input").first
     field.click()
     page.keyboard.type("p")
-    expect(field).to_have_value(re.compile("p$"))
+    expect(field).to_have_value(re.compile("p"))  # ids are hexadecimal
     expect(page.locator(".st-key-not-presenting")).to_be_visible()
     page.locator(".st-key-card-flow h2").click()
     page.keyboard.press("p")

@@ -13,6 +13,7 @@ import pytest
 from dashboard import i18n
 from dashboard.components import run_all
 from dashboard.view_models import all_scenarios
+from dashboard.view_models.runs import HISTORY
 from scenarios.catalogue import list_all
 from scenarios.journal import Run
 from settings import Settings
@@ -79,6 +80,14 @@ def test_while_all_run_the_page_offers_to_stop_them_and_starts_no_other(
 )
 def test_an_exit_code_alone_does_not_say_that_all_ended(code: int | None, verdict_count: int, ended: str) -> None:
     assert all_scenarios.find_outcome(Job("all", 10.0, 1, 25.0, code), verdict_count, total=3) == ended
+
+
+def test_verdicts_that_the_history_has_no_more_are_not_called_missing() -> None:
+    job = Job("all", 100.0, 1, 125.0, 1)
+    later = tuple(run(200.0 + number, "PASS") for number in reversed(range(HISTORY)))
+    assert not all_scenarios.is_covered(job, later)
+    assert all_scenarios.is_covered(job, later[1:])
+    assert all_scenarios.is_covered(job, (*later[1:], run(50.0, "PASS")))
 
 
 def test_an_error_before_every_verdict_is_told_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
