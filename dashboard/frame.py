@@ -11,8 +11,8 @@ from pathlib import Path
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard import access, i18n, pulse, resources
-from dashboard.components import lights, live_html
+from dashboard import access, i18n, presenting, pulse, resources
+from dashboard.components import lights, live_html, run_notice
 from dashboard.guard import guarded
 from dashboard.i18n import _, number
 from dashboard.screens import guide
@@ -20,13 +20,14 @@ from dashboard.site import PAGES
 from dashboard.view_models.runs import elapsed_s
 
 ASSETS = Path(__file__).parent / "assets"
-STYLES = ("frame", "live", "break", "diagram", "compare")
+STYLES = ("frame", "live", "break", "diagram", "compare", "present")
 
 
 def run() -> None:
     st.set_page_config(page_title="Alpes · Outbox", page_icon=str(ASSETS / "icon.svg"), layout="wide")
     i18n.use(lambda: (st.session_state.get("language", "en"), st.context.locale))
     _choose_language()
+    presenting.choose()
     for style in STYLES:
         st.html(ASSETS / f"{style}.css")
     st.logo(str(ASSETS / "logo.svg"), size="large")
@@ -43,6 +44,7 @@ def run() -> None:
     guide.note_answer()
     with st.container(key="frame", horizontal=True):
         bar = st.container(width="content")
+        presenting.draw_switch()
         _language_switch()
     _status(bar, st.container(key="troubles"), chosen.title)
     chosen.run()
@@ -97,7 +99,8 @@ def version() -> object:
     """Return the version of the header."""
     load, runs = resources.load_runner().progress, resources.runs().look()
     busy = load.state == "running" or (runs.value is not None and runs.value.current is not None)
-    return resources.refresher().health.version, busy, int(time.time()) if busy else 0
+    notice = run_notice.version(runs.value)
+    return resources.refresher().health.version, busy, notice, int(time.time()) if busy else 0
 
 
 @st.fragment
@@ -112,6 +115,7 @@ def _status(bar: DeltaGenerator, troubles: DeltaGenerator, title: str) -> None:
             live_html.show(live_html.once("header", (health, title, work), draw), "header")
         with troubles:
             live_html.show(live_html.once("troubles", health, lambda: lights.troubles(health.down())), "troubles")
+        run_notice.show(resources.runs().look().value)
 
 
 pulse.register(

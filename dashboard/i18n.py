@@ -7,13 +7,17 @@ gettext files (`locale/*/LC_MESSAGES/dashboard.po`) that are read uncompiled, so
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import cache, lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
+from babel.dates import format_datetime, format_skeleton
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, get_decimal_symbol, get_group_symbol
@@ -25,6 +29,19 @@ SOURCE = "en"
 TRANSLATED = tuple(code for code in LANGUAGES if code != SOURCE)
 DOMAIN = "dashboard"
 
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """For whom a file is written after the page was drawn, when no session can be asked any more."""
+
+    language: str
+    locale: str | None
+    """Of the browser."""
+    zone: str | None
+    """Name of the browser's time zone; None stands for the server's."""
+
+
+_addressed: ContextVar[Visitor | None] = ContextVar("addressed", default=None)
 _resolve: Callable[[], tuple[str, str | None]] = lambda: ("en", None)  # noqa: E731 — the frame replaces it
 
 
@@ -32,6 +49,26 @@ def use(resolve: Callable[[], tuple[str, str | None]]) -> None:
     """Set the function that returns the current visitor's language and the locale of their browser."""
     global _resolve
     _resolve = resolve
+
+
+@contextmanager
+def speaking_to(visitor: Visitor) -> Iterator[None]:
+    """Use the language and the locale of this visitor in this thread until the end, and not those of the session."""
+    token = _addressed.set(visitor)
+    try:
+        yield
+    finally:
+        _addressed.reset(token)
+
+
+def current_visitor(zone: str | None) -> Visitor:
+    """Return the visitor of this session; `zone` is the time zone of the browser."""
+    return Visitor(language(), _find_speech()[1], zone)
+
+
+def _find_speech() -> tuple[str, str | None]:
+    visitor = _addressed.get()
+    return _resolve() if visitor is None else (visitor.language, visitor.locale)
 
 
 def warm() -> None:
@@ -43,13 +80,13 @@ def warm() -> None:
 
 
 def language() -> str:
-    code = _resolve()[0]
+    code = _find_speech()[0]
     return code if code in LANGUAGES else "en"
 
 
 def culture() -> str:
     """Return the browser's locale for numbers (`es_CO`, `en_GB`) if it has the chosen language, else the language."""
-    code, browser = language(), _resolve()[1]
+    code, browser = language(), _find_speech()[1]
     return _find_culture(code, browser or code)
 
 
@@ -147,6 +184,17 @@ def clock(at: datetime, zone: str | None = None) -> str:
 
 def instant(epoch_us: int, zone: str | None = None) -> str:
     return clock(datetime.fromtimestamp(epoch_us / 1e6, UTC).replace(tzinfo=None), zone)
+
+
+def date_time(at: float, zone: str | None = None) -> str:
+    """Format seconds since the epoch: date, time and zone, as the visitor's locale writes them; UTC without a zone."""
+    return str(format_datetime(datetime.fromtimestamp(at, UTC), "long", tzinfo=_zone(zone) or UTC, locale=culture()))
+
+
+def day_and_time(at: datetime, zone: str | None = None) -> str:
+    """Format a naive UTC time, as the databases store it: day, hour and minute, in the visitor's zone."""
+    moment = at.replace(tzinfo=UTC).astimezone(_zone(zone))
+    return f"{format_skeleton('MMMd', moment, tzinfo=moment.tzinfo, locale=culture())}, {moment:%H:%M}"
 
 
 @cache

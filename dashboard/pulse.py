@@ -21,7 +21,7 @@ EVERY_MS = 300
 """Time between two polls of an open page; a page in a hidden tab does not poll."""
 MOVING_S = 0.5
 """Time between two refreshes while something on the page depends on the time itself."""
-EVERYWHERE = ("lang", "embed", "embed_options")
+EVERYWHERE = ("lang", "present", "embed", "embed_options")
 """The parameters that the URL of every page may have."""
 ASSETS = Path(__file__).parent / "assets"
 _versions: dict[str, Callable[[], object]] = {}

@@ -11,7 +11,7 @@ import plotly.io as pio
 from plotly.subplots import make_subplots
 
 from lab.words import translate
-from scenarios import evidence
+from scenarios import run_figures
 from scenarios.model import FaultWindow, Result
 
 INK = "#1c2430"
@@ -97,10 +97,10 @@ def steps(ways: Mapping[str, pd.DataFrame]) -> go.Figure:
 def timeline(result: Result) -> go.Figure:
     """Draw a run: events committed, published and notified, and the latency of each event; faults are shaded."""
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08)
-    for number, line in enumerate(evidence.progress_figure(result).data):
+    for number, line in enumerate(run_figures.progress_figure(result).data):
         line.update(line=_line_style(number), name=translate(line.name))
         figure.add_trace(line, row=1, col=1)
-    for points in evidence.latency_figure(result).data:
+    for points in run_figures.latency_figure(result).data:
         points.update(showlegend=False, marker={"color": INK, "size": 4, "opacity": 0.6})
         figure.add_trace(points, row=2, col=1)
     for window in result.windows:

@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, func, insert, select, update
 
 from db.errors import DatabaseUnavailable, translated
 from db.tables import scenario_run
@@ -215,3 +215,16 @@ def list_runs(connection: Connection, limit: int = 50, name: str | None = None) 
     if name is not None:
         query = query.where(scenario_run.c.name == name)
     return [Run(**row) for row in connection.execute(query).mappings()]
+
+
+def list_last_verdicts(connection: Connection, stack: str) -> list[Run]:
+    """Return of each scenario that has a verdict on this stack the newest run with one."""
+    has_verdict = (scenario_run.c.stack == stack) & scenario_run.c.verdict.is_not(None)
+    newest = select(scenario_run.c.name, func.max(scenario_run.c.started_at).label("started_at")).where(has_verdict)
+    newest_by_name = newest.group_by(scenario_run.c.name).subquery()
+    columns = [scenario_run.c[column] for column in Run.__slots__]
+    query = select(*columns).join(
+        newest_by_name,
+        (scenario_run.c.name == newest_by_name.c.name) & (scenario_run.c.started_at == newest_by_name.c.started_at),
+    )
+    return [Run(**row) for row in connection.execute(query.where(has_verdict)).mappings()]

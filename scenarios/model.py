@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from domain.message import Message, from_json, verbatim
 from scenarios.observations import CounterExample, counter_example_from_json
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from scenarios.trial import Trial
 
 Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE"]
+Attribute = Literal["outbox", "consistency", "idempotency", "fault_tolerance", "performance", "auditability"]
+ATTRIBUTES: tuple[Attribute, ...] = get_args(Attribute)
+"""The quality attributes, in the order of lists."""
 EVERYWHERE = tuple(facts.name for facts in STACKS.values() if facts.servers_are_ours)
 WITH_MYSQL = tuple(name for name in EVERYWHERE if STACKS[name].database is DatabaseKind.MYSQL)
 
@@ -33,6 +36,8 @@ class Scenario:
     stacks: tuple[str, ...] = EVERYWHERE
     needs_cluster: bool = False
     """Whether it breaks servers that only a cluster has (`./alpes up --stack compose --cluster`)."""
+    attribute: Attribute = "fault_tolerance"
+    """The quality attribute under which lists show it."""
     takes_s: int = 10
     """Approximate duration of a run in seconds."""
     in_all: bool = True

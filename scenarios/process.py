@@ -66,6 +66,7 @@ def run_scenario(settings: Settings, scenario: Scenario, run_id: str, seed: int,
         Message("run.started", hypothesis=scenario.hypothesis),
         name=scenario.name,
         seed=seed,
+        takes_s=scenario.takes_s,
         stack=settings.stack,
     )
     try:

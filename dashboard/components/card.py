@@ -24,6 +24,11 @@ def card(name: str, title: str, meaning: str, ways: Ways | None = None) -> Delta
 def show_me_how(ways: Ways) -> None:
     """Draw a popover with what to type instead, for each tool, ready to copy."""
     with st.popover(_("Show commands"), type="tertiary", width="content"):
-        for tool, text in ways.items():
-            st.caption(f"**{tool}**")
-            st.code(text, language=LANGUAGE_OF.get(tool, "bash"), wrap_lines=True)
+        draw_ways(ways)
+
+
+def draw_ways(ways: Ways) -> None:
+    """Draw what to type instead, for each tool, ready to copy."""
+    for tool, text in ways.items():
+        st.caption(f"**{tool}**")
+        st.code(text, language=LANGUAGE_OF.get(tool, "bash"), wrap_lines=True)

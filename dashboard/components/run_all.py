@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 
 from application.permissions import Action
 from dashboard import resources
 from dashboard.components import live_html, run_scenario, scenario_card
 from dashboard.components.controls import act_button
-from dashboard.components.markup import notice, tag
+from dashboard.components.markup import Html, join, notice, tag
 from dashboard.i18n import _, clock, number
 from dashboard.view_models import all_scenarios, words
 from dashboard.view_models.runs import RunsState
@@ -51,8 +52,10 @@ def show(runs_state: RunsState) -> None:
         or _("One after the other, about {n} min. Closing this page stops nothing.").format(n=number(minutes)),
     )
     _draw_problem()
-    if job is not None and job.ended_at is not None and time.time() - job.ended_at < SHOWN_FOR_S:
-        _draw_outcome(job, runs_state)
+    if job is None or job.ended_at is None or time.time() - job.ended_at > SHOWN_FOR_S:
+        return
+    if all_scenarios.is_covered(job, runs_state.history):
+        _draw_outcome(job, runs_state, len(chosen))
 
 
 def _start() -> None:
@@ -82,11 +85,27 @@ def _draw_problem() -> None:
         live_html.show(notice(words.translate(action.problem)), "run_all_problem")
 
 
-def _draw_outcome(job: Job, runs_state: RunsState) -> None:
+def _draw_outcome(job: Job, runs_state: RunsState, total: int) -> None:
     verdicts = all_scenarios.verdicts_since(job, runs_state.history)
-    counts = Counter(verdicts)
-    at = clock(from_epoch_us(int((job.ended_at or job.started_at) * 1e6)), live_html.zone())[:8]
-    verdict_counts = " · ".join(f"{number(n)} {verdict}" for verdict, n in counts.most_common())
-    is_whole = job.code in (0, 1)  # 1: a verdict is not PASS
-    sentence = _("All scenarios ended at {at}: {verdicts}.") if is_whole else _("Stopped at {at}: {verdicts}.")
-    live_html.show(tag("p", sentence.format(at=at, verdicts=verdict_counts or "—"), role="status"), "run_all_outcome")
+    html = outcome(job, verdicts, total, live_html.zone())
+    live_html.show(html, "run_all_outcome")
+
+
+def outcome(job: Job, verdicts: Sequence[str], total: int, zone: str | None) -> Html:
+    """Render how all scenarios ended: with every verdict, stopped, or with an error, and then why."""
+    at = clock(from_epoch_us(int((job.ended_at or job.started_at) * 1e6)), zone)[:8]
+    counts = " · ".join(f"{number(n)} {verdict}" for verdict, n in Counter(verdicts).most_common()) or "—"
+    ended = all_scenarios.find_outcome(job, len(verdicts), total)
+    if ended != "failed":
+        sentence = (
+            _("All scenarios ended at {at}: {verdicts}.") if ended == "complete" else _("Stopped at {at}: {verdicts}.")
+        )
+        return tag("p", sentence.format(at=at, verdicts=counts), role="status")
+    if job.code is None:
+        how = _("Its process ended at {at} without an exit code")
+    else:
+        how = _("It ended at {at} with exit code {code}").replace("{code}", str(job.code))
+    reached = _("{n} of {m} scenarios have a verdict: {verdicts}.")
+    reached = reached.format(n=number(len(verdicts)), m=number(total), verdicts=counts)
+    why = all_scenarios.last_line(job)
+    return notice(join([f"{how.format(at=at)}. {reached}", tag("p", why, class_="mono", lang="en") if why else ""]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,7 +13,8 @@ from dashboard.components.markup import Html, empty, facts, join, tag
 from dashboard.components.scenario_card import verdict
 from dashboard.i18n import _, clock, instant, number
 from dashboard.view_models import scenario_words, words
-from scenarios import diagram, evidence
+from scenarios import diagram, run_figures
+from scenarios.evidence import format_figure
 from scenarios.journal import Run
 from scenarios.model import Check, Moment, Result
 from scenarios.observations import CounterExample
@@ -143,23 +143,13 @@ def _list_wrong_event_ids(result: Result) -> Html:
 def _figures(figures: Mapping[str, Any]) -> Html:
     if not figures:
         return Html("")
-    pairs = [(scenario_words.figure(name), _figure(value)) for name, value in figures.items()]
+    pairs = [(scenario_words.figure(name), format_figure(value, number)) for name, value in figures.items()]
     return join([tag("h3", _("Further measurements")), facts(pairs)])
-
-
-def _figure(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return " · ".join(f"{name} {_figure(item)}" for name, item in value.items())
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return number(value, 0 if isinstance(value, int) else 2)
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return ", ".join(map(_figure, value))
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def figures(result: Result) -> tuple[go.Figure, go.Figure]:
     """Return the evidence's plots (latency, progress) in the visitor's language, with faults shaded and named."""
-    latency, progress = evidence.latency_figure(result), evidence.progress_figure(result)
+    latency, progress = run_figures.latency_figure(result), run_figures.progress_figure(result)
     latency.update_yaxes(title=_("ms from command to notification"))
     progress.update_yaxes(title=_("distinct events"))
     names = {"committed": _("committed"), "published": _("published"), "notified": _("notified")}

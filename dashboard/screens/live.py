@@ -70,7 +70,8 @@ def show() -> None:
         wanted = feed_controls.wanted()
         feed_body = card("feed", _("Pulsar feed"), meaning, how.feed(settings, wanted.topic, wanted.search))
         with feed_body:
-            feed_controls.show()
+            with st.container(key="feed-controls"):
+                feed_controls.show()
             feed_body = st.container()
     chart, reconciliation = st.columns([1.62, 1])
     with chart:

@@ -9,27 +9,35 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from application.permissions import Action
-from dashboard import access, pulse, resources
-from dashboard.components import break_it, live_html, run_all, run_comparison, run_panel, run_scenario, scenario_card
-from dashboard.components.card import card, show_me_how
+from dashboard import access, i18n, pulse, resources
+from dashboard.components import (
+    break_it,
+    live_html,
+    run_all,
+    run_comparison,
+    run_panel,
+    run_scenario,
+    run_stages,
+    scenario_list,
+)
+from dashboard.components.card import card
 from dashboard.components.charts import config
-from dashboard.components.controls import act_button, download_button, number_field
+from dashboard.components.controls import act_button, download_button
 from dashboard.components.markup import empty, join, notice, tag
 from dashboard.guard import guarded
-from dashboard.i18n import N_, _, number
+from dashboard.i18n import N_, _
 from dashboard.screens import PageSpec
 from dashboard.view_models import how_to_break as how
 from dashboard.view_models import runs, words
 from dashboard.view_models.commands import within
 from dashboard.view_models.runs import RunsState
+from dashboard.view_models.stages import find_progress
 from scenarios import runner
-from scenarios.catalogue import find, scenarios
+from scenarios.catalogue import find
 from scenarios.model import Result, Scenario
 
 FIRST_S = 2.0
 READ_WITHIN_S = 3.0
-SHORTEST_CHAOS_MIN, LONGEST_CHAOS_MIN = 0.1, 60.0
-LARGEST_SEED = 2**31 - 1
 
 
 def show() -> None:
@@ -45,7 +53,7 @@ def show() -> None:
             if not access.may(Action.RUN_SCENARIOS):
                 st.info(access.why_only_shown(), icon="🔒")
             run_all.show(runs_state)
-            _draw_catalogue(runs_state)
+            scenario_list.show(runs_state)
     with right:
         meaning = _(
             "The run under way, or the one you picked. It has a process of its own: closing this page stops nothing."
@@ -110,68 +118,17 @@ def _choose_run(runs_state: RunsState) -> str | None:
     return run_ids[0] if run_ids else None
 
 
-def _draw_catalogue(runs_state: RunsState) -> None:
-    settings = resources.settings()
-    chosen = _chaos_values()
-    minutes = chosen[1] if chosen else 1.0
-    for scenario in (*scenarios().values(), find("chaos", minutes)):
-        reason = run_scenario.hindrance(scenario, runs_state)
-        last = next((run for run in runs_state.history if run.name == scenario.name and run.verdict), None)
-        chaos = scenario.name == "chaos"
-        seed = st.session_state.get("chaos_seed") if chaos else None
-        ways = how.scenario(settings, scenario.name, seed, minutes if chaos else None)
-        # Other reasons are shown on hover.
-        sentence = scenario_card.why_not(reason, scenario) if reason == "other_stack" else None
-        html = scenario_card.card(scenario, last, sentence, minutes if chaos else None)
-        with st.container(key=f"card-scn-{scenario.name}", border=True):
-            with st.container(key=f"title-scn-{scenario.name}", horizontal=True):
-                st.header(scenario.name, anchor=False, width="content")
-                show_me_how(ways)
-                act = _run_chaos if chaos else run_scenario.run
-                args = () if chaos else None
-                valid = not chaos or chosen is not None
-                looks = {"key": f"run-{scenario.name}", "type": "primary"}
-                run_scenario.draw_button(_("Run"), scenario, runs_state, act, args, valid, **looks)
-            st.html(tag("div", html, class_="alpes-live"))
-            if chaos and access.may(Action.RUN_SCENARIOS):
-                _draw_chaos_fields()
-
-
-def _draw_chaos_fields() -> None:
-    left, right = st.columns(2)
-    with left:
-        meaning = _("How long faults are injected.")
-        number_field(_("Minutes"), SHORTEST_CHAOS_MIN, LONGEST_CHAOS_MIN, 1.0, 0.5, "chaos_minutes", help=meaning)
-    with right:
-        looks = {"placeholder": _("made up"), "help": _("The same seed, the same faults.")}
-        number_field(_("Seed"), 0, LARGEST_SEED, None, 1, "chaos_seed", **looks)
-
-
-def _chaos_values() -> tuple[int | None, float] | None:
-    """Return seed and minutes as the fields hold them; None when one of them is outside its limits."""
-    seed, minutes = st.session_state.get("chaos_seed"), st.session_state.get("chaos_minutes", 1.0)
-    if minutes is None or not SHORTEST_CHAOS_MIN <= minutes <= LONGEST_CHAOS_MIN:
-        return None
-    return (seed, float(minutes)) if seed is None or 0 <= seed <= LARGEST_SEED else None
-
-
-def _run_chaos() -> None:
-    """Run with what the fields hold at the click; the button may have been drawn with earlier values."""
-    if values := _chaos_values():
-        run_scenario.run("chaos", *values)
-
-
 def _draw_under_way(runs_state: RunsState | None) -> None:
     """Draw the run under way, refreshed twice a second; without one, draw that a run is starting or failed to start."""
     run_scenario.draw_start(runs_state)
     if runs_state is None or runs_state.current is None:
         return
     moments = resources.runs_reader().moments(runs_state.current)
+    progress = find_progress(moments, time.time())
     zone = live_html.zone()
     with st.container(key="row-under-way", horizontal=True):
         name = str(moments[0].data.get("name", "")) if moments else ""
-        seconds = number(runs.elapsed_s(moments, time.time()))
-        head = join([tag("b", name), tag("span", _("running for {s} s").format(s=seconds), class_="soft mono")])
+        head = join([tag("b", name), tag("span", run_stages.times(progress), class_="soft")])
         live_html.show(tag("div", head, class_="under-way", role="status"), "run_head")
         act_button(
             Action.RUN_SCENARIOS,
@@ -182,6 +139,7 @@ def _draw_under_way(runs_state: RunsState | None) -> None:
             icon=":material/stop:",
             help=_("It restores what it broke and ends without a verdict."),
         )
+    live_html.show(run_stages.stages(progress), "run_stages")
     if moments:
         live_html.show(tag("p", _(str(moments[0].text))), "run_hypothesis")
     draw = partial(run_panel.timeline, moments[1:] and moments, zone, True)
@@ -225,10 +183,11 @@ def _draw_downloads(result: Result) -> None:
     Passed as bytes, they would be a file on the server that the next drawing may remove.
     """
     reader, stem = resources.runs_reader(), runs.stem(result)
+    visitor = i18n.current_visitor(live_html.zone())
     may_write = access.may(Action.RUN_SCENARIOS)  # a visitor who may run nothing causes no file to be written
     download_button(
         _("Evidence (HTML)"),
-        partial(reader.take_evidence if may_write else reader.evidence, result),
+        partial(reader.take_evidence if may_write else reader.evidence, result, visitor),
         f"{stem}.html",
         "text/html",
         icon=":material/download:",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from application.permissions import Action, Caller, require
+from dashboard.view_models.runs import HISTORY
 from domain.clock import from_epoch_us
 from scenarios.journal import Run
 from settings import Settings
@@ -12,6 +14,9 @@ from stacks import jobs
 from stacks.jobs import Job
 
 NAME = "all-scenarios"
+Outcome = Literal["complete", "stopped", "failed"]
+STOPPED = (130, 143)
+"""Exit codes after SIGINT and SIGTERM."""
 
 
 def start(settings: Settings) -> None:
@@ -45,3 +50,21 @@ def verdicts_since(job: Job, history: Sequence[Run]) -> list[str]:
         for run in history
         if run.verdict and run.started_at >= began and (ended is None or run.started_at <= ended)
     ]
+
+
+def is_covered(job: Job, history: Sequence[Run]) -> bool:
+    """Return whether the history, which is limited, still reaches back to the beginning of the job."""
+    return len(history) < HISTORY or history[-1].started_at < from_epoch_us(int(job.started_at * 1e6))
+
+
+def find_outcome(job: Job, verdict_count: int, total: int) -> Outcome:
+    """Return how the job ended. Exit code 1 means a verdict that is not PASS, or an error before every verdict was there."""
+    if job.code == 0 or (job.code == 1 and verdict_count >= total):
+        return "complete"
+    return "stopped" if job.code in STOPPED else "failed"
+
+
+def last_line(job: Job) -> str:
+    """Return the last line of the command's output, which says why it failed; empty if there is none."""
+    lines = [line.strip() for line in job.output.splitlines() if line.strip()]
+    return lines[-1] if lines else ""

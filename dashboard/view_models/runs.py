@@ -9,9 +9,12 @@ from dataclasses import dataclass
 
 from application import Application
 from application.permissions import Action, Caller, is_allowed
+from dashboard.i18n import Visitor, _, date_time, language, number, speaking_to
+from dashboard.view_models import scenario_words, words
 from db.errors import DatabaseUnavailable
 from domain.message import Message, extract_message
 from scenarios import evidence, journal, runner
+from scenarios.evidence import Reader
 from scenarios.journal import Run, UnknownRun
 from scenarios.model import Moment, Result, Sample, Scenario
 from settings import Settings
@@ -26,6 +29,8 @@ class RunsState:
     """The id of the run that is under way."""
     history: tuple[Run, ...]
     """Newest first."""
+    last_verdicts: tuple[Run, ...] = ()
+    """Of each scenario the newest run with a verdict on this stack; not only those of the history."""
     problem: Message | None = None
     """Why the history may be old: the database does not answer; None if it does."""
 
@@ -36,10 +41,11 @@ class RunsReader:
     def __init__(self, settings: Settings, application: Application) -> None:
         self._settings, self._application = settings, application
         self._history: tuple[Run, ...] = ()
+        self._last_verdicts: tuple[Run, ...] = ()
         self._lock = threading.Lock()
         self._results: OrderedDict[str, Result] = OrderedDict()
         self._json: dict[str, bytes] = {}
-        self._evidence: dict[str, bytes] = {}
+        self._evidence: dict[tuple[str, Visitor], bytes] = {}
         self._moments: dict[str, list[Moment]] = {}
         self._samples: dict[str, list[Sample]] = {}
 
@@ -47,10 +53,12 @@ class RunsReader:
         current, problem = runner.current(self._settings), None
         try:
             with self._application.reading() as connection:
-                self._history = tuple(journal.list_runs(connection, HISTORY))
+                before, self._history = self._history, tuple(journal.list_runs(connection, HISTORY))
+                if before != self._history:
+                    self._last_verdicts = tuple(journal.list_last_verdicts(connection, self._settings.stack))
         except DatabaseUnavailable as error:
             problem = extract_message(error)
-        return RunsState(current, self._history, problem)
+        return RunsState(current, self._history, self._last_verdicts, problem)
 
     def moments(self, run_id: str) -> list[Moment]:
         """Return the timeline of a run so far; only what was added since the last call is parsed."""
@@ -104,28 +112,46 @@ class RunsReader:
                 self._json = {result.run_id: (data := json.dumps(result.to_json(), indent=2).encode())}
             return data
 
-    def evidence(self, result: Result) -> bytes:
-        """Return the evidence as HTML, some 5 MB; cached for the same reason as `as_json`."""
+    def evidence(self, result: Result, visitor: Visitor) -> bytes:
+        """Return the evidence as HTML in the visitor's language; cached for the same reason as `as_json`."""
+        key = (result.run_id, visitor)
         with self._lock:
-            html = self._evidence.get(result.run_id)
+            html = self._evidence.get(key)
             if html is None:
-                self._evidence = {result.run_id: (html := evidence.render_html(result).encode())}
+                self._evidence = {key: (html := render_evidence(result, visitor))}
             return html
 
-    def take_evidence(self, result: Result) -> bytes:
+    def take_evidence(self, result: Result, visitor: Visitor) -> bytes:
         """Return the evidence, and keep its file if that is allowed, which is checked again here.
 
         The tour recognises by this file that the evidence was downloaded.
         """
         if is_allowed(self._settings, Action.RUN_SCENARIOS, Caller.PAGE):
-            self.keep_evidence(result)
-        return self.evidence(result)
+            self.keep_evidence(result, visitor)
+        return self.evidence(result, visitor)
 
-    def keep_evidence(self, result: Result) -> None:
+    def keep_evidence(self, result: Result, visitor: Visitor) -> None:
         """Write the evidence next to the run's records, because a visitor downloaded it."""
         folder = journal.folder(self._settings, result.run_id)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "evidence.html").write_bytes(self.evidence(result))
+        (folder / "evidence.html").write_bytes(self.evidence(result, visitor))
+
+
+def render_evidence(result: Result, visitor: Visitor) -> bytes:
+    """Return the evidence as HTML. The visitor's session need not exist any more: a download is made after the page."""
+    with speaking_to(visitor):
+        reader = Reader(
+            language=language(),
+            say=words.translate,
+            translate=_,
+            format_number=number,
+            format_time=lambda at: date_time(at, visitor.zone),
+            name_component=words.part,
+            name_count=lambda name: scenario_words.count(name)[0],
+            name_figure=scenario_words.figure,
+            places=words.places(),
+        )
+        return evidence.render_html(result, reader).encode()
 
 
 def hindrance(scenario: Scenario, stack: str, busy: bool, down: tuple[str, ...], cluster: bool = False) -> str | None:

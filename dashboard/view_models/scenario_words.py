@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dashboard.i18n import _
 from dashboard.view_models import words
+from scenarios.model import Attribute
 
 CHAOS = (
     "Everything at once",
@@ -14,6 +15,18 @@ CHAOS = (
     "For {minutes} min, random faults, chosen by the seed, hit every component under load.",
 )
 """The texts by which `scenarios.chaos` describes itself; a test compares them."""
+
+
+def attribute(name: Attribute) -> str:
+    """Return the heading of the scenarios that test a quality attribute."""
+    return {
+        "outbox": _("With and without an outbox"),
+        "consistency": _("Consistency"),
+        "idempotency": _("Idempotency"),
+        "fault_tolerance": _("Fault tolerance"),
+        "performance": _("Performance under load"),
+        "auditability": _("Auditability"),
+    }[name]
 
 
 def fault(name: str) -> str:

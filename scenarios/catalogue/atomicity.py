@@ -73,5 +73,6 @@ SCENARIO = Scenario(
     hypothesis="Wherever the process dies, the commission and its outbox row are both present or both absent.",
     breaks="The API dies by SIGKILL between the two writes, before the commit, and right after it.",
     experiment=experiment,
+    attribute="consistency",
     takes_s=12,
 )

@@ -123,5 +123,6 @@ SCENARIO = Scenario(
     hypothesis="Any damage of the audit file is repaired from the notifications.",
     breaks="The file is truncated, changed in place, deleted, and its writer dies by SIGKILL half way through an append.",
     experiment=experiment,
+    attribute="auditability",
     takes_s=12,
 )

@@ -57,5 +57,6 @@ SCENARIO = Scenario(
     hypothesis="A burst with a slow worker builds a backlog in the broker, slows no command, and drains to zero.",
     breaks=f"The worker takes at least {DELAY_MS:g} ms more for each event while commands are sent as fast as possible.",
     experiment=experiment,
+    attribute="performance",
     takes_s=15,
 )

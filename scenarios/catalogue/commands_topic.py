@@ -103,6 +103,7 @@ SCENARIO = Scenario(
     hypothesis="Each command that the broker stored has one effect, although it comes twice and its worker dies.",
     breaks="Every command is published twice, some cannot be obeyed, and the commands worker dies by SIGKILL under load.",
     experiment=experiment,
+    attribute="idempotency",
     takes_s=15,
     poisonous=True,
 )

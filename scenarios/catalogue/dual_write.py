@@ -39,5 +39,6 @@ SCENARIO = Scenario(
     hypothesis="Committing and then publishing loses events when the broker dies; the outbox next to it loses none.",
     breaks=f"SIGKILL of the broker, down for {DOWN_S:g} s, while every command goes through the outbox and, beside it, through a writer without one.",
     experiment=experiment,
+    attribute="outbox",
     takes_s=20,
 )

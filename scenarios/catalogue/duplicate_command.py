@@ -82,5 +82,6 @@ SCENARIO = Scenario(
     hypothesis="The same command sent many times at once creates one commission and two events.",
     breaks=f"Each command goes to the API {AT_ONCE} times at once.",
     experiment=experiment,
+    attribute="idempotency",
     takes_s=5,
 )

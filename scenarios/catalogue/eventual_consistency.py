@@ -82,5 +82,6 @@ SCENARIO = Scenario(
     hypothesis="An event reaches Pulsar after its transaction committed, and never if it was rolled back.",
     breaks="Nothing is killed: every third transaction is rolled back after it wrote both rows.",
     experiment=experiment,
+    attribute="consistency",
     takes_s=6,
 )

@@ -55,5 +55,6 @@ SCENARIO = Scenario(
     hypothesis="A worker killed between commit and acknowledgement gets redeliveries, and the inbox absorbs them.",
     breaks="The notifications worker dies by SIGKILL between its commit and its acknowledgements, and while an event fails.",
     experiment=experiment,
+    attribute="idempotency",
     takes_s=12,
 )

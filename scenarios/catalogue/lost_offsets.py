@@ -45,5 +45,6 @@ SCENARIO = Scenario(
     hypothesis="A capture that lost its offsets publishes everything again, and the inbox absorbs all of it.",
     breaks="The source's offset topic (embedded: the relay's checkpoint) is deleted under load.",
     experiment=experiment,
+    attribute="idempotency",
     takes_s=15,
 )

@@ -42,5 +42,6 @@ SCENARIO = Scenario(
     hypothesis="Reading every event again from the beginning adds no notification.",
     breaks="The installed worker's program reads every topic of events from its first message, and is killed once.",
     experiment=experiment,
+    attribute="idempotency",
     takes_s=10,
 )

@@ -17,7 +17,6 @@ NOT_IMPORTED = {
     "dashboard.app": "the server's script; tests/dashboard/test_raw_messages.py runs it",
     "dashboard.page": "the script of each run of a page; tests/dashboard/test_drawn_pages.py runs it",
     "dashboard.components.run_scenario": "the button of two pages; tests/browser/test_comparison_page.py presses it",
-    "dashboard.components.run_all": "a button and a sentence; tests/dashboard/test_run_all.py draws the page with them",
     "dashboard.frame": "the header of every page; tests/dashboard/test_drawn_pages.py draws it",
     "dashboard.screens.comparison": "tests/dashboard/test_drawn_pages.py draws it as every page",
     "db.migrations.env": "run by Alembic at every migration",

@@ -22,12 +22,14 @@ RUN_MS = 60_000
 SAYS = {
     "en": {
         "running": "running for",
+        "details": "Details",
         "zero": "nothing lost: all",
         "killed": "broker was killed",
         "restarted": "audit was restarted",
     },
     "es": {
         "running": "en curso desde",
+        "details": "Detalles",
         "zero": "nada perdido: los",
         "killed": "broker recibió SIGKILL",
         "restarted": "auditoría se reinició",
@@ -49,16 +51,29 @@ def test_a_run_is_seen_by_every_page_judged_and_taken_away(
 ) -> None:
     language = LANGUAGES[browser_language]
     seen, other = visit(size, browser_language), visit("wide", browser_language)
-    page, beside = seen.go("scenarios"), other.go("scenarios")
+    elsewhere = visit("wide", browser_language)
+    page, beside, live = seen.go("scenarios"), other.go("scenarios"), elsewhere.go()
     expect(page.locator(".st-key-run-kill-database button:visible")).to_be_disabled()
+    expect(page.locator(".st-key-card-scn-dual-write .hypothesis")).to_be_visible()
+    expect(page.get_by_text("SIGKILL").locator("visible=true")).to_have_count(0)
+    page.locator(".st-key-card-scn-dual-write").get_by_role("button", name=SAYS[language]["details"]).click()
+    expect(page.get_by_test_id("stPopoverBody").get_by_text("./alpes scenario run dual-write")).to_be_visible()
+    page.keyboard.press("Escape")
     press(page, "run-dual-write")
     expect(beside.get_by_text(SAYS[language]["running"])).to_be_visible()
     expect(beside.locator(".st-key-run-replay button:visible")).to_be_disabled()
     expect(page.locator("ol.timeline li.fault")).to_be_visible()
+    expect(page.locator("ol.stages li[aria-current=step]")).to_be_visible()
     if size == "wide":
         seen.picture(f"scenarios-running-{language}")
+    expect(live.get_by_test_id("stToast").get_by_text("dual-write")).to_be_visible(timeout=RUN_MS)
+    with elsewhere.page.context.expect_page() as opened:
+        live.get_by_test_id("stToast").get_by_role("link").click()
+    expect(opened.value.locator(".st-key-card-run .verdict-line .PASS")).to_be_visible(timeout=RUN_MS)
+    opened.value.close()
     finished(page)
     finished(beside)
+    expect(page.locator(".st-key-card-scn-dual-write .last .PASS")).to_be_visible()
     seen.check()
     # The history is read a moment later, and the page is drawn once more then: a download begun before would be cancelled.
     row = page.locator(".st-key-card-history tbody tr").first
@@ -87,7 +102,10 @@ def _taken_away(page: Page, folder: Path, language: str) -> None:
     with page.expect_download() as saved:
         page.get_by_role("button", name="Evidence" if language == "en" else "Evidencia").click()
     saved.value.save_as(folder / "run.html")
-    assert found["run_id"] in (folder / "run.html").read_text()
+    evidence = (folder / "run.html").read_text()
+    assert found["run_id"] in evidence
+    assert f'<html lang="{language}">' in evidence
+    assert "<script" not in evidence
 
 
 def test_a_run_goes_on_without_the_page_and_any_page_may_stop_it(visit: Open, paged: Settings) -> None:

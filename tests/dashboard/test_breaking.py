@@ -81,13 +81,14 @@ def test_a_card_is_in_the_readers_language_and_says_why_it_cannot_run(spanish: N
     scenario = find("kill-database")
     reason = runs.hindrance(scenario, "embedded", busy=False, down=())
     assert reason == "other_stack"
-    html = scenario_card.card(scenario, None, scenario_card.why_not(reason, scenario))
+    html = scenario_card.row(scenario, None, scenario_card.why_not(reason, scenario), None)
+    assert "nunca ejecutado" in html
     assert "los comandos confirmados sobreviven" in html
     assert "Necesita el stack native / compose" in html
     assert runs.hindrance(scenario, "native", busy=True, down=()) == "busy"
     assert runs.hindrance(scenario, "native", busy=False, down=("broker",)) == "ill"
     assert runs.hindrance(scenario, "native", busy=False, down=()) is None
-    assert all(f">{name}<" not in html for name in scenarios())
+    assert all(f">{name}<" not in html for name in scenarios() if name != scenario.name)
 
 
 def test_a_timeline_shows_the_seconds_since_the_start_and_escapes_what_it_says() -> None:
@@ -265,6 +266,7 @@ def test_evidence_that_is_taken_is_kept_where_that_is_allowed(tmp_path: Path, re
     settings = Settings(home=tmp_path, read_only=read_only)
     reader = runs.RunsReader(settings, cast(Application, None))
     run_id = str(uuid.uuid4())
-    reader._evidence = {run_id: b"<html>"}
-    assert reader.take_evidence(cast(Result, SimpleNamespace(run_id=run_id))) == b"<html>"
+    visitor = i18n.Visitor("en", None, None)
+    reader._evidence = {(run_id, visitor): b"<html>"}
+    assert reader.take_evidence(cast(Result, SimpleNamespace(run_id=run_id)), visitor) == b"<html>"
     assert (journal.folder(settings, run_id) / "evidence.html").exists() is kept

@@ -57,6 +57,7 @@ def test_where_it_is_forbidden_no_control_of_any_page_changes_anything(
         "Look again",
         "Restart the tour",
         "Evidence (HTML)",
+        "Present",
         "JSON",
         "Download CSV",
     }

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from dashboard import i18n
+from dashboard.components import run_all
 from dashboard.view_models import all_scenarios
+from dashboard.view_models.runs import HISTORY
 from scenarios.catalogue import list_all
 from scenarios.journal import Run
 from settings import Settings
@@ -61,6 +64,43 @@ def test_while_all_run_the_page_offers_to_stop_them_and_starts_no_other(
         assert "Stopped at" in shown["run_all_outcome"]
     finally:
         record.unlink()
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict_count", "ended"),
+    [
+        (0, 3, "complete"),
+        (1, 3, "complete"),
+        (1, 2, "failed"),
+        (2, 0, "failed"),
+        (None, 1, "failed"),
+        (130, 1, "stopped"),
+        (143, 0, "stopped"),
+    ],
+)
+def test_an_exit_code_alone_does_not_say_that_all_ended(code: int | None, verdict_count: int, ended: str) -> None:
+    assert all_scenarios.find_outcome(Job("all", 10.0, 1, 25.0, code), verdict_count, total=3) == ended
+
+
+def test_verdicts_that_the_history_has_no_more_are_not_called_missing() -> None:
+    job = Job("all", 100.0, 1, 125.0, 1)
+    later = tuple(run(200.0 + number, "PASS") for number in reversed(range(HISTORY)))
+    assert not all_scenarios.is_covered(job, later)
+    assert all_scenarios.is_covered(job, later[1:])
+    assert all_scenarios.is_covered(job, (*later[1:], run(50.0, "PASS")))
+
+
+def test_an_error_before_every_verdict_is_told_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(i18n, "_resolve", lambda: ("es", "es-CO"))
+    job = Job("all", 10.0, 1, 25.0, 1, "kill-broker on the embedded stack\nkill-broker has no verdict: <b>\n")
+    html = run_all.outcome(job, ["PASS", "PASS"], 14, "UTC")
+    assert "Terminó a las 00:00:25 con el código de salida 1. 2 de 14 escenarios tienen veredicto: 2 PASS." in html
+    assert "kill-broker has no verdict: &lt;b&gt;" in html
+    killed = run_all.outcome(Job("all", 10.0, 1, 25.0), [], 14, "UTC")
+    assert "sin código de salida. 0 de 14" in killed
+    complete = run_all.outcome(Job("all", 10.0, 1, 25.0, 1), ["FAIL"] * 14, 14, "UTC")
+    assert "terminaron" in complete
+    assert "14 FAIL" in complete
 
 
 def test_a_scenario_that_a_stack_lacks_is_not_among_all() -> None:

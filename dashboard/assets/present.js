@@ -1,0 +1,45 @@
+// Turn presenter mode on and off with the keys: `p` presses the switch, and Escape presses it while presenting. Keys that are
+// typed into a field, or that close something, do neither. While presenting, draw a button for the full screen.
+const SWITCH = ".st-key-present_switch button";
+const TYPED = "input, textarea, select, [contenteditable=true], [role=combobox]";
+const OPEN = '[role="dialog"], [data-testid="stPopoverBody"], [data-testid="stTooltipContent"]';
+// Drawn here, because not every font has a sign for it.
+const CORNERS =
+  '<svg viewBox="0 0 16 16" width="14" height="14" fill="none" stroke="currentColor" stroke-width="2" aria-hidden="true">' +
+  '<path d="M1 5V1h4M11 1h4v4M15 11v4h-4M5 15H1v-4"/></svg>';
+
+let presenting = false;
+
+export default function ({ data, parentElement }) {
+  presenting = data.presenting;
+  if (!window.alpesKeys) {
+    window.alpesKeys = true;
+    addEventListener("keydown", (event) => window.alpesPress?.(event));
+  }
+  window.alpesPress = press;
+  let button = parentElement.querySelector(":scope > button");
+  if (!presenting || !document.fullscreenEnabled) {
+    button?.remove();
+    return;
+  }
+  if (!button) {
+    button = document.createElement("button");
+    button.type = "button";
+    button.className = "alpes-full-screen";
+    button.innerHTML = CORNERS;
+    button.onclick = () => {
+      if (document.fullscreenElement) document.exitFullscreen();
+      else document.documentElement.requestFullscreen();
+    };
+    parentElement.appendChild(button);
+  }
+  button.title = data.label;
+  button.setAttribute("aria-label", data.label);
+}
+
+function press(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.defaultPrevented) return;
+  if (event.target.closest?.(TYPED)) return;
+  const leaves = event.key === "Escape" && presenting && !document.fullscreenElement && !document.querySelector(OPEN);
+  if (event.key === "p" || leaves) document.querySelector(SWITCH)?.click();
+}
