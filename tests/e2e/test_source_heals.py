@@ -1,0 +1,110 @@
+"""What stops Debezium for good in practice, and stops it here no longer: it begins again by itself, and nothing is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pymysql
+import pytest
+from sqlalchemy.engine import make_url
+
+from application import Application
+from application.commissions import new_id
+from application.wake import choose_socket_address
+from domain.commands import CalculateCommission
+from scenarios.reconciliation import reconcile
+from scenarios.waiting import until
+from settings import Settings
+from stacks import source_control
+
+pytestmark = pytest.mark.native
+
+HEALS_WITHIN_S = 120.0
+
+Break = Callable[[Settings], None]
+
+
+def execute(settings: Settings, *statements: str) -> None:
+    """Run statements as the server's root."""
+    password = make_url(settings.database_admin_url).password
+    connection: Any = pymysql.connect(
+        unix_socket=choose_socket_address(settings.run / "mysql.sock"),
+        user="root",
+        password=password or "",
+        database=settings.database_name,
+        autocommit=True,
+    )
+    with connection, connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+def purge_binlog(settings: Settings) -> None:
+    execute(settings, "FLUSH BINARY LOGS", "PURGE BINARY LOGS BEFORE NOW() + INTERVAL 1 DAY")
+
+
+def reset_binlog(settings: Settings) -> None:
+    execute(settings, "RESET MASTER")
+
+
+@pytest.fixture
+def application(native_stack: Settings) -> Iterator[Application]:
+    with Application(native_stack, pool_size=1) as application:
+        yield application
+
+
+def _send(application: Application, correlation_id: str) -> str:
+    command = CalculateCommission(new_id(), "a", "cmp-1", "100.00", "USD", correlation_id)
+    return application.send(command).event_ids[0]
+
+
+def _wait_until_whole(application: Application, settings: Settings, correlation_id: str, count: int) -> None:
+    def is_whole() -> bool:
+        found = reconcile(application, settings, correlation_id)
+        return found.complete and found.notified == count
+
+    until(is_whole, HEALS_WITHIN_S, "every event is notified")
+
+
+@pytest.mark.parametrize("break_it", [purge_binlog, reset_binlog])
+def test_a_stopped_source_goes_on_although_its_place_is_gone(
+    application: Application, native_stack: Settings, break_it: Break
+) -> None:
+    correlation_id = new_id()
+    _send(application, correlation_id)
+    _wait_until_whole(application, native_stack, correlation_id, 1)
+    source_control.run_action(native_stack, "stop")
+    try:
+        for _ in range(3):
+            _send(application, correlation_id)
+        break_it(native_stack)
+    finally:
+        source_control.run_action(native_stack, "start")
+    _wait_until_whole(application, native_stack, correlation_id, 4)
+    _send(application, correlation_id)
+    _wait_until_whole(application, native_stack, correlation_id, 5)
+
+
+UNPARSEABLE = {
+    "spatial": (
+        "CREATE TABLE places (id INT PRIMARY KEY, at POINT NOT NULL SRID 4326)",
+        "DROP TABLE places",
+    ),
+    "other database": (
+        "CREATE DATABASE unheard_of",
+        "CREATE TABLE unheard_of.t (id INT PRIMARY KEY, at GEOMETRY NOT NULL SRID 0)",
+        "DROP DATABASE unheard_of",
+    ),
+}
+
+
+@pytest.mark.parametrize("statements", UNPARSEABLE.values(), ids=UNPARSEABLE)
+def test_a_statement_on_another_table_that_debezium_cannot_parse_stops_nothing(
+    application: Application, native_stack: Settings, statements: tuple[str, ...]
+) -> None:
+    correlation_id = new_id()
+    _send(application, correlation_id)
+    execute(native_stack, *statements)
+    _send(application, correlation_id)
+    _wait_until_whole(application, native_stack, correlation_id, 2)
