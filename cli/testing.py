@@ -76,7 +76,10 @@ LANES = {
     ),
     "more browser": Lane(
         _BROWSER,
-        tuple(f"tests/browser/test_{name}.py" for name in ("diagram", "guide_page", "other_pages", "scenarios_page")),
+        tuple(
+            f"tests/browser/test_{name}.py"
+            for name in ("diagram", "guide_page", "other_pages", "presenting", "scenarios_page")
+        ),
         _MORE_TRIES,
     ),
 }
