@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from application import breakpoints
 from application.components import name_pattern
 from domain.errors import ExpectedError
 from settings.stack_facts import STACKS
@@ -69,6 +70,8 @@ INSTANCE = Kind(
         rf"run/(heartbeat|metrics|leases|crash|parts)/{_PART}[\w.-]*",
         rf"run/in-work/{_PART}[\w.@-]*",
         r"run/(leases|metrics|parts)/source[\w.-]*",
+        rf"run/leases/({'|'.join(breakpoints.NAMES)})\.[\w.-]*",
+        r"run/leases/[a-z]+-[a-z]+\.network\.(json|tmp)",
         r"run/[\w.-]+\.(lock|pid)",
         r"run/(relay|supervisor|mysql)\.sock[\w.-]*",
         r"run/(stopping|provisioned|source\.intent|supervisord\.conf|mysql-init\.sql|debezium-mysql-outbox\.json)",

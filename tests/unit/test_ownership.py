@@ -24,7 +24,9 @@ WRITTEN = (
     "instance.json", "data/alpes.db", "data/alpes.db-wal", "data/observer.db", "data/events.jsonl", "data/faults.jsonl",
     "data/scenarios/bc22b07d-5185-47fe-8c9b-a90840e8bd64/timeline.jsonl", "data/pulsar-lite/store.rocksdb/CURRENT",
     "data/pulsar-lite/pulsar-lite.toml", "data/mysql/alpes/commission.ibd", "logs/api.log", "logs/notifications-2.log.1",
-    "logs/jobs/reset.json", "run/heartbeat/relay", "run/leases/broker.kill.json", "run/relay.lock", "run/stopping",
+    "logs/jobs/reset.json", "run/heartbeat/relay", "run/leases/broker.kill.json",
+    "run/leases/delivery.step.json", "run/leases/delivery.notifications-2.held", "run/leases/capture.relay.permission",
+    "run/leases/client-api.network.json", "run/relay.lock", "run/stopping",
     "secrets/tokens/admin.jwt",
 )  # fmt: skip
 STRANGE = (
