@@ -86,6 +86,19 @@ def test_a_stopped_source_goes_on_although_its_place_is_gone(
     _wait_until_whole(application, native_stack, correlation_id, 5)
 
 
+def test_a_source_whose_binlog_is_reset_while_it_reads_goes_on(
+    application: Application, native_stack: Settings
+) -> None:
+    """It dies in the middle, and is interrupted while it stops: that must not keep the next one from starting."""
+    correlation_id = new_id()
+    _send(application, correlation_id)
+    _wait_until_whole(application, native_stack, correlation_id, 1)
+    for count in (2, 3):
+        reset_binlog(native_stack)
+        _send(application, correlation_id)
+        _wait_until_whole(application, native_stack, correlation_id, count)
+
+
 UNPARSEABLE = {
     "spatial": (
         "CREATE TABLE places (id INT PRIMARY KEY, at POINT NOT NULL SRID 4326)",
