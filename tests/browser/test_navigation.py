@@ -87,7 +87,12 @@ def test_parts_that_change_at_once_are_asked_for_one_after_the_other(visit: Open
         if len(asked) >= 9:
             break
     assert all(len(names) == 1 for names in asked)
-    assert {name for names in asked for name in names} == {"frame__events", "live__events", "load__events"}
+    assert {name for names in asked for name in names} == {
+        "frame__events",
+        "live__events",
+        "load__events",
+        "steps__events",
+    }
 
 
 def test_pages_may_be_turned_fast_while_events_come_in(visit: Open, paged: Settings) -> None:
