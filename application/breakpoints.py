@@ -15,7 +15,7 @@ from typing import Literal, get_args
 from application import leases
 from application.components import find_component, worker_names
 from settings import Settings
-from settings.shared_files import hand_over
+from settings.shared_files import replace_text
 
 Name = Literal["capture", "delivery", "acknowledgement"]
 NAMES: tuple[Name, ...] = get_args(Name)
@@ -59,7 +59,9 @@ class Breakpoint:
         """Say how many events wait here, and which passes next. A full disk must not stop the component."""
         if (count, event_id) != self._written:
             self._written = count, event_id
-            _write(_file(self._settings, self._name, self._part, "held"), {"count": count, "event_id": event_id})
+            path = _file(self._settings, self._name, self._part, "held")
+            with contextlib.suppress(OSError):
+                replace_text(path, json.dumps({"count": count, "event_id": event_id}))
 
 
 def list_names(settings: Settings) -> tuple[Name, ...]:
@@ -84,8 +86,8 @@ def read_held(settings: Settings) -> list[Held]:
 
 
 def permit(settings: Settings, name: Name, part: str) -> None:
-    """Let the first event that waits there pass."""
-    _write(_file(settings, name, part, "permission"), {})
+    """Let the first event that waits there pass. Raises OSError."""
+    replace_text(_file(settings, name, part, "permission"), "")
 
 
 def withdraw_permissions(settings: Settings) -> None:
@@ -104,15 +106,6 @@ def _read(settings: Settings, name: Name, part: str) -> Held:
             values = json.loads(_file(settings, name, part, "held").read_text(encoding="utf-8"))
             return Held(name, part, int(values["count"]), str(values["event_id"]))
     return Held(name, part, 0, "")  # one is about to pass; the component then says what waits
-
-
-def _write(path: Path, values: dict[str, object]) -> None:
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{path.name}.new")
-        temporary.write_text(json.dumps(values), encoding="utf-8")
-        hand_over(temporary)
-        temporary.replace(path)
 
 
 def _file(settings: Settings, name: Name, part: str, kind: str) -> Path:

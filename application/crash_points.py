@@ -18,7 +18,7 @@ from pathlib import Path
 from application.components import is_process_name
 from application.permissions import Action, require
 from settings import Settings
-from settings.shared_files import hand_over
+from settings.shared_files import replace_text
 
 POINTS = (
     "command.state_written",
@@ -78,12 +78,8 @@ def arm(settings: Settings, part: str, point: str, token: str) -> None:
     control_token = settings.control_token.get_secret_value()
     if not control_token or not hmac.compare_digest(token.encode(), control_token.encode()):
         raise PermissionError("arming a crash point needs the control token of the instance")
-    armed.parent.mkdir(parents=True, exist_ok=True)
     _hit_file(settings, part, point).unlink(missing_ok=True)
-    temporary = armed.with_name(f"{armed.name}.new")
-    temporary.write_text(_seal(settings, part, point))
-    hand_over(temporary)
-    temporary.replace(armed)
+    replace_text(armed, _seal(settings, part, point))
 
 
 def disarm(settings: Settings, part: str, point: str) -> None:

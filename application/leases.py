@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from settings import Settings
-from settings.shared_files import hand_over
+from settings.shared_files import hand_over, replace_text
 
 Fault = Literal["kill", "slow", "fail", "network", "pause", "full", "slow-fsync", "step"]
 LONGEST_S = 600.0
@@ -67,12 +67,7 @@ def prolong(settings: Settings, lease: Lease, hold_s: float) -> Lease:
 
 
 def _write(settings: Settings, lease: Lease) -> Lease:
-    path = lease_file(settings, lease.part, lease.fault)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(asdict(lease)), encoding="utf-8")
-    hand_over(temporary)
-    temporary.replace(path)
+    replace_text(lease_file(settings, lease.part, lease.fault), json.dumps(asdict(lease)))
     _append_to_history(settings, lease.part, lease.fault, lease.started_at, lease.expires_at)
     return lease
 

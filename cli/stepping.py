@@ -9,7 +9,7 @@ from cli.output import AsJson, StackName, out, print_json
 from stacks import instance, stepping
 
 app = typer.Typer(
-    help=("Hold every event before it is published, processed and acknowledged, and let one pass at a time."),
+    help="Hold every event before it is published, processed and acknowledged, and let one pass at a time.",
     no_args_is_help=True,
 )
 

@@ -66,9 +66,7 @@ def start(settings: Settings, name: str, seed: int | None = None, minutes: float
     if journal.is_scenario_running(settings):
         raise AnotherRuns("another scenario runs now; wait for its verdict, or stop it")
     if breakpoints.are_set(settings):
-        raise AnotherRuns(
-            "step mode holds the events, and a scenario would judge that: ./alpes step off lets them pass"
-        )
+        raise AnotherRuns(Message("step.no_scenario"))
     run_id = str(uuid.uuid4())
     seed = random.randrange(2**31) if seed is None else seed
     journal.folder(settings, run_id).mkdir(parents=True)

@@ -45,6 +45,7 @@ BESIDE = {
 
 STEPS = {
     "step.off": "step mode is off: `./alpes step on` holds the events",
+    "step.no_scenario": "step mode holds the events, and a scenario would take them for late: end it first with `./alpes step off`",
     "step.nothing_waits": "no event waits: send a command first, for example with `./alpes calculate`",
     "step.waits_capture": "the commission and its outbox row are committed in one transaction; nobody has read the row yet",
     "step.waits_delivery": "the message is stored by Pulsar; the worker has received it, and nothing of its effect is written",

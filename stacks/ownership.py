@@ -71,7 +71,7 @@ INSTANCE = Kind(
         rf"run/in-work/{_PART}[\w.@-]*",
         r"run/(leases|metrics|parts)/source[\w.-]*",
         rf"run/leases/({'|'.join(breakpoints.NAMES)})\.[\w.-]*",
-        r"run/leases/[a-z]+-[a-z]+\.network\.(json|tmp)",
+        r"run/leases/[a-z]+-[a-z]+\.network\.[\w.-]*",
         r"run/[\w.-]+\.(lock|pid)",
         r"run/(relay|supervisor|mysql)\.sock[\w.-]*",
         r"run/(stopping|provisioned|source\.intent|supervisord\.conf|mysql-init\.sql|debezium-mysql-outbox\.json)",

@@ -160,14 +160,7 @@ def test_without_one_clock_what_became_visible_is_not_compared() -> None:
 
 def test_a_clock_that_was_set_back_is_no_disorder() -> None:
     """The worker's clock was an hour ahead for the first event, and right for the second."""
-    run = Run()
-    calculated = run.calculate(1, 100)
-    approved = run.approve(calculated)
-    for event in (calculated, approved):
-        run.publish(event)
-        run.notify(event)
-        run.audit(event)
-    history = run.history()
+    history = _two_in_order()
     first, second = history.notifications
     hour_us = 3_600_000_000
     assert first.visible_us is not None
