@@ -1,8 +1,9 @@
 """Heal `pulsar-lite` 0.2.0, which can get stuck when a consumer's process dies under load (measured under chaos).
 
 Either it refuses new consumers of that subscription, or it keeps the messages of the dead consumer until another message
-is published. It still answers, so its own health says nothing. The healer checks whether clients can connect, those of a
-replay too, and whether published events get their notifications. A restart takes a few hundredths of a second and keeps the messages.
+is published. It still answers, so its own health says nothing. The healer checks whether all clients can connect (also
+those of a replay), and whether published events get their notifications. A restart takes a few hundredths of a second and
+keeps the messages.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from settings import Settings
 from workers.heartbeat import read_heartbeat
 
 CLOCKS_DIFFER_S = 2.0
-"""A process writes its heartbeat within some hundredths of a second of the time that is in it."""
+"""Seconds. A process reads its clock, and writes its heartbeat some hundredths of a second later."""
 STALE_S = 4.0
 """A worker without a heartbeat for this long is not healthy."""
 

@@ -26,7 +26,7 @@ from workers.stepping import SteppedFeed
 
 
 class BeatingFeed:
-    """A feed during whose requests the heartbeat goes on: one that holds the database's lock makes the relay wait, not ill."""
+    """A feed that keeps the heartbeat going during its requests: a relay that waits for the database's lock is not hung."""
 
     def __init__(self, feed: Feed, waiting: AbstractContextManager[None]) -> None:
         self._feed = feed
