@@ -81,22 +81,25 @@ def test_messages_of_every_size_can_be_read_after_the_broker_was_killed(stack: S
 def test_a_frozen_database_is_reported_and_hides_no_other_component(native_stack: Settings) -> None:
     pid = Supervisor(native_stack).pid("database")
     engine = connect(native_stack.worker_url, pool_size=1)
+    # The API runs, and says that it cannot accept commands.
+    expected = {"database": "down", "source": "behind", "broker": "ok", "api": "behind"}
     try:
         # A test before may have killed the broker, and the source is started after it.
         until(lambda: all(row.works for row in health.check(native_stack, engine)), 60, "every component works", 0.5)
         os.kill(pid, signal.SIGSTOP)
         began = time.monotonic()
-        lights = {row.part: row.light for row in health.check(native_stack, engine)}
+        lights = [{row.part: row.light for row in health.check(native_stack, engine)}]
         took_s = time.monotonic() - began
+
+        def is_reported() -> bool:
+            lights.append({row.part: row.light for row in health.check(native_stack, engine)})
+            return expected.items() <= lights[-1].items()
+
+        until(is_reported, 10, f"{expected}; it says {lights}")  # an answer may be on its way when the database freezes
     finally:
         os.kill(pid, signal.SIGCONT)
         engine.dispose()
-    assert (lights["database"], lights["source"], lights["broker"], lights["api"]) == (
-        "down",
-        "behind",
-        "ok",
-        "behind",  # it runs, and says that it cannot accept commands
-    )
+    assert {row["broker"] for row in lights} == {"ok"}
     assert took_s < 10, "the driver waits for a silent server for 30 s"
     with Load(native_stack) as load:
         assert load.finish().committed >= 20
