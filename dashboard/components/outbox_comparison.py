@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+from dashboard.components import run_stages
 from dashboard.components.markup import Html, join, tag
 from dashboard.components.scenario_card import verdict
 from dashboard.i18n import _, number
 from dashboard.view_models.outbox_comparison import STAGES, Comparison, Point, Side, Stage
+from dashboard.view_models.stages import State
 
 WIDTH, HEIGHT = 1000.0, 200.0
 SideName = Literal["without", "outbox"]
@@ -28,16 +30,9 @@ def stepper(comparison: Comparison) -> Html:
     reached = STAGES.index(stage)
     items = []
     for place, name in enumerate(STAGES):
-        over = place < reached or stage == "done"
-        now = place == reached and not over
-        items.append(
-            tag(
-                "li",
-                join([tag("span", "✓ " if over else "● " if now else "○ ", class_="sign"), names[name]]),
-                class_="over" if over else "now" if now else "later",
-                aria_current="step" if now else None,
-            )
-        )
+        is_over = place < reached or stage == "done"
+        state: State = "done" if is_over else "current" if place == reached else "ahead"
+        items.append(run_stages.draw_stage(names[name], state))
     if comparison.verdict:
         items.append(tag("li", verdict(comparison.verdict)))
     return tag("ol", join(items), class_="stages")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dashboard.components.markup import Html, join, tag
 from dashboard.i18n import _, number
-from dashboard.view_models.stages import Progress, Stage
+from dashboard.view_models.stages import Progress, Stage, State
 
 SIGNS = {"done": "✓", "current": "●", "ahead": "○"}
 
@@ -35,8 +35,12 @@ def _stage(stage: Stage) -> Html:
     }
     took = "" if stage.took_s is None else f" {number(stage.took_s)} s"
     # A stage that a scenario without a fault does not have is passed, and has no time.
-    sign = "–" if stage.state == "done" and stage.took_s is None else SIGNS[stage.state]
-    body = join(
-        [tag("span", sign, class_="sign", aria_hidden="true"), names[stage.name], tag("span", took, class_="soft")]
-    )
-    return tag("li", body, class_=stage.state, aria_current="step" if stage.state == "current" else None)
+    is_missing = stage.state == "done" and stage.took_s is None
+    return draw_stage(names[stage.name], stage.state, took, "–" if is_missing else "")
+
+
+def draw_stage(name: str, state: State, took: str = "", sign: str = "") -> Html:
+    """Render one stage of a list of the class `stages`; `sign` stands for the one that its state has."""
+    parts = [tag("span", sign or SIGNS[state], class_="sign", aria_hidden="true"), name]
+    body = join([*parts, tag("span", took, class_="soft")] if took else parts)
+    return tag("li", body, class_=state, aria_current="step" if state == "current" else None)

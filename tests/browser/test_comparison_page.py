@@ -17,9 +17,9 @@ def test_the_counters_part_and_the_verdict_says_what_each_side_lost(visit: Open,
     seen, other = visit(), visit("narrow", "es-CO", "dark")
     page, beside = seen.go("outbox"), other.go("outbox")
     page.locator(".st-key-run-comparison button:visible").click()
-    expect(page.locator(".stages .now")).to_be_visible()
+    expect(page.locator(".stages .current")).to_be_visible()
     expect(page.locator(".st-key-run-comparison button:visible")).to_be_disabled()
-    expect(beside.locator(".stages .now")).to_be_visible()
+    expect(beside.locator(".stages .current")).to_be_visible()
     page.reload()
     expect(page.locator(".side .outage").first).to_be_attached(timeout=RUN_MS)
     for there in (page, beside):
