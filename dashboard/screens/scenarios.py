@@ -62,7 +62,7 @@ def show() -> None:
         with body:
             live = st.container()
             if shown_id is None:
-                live_html.show(empty(_("No run yet. Press Run on a card: its timeline appears here.")), "run_empty")
+                live_html.show(empty(_("No run yet. Press Run: its timeline appears here.")), "run_empty")
             elif runs_state.current is None:
                 _draw_finished(shown_id, runs_state)
     left, right = st.columns([1.35, 1])
