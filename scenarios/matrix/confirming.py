@@ -83,14 +83,15 @@ class EdgeConfirmations:
             self._trial.confirm(confirmation, lambda: _learns(probe))
 
     def _is_slow(self, least_s: float) -> bool:
-        probe = self._probes.pop()
+        is_http = self._edge.protocol == "http"
+        probe = self._connect(greets=False) if is_http else self._probes.pop()  # the API closes an idle connection soon
         began_at = time.monotonic()
         with probe:
             try:
                 probe.send(self._padding())
                 probe.answer_s(ANSWERS_WITHIN_S)
             except OSError:
-                if self._edge.protocol != "http":
+                if not is_http:
                     raise  # the API closes a connection on which a request is too long on its way
         took_s = time.monotonic() - began_at
         return self._healthy_s is not None and self._healthy_s < least_s <= took_s
@@ -127,9 +128,9 @@ class EdgeConfirmations:
     def _padding(self) -> int:
         return int(self._network.bytes_per_s * PADDING_S)
 
-    def _connect(self) -> Probe:
+    def _connect(self, *, greets: bool = True) -> Probe:
         settings = self._trial.settings
-        return Probe(self._edge, settings.bind, settings.edge_ports[self._edge.name])
+        return Probe(self._edge, settings.bind, settings.edge_ports[self._edge.name], greets=greets)
 
 
 def _learns(probe: Probe) -> bool:

@@ -21,7 +21,7 @@ LOCKING_FSYNC_DELAY_S = 3.0
 """Of a process that flushes a database's file, to which the others cannot commit meanwhile: more than a command may take."""
 SPACE_IS_SEEN_WITHIN_S = 120.0
 """MySQL looks for space on its disk once a minute; what waited for it, and was given up, must then be done again."""
-LATENCY_S = {"client-api": 4.0, "api-database": 0.6, "worker-database": 0.8}
+LATENCY_S = {"client-api": 3.6, "api-database": 0.6, "worker-database": 0.8}
 """Longer, also without the jitter, than a client waits for an answer, one that was asked for before the fault too; shorter where one command or event needs several round trips."""
 STREAMED_LATENCY_S = 2.0
 """Where events are streamed, each of them is late by it."""

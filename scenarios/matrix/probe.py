@@ -19,15 +19,18 @@ HTTP_END = b"}"
 
 
 class Probe:
-    """One connection over an edge, which has passed the protocol's greeting."""
+    """One connection over an edge."""
 
-    def __init__(self, edge: Edge, host: str, port: int, within_s: float = CONNECTS_WITHIN_S) -> None:
-        """Connect. Raises OSError, also when the greeting does not come in time."""
+    def __init__(
+        self, edge: Edge, host: str, port: int, within_s: float = CONNECTS_WITHIN_S, *, greets: bool = True
+    ) -> None:
+        """Connect, and pass the protocol's greeting. Raises OSError, also when the greeting does not come in time."""
         self._protocol = edge.protocol
         self._socket = socket.create_connection((host, port), within_s)
         self._sent_at = 0.0
         try:
-            self._greet()
+            if greets:
+                self._greet()
         except OSError:
             self.close()
             raise
