@@ -1,5 +1,5 @@
 // Replace the HTML of a section by the HTML that the server sent, and change only the elements that differ: the scroll
-// position, the focus and the selection stay. A new row is highlighted for a few seconds. Elements with the same data-key
+// position, the focus, the selection, and what the visitor has folded stay. A new row is highlighted for a few seconds. Elements with the same data-key
 // are the same element.
 export default function ({ data, parentElement, setTriggerValue, setStateValue }) {
   let root = parentElement.querySelector(":scope > .alpes-live");
@@ -27,7 +27,27 @@ export default function ({ data, parentElement, setTriggerValue, setStateValue }
     }
     const pick = event.target.closest("[data-pick]");
     if (pick) setStateValue("picked", pick.dataset.pick);
+    const copy = event.target.closest("[data-copy]");
+    if (copy) copyText(copy);
   };
+}
+
+// Copy what a button holds, and mark the button for a moment. Browsers have a clipboard only on https and on this machine.
+async function copyText(button) {
+  try {
+    await navigator.clipboard.writeText(button.dataset.copy);
+  } catch {
+    const field = document.createElement("textarea");
+    field.value = button.dataset.copy;
+    button.after(field);
+    field.select();
+    const copied = document.execCommand("copy");
+    field.remove();
+    button.focus();
+    if (!copied) return;
+  }
+  button.setAttribute("data-new", "");
+  setTimeout(() => button.removeAttribute("data-new"), 2000);
 }
 
 // Ask the server for HTML that this browser has missed. Streamlit drops a question when a newer run of the page begins, so
@@ -72,7 +92,7 @@ function update(have, want, mark) {
     return;
   }
   for (const { name, value } of [...want.attributes]) {
-    if (have.getAttribute(name) !== value) have.setAttribute(name, value);
+    if (name !== "open" && have.getAttribute(name) !== value) have.setAttribute(name, value);
   }
   for (const { name } of [...have.attributes]) {
     if (!want.hasAttribute(name) && name !== "data-new" && name !== "open") have.removeAttribute(name);

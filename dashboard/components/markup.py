@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from dashboard.i18n import language
+from dashboard.i18n import _, language
 
 
 class Html(str):
@@ -42,6 +42,17 @@ def trace_link(reference: str, label: str | None = None) -> Html:
         title=reference,
         class_="mono",
     )
+
+
+def copy_button(content: str) -> Html:
+    """Return a button that copies the text; `live.js` does it and marks the button for a moment."""
+    label = _("Copy")
+    return tag("button", "⧉", class_="copy", type="button", data_copy=content, title=label, aria_label=label)
+
+
+def identifier(value: str) -> Html:
+    """Return an id in full, with a button that copies it."""
+    return tag("span", join([tag("span", value, class_="mono"), copy_button(value)]), class_="identifier")
 
 
 def table(

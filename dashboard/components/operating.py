@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 
 from application.components import find_component
+from dashboard.components.json_view import show_json
 from dashboard.components.lights import SIGNS
 from dashboard.components.markup import Html, empty, facts, join, notice, table, tag, trace_link
 from dashboard.i18n import _, clock, instant, number
@@ -19,9 +19,6 @@ from stacks.part_health import PartHealth
 from stacks.source_control import SourceReport
 from stacks.status import Status
 from stacks.topics import TopicReport
-
-PAYLOAD = 4000
-"""Characters shown of a dead letter's payload."""
 
 
 def source(report: SourceReport, problem: Message | None, uncaptured: int | None) -> Html:
@@ -178,7 +175,6 @@ def _letter_state(letter: DeadLetterRow, zone: str | None) -> object:
 def letter(row: DeadLetterRow, attempts: Sequence[int] = ()) -> Html:
     """Render a dead letter. `attempts` are the numbers of all dead letters of its message, oldest first."""
     value = operations.payload(row)
-    text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
     pairs: list[tuple[str, object]] = [
         (_("reason"), join([words.dead_letter_reason(row.reason), " · ", tag("span", row.detail, lang="en")])),
         (_("message"), tag("span", f"{row.topic} · {row.message_id}", class_="mono")),
@@ -192,8 +188,7 @@ def letter(row: DeadLetterRow, attempts: Sequence[int] = ()) -> Html:
         pairs.append((_("note"), row.discard_note))
     if row.event_id:
         pairs.append((_("event"), trace_link(row.event_id, row.event_id)))
-    pre = tag("pre", text[:PAYLOAD], tabindex="0", class_="log", aria_label=_("The message as it is on the topic"))
-    return join([facts(pairs), pre])
+    return join([facts(pairs), show_json(value, _("The message as it is on the topic"))])
 
 
 def job(reset: Job, zone: str | None) -> Html:

@@ -11,7 +11,7 @@ import plotly.io
 from dashboard.components.charts import FAULT_COLOUR
 from dashboard.components.markup import Html, empty, facts, join, tag
 from dashboard.components.scenario_card import verdict
-from dashboard.i18n import _, clock, instant, number
+from dashboard.i18n import _, clock, day_and_time, instant, number
 from dashboard.view_models import scenario_words, words
 from scenarios import diagram, run_figures
 from scenarios.evidence import format_figure
@@ -190,6 +190,6 @@ def _run(run: Run, shown_id: str | None, zone: str | None) -> Html:
         took = f" · {number((run.finished_at - run.started_at).total_seconds(), 1)} s"
     how = verdict(run.verdict) if run.verdict else tag("span", scenario_words.state(run.state), class_="soft")
     pick = tag("button", run.id[:8], class_="pick mono", data_pick=run.id, type="button", title=run.id)
-    at = tag("span", clock(run.started_at, zone)[:8] + took, class_="mono", title=f"{run.started_at:%Y-%m-%d}")
+    at = tag("span", day_and_time(run.started_at, zone) + took, title=clock(run.started_at, zone)[:8])
     cells = join(tag("td", cell) for cell in (pick, run.name, at, how, tag("span", run.seed, class_="mono"), run.stack))
     return tag("tr", cells, data_key=run.id, class_="picked" if run.id == shown_id else None)

@@ -5,9 +5,9 @@ A commission and the outbox row that was written with it have the same mark.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 
+from dashboard.components.json_view import show_json
 from dashboard.components.markup import Html, empty, facts, join, notice, table, tag, trace_link
 from dashboard.i18n import _, clock, instant, milliseconds, milliseconds_within, number
 from dashboard.view_models import words
@@ -234,5 +234,4 @@ def message(observed: Observed, deliveries: int, zone: str | None) -> Html:
     if observed.event_id:
         pairs.insert(0, (_("event"), trace_link(observed.event_id, f"{observed.event_id} →")))
     value = pretty(observed.value)
-    text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
-    return join([facts(pairs), tag("pre", text, tabindex="0", aria_label=_("The message as it is on the topic"))])
+    return join([facts(pairs), show_json(value, _("The message as it is on the topic"))])

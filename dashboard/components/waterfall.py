@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
-from dashboard.components.markup import Html, empty, facts, join, tag
+from dashboard.components.json_view import show_json
+from dashboard.components.markup import Html, empty, facts, identifier, join, tag
 from dashboard.i18n import _, clock, instant, milliseconds, number
 from dashboard.view_models.tracing import Step, Trace, plain_key, pretty
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 def waterfall(trace: Trace) -> Html:
@@ -85,7 +89,7 @@ def list_forms(trace: Trace, zone: str | None) -> list[tuple[str, str, Html]]:
         (
             _("3 · Change event"),
             _("What capture made of the row: Debezium's change event, the value of the message."),
-            _pre(pretty(message.value))
+            show_json(pretty(message.value))
             if message
             else empty(_("Not on Pulsar yet, or older than what the observer keeps.")),
         ),
@@ -98,7 +102,7 @@ def list_forms(trace: Trace, zone: str | None) -> list[tuple[str, str, Html]]:
         (
             _("6 · Audit line"),
             _("Its line of data/events.jsonl."),
-            _pre(json.loads(trace.audit_line)) if trace.audit_line else empty(_("Not in the audit file yet.")),
+            show_json(json.loads(trace.audit_line)) if trace.audit_line else empty(_("Not in the audit file yet.")),
         ),
     ]
 
@@ -156,10 +160,9 @@ def _notification(trace: Trace, zone: str | None) -> Html:
 
 
 def _rows(pairs: list[tuple[str, Any]], payload: Any = None) -> Html:
-    rendered = facts((name, tag("span", value, class_="mono")) for name, value in pairs)
-    return join([rendered, _pre(payload)]) if payload is not None else rendered
+    rendered = facts((name, _value(value)) for name, value in pairs)
+    return join([rendered, show_json(payload)]) if payload is not None else rendered
 
 
-def _pre(value: Any) -> Html:
-    text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
-    return tag("pre", text, tabindex="0")
+def _value(value: Any) -> Html:
+    return identifier(value) if isinstance(value, str) and _UUID.fullmatch(value) else tag("span", value, class_="mono")

@@ -9,17 +9,15 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import pulse, resources
-from dashboard.components import letters_panel, live_html, operating, reset_panel, source_panel
+from dashboard.components import letters_panel, live_html, log_panel, operating, reset_panel, source_panel
 from dashboard.components.card import card
-from dashboard.components.markup import empty, join, tag
+from dashboard.components.markup import join
 from dashboard.guard import guarded
 from dashboard.i18n import N_, _
 from dashboard.screens import PageSpec
 from dashboard.view_models import how_to_break as how
 from dashboard.view_models import log_tail, operations
 from dashboard.view_models.reconciling import counts
-
-LINES = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,7 @@ def show() -> None:
         meaning = _("A topic keeps its messages until every subscription acknowledged them.")
         topics = card("topics", _("Topics and subscriptions"), meaning, how.topics(settings))
     with right:
-        log = _draw_log()
+        log = log_panel.show()
     left, right = st.columns([1.35, 1])
     with left:
         meaning = _("A message that cannot be processed is dead-lettered with its reason, so that the others continue.")
@@ -95,9 +93,7 @@ def _draw(slots: Slots) -> None:
     with slots.topics:
         _draw_topics()
     with slots.log:
-        text = log_tail.tail(resources.settings().logs, st.session_state.get("log_of"), LINES)
-        body = tag("pre", text, tabindex="0", class_="log", aria_label=_("The end of the log"))
-        live_html.show(body if text else empty(_("Nothing is logged yet.")), "log")
+        log_panel.draw()
 
 
 def _draw_topics() -> None:
@@ -107,21 +103,6 @@ def _draw_topics() -> None:
         return
     events = counts(resources.refresher().database, resources.refresher().feed)
     live_html.show(operating.topics(look.value, look.problem, events.in_flight), "topics")
-
-
-def _draw_log() -> DeltaGenerator:
-    settings = resources.settings()
-    names = log_tail.logs(settings.logs)
-    st.session_state.setdefault("log_of", "notifications" if "notifications" in names else next(iter(names), None))
-    chosen = st.session_state["log_of"]
-    with card(
-        "log",
-        _("Log"),
-        _("The end of a component's log; new lines are added as they are written."),
-        how.logs(chosen or "PART"),
-    ):
-        st.selectbox(_("Component"), names, key="log_of", label_visibility="collapsed")
-        return st.container()
 
 
 PAGE = PageSpec("operations", N_("Operations"), show, {"operations": _version, "letters": letters_panel.mark})

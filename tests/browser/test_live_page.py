@@ -121,7 +121,7 @@ def test_the_feed_is_filtered_paused_and_read(visit: Open, paged: Settings, size
     expect(feed.locator("tbody tr")).to_have_count(2)
     feed.locator("button.pick").nth(1).click()
     expect(feed.locator("tr.picked")).to_have_count(1)
-    expect(feed.locator("pre")).to_contain_text(sent.commission_id)
+    expect(feed.locator(".json")).to_contain_text(sent.commission_id)
     filter_.fill("nothing-has-this-key")
     filter_.press("Enter")
     expect(feed.get_by_text(say["none"])).to_be_visible()
@@ -197,7 +197,7 @@ def test_a_browser_that_stood_still_shows_what_it_missed(visit: Open, paged: Set
         page.evaluate("() => { const until = Date.now() + 6000; while (Date.now() < until); }")
         commission = sent.result().commission_id
     expect(feed.locator(f'[data-go="{commission}"]')).to_have_count(2)
-    expect(feed.locator("pre")).to_contain_text(commission)
+    expect(feed.locator(".json")).to_contain_text(commission)
     seen.check()
 
 
@@ -226,7 +226,7 @@ def test_what_is_being_typed_and_where_one_has_scrolled_stay(visit: Open, paged:
     affiliate = page.get_by_role("textbox", name="Affiliate")
     affiliate.fill("half a na")
     card = page.locator(".st-key-card-feed")
-    expect(card.locator("pre")).to_be_visible()
+    expect(card.locator(".json")).to_be_visible()
     card.evaluate("element => { element.scrollTop = 60 }")
     before = card.locator("tbody tr").first.get_attribute("data-key") or ""
     end_to_end.run(paged)

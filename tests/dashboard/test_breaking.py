@@ -18,7 +18,7 @@ from application import Application, leases
 from application.leases import Window
 from dashboard import i18n
 from dashboard.components import incident_list, run_panel, scenario_card
-from dashboard.view_models import faults, log_tail, runs, scenario_words, tour, words
+from dashboard.view_models import faults, runs, scenario_words, tour, words
 from dashboard.view_models.actions import Actions
 from dashboard.view_models.background import Background
 from dashboard.view_models.incidents import Incident
@@ -33,8 +33,6 @@ from scenarios.journal import Run
 from scenarios.model import Check, Moment, Result
 from scenarios.waiting import until
 from settings import Settings
-from stacks.control import PartUnknown
-from stacks.supervisor import Supervisor
 
 SINCE = 1_800_000_000.0
 
@@ -164,29 +162,6 @@ def test_a_look_does_not_wait_for_a_read_that_hangs() -> None:
     go.set()
     until(lambda: reader.look().version > 0, 5, "the read came")
     reader.close()
-
-
-def test_a_logs_end_is_read_and_no_more(tmp_path: Path) -> None:
-    path = tmp_path / "broker.log"
-    path.write_text("\n".join(f"line {number}" for number in range(100_000)))
-    shown = log_tail.tail(tmp_path, "broker", 3)
-    assert shown.splitlines() == ["line 99997", "line 99998", "line 99999"]
-    assert len(log_tail.tail(tmp_path, "broker", 1_000_000)) <= log_tail.MOST_BYTES
-    assert log_tail.tail(tmp_path, "none", 3) == ""
-    assert log_tail.logs(tmp_path) == ["broker"]
-
-
-@pytest.mark.parametrize("shape", ["{outside}/other", "../outside/other", "./broker", "broker.log", "", None])
-def test_a_log_is_read_by_a_listed_name_only(tmp_path: Path, shape: str | None) -> None:
-    (inside := tmp_path / "logs").mkdir()
-    (outside := tmp_path / "outside").mkdir()
-    for path in (inside / "broker.log", outside / "other.log"):
-        path.write_text("marker")
-    name = shape and shape.format(outside=outside)
-    assert log_tail.tail(inside, name, 3) == ""
-    with pytest.raises(PartUnknown):
-        list(Supervisor(Settings(home=tmp_path)).log(str(name), 3, False))
-    assert log_tail.tail(inside, "broker", 3) == "marker"
 
 
 def outbox(seq: int, at_s: float, type_: str = "CommissionCalculated") -> OutboxRow:
