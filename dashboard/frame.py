@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import access, i18n, presenting, pulse, resources
-from dashboard.components import lights, live_html, run_notice
+from dashboard.components import lights, live_html, run_notice, search_panel
 from dashboard.guard import guarded
 from dashboard.i18n import _, number
 from dashboard.screens import guide
@@ -44,6 +44,7 @@ def run() -> None:
     guide.note_answer()
     with st.container(key="frame", horizontal=True):
         bar = st.container(width="content")
+        search_panel.show()
         presenting.draw_switch()
         _language_switch()
     _status(bar, st.container(key="troubles"), chosen.title)

@@ -52,5 +52,5 @@ def _write_address() -> None:
 
 @cache
 def _component() -> Any:
-    javascript = (ASSETS / "present.js").read_text(encoding="utf-8")
+    javascript = (ASSETS / "keys.js").read_text(encoding="utf-8")
     return st.components.v2.component("alpes_present", js=javascript, isolate_styles=False)

@@ -1,5 +1,9 @@
-// Turn presenter mode on and off with the keys: `p` presses the switch, and Escape presses it while presenting. Keys that are
-// typed into a field, or that close something, do neither. While presenting, draw a button for the full screen.
+// What keys do on every page: `/` opens the search and `?` the list of keys beside it, `p` turns presenter mode on and off, and
+// Escape off. Keys that are typed into a field, or that close something, do nothing here. While presenting, draw a button for
+// the full screen.
+const SEARCH = ".st-key-search button";
+const SEARCH_FIELD = ".st-key-search_text input";
+const FIELD_COMES_WITHIN_MS = 3000;
 const SWITCH = ".st-key-present_switch button";
 const TYPED = "input, textarea, select, [contenteditable=true], [role=combobox]";
 const OPEN = '[role="dialog"], [data-testid="stPopoverBody"], [data-testid="stTooltipContent"]';
@@ -41,5 +45,21 @@ function press(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.defaultPrevented) return;
   if (event.target.closest?.(TYPED)) return;
   const leaves = event.key === "Escape" && presenting && !document.fullscreenElement && !document.querySelector(OPEN);
+  if (event.key === "/" || event.key === "?") {
+    event.preventDefault();
+    openSearch(event.key === "/");
+  }
   if (event.key === "p" || leaves) document.querySelector(SWITCH)?.click();
+}
+
+// Open the search unless it is open; its field takes the keys when it is there.
+function openSearch(searches, until = performance.now() + FIELD_COMES_WITHIN_MS) {
+  const field = document.querySelector(SEARCH_FIELD);
+  if (!field) {
+    if (!document.querySelector(OPEN)) document.querySelector(SEARCH)?.click();
+    if (performance.now() < until) setTimeout(() => openSearch(searches, until), 50);
+  } else if (searches) {
+    field.focus();
+    field.select();
+  }
 }
