@@ -55,7 +55,7 @@ def _search() -> None:
     state["search_hits"] = search.find(
         text,
         {spec.path: _(spec.title) for spec in PAGES},
-        [scenario.name for scenario in scenarios()],
+        list(scenarios()),
         runs.history if runs is not None else (),
         _trace,
     )
