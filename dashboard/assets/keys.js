@@ -53,13 +53,14 @@ function press(event) {
 }
 
 // Open the search unless it is open; its field takes the keys when it is there.
-function openSearch(searches, until = performance.now() + FIELD_COMES_WITHIN_MS) {
+function openSearch(searches) {
+  if (!document.querySelector(SEARCH_FIELD)) document.querySelector(SEARCH)?.click();
+  if (searches) focusSearch(performance.now() + FIELD_COMES_WITHIN_MS);
+}
+
+function focusSearch(until) {
   const field = document.querySelector(SEARCH_FIELD);
-  if (!field) {
-    if (!document.querySelector(OPEN)) document.querySelector(SEARCH)?.click();
-    if (performance.now() < until) setTimeout(() => openSearch(searches, until), 50);
-  } else if (searches) {
-    field.focus();
-    field.select();
-  }
+  field?.focus();
+  field?.select();
+  if (!field && performance.now() < until) setTimeout(() => focusSearch(until), 50);
 }

@@ -14,6 +14,13 @@ class Html(str):
     __slots__ = ()
 
 
+# Drawn here, because not every font has a sign for it.
+_COPY_ICON = Html(
+    '<svg viewBox="0 0 16 16" width="12" height="12" fill="none" stroke="currentColor" stroke-width="1.6" aria-hidden="true">'
+    '<path d="M5.5 5.5h8v8h-8z M10.5 2.5h-8v8"/></svg>'
+)
+
+
 def text(value: object) -> str:
     return value if isinstance(value, Html) else escape(str(value))
 
@@ -47,7 +54,7 @@ def trace_link(reference: str, label: str | None = None) -> Html:
 def copy_button(content: str) -> Html:
     """Return a button that copies the text; `live.js` does it and marks the button for a moment."""
     label = _("Copy")
-    return tag("button", "⧉", class_="copy", type="button", data_copy=content, title=label, aria_label=label)
+    return tag("button", _COPY_ICON, class_="copy", type="button", data_copy=content, title=label, aria_label=label)
 
 
 def identifier(value: str) -> Html:

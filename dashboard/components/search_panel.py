@@ -28,10 +28,10 @@ def show() -> None:
     state = st.session_state
     only = search.choose_only_id(state.get("search_hits", ())) if state.pop("search_asked", False) else None
     if only is not None:
-        state["search_text"] = ""
+        state["search_text"], state["search"] = "", False  # closes what it opened
         _forget()
         st.switch_page(state["pages"][only.page], query_params=_address(only))
-    with st.popover(_("Search"), key="search", icon=":material/search:", width="content"):
+    with st.popover(_("Search"), key="search", icon=":material/search:", on_change="rerun", width="content"):
         st.text_input(
             _("Search"),
             key="search_text",
