@@ -20,27 +20,35 @@ SEEN = {
     ),
     "position_gone": (
         PRODUCER,
-        "org.apache.kafka.connect.errors.ConnectException: An exception occurred in the change event producer. This connector will be stopped.\n"
-        "\tat io.debezium.pipeline.ErrorHandler.setProducerThrowable(ErrorHandler.java:42)\n"
-        "Caused by: io.debezium.DebeziumException: Client requested master to start replication from position > file size Error code: 1236; SQLSTATE: HY000.\n"
-        "\t... 5 more\n"
-        "Caused by: com.github.shyiko.mysql.binlog.network.ServerException: Client requested master to start replication from position > file size",
+        (
+            "org.apache.kafka.connect.errors.ConnectException: An exception occurred in the change event producer. This connector will be stopped.\n"
+            "\tat io.debezium.pipeline.ErrorHandler.setProducerThrowable(ErrorHandler.java:42)\n"
+            "Caused by: io.debezium.DebeziumException: Client requested master to start replication from position > file size Error code: 1236; SQLSTATE: HY000.\n"
+            "\t... 5 more\n"
+            "Caused by: com.github.shyiko.mysql.binlog.network.ServerException: Client requested master to start replication from position > file size"
+        ),
     ),
     "unparseable": (
         PRODUCER,
-        "org.apache.kafka.connect.errors.ConnectException: An exception occurred in the change event producer. This connector will be stopped.\n"
-        "Caused by: io.debezium.text.ParsingException: DDL statement couldn't be parsed. Please open a Jira issue with the statement 'CREATE TABLE places (id INT PRIMARY KEY, at POINT NOT NULL SRID 4326)'\n"
-        "Caused by: org.antlr.v4.runtime.NoViableAltException",
+        (
+            "org.apache.kafka.connect.errors.ConnectException: An exception occurred in the change event producer. This connector will be stopped.\n"
+            "Caused by: io.debezium.text.ParsingException: DDL statement couldn't be parsed. Please open a Jira issue with the statement 'CREATE TABLE places (id INT PRIMARY KEY, at POINT NOT NULL SRID 4326)'\n"
+            "Caused by: org.antlr.v4.runtime.NoViableAltException"
+        ),
     ),
     "refused": (
         CONNECTING,
-        "io.debezium.DebeziumException: Unexpected error while connecting to MySQL and looking at BINLOG_FORMAT mode: \n"
-        "Caused by: java.sql.SQLException: Access denied for user 'debezium'@'127.0.0.1' (using password: ***",
+        (
+            "io.debezium.DebeziumException: Unexpected error while connecting to MySQL and looking at BINLOG_FORMAT mode: \n"
+            "Caused by: java.sql.SQLException: Access denied for user 'debezium'@'127.0.0.1' (using password: ***"
+        ),
     ),
     "privileges": (
         PRODUCER,
-        "org.apache.kafka.connect.errors.ConnectException: An exception occurred in the change event producer. This connector will be stopped.\n"
-        "Caused by: io.debezium.DebeziumException: Access denied; you need (at least one of) the REPLICATION SLAVE privilege(s) for this operation Error code: 1227; SQLSTATE: 42000.",
+        (
+            "org.apache.kafka.connect.errors.ConnectException: An exception occurred in the change event producer. This connector will be stopped.\n"
+            "Caused by: io.debezium.DebeziumException: Access denied; you need (at least one of) the REPLICATION SLAVE privilege(s) for this operation Error code: 1227; SQLSTATE: 42000."
+        ),
     ),
     "binlog_unfit": (
         "The MySQL server is not configured to use a ROW binlog_format, which is required for this connector to work properly. Change the MySQL configuration to use a binlog_format=ROW and restart the connector.",
@@ -48,8 +56,10 @@ SEEN = {
     ),
     "unreachable": (
         CONNECTING,
-        "io.debezium.DebeziumException: Unexpected error while connecting to MySQL and looking at BINLOG_FORMAT mode: \n"
-        "Caused by: com.mysql.cj.jdbc.exceptions.CommunicationsException: Communications link failure",
+        (
+            "io.debezium.DebeziumException: Unexpected error while connecting to MySQL and looking at BINLOG_FORMAT mode: \n"
+            "Caused by: com.mysql.cj.jdbc.exceptions.CommunicationsException: Communications link failure"
+        ),
     ),
     "unknown": ("Something that nobody has met", ""),
 }
@@ -103,7 +113,8 @@ def test_a_stopped_source_has_no_trouble_and_a_failed_one_has_also_between_its_s
     failed, starting = SourceStatus(False, SEEN["history_gone"][0], 0, 0, 0), SourceStatus(True, "", 0, 0, 0)
     assert healing.diagnose(settings, starting) is None
     trouble = healing.diagnose(settings, failed)
-    assert trouble is not None and trouble.cause_code == "history_gone"
+    assert trouble is not None
+    assert trouble.cause_code == "history_gone"
     healing.write(settings, trouble)
     assert healing.diagnose(settings, starting) == trouble
     intent.write(settings, "stopped")

@@ -153,7 +153,8 @@ def test_the_cause_is_shown_at_once_and_forgotten_when_it_captures(seen: Source)
     seen.running, seen.error, seen.head = False, "The db history topic is missing.", 101
     watch(seen, 2)
     record = records.read(settings)
-    assert record is not None and record.cause_code == "history_gone"
+    assert record is not None
+    assert record.cause_code == "history_gone"
     healer = healing.SourceHealer(settings, None)  # type: ignore[arg-type]
     seen.running = True
     for captured in (100, 101):
