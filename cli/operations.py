@@ -26,6 +26,8 @@ def register(app: typer.Typer) -> None:
     source_app.command("render")(render)
     for action in source_control.ACTIONS:
         source_app.command(action, help=_ACTION_HELP[action])(_make_command(action))
+    source_app.command("doctor")(source_doctor)
+    source_app.command("resnapshot")(resnapshot)
     source_app.command("logs")(source_logs)
     app.add_typer(source_app, name="source")
     for command in (replay, repair, reset):
@@ -59,9 +61,58 @@ def status(stack: StackName = None, json: AsJson = False) -> None:
     if json:
         print_json(report)
     else:
-        table(("", ""), [(name, getattr(report, name)) for name in report.__slots__])
+        table(
+            ("", ""), [(name, getattr(report, name)) for name in report.__slots__ if getattr(report, name) is not None]
+        )
     if not report.running:
         raise typer.Exit(1)
+
+
+def source_doctor(
+    fix: Annotated[bool, typer.Option("--fix", help="Apply the cure: restart, new snapshot, or creation.")] = False,
+    stack: StackName = None,
+    json: AsJson = False,
+) -> None:
+    """Print what is wrong with the source: its error, the cause, and the cure. Fails unless it is healthy.
+
+    The watcher applies the same cures by itself, each a few times only. No cure deletes data: a new snapshot publishes every row of
+    the outbox again, and the inbox absorbs what is known.
+    """
+    settings = instance.find(stack)
+    finding = source_control.examine(settings)
+    with foreground.interruptible():
+        is_cured = fix and not finding.ok and source_control.cure(settings, finding, say)
+    if json:
+        print_json({**{name: getattr(finding, name) for name in finding.__slots__}, "applied": is_cured})
+    else:
+        rows = [
+            ("error", finding.error or None),
+            ("cause", finding.sentence),
+            ("cure", finding.cure),
+            ("command", finding.advice),
+        ]
+        table(("", ""), [row for row in rows if row[1] is not None])
+        if is_cured:
+            out.print("the cure was applied; `./alpes source doctor` shows in some seconds whether it helped")
+        elif fix and not finding.ok:
+            out.print("nothing was applied: that cause is removed by hand")
+    if not finding.ok and not is_cured:
+        raise typer.Exit(1)
+
+
+def resnapshot(stack: StackName = None, json: AsJson = False) -> None:
+    """Let the source forget its offsets and schema history, and publish every row of the outbox again from a new snapshot.
+
+    For a source whose position or schema history is gone. Nothing is lost, because the outbox holds each row that was not
+    published; the inbox absorbs the others. A source that was stopped takes the snapshot when it is started.
+    """
+    settings = instance.find(stack)
+    with foreground.interruptible():
+        source_control.resnapshot(settings, say)
+    if json:
+        print_json({"ok": True, "action": "resnapshot"})
+    else:
+        out.print("source: resnapshot done")
 
 
 def render(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import ClassVar
 
 from sqlalchemy import Engine
@@ -14,13 +13,11 @@ from settings.stack_facts import DEBEZIUM
 from stacks import source_control
 from stacks.capture import Capture
 from stacks.lag import read_lag
-from stacks.native import intent
+from stacks.native import healing, intent, position
 from stacks.native.healer import SourceHealer
 from stacks.operation import Holding
 from stacks.part_health import Light, PartHealth
 from stacks.source_control import ACTIONS, Action, SourceReport
-
-PRODUCER_CLOSES_WITHIN_S = 15.0
 
 
 class Debezium(Capture):
@@ -40,6 +37,8 @@ class Debezium(Capture):
             return "down", extract_message(error)
         if status is None:
             return "down", Message("health.no_source")
+        if (trouble := healing.diagnose(self.settings, status)) is not None:
+            return ("behind" if status.running and not trouble.is_left else "down"), trouble.describe()
         if not status.running:
             return "down", Message("health.source_does_not_run", why=status.error or Message("health.source_stopped"))
         return "ok", Message("health.source_reads")
@@ -51,13 +50,9 @@ class Debezium(Capture):
         source_control.run_action(self.settings, action)
 
     def stop(self) -> None:
-        """Stop the source. Pulsar answers 400 if it is stopped already. Raises AdminUnavailable or AdminRefused."""
+        """Stop the source. Raises AdminUnavailable or AdminRefused."""
         with Admin(self.settings, timeout_s=30) as admin:
-            try:
-                admin.source(self.settings.source_name, "stop")
-            except AdminRefused as error:
-                if error.status != 400 or admin.source_status(self.settings.source_name).running:
-                    raise
+            position.stop(admin, self.settings.source_name)
 
     def start(self) -> None:
         if intent.read(self.settings) == "run":
@@ -65,21 +60,8 @@ class Debezium(Capture):
                 admin.source(self.settings.source_name, "start")
 
     def lose_offsets(self, held: Holding) -> None:
-        name, offsets = self.settings.source_name, self.settings.topics.offsets
         with Admin(self.settings, timeout_s=30) as admin:
-            # If this process is killed from here on, `stacks.recovery` starts the source again.
-            held.note(source="stopped")
-            admin.source(name, "stop")
-            try:
-                # The source's producer closes a moment after the source reports that it is stopped.
-                deadline = time.monotonic() + PRODUCER_CLOSES_WITHIN_S
-                while admin.topic_statistics(offsets)["publishers"] and time.monotonic() < deadline:
-                    time.sleep(0.1)
-                admin.delete_topic(offsets)
-                admin.create_topic(offsets)
-            finally:
-                # Start the source after an error too.
-                admin.source(name, "start")
+            position.forget(self.settings, admin, (self.settings.topics.offsets,), held)
 
     def healer(self, engine: Engine) -> SourceHealer | None:
         return SourceHealer(self.settings, engine) if self.settings.pulsar_admin_url else None

@@ -25,6 +25,7 @@ from stacks import (
     resolving,
 )
 from stacks.controls import control
+from stacks.native import healing
 from stacks.native.artifacts import Progress, quiet
 from stacks.native.provision import provisioned_marker
 from stacks.privacy import close_home, private_files
@@ -210,6 +211,7 @@ def _remove_files_of_last_run(settings: Settings) -> None:
     (settings.run / "stopping").unlink(missing_ok=True)
     (settings.run / "supervisord.pid").unlink(missing_ok=True)
     provisioned_marker(settings).unlink(missing_ok=True)
+    healing.forget(settings)
     shutil.rmtree(settings.run / "heartbeat", ignore_errors=True)
     for name in ("leases", "crash", "metrics"):
         shutil.rmtree(settings.run / name, ignore_errors=True)

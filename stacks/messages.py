@@ -24,11 +24,43 @@ HEALTH = {
     "health.no_source": "there is no source; `./alpes source create` makes it",
     "health.source_does_not_run": "does not run: {why}",
     "health.source_stopped": "stopped",
+    "health.source_ill": "{cause}; {cure}",
     "health.source_reads": "runs and reads the outbox",
     "health.with_parked": "{health}; {parked}",
     "health.parked": "{n} outbox rows are parked: `./alpes dead-letters list` says why",
     "health.supervisor": "runs the components",
 }
+
+SOURCE = {
+    "cause.history_gone": "its schema history is lost",
+    "cause.position_gone": "its position in the binlog no longer exists (purged, RESET MASTER, or older data of the server)",
+    "cause.other_server": "another MySQL server answers than the one whose binlog it read",
+    "cause.unparseable": "it cannot parse a statement in the binlog",
+    "cause.oversized": "the message of a row is larger than the broker accepts",
+    "cause.refused": "MySQL refuses its user or password",
+    "cause.privileges": "its MySQL user lacks a privilege",
+    "cause.binlog_unfit": "MySQL's binlog settings do not fit",
+    "cause.other_reader": "another reader of the binlog has the same server id",
+    "cause.unreachable": "it does not reach MySQL",
+    "cause.no_progress": "it runs and does not publish what waits",
+    "cause.unknown": "it ended with an error whose cause is not known",
+    "cause.stopped": "it is stopped or deleted, as its user asked",
+    "cure.restart": "the watcher restarts it",
+    "cure.resnapshot": "the watcher lets it take a new snapshot",
+    "cure.none": "the watcher cannot cure that: {advice}",
+    "cure.left": "the watcher has tried its cures: {advice}",
+    "advice.start": "`./alpes source start`",
+    "advice.create_missing": "`./alpes source create`",
+    "advice.restart": "`./alpes source restart`",
+    "advice.resnapshot": "`./alpes source resnapshot`",
+    "advice.create": "`./alpes source create` restores the configuration that skips such statements",
+    "advice.oversized": "raise the broker's maxMessageSize (`./alpes doctor` names it), then `./alpes source restart`",
+    "advice.refused": "correct its user and password in MySQL or in the settings, then `./alpes source create` and `./alpes source restart`",
+    "advice.privileges": "grant what db/init.sql grants (`./alpes migrate` does, given the root's URL), then `./alpes source restart`",
+    "advice.doctor": "`./alpes doctor` names the setting; correct it, then `./alpes source restart`",
+    "advice.other_reader": "stop the other reader, or set ALPES_DEBEZIUM_SERVER_ID; then `./alpes source create`",
+}
+"""Why the source does not read, what cures it (`stacks.native.diagnosis`), and what its user can do."""
 
 OPERATIONS = {
     "requeue.refused": "dead letter {n} cannot be requeued: {why}",
@@ -62,6 +94,7 @@ TRACING = {
 }
 
 register(HEALTH)
+register(SOURCE)
 register(STEPS)
 register(TRACING)
 register(BESIDE)

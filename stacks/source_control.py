@@ -11,9 +11,12 @@ from connectors import source
 from connectors.admin import Admin
 from db.engine import connect
 from domain.errors import ExpectedError
+from domain.message import Message
 from settings import Settings
 from stacks.lag import read_lag
-from stacks.native import intent, provision
+from stacks.native import healing, intent, position, provision
+from stacks.native.diagnosis import UNCERTAIN, Cure
+from stacks.operation import Say
 
 Action = Literal["restart", "stop", "start", "create", "delete"]
 ACTIONS: tuple[Action, ...] = ("restart", "stop", "start", "create", "delete")
@@ -38,6 +41,10 @@ class SourceReport:
     """Number of outbox rows not observed on the broker yet."""
     topic: str
     connector: str
+    cause: str = ""
+    """Code of what is wrong with it (`stacks.native.diagnosis`); empty when nothing is."""
+    message: Message | None = None
+    """The cause, and what the watcher or the user does against it."""
 
 
 def read_report(settings: Settings) -> SourceReport:
@@ -50,6 +57,7 @@ def read_report(settings: Settings) -> SourceReport:
         behind = read_lag(settings, engine).capture_behind
     finally:
         engine.dispose()
+    trouble = healing.diagnose(settings, status) if status else None
     return SourceReport(
         name=settings.source_name,
         exists=status is not None,
@@ -62,7 +70,71 @@ def read_report(settings: Settings) -> SourceReport:
         behind=behind,
         topic=settings.topics.events,
         connector=f"pulsar-io-debezium-mysql {settings.nar}",
+        cause=trouble.cause_code if trouble else "",
+        message=trouble.describe() if trouble else None,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What `examine` finds."""
+
+    ok: bool
+    cause: str
+    """Code of the cause; empty when nothing is wrong."""
+    error: str
+    """In one line; empty where the source names none."""
+    sentence: Message
+    cure: Cure | None
+    """None when nothing is wrong, and when the user wants the source stopped or deleted."""
+    advice: Message | None
+    """The command for the cure."""
+
+
+def examine(settings: Settings) -> Finding:
+    """Return what is wrong with the source and what cures it. Raises NoSource, AdminUnavailable or AdminRefused."""
+    _require_source(settings)
+    with Admin(settings) as admin:
+        status = source.status(admin, settings.source_name)
+    if intent.read(settings) != "run":
+        advice = Message("advice.start") if status is not None else Message("advice.create_missing")
+        return Finding(False, "stopped", "", Message("cause.stopped"), None, advice)
+    if status is None:
+        return Finding(False, "missing", "", Message("health.no_source"), Cure.CREATE, Message("advice.create_missing"))
+    trouble = healing.diagnose(settings, status)
+    if trouble is not None:
+        cause = trouble.cause
+        cure = Cure.RESNAPSHOT if trouble.is_left and cause in UNCERTAIN else cause.cure
+        return Finding(False, trouble.cause_code, trouble.error, cause.sentence, cure, cause.advice)
+    if not status.running:
+        return Finding(False, "unknown", "", Message("cause.unknown"), Cure.RESTART, Message("advice.restart"))
+    return Finding(True, "", "", Message("health.source_reads"), None, None)
+
+
+def cure(settings: Settings, finding: Finding, say: Say) -> bool:
+    """Apply the cure of a finding, and return whether there is one. Raises what `run_action` and `resnapshot` raise."""
+    permissions.require(settings, permissions.Action.CONTROL_SOURCE)
+    match finding.cure:
+        case Cure.RESTART:
+            run_action(settings, "restart")
+        case Cure.CREATE:
+            run_action(settings, "create")
+        case Cure.RESNAPSHOT:
+            resnapshot(settings, say)
+        case _:
+            return False
+    return True
+
+
+def resnapshot(settings: Settings, say: Say) -> None:
+    """Let the source take a new snapshot: it publishes every outbox row again. Raises what `run_action` raises, or Busy."""
+    permissions.require(settings, permissions.Action.CONTROL_SOURCE)
+    _require_source(settings)
+    with Admin(settings, timeout_s=30) as admin:
+        if source.status(admin, settings.source_name) is None:
+            raise NoSource("there is no source; `./alpes source create` creates it")
+    position.resnapshot(settings, say)
+    healing.forget(settings)
 
 
 def write_configuration(settings: Settings, path: Path) -> None:

@@ -42,6 +42,8 @@ def source(report: SourceReport, problem: Message | None, uncaptured: int | None
     ]
     if report.error:
         pairs.insert(1, (_("error"), tag("span", report.error, class_="warn")))
+    if report.message is not None:
+        pairs.insert(1, (_("cause"), tag("span", words.translate(report.message), class_="warn")))
     return join([unread(problem), facts(pairs)])
 
 

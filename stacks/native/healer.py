@@ -2,22 +2,32 @@
 
 A source that reads old events again makes no progress for a while and still works; a restart would only make it begin again.
 So it is not restarted while it writes anything.
+
+Some faults make it fail at each start. So it is never restarted for ever: `healing` chooses the steps by the cause that
+`diagnosis` finds, and the last step is to leave the source, shown with its cause, to its user.
 """
 
 from __future__ import annotations
 
 import logging
 import time
+from dataclasses import dataclass
+from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from connectors import source
 from connectors.admin import Admin, AdminRefused, AdminUnavailable, SourceStatus
 from connectors.broker import Broker
+from db.engine import READ
+from db.errors import DatabaseUnavailable, translated
 from settings import Settings
+from settings.shared_files import hand_over
 from stacks import faults, operation
 from stacks.lag import Lag, read_lag
-from stacks.native import intent, provision
+from stacks.native import diagnosis, healing, intent, position, provision
+from stacks.native.diagnosis import Cause, Cure
+from stacks.native.healing import Healing
 from workers.heartbeat import read_heartbeat
 
 log = logging.getLogger(__name__)
@@ -26,6 +36,10 @@ PATIENCE_BY_HAND_S = 30.0
 """On compose, before a missing source is created: replacing it by hand takes two starts of a JVM."""
 PATIENCE_S = 10.0
 """A source that failed, or lags without progress, for this long while database and broker answer does not recover by itself."""
+KNOWN_PATIENCE_S = 3.0
+"""Of a cause that only a new snapshot cures: waiting changes nothing."""
+STEADY_S = 20.0
+"""A source that ran for this long without trouble does not fail at its start; one that does takes up to 8 s."""
 STARTS_WITHIN_S = 15.0
 """A source that was created or restarted reads within a few seconds; on a busy machine it takes longer."""
 LONGEST_WAIT_S = 240.0
@@ -33,6 +47,27 @@ LONGEST_WAIT_S = 240.0
 LOOK_EVERY_S = 1.0
 RESTARTED_WITHIN_S = 60.0
 """Pulsar answers a restart when the old instance has ended, or after it has waited for that for about ten seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What is wrong with a source that exists."""
+
+    cause: Cause
+    error: str = ""
+    """In one line; empty where the source names none."""
+    is_below: bool = False
+    """Whether all rows that were not captured lie below one that was: `repair` publishes them, a new snapshot is too much."""
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether only a new snapshot cures it, so that waiting changes nothing."""
+        return self.cause.cure is Cure.RESNAPSHOT
+
+    @property
+    def is_seen_at_once(self) -> bool:
+        """Whether it needs no patience to tell it from a source that is slow or starts."""
+        return bool(self.error) or self.is_certain
 
 
 class SourceHealer:
@@ -43,24 +78,26 @@ class SourceHealer:
         self._written = 0
         self._wait_s = STARTS_WITHIN_S
         self._since: float | None = None
+        self._runs_since: float | None = None
         self._again_at = 0.0
         self._look_at = 0.0
+        self._restarts_for_rows_below = 0
         self._obstacle = ""
         """Why it could not be looked at the last time; empty once it could."""
 
     def step(self) -> None:
         """Check the source, at most once a second, and heal it. Waits for unavailable dependencies and raises nothing."""
         now = time.monotonic()
-        if now < max(self._look_at, self._again_at):
+        if now < self._look_at:
             return
         self._look_at = now + LOOK_EVERY_S
         if not self._may_judge():
-            self._since = None
+            self._begin_again()
             return
         try:
             with Admin(self._settings, timeout_s=RESTARTED_WITHIN_S) as admin:
                 self._judge(admin, now)
-        except (AdminUnavailable, AdminRefused, provision.ProvisionFailed) as error:
+        except (AdminUnavailable, AdminRefused, provision.ProvisionFailed, operation.Busy, OSError) as error:
             if str(error) != self._obstacle:  # it is asked every second
                 log.warning("the source cannot be looked at or healed now: %s", error)
             self._obstacle = str(error)
@@ -79,45 +116,143 @@ class SourceHealer:
             and Broker(self._settings).reachable()
         )
 
+    def _begin_again(self) -> None:
+        """Forget what was tried: a dependency is unavailable, or somebody controls the source."""
+        self._since = self._runs_since = None
+        self._restarts_for_rows_below = 0
+        healing.forget(self._settings)
+
     def _judge(self, admin: Admin, now: float) -> None:
         lag = read_lag(self._settings, self._engine)
         if lag.outbox_head is None:
-            self._since = None
+            self._begin_again()
             return
         status = source.status(admin, self._settings.source_name)
-        problem = self._problem(status, lag)
-        if problem is None:
+        has_advanced = self._captured is not None and lag.captured != self._captured
+        if has_advanced:
+            self._wait_s = STARTS_WITHIN_S
+        trouble = None if status is None else self._find_trouble(status, lag)
+        self._captured = lag.captured
+        if status is not None and trouble is None:
+            self._since = None
+            self._forget_when_steady(has_advanced, now)
+            return
+        self._runs_since = None
+        if trouble is not None and trouble.is_seen_at_once:
+            self._show(trouble)
+        if now < self._again_at and not (trouble is not None and trouble.is_certain):
             self._since = None
         elif self._since is None:
             self._since = now
-        elif now - self._since > self._patience(status):
-            self._heal(admin, status, problem, now)
+        elif now - self._since > self._patience(trouble):
+            self._heal(admin, trouble, now)
 
-    def _patience(self, status: SourceStatus | None) -> float:
-        return PATIENCE_BY_HAND_S if status is None and self._settings.facts.source_is_replaced_by_hand else PATIENCE_S
+    def _patience(self, trouble: Trouble | None) -> float:
+        if trouble is None:
+            return PATIENCE_BY_HAND_S if self._settings.facts.source_is_replaced_by_hand else PATIENCE_S
+        return KNOWN_PATIENCE_S if trouble.is_certain else PATIENCE_S
 
-    def _problem(self, status: SourceStatus | None, lag: Lag) -> str | None:
-        if status is None:
-            return "it is gone"
+    def _find_trouble(self, status: SourceStatus, lag: Lag) -> Trouble | None:
+        if self._is_another_server():
+            return Trouble(diagnosis.OTHER_SERVER)
         if not status.running:
-            return f"it does not run: {status.error or 'no reason given'}"
+            error = diagnosis.describe_error(self._settings, status.error) if status.error else ""
+            return Trouble(diagnosis.find_cause(error), error)
         advanced = (lag.captured, status.written) != (self._captured, self._written)
-        if lag.captured != self._captured:
-            self._wait_s = STARTS_WITHIN_S
-        self._captured, self._written = lag.captured, status.written
+        self._written = status.written
         observer = read_heartbeat(self._settings, "observer")
         if not lag.capture_behind or advanced or observer is None or not observer.connected:
             return None  # without an observer nobody knows what is published, which is no reason for a restart
         if not observer.is_idle:
             return None  # it has messages that it could not record yet
-        return f"it makes no progress and has not captured {lag.capture_behind} outbox rows"
+        return Trouble(diagnosis.NO_PROGRESS, is_below=lag.captured == lag.outbox_head)
 
-    def _heal(self, admin: Admin, status: SourceStatus | None, problem: str, now: float) -> None:
-        log.error("healing the source: %s", problem)
+    def _forget_when_steady(self, has_advanced: bool, now: float) -> None:
+        """Forget what was tried once the source has captured more, or has run for long without trouble.
+
+        A source that fails at each start runs for some seconds in between.
+        """
+        self._runs_since = now if self._runs_since is None else self._runs_since
+        if has_advanced or now - self._runs_since > STEADY_S:
+            self._restarts_for_rows_below = 0
+            healing.forget(self._settings)
+            if self._read_server() is None:
+                self._write_server()
+
+    def _show(self, trouble: Trouble) -> Healing:
+        """Write the cause where status and page read it; return the record with what was tried so far."""
+        before = healing.read(self._settings)
+        record = (before or Healing(trouble.cause.code, trouble.error)).of(trouble.cause, trouble.error)
+        if record != before:
+            healing.write(self._settings, record)
+        return record
+
+    def _heal(self, admin: Admin, trouble: Trouble | None, now: float) -> None:
+        if trouble is None:
+            log.error("healing the source: it is gone")
+            self._wait_longer(now)
+            provision.create_source(self._settings, log.info)
+        elif trouble.is_below:
+            self._since = None
+            if self._restarts_for_rows_below < healing.MOST_RESTARTS:
+                self._restarts_for_rows_below += 1
+                log.error("healing the source: it runs, and rows below those that it captured were not published")
+                self._wait_longer(now)
+                admin.source(self._settings.source_name, "restart")
+        else:
+            self._take_step(admin, trouble, now)
+
+    def _take_step(self, admin: Admin, trouble: Trouble, now: float) -> None:
+        record = self._show(trouble)
+        self._since = None
+        if record.is_left:
+            return
+        step = record.choose_step()
+        log.error("healing the source: %s (%s): %s", record.cause.sentence, record.error or "no error", step)
+        self._wait_longer(now)
+        # It is written first: a step that fails, or ends this process, counts too.
+        healing.write(self._settings, record.after(step))
+        if step == "restart":
+            admin.source(self._settings.source_name, "restart")
+        elif step == "resnapshot":
+            position.resnapshot(self._settings, log.info, patience_s=0)
+            self._write_server()
+
+    def _wait_longer(self, now: float) -> None:
         self._since = None
         self._again_at = now + self._wait_s
         self._wait_s = min(2 * self._wait_s, LONGEST_WAIT_S)
-        if status is None:
-            provision.create_source(self._settings, log.info)
-        else:
-            admin.source(self._settings.source_name, "restart")
+
+    def _is_another_server(self) -> bool:
+        """Return whether another MySQL server answers than the one whose binlog the source has read.
+
+        Its offset then means nothing, also where a file of that name exists. An operator's cluster may change its server and keep
+        its history, so only a server that this program started is compared.
+        """
+        known_id = self._read_server()
+        return known_id is not None and self._ask_server() not in (None, known_id)
+
+    def _ask_server(self) -> str | None:
+        if not self._settings.facts.servers_are_ours:
+            return None
+        try:
+            with translated(), self._engine.connect().execution_options(**READ) as connection:
+                return str(connection.scalar(text("SELECT @@server_uuid")))
+        except DatabaseUnavailable:
+            return None
+
+    def _read_server(self) -> str | None:
+        try:
+            return self._server_file.read_text(encoding="utf-8").strip() or None
+        except OSError:
+            return None
+
+    def _write_server(self) -> None:
+        server_id = self._ask_server()
+        if server_id is not None:
+            self._server_file.write_text(server_id, encoding="utf-8")
+            hand_over(self._server_file)
+
+    @property
+    def _server_file(self) -> Path:
+        return self._settings.run / "source.server"

@@ -19,7 +19,8 @@ from db.errors import DatabaseUnavailable, translated
 from db.migrate import upgrade
 from domain.errors import ExpectedError
 from settings import Settings
-from stacks.native import intent, roles
+from stacks.native import healing, intent, position, roles
+from stacks.native.diagnosis import Cure
 
 Say = Callable[[str], None]
 ANSWERS_WITHIN_S = 90.0
@@ -148,10 +149,28 @@ def create_source(settings: Settings, say: Say) -> None:
     engine = connect(settings.admin_url, pool_size=1)
     try:
         # A running source first takes a snapshot of the outbox, before it reads the binlog.
-        _await(lambda: _is_capturing(engine), "the Debezium source", settings.logs / "source.log")
+        _await(
+            lambda: _is_capturing(engine) or _heal(settings, say), "the Debezium source", settings.logs / "source.log"
+        )
     finally:
         engine.dispose()
     say("the Debezium source reads the binlog")
+
+
+def _heal(settings: Settings, say: Say) -> bool:
+    """Let a source that starts with a position or a history that is gone take a new snapshot, once; return False.
+
+    The watcher heals a source only after it was provisioned.
+    """
+    with Admin(settings, timeout_s=30) as admin:
+        status = source.status(admin, settings.source_name)
+    trouble = None if status is None else healing.diagnose(settings, status)
+    if trouble is None or trouble.cause.cure is not Cure.RESNAPSHOT or trouble.resnapshots:
+        return False
+    say(f"the source takes a new snapshot: {trouble.cause.sentence}")
+    healing.write(settings, trouble.after("resnapshot"))
+    position.resnapshot(settings, say)
+    return False
 
 
 def _is_capturing(engine: Engine) -> bool:

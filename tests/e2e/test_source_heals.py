@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pymysql
@@ -12,6 +12,7 @@ from sqlalchemy.engine import make_url
 from application import Application
 from application.commissions import new_id
 from application.wake import choose_socket_address
+from connectors.admin import Admin
 from domain.commands import CalculateCommission
 from scenarios.reconciliation import reconcile
 from scenarios.waiting import until
@@ -77,6 +78,52 @@ def test_a_stopped_source_goes_on_although_its_binlog_was_purged(
     _wait_until_whole(application, native_stack, correlation_id, 4)
     _send(application, correlation_id)
     _wait_until_whole(application, native_stack, correlation_id, 5)
+
+
+def _lose_history(settings: Settings) -> None:
+    """Delete the schema history while the source is stopped."""
+    source_control.run_action(settings, "stop")
+    try:
+        with Admin(settings, timeout_s=30) as admin:
+            until(lambda: not admin.topic_statistics(settings.topics.schema_history)["publishers"], 20, "it has closed")
+            admin.delete_topic(settings.topics.schema_history)
+            admin.create_topic(settings.topics.schema_history)
+    finally:
+        source_control.run_action(settings, "start")
+
+
+def _begin_another_binlog(settings: Settings) -> None:
+    execute(settings, "RESET MASTER")
+
+
+@pytest.mark.parametrize("break_it", [_lose_history, _begin_another_binlog])
+def test_a_source_that_fails_at_each_start_takes_a_new_snapshot_by_itself(
+    application: Application, native_stack: Settings, break_it: Callable[[Settings], None]
+) -> None:
+    correlation_id = new_id()
+    for _ in range(5):
+        _send(application, correlation_id)
+    _wait_until_whole(application, native_stack, correlation_id, 5)
+    break_it(native_stack)
+    for _ in range(5):
+        _send(application, correlation_id)
+    _wait_until_whole(application, native_stack, correlation_id, 10)
+    until(lambda: source_control.examine(native_stack).ok, HEALS_WITHIN_S, "the source is healthy")
+    assert reconcile(application, native_stack, correlation_id).complete
+
+
+def test_a_new_snapshot_on_request_publishes_all_rows_again_and_none_is_notified_twice(
+    application: Application, native_stack: Settings
+) -> None:
+    correlation_id = new_id()
+    for _ in range(5):
+        _send(application, correlation_id)
+    _wait_until_whole(application, native_stack, correlation_id, 5)
+    source_control.resnapshot(native_stack, print)
+    until(lambda: source_control.read_report(native_stack).written >= 5, HEALS_WITHIN_S, "they are published again")
+    _send(application, correlation_id)
+    _wait_until_whole(application, native_stack, correlation_id, 6)
+    assert source_control.examine(native_stack).ok
 
 
 UNPARSEABLE = {

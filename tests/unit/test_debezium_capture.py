@@ -12,7 +12,7 @@ from connectors.admin import AdminRefused
 from settings import Settings
 from stacks import debezium, recovery
 from stacks.debezium import Debezium
-from stacks.native import intent, provision
+from stacks.native import intent, position, provision
 from stacks.operation import Holding, Journal
 
 
@@ -78,6 +78,21 @@ def lose_offsets(settings: Settings) -> dict[str, Any]:
 def test_it_loses_its_offsets_while_it_is_stopped(settings: Settings, admin: RecordingAdmin) -> None:
     assert lose_offsets(settings) == {"source": "stopped"}
     assert admin.requests == ["stop", f"delete {OFFSETS}", f"create {OFFSETS}", "start"]
+
+
+def test_for_a_new_snapshot_it_forgets_offsets_and_history_and_its_user_decides_whether_it_starts(
+    settings: Settings, admin: RecordingAdmin
+) -> None:
+    held = cast(Holding, SimpleNamespace(note=lambda **_: None))
+    topics = (settings.topics.offsets, settings.topics.schema_history)
+    history = settings.topics.schema_history.rpartition("/")[2]
+    emptied = [f"delete {OFFSETS}", f"create {OFFSETS}", f"delete {history}", f"create {history}"]
+    position.forget(settings, cast(Any, admin), topics, held)
+    assert admin.requests == ["stop", *emptied, "start"]
+    admin.requests.clear()
+    intent.write(settings, "stopped")
+    position.forget(settings, cast(Any, admin), topics, held)
+    assert admin.requests == ["stop", *emptied]
 
 
 def test_it_is_started_again_when_its_offsets_cannot_be_deleted(settings: Settings, admin: RecordingAdmin) -> None:

@@ -13,6 +13,7 @@ from connectors.admin import AdminUnavailable, SourceStatus
 from settings import Settings, Stack
 from stacks.lag import Lag
 from stacks.native import healer as healing
+from stacks.native import healing as records
 from workers.heartbeat import IDLE_BEATS_S, Beat
 
 
@@ -29,6 +30,10 @@ class Source:
     restarts: list[float] = field(default_factory=list)
     now: float = 1000.0
     observer: Beat | None = field(default_factory=lambda: Beat(True, 1, 0.0))
+    error: str = "it fell over"
+    server: str = "first server"
+    snapshots: list[float] = field(default_factory=list)
+    home: Path = Path("/nowhere")
 
     def __enter__(self) -> Source:
         self.refuse()
@@ -44,8 +49,9 @@ class Source:
 
 
 @pytest.fixture
-def seen(monkeypatch: pytest.MonkeyPatch) -> Source:
-    made = Source()
+def seen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Source:
+    made = Source(home=tmp_path)
+    Settings(home=tmp_path).run.mkdir(parents=True, exist_ok=True)
 
     def lag(*_: Any) -> Lag:
         behind = max(0, made.head - made.captured)
@@ -54,7 +60,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Source:
     def status(*_: Any) -> SourceStatus | None:
         if made.gone:
             return None
-        return SourceStatus(made.running, "it fell over", 0, made.written, made.written)
+        return SourceStatus(made.running, "" if made.running else made.error, 0, made.written, made.written)
 
     monkeypatch.setattr(healing, "time", SimpleNamespace(monotonic=lambda: made.now))
     monkeypatch.setattr(healing, "Admin", lambda *_, **__: made)
@@ -68,11 +74,13 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Source:
     monkeypatch.setattr("stacks.native.provision.create_source", create)
     monkeypatch.setattr(healing, "read_heartbeat", lambda *_: made.observer)
     monkeypatch.setattr(healing.SourceHealer, "_may_judge", lambda _: True)
+    monkeypatch.setattr(healing.SourceHealer, "_ask_server", lambda _: made.server)
+    monkeypatch.setattr("stacks.native.position.resnapshot", lambda *_, **__: made.snapshots.append(made.now))
     return made
 
 
 def watch(seen: Source, seconds: int, each: Any = lambda: None, stack: Stack = "native") -> None:
-    healer = healing.SourceHealer(Settings(stack=stack, home=Path("/nowhere")), None)  # type: ignore[arg-type]
+    healer = healing.SourceHealer(Settings(stack=stack, home=seen.home), None)  # type: ignore[arg-type]
     for _ in range(seconds):
         seen.now += 1
         each()
@@ -94,13 +102,81 @@ def test_one_that_reads_old_events_again_is_left_alone(seen: Source) -> None:
     assert seen.restarts == []
 
 
-def test_one_that_stands_still_is_restarted_and_given_more_time_each_time(seen: Source) -> None:
+def test_one_that_stands_still_is_restarted_twice_then_takes_a_snapshot_and_is_left(seen: Source) -> None:
     seen.head = 101
     watch(seen, 1000)
-    apart = [round(after - before) for before, after in zip(seen.restarts, seen.restarts[1:], strict=False)]
-    assert len(apart) >= 4
-    assert apart == sorted(apart)
-    assert apart[0] < 40 < apart[-1] < healing.LONGEST_WAIT_S + 20
+    assert len(seen.restarts) == 2
+    assert len(seen.snapshots) == 1
+    assert seen.restarts[1] - seen.restarts[0] < seen.snapshots[0] - seen.restarts[1] < healing.LONGEST_WAIT_S
+    record = records.read(Settings(home=seen.home))
+    assert record is not None
+    assert (record.cause_code, record.is_left) == ("no_progress", True)
+
+
+def test_rows_below_those_that_were_captured_are_no_reason_for_a_snapshot(
+    seen: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(healing, "read_lag", lambda *_: Lag(100, 100, None, None, capture_behind=1))
+    watch(seen, 2000)
+    assert len(seen.restarts) == records.MOST_RESTARTS
+    assert seen.snapshots == []
+    assert records.read(Settings(home=seen.home)) is None
+
+
+def test_one_whose_position_is_gone_takes_a_snapshot_within_seconds_and_once(seen: Source) -> None:
+    seen.running, seen.error = False, "Client requested master to start replication from position > file size"
+    began = seen.now
+    watch(seen, 1000)
+    assert (seen.restarts, len(seen.snapshots)) == ([], 1)
+    assert seen.snapshots[0] - began < 10
+
+
+def test_one_that_nobody_but_its_user_can_cure_is_restarted_three_times(seen: Source) -> None:
+    seen.running, seen.error = False, "Access denied for user 'debezium'@'127.0.0.1' (using password: ***"
+    watch(seen, 2000)
+    assert (len(seen.restarts), seen.snapshots) == (records.MOST_RESTARTS, [])
+
+
+def test_errors_that_alternate_do_not_restart_it_for_ever(seen: Source) -> None:
+    seen.running = False
+
+    def alternate() -> None:
+        seen.error = "it fell over" if seen.now % 60 < 30 else "Communications link failure"
+
+    watch(seen, 5000, alternate)
+    assert len(seen.restarts) <= 2 * records.MOST_RESTARTS
+    assert len(seen.snapshots) <= 1
+
+
+def test_the_cause_is_shown_at_once_and_forgotten_when_it_captures(seen: Source) -> None:
+    settings = Settings(home=seen.home)
+    seen.running, seen.error, seen.head = False, "The db history topic is missing.", 101
+    watch(seen, 2)
+    record = records.read(settings)
+    assert record is not None
+    assert record.cause_code == "history_gone"
+    healer = healing.SourceHealer(settings, None)  # type: ignore[arg-type]
+    seen.running = True
+    for captured in (100, 101):
+        seen.now, seen.captured = seen.now + 2, captured
+        healer.step()
+    assert records.read(settings) is None
+
+
+def test_one_that_runs_long_enough_without_trouble_is_healthy(seen: Source) -> None:
+    settings = Settings(home=seen.home)
+    records.write(settings, records.Healing("unknown", "it fell over"))
+    watch(seen, int(healing.STEADY_S) - 2)
+    assert records.read(settings) is not None
+    watch(seen, int(healing.STEADY_S) + 3)
+    assert records.read(settings) is None
+
+
+def test_another_server_is_read_from_its_beginning(seen: Source) -> None:
+    watch(seen, int(healing.STEADY_S) + 3)
+    seen.server = "second server"
+    watch(seen, 60)
+    assert (len(seen.snapshots), seen.restarts) == (1, [])
 
 
 @pytest.mark.parametrize(
@@ -150,7 +226,7 @@ def test_what_stands_in_the_way_is_told_once_until_it_changes(
             raise AdminUnavailable(why)
 
     monkeypatch.setattr(seen, "refuse", refuse)
-    healer = healing.SourceHealer(Settings(home=Path("/nowhere")), None)  # type: ignore[arg-type]
+    healer = healing.SourceHealer(Settings(home=seen.home), None)  # type: ignore[arg-type]
     told = []
     for said in ("starting", "starting", "starting", "refused", "refused", "", "", "refused"):
         why = said
