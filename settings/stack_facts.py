@@ -45,8 +45,8 @@ class CaptureFacts:
     """Whether its position is a row of the database, and so in every back-up. The source's offset is on a topic."""
     has_connector: bool = False
     """Whether it is a source, which runs the connector of the version `settings.nar` and is controlled by the admin REST."""
-    mysql_versions: tuple[MysqlVersion, ...] = ()
-    """Versions of MySQL whose binlog it can read; none for one that reads no binlog."""
+    mysql_before: tuple[int, int] = (0, 0)
+    """The first version of MySQL whose binlog it cannot read."""
     can_be_secure: bool = True
     """Whether it can work on a stack with TLS, tokens and roles."""
 
@@ -54,13 +54,13 @@ class CaptureFacts:
 RELAY = CaptureFacts(
     "relay", "relay", is_process=True, has_heartbeat=True, is_woken=True, parks_rows=True, has_checkpoint=True
 )
-DEBEZIUM = CaptureFacts("debezium", "source", "Debezium", has_connector=True, mysql_versions=("8.0",))
+DEBEZIUM = CaptureFacts("debezium", "source", "Debezium", has_connector=True, mysql_before=(8, 4))
 DEBEZIUM_SERVER = CaptureFacts(
     "debezium-server",
     "debezium",
     "Debezium Server",
     is_process=True,
-    mysql_versions=("8.0", "9.7"),
+    mysql_before=(10, 0),
     can_be_secure=False,
 )
 

@@ -84,7 +84,7 @@ def urls(settings: Settings) -> dict[str, object]:
 
 def needed(settings: Settings) -> list[Artifact]:
     """Return the artifacts that this instance needs. Raises UnknownNar."""
-    mysql_groups = ["mysql"] if mysql.needs_download() else []
+    mysql_groups = mysql.list_groups(settings.mysql_version)
     if not settings.facts.capture.has_connector:
         return read_artifacts(["pulsar", "byteman", debezium_server.GROUP, *mysql_groups])
     if settings.nar not in (PINNED_NAR, SEED_NAR):
@@ -106,9 +106,10 @@ def warm(settings: Settings) -> bool:
 
 def prepare(settings: Settings, say: Say) -> list[Part]:
     """Initialize MySQL, write the configurations, and return the components. Raises mysql.MysqlUnusable."""
-    libraries.install(say)
-    mysqld = mysql.obtain()
     data = settings.data / "mysql"
+    mysql.require_same_version(data, settings.mysql_version)
+    libraries.install(say)
+    mysqld = mysql.obtain(settings.mysql_version)
     if not data.exists():
         say("creating MySQL's data directory")
     mysql.initialize(mysqld, data)
@@ -132,7 +133,6 @@ def prepare(settings: Settings, say: Say) -> list[Part]:
 
 def versions(settings: Settings) -> dict[str, str]:
     """Return names and versions as the components report them; unreachable ones with the pinned versions."""
-    system_mysqld = mysql.on_path()
     broker = pulsar.VERSION
     try:
         with Admin(settings, timeout_s=2) as admin:
@@ -140,7 +140,7 @@ def versions(settings: Settings) -> dict[str, str]:
     except (AdminUnavailable, AdminRefused):
         pass
     return {
-        "database": f"MySQL {system_mysqld.version if system_mysqld else '8.0.15'}",
+        "database": f"MySQL {mysql.name_version(settings.mysql_version)}",
         "capture": _name_capture(settings),
         "broker": f"Pulsar {broker}",
     }

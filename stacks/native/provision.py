@@ -65,7 +65,7 @@ def provision_database(settings: Settings, say: Say) -> None:
     try:
         await_answer(engine, "MySQL", settings.logs / "database.log")
         with engine.connect().execution_options(**READ) as connection:
-            binlog.require(connection)
+            binlog.require(connection, settings.facts.capture.mysql_before)
         upgrade(engine)
         grants.apply_grants(engine)
         say("MySQL answers, its binlog fits, the schema is up to date")
