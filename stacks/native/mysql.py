@@ -225,6 +225,8 @@ def environment(mysqld: Mysqld) -> dict[str, str]:
 def location_options(mysqld: Mysqld) -> list[str]:
     """Return the options that name the server's own files, and that allow it to run as root."""
     options = ["--lower-case-table-names=0"]
+    if mysqld.launcher:  # by default it would look for these in the system's folders
+        options += [f"--character-sets-dir={mysqld.share}/charsets", "--secure-file-priv=NULL"]
     if mysqld.share is not None:
         options += [f"--lc-messages-dir={mysqld.share}", f"--basedir={mysqld.share.parent}"]
     if os.geteuid() == 0:
