@@ -19,7 +19,7 @@ from domain.errors import ExpectedError
 SEPARATOR = "!"
 """Between an archive's coordinate and the path of a member: `group:artifact:tar.gz:version!path/in/it`."""
 ANSWERS_WITHIN_S = 60
-GONE = (403, 404, 410)
+STATUSES_OF_NONE = (403, 404, 410)
 
 
 class ArchiveUnreadable(ExpectedError):
@@ -36,17 +36,17 @@ def extract(coordinate: str, members: Collection[str], folder: Path) -> dict[str
 
 
 def _take(archive: tarfile.TarFile, coordinate: str, members: Collection[str], folder: Path) -> dict[str, Path]:
-    taken: dict[str, Path] = {}
+    file_by_member: dict[str, Path] = {}
     for entry in archive:
         content = archive.extractfile(entry) if entry.name in members else None
         if content is None:
             continue
-        taken[entry.name] = folder / f"{len(taken)}-{Path(entry.name).name}"
-        with content, taken[entry.name].open("wb") as file:
+        file_by_member[entry.name] = folder / f"{len(file_by_member)}-{Path(entry.name).name}"
+        with content, file_by_member[entry.name].open("wb") as file:
             shutil.copyfileobj(content, file)
-        if len(taken) == len(members):
-            return taken
-    absent = sorted(set(members) - taken.keys())
+        if len(file_by_member) == len(members):
+            return file_by_member
+    absent = sorted(set(members) - file_by_member.keys())
     raise ArchiveUnreadable(f"{coordinate} has no {', '.join(absent[:3])}")
 
 
@@ -57,7 +57,7 @@ def _open(coordinate: str) -> IO[Any]:
             answer: IO[Any] = urlopen(url, timeout=ANSWERS_WITHIN_S)  # noqa: S310 - an address of the Maven client
             return answer
         except HTTPError as error:
-            if error.code not in GONE:
+            if error.code not in STATUSES_OF_NONE:
                 raise
             refusals.append(f"{url}: {error}")
     raise ArchiveUnreadable(f"no repository has {coordinate}: {'; '.join(refusals)}")

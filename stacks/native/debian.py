@@ -21,7 +21,7 @@ PREFIX = "debian:"
 MIRROR = "ALPES_DEBIAN_MIRROR"
 ANSWERS_WITHIN_S = 60
 APT = Path("/etc/apt")
-GONE = (404, 410)
+STATUSES_OF_NONE = (404, 410)
 _ARCHIVE = re.compile(r"https?://[^\s\]]+/debian/?(?=\s|$)")
 _AR_MAGIC = b"!<arch>\n"
 _AR_HEADER_BYTES = 60
@@ -39,7 +39,7 @@ def download(coordinate: str, folder: Path) -> Path:
         with urlopen(f"{_find_mirror()}/{path}", timeout=ANSWERS_WITHIN_S) as answer, target.open("wb") as file:  # noqa: S310 - http(s) only
             shutil.copyfileobj(answer, file)
     except HTTPError as error:
-        if error.code not in GONE:
+        if error.code not in STATUSES_OF_NONE:
             raise PackageUnavailable(f"{path} could not be downloaded: {error}") from error
         raise PackageUnavailable(
             f"Debian's archive has no {target.name} any more: a newer version has replaced it. Use --mysql 8.0, or name"
@@ -76,9 +76,9 @@ def _find_data(content: bytes) -> bytes:
 
 def _find_mirror() -> str:
     """Return the address of Debian's archive: the one given, else that of this machine's apt. Raises PackageUnavailable."""
-    given = os.environ.get(MIRROR)
-    if given:
-        return given.rstrip("/")
+    mirror = os.environ.get(MIRROR)
+    if mirror:
+        return mirror.rstrip("/")
     for file in (APT / "sources.list", *sorted((APT / "sources.list.d").glob("*"))):
         try:
             lines = file.read_text(encoding="utf-8").splitlines()
