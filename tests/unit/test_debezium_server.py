@@ -93,7 +93,7 @@ def test_one_that_stands_still_is_restarted_after_its_patience(
     restarted: list[str] = []
     moments = iter((10.0, 20.0, 20.0 + server_healer.PATIENCE_S + 1))
     monkeypatch.setattr(server_healer, "control", lambda _: SimpleNamespace(restart_part=restarted.append))
-    monkeypatch.setattr(server_healer.time, "monotonic", lambda: next(moments))
+    monkeypatch.setattr("stacks.native.server_healer.time.monotonic", lambda: next(moments))
     healer = server_healer.ServerHealer(settings, cast(Any, None))
     monkeypatch.setattr(healer, "_may_judge", lambda: True)
     monkeypatch.setattr(healer, "_stands_still", lambda: True)
