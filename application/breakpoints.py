@@ -65,8 +65,8 @@ class Breakpoint:
 
 
 def list_names(settings: Settings) -> tuple[Name, ...]:
-    """Return the breakpoints of this stack. A connector's process is not ours, so nothing can be held in it."""
-    is_ours = not find_component(settings.facts.capture.component).is_connector
+    """Return the breakpoints of this stack. Nothing can be held in a capture that is no program of ours."""
+    is_ours = bool(find_component(settings.facts.capture.component).module)
     return NAMES if is_ours else NAMES[1:]
 
 

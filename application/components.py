@@ -52,6 +52,7 @@ _ALL = (
         is_killed_by_chaos=True,
     ),
     Component("source", is_capture=True, is_connector=True, is_on_path=True, carries_events=True),
+    Component("debezium", is_capture=True, is_on_path=True, carries_events=True, is_killed_by_chaos=True),
     Component("broker", is_server=True, is_on_path=True, is_killed_by_chaos=True, runs_connectors=True),
     Component(
         "notifications",

@@ -156,8 +156,7 @@ def _can_create_tables(engine: Engine) -> bool:
 @contextlib.contextmanager
 def _running_mysqld(folder: Path) -> Iterator[str]:
     """Start a MySQL server with the native stack's options, yield its URL, and stop it at the end."""
-    if mysql.needs_download():
-        download_missing(read_artifacts(["mysql"]))
+    download_missing(read_artifacts(mysql.list_groups()))
     mysqld, port, data = mysql.obtain(), free_port(), folder / "mysql"
     mysql.initialize(mysqld, data)
     password = uuid.uuid4().hex

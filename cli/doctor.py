@@ -141,7 +141,7 @@ def _read_binlog_settings(settings: Settings) -> list[binlog.BinlogSetting]:
     engine = connect(settings.database_url, pool_size=1)
     try:
         with translated(), engine.connect().execution_options(**READ) as connection:
-            return binlog.read_settings(connection)
+            return binlog.read_settings(connection, settings.facts.capture.mysql_before)
     except DatabaseUnavailable:
         return []
     finally:

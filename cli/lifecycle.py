@@ -33,6 +33,16 @@ StackToStart = Annotated[
 ]
 Detach = Annotated[bool, typer.Option("-d", "--detach", help="Return once everything is up; `./alpes down` stops it.")]
 Nar = Annotated[str | None, typer.Option(help="native, compose: version of the Debezium connector, 4.0.8 or 3.1.2.")]
+Capture = Annotated[
+    str | None,
+    typer.Option(
+        help="native: what captures, debezium (1.9.7, inside Pulsar) or debezium-server (3.6, its own process)."
+    ),
+]
+MysqlVersion = Annotated[
+    str | None,
+    typer.Option("--mysql", help="native: version of MySQL, 8.0 or 9.7; 9.7 needs --capture debezium-server."),
+]
 Workers = Annotated[
     int | None, typer.Option(min=1, max=16, help="Number of notification workers, which share one subscription.")
 ]
@@ -55,6 +65,8 @@ def up(
     stack: StackToStart = DEFAULT.name,
     detach: Detach = False,
     nar: Nar = None,
+    capture: Capture = None,
+    mysql: MysqlVersion = None,
     workers: Workers = None,
     secure: Secure = None,
     partitions: Partitions = None,
@@ -63,8 +75,8 @@ def up(
 ) -> None:
     """Start every component and wait until all are healthy. Ctrl-C stops them.
 
-    Every port and URL is a setting of one run: ALPES_DASHBOARD_PORT=9000 ./alpes up. The values of --nar, --workers,
-    --secure, --partitions and --cluster are kept for later runs until you change them; `./alpes status` shows both.
+    Every port and URL is a setting of one run: ALPES_DASHBOARD_PORT=9000 ./alpes up. The values of --nar, --capture,
+    --mysql, --workers, --secure, --partitions and --cluster are kept for later runs until you change them; `./alpes status` shows both.
     """
     if stack not in STACKS:
         raise Failed(f"there is no stack {stack!r}; choose one of {', '.join(STACKS)}")
@@ -75,6 +87,7 @@ def up(
     if cluster and not STACKS[stack].can_be_cluster:
         raise Failed(f"--cluster works on the compose stack only: the {stack} stack has one broker")
     options = {"nar": nar, "workers": workers, "secure": secure, "partitions": partitions, "cluster": cluster}
+    options |= {"capture": capture, "mysql_version": mysql}
     changes: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     with foreground.interruptible(), DownloadBar() as download:
         started = instance.up(stack, instance.default_home(stack), say, progress=download, **changes)

@@ -19,6 +19,7 @@ from cli.output import AsJson, Failed, StackName, err, out, print_json, say, tab
 from scenarios import end_to_end
 from settings import Settings
 from stacks import instance
+from stacks.controls import control
 
 bench_app = typer.Typer(
     help="Measure the running stack (a private one is started when none runs).", no_args_is_help=True
@@ -37,6 +38,8 @@ def register(app: typer.Typer) -> None:
 def e2e(
     stack: StackName = None,
     nar: Annotated[str | None, typer.Option(help="native: version of the Debezium connector, 4.0.8 or 3.1.2.")] = None,
+    capture: Annotated[str | None, typer.Option(help="native: what captures, debezium or debezium-server.")] = None,
+    mysql: Annotated[str | None, typer.Option("--mysql", help="native: version of MySQL, 8.0 or 9.7.")] = None,
     secure: Annotated[
         bool,
         typer.Option(
@@ -49,7 +52,10 @@ def e2e(
 
     Calculate → approve → query → two events → two notifications → two audit lines.
     """
-    with foreground.interruptible(), _running_instance(stack, nar, secure) as settings:
+    with (
+        foreground.interruptible(),
+        _running_instance(stack, secure, nar=nar, capture=capture, mysql_version=mysql) as settings,
+    ):
         outcome = end_to_end.run(settings)
     if json:
         print_json(outcome)
@@ -71,7 +77,7 @@ def bench_latency(
     """Measure the end-to-end latency, from command to persisted notification, and each hop: p50, p95, p99 in ms."""
     with (
         foreground.interruptible(),
-        _running_instance(stack, None) as settings,
+        _running_instance(stack) as settings,
         _progress_bar("commands", n, json) as progress,
     ):
         report = measure_latency(settings, n, instance.versions(settings), progress)
@@ -92,7 +98,7 @@ def bench_throughput(
     """Send commands as fast as possible and wait for the last notification. Fails when an event is lost or reordered."""
     with (
         foreground.interruptible(),
-        _running_instance(stack, None) as settings,
+        _running_instance(stack) as settings,
         _progress_bar("commands", commands, json) as progress,
     ):
         report = measure_throughput(settings, commands, writers, progress)
@@ -142,9 +148,12 @@ def bench_dashboard(
 
 
 @contextmanager
-def _running_instance(stack: str | None, nar: str | None, secure: bool = False) -> Iterator[Settings]:
+def _running_instance(stack: str | None, secure: bool = False, **options: str | None) -> Iterator[Settings]:
+    """Yield the settings of the running instance, or of a private one when `options` asks for other settings."""
     present = instance.find(stack)
-    changes: dict[str, Any] = {"nar": nar} if nar and nar != present.nar else {}
+    changes: dict[str, Any] = {name: value for name, value in options.items() if value}
+    if control(present).running() and all(value == getattr(present, name) for name, value in changes.items()):
+        changes = {}
     if secure:
         require_securable(present.stack)
         changes |= {} if present.secure else {"secure": True}

@@ -135,9 +135,15 @@ def decode(value: bytes) -> Decoded:
 
 
 def decode_key(key: str) -> str | None:
-    """Return the aggregate id in a message key, None for a key of another form."""
+    """Return the aggregate id in a message key, None for a key of another form.
+
+    A key is JSON, as Debezium Server writes it, or its Base64, as the Debezium source in Pulsar does. None is both: `{` is no
+    character of Base64.
+    """
     try:
-        decoded = contract.read_envelope(base64.b64decode(key, validate=True))
+        decoded = contract.read_envelope(
+            key.encode("utf-8") if key.startswith("{") else base64.b64decode(key, validate=True)
+        )
         aggregate_id = decoded.get("aggregate_id") if isinstance(decoded, dict) else None
         contract.check_column("aggregate_id", aggregate_id)
     except ValueError:

@@ -9,6 +9,9 @@ from sqlalchemy import Connection, text
 
 from domain.errors import ExpectedError
 
+OF_DEBEZIUM_1_9 = (8, 4)
+"""The first version of MySQL that Debezium 1.9 cannot read: MySQL 8.4 removed `SHOW MASTER STATUS`."""
+
 
 class BinlogUnfit(ExpectedError):
     """Debezium cannot read the server's binlog; `str(error)` names the settings and how to set them."""
@@ -22,14 +25,22 @@ class BinlogSetting:
     ok: bool
 
 
-def read_settings(connection: Connection) -> list[BinlogSetting]:
-    """Return the server's version and its four settings, each with its actual and its required value."""
+def read_settings(connection: Connection, before: tuple[int, int] = OF_DEBEZIUM_1_9) -> list[BinlogSetting]:
+    """Return the server's version and its four settings, each with its actual and its required value.
+
+    `before` is the first version whose binlog the capture cannot read.
+    """
     names = ("log_bin", "binlog_format", "binlog_row_image", "server_id")
     rows = connection.execute(text(f"SHOW GLOBAL VARIABLES WHERE Variable_name IN {names}"))
     values = {str(name): str(value) for name, value in rows}
     version = str(connection.scalar(text("SELECT VERSION()")))
     return [
-        BinlogSetting("version", version, "8.0 to 8.3", is_supported(version)),
+        BinlogSetting(
+            "version",
+            version,
+            "8.0 to 8.3" if before == OF_DEBEZIUM_1_9 else "8.0 to 9.7",
+            is_supported(version, before),
+        ),
         _judge("log_bin", values, "ON"),
         _judge("binlog_format", values, "ROW"),
         _judge("binlog_row_image", values, "FULL"),
@@ -37,9 +48,9 @@ def read_settings(connection: Connection) -> list[BinlogSetting]:
     ]
 
 
-def require(connection: Connection) -> None:
+def require(connection: Connection, before: tuple[int, int] = OF_DEBEZIUM_1_9) -> None:
     """Raise BinlogUnfit unless Debezium can read the server's binlog."""
-    wrong = [row for row in read_settings(connection) if not row.ok]
+    wrong = [row for row in read_settings(connection, before) if not row.ok]
     if wrong:
         problems = ", ".join(f"{row.name} is {row.value or 'not set'} and must be {row.wanted}" for row in wrong)
         raise BinlogUnfit(
@@ -50,10 +61,10 @@ def require(connection: Connection) -> None:
         )
 
 
-def is_supported(version: str) -> bool:
-    """Return whether Debezium 1.9 supports this server version. It uses `SHOW MASTER STATUS`, which MySQL 8.4 removed."""
+def is_supported(version: str, before: tuple[int, int] = OF_DEBEZIUM_1_9) -> bool:
+    """Return whether Debezium supports this server version, which must be 8.0 or newer, and older than `before`."""
     numbers = re.match(r"(\d+)\.(\d+)", version)
-    return numbers is not None and (8, 0) <= (int(numbers[1]), int(numbers[2])) < (8, 4) and "MariaDB" not in version
+    return numbers is not None and (8, 0) <= (int(numbers[1]), int(numbers[2])) < before and "MariaDB" not in version
 
 
 def is_captured(connection: Connection) -> bool:

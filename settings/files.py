@@ -31,7 +31,7 @@ GENERATED = (
     "debezium_tls_truststore_password",
 )
 """Settings that `up` generates at the first start and keeps: secrets, and URLs that contain one."""
-OPTIONS = ("nar", "workers", "secure", "partitions", "cluster")
+OPTIONS = ("nar", "workers", "secure", "partitions", "cluster", "capture", "mysql_version")
 """Options of `up` that are kept until another value is given."""
 
 

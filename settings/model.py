@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsS
 from settings import files
 from settings.checks import CheckedSettings
 from settings.instance_files import InstanceFiles
-from settings.stack_facts import STACKS, Stack, StackFacts
+from settings.stack_facts import STACKS, CaptureName, MysqlVersion, Stack, StackFacts
 from settings.topics import Topics
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -90,6 +90,8 @@ class Settings(CheckedSettings):
     observer_subscription: str = Field("alpes-observer", pattern=NAME)
     partitions: int = Field(0, ge=0, le=64, description="of the topics of events and commands; 0: not partitioned")
 
+    capture: CaptureName = Field("", description="native: debezium or debezium-server; empty: the stack's own")
+    mysql_version: MysqlVersion = Field("8.0", description="native: version of the MySQL that it starts, 8.0 or 9.7")
     nar: str = Field(PINNED_NAR, description="version of pulsar-io-debezium-mysql the source runs (4.0.8 or 3.1.2)")
     workers: int = Field(1, ge=1, le=16, description="notification workers sharing the Key_Shared subscription")
     part_modules: dict[str, str] = Field(
@@ -140,7 +142,7 @@ class Settings(CheckedSettings):
     @property
     def facts(self) -> StackFacts:
         """What is true of the instance's stack."""
-        return STACKS[self.stack]
+        return STACKS[self.stack].with_capture(self.capture)
 
     @property
     def topics(self) -> Topics:

@@ -6,11 +6,14 @@ what its capture does differently is in `stacks.capture`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Literal
 
 Stack = Literal["embedded", "native", "compose", "external"]
+MysqlVersion = Literal["8.0", "9.7"]
+CaptureName = Literal["", "relay", "debezium", "debezium-server"]
+"""Empty: the capture that the stack has unless another is chosen."""
 
 
 class DatabaseKind(Enum):
@@ -29,8 +32,11 @@ class CaptureFacts:
     name: str
     component: str
     """Its name in `./alpes status`. `source` is the one that runs inside the broker, so it is no process that can be killed."""
+    product: str = ""
+    """Name of the product that it is; empty for a component of ours."""
     is_process: bool = False
-    """Whether it is a process of its own, with a heartbeat, that can be held and killed. A source runs inside the broker."""
+    """Whether it is a process of its own, which can be held and killed. A source runs inside the broker."""
+    has_heartbeat: bool = False
     is_woken: bool = False
     """Whether it receives the wake-up signal."""
     parks_rows: bool = False
@@ -39,10 +45,24 @@ class CaptureFacts:
     """Whether its position is a row of the database, and so in every back-up. The source's offset is on a topic."""
     has_connector: bool = False
     """Whether it is a source, which runs the connector of the version `settings.nar` and is controlled by the admin REST."""
+    mysql_before: tuple[int, int] = (0, 0)
+    """The first version of MySQL whose binlog it cannot read."""
+    can_be_secure: bool = True
+    """Whether it can work on a stack with TLS, tokens and roles."""
 
 
-RELAY = CaptureFacts("relay", "relay", is_process=True, is_woken=True, parks_rows=True, has_checkpoint=True)
-DEBEZIUM = CaptureFacts("debezium", "source", has_connector=True)
+RELAY = CaptureFacts(
+    "relay", "relay", is_process=True, has_heartbeat=True, is_woken=True, parks_rows=True, has_checkpoint=True
+)
+DEBEZIUM = CaptureFacts("debezium", "source", "Debezium", has_connector=True, mysql_before=(8, 4))
+DEBEZIUM_SERVER = CaptureFacts(
+    "debezium-server",
+    "debezium",
+    "Debezium Server",
+    is_process=True,
+    mysql_before=(10, 0),
+    can_be_secure=False,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +71,10 @@ class StackFacts:
     capture: CaptureFacts
     database: DatabaseKind
     broker: BrokerKind
+    other_captures: tuple[CaptureFacts, ...] = ()
+    """Captures that may be chosen in the place of `capture`."""
+    mysql_versions: tuple[MysqlVersion, ...] = ()
+    """Versions of MySQL that it can start; none where it starts none, or always the same."""
     servers_are_ours: bool = True
     """Whether this program starts database and broker, and may break and empty them."""
     home_holds_data: bool = False
@@ -73,6 +97,16 @@ class StackFacts:
     source_is_replaced_by_hand: bool = False
     """Whether users delete the source and create it again by commands. Each command starts a JVM, so the watcher gives them more time."""
 
+    def find_capture(self, name: CaptureName) -> CaptureFacts | None:
+        """Return the capture of this name, the stack's own for an empty name, and None for one that it cannot have."""
+        captures = {"": self.capture} | {facts.name: facts for facts in (self.capture, *self.other_captures)}
+        return captures.get(name)
+
+    def with_capture(self, name: CaptureName) -> StackFacts:
+        """Return the facts of the stack with the capture of this name; with its own where it cannot have that one."""
+        capture = self.find_capture(name)
+        return self if capture in (None, self.capture) else replace(self, capture=capture)
+
 
 STACKS: dict[str, StackFacts] = {
     facts.name: facts
@@ -85,6 +119,8 @@ STACKS: dict[str, StackFacts] = {
             DEBEZIUM,
             DatabaseKind.MYSQL,
             BrokerKind.PULSAR,
+            other_captures=(DEBEZIUM_SERVER,),
+            mysql_versions=("8.0", "9.7"),
             home_holds_data=True,
             is_supervised=True,
             can_be_secure=True,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from settings import Settings
-from settings.stack_facts import DEBEZIUM, RELAY
+from settings.stack_facts import DEBEZIUM, DEBEZIUM_SERVER, RELAY
 from stacks.capture import Capture
 from stacks.debezium import Debezium
+from stacks.debezium_server import DebeziumServer
 from stacks.relay import Relay
 
 CAPTURES: dict[str, type[Capture]] = {
     RELAY.name: Relay,
     DEBEZIUM.name: Debezium,
+    DEBEZIUM_SERVER.name: DebeziumServer,
 }
 
 

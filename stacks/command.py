@@ -24,3 +24,5 @@ class Part:
     priority: int = 500
     """Lower starts first and stops last."""
     stop_wait_s: int = 8
+    waits_for: Path | None = None
+    """A file without which it does not start."""

@@ -1,4 +1,4 @@
-"""Start a component, after waiting until no lease of a fault and no operation of the instance holds it.
+"""Start a component, after waiting until no lease of a fault and no operation of the instance holds it, and it may start.
 
 The gate runs as a plain script (`python -I -S gate.py PART.json`), which takes milliseconds, and then replaces itself by the
 component. A hold is a file, so it outlives the process that created it: a lease expires, and the watcher completes or undoes
@@ -35,10 +35,19 @@ def held_by_operation(path: str, part: str) -> bool:
         return False
 
 
+def lacks(path: str) -> bool:
+    """Return whether the file does not exist for which the component waits; an empty path is none."""
+    return bool(path) and not os.path.exists(path)
+
+
 if __name__ == "__main__":
     with open(sys.argv[1], encoding="utf-8") as specification:
         part = json.load(specification)
-    while held_until(part["lease"]) > time.time() or held_by_operation(part["operation"], part["name"]):
+    while (
+        held_until(part["lease"]) > time.time()
+        or held_by_operation(part["operation"], part["name"])
+        or lacks(part.get("waits_for", ""))
+    ):
         time.sleep(LOOK_EVERY_S)
     os.chdir(part["cwd"])
     os.execvpe(part["argv"][0], part["argv"], {**os.environ, **part["env"]})

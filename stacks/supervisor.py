@@ -232,6 +232,7 @@ class Supervisor:
             "cwd": str(part.command.cwd),
             "env": part_environment(self._settings, part),
             "stop_wait_s": part.stop_wait_s,
+            "waits_for": str(part.waits_for or ""),
         }
 
     def _call(self, method: str, *arguments: Any) -> Any:

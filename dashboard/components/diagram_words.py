@@ -23,7 +23,7 @@ NODES: tuple[NodeName, ...] = (
 
 def capture_name(diagram: Diagram) -> str:
     """Return the capture's name: the relay is a component of ours, Debezium a product."""
-    return _("Relay") if diagram.capture.is_process else diagram.capture.name.capitalize()
+    return diagram.capture.product or _("Relay")
 
 
 def label(name: NodeName, diagram: Diagram) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from dashboard.components.markup import Html, copy_button, join, tag
@@ -41,7 +42,7 @@ def _node(value: Any, level: int, name: Html | str = "", comma: str = "") -> Htm
     return tag("div", join([name, literal, comma]))
 
 
-def _branch(rows: list[tuple[Html | str, Any]], brackets: str, level: int, name: Html | str, comma: str) -> Html:
+def _branch(rows: Sequence[tuple[Html | str, Any]], brackets: str, level: int, name: Html | str, comma: str) -> Html:
     if not rows:
         return tag("div", join([name, brackets, comma]))
     last = len(rows) - 1

@@ -93,6 +93,7 @@ def _consequence(part: str) -> str:
         "database": _("Commands are refused until it is back; what is shown is the last that was read."),
         "relay": _("Commands go on; their events wait in the outbox."),
         "source": _("Commands go on; their events wait in the database's log."),
+        "debezium": _("Commands go on; their events wait in the database's log."),
         "broker": _("Commands go on; their events wait in the outbox, and nothing is lost."),
         "notifications": _("Events wait in Pulsar until it is back."),
         "observer": _("The feed and the published count stand still; the events themselves go on."),

@@ -14,6 +14,7 @@ from dashboard.view_models import operations, words
 from dashboard.view_models.tracing import plain_key
 from db.dead_letter_queries import DeadLetterRow
 from domain.message import Message
+from settings.stack_facts import CaptureFacts
 from stacks.jobs import Job
 from stacks.part_health import PartHealth
 from stacks.source_control import SourceReport
@@ -47,10 +48,18 @@ def source(report: SourceReport, problem: Message | None, uncaptured: int | None
     return join([unread(problem), facts(pairs)])
 
 
-def relay(health: PartHealth | None, checkpoint: int | None, head: int | None) -> Html:
-    sentence = _(
+def _explain(capture: CaptureFacts) -> str:
+    if capture.product:
+        return _(
+            "Debezium Server is supervised like every component: it is started again when it ends, and goes on where it was. Its place in the binary log is a file of this instance."
+        )
+    return _(
         "The embedded stack has no Debezium source. Its relay does the same work: it reads the outbox in the order of seq and publishes each row in Debezium's envelope, on the same topic."
     )
+
+
+def process(capture: CaptureFacts, health: PartHealth | None, checkpoint: int | None, head: int | None) -> Html:
+    """Render a capture that is a process of its own, with the seq up to which it has read and the last that there is."""
     pairs: list[tuple[str, object]] = []
     if health is not None:
         sign, colour = SIGNS[health.light]
@@ -61,7 +70,7 @@ def relay(health: PartHealth | None, checkpoint: int | None, head: int | None) -
         (_("last captured seq"), tag("span", number(checkpoint), title=_("Highest outbox seq seen on Pulsar.")))
     )
     pairs.append((_("last outbox seq"), tag("span", number(head), title=_("Highest seq the database has given."))))
-    return join([tag("p", sentence), facts(pairs)])
+    return join([tag("p", _explain(capture)), facts(pairs)])
 
 
 def parts(status: Status, problem: Message | None, health: Sequence[PartHealth] = ()) -> Html:

@@ -1,4 +1,4 @@
-"""Draw the panel of the capture, source or relay: its state, and the buttons that control it."""
+"""Draw the panel of the capture: its state, and the buttons that control it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dashboard.components.markup import tag
 from dashboard.i18n import _, number
 from dashboard.view_models import how_to_break as how
 from dashboard.view_models import log_tail, operations, words
-from settings.stack_facts import DEBEZIUM, RELAY
+from settings.stack_facts import DEBEZIUM, DEBEZIUM_SERVER, RELAY
 from stacks.captures import capture_of
 from stacks.source_control import Action, permission
 
@@ -27,6 +27,10 @@ def show() -> DeltaGenerator:
     title, meaning = {
         RELAY: (_("Capture (relay)"), _("What brings committed events to Pulsar; here a polling publisher.")),
         DEBEZIUM: (_("Capture (source)"), _("Debezium, run by Pulsar, reads the database's binary log.")),
+        DEBEZIUM_SERVER: (
+            _("Capture (Debezium Server)"),
+            _("Debezium, a process of its own, reads the database's binary log."),
+        ),
     }[settings.facts.capture]
     with card("source", title, meaning, how.source(settings, "status")):
         body = st.container()
@@ -85,13 +89,13 @@ def _choose_log() -> None:
 
 
 def draw() -> None:
-    """Draw the state of the source or the relay, and the progress or outcome of the last action."""
+    """Draw the state of the capture, and the progress or outcome of the last action."""
     settings, refresher = resources.settings(), resources.refresher()
     capture = settings.facts.capture
     if capture.is_process:
         health = next((part for part in refresher.health.parts if part.part == capture.component), None)
         head = refresher.database.outbox[0].seq if refresher.database.outbox else None
-        html = operating.relay(health, refresher.feed.watermark, head)
+        html = operating.process(capture, health, refresher.feed.watermark, head)
     else:
         look = resources.source().look()
         uncaptured = resources.steady().look(refresher.database, refresher.feed).counts.uncaptured

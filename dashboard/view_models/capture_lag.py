@@ -30,7 +30,7 @@ def _with_lag(part: PartHealth, capture: CaptureFacts, uncaptured: int) -> PartH
     light: Light = "behind" if uncaptured else "ok"
     if uncaptured:
         message = Message("health.behind", n=uncaptured)
-    elif capture.is_process:
+    elif capture.has_heartbeat:
         message = Message("health.at_work")
     else:
         message = Message("health.source_reads")

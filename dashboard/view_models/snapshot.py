@@ -10,7 +10,7 @@ from stacks.faults import Lease
 from stacks.part_health import LATE, PartHealth
 from workers.observer_records import Observed
 
-ON_PATH = ("database", "relay", "source", "broker", "notifications", "observer", "audit")
+ON_PATH = ("database", "relay", "source", "debezium", "broker", "notifications", "observer", "audit")
 """The components without which an event is not committed, published, notified, audited, or seen."""
 LAGS = (LATE, "health.behind", "health.behind_only")
 YOUNG = 5_000

@@ -12,7 +12,7 @@ from string import Template
 
 from settings.model import PINNED_NAR, SEED_NAR
 from stacks.compose.docker import SOURCE_LOG
-from stacks.native import pulsar, roles, secure
+from stacks.native import java, pulsar, roles, secure
 from stacks.native.artifacts import read_artifacts
 from stacks.native.certificates import Pair
 
@@ -63,7 +63,7 @@ def nar_name(version: str) -> str:
 
 
 def start_script() -> str:
-    values = {"jvm_memory": " ".join(pulsar.MEMORY), "jvm_small_machine": " ".join(pulsar.SMALL_MACHINE)}
+    values = {"jvm_memory": " ".join(pulsar.MEMORY), "jvm_small_machine": " ".join(java.SMALL_MACHINE)}
     return Template(SCRIPTS["start.sh"].read_text(encoding="utf-8")).safe_substitute(values)
 
 
@@ -96,7 +96,7 @@ def key_files() -> tuple[Path, Path]:
 
 def role_file(name: str) -> str:
     """Return one of the files of the cluster's roles; `${hostname}` stays, which only the container knows."""
-    values = {"cluster": CLUSTER_NAME, "jvm_small_machine": " ".join(pulsar.SMALL_MACHINE)}
+    values = {"cluster": CLUSTER_NAME, "jvm_small_machine": " ".join(java.SMALL_MACHINE)}
     return Template(pulsar.fill_in(ROLES / name, VALUES)).safe_substitute(values)
 
 

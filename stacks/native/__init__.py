@@ -16,7 +16,7 @@ from settings import Settings
 from settings.model import PINNED_NAR, SEED_NAR
 from stacks import edges
 from stacks.command import Part
-from stacks.native import java, libraries, mysql, pulsar, secure
+from stacks.native import debezium_server, java, libraries, mysql, pulsar, secure
 from stacks.native.artifacts import Artifact, Progress, download_missing, find_missing_artifacts, read_artifacts
 from stacks.native.secure import NotLoopback
 
@@ -84,10 +84,12 @@ def urls(settings: Settings) -> dict[str, object]:
 
 def needed(settings: Settings) -> list[Artifact]:
     """Return the artifacts that this instance needs. Raises UnknownNar."""
+    mysql_groups = mysql.list_groups(settings.mysql_version)
+    if not settings.facts.capture.has_connector:
+        return read_artifacts(["pulsar", "byteman", debezium_server.GROUP, *mysql_groups])
     if settings.nar not in (PINNED_NAR, SEED_NAR):
         raise UnknownNar(f"there is no connector {settings.nar}; choose {PINNED_NAR} or {SEED_NAR}")
-    groups = ["pulsar", "byteman", f"nar-{settings.nar}"]
-    return read_artifacts(groups + (["mysql"] if mysql.needs_download() else []))
+    return read_artifacts(["pulsar", "byteman", f"nar-{settings.nar}", *mysql_groups])
 
 
 def download(settings: Settings, progress: Progress) -> None:
@@ -104,9 +106,10 @@ def warm(settings: Settings) -> bool:
 
 def prepare(settings: Settings, say: Say) -> list[Part]:
     """Initialize MySQL, write the configurations, and return the components. Raises mysql.MysqlUnusable."""
-    libraries.install(say)
-    mysqld = mysql.obtain()
     data = settings.data / "mysql"
+    mysql.require_same_version(data, settings.mysql_version)
+    libraries.install(say)
+    mysqld = mysql.obtain(settings.mysql_version)
     if not data.exists():
         say("creating MySQL's data directory")
     mysql.initialize(mysqld, data)
@@ -119,15 +122,17 @@ def prepare(settings: Settings, say: Say) -> list[Part]:
         passwords=_passwords(settings),
         tls=secure.mysql_pair(settings) if settings.secure else None,
     )
-    return [
+    parts = [
         Part("database", database, priority=100, stop_wait_s=20),
         Part("broker", pulsar.command(settings), priority=100, stop_wait_s=20),
     ]
+    if settings.facts.capture.has_connector:
+        return parts
+    return [*parts, debezium_server.part(settings)]
 
 
 def versions(settings: Settings) -> dict[str, str]:
     """Return names and versions as the components report them; unreachable ones with the pinned versions."""
-    system_mysqld = mysql.on_path()
     broker = pulsar.VERSION
     try:
         with Admin(settings, timeout_s=2) as admin:
@@ -135,10 +140,16 @@ def versions(settings: Settings) -> dict[str, str]:
     except (AdminUnavailable, AdminRefused):
         pass
     return {
-        "database": f"MySQL {system_mysqld.version if system_mysqld else '8.0.15'}",
-        "capture": f"Debezium {DEBEZIUM_VERSION} (NAR {settings.nar})",
+        "database": f"MySQL {mysql.name_version(settings.mysql_version)}",
+        "capture": _name_capture(settings),
         "broker": f"Pulsar {broker}",
     }
+
+
+def _name_capture(settings: Settings) -> str:
+    if settings.facts.capture.has_connector:
+        return f"Debezium {DEBEZIUM_VERSION} (NAR {settings.nar})"
+    return f"{settings.facts.capture.product} {debezium_server.VERSION}"
 
 
 def _passwords(settings: Settings) -> users.Passwords:

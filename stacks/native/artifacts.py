@@ -1,7 +1,8 @@
 """Download the native stack's artifacts, which `artifacts.lock` names with their SHA-256, into the user's cache.
 
-They come from Maven Central through `jgo`, eight at a time. Each file is verified before it is moved into the cache, so the cache
-holds complete files only. An interrupted download continues with the missing files, and a full cache needs no network.
+They come from Maven Central through `jgo`, eight at a time, and a few from Debian's archive. Each file is verified before it is
+moved into the cache, so the cache holds complete files only. An interrupted download continues with the missing files, and a
+full cache needs no network.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from platformdirs import user_cache_path
 
 from domain.errors import ExpectedError
 from stacks import ownership
+from stacks.native import archives, debian
 
 log = logging.getLogger(__name__)
 
@@ -47,16 +49,19 @@ class FetchFailed(ExpectedError):
 @dataclass(frozen=True, slots=True)
 class Artifact:
     group: str
-    """The group it belongs to: pulsar, byteman, nar-4.0.8, nar-3.1.2 or mysql."""
+    """The group it belongs to, such as pulsar or nar-4.0.8: what is downloaded together."""
     coordinate: str
-    """`group:artifact:jar[:classifier]:version`."""
+    """`group:artifact:jar[:classifier]:version`; with `!` and a path, a file in that archive; `debian:` and a path, a package."""
     size: int
     sha256: str
 
     @property
     def path(self) -> Path:
-        group, name, _, *classifier, version = self.coordinate.split(":")
-        file = "-".join([name, version, *classifier]) + ".jar"
+        if self.coordinate.startswith(debian.PREFIX):
+            return cache() / "debian" / Path(self.coordinate).name
+        archive, _, member = self.coordinate.partition(archives.SEPARATOR)
+        group, name, _, *classifier, version = archive.split(":")
+        file = Path(member).name or "-".join([name, version, *classifier]) + ".jar"
         return cache() / "maven" / group / file
 
 
@@ -118,12 +123,12 @@ def download_missing(artifacts: list[Artifact], progress: Progress = quiet) -> N
         )
     progress(0, total_bytes, "starting")
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        jobs = {pool.submit(_fetch_with_retries, artifact): artifact for artifact in absent}
+        jobs = {pool.submit(_fetch_with_retries, together): together for together in _group_by_download(absent)}
         try:
             for job in as_completed(jobs):
                 job.result()
-                done_bytes += jobs[job].size
-                progress(done_bytes, total_bytes, jobs[job].path.name)
+                done_bytes += sum(artifact.size for artifact in jobs[job])
+                progress(done_bytes, total_bytes, jobs[job][-1].path.name)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -135,9 +140,14 @@ def digest(path: Path) -> str:
 
 
 def resolve(coordinate: str, folder: Path) -> Path:
-    """Download one artifact into `folder` without verifying it. Raises FetchFailed."""
+    """Download one artifact, which is no file of an archive, into `folder` without verifying it. Raises FetchFailed."""
     from jgo.maven import MavenContext
 
+    if coordinate.startswith(debian.PREFIX):
+        try:
+            return debian.download(coordinate, folder)
+        except debian.PackageUnavailable as error:
+            raise FetchFailed(str(error)) from error
     group, name, _, *classifier, version = coordinate.split(":")
     component = MavenContext(repo_cache=folder, timeout=60).project(group, name).at_version(version)
     try:
@@ -149,29 +159,56 @@ def resolve(coordinate: str, folder: Path) -> Path:
         ) from error
 
 
-def _fetch_with_retries(artifact: Artifact) -> None:
-    """Download an artifact with retries. Raises the FetchFailed of the last attempt."""
+def resolve_together(coordinates: list[str], folder: Path) -> dict[str, Path]:
+    """Download these into `folder` without verifying them: one artifact, or files of one archive. Raises FetchFailed."""
+    archive, _, member = coordinates[0].partition(archives.SEPARATOR)
+    if not member:
+        return {coordinate: resolve(coordinate, folder) for coordinate in coordinates}
+    coordinates_by_member = {coordinate.partition(archives.SEPARATOR)[2]: coordinate for coordinate in coordinates}
+    try:
+        files = archives.extract(archive, coordinates_by_member, folder)
+    except (OSError, archives.ArchiveUnreadable) as error:
+        raise FetchFailed(f"{archive} could not be downloaded: {error}. Run the same command again") from error
+    return {coordinates_by_member[member]: file for member, file in files.items()}
+
+
+def _group_by_download(artifacts: list[Artifact]) -> list[tuple[Artifact, ...]]:
+    """Return what is downloaded together: the files of one archive. Every other artifact is alone."""
+    groups: dict[str, list[Artifact]] = {}
+    for artifact in artifacts:
+        groups.setdefault(artifact.coordinate.partition(archives.SEPARATOR)[0], []).append(artifact)
+    return [tuple(group) for group in groups.values()]
+
+
+def _fetch_with_retries(artifacts: tuple[Artifact, ...]) -> None:
+    """Download artifacts with retries. Raises the FetchFailed of the last attempt."""
     for attempt in range(1, ATTEMPTS):
         try:
-            return _fetch(artifact)
+            return _fetch(artifacts)
         except FetchFailed as error:
             log.info("attempt %d of %d failed: %s", attempt, ATTEMPTS, error)
             time.sleep(APART_S * attempt)
-    return _fetch(artifact)
+    return _fetch(artifacts)
 
 
-def _fetch(artifact: Artifact) -> None:
+def _fetch(artifacts: tuple[Artifact, ...]) -> None:
     with tempfile.TemporaryDirectory(dir=cache(), prefix="fetching-") as folder:
-        file = resolve(artifact.coordinate, Path(folder))
-        sha256 = digest(file)
-        if sha256 != artifact.sha256:
-            raise FetchFailed(
-                f"{artifact.coordinate} has SHA-256 {sha256}, and the lock says {artifact.sha256}: the file is not used."
-                " Try again; if the error persists, the registry serves a changed file"
-            )
-        artifact.path.parent.mkdir(parents=True, exist_ok=True)
-        file.replace(artifact.path)
-        _VerifiedFiles().add(artifact)
+        files = resolve_together([artifact.coordinate for artifact in artifacts], Path(folder))
+        for artifact in artifacts:
+            _keep(artifact, files[artifact.coordinate])
+
+
+def _keep(artifact: Artifact, file: Path) -> None:
+    """Move a downloaded file into the cache. Raises FetchFailed when it is another than the lock's."""
+    sha256 = digest(file)
+    if sha256 != artifact.sha256:
+        raise FetchFailed(
+            f"{artifact.coordinate} has SHA-256 {sha256}, and the lock says {artifact.sha256}: the file is not used."
+            " Try again; if the error persists, the registry serves a changed file"
+        )
+    artifact.path.parent.mkdir(parents=True, exist_ok=True)
+    file.replace(artifact.path)
+    _VerifiedFiles().add(artifact)
 
 
 class _VerifiedFiles:

@@ -1,4 +1,4 @@
-"""Run this instance's `mysqld`: the one on the PATH if its version is 8.0, else the downloaded 8.0.15."""
+"""Run this instance's `mysqld`: 8.0, the one on the PATH or else the downloaded 8.0.15, or the downloaded 9.7."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from pathlib import Path
 from application.wake import choose_socket_address
 from db.users import Passwords, PasswordUnfit, render_requirement, render_script
 from domain.errors import ExpectedError
+from settings.stack_facts import MysqlVersion
 from stacks.command import Command
-from stacks.native import libraries, limits
+from stacks.native import debian_mysql, libraries, limits
 from stacks.native.artifacts import cache, read_artifacts
 from stacks.native.certificates import Pair
 
@@ -39,7 +40,9 @@ SERVER = (
     "--max-connections=150",
     "--table-open-cache=200",
 )
-"""Options of every server of ours; the compose stack has the same."""
+"""Options of every server 8.0 of ours; the compose stack has the same."""
+WITHOUT_SUCCESSOR = ("--default-authentication-plugin=mysql_native_password",)
+"""Options that MySQL 9.7 has no more: its users have the default authentication."""
 
 
 class MysqlUnusable(ExpectedError):
@@ -52,6 +55,12 @@ class Mysqld:
     version: str
     share: Path | None
     """Folder of its messages; None for a server that the system installed."""
+    launcher: tuple[str, ...] = ()
+    """Words before the program's path, where a loader of its own starts it."""
+
+    @property
+    def argv(self) -> list[str]:
+        return [*self.launcher, str(self.binary)]
 
 
 @cached
@@ -67,12 +76,33 @@ def on_path() -> Mysqld | None:
     return None
 
 
-def needs_download() -> bool:
-    return on_path() is None
+def list_groups(version: MysqlVersion = "8.0") -> list[str]:
+    """Return the groups of the lock that a server of this version needs; none for one that the system has."""
+    return {"8.0": [] if on_path() else ["mysql"], "9.7": [debian_mysql.GROUP]}[version]
 
 
-def obtain() -> Mysqld:
-    """Return the server's program, after unpacking the downloaded archive if that is needed. Raises MysqlUnusable."""
+def name_version(version: MysqlVersion) -> str:
+    """Return the full version of the server that `obtain` returns."""
+    system_mysqld = on_path()
+    return {"8.0": system_mysqld.version if system_mysqld else "8.0.15", "9.7": debian_mysql.VERSION}[version]
+
+
+def obtain(version: MysqlVersion = "8.0") -> Mysqld:
+    """Return the server's program, after unpacking what was downloaded if that is needed. Raises MysqlUnusable."""
+    return {"8.0": _obtain_older, "9.7": _obtain_newer}[version]()
+
+
+def _obtain_newer() -> Mysqld:
+    if sys.platform != "linux" or os.uname().machine != "x86_64":
+        raise MysqlUnusable("MySQL 9.7 is downloaded for Linux x86-64 only; leave --mysql out, or use another stack")
+    try:
+        debian_mysql.ensure_unpacked()
+    except (OSError, ValueError) as error:
+        raise MysqlUnusable(f"MySQL {debian_mysql.VERSION} could not be unpacked: {error}") from error
+    return Mysqld(debian_mysql.binary(), debian_mysql.VERSION, debian_mysql.share(), debian_mysql.launcher())
+
+
+def _obtain_older() -> Mysqld:
     system_mysqld = on_path()
     if system_mysqld is not None:
         return system_mysqld
@@ -102,7 +132,7 @@ def initialize(mysqld: Mysqld, data: Path) -> None:
     shutil.rmtree(building, ignore_errors=True)
     initialization = subprocess.run(
         [
-            str(mysqld.binary),
+            *mysqld.argv,
             "--no-defaults",
             "--initialize-insecure",
             f"--datadir={building}",
@@ -144,11 +174,30 @@ def command(
         f"--socket={choose_socket_address(run / 'mysql.sock')}",
         f"--pid-file={run / 'mysqld.pid'}",
         f"--init-file={init_file}",
-        *SERVER,
+        *_server_options(mysqld),
         *(tls_options(*tls) if tls else []),
         *location_options(mysqld),
     ]
-    return Command((str(mysqld.binary), *options), run, environment(mysqld))
+    return Command((*mysqld.argv, *options), run, environment(mysqld))
+
+
+def _server_options(mysqld: Mysqld) -> list[str]:
+    return [option for option in SERVER if not (mysqld.launcher and option in WITHOUT_SUCCESSOR)]
+
+
+def require_same_version(data: Path, version: MysqlVersion) -> None:
+    """Note with which version the data begin; later, raise MysqlUnusable for another one, which cannot read them."""
+    note = data.with_name(f"{data.name}.version")
+    if not (data / "mysql.ibd").exists():
+        note.write_text(version, encoding="utf-8")
+        return
+    written_by = note.read_text(encoding="utf-8").strip() if note.exists() else "8.0"
+    if written_by != version:
+        raise MysqlUnusable(
+            f"the data in {data} are of MySQL {written_by}, and {version} cannot read them. Start it with --mysql"
+            f" {written_by}; to change it, ./alpes backup FILE, ./alpes clean, start with --mysql {version}, and"
+            " ./alpes restore FILE"
+        )
 
 
 def find_binlog(data: Path) -> Path:
@@ -169,12 +218,15 @@ def tls_options(authority: Path, pair: Pair) -> list[str]:
 
 def environment(mysqld: Mysqld) -> dict[str, str]:
     variables = {"UMASK": "0600", "UMASK_DIR": "0700"}  # mysqld ignores the umask of its process
-    return variables if mysqld.share is None else variables | {"LD_LIBRARY_PATH": str(libraries.folder())}
+    is_alone = mysqld.share is None or mysqld.launcher  # it finds its libraries by itself
+    return variables if is_alone else variables | {"LD_LIBRARY_PATH": str(libraries.folder())}
 
 
 def location_options(mysqld: Mysqld) -> list[str]:
     """Return the options that name the server's own files, and that allow it to run as root."""
     options = ["--lower-case-table-names=0"]
+    if mysqld.launcher:  # by default it would look for these in the system's folders
+        options += [f"--character-sets-dir={mysqld.share}/charsets", "--secure-file-priv=NULL"]
     if mysqld.share is not None:
         options += [f"--lc-messages-dir={mysqld.share}", f"--basedir={mysqld.share.parent}"]
     if os.geteuid() == 0:

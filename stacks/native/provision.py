@@ -1,4 +1,4 @@
-"""Provision a stack whose processes run: schema, grants, topics, source."""
+"""Provision a stack whose processes run: schema, grants, topics, capture."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ProvisionFailed(ExpectedError):
 
 
 def provision(settings: Settings, say: Say) -> None:
-    """Provision database, broker and source. Each step keeps what exists already.
+    """Provision database, broker and capture. Each step keeps what exists already.
 
     Raises ProvisionFailed, db.binlog.BinlogUnfit or PartitionsDiffer.
     """
@@ -45,12 +45,19 @@ def provision(settings: Settings, say: Say) -> None:
         broker_job = pool.submit(provision_broker, settings, say)
         database_job.result()
         broker_job.result()
-    create_source(settings, say)
-    provisioned_marker(settings).touch()
+    if settings.facts.capture.has_connector:
+        create_source(settings, say)
+        provisioned_marker(settings).touch()
+    else:
+        remove_source(settings)
+        provisioned_marker(settings).touch()  # without it the capture does not start
+        _await_capture(settings, say)
 
 
 def provisioned_marker(settings: Settings) -> Path:
-    """Return the marker file. Until it exists, the source is being created, and the watcher does not heal it."""
+    """Return the marker file. Until it exists, the source is being created, and the watcher does not heal it; or the capture
+    that is a process waits for schema and topics.
+    """
     return settings.run / "provisioned"
 
 
@@ -59,7 +66,7 @@ def provision_database(settings: Settings, say: Say) -> None:
     try:
         await_answer(engine, "MySQL", settings.logs / "database.log")
         with engine.connect().execution_options(**READ) as connection:
-            binlog.require(connection)
+            binlog.require(connection, settings.facts.capture.mysql_before)
         upgrade(engine)
         grants.apply_grants(engine)
         say("MySQL answers, its binlog fits, the schema is up to date")
@@ -104,7 +111,8 @@ def _make_topics(admin: Admin, settings: Settings) -> bool:
         admin.keep_messages()
         admin.accept_any_schema()
         topics = settings.topics
-        for topic in (*topics.observed(), topics.routed, topics.offsets, topics.schema_history):
+        of_source = (topics.offsets, topics.schema_history) if settings.facts.capture.has_connector else ()
+        for topic in (*topics.observed(), topics.routed, *of_source):
             admin.create_topic(topic, topics_partitions(settings, topic))
     except AdminRefused as error:
         if error.status in FORBIDDEN:
@@ -146,15 +154,37 @@ def create_source(settings: Settings, say: Say) -> None:
             settings.logs,
         )
         _await(lambda: _is_created(admin, config), "the Debezium source", settings.logs / "source.log")
+    _await_capture(settings, say)
+
+
+def remove_source(settings: Settings) -> None:
+    """Delete the source of an earlier run with another capture. Its offsets stay: created again, it goes on where it was."""
+    with Admin(settings, timeout_s=30) as admin:
+        _await(
+            lambda: _is_absent(admin, settings.source_name), "the Debezium source's end", settings.logs / "source.log"
+        )
+
+
+def _is_absent(admin: Admin, source_name: str) -> bool:
+    if admin.source_exists(source_name):
+        admin.delete_source(source_name)
+    return True
+
+
+def _await_capture(settings: Settings, say: Say) -> None:
+    """Wait until the capture reads the binlog. A running one first takes a snapshot of the outbox."""
+    capture = settings.facts.capture
+    name = f"the {capture.product} {capture.component}" if capture.has_connector else capture.product
     engine = connect(settings.admin_url, pool_size=1)
     try:
-        # A running source first takes a snapshot of the outbox, before it reads the binlog.
         _await(
-            lambda: _is_capturing(engine) or _heal(settings, say), "the Debezium source", settings.logs / "source.log"
+            lambda: _is_capturing(engine) or (capture.has_connector and _heal(settings, say)),
+            name,
+            settings.logs / f"{capture.component}.log",
         )
     finally:
         engine.dispose()
-    say("the Debezium source reads the binlog")
+    say(f"{name} reads the binlog")
 
 
 def _heal(settings: Settings, say: Say) -> bool:

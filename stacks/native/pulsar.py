@@ -18,9 +18,6 @@ CONFIGURATION = Path(__file__).parent / "pulsar_conf"
 OPENED_PACKAGES = ("java.io", "java.util.zip", "java.nio", "jdk.internal.misc", "sun.net", "jdk.internal.platform")
 VERSION = "4.2.4"
 MEMORY = ("-Xms256m", "-Xmx768m", "-XX:MaxDirectMemorySize=512m")
-# The optimizing compiler would occupy one of a laptop's few cores for minutes. Without it, the first thousand events are
-# a third faster and the tail is half as long; the lost throughput is above any load of this stack.
-SMALL_MACHINE = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 
 
 def command(settings: Settings) -> Command:
@@ -46,7 +43,8 @@ def command(settings: Settings) -> Command:
         with (folder / "source.btm").open("a", encoding="utf-8") as rules:
             rules.write(configuration("source_edge.btm", values))
     _add_guards(settings, folder)
-    _link_connector(folder, settings.nar)
+    if settings.facts.capture.has_connector:
+        _link_connector(folder, settings.nar)
     (folder / "functions").mkdir(exist_ok=True)
     classpath = ":".join(str(artifact.path) for artifact in read_artifacts(["pulsar"]))
     # The class path is in the environment, because it is longer than some systems' limit for one argument.
@@ -106,7 +104,7 @@ def _jvm_options(folder: Path, classpath: str) -> list[str]:
         "log4j2.isThreadContextMapInheritable": "true",
         "java.io.tmpdir": str(_make_temporary_folder(folder)),
     }
-    memory = [*MEMORY, *SMALL_MACHINE, "-XX:+ExitOnOutOfMemoryError"]
+    memory = [*MEMORY, *java.SMALL_MACHINE, "-XX:+ExitOnOutOfMemoryError"]
     opens = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED_PACKAGES]
     opens += ["--add-opens=java.management/sun.management=ALL-UNNAMED", "--enable-native-access=ALL-UNNAMED"]
     (byteman,) = read_artifacts(["byteman"])

@@ -105,14 +105,16 @@ def test_a_database_goes_with_its_own_files_and_no_others(tmp_path: Path) -> Non
 
 
 def test_an_entry_of_the_lock_has_size_and_digest_of_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    def resolve(coordinate: str, folder: Path) -> Path:
-        assert coordinate == "org.example:lib:jar:1.0"
+    def resolve_together(coordinates: list[str], folder: Path) -> dict[str, Path]:
+        assert coordinates == ["org.example:lib:jar:1.0"]
         file = folder / "lib.jar"
         file.write_bytes(b"abc")
-        return file
+        return {coordinates[0]: file}
 
-    monkeypatch.setattr(relock, "resolve", resolve)
+    monkeypatch.setattr(relock, "resolve_together", resolve_together)
     digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     expected = f"pulsar org.example:lib:jar:1.0 3 {digest}"
-    assert relock.make_entry("pulsar org.example:lib:jar:1.0") == expected
-    assert relock.make_entry(f"pulsar org.example:lib:jar:1.0 99 {'0' * 64}") == expected  # a line of the old lock
+    assert relock.make_entries(["pulsar org.example:lib:jar:1.0"]) == [expected]
+    assert relock.make_entries([f"pulsar org.example:lib:jar:1.0 99 {'0' * 64}"]) == [
+        expected
+    ]  # a line of the old lock

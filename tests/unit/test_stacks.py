@@ -37,7 +37,8 @@ def test_the_registries_have_the_same_stacks() -> None:
 
 
 def test_every_capture_of_a_stack_has_a_behaviour() -> None:
-    assert {facts.capture.name for facts in STACKS.values()} == set(CAPTURES)
+    captures = {capture.name for facts in STACKS.values() for capture in (facts.capture, *facts.other_captures)}
+    assert captures == set(CAPTURES)
 
 
 def test_a_capture_inside_the_broker_is_the_component_that_nobody_kills() -> None:

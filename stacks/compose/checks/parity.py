@@ -12,7 +12,7 @@ from settings.model import PINNED_NAR
 from stacks.compose import broker_files, model
 from stacks.compose.checks.check import Check, judge
 from stacks.compose.docker import service
-from stacks.native import USERS, mysql, pulsar
+from stacks.native import USERS, java, mysql, pulsar
 from stacks.native.artifacts import list_groups
 from stacks.python_parts import list_python_parts
 
@@ -138,7 +138,7 @@ def check_broker_configuration() -> Check:
 
 def check_broker_memory() -> Check:
     script = broker_files.start_script()
-    wrong = [f"{flag} is missing" for flag in (*pulsar.MEMORY, *pulsar.SMALL_MACHINE) if flag not in script]
+    wrong = [f"{flag} is missing" for flag in (*pulsar.MEMORY, *java.SMALL_MACHINE) if flag not in script]
     wrong += [
         f"{word} is missing" for word in ("-javaagent:", "source.btm", "--no-stream-storage") if word not in script
     ]

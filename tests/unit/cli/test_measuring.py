@@ -80,9 +80,10 @@ def test_e2e_fails_when_a_step_is_missing_and_prints_its_hops(
 
 
 def test_an_instance_with_the_wanted_connector_is_not_started_anew(
-    running: list[dict[str, Any]], tmp_path: Path
+    running: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with measuring._running_instance(None, Settings(home=tmp_path).nar):
+    monkeypatch.setattr(measuring, "control", lambda _: SimpleNamespace(running=lambda: True))
+    with measuring._running_instance(None, nar=Settings(home=tmp_path).nar):
         pass
     assert running == [{"stack": "native"}]
 

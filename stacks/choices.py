@@ -1,0 +1,43 @@
+"""Refuse a choice of capture or of MySQL's version that the stack cannot have, before anything is started."""
+
+from __future__ import annotations
+
+from domain.errors import ExpectedError
+from settings import Settings
+from settings.stack_facts import STACKS, CaptureFacts
+
+
+class ChoiceRefused(ExpectedError):
+    """The stack cannot have this capture, or this capture cannot read that database; `str(error)` says what can."""
+
+
+def require_possible(settings: Settings) -> None:
+    """Raise ChoiceRefused unless the stack has the chosen capture, starts the chosen MySQL, and both go together."""
+    facts = STACKS[settings.stack]
+    capture = facts.find_capture(settings.capture)
+    if capture is None:
+        able = ", ".join(name for name, other in STACKS.items() if other.find_capture(settings.capture))
+        raise ChoiceRefused(f"the {settings.stack} stack has no capture {settings.capture}; there is one on: {able}")
+    if settings.secure and not capture.can_be_secure:
+        raise ChoiceRefused(
+            f"--capture {capture.name} works without TLS and tokens only: leave --secure out, or choose another capture"
+        )
+    _require_mysql(settings, capture)
+
+
+def _require_mysql(settings: Settings, capture: CaptureFacts) -> None:
+    version = settings.mysql_version
+    if version == Settings.model_fields["mysql_version"].default:
+        return
+    if version not in STACKS[settings.stack].mysql_versions:
+        able = ", ".join(name for name, facts in STACKS.items() if version in facts.mysql_versions)
+        raise ChoiceRefused(f"the {settings.stack} stack starts no MySQL {version}; choose --stack {able}")
+    if not _can_read(capture, version):
+        readers = [other for other in STACKS[settings.stack].other_captures if _can_read(other, version)]
+        options = " or ".join(f"--capture {other.name}" for other in readers)
+        raise ChoiceRefused(f"{capture.product} 1.9.7 cannot read the binlog of MySQL {version}: add {options}")
+
+
+def _can_read(capture: CaptureFacts, version: str) -> bool:
+    major, minor = version.split(".")
+    return (int(major), int(minor)) < capture.mysql_before

@@ -1,0 +1,47 @@
+"""Write the properties of Debezium Server, and build its command line."""
+
+from __future__ import annotations
+
+from connectors import server_properties
+from settings import Settings
+from settings.stack_facts import DEBEZIUM_SERVER
+from stacks.command import Command, Part
+from stacks.native import java
+from stacks.native.artifacts import read_artifacts
+from stacks.native.provision import provisioned_marker
+
+GROUP = "debezium-server"
+"""Of its files in the lock."""
+VERSION = "3.6.3"
+MAIN = "io.debezium.server.Main"
+MEMORY = ("-Xms64m", "-Xmx300m", "-XX:MaxDirectMemorySize=128m", "-XX:+ExitOnOutOfMemoryError")
+STOP_WAIT_S = 15
+
+
+def part(settings: Settings) -> Part:
+    """Write the properties, and return the component. It starts when schema and topics exist: it would create the topic itself,
+    without partitions.
+    """
+    folder = server_properties.folder(settings)
+    (folder / "tmp").mkdir(parents=True, exist_ok=True)
+    properties = settings.run / "debezium-server.properties"
+    properties.write_text(server_properties.render(settings), encoding="utf-8")
+    options = {
+        "quarkus.config.locations": str(properties),
+        "java.io.tmpdir": str(folder / "tmp"),
+        "java.net.preferIPv4Stack": "true",
+    }
+    argv = (
+        str(java.binary()),
+        *MEMORY,
+        *java.SMALL_MACHINE,
+        "--add-opens=java.base/java.lang=ALL-UNNAMED",
+        "--enable-native-access=ALL-UNNAMED",
+        *(f"-D{name}={value}" for name, value in options.items()),
+        MAIN,
+    )
+    # The class path is in the environment, because it is longer than some systems' limit for one argument.
+    classpath = ":".join(str(artifact.path) for artifact in read_artifacts([GROUP]))
+    env = {"CLASSPATH": classpath, **server_properties.secrets(settings)}
+    command = Command(argv, folder, env)
+    return Part(DEBEZIUM_SERVER.component, command, 110, STOP_WAIT_S, waits_for=provisioned_marker(settings))
