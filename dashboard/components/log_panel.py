@@ -64,14 +64,14 @@ def draw() -> None:
         lines = log_tail.read_lines(resources.settings().logs, name)
         state["log_held"] = (name, lines)
     chosen = log_tail.choose(lines, LEVELS[level], (state.get("log_search") or "").strip(), MOST_LINES)
-    live_html.show(_render(chosen) if chosen else _nothing(bool(lines)), "log")
+    live_html.show(render(chosen) if chosen else _nothing(bool(lines)), "log")
 
 
 def _nothing(is_filtered: bool) -> Html:
     return empty(_("No line matches.") if is_filtered else _("Nothing is logged yet."))
 
 
-def _render(lines: Sequence[LogLine]) -> Html:
+def render(lines: Sequence[LogLine]) -> Html:
     # The outer element keeps the newest line in view unless the visitor scrolls up (`.log` in live.css).
     rows = join(tag("div", line.text or " ", class_=CLASSES[line.level]) for line in lines)
     return tag(

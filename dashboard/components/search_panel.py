@@ -57,18 +57,18 @@ def _search() -> None:
         {spec.path: _(spec.title) for spec in PAGES},
         list(scenarios()),
         runs.history if runs is not None else (),
-        _trace,
+        trace,
     )
 
 
-def _trace(reference: str) -> Search:
-    """Find events; without an answer of the database, say so and find none."""
+def trace(reference: str) -> Search:
+    """Find events; without an answer of the database, keep why and find none."""
     try:
-        found = within(lambda: tracing.find(resources.application(), reference), READ_WITHIN_S)
+        traced = within(lambda: tracing.find(resources.application(), reference), READ_WITHIN_S)
     except TookTooLong:
-        found = Search(problem=Message("page.no_answer"))
-    st.session_state["search_problem"] = found.problem
-    return found
+        traced = Search(problem=Message("page.no_answer"))
+    st.session_state["search_problem"] = traced.problem
+    return traced
 
 
 def _forget() -> None:

@@ -40,9 +40,9 @@ def find(
         for run in runs
         if len(wanted) >= SHORTEST and run.id.casefold().startswith(wanted)
     ]
-    found = trace(text.strip())
-    if found.events and found.kind != "nothing":
-        hits.append(Hit(found.kind, text.strip(), "trace", {"id": text.strip()}))
+    traced = trace(text.strip())
+    if traced.events and traced.kind != "nothing":
+        hits.append(Hit(traced.kind, text.strip(), "trace", {"id": text.strip()}))
     hits += [Hit("scenario", name, "scenarios") for name in scenario_names if wanted in name.casefold()]
     hits += [Hit("page", title, path) for path, title in pages.items() if wanted in title.casefold()]
     return tuple(hits[:MOST])

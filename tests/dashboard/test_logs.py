@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.components import log_panel
 from dashboard.view_models import log_tail
 from dashboard.view_models.log_tail import Level, LogLine
 from settings import Settings
@@ -78,3 +79,11 @@ def test_lines_are_chosen_by_level_and_text_in_any_case() -> None:
     assert log_tail.choose(lines, ("error", "warning"), "", 9) == [lines[0], lines[2]]
     assert log_tail.choose(lines, ALL, "", 1) == lines[2:]
     assert log_tail.choose(lines, ("error",), "database", 9) == []
+
+
+@pytest.mark.usefixtures("english")
+def test_lines_are_drawn_with_their_level_and_harmless() -> None:
+    html = log_panel.render([LogLine("error", "<script>"), LogLine("warning", "slow"), LogLine("other", "fine")])
+    assert '<div class="bad">&lt;script&gt;</div>' in html
+    assert '<div class="warn">slow</div><div>fine</div>' in html
+    assert set(log_panel.LEVELS["warnings"]) < set(log_panel.LEVELS["all"])

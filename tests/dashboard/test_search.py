@@ -5,11 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 
 import pytest
+import streamlit as st
 
-from dashboard.view_models import search
+from dashboard import resources
+from dashboard.components import search_panel
+from dashboard.view_models import search, tracing
 from dashboard.view_models.search import Hit
 from dashboard.view_models.tracing import Search
 from db.queries import OutboxRow
+from domain.message import Message
 from scenarios.journal import Run
 
 AT = datetime(2026, 1, 1)
@@ -51,3 +55,13 @@ def test_several_hits_and_names_are_not_opened_without_asking() -> None:
     assert search.choose_only_id(find("abcdef1", Search("event", (ROW,)))) is None
     assert len(search.find("", PAGES, NAMES * 9, (), lambda _: NOTHING)) == 0
     assert len(search.find("kill", PAGES, NAMES * 9, (), lambda _: NOTHING)) == search.MOST
+
+
+def test_a_search_without_an_answer_of_the_database_finds_the_rest_and_keeps_why(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    problem = Message("page.no_answer")
+    monkeypatch.setattr(tracing, "find", lambda *_: Search(problem=problem))
+    monkeypatch.setattr(resources, "application", lambda: None)
+    assert search_panel.trace("9f") == Search(problem=problem)
+    assert st.session_state["search_problem"] == problem
