@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import psutil
 from sqlalchemy import Engine
 
 from connectors import server_properties
 from domain.message import Message
 from settings.stack_facts import DEBEZIUM_SERVER
-from stacks import faults
-from stacks.capture import Capture
 from stacks.control import NotRunning, PartUnknown
 from stacks.controls import control
 from stacks.native.server_healer import ServerHealer
 from stacks.operation import Holding
 from stacks.part_health import PartHealth
-from stacks.source_control import Action
+from stacks.process_capture import ProcessCapture
 
 
-class DebeziumServer(Capture):
-    actions: ClassVar[tuple[Action, ...]] = ("restart",)
-
+class DebeziumServer(ProcessCapture):
     def check(self, engine: Engine) -> PartHealth:
         part = DEBEZIUM_SERVER.component
         try:
@@ -34,18 +28,6 @@ class DebeziumServer(Capture):
         if not is_connected(pid, self.settings.debezium_port or self.settings.mysql_port):
             return PartHealth(part, "behind", Message("health.waits"))
         return PartHealth(part, "ok", Message("health.source_reads"))
-
-    def report(self) -> None:
-        """Return None: its health says everything."""
-
-    def act(self, action: Action) -> None:
-        faults.restart(self.settings, DEBEZIUM_SERVER.component)
-
-    def stop(self) -> None:
-        """Do nothing: it is a component, and held as one."""
-
-    def start(self) -> None:
-        """Do nothing: it starts when it is not held any more."""
 
     def lose_offsets(self, held: Holding) -> None:
         server_properties.offsets_file(self.settings).unlink(missing_ok=True)

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from sqlalchemy import Engine
 
 from db.engine import connect
 from db.outbox import OutboxFeed
 from domain.message import Message
 from settings.stack_facts import RELAY
-from stacks import faults
-from stacks.capture import Capture
 from stacks.lag import read_lag
 from stacks.operation import Holding
 from stacks.part_health import PartHealth, check_worker
-from stacks.source_control import Action
+from stacks.process_capture import ProcessCapture
 
 
-class Relay(Capture):
-    actions: ClassVar[tuple[Action, ...]] = ("restart",)
-
+class Relay(ProcessCapture):
     def check(self, engine: Engine) -> PartHealth:
         lag = read_lag(self.settings, engine)
         health = check_worker(self.settings, RELAY.component)
@@ -30,18 +24,6 @@ class Relay(Capture):
         return PartHealth(
             health.part, health.light, Message("health.with_parked", health=health.message, parked=parked)
         )
-
-    def report(self) -> None:
-        """Return None: its health says everything."""
-
-    def act(self, action: Action) -> None:
-        faults.restart(self.settings, RELAY.component)
-
-    def stop(self) -> None:
-        """Do nothing: it is a component, and held as one."""
-
-    def start(self) -> None:
-        """Do nothing: it starts when it is not held any more."""
 
     def lose_offsets(self, held: Holding) -> None:
         engine = connect(self.settings.admin_url, pool_size=1)

@@ -43,7 +43,7 @@ def download(coordinate: str, folder: Path) -> Path:
             raise PackageUnavailable(f"{path} could not be downloaded: {error}") from error
         raise PackageUnavailable(
             f"Debian's archive has no {target.name} any more: a newer version has replaced it. Use --mysql 8.0, or name"
-            f" a mirror that keeps it, {MIRROR}=http://host/debian"
+            f" a mirror that keeps it in {MIRROR}"
         ) from error
     except (URLError, OSError) as error:
         raise PackageUnavailable(f"{path} could not be downloaded: {error}. Check the network, and {MIRROR}") from error
@@ -88,5 +88,5 @@ def _find_mirror() -> str:
         if match := _ARCHIVE.search(used_text):
             return match.group().rstrip("/")
     raise PackageUnavailable(
-        f"this machine's apt names no archive of Debian: give one, {MIRROR}=http://host/debian, or use --mysql 8.0"
+        f"this machine's apt names no archive of Debian: name a mirror's address in {MIRROR}, or use --mysql 8.0"
     )

@@ -18,6 +18,7 @@ from scenarios.reconciliation import reconcile
 from scenarios.waiting import until
 from settings import Settings
 from stacks import source_control
+from stacks.ownership import INSTANCE
 
 pytestmark = pytest.mark.native
 
@@ -148,3 +149,9 @@ def test_a_statement_on_another_table_that_debezium_cannot_parse_stops_nothing(
     execute(native_stack, *statements)
     _send(application, correlation_id)
     _wait_until_whole(application, native_stack, correlation_id, 2)
+
+
+def test_every_file_that_the_instance_wrote_goes_with_it(native_stack: Settings) -> None:
+    home = native_stack.home
+    names = {path.relative_to(home).as_posix() for path in home.rglob("*") if path.is_file() and not path.is_symlink()}
+    assert {name for name in names if not INSTANCE.names.fullmatch(name)} == set()

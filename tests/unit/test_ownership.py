@@ -27,7 +27,8 @@ WRITTEN = (
     "logs/jobs/reset.json", "run/heartbeat/relay", "run/leases/broker.kill.json",
     "run/leases/delivery.step.json", "run/leases/delivery.notifications-2.held", "run/leases/capture.relay.permission",
     "run/leases/client-api.network.json", "run/relay.lock", "run/stopping",
-    "secrets/tokens/admin.jwt",
+    "run/source.intent", "run/source.healing", "run/source.server", "run/debezium-server.properties",
+    "data/debezium-server/offsets.dat", "data/mysql.version", "secrets/tokens/admin.jwt",
 )  # fmt: skip
 STRANGE = (
     "thesis/chapter1",
