@@ -27,4 +27,3 @@ def test_it_is_restarted_as_a_component(
     controlled.stop()
     controlled.start()
     assert restarted == [component]
-    assert controlled.report() is None
