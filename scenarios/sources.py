@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import TypeVar
@@ -19,6 +20,7 @@ from scenarios.history.operations import OperationLog
 from settings import Settings
 from stacks import health
 from stacks.controls import control
+from workers.heartbeat import read_heartbeat
 from workers.observer_store import ObserverStore
 
 T = TypeVar("T")
@@ -144,6 +146,19 @@ class Sources:
         components = control(self.settings)
         pid = components.pid(part)
         return lambda: components.pid(part) not in (0, pid)
+
+    def connection_check(self, part: str) -> Callable[[], bool]:
+        """Return a function that says whether a worker has been connected since now: then the broker has shared the keys out.
+
+        Before, an event may go to another worker than the one before it of its commission.
+        """
+        began_at = time.monotonic()
+
+        def has_connected() -> bool:
+            beat = read_heartbeat(self.settings, part)
+            return beat is not None and beat.connected and beat.age_s < time.monotonic() - began_at
+
+        return has_connected
 
     def _binlog_readers(self) -> set[int]:
         engine = connect(self.settings.admin_url, pool_size=1)

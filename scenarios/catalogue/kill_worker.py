@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 from application.components import worker_names
 from db import notification_queries
 from domain.message import Message
 from scenarios.model import Scenario
 from scenarios.trial import Trial
-from workers.heartbeat import read_heartbeat
 
 TIMES = 2
 FAILURES = 2
@@ -23,7 +19,7 @@ def experiment(trial: Trial) -> None:
             is_replaced = trial.replacement_check(trial.worker)
             trial.crash(trial.worker, "notifications.committed")
             trial.wait(is_replaced, 20, Message("awaited.worker"))
-            trial.wait(_make_connection_check(trial), 20, Message("awaited.worker"))
+            trial.wait(trial.connection_check(trial.worker), 20, Message("awaited.worker"))
             load.wait_for_more(40)
             trial.wait_until_notified(load.event_ids)
     kill_while_retrying(trial)
@@ -45,20 +41,6 @@ def kill_while_retrying(trial: Trial) -> None:
 
         trial.crash(worker, "notifications.retrying", approve)
         trial.wait_until_notified(set(event_ids), 60)
-
-
-def _make_connection_check(trial: Trial) -> Callable[[], bool]:
-    """Return what says whether the worker has been connected since now: then the broker has shared the keys out again.
-
-    Before, an event may go to another worker than the one before it of its commission.
-    """
-    began_at = time.monotonic()
-
-    def has_connected() -> bool:
-        beat = read_heartbeat(trial.settings, trial.worker)
-        return beat is not None and beat.connected and beat.age_s < time.monotonic() - began_at
-
-    return has_connected
 
 
 def _find_worker(trial: Trial, event_id: str) -> str:
