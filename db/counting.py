@@ -93,15 +93,18 @@ class CommissionCount:
 
     _base: int = 0
     _settled: datetime | None = None
+    _newest_update: datetime | None = None
     _recount_at: float = 0.0
 
     def read(self, connection: Connection, newest_update: datetime | None) -> int:
         """Return the count. `newest_update` is the table's highest `updated_at`; a lower one than before is of emptied tables."""
+        is_older = newest_update is None or (self._newest_update is not None and newest_update < self._newest_update)
+        self._newest_update = newest_update
         if newest_update is None:
             self._settled = None
             return 0
         settles = utc_now() - timedelta(seconds=SETTLE_S)
-        if self._settled is None or newest_update < self._settled or time.monotonic() >= self._recount_at:
+        if self._settled is None or is_older or time.monotonic() >= self._recount_at:
             self._recount_at = time.monotonic() + RECOUNT_S
             since = self._count_created_after(connection, settles)
             total = connection.scalar(select(func.count()).select_from(commission)) or 0

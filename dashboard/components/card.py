@@ -28,7 +28,6 @@ def show_me_how(ways: Ways) -> None:
 
 
 def draw_ways(ways: Ways) -> None:
-    """Draw what to type instead, for each tool, ready to copy."""
-    for tool, text in ways.items():
-        st.caption(f"**{tool}**")
-        st.code(text, language=LANGUAGE_OF.get(tool, "bash"), wrap_lines=True)
+    """Draw what to type instead, for each tool, ready to copy: as one element, since a page has many of these popovers."""
+    blocks = (f"**{tool}**\n~~~{LANGUAGE_OF.get(tool, 'bash')}\n{text}\n~~~" for tool, text in ways.items())
+    st.markdown("\n\n".join(blocks))

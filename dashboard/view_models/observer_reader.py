@@ -115,11 +115,23 @@ class LineCount:
             self._at, self._lines, self._inode = 0, 0, status.st_ino
             self.newest.clear()
         if status.st_size > self._at:
-            with self.path.open("rb") as file:
-                file.seek(self._at)
-                while end := (chunk := file.read(CHUNK)).rfind(b"\n") + 1:
-                    self._lines += chunk.count(b"\n")
-                    self.newest.extend(int(seq) for seq in _SEQ.findall(chunk[:end]))
-                    self._at += end
-                    file.seek(self._at)
+            self._read_added()
         return self._lines
+
+    def _read_added(self) -> None:
+        """Count all lines, and parse the last ones only: of a large file they are few."""
+        last: deque[tuple[bytes, int]] = deque()
+        lines_in_last = 0
+        with self.path.open("rb") as file:
+            file.seek(self._at)
+            while end := (chunk := file.read(CHUNK)).rfind(b"\n") + 1:
+                lines = chunk.count(b"\n")
+                last.append((chunk[:end], lines))
+                lines_in_last += lines
+                while lines_in_last - last[0][1] >= YOUNG:
+                    lines_in_last -= last.popleft()[1]
+                self._lines += lines
+                self._at += end
+                file.seek(self._at)
+        for text, _ in last:
+            self.newest.extend(int(seq) for seq in _SEQ.findall(text))

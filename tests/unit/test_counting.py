@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, delete, func, select, update
+from sqlalchemy import Connection, Engine, delete, event, func, select, update
 
 from db import counting
 from db.counting import CommissionCount, GrowingCount
@@ -126,6 +126,20 @@ def test_counting_commissions_takes_the_same_steps_for_many_as_for_few(engine: E
     assert _steps_of(engine, read) <= few + 5  # a count of all takes hundreds
     with engine.connect() as connection:
         assert read(connection) == 21_000
+
+
+def test_commissions_that_nobody_changes_are_not_all_counted_again(engine: Engine) -> None:
+    count = CommissionCount()
+    _create(engine, 0, 10, utc_now() - timedelta(hours=1))
+    statements: list[str] = []
+    event.listen(engine, "before_cursor_execute", lambda _c, _cursor, text, *_: statements.append(text))
+    with engine.connect() as connection:
+        newest = _newest_update(connection)
+        count.read(connection, newest)
+        statements.clear()
+        assert count.read(connection, newest) == 10
+    assert statements
+    assert all("WHERE" in text for text in statements)  # SQLite counts all in one step, which the test above cannot see
 
 
 def _steps(engine: Engine, count: GrowingCount) -> int:
