@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from threading import Thread
+from types import ModuleType
 
 # `streamlit run` puts this script's folder first on the import path; the repository must come before it.
 ROOT = str(Path(__file__).resolve().parent.parent)
@@ -19,9 +20,8 @@ if sys.path[0] != ROOT:
 import streamlit as st  # noqa: E402
 from starlette.concurrency import run_in_threadpool  # noqa: E402
 from starlette.middleware import Middleware  # noqa: E402
-from starlette.requests import Request  # noqa: E402
-from starlette.responses import JSONResponse, Response  # noqa: E402
-from starlette.routing import Route  # noqa: E402
+from starlette.routing import WebSocketRoute  # noqa: E402
+from starlette.websockets import WebSocket  # noqa: E402
 
 from dashboard import kept_clicks, whole_runs  # noqa: E402
 from dashboard.streamlit_files import StreamlitFiles  # noqa: E402
@@ -29,16 +29,15 @@ from settings import load  # noqa: E402
 from stacks.hosts import AllowedHosts, HostGuard  # noqa: E402
 
 
-async def _answer_pulse(request: Request) -> Response:
-    names = request.query_params.get("of", "").split(",")
-    return JSONResponse(await run_in_threadpool(_versions, names), headers={"cache-control": "no-store"})
+async def _follow(socket: WebSocket) -> None:
+    await (await run_in_threadpool(_import_pulse)).follow(socket)
 
 
-def _versions(names: list[str]) -> dict[str, str]:
+def _import_pulse() -> ModuleType:
     # Slow to load, and the server must answer before. The frame registers the fragments of all pages.
     from dashboard import frame, pulse  # noqa: F401
 
-    return pulse.marks(names)
+    return pulse
 
 
 @asynccontextmanager
@@ -58,7 +57,7 @@ whole_runs.keep_whole_runs()
 kept_clicks.keep_clicks()
 app = st.App(
     Path(__file__).with_name("page.py"),
-    routes=[Route("/pulse", _answer_pulse)],
+    routes=[WebSocketRoute("/pulse", _follow)],
     lifespan=_start_warming,
     middleware=[Middleware(HostGuard, allowed=AllowedHosts(load())), Middleware(StreamlitFiles)],
 )

@@ -99,8 +99,9 @@ class StackFacts:
 
     def find_capture(self, name: CaptureName) -> CaptureFacts | None:
         """Return the capture of this name, the stack's own for an empty name, and None for one that it cannot have."""
-        captures = {"": self.capture} | {facts.name: facts for facts in (self.capture, *self.other_captures)}
-        return captures.get(name)
+        if name in ("", self.capture.name):
+            return self.capture
+        return next((facts for facts in self.other_captures if facts.name == name), None)
 
     def with_capture(self, name: CaptureName) -> StackFacts:
         """Return the facts of the stack with the capture of this name; with its own where it cannot have that one."""

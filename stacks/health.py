@@ -31,9 +31,10 @@ REFUSES = 503
 """Status of an API that runs and cannot accept commands."""
 
 
-def check(settings: Settings, engine: Engine) -> list[PartHealth]:
+def check(settings: Settings, engine: Engine, except_for: str = "") -> list[PartHealth]:
     """Return the health of every component, in the order of an event's path, within ANSWERS_WITHIN_S seconds.
 
+    `except_for` is a component that need not be asked, because it is the one that asks.
     Servers are asked side by side: one that is frozen is reported as such, and hides nothing of the others.
     """
     leases = faults.active(settings)
@@ -45,7 +46,7 @@ def check(settings: Settings, engine: Engine) -> list[PartHealth]:
         "broker": partial(_broker, settings),
         "api": partial(_server, "api", settings.api_host or settings.bind, settings.api_port),
     }
-    if "dashboard" not in settings.without:
+    if except_for != "dashboard" and "dashboard" not in settings.without:
         questions["dashboard"] = partial(_server, "dashboard", settings.bind, settings.dashboard_port)
     names = {part: f"{part} of {settings.home}" for part in questions}
     answers = _PROBES.ask({names[part]: question for part, question in questions.items()}, ANSWERS_WITHIN_S)
@@ -56,7 +57,10 @@ def check(settings: Settings, engine: Engine) -> list[PartHealth]:
     healths |= {part: check_worker(settings, part) for part in workers}
     if healths["database"].light != "down":
         healths = _apply_lateness(settings, healths, waiting.wait(ANSWERS_WITHIN_S))
-    return [_apply_lease(healths[part], leases) for part in select_names(settings, lambda _: True)]
+    return [
+        _apply_lease(healths[part], leases)
+        for part in select_names(settings, lambda component: component.name != except_for)
+    ]
 
 
 def _silent(part: str) -> PartHealth:

@@ -1,34 +1,39 @@
-// Ask the server regularly whether any version has changed, with one request for all fragments of the page, and refresh
-// the fragments whose version has. Streamlit drops a request to refresh when a newer run begins, so a fragment is asked
-// again after AGAIN_MS. Of two fragments that are asked at the same time Streamlit draws only one, so the second is asked
-// when the first is drawn.
+// Tell the server, over a WebSocket, which version of each fragment this page shows, and refresh a fragment when the server
+// has another. Streamlit drops a request to refresh when a newer run begins, so a fragment is asked again after AGAIN_MS. Of
+// two fragments that are asked at the same time Streamlit draws only one, so the second is asked when the first is drawn.
 //
 // After a click on a link to another page, no fragment of the old page is refreshed: its run would name the old page, which
 // Streamlit's application mistakes for a change of page, and shows a white page.
 const AGAIN_MS = 1000;
+const TICK_MS = 100;
+const TOGETHER_MS = 20; // fragments that are drawn within this time are told of in one message
 const LEAVES_WITHIN_MS = 10000;
 const RELOADS_EVERY_MS = 15000;
 
-const shared = (window.alpes ??= { listeners: new Map(), page: null, leaves: null });
+const shared = (window.alpes ??= { listeners: new Map(), page: null, leaves: null, versions: {} });
 
 export default function ({ data, setTriggerValue }) {
   const listener = shared.listeners.get(data.name) ?? { told: 0, waits: false };
-  const drawn = listener.waits && listener.drawn !== data.drawn;
-  if (drawn) listener.waits = false;
+  const drawn = listener.drawn !== data.drawn;
+  const waited = drawn && listener.waits;
+  if (waited) listener.waits = false;
+  if (drawn) delete shared.versions[data.name];
   listener.drawn = data.drawn;
   listener.tell = setTriggerValue;
   shared.listeners.set(data.name, listener);
   if (data.page !== shared.page) Object.assign(shared, { page: data.page, leaves: null });
   dropForeignParameters(data.parameters);
   document.documentElement.lang = data.language; // Streamlit's page says English, which screen readers believe
-  begin(data.every);
-  if (drawn && shared.more) ask();
+  shared.every = data.every;
+  begin();
+  if (waited) hear();
+  if (drawn) tellSoon();
   return () => shared.listeners.get(data.name) === listener && shared.listeners.delete(data.name);
 }
 
-function begin(every) {
+function begin() {
   if (shared.timer) return;
-  shared.timer = setInterval(ask, every);
+  shared.timer = setInterval(tick, TICK_MS);
   shared.leave = (to) => to !== shared.page && (shared.leaves = { to, at: Date.now() });
   shared.leaving = () => shared.leaves !== null && Date.now() - shared.leaves.at < LEAVES_WITHIN_MS;
   addEventListener("click", clicked, { capture: true });
@@ -60,31 +65,52 @@ function clicked(event) {
   }
 }
 
-let asking = false;
-
-async function ask() {
+function tick() {
   revive();
-  if (asking || document.hidden || shared.listeners.size === 0 || shared.leaving()) return;
-  asking = true;
-  try {
-    const answer = await fetch(`/pulse?of=${[...shared.listeners.keys()]}`, { cache: "no-store" });
-    if (answer.ok) hear(await answer.json());
-  } catch {
-    // The server does not answer, and Streamlit's own message on the page says so.
-  } finally {
-    asking = false;
-  }
+  if (document.hidden) shared.socket?.close();
+  else if (!shared.socket) connect();
+  else hear();
 }
 
-function hear(marks) {
+function connect() {
+  const address = new URL("pulse", location);
+  address.protocol = address.protocol.replace("http", "ws");
+  address.search = address.hash = "";
+  const socket = (shared.socket = new WebSocket(address));
+  shared.versions = {};
+  socket.onopen = tell;
+  socket.onmessage = ({ data }) => {
+    shared.versions = JSON.parse(data);
+    hear();
+  };
+  // A server that is away: the next tick connects again, and Streamlit's own message on the page says so.
+  socket.onclose = () => shared.socket === socket && (shared.socket = null);
+}
+
+// Tell the server what is shown, once for all that is drawn at about the same time.
+function tellSoon() {
+  shared.telling ??= setTimeout(tell, TOGETHER_MS);
+}
+
+function tell() {
+  clearTimeout(shared.telling);
+  shared.telling = null;
+  if (shared.socket?.readyState !== WebSocket.OPEN) return;
+  const shown = [...shared.listeners].map(([name, { drawn }]) => [name, drawn]);
+  shared.socket.send(JSON.stringify(Object.fromEntries(shown)));
+}
+
+// Refresh the fragment that has waited longest of those whose version differs from the server's last message.
+function hear() {
   if (shared.leaving()) return;
   const now = Date.now();
-  const changed = [...shared.listeners].filter(([name, { drawn }]) => name in marks && marks[name] !== drawn);
-  shared.more = changed.length > 1;
-  if (changed.length === 0 || changed.some(([, { waits, told }]) => waits && now - told < AGAIN_MS)) return;
+  const versions = shared.versions;
+  const differs = ([name, { drawn }]) => name in versions && versions[name] !== drawn;
+  const changed = [...shared.listeners].filter((one) => differs(one) && now - one[1].told >= shared.every);
+  if (changed.length === 0 || [...shared.listeners.values()].some(({ waits, told }) => waits && now - told < AGAIN_MS)) return;
   const [name, next] = changed.reduce((one, other) => (other[1].told < one[1].told ? other : one));
   Object.assign(next, { told: now, waits: true });
-  next.tell("changed", marks[name]);
+  next.tell("changed", versions[name]);
 }
 
 // Reload the page when Streamlit's application is gone, which shows as a white page.

@@ -31,7 +31,7 @@ OVERLAP = 100
 CHUNK = 500
 HOPS_COME_WITHIN = timedelta(seconds=20)
 """Timestamps are written after their event; those that are missing after this time were lost with their process."""
-LOOK_ANYWAY_S = 2.0
+LOOK_ANYWAY_S = 4.0
 YOUNG_S = 1.5
 """Within this time an event that met no fault has reached every source, and has been read from each."""
 

@@ -26,6 +26,8 @@ QUICK_S = 0.2
 SLOW_S = 2.0
 """Time between two reads otherwise; health is read every second and every five seconds."""
 WATCHED_S = 5.0
+QUIET_CHECK_S = 2.0
+"""Time between two checks of the health while every component is healthy, no fault is held and no event comes."""
 VERSIONS_S = 60.0
 SAMPLES = 3600
 DOUBT_S = 30.0
@@ -46,9 +48,14 @@ class Refresher:
         self._past_faults = faults.PastFaults(settings)
         self._health = HealthState()
         self._agreed = HealthState()
+        self._agreed_on: tuple[object, object] = (None, None)
+        """The check and the counts of which `_agreed` was made."""
         self._agreed_lock = threading.Lock()
         self.steady = reconciling.Steady()
         self._versions_at = 0.0
+        self._checked_at = 0.0
+        self._checked_versions = (-1, -1)
+        """Of the database and the feed at the last check of the health."""
         self._samples: deque[Sample] = deque(maxlen=SAMPLES)
         self._wanted_ids: dict[str, None] = {}
         self._wanted_ids_lock = threading.Lock()
@@ -100,6 +107,9 @@ class Refresher:
         """Return the health of all components; the capture's lag is that of the counts that the pages show."""
         checked, shown_counts = self._health, self.steady.look(self.database, self.feed)
         with self._agreed_lock:
+            if self._agreed_on[0] is checked and self._agreed_on[1] is shown_counts:
+                return self._agreed
+            self._agreed_on = checked, shown_counts
             parts = capture_lag.agree(checked.parts, self.settings.facts.capture, shown_counts.counts.uncaptured)
             before = self._agreed
             contents = (parts, checked.leases, checked.versions)
@@ -150,11 +160,13 @@ class Refresher:
             self._samples.append(Sample(now, state.committed or 0, feed.published or 0, state.notified or 0))
 
     def _check(self) -> None:
-        versions = self._health.versions
+        versions, read_versions = self._health.versions, (self.database.version, self.feed.version)
+        if self._is_quiet(read_versions):
+            return
+        self._checked_at, self._checked_versions = time.monotonic(), read_versions
         if not versions or time.monotonic() - self._versions_at > VERSIONS_S:
             versions, self._versions_at = instance.versions(self.settings), time.monotonic()
-        checked = health.check(self.settings, self.application.engine)
-        parts = tuple(part for part in checked if part.part != "dashboard")  # it answers, if a page shows this
+        parts = tuple(health.check(self.settings, self.application.engine, except_for="dashboard"))
         leases = faults.leases(self.settings)
         now = time.time()
         lights = {part.part: part.light for part in parts}
@@ -162,3 +174,14 @@ class Refresher:
         before = self._health
         if (parts, leases, versions) != (before.parts, before.leases, before.versions) or not before.version:
             self._health = HealthState(before.version + 1, parts, leases, versions)
+
+    def _is_quiet(self, read_versions: tuple[int, int]) -> bool:
+        """Return whether the last check is young enough, because nothing has happened since."""
+        last = self._health
+        return (
+            time.monotonic() - self._checked_at < QUIET_CHECK_S
+            and read_versions == self._checked_versions
+            and not last.leases
+            and all(part.light == "ok" for part in last.parts)
+            and not faults.leases(self.settings)
+        )

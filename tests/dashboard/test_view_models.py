@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from dashboard.view_models import faults, how, latencies, tracing, words
+from dashboard.view_models import faults, how, latencies, observer_reader, tracing, words
 from dashboard.view_models.commands import within
 from dashboard.view_models.load import AlreadyRunning, Load
 from dashboard.view_models.observer_reader import LineCount, ObserverReader
-from dashboard.view_models.snapshot import Sample, Timed
+from dashboard.view_models.snapshot import YOUNG, Sample, Timed
 from db.errors import DatabaseUnavailable
 from domain.errors import DuplicateConversion, InvalidField
 from domain.message import Message, verbatim
@@ -201,6 +201,19 @@ def test_lines_are_counted_once_and_anew_when_the_file_is(tmp_path: Path) -> Non
     assert count.read() == 3
     path.write_text("a\n")
     assert count.read() == 1
+
+
+@pytest.mark.parametrize("lines", [1, YOUNG - 1, YOUNG, YOUNG + 1, 3 * YOUNG])
+def test_only_the_last_numbers_of_a_large_file_are_kept_however_it_is_cut(
+    tmp_path: Path, lines: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_text("".join(f'{{"seq": {seq}, "x": ""}}\n' for seq in range(1, lines + 1)) + '{"seq": 7')
+    for chunk in (1000, 1 << 20):
+        monkeypatch.setattr(observer_reader, "CHUNK", chunk)
+        count = LineCount(path)
+        assert count.read() == lines
+        assert list(count.newest) == list(range(max(1, lines - YOUNG + 1), lines + 1))
 
 
 def test_the_feed_follows_the_store_and_tells_when_there_is_none(tmp_path: Path) -> None:

@@ -89,6 +89,21 @@ def test_a_capture_that_is_down_says_why_although_the_database_is_down_too(
     assert "127.0.0.1:1" in healths["source"].detail
 
 
+def test_who_asks_is_not_asked(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load(stack="embedded", home=tmp_path, without=())
+    asked: list[str] = []
+
+    def answer(part: str, _host: str, _port: int) -> PartHealth:
+        asked.append(part)
+        return PartHealth(part, "ok", Message("health.answers"))
+
+    monkeypatch.setattr(health, "_server", answer)
+    parts = [row.part for row in health.check(settings, engine, except_for="dashboard")]
+    assert asked == ["api"]
+    assert "dashboard" not in parts
+    assert "dashboard" in [row.part for row in health.check(settings, engine)]
+
+
 class _FrozenCapture:
     def __init__(self, thawed: threading.Event) -> None:
         self._thawed = thawed

@@ -1,0 +1,71 @@
+"""Test when the page's server checks the health: at each turn while something happens, less often while nothing does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from application import leases
+from dashboard.view_models.refresher import QUIET_CHECK_S, Refresher
+from dashboard.view_models.snapshot import DatabaseState
+from domain.message import Message
+from settings import load
+from stacks.part_health import PartHealth
+from tests.clocks import patch_time
+
+MODULE = "dashboard.view_models.refresher"
+
+
+def _sound(_refresher: Refresher, _lights: list[str]) -> None:
+    """Change nothing."""
+
+
+def _commit(refresher: Refresher, _lights: list[str]) -> None:
+    refresher.reader.state = DatabaseState(version=2)
+
+
+def _hold_a_fault(refresher: Refresher, _lights: list[str]) -> None:
+    leases.grant(refresher.settings, "broker", "kill", 60)
+
+
+def _fall_ill(refresher: Refresher, lights: list[str]) -> None:
+    lights[:] = ["down"]
+    refresher._checked_at = 0.0  # the check that finds it
+    refresher._check()
+
+
+@pytest.mark.parametrize(
+    ("happens", "checks"), [(_sound, False), (_commit, True), (_hold_a_fault, True), (_fall_ill, True)]
+)
+def test_a_check_is_left_out_only_while_nothing_happens(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    happens: Callable[[Refresher, list[str]], None],
+    checks: bool,
+) -> None:
+    refresher = Refresher(load(stack="embedded", home=tmp_path), application=_Engineless())  # type: ignore[arg-type]
+    now, lights, asked = time.monotonic(), ["ok"], []
+
+    def check(*_: object, **__: object) -> list[PartHealth]:
+        asked.append(now)
+        return [PartHealth("broker", lights[0], Message("health.answers"))]  # type: ignore[arg-type]
+
+    patch_time(monkeypatch, MODULE, monotonic=lambda: now)
+    monkeypatch.setattr(f"{MODULE}.health.check", check)
+    refresher._check()
+    happens(refresher, lights)
+    before = len(asked)
+    now += QUIET_CHECK_S / 2
+    refresher._check()
+    assert (len(asked) > before) == checks
+    now += QUIET_CHECK_S
+    before = len(asked)
+    refresher._check()
+    assert len(asked) > before, "sooner or later it is checked"
+
+
+class _Engineless:
+    engine = None
