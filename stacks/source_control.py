@@ -22,6 +22,9 @@ Action = Literal["restart", "stop", "start", "create", "delete"]
 ACTIONS: tuple[Action, ...] = ("restart", "stop", "start", "create", "delete")
 
 
+RESNAPSHOT_PERMISSION = permissions.Action.CONTROL_SOURCE
+
+
 class NoSource(ExpectedError):
     """This stack captures with the relay, or its source was deleted."""
 
@@ -128,7 +131,7 @@ def cure(settings: Settings, finding: Finding, say: Say) -> bool:
 
 def resnapshot(settings: Settings, say: Say) -> None:
     """Let the source take a new snapshot: it publishes every outbox row again. Raises what `run_action` raises, or Busy."""
-    permissions.require(settings, permissions.Action.CONTROL_SOURCE)
+    permissions.require(settings, RESNAPSHOT_PERMISSION)
     _require_source(settings)
     with Admin(settings, timeout_s=30) as admin:
         if source.status(admin, settings.source_name) is None:

@@ -18,7 +18,7 @@ from dashboard.view_models import how_to_break as how
 from dashboard.view_models import log_tail, operations, words
 from settings.stack_facts import DEBEZIUM, DEBEZIUM_SERVER, RELAY
 from stacks.captures import capture_of
-from stacks.source_control import Action, permission
+from stacks.source_control import RESNAPSHOT_PERMISSION, Action, permission
 
 
 def show() -> DeltaGenerator:
@@ -45,6 +45,18 @@ def show() -> DeltaGenerator:
                     _act,
                     (action,),
                     partial(how.source, settings),
+                )
+            if settings.facts.capture.has_connector:
+                confirm(
+                    RESNAPSHOT_PERMISSION,
+                    _("New snapshot"),
+                    "source-resnapshot",
+                    _(
+                        "For a source that has lost its place in the binary log, or its schema history. It publishes every row of the outbox again; the inbox absorbs what is known, so nothing is lost and nothing has its effect twice."
+                    ),
+                    _("Do it"),
+                    _resnapshot,
+                    ways=how.resnapshot,
                 )
             view_button(
                 _("View log"),
@@ -81,6 +93,11 @@ def _act(action: Action) -> None:
     resources.actions().start("source", action, lambda: operations.act(settings, action))
 
 
+def _resnapshot() -> None:
+    settings = resources.settings()
+    resources.actions().start("source", "resnapshot", lambda: operations.resnapshot(settings))
+
+
 def _choose_log() -> None:
     wanted = resources.settings().facts.capture.component
     log_names = log_tail.logs(resources.settings().logs)
@@ -108,7 +125,7 @@ def draw() -> None:
     last = resources.actions().last("source")
     if last is None:
         return
-    name = _label(last.name)  # type: ignore[arg-type]
+    name = _("New snapshot") if last.name == "resnapshot" else _label(last.name)  # type: ignore[arg-type]
     if last.running:
         sentence, kind = _("{action}: under way…").format(action=name), "answer refused"
     elif last.problem:

@@ -72,6 +72,10 @@ def source(settings: Settings, action: str) -> Ways:
     }
 
 
+def resnapshot() -> Ways:
+    return {"./alpes": "./alpes source resnapshot\n./alpes source doctor"}
+
+
 def parts() -> Ways:
     return {"./alpes": "./alpes status\n./alpes doctor", "shell": "./alpes logs notifications -f"}
 

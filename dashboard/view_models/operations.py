@@ -56,6 +56,12 @@ def act(settings: Settings, action: Action) -> None:
     capture_of(settings).act(action)
 
 
+def resnapshot(settings: Settings) -> None:
+    """Let the source take a new snapshot. Raises Forbidden, and what `stacks.source_control.resnapshot` raises."""
+    require(settings, source_control.RESNAPSHOT_PERMISSION, Caller.PAGE)
+    source_control.resnapshot(settings, lambda _: None)
+
+
 def dead_letters(application: Application) -> tuple[DeadLetterRow, ...]:
     """Return the newest dead letters, newest first. Raises DatabaseUnavailable."""
     with application.reading() as connection:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, WebSocketRoute, expect
+from playwright.sync_api import Page, WebSocket, WebSocketRoute, expect
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from application import Application
@@ -80,7 +80,11 @@ def test_parts_that_change_at_once_are_asked_for_one_after_the_other(visit: Open
         if names:
             asked.append(names)
 
-    page.on("websocket", lambda socket: "pulse" in socket.url or socket.on("framesent", sent))
+    def opened(socket: WebSocket) -> None:
+        if "_stcore" in socket.url:
+            socket.on("framesent", sent)
+
+    page.on("websocket", opened)
     page.route_web_socket("**/pulse", _always_changed())
     seen.go()
     for _ in range(SOON_MS // 100):

@@ -102,8 +102,20 @@ def test_operations_lists_dead_letters_and_offers_what_the_source_can_do(
     keys = {each.key or "" for each in app.button}
     assert {"requeue-one-now", "requeue-all-now", "discard-one-now", "reset", "reset-all", "source-log"} <= keys
     actions = {key.removeprefix("source-").removesuffix("-now") for key in keys if re.fullmatch("source-.*-now", key)}
-    assert actions == {"restart", "stop", "start", "create", "delete"}
+    assert actions == {"restart", "stop", "start", "create", "delete", "resnapshot"}
     assert "data-pick" in shown["letters"]
+
+
+def test_a_new_snapshot_is_taken_in_the_background_and_named(served: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Settings] = []
+    monkeypatch.setattr("stacks.source_control.resnapshot", lambda settings, _say: asked.append(settings))
+    app = drawn(operations.PAGE.path)
+    button(app, "source-resnapshot-now").click().run()
+    until(lambda: not resources.actions().running("source"), 20, "the action")
+    assert asked == [resources.settings()]
+    last = resources.actions().last("source")
+    assert last is not None
+    assert last.name == "resnapshot"
 
 
 def test_every_action_of_a_source_has_a_name_and_a_meaning() -> None:
@@ -183,8 +195,9 @@ def test_the_other_ways_are_ready_to_copy_each_under_its_tool() -> None:
         card("x", "Title", "Meaning", {"SQL": "SELECT 1;", "./alpes": "./alpes status"})
 
     app = run(script)
-    assert [code.value for code in app.code] == ["SELECT 1;", "./alpes status"]
-    assert [code.language for code in app.code] == ["sql", "bash"]
+    assert [text.value for text in app.markdown] == [
+        "**SQL**\n~~~sql\nSELECT 1;\n~~~\n\n**./alpes**\n~~~bash\n./alpes status\n~~~"
+    ]
     assert [header.value for header in app.header] == ["Title"]
     assert card.LANGUAGE_OF.keys() == {"SQL"}
 
