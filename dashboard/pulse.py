@@ -89,7 +89,7 @@ class _OpenPage:
 
     def __init__(self, socket: WebSocket) -> None:
         self._socket = socket
-        self._shown: dict[str, str] = {}
+        self._drawn: dict[str, str] = {}
         self._sent: dict[str, str] | None = None
         self.compared = False
 
@@ -97,10 +97,10 @@ class _OpenPage:
         """Keep what the page says that it shows; return when it is gone or says what is not understood."""
         try:
             while True:
-                shown = await self._socket.receive_json()
-                if not isinstance(shown, dict):
+                versions = await self._socket.receive_json()
+                if not isinstance(versions, dict):
                     raise ValueError("not an object")
-                self._shown, self._sent, self.compared = shown, None, False
+                self._drawn, self._sent, self.compared = versions, None, False
         except (WebSocketDisconnect, KeyError):  # KeyError: a message that is no text
             return
         except ValueError:
@@ -108,13 +108,13 @@ class _OpenPage:
 
     def prepare(self) -> None:
         """Call each version function once, in a thread, because the first call of one may create what it reads."""
-        marks(self._shown)
+        marks(self._drawn)
         self.compared = True
 
     async def compare(self) -> None:
         """Send the versions when one differs from what the page shows, once."""
-        now = marks(self._shown, CHECK_S / 2)
-        if now == self._sent or all(self._shown[name] == version for name, version in now.items()):
+        now = marks(self._drawn, CHECK_S / 2)
+        if now == self._sent or all(self._drawn[name] == version for name, version in now.items()):
             return
         self._sent = now
         try:
