@@ -70,7 +70,7 @@ LANES = {
         _BROWSER,
         tuple(
             f"tests/browser/test_{name}.py"
-            for name in ("live_page", "navigation", "login", "operations_page", "comparison_page", "search")
+            for name in ("live_page", "navigation", "login", "operations_page", "comparison_page", "search", "widths")
         ),
         _MORE_TRIES,
     ),

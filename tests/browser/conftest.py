@@ -28,6 +28,7 @@ FIRST_MS = 90_000
 ALLOWED = json.loads((Path(__file__).parent / "allowed.json").read_text(encoding="utf-8"))
 """What Streamlit's own page causes, each with its upstream report; `rules` are axe-core's, `console` parts of a message."""
 SIZES = {"wide": (1440, 900), "narrow": (390, 844)}
+OTHER_SIZES = {"tablet": (768, 1024), "large": (1920, 1080)}
 SCREENSHOTS = os.environ.get("ALPES_SCREENSHOTS")
 """Set to anything, the pictures in docs/screenshots are taken anew: those that a document shows, and no others."""
 
@@ -107,7 +108,7 @@ def visit(browser: Browser, paged: Settings) -> Iterator[Open]:
     contexts: list[BrowserContext] = []
 
     def act(size: str = "wide", language: str = "en-US", scheme: str = "light", settings: Settings = paged) -> Visit:
-        width, height = SIZES[size]
+        width, height = (SIZES | OTHER_SIZES)[size]
         context = browser.new_context(
             viewport={"width": width, "height": height},
             locale=language,
