@@ -37,6 +37,8 @@ def experiment(trial: Trial) -> None:
         letter = _find_letter(trial, event_id)
         reason = Message("detail.nothing") if letter is None else Message("detail.reasons", reasons=letter.reason)
         trial.check(Message("check.big_row_dead_lettered"), letter is not None, reason)
+        if letter is None and (parts := trial.ailing_components()):
+            trial.say("note", Message("run.held_up", parts=parts))
         load.wait_for_more(40)
     trial.wait_until_notified(trial.acknowledged)
     if letter is not None:
