@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from mutants import broker_settings, source_settings
 from mutants.catalogue import find_scenario, module_of, mutants
 from mutants.model import Trial
 from scenarios import end_to_end, runner
@@ -32,9 +33,14 @@ def choose_scenario(name: str, stack: str) -> str | None:
 
 @contextmanager
 def installed(name: str, stack: str) -> Iterator[Settings]:
-    """Yield a private instance in which the mutant runs in place of its component."""
-    modules = {mutants()[name].part: module_of(name)}
+    """Yield a private instance in which the mutant runs in place of its component, or source or broker have the mutant's settings."""
+    mutant = mutants()[name]
+    modules = {mutant.part: module_of(name)} if mutant.runs_module else {}
     with end_to_end.running(stack, private=True, part_modules=modules) as settings:
+        if mutant.source_settings:
+            source_settings.apply(settings, mutant.source_settings)
+        if mutant.broker_settings:
+            broker_settings.apply(settings, mutant.broker_settings)
         yield settings
 
 

@@ -7,6 +7,7 @@ import pkgutil
 from functools import cache
 
 from scenarios.model import Scenario
+from settings.stack_facts import CaptureName
 
 ORDER = (
     "dual-write",
@@ -22,6 +23,12 @@ ORDER = (
     "poison-message",
     "replay",
     "lost-offsets",
+    "binlog-purged",
+    "history-lost",
+    "server-replaced",
+    "unparseable-ddl",
+    "schema-change",
+    "oversized-row",
     "audit",
     "kill-bookie",
     "kill-one-broker",
@@ -40,9 +47,11 @@ def scenarios() -> dict[str, Scenario]:
     return dict(sorted(by_name.items(), key=lambda item: (position.get(item[0], len(position)), item[0])))
 
 
-def list_all(stack: str, cluster: bool) -> list[Scenario]:
-    """Return the scenarios that `scenario run all` runs on a stack, in the order of lists."""
-    return [scenario for scenario in scenarios().values() if scenario.in_all and scenario.runs_on(stack, cluster)]
+def list_all(stack: str, cluster: bool, capture: CaptureName = "") -> list[Scenario]:
+    """Return the scenarios that `scenario run all` runs on a stack with this capture, in the order of lists."""
+    return [
+        scenario for scenario in scenarios().values() if scenario.in_all and scenario.runs_on(stack, cluster, capture)
+    ]
 
 
 def find(name: str, minutes: float = 1.0, faults: str = "") -> Scenario:
