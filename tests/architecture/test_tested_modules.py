@@ -17,7 +17,6 @@ NOT_IMPORTED = {
     "dashboard.app": "the server's script; tests/dashboard/test_raw_messages.py runs it",
     "dashboard.page": "the script of each run of a page; tests/dashboard/test_drawn_pages.py runs it",
     "dashboard.components.run_scenario": "the button of two pages; tests/browser/test_comparison_page.py presses it",
-    "dashboard.frame": "the header of every page; tests/dashboard/test_drawn_pages.py draws it",
     "dashboard.screens.comparison": "tests/dashboard/test_drawn_pages.py draws it as every page",
     "db.migrations.env": "run by Alembic at every migration",
     "scenarios.catalogue.commands_topic": "tests/scenarios/test_verdicts.py runs it on a stack",
