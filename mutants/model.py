@@ -15,6 +15,8 @@ class Mutant:
     caught_by: Mapping[str, str]
     """Scenario → the property that must not hold there, or the code of a check of the scenario (`check.…`), which must not
     hold. The quickest scenario comes first."""
+    replaces_source: bool = False
+    """Whether its module runs in place of the Debezium source, which is no process that it could be."""
 
 
 @dataclass(frozen=True, slots=True)

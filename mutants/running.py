@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from mutants.catalogue import find_scenario, module_of, mutants
 from mutants.model import Trial
+from mutants.source_process import in_place_of_source
 from scenarios import end_to_end, runner
 from scenarios.catalogue import scenarios
 from scenarios.model import Moment, Result
@@ -33,8 +34,12 @@ def choose_scenario(name: str, stack: str) -> str | None:
 @contextmanager
 def installed(name: str, stack: str) -> Iterator[Settings]:
     """Yield a private instance in which the mutant runs in place of its component."""
-    modules = {mutants()[name].part: module_of(name)}
-    with end_to_end.running(stack, private=True, part_modules=modules) as settings:
+    mutant = mutants()[name]
+    modules = {} if mutant.replaces_source else {mutant.part: module_of(name)}
+    with (
+        end_to_end.running(stack, private=True, part_modules=modules) as settings,
+        in_place_of_source(settings, module_of(name)) if mutant.replaces_source else nullcontext(),
+    ):
         yield settings
 
 

@@ -10,6 +10,7 @@ import pytest
 from application import Application
 from mutants import running
 from mutants.catalogue import draw_sample, find_scenario, module_of, mutants
+from mutants.source_process import in_place_of_source
 from scenarios import runner
 from scenarios.catalogue import scenarios
 from scenarios.model import Result
@@ -22,6 +23,10 @@ from tests.scenarios.replacing import replaced
 
 EMBEDDED = [name for name, each in scenarios().items() if "embedded" in each.stacks]
 NATIVE = ["kill-broker", "restart-source", "kill-database", "kill-worker"]
+
+OF_THE_BINLOG = ["long-transaction", "delete-after-insert", "outbox-truncated", "unlogged-write", "xa-rollback"]
+"""Scenarios about what MySQL's binlog shows. The last one publishes an event that was never committed."""
+IN_PLACE_OF_WORKERS = ["worker_ignores_repairs", "worker_makes_up_commissions"]
 
 NATIVE_MUTANTS = ["worker_drops_one", "worker_acknowledges_early", "worker_skips_inbox"]
 SAMPLE = 2
@@ -57,6 +62,18 @@ def test_passes_on_the_native_stack(native_stack: Settings, name: str) -> None:
     passes(runner.run(native_stack, name, seed=1))
 
 
+@pytest.mark.native
+@pytest.mark.breadth
+@pytest.mark.parametrize("name", OF_THE_BINLOG)
+def test_passes_whatever_the_binlog_shows(native_stack: Settings, name: str) -> None:
+    found = runner.run(native_stack, name, seed=1)
+    assert found.verdict == "PASS", found.reason
+    assert found.fault_confirmed
+    assert found.properties == dict.fromkeys(PROPERTIES, True)
+    with Application(native_stack, pool_size=1) as application:
+        assert not reconcile(application, native_stack, found.run_id).never_committed
+
+
 @pytest.mark.parametrize(("name", "scenario"), pairs(running.select_names("embedded"), EMBEDDED, SAMPLE))
 def test_fails_on_a_broken_system(name: str, scenario: str) -> None:
     trial = running.try_mutant(name, "embedded", scenario)
@@ -66,10 +83,21 @@ def test_fails_on_a_broken_system(name: str, scenario: str) -> None:
 
 
 @pytest.mark.native
-@pytest.mark.parametrize(("name", "scenario"), pairs(NATIVE_MUTANTS, NATIVE, 0))
+@pytest.mark.parametrize(
+    ("name", "scenario"), pairs(NATIVE_MUTANTS, NATIVE, 0) + pairs(IN_PLACE_OF_WORKERS, OF_THE_BINLOG, 0)
+)
 def test_fails_on_a_broken_native_system(native_stack: Settings, name: str, scenario: str) -> None:
     # Not on an instance of its own, as the embedded ones: starting the native stack takes longer than the scenario.
     with replaced(native_stack, mutants()[name].part, module_of(name)):
+        result = runner.run(native_stack, scenario, seed=running.SEED)
+    trial = running.judge(name, scenario, result, 0)
+    assert trial.ok, trial
+
+
+@pytest.mark.native
+@pytest.mark.parametrize(("name", "scenario"), pairs(["relay_polls_mysql"], OF_THE_BINLOG, 0))
+def test_fails_with_a_relay_in_place_of_the_source(native_stack: Settings, name: str, scenario: str) -> None:
+    with in_place_of_source(native_stack, module_of(name)):
         result = runner.run(native_stack, scenario, seed=running.SEED)
     trial = running.judge(name, scenario, result, 0)
     assert trial.ok, trial
