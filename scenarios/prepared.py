@@ -79,7 +79,8 @@ class PreparedTransaction:
         with translated():
             self._roll_back_left_ones(connection)
             connection.execute(text("SET SESSION sql_log_bin = 0"))
-            connection.execute(text(INSERT_COMMISSION), prepared.values)
+            # The commission may be there: a consumer that believes every event may have made it up.
+            connection.execute(text(INSERT_COMMISSION.replace("INSERT", "INSERT IGNORE")), prepared.values)
             connection.execute(text(INSERT_ROW), prepared.values)
             numbered: dict[str, Any] = {"seq": prepared.seq, "event_id": prepared.event_id}
             connection.execute(text("UPDATE outbox_event SET seq = :seq WHERE id = :event_id"), numbered)
