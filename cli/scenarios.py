@@ -74,7 +74,7 @@ def run(
 ) -> None:
     """Run a scenario, or all of them one after the other. Fails unless every verdict is PASS."""
     with running_instance(stack) as settings:
-        every_name = [scenario.name for scenario in list_all(settings.stack, settings.cluster)]
+        every_name = [scenario.name for scenario in list_all(settings.stack, settings.cluster, settings.capture)]
         names = every_name if name == "all" else [name]
         results = [run_scenario(settings, scenario_name, seed) for scenario_name in names]
         print_results(settings, results, json, as_list=name == "all")

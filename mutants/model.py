@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A component that is wrong on purpose, and who must notice."""
+    """A component, or settings of the source or the broker, that are wrong on purpose, and who must notice."""
 
     part: str
-    """The component in whose place its module runs."""
+    """The component in whose place its module runs; `source` or `broker` for settings of these."""
     caught_by: Mapping[str, str]
     """Scenario → the property that must not hold there, or the code of a check of the scenario (`check.…`), which must not
     hold. The quickest scenario comes first."""
     replaces_source: bool = False
     """Whether its module runs in place of the Debezium source, which is no process that it could be."""
+    source_settings: Mapping[str, str] = field(default_factory=dict)
+    """Settings of the Debezium source that take the place of ours."""
+    broker_settings: Mapping[str, str] = field(default_factory=dict)
+    """Settings of Pulsar that take the place of ours."""
+
+    @property
+    def runs_module(self) -> bool:
+        """Whether its module runs; otherwise its settings are all that is wrong."""
+        return not self.source_settings and not self.broker_settings
 
 
 @dataclass(frozen=True, slots=True)

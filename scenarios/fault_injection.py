@@ -222,6 +222,15 @@ class FaultInjection(Sources):
         self._undo.callback(action)
 
     @contextmanager
+    def cleaned_up(self, clean: Callable[[], object]) -> Iterator[None]:
+        """Call `clean` once: when the block is left, or at the end of the run."""
+        cleaning = ExitStack()
+        cleaning.callback(clean)
+        self._undo.callback(cleaning.close)
+        with cleaning:
+            yield
+
+    @contextmanager
     def leased(
         self, part: str, fault: Message, begin: Callable[[], leases.Lease], end: Callable[[], None]
     ) -> Iterator[None]:

@@ -100,6 +100,9 @@ CHECKS = {
     "check.no_false_alarm": "nothing healthy is called down, and nothing is called unhealthy before the fault",
     "check.healthy_again": "they call everything healthy after the fault",
     "check.notified_without": "events arrive while {part} is still down",
+    "check.server_known": "the source's watcher knows the other server",
+    "check.big_row_dead_lettered": "the row is a dead letter with its reason",
+    "check.table_as_before": "the table is as it was before",
     "check.nothing_old_again": "nothing before the last checkpoint is read again",
 }
 """The checks of one scenario."""
@@ -125,6 +128,13 @@ CONFIRMATIONS = {
     "confirm.capture_new": "a new instance of the capture reads the outbox",
     "confirm.published_before": "events were published well before the restart",
     "confirm.file_damaged": "bytes of the audit file are missing or changed",
+    "confirm.binlog_purged": "none of the {n} binlog files that there were exists any more",
+    "confirm.history_lost": "the source names the loss of its schema history",
+    "confirm.server_replaced": "the database answers with another server id",
+    "confirm.columns_changed": "the table has other columns",
+    "confirm.table_swapped": "another table with the same rows is in the outbox's place",
+    "confirm.big_row": "a row of {n} bytes is in the outbox",
+    "confirm.unparseable": "the statements are in the binlog",
     "confirm.latency": "a round trip over {edge} takes {s} s or more",
     "confirm.silent": "no byte comes back over {edge} for {s} s",
     "confirm.arrives": "what was sent over {edge} meanwhile is answered after the fault",
@@ -174,6 +184,8 @@ TIMELINE = {
     "injected.file_cut": "{file} is cut in the middle of a line",
     "injected.file_changed": "{file} has another amount in a line",
     "injected.file_deleted": "{file} is deleted",
+    "injected.big_row": "a row of {n} bytes is committed",
+    "injected.server_replaced": "the database has an empty binlog and another server id",
     "injected.other": "{part}: {fault}",
 }
 
@@ -191,62 +203,6 @@ VERDICTS = {
     "check.holds": "holds",
     "check.broken": "DOES NOT HOLD",
 }
-
-JUDGE = {
-    "judge.load_ended": "the load ended: {why}",
-    "judge.load_died": "the load died: {why}",
-    "judge.naive_ended": "the writer without an outbox ended: {why}",
-    "judge.listener_ended": "the listener ended: {why}",
-    "judge.not_calm": "not everything was called healthy before the fault: {why}",
-    "judge.api_silent": "the API did not answer: {why}",
-    "judge.api_limits": "the API's rate limit refused a request for {s} s; raise ALPES_API_RATE_LIMIT, or try later",
-    "judge.api_refuses": "the API refuses this client: {why} (HTTP {status})",
-    "repair.not_healthy": (
-        "{part} is down ({detail}): what waits for it is not missing. Nothing was published again; run"
-        " `./alpes status`, and try again when every component is healthy"
-    ),
-    "repair.standstill": "{n} of {m} missing events arrived, and no more for {s} s; run `./alpes status`, and try again",
-    "waiting.too_long": "{what}: not within {s} s",
-    "waiting.down_component": "{part} ({health})",
-    "waiting.not_healthy": "not healthy after {s} s: {parts}",
-    "waiting.topic_stopped": "{n} of {m} commands of the topic were not processed, and nothing happens any more",
-    "waiting.unhealthy": "after {s} s: {said}",
-    "waiting.not_notified": "{n} of {m} events have no notification, and nothing happens any more ({progress})",
-    "waiting.progress": "{n} on the topic; every component is healthy",
-    "waiting.progress_down": "{n} on the topic; down: {parts}",
-    "waiting.sources_stopped": "the sources differ, and no count changes any more",
-    "waiting.sources_differ": "the sources differ, and waiting cannot change that",
-}
-"""Errors of the judge, and what it has waited for too long."""
-
-AWAITED = {
-    "awaited.part": "{part} runs again",
-    "awaited.worker": "the worker runs again",
-    "awaited.audit_worker": "the audit worker runs again",
-    "awaited.observer": "the observer saw every event",
-    "awaited.listener": "the listener received every event",
-    "awaited.failing_published": "the failing event is published",
-    "awaited.failing_dead_lettered": "the failing event is dead-lettered",
-    "awaited.first_published": "the first event of the outbox is published",
-    "awaited.duplicates": "every duplicate is counted",
-    "awaited.server": "{part} is at work again",
-    "awaited.database": "the database answers again",
-    "awaited.api": "the API is healthy again",
-    "awaited.audit_file": "there is an audit file",
-    "awaited.audit_complete": "the audit file holds every event",
-    "awaited.file_rebuilt": "the file is rebuilt ({damage})",
-    "awaited.topic_commands": "{n} commands of the topic processed",
-    "awaited.some_processed": "some commands of the topic are processed",
-    "awaited.commands": "{n} more commands acknowledged",
-    "awaited.naive_commits": "{n} more commands repeated without an outbox",
-    "awaited.notifications": "notifications of {n} events",
-    "awaited.replayed": "notifications of all events committed before the replay",
-    "awaited.progress": "{part} stores something",
-    "awaited.truth": "every source says what is wrong",
-    "awaited.all_healthy": "status, page, API and metrics call everything healthy",
-    "awaited.agreement": "committed = published = notified = audited",
-}
-"""What a run waits for, and says when it does not come in time."""
 
 DETAILS = {
     "detail.violations": "violations: {n}",
@@ -283,8 +239,6 @@ for _templates in (
     CONFIRMATIONS,
     TIMELINE,
     VERDICTS,
-    JUDGE,
-    AWAITED,
     DETAILS,
 ):
     register(_templates)

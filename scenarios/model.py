@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from domain.message import Message, from_json, verbatim
 from scenarios.observations import CounterExample, counter_example_from_json
-from settings.stack_facts import STACKS, DatabaseKind
+from settings.stack_facts import STACKS, CaptureName, DatabaseKind
 
 if TYPE_CHECKING:
     from scenarios.trial import Trial
@@ -38,6 +38,8 @@ class Scenario:
     """What a run does to the running components: users read it before they start one."""
     experiment: Callable[[Trial], None]
     stacks: tuple[str, ...] = EVERYWHERE
+    captures: tuple[str, ...] = ()
+    """Names of the captures whose faults it causes (`settings.facts.capture`); empty: every capture."""
     needs_cluster: bool = False
     """Whether it breaks servers that only a cluster has (`./alpes up --stack compose --cluster`)."""
     attribute: Attribute = "fault_tolerance"
@@ -49,9 +51,11 @@ class Scenario:
     poisonous: bool = False
     """Whether it sends poison messages. In all other scenarios one dead letter refutes the hypothesis."""
 
-    def runs_on(self, stack: str, cluster: bool = False) -> bool:
-        """Return whether the stack, as a cluster or not, has every component that this scenario breaks."""
-        return stack in self.stacks and (cluster or not self.needs_cluster)
+    def runs_on(self, stack: str, cluster: bool = False, capture: CaptureName = "") -> bool:
+        """Return whether the stack, as a cluster or not, with its own capture or another, has what this scenario breaks."""
+        if stack not in self.stacks or not (cluster or not self.needs_cluster):
+            return False
+        return not self.captures or STACKS[stack].with_capture(capture).capture.name in self.captures
 
     @property
     def places(self) -> tuple[str, ...]:

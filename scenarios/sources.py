@@ -168,6 +168,10 @@ class Sources:
 
         return has_connected
 
+    def is_captured(self) -> bool:
+        """Return whether something reads the binlog now."""
+        return bool(self._binlog_readers())
+
     def _binlog_readers(self) -> set[int]:
         engine = connect(self.settings.admin_url, pool_size=1)
         try:

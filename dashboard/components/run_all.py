@@ -31,7 +31,7 @@ def mark() -> object:
 def show(runs_state: RunsState) -> None:
     """Draw the button, or progress and a button to stop; nothing on a stack that runs no scenario."""
     settings = resources.settings()
-    chosen = list_all(settings.stack, settings.cluster)
+    chosen = list_all(settings.stack, settings.cluster, settings.capture)
     if not chosen:
         return
     job = all_scenarios.read(settings)

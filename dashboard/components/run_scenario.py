@@ -35,7 +35,7 @@ def hindrance(scenario: Scenario, state: RunsState) -> str | None:
     settings = resources.settings()
     busy = state.current is not None or resources.actions().running(KIND) or all_scenarios.is_running(settings)
     down = tuple(part.part for part in resources.refresher().health.down())
-    return runs.hindrance(scenario, settings.stack, busy, down, settings.cluster)
+    return runs.hindrance(scenario, settings, busy, down)
 
 
 def draw_button(

@@ -154,9 +154,9 @@ def render_evidence(result: Result, visitor: Visitor) -> bytes:
         return evidence.render_html(result, reader).encode()
 
 
-def hindrance(scenario: Scenario, stack: str, busy: bool, down: tuple[str, ...], cluster: bool = False) -> str | None:
+def hindrance(scenario: Scenario, settings: Settings, busy: bool, down: tuple[str, ...]) -> str | None:
     """Return why the scenario cannot be started now: `other_stack`, `busy` or `ill`; None if it can."""
-    if not scenario.runs_on(stack, cluster):
+    if not scenario.runs_on(settings.stack, settings.cluster, settings.capture):
         return "other_stack"
     if busy:
         return "busy"

@@ -7,6 +7,7 @@ import pkgutil
 from functools import cache
 
 from scenarios.model import Scenario
+from settings.stack_facts import CaptureName
 
 ORDER = (
     "dual-write",
@@ -27,6 +28,12 @@ ORDER = (
     "outbox-truncated",
     "unlogged-write",
     "xa-rollback",
+    "binlog-purged",
+    "history-lost",
+    "server-replaced",
+    "unparseable-ddl",
+    "schema-change",
+    "oversized-row",
     "audit",
     "kill-bookie",
     "kill-one-broker",
@@ -45,9 +52,11 @@ def scenarios() -> dict[str, Scenario]:
     return dict(sorted(by_name.items(), key=lambda item: (position.get(item[0], len(position)), item[0])))
 
 
-def list_all(stack: str, cluster: bool) -> list[Scenario]:
-    """Return the scenarios that `scenario run all` runs on a stack, in the order of lists."""
-    return [scenario for scenario in scenarios().values() if scenario.in_all and scenario.runs_on(stack, cluster)]
+def list_all(stack: str, cluster: bool, capture: CaptureName = "") -> list[Scenario]:
+    """Return the scenarios that `scenario run all` runs on a stack with this capture, in the order of lists."""
+    return [
+        scenario for scenario in scenarios().values() if scenario.in_all and scenario.runs_on(stack, cluster, capture)
+    ]
 
 
 def find(name: str, minutes: float = 1.0, faults: str = "") -> Scenario:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from sqlalchemy import Engine, text
 
@@ -176,7 +175,7 @@ class SourceHealer:
         if has_advanced or now - self._runs_since > STEADY_S:
             self._restarts_for_rows_below = 0
             healing.forget(self._settings)
-            if self._read_server() is None:
+            if healing.read_server(self._settings) is None:
                 self._write_server()
 
     def _show(self, trouble: Trouble) -> Healing:
@@ -229,7 +228,7 @@ class SourceHealer:
         Its offset then means nothing, also where a file of that name exists. An operator's cluster may change its server and keep
         its history, so only a server that this program started is compared.
         """
-        known_id = self._read_server()
+        known_id = healing.read_server(self._settings)
         return known_id is not None and self._ask_server() not in (None, known_id)
 
     def _ask_server(self) -> str | None:
@@ -241,18 +240,9 @@ class SourceHealer:
         except DatabaseUnavailable:
             return None
 
-    def _read_server(self) -> str | None:
-        try:
-            return self._server_file.read_text(encoding="utf-8").strip() or None
-        except OSError:
-            return None
-
     def _write_server(self) -> None:
         server_id = self._ask_server()
         if server_id is not None:
-            self._server_file.write_text(server_id, encoding="utf-8")
-            hand_over(self._server_file)
-
-    @property
-    def _server_file(self) -> Path:
-        return self._settings.run / "source.server"
+            path = healing.server_path(self._settings)
+            path.write_text(server_id, encoding="utf-8")
+            hand_over(path)

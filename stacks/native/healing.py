@@ -99,6 +99,18 @@ def read(settings: Settings) -> Healing | None:
         return None
 
 
+def server_path(settings: Settings) -> Path:
+    return settings.run / "source.server"
+
+
+def read_server(settings: Settings) -> str | None:
+    """Return the id of the MySQL server whose binlog the source reads, as far as the watcher knows; None if it does not."""
+    try:
+        return server_path(settings).read_text(encoding="utf-8").strip() or None
+    except OSError:
+        return None
+
+
 def diagnose(settings: Settings, status: SourceStatus) -> Healing | None:
     """Return what is wrong with the source, and what was tried; None when nothing is, and when its user wants it stopped.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from connectors.admin import Admin, AdminRefused
 from settings import Settings
@@ -23,23 +24,35 @@ def stop(admin: Admin, name: str) -> None:
             raise
 
 
-def forget(settings: Settings, admin: Admin, topics: tuple[str, ...], held: Holding) -> None:
+def forget(
+    settings: Settings,
+    admin: Admin,
+    topics: tuple[str, ...],
+    held: Holding,
+    change: Callable[[], object] = lambda: None,
+) -> None:
     """Stop the source, empty these topics of its own, and start it unless its user wants it stopped.
 
-    If this process is killed meanwhile, `stacks.recovery` starts the source again. Raises AdminUnavailable or AdminRefused.
+    `change` is called before it starts. If this process is killed meanwhile, `stacks.recovery` starts the source again. Raises AdminUnavailable or AdminRefused.
     """
     name = settings.source_name
     held.note(source="stopped")
     stop(admin, name)
     try:
-        for topic in topics:
-            _await_no_publisher(admin, topic)
-            admin.delete_topic(topic)
-            admin.create_topic(topic)
+        empty(admin, topics)
+        change()
     finally:
         # Start the source after an error too.
         if intent.read(settings) == "run":
             admin.source(name, "start")
+
+
+def empty(admin: Admin, topics: tuple[str, ...]) -> None:
+    """Delete these topics of a stopped source and create them anew. Raises AdminUnavailable or AdminRefused."""
+    for topic in topics:
+        _await_no_publisher(admin, topic)
+        admin.delete_topic(topic)
+        admin.create_topic(topic)
 
 
 def _await_no_publisher(admin: Admin, topic: str) -> None:

@@ -77,15 +77,16 @@ def test_a_record_of_an_older_version_is_shown_as_it_is(spanish: None) -> None:
 
 def test_a_card_is_in_the_readers_language_and_says_why_it_cannot_run(spanish: None) -> None:
     scenario = find("kill-database")
-    reason = runs.hindrance(scenario, "embedded", busy=False, down=())
+    reason = runs.hindrance(scenario, Settings(), busy=False, down=())
     assert reason == "other_stack"
     html = scenario_card.row(scenario, None, scenario_card.why_not(reason, scenario), None)
     assert "nunca ejecutado" in html
     assert "los comandos confirmados sobreviven" in html
     assert "Necesita el stack native / compose" in html
-    assert runs.hindrance(scenario, "native", busy=True, down=()) == "busy"
-    assert runs.hindrance(scenario, "native", busy=False, down=("broker",)) == "ill"
-    assert runs.hindrance(scenario, "native", busy=False, down=()) is None
+    native = Settings(stack="native")
+    assert runs.hindrance(scenario, native, busy=True, down=()) == "busy"
+    assert runs.hindrance(scenario, native, busy=False, down=("broker",)) == "ill"
+    assert runs.hindrance(scenario, native, busy=False, down=()) is None
     assert all(f">{name}<" not in html for name in scenarios() if name != scenario.name)
 
 

@@ -3,45 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
-import pymysql
 import pytest
-from sqlalchemy.engine import make_url
 
 from application import Application
 from application.commissions import new_id
-from application.wake import choose_socket_address
 from connectors.admin import Admin
 from domain.commands import CalculateCommission
+from scenarios import mysql_server
 from scenarios.reconciliation import reconcile
 from scenarios.waiting import until
 from settings import Settings
 from stacks import source_control
+from stacks.native import position
 from stacks.ownership import INSTANCE
 
 pytestmark = pytest.mark.native
 
 HEALS_WITHIN_S = 120.0
-
-
-def execute(settings: Settings, *statements: str) -> None:
-    """Run statements as the server's root."""
-    password = make_url(settings.database_admin_url).password
-    connection: Any = pymysql.connect(
-        unix_socket=choose_socket_address(settings.run / "mysql.sock"),
-        user="root",
-        password=password or "",
-        database=settings.database_name,
-        autocommit=True,
-    )
-    with connection, connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
-
-
-def purge_binlog(settings: Settings) -> None:
-    execute(settings, "FLUSH BINARY LOGS", "PURGE BINARY LOGS BEFORE NOW() + INTERVAL 1 DAY")
 
 
 @pytest.fixture
@@ -73,7 +52,7 @@ def test_a_stopped_source_goes_on_although_its_binlog_was_purged(
     try:
         for _ in range(3):
             _send(application, correlation_id)
-        purge_binlog(native_stack)
+        mysql_server.purge_binlogs(native_stack)
     finally:
         source_control.run_action(native_stack, "start")
     _wait_until_whole(application, native_stack, correlation_id, 4)
@@ -86,15 +65,13 @@ def _lose_history(settings: Settings) -> None:
     source_control.run_action(settings, "stop")
     try:
         with Admin(settings, timeout_s=30) as admin:
-            until(lambda: not admin.topic_statistics(settings.topics.schema_history)["publishers"], 20, "it has closed")
-            admin.delete_topic(settings.topics.schema_history)
-            admin.create_topic(settings.topics.schema_history)
+            position.empty(admin, (settings.topics.schema_history,))
     finally:
         source_control.run_action(settings, "start")
 
 
 def _begin_another_binlog(settings: Settings) -> None:
-    execute(settings, "RESET MASTER")
+    mysql_server.execute(settings, "RESET MASTER")
 
 
 @pytest.mark.parametrize("break_it", [_lose_history, _begin_another_binlog])
@@ -146,7 +123,7 @@ def test_a_statement_on_another_table_that_debezium_cannot_parse_stops_nothing(
 ) -> None:
     correlation_id = new_id()
     _send(application, correlation_id)
-    execute(native_stack, *statements)
+    mysql_server.execute(native_stack, *statements)
     _send(application, correlation_id)
     _wait_until_whole(application, native_stack, correlation_id, 2)
 

@@ -5,14 +5,33 @@ from __future__ import annotations
 import importlib.util
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from db.engine import connect
+from mutants import broker_settings, source_settings
+from mutants.catalogue import module_of, mutants
+from mutants.source_process import in_place_of_source
 from scenarios.waiting import until
 from settings import Settings
 from stacks import health
 from stacks.supervisor import Supervisor
 from workers.heartbeat import read_heartbeat
+
+
+@contextmanager
+def installed(settings: Settings, name: str) -> Iterator[None]:
+    """Run the mutant in place of what it breaks, and put that back."""
+    mutant = mutants()[name]
+    with ExitStack() as changes:
+        if mutant.source_settings:
+            changes.enter_context(source_settings.changed(settings, mutant.source_settings))
+        if mutant.broker_settings:
+            changes.enter_context(broker_settings.changed(settings, mutant.broker_settings))
+        if mutant.replaces_source:
+            changes.enter_context(in_place_of_source(settings, module_of(name)))
+        elif mutant.runs_module:
+            changes.enter_context(replaced(settings, mutant.part, module_of(name)))
+        yield
 
 
 @contextmanager

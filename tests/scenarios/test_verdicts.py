@@ -10,7 +10,6 @@ import pytest
 from application import Application
 from mutants import running
 from mutants.catalogue import draw_sample, find_scenario, module_of, mutants
-from mutants.source_process import in_place_of_source
 from scenarios import runner
 from scenarios.catalogue import scenarios
 from scenarios.model import Result
@@ -19,16 +18,26 @@ from scenarios.properties import PROPERTIES
 from scenarios.reconciliation import reconcile
 from settings import Settings
 from settings.stack_facts import STACKS
-from tests.scenarios.replacing import replaced
+from tests.scenarios.replacing import installed, replaced
 
 EMBEDDED = [name for name, each in scenarios().items() if "embedded" in each.stacks]
-NATIVE = ["kill-broker", "restart-source", "kill-database", "kill-worker"]
+NATIVE = ["kill-broker", "restart-source", "kill-database", "kill-worker", "schema-change"]
+NATIVE_LONG = ["binlog-purged", "history-lost", "server-replaced", "unparseable-ddl", "oversized-row"]
+"""Only with `--all`; `tests/e2e/test_source_heals.py` has the same faults without a load."""
 
 OF_THE_BINLOG = ["long-transaction", "delete-after-insert", "outbox-truncated", "unlogged-write", "xa-rollback"]
 """Scenarios about what MySQL's binlog shows. The last one publishes an event that was never committed."""
-IN_PLACE_OF_WORKERS = ["worker_ignores_repairs", "worker_makes_up_commissions"]
 
-NATIVE_MUTANTS = ["worker_drops_one", "worker_acknowledges_early", "worker_skips_inbox"]
+NATIVE_MUTANTS = [
+    "worker_drops_one",
+    "worker_acknowledges_early",
+    "worker_skips_inbox",
+    "worker_ignores_repairs",
+    "worker_makes_up_commissions",
+    "relay_polls_mysql",
+    "worker_refuses_new_columns",
+    *(name for name, mutant in mutants().items() if not mutant.runs_module),
+]
 SAMPLE = 2
 """Mutants that each day runs; `--all` runs every mutant under every scenario that must find it."""
 TODAY = int(datetime.now(UTC).strftime("%Y%m%d"))
@@ -57,7 +66,7 @@ def test_passes_on_the_embedded_stack(embedded: Settings, name: str) -> None:
 
 
 @pytest.mark.native
-@pytest.mark.parametrize("name", NATIVE)
+@pytest.mark.parametrize("name", [*NATIVE, *(pytest.param(name, marks=pytest.mark.breadth) for name in NATIVE_LONG)])
 def test_passes_on_the_native_stack(native_stack: Settings, name: str) -> None:
     passes(runner.run(native_stack, name, seed=1))
 
@@ -83,21 +92,10 @@ def test_fails_on_a_broken_system(name: str, scenario: str) -> None:
 
 
 @pytest.mark.native
-@pytest.mark.parametrize(
-    ("name", "scenario"), pairs(NATIVE_MUTANTS, NATIVE, 0) + pairs(IN_PLACE_OF_WORKERS, OF_THE_BINLOG, 0)
-)
+@pytest.mark.parametrize(("name", "scenario"), pairs(NATIVE_MUTANTS, NATIVE + NATIVE_LONG + OF_THE_BINLOG, 0))
 def test_fails_on_a_broken_native_system(native_stack: Settings, name: str, scenario: str) -> None:
     # Not on an instance of its own, as the embedded ones: starting the native stack takes longer than the scenario.
-    with replaced(native_stack, mutants()[name].part, module_of(name)):
-        result = runner.run(native_stack, scenario, seed=running.SEED)
-    trial = running.judge(name, scenario, result, 0)
-    assert trial.ok, trial
-
-
-@pytest.mark.native
-@pytest.mark.parametrize(("name", "scenario"), pairs(["relay_polls_mysql"], OF_THE_BINLOG, 0))
-def test_fails_with_a_relay_in_place_of_the_source(native_stack: Settings, name: str, scenario: str) -> None:
-    with in_place_of_source(native_stack, module_of(name)):
+    with installed(native_stack, name):
         result = runner.run(native_stack, scenario, seed=running.SEED)
     trial = running.judge(name, scenario, result, 0)
     assert trial.ok, trial

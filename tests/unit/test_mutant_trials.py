@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from application.components import COMPONENTS
+from connectors import source
 from domain.message import Message
 from mutants import catalogue, running
 from mutants.catalogue import describe, draw_sample, mutants
@@ -17,10 +18,11 @@ from scenarios.messages import CHECKS
 from scenarios.model import Check, Result
 from scenarios.observations import CounterExample, Observation
 from scenarios.properties import PROPERTIES
+from settings import Settings
 from tests.histories import example
 from tests.results import result_of
 
-KINDS = ("relay", "notifications", "commands", "audit", "observer", "api")
+KINDS = ("source", "broker", "relay", "notifications", "commands", "audit", "observer", "api")
 
 
 @pytest.mark.parametrize("name", mutants())
@@ -45,7 +47,14 @@ def test_every_property_is_what_finds_some_mutant() -> None:
 def test_a_mutant_does_something_only_when_it_is_run() -> None:
     for path in Path(next(iter(catalogue.__path__))).glob("[a-z]*.py"):
         text = path.read_text(encoding="utf-8")
-        assert text.count('if __name__ == "__main__":') == 1, path.name
+        assert text.count('if __name__ == "__main__":') == mutants()[path.stem].runs_module, path.name
+
+
+def test_a_mutant_of_the_source_has_other_settings_than_ours() -> None:
+    ours = source.render(Settings(stack="native"))["configs"]
+    for name, mutant in mutants().items():
+        assert bool(mutant.source_settings) is (mutant.part == "source"), name
+        assert all(ours.get(setting) != value for setting, value in mutant.source_settings.items()), name
 
 
 def test_the_seed_draws_the_sample() -> None:

@@ -14,8 +14,10 @@ import pytest
 
 from application import crash_points
 from db import queries
+from db.outbox import OutboxFeed
 from domain.commands import ApproveCommission, Command
 from domain.errors import DuplicateConversion
+from domain.outbox import OutboxRecord
 from scenarios.catalogue import (
     atomicity,
     audit,
@@ -24,6 +26,7 @@ from scenarios.catalogue import (
     duplicate_command,
     eventual_consistency,
     kill_worker,
+    oversized_row,
 )
 from scenarios.waiting import TookTooLong
 from stacks import health
@@ -215,3 +218,29 @@ def test_an_experiment_ends_when_what_it_waits_for_does_not_come(trial: UnitTria
     trial.passes_on = False
     with pytest.raises(TookTooLong):
         kill_worker.experiment(trial)
+
+
+@pytest.mark.parametrize(("parks", "expected"), [(True, set()), (False, {"check.big_row_dead_lettered"})])
+def test_an_oversized_row_must_become_a_dead_letter(
+    trial: UnitTrial, monkeypatch: pytest.MonkeyPatch, parks: bool, expected: set[str]
+) -> None:
+    monkeypatch.setattr(oversized_row, "ROW_BYTES", 3000)
+    read, catch_up = trial.rows, trial.catch_up
+
+    def is_big(row: OutboxRecord) -> bool:
+        return row.correlation_id.startswith("big-row-")
+
+    def park_and_catch_up() -> None:
+        feed = OutboxFeed(trial.instance.engine)
+        for row in filter(is_big, read() if parks else ()):
+            feed.park(row.seq, "unpublishable", "too large")
+        feed.close()
+        catch_up()
+
+    monkeypatch.setattr(trial, "rows", lambda: [row for row in read() if not is_big(row)])
+    monkeypatch.setattr(trial, "catch_up", park_and_catch_up)
+    monkeypatch.setattr(trial, "wait_until_healthy", lambda *_: None)
+    oversized_row.experiment(trial)
+    assert trial.broken() == expected
+    letters = [letter for letter in trial.dead_letters() if letter.reason == "unpublishable"]
+    assert [letter.discard_note for letter in letters] == [oversized_row.NOTE] * parks

@@ -1,0 +1,61 @@
+"""Run statements on the MySQL server of an instance of ours as its root, and say what it has: binlogs, its id, tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pymysql
+from sqlalchemy.engine import make_url
+
+from application.wake import choose_socket_address
+from settings import Settings
+
+
+def execute(settings: Settings, *statements: str) -> list[tuple[Any, ...]]:
+    """Run the statements on one connection, each committed by itself; return the rows of the last. Raises pymysql.Error."""
+    password = make_url(settings.database_admin_url).password
+    connection: Any = pymysql.connect(
+        unix_socket=choose_socket_address(settings.run / "mysql.sock"),
+        user="root",
+        password=password or "",
+        database=settings.database_name,
+        autocommit=True,
+    )
+    with connection, connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+        return list(cursor.fetchall())
+
+
+def list_binlogs(settings: Settings) -> set[str]:
+    """Return the names of the binlog files that the server still has."""
+    return {str(row[0]) for row in execute(settings, "SHOW BINARY LOGS")}
+
+
+def read_binlog_end(settings: Settings) -> tuple[str, int]:
+    """Return the file that the server writes to, and the position behind its last event."""
+    file, place, *_ = execute(settings, "SHOW MASTER STATUS")[0]
+    return str(file), int(place)
+
+
+def read_binlog(settings: Settings, file: str, place: int) -> list[str]:
+    """Return what the server shows of the events of a file from a position on; of a statement, its text."""
+    return [str(row[-1]) for row in execute(settings, f"SHOW BINLOG EVENTS IN '{file}' FROM {place}")]
+
+
+def purge_binlogs(settings: Settings) -> None:
+    """Begin a new binlog file and delete every older one."""
+    execute(settings, "FLUSH BINARY LOGS", "PURGE BINARY LOGS BEFORE NOW() + INTERVAL 1 DAY")
+
+
+def read_server_id(settings: Settings) -> str:
+    """Return the id that the server made for itself when its data directory was new."""
+    return str(execute(settings, "SELECT @@server_uuid")[0][0])
+
+
+def list_tables(settings: Settings) -> set[str]:
+    return {str(row[0]) for row in execute(settings, "SHOW TABLES")}
+
+
+def list_columns(settings: Settings, table: str) -> list[str]:
+    return [str(row[0]) for row in execute(settings, f"SHOW COLUMNS FROM {table}")]
