@@ -17,6 +17,7 @@ CAPTURE = {
     "confirm.not_captured": "later events were published, and none of the {n} was",
     "confirm.phantom_published": "the event of the rolled back transaction was published",
     "awaited.rows_written": "the rows of the open transaction are written",
+    "awaited.offset_moves": "the stored offset leaves the binlog of the last event",
     "awaited.deleted_published": "every event whose row was deleted is published",
     "run.repairs": "repair: {text}",
     "run.phantom": (

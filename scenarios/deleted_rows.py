@@ -27,7 +27,8 @@ Place = tuple[str, int]
 def find_deleted_rows(application: Application, settings: Settings, event_ids: Sequence[str]) -> tuple[str, ...]:
     """Return those of these events, which have no outbox row, whose row was deleted. Raises DatabaseUnavailable."""
     deleted: list[str] = []
-    for chunk in chunks(event_ids):
+    storable = [event_id for event_id in event_ids if is_encodable(event_id)]  # an audit line may hold any text
+    for chunk in chunks(storable):
         places = _find_places(application, settings, chunk)
         versions, taken_places = _read_state(application, [commission_id for commission_id, _ in places.values()])
         for event_id, place in sorted(places.items()):
@@ -35,6 +36,15 @@ def find_deleted_rows(application: Application, settings: Settings, event_ids: S
                 taken_places.add(place)
                 deleted.append(event_id)
     return tuple(sorted(deleted))
+
+
+def is_encodable(text: str) -> bool:
+    """Return whether a database may hold a text: half a surrogate pair is in none."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _find_places(application: Application, settings: Settings, event_ids: Sequence[str]) -> dict[str, Place]:

@@ -27,6 +27,7 @@ ORDER = (
     "delete-after-insert",
     "outbox-truncated",
     "unlogged-write",
+    "idle-capture",
     "xa-rollback",
     "binlog-purged",
     "history-lost",

@@ -25,7 +25,14 @@ NATIVE = ["kill-broker", "restart-source", "kill-database", "kill-worker", "sche
 NATIVE_LONG = ["binlog-purged", "history-lost", "server-replaced", "unparseable-ddl", "oversized-row"]
 """Only with `--all`; `tests/e2e/test_source_heals.py` has the same faults without a load."""
 
-OF_THE_BINLOG = ["long-transaction", "delete-after-insert", "outbox-truncated", "unlogged-write", "xa-rollback"]
+OF_THE_BINLOG = [
+    "long-transaction",
+    "delete-after-insert",
+    "outbox-truncated",
+    "unlogged-write",
+    "idle-capture",
+    "xa-rollback",
+]
 """Scenarios about what MySQL's binlog shows. The last one publishes an event that was never committed."""
 
 NATIVE_MUTANTS = [

@@ -72,4 +72,4 @@ def test_a_deleted_row_is_what_its_commission_has_and_no_other_row() -> None:
 def test_an_event_that_no_source_knows_has_no_deleted_row(trial: UnitTrial) -> None:
     trial.calculate()
     trial.catch_up()
-    assert find_deleted_rows(trial.application, trial.settings, ["unheard of"]) == ()
+    assert find_deleted_rows(trial.application, trial.settings, ["unheard of", "\ud800"]) == ()
