@@ -161,6 +161,7 @@ TIMELINE = {
     "run.naive_writes": "each command is repeated without an outbox: commit, then publish",
     "run.naive_lost": "without an outbox, {n} of {m} events were lost",
     "run.will_be_read_again": "{n} events in {m} messages will be read again",
+    "run.held_up": "it is held up by: {parts}",
     "run.requeued": "the failing event is requeued after the fix",
     "run.backlog_gone": "the backlog is back to zero",
     "run.database_answers": "the database answers",

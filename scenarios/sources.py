@@ -22,6 +22,7 @@ from scenarios.history.operations import OperationLog
 from settings import Settings
 from stacks import health
 from stacks.controls import control
+from stacks.part_health import Light
 from workers.heartbeat import read_heartbeat
 from workers.observer_store import ObserverStore
 
@@ -132,9 +133,16 @@ class Sources:
 
     def down_components(self) -> tuple[Message, ...]:
         """Return the components that are down now, with the detail of their health."""
+        return self._describe_components("down")
+
+    def ailing_components(self) -> tuple[Message, ...]:
+        """Return the components that are down or behind now, with the detail of their health."""
+        return self._describe_components("down", "behind")
+
+    def _describe_components(self, *lights: Light) -> tuple[Message, ...]:
         states = health.check(self.settings, self.application.engine)
-        down = [state for state in states if state.light == "down"]
-        return tuple(Message("waiting.down_component", part=state.part, health=state.message) for state in down)
+        chosen = [state for state in states if state.light in lights]
+        return tuple(Message("waiting.down_component", part=state.part, health=state.message) for state in chosen)
 
     def full_replay_deadline_s(self) -> float:
         """Return the time, in seconds, in which everything in the outbox must be published and delivered once more."""

@@ -110,3 +110,6 @@ def test_a_scenario_that_a_stack_lacks_is_not_among_all() -> None:
     assert names["external"] == []
     assert "kill-database" in names["native"]
     assert "kill-database" not in names["embedded"]
+    of_debezium_server = [scenario.name for scenario in list_all("native", False, "debezium-server")]
+    assert {"binlog-purged", "kill-database"} & {*names["native"]} == {"binlog-purged", "kill-database"}
+    assert {"binlog-purged", "kill-database"} & {*of_debezium_server} == {"kill-database"}
