@@ -9,10 +9,12 @@ from typing import Any
 import httpx
 import pytest
 
+from connectors import source
 from connectors.admin import Admin, AdminRefused
 from scenarios import mysql_server
 from scenarios.catalogue import idle_capture
 from settings import Settings
+from stacks.native import healer
 from tests.unit.trials import UnitTrial
 
 FIRST, SECOND = "mysql-bin.000001", "mysql-bin.000002"
@@ -77,6 +79,12 @@ def test_an_offset_that_stood_still_makes_a_new_snapshot(trial: UnitTrial, run: 
 def test_a_binlog_that_is_still_there_proves_nothing(trial: UnitTrial, run: Any) -> None:
     run(moves=True, purges=False)
     assert trial.broken() == {"confirm.binlog_purged"}
+
+
+def test_a_heartbeat_comes_too_seldom_to_look_like_progress_and_soon_enough_for_the_scenario() -> None:
+    """The watcher takes every message that the source writes for progress."""
+    interval_s = int(source.render(Settings(stack="native"))["configs"]["heartbeat.interval.ms"]) / 1000
+    assert 2 * healer.PATIENCE_S < interval_s < idle_capture.MOVES_WITHIN_S
 
 
 def admin_that_answers(status: int, body: bytes = b"") -> Admin:
