@@ -37,6 +37,18 @@ def delete_rows(settings: Settings, statements: tuple[str, ...], correlation_id:
     return event_ids
 
 
+def make_copy_table(settings: Settings) -> None:
+    """Make the table of copies, unless it exists, in no binlog. Raises DatabaseUnavailable."""
+    with _as_root(settings) as connection:
+        _run(connection, "SET SESSION sql_log_bin = 0", f"CREATE TABLE IF NOT EXISTS {COPY} LIKE outbox_event")
+
+
+def copy_rows(connection: Connection, correlation_id: str) -> None:
+    """Copy the rows of a correlation id, in the connection's transaction."""
+    copy = f"INSERT IGNORE INTO {COPY} SELECT * FROM outbox_event WHERE correlation_id = :correlation_id"
+    connection.execute(text(copy), {"correlation_id": correlation_id})
+
+
 def put_rows_back(settings: Settings) -> None:
     """Put back every row that was deleted, without a line in the binlog. Raises DatabaseUnavailable."""
     with _as_root(settings) as connection:

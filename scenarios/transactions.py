@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -48,12 +48,21 @@ def held_open(trial: Trial, command: Command) -> Iterator[Future[CommissionResul
 
 
 @contextmanager
-def deleting_rows(settings: Settings, correlation_id: str) -> Iterator[Application]:
-    """Yield an application whose transactions delete the outbox rows of a correlation id right before they commit."""
+def deleting_rows(
+    settings: Settings, correlation_id: str, copy: Callable[[Connection, str], None]
+) -> Iterator[Application]:
+    """Yield an application whose transactions delete the outbox rows of a correlation id right before they commit.
+
+    `copy` is called before, in the same transaction.
+    """
     # The application's own user may not delete outbox rows.
     with Application(settings.model_copy(update={"database_url": settings.admin_url}), pool_size=1) as application:
+        sender = threading.get_ident()
 
         def delete_before_commit(connection: Connection) -> None:
+            if threading.get_ident() != sender:
+                return  # the thread that writes timestamps has no outbox row, and would wait for the locks of one that has
+            copy(connection, correlation_id)
             connection.execute(delete(outbox_event).where(outbox_event.c.correlation_id == correlation_id))
 
         event.listen(application.engine, "commit", delete_before_commit)

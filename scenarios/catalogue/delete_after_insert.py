@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from domain.message import Message
+from scenarios import outbox_rows
 from scenarios.model import OF_OUR_MYSQL, Scenario
 from scenarios.reconciliation import reconcile
 from scenarios.transactions import deleting_rows, send_pair
@@ -17,8 +18,10 @@ PUBLISHED_WITHIN_S = 20.0
 
 def experiment(trial: Trial) -> None:
     trial.deletes_rows = True
+    outbox_rows.make_copy_table(trial.settings)
+    trial.at_end(lambda: outbox_rows.put_rows_back(trial.settings))
     with (
-        deleting_rows(trial.settings, trial.run_id) as application,
+        deleting_rows(trial.settings, trial.run_id, outbox_rows.copy_rows) as application,
         trial.injected("database", Message("fault.row_deleted"), lambda: None),
     ):
         for _ in range(PAIRS):
@@ -57,7 +60,7 @@ SCENARIO = Scenario(
     name="delete-after-insert",
     quality="An outbox without rows",
     hypothesis="An event whose row is deleted in its own transaction is published, and reconciliation counts it as committed.",
-    breaks="Each transaction deletes its outbox row before it commits.",
+    breaks="Each transaction deletes its outbox row before it commits; after the verdict the rows are put back.",
     experiment=experiment,
     stacks=OF_OUR_MYSQL,
     attribute="outbox",

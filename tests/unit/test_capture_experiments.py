@@ -93,25 +93,42 @@ def deleting_after_capture(trial: UnitTrial) -> Iterator[Any]:
     delete_rows(trial)
 
 
-def test_deleted_rows_that_were_captured_count_as_committed(trial: UnitTrial, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def copies(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
+    """The settings with which rows were put back. SQLite copies nothing."""
+    put_back: list[Settings] = []
+    monkeypatch.setattr("scenarios.outbox_rows.make_copy_table", lambda _settings: None)
+    monkeypatch.setattr("scenarios.outbox_rows.copy_rows", lambda *_: None)
+    monkeypatch.setattr("scenarios.outbox_rows.put_rows_back", put_back.append)
+    return put_back
+
+
+def test_deleted_rows_that_were_captured_count_as_committed(
+    trial: UnitTrial, monkeypatch: pytest.MonkeyPatch, copies: list[Settings]
+) -> None:
     monkeypatch.setattr(delete_after_insert, "deleting_rows", lambda *_: deleting_after_capture(trial))
     delete_after_insert.experiment(trial)
     assert trial.broken() == set()
     assert broken_properties(trial) == set()
     trial.deletes_rows = False
     assert "nothing_uncommitted" in broken_properties(trial)  # of a run that deletes nothing
+    trial.close()
+    assert copies == [trial.settings]
 
 
-def test_a_capture_that_polls_never_sees_a_row_that_is_deleted_at_once(trial: UnitTrial) -> None:
+def test_a_capture_that_polls_never_sees_a_row_that_is_deleted_at_once(
+    trial: UnitTrial, copies: list[Settings]
+) -> None:
     with pytest.raises(TookTooLong):
         delete_after_insert.experiment(trial)
     assert trial.broken() == {"check.deleted_published"}
     assert {"acknowledged_is_committed", "state_and_outbox_agree"} <= broken_properties(trial)
+    trial.close()
 
 
 @pytest.mark.parametrize("sees", [True, False])
 def test_an_emptied_outbox_loses_what_was_not_captured(
-    trial: UnitTrial, monkeypatch: pytest.MonkeyPatch, sees: bool
+    trial: UnitTrial, monkeypatch: pytest.MonkeyPatch, copies: list[Settings], sees: bool
 ) -> None:
     def delete_all(_settings: Settings, _statements: object, _run_id: str) -> set[str]:
         if sees:
@@ -119,8 +136,6 @@ def test_an_emptied_outbox_loses_what_was_not_captured(
         return delete_rows(trial)
 
     monkeypatch.setattr("scenarios.outbox_rows.delete_rows", delete_all)
-    put_back: list[Settings] = []
-    monkeypatch.setattr("scenarios.outbox_rows.put_rows_back", put_back.append)
     if sees:
         outbox_truncated.experiment(trial)
         assert trial.broken() == set()
@@ -131,7 +146,7 @@ def test_an_emptied_outbox_loses_what_was_not_captured(
             outbox_truncated.experiment(trial)
         assert "check.deleted_published" in trial.broken()
     trial.close()
-    assert put_back == [trial.settings]
+    assert copies == [trial.settings]
 
 
 def test_reconciliation_tells_a_deleted_row_from_a_phantom(trial: UnitTrial) -> None:

@@ -34,10 +34,14 @@ def test_a_held_transaction_ends_also_when_the_block_fails(trial: UnitTrial) -> 
 
 
 def test_a_row_is_deleted_in_its_own_transaction_and_its_commission_stays(trial: UnitTrial) -> None:
-    with deleting_rows(trial.settings, trial.run_id) as application:
+    copied: list[str] = []
+    with deleting_rows(
+        trial.settings, trial.run_id, lambda _, correlation_id: copied.append(correlation_id)
+    ) as application:
         send_pair(trial, application)
     assert len(trial.acknowledged) == 2
     assert trial.committed() == set()
+    assert set(copied) == {trial.run_id}
     (state,) = trial.history().commissions
     assert (state.status, state.version) == ("APPROVED", 2)
 
