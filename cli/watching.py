@@ -103,6 +103,11 @@ def _print_differences(reconciled: reconciliation.Reconciliation) -> None:
         out.print(f"  {difference}", markup=False)
     if reconciled.foreign_lines:
         out.print(f"[red]lines of the audit file that are not valid audit lines[/]: {reconciled.foreign_lines}")
+    if reconciled.row_deleted:
+        out.print(
+            f"the outbox rows of {len(reconciled.row_deleted)} events were deleted: that these were committed is known"
+            " from their commissions, and their contents were not compared with a row"
+        )
     if reconciled.contents_unknown:
         out.print(
             f"the contents of {reconciled.contents_unknown} published events were not compared: only their ids are known"

@@ -15,6 +15,8 @@ class Mutant:
     caught_by: Mapping[str, str]
     """Scenario → the property that must not hold there, or the code of a check of the scenario (`check.…`), which must not
     hold. The quickest scenario comes first."""
+    replaces_source: bool = False
+    """Whether its module runs in place of the Debezium source, which is no process that it could be."""
     source_settings: Mapping[str, str] = field(default_factory=dict)
     """Settings of the Debezium source that take the place of ours."""
     broker_settings: Mapping[str, str] = field(default_factory=dict)
@@ -22,7 +24,7 @@ class Mutant:
 
     @property
     def runs_module(self) -> bool:
-        """Whether its module runs in place of a component; otherwise its settings are all that is wrong."""
+        """Whether its module runs; otherwise its settings are all that is wrong."""
         return not self.source_settings and not self.broker_settings
 
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from mutants import broker_settings, source_settings
 from mutants.catalogue import find_scenario, module_of, mutants
 from mutants.model import Trial
+from mutants.source_process import in_place_of_source
 from scenarios import end_to_end, runner
 from scenarios.catalogue import scenarios
 from scenarios.model import Moment, Result
@@ -35,8 +36,12 @@ def choose_scenario(name: str, stack: str) -> str | None:
 def installed(name: str, stack: str) -> Iterator[Settings]:
     """Yield a private instance in which the mutant runs in place of its component, or source or broker have the mutant's settings."""
     mutant = mutants()[name]
-    modules = {mutant.part: module_of(name)} if mutant.runs_module else {}
-    with end_to_end.running(stack, private=True, part_modules=modules) as settings:
+    in_place = mutant.runs_module and not mutant.replaces_source
+    modules = {mutant.part: module_of(name)} if in_place else {}
+    with (
+        end_to_end.running(stack, private=True, part_modules=modules) as settings,
+        in_place_of_source(settings, module_of(name)) if mutant.replaces_source else nullcontext(),
+    ):
         if mutant.source_settings:
             source_settings.apply(settings, mutant.source_settings)
         if mutant.broker_settings:

@@ -217,6 +217,10 @@ class FaultInjection(Sources):
         yield
         self._record_fault_end(part, fault, started_at, ended_at, None)
 
+    def at_end(self, action: Callable[[], object]) -> None:
+        """Call `action` at the end of the run, after its verdict or when it is stopped."""
+        self._undo.callback(action)
+
     @contextmanager
     def cleaned_up(self, clean: Callable[[], object]) -> Iterator[None]:
         """Call `clean` once: when the block is left, or at the end of the run."""

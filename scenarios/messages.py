@@ -68,6 +68,12 @@ OBSERVATIONS = {
 CHECKS = {
     "check.backlog_gone": "the backlog returns to zero",
     "check.commands_not_slowed": "commands are not slowed",
+    "check.deleted_published": "every event whose outbox row was deleted is published",
+    "check.deleted_named": "reconciliation names the events whose rows were deleted, and calls none never committed",
+    "check.goes_on_without_snapshot": "the capture goes on where it was, and reads nothing again",
+    "check.missing_named": "reconciliation and repair name exactly the events that no capture saw",
+    "check.repaired_exactly": "the repair publishes exactly these events",
+    "check.phantom_named": "reconciliation names exactly the event that was rolled back as never committed",
     "check.replay_absorbs_all": "the replay delivers every event, and the inbox records it",
     "check.replay_worker_runs": "the worker of the replay runs to the end",
     "check.replay_adds_nothing": "the replay adds no notification",

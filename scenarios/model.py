@@ -18,6 +18,10 @@ Attribute = Literal["outbox", "consistency", "idempotency", "fault_tolerance", "
 ATTRIBUTES: tuple[Attribute, ...] = get_args(Attribute)
 """The quality attributes, in the order of lists."""
 EVERYWHERE = tuple(facts.name for facts in STACKS.values() if facts.servers_are_ours)
+OF_OUR_MYSQL = tuple(
+    name for name in EVERYWHERE if STACKS[name].database is DatabaseKind.MYSQL and not STACKS[name].in_containers
+)
+"""Stacks whose MySQL is a process on this host, so that a scenario may be its root."""
 WITH_MYSQL = tuple(name for name in EVERYWHERE if STACKS[name].database is DatabaseKind.MYSQL)
 
 

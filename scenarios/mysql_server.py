@@ -48,6 +48,11 @@ def purge_binlogs(settings: Settings) -> None:
     execute(settings, "FLUSH BINARY LOGS", "PURGE BINARY LOGS BEFORE NOW() + INTERVAL 1 DAY")
 
 
+def purge_binlogs_before_last(settings: Settings) -> None:
+    """Delete every binlog file but the one that the server writes to."""
+    execute(settings, f"PURGE BINARY LOGS TO '{read_binlog_end(settings)[0]}'")
+
+
 def read_server_id(settings: Settings) -> str:
     """Return the id that the server made for itself when its data directory was new."""
     return str(execute(settings, "SELECT @@server_uuid")[0][0])

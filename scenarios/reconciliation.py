@@ -20,6 +20,7 @@ from db import contents, dead_letter_queries, notification_queries, ordering, ou
 from scenarios import audit_lines, streams
 from scenarios.audit_lines import AuditLine
 from scenarios.comparison import Comparison, Notified, Versioned, compare, merge_comparisons
+from scenarios.deleted_rows import find_deleted_rows
 from scenarios.differences import Difference, explain_differences
 from settings import Settings
 from workers.observer_store import ObserverStore
@@ -45,7 +46,7 @@ class Reconciliation:
     """Committed, and neither notified nor dead-lettered."""
     not_audited: tuple[str, ...]
     never_committed: tuple[str, ...]
-    """Published, notified or audited without an outbox row."""
+    """Published, notified or audited, without an outbox row and without a commission that has their version."""
     never_notified: tuple[str, ...]
     """In the audit file without a notification."""
     contents_differ: tuple[str, ...]
@@ -65,6 +66,8 @@ class Reconciliation:
     """Those of `dead` that the relay could not publish: dead letters of the outbox."""
     dead_letters: dict[str, str]
     """Event id → reason of its dead letter, for the first of them."""
+    row_deleted: tuple[str, ...] = ()
+    """Committed, as their commissions show, and without an outbox row: it was deleted and not pruned. No difference."""
 
     @property
     def complete(self) -> bool:
@@ -168,8 +171,9 @@ def _summarize(
         deliveries = queries.count_deliveries(connection, correlation_id)
         out_of_order = ordering.notified_out_of_order(connection, correlation_id, one_clock=settings.demo)
         duplicated |= set(notification_queries.duplicate_notifications(connection, correlation_id))
+    row_deleted = find_deleted_rows(application, settings, compared.never_committed)
     return Reconciliation(
-        committed=totals["c"],
+        committed=totals["c"] + len(row_deleted),
         published=totals["p"],
         notified=totals["n"],
         audited=totals["a"],
@@ -179,7 +183,7 @@ def _summarize(
         not_published=compared.not_published,
         not_notified=compared.not_notified,
         not_audited=compared.not_audited,
-        never_committed=compared.never_committed,
+        never_committed=tuple(sorted({*compared.never_committed} - {*row_deleted})),
         never_notified=compared.never_notified,
         contents_differ=compared.contents_differ,
         differences=explain_differences(application, settings, compared.contents_differ[:MAX_EXPLAINED]),
@@ -190,6 +194,7 @@ def _summarize(
         dead=tuple(sorted(dead)),
         parked=tuple(sorted(parked)),
         dead_letters=dead_letters,
+        row_deleted=row_deleted,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
+from dataclasses import replace
 from typing import TypeVar
 
 from application import Application
@@ -16,6 +17,7 @@ from db.engine import READ, connect
 from db.errors import DatabaseUnavailable, translated
 from domain.message import Message
 from scenarios.history import History, reading
+from scenarios.history.deleted import find_deleted
 from scenarios.history.operations import OperationLog
 from settings import Settings
 from stacks import health
@@ -45,6 +47,10 @@ class Sources:
         self.application = application
         self.operations = OperationLog()
         """The commands of this run and how each was answered."""
+        self.deletes_rows = False
+        """Whether this run deletes outbox rows. In all other runs a missing row refutes the hypothesis."""
+        self.rolled_back: set[str] = set()
+        """Events that this run rolled back, and that the database's log shows all the same."""
         self._beginning = reading.read_beginning(application, settings)
 
     @property
@@ -102,9 +108,11 @@ class Sources:
     def history(self, *, expects_dead_letters: bool = False) -> History:
         """Return everything that is known of this run now."""
         operations = self.operations.list_recorded()
-        return reading.read_history(
+        history = reading.read_history(
             self.application, self.settings, self.run_id, self._beginning, operations, expects_dead_letters
         )
+        deleted = find_deleted(history) if self.deletes_rows else ()
+        return replace(history, deleted=deleted, rolled_back=frozenset(self.rolled_back))
 
     def deliveries(self) -> queries.Deliveries:
         with self.application.reading() as connection:

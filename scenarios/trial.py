@@ -213,7 +213,11 @@ class Trial(FaultInjection):
         """
         with suppress(DatabaseUnavailable):
             with self.application.reading(consistent=True) as connection:
-                torn = 0 if run_rows.has_pruned(connection) else run_rows.count_torn(connection, self.run_id)
+                torn = (
+                    0
+                    if self.deletes_rows or run_rows.has_pruned(connection)
+                    else run_rows.count_torn(connection, self.run_id)
+                )
                 self.torn_rows = max(self.torn_rows, torn)
                 committed = queries.count_outbox_ids(connection, self.run_id)
                 notified = notification_queries.count_notifications(connection, self.run_id)

@@ -160,6 +160,7 @@ class Settings(CheckedSettings):
             retry=full(f"{self.events_topic}-{self.subscription}-RETRY"),
             offsets=full(f"{self.source_name}-debezium-offset-topic"),
             schema_history=full(f"schema-changes.{self.database_name}"),
+            heartbeat=full(f"__debezium-heartbeat.{self.server_name}"),
             naive=full("naive-events"),
         )
 

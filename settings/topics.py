@@ -18,6 +18,8 @@ class Topics:
     retry: str
     offsets: str
     schema_history: str
+    heartbeat: str
+    """Where the source says how far it has read, also while no outbox row is written."""
     naive: str
     """The topic of the naive writer in the dual-write scenario."""
 

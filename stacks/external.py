@@ -126,8 +126,9 @@ def _create_topics(settings: Settings, say: Say) -> None:
                     raise
                 # A tenant's user may not change policies: the cluster's operator sets them, see the documentation.
                 say(f"the {policy} of {settings.pulsar_namespace} is not changed: {error}")
-        for topic in (*topics.observed(), topics.offsets, topics.schema_history):
+        for topic in (*topics.observed(), topics.offsets, topics.schema_history, topics.heartbeat):
             admin.create_topic(topic, provision.topics_partitions(settings, topic))
+        admin.keep_briefly(topics.heartbeat)
     say("the topics exist")
 
 

@@ -190,6 +190,10 @@ class History:
     """The run's events whose outbox rows were pruned; they count as committed."""
     has_pruned: bool = False
     """Whether any outbox row was ever pruned: then a commission's first events may be missing."""
+    deleted: tuple[OutboxRow, ...] = ()
+    """Committed events whose outbox rows the scenario deleted, as they were published; `seq` is 0."""
+    rolled_back: frozenset[str] = frozenset()
+    """Events that the scenario rolled back, and that the database's log shows all the same."""
     published: tuple[PublishedEvent, ...] = ()
     messages: tuple[EventMessage, ...] = ()
     notifications: tuple[Notification, ...] = ()
@@ -203,9 +207,9 @@ class History:
 
     @cached_property
     def committed(self) -> dict[str, OutboxRow | None]:
-        """Event id → outbox row of the run; None for a pruned row."""
+        """Event id → outbox row of the run; None for a row that was pruned or deleted."""
         own = {row.event_id: row for row in self.outbox if row.contents.correlation_id == self.run_id}
-        return dict.fromkeys(sorted(self.pruned)) | own
+        return dict.fromkeys(sorted(self.pruned.union(row.event_id for row in self.deleted))) | own
 
     @cached_property
     def rows(self) -> dict[str, OutboxRow]:

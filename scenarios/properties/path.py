@@ -90,7 +90,7 @@ def notification_and_inbox_agree(history: History) -> Iterator[Violation]:
 def nothing_uncommitted(history: History) -> Iterator[Violation]:
     """Nothing is published, notified or audited that was not committed."""
     present = history.published_ids | history.notifications_of.keys() | history.lines_of.keys()
-    for event_id in sorted(present - history.committed.keys() - history.rows.keys()):
+    for event_id in sorted(present - history.committed.keys() - history.rows.keys() - history.rolled_back):
         proof: list[Observation] = []
         if messages := history.messages_of.get(event_id):
             proof.append(observe.message(messages[0]))

@@ -22,7 +22,7 @@ def state_and_outbox_agree(history: History) -> Iterator[Violation]:
     Commissions that lost a row to pruning are left out, because some of their events are gone.
     """
     rows: dict[str, list[OutboxRow]] = {commission_id: [] for commission_id in history.states}
-    for row in history.outbox:
+    for row in (*history.deleted, *history.outbox):
         rows.setdefault(row.contents.commission_id, []).append(row)
     for commission_id, events in rows.items():
         state = history.states.get(commission_id)

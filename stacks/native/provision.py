@@ -111,9 +111,13 @@ def _make_topics(admin: Admin, settings: Settings) -> bool:
         admin.keep_messages()
         admin.accept_any_schema()
         topics = settings.topics
-        of_source = (topics.offsets, topics.schema_history) if settings.facts.capture.has_connector else ()
+        of_source = (
+            (topics.offsets, topics.schema_history, topics.heartbeat) if settings.facts.capture.has_connector else ()
+        )
         for topic in (*topics.observed(), topics.routed, *of_source):
             admin.create_topic(topic, topics_partitions(settings, topic))
+        if topics.heartbeat in of_source:
+            admin.keep_briefly(topics.heartbeat)
     except AdminRefused as error:
         if error.status in FORBIDDEN:
             raise ProvisionFailed(str(error)) from error

@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from db.engine import connect
 from mutants import broker_settings, source_settings
 from mutants.catalogue import module_of, mutants
+from mutants.source_process import in_place_of_source
 from scenarios.waiting import until
 from settings import Settings
 from stacks import health
@@ -26,7 +27,9 @@ def installed(settings: Settings, name: str) -> Iterator[None]:
             changes.enter_context(source_settings.changed(settings, mutant.source_settings))
         if mutant.broker_settings:
             changes.enter_context(broker_settings.changed(settings, mutant.broker_settings))
-        if mutant.runs_module:
+        if mutant.replaces_source:
+            changes.enter_context(in_place_of_source(settings, module_of(name)))
+        elif mutant.runs_module:
             changes.enter_context(replaced(settings, mutant.part, module_of(name)))
         yield
 

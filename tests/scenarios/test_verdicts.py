@@ -25,10 +25,23 @@ NATIVE = ["kill-broker", "restart-source", "kill-database", "kill-worker", "sche
 NATIVE_LONG = ["binlog-purged", "history-lost", "server-replaced", "unparseable-ddl", "oversized-row"]
 """Only with `--all`; `tests/e2e/test_source_heals.py` has the same faults without a load."""
 
+OF_THE_BINLOG = [
+    "long-transaction",
+    "delete-after-insert",
+    "outbox-truncated",
+    "unlogged-write",
+    "idle-capture",
+    "xa-rollback",
+]
+"""Scenarios about what MySQL's binlog shows. The last one publishes an event that was never committed."""
+
 NATIVE_MUTANTS = [
     "worker_drops_one",
     "worker_acknowledges_early",
     "worker_skips_inbox",
+    "worker_ignores_repairs",
+    "worker_makes_up_commissions",
+    "relay_polls_mysql",
     "worker_refuses_new_columns",
     *(name for name, mutant in mutants().items() if not mutant.runs_module),
 ]
@@ -65,6 +78,18 @@ def test_passes_on_the_native_stack(native_stack: Settings, name: str) -> None:
     passes(runner.run(native_stack, name, seed=1))
 
 
+@pytest.mark.native
+@pytest.mark.breadth
+@pytest.mark.parametrize("name", OF_THE_BINLOG)
+def test_passes_whatever_the_binlog_shows(native_stack: Settings, name: str) -> None:
+    found = runner.run(native_stack, name, seed=1)
+    assert found.verdict == "PASS", found.reason
+    assert found.fault_confirmed
+    assert found.properties == dict.fromkeys(PROPERTIES, True)
+    with Application(native_stack, pool_size=1) as application:
+        assert not reconcile(application, native_stack, found.run_id).never_committed
+
+
 @pytest.mark.parametrize(("name", "scenario"), pairs(running.select_names("embedded"), EMBEDDED, SAMPLE))
 def test_fails_on_a_broken_system(name: str, scenario: str) -> None:
     trial = running.try_mutant(name, "embedded", scenario)
@@ -74,7 +99,7 @@ def test_fails_on_a_broken_system(name: str, scenario: str) -> None:
 
 
 @pytest.mark.native
-@pytest.mark.parametrize(("name", "scenario"), pairs(NATIVE_MUTANTS, NATIVE + NATIVE_LONG, 0))
+@pytest.mark.parametrize(("name", "scenario"), pairs(NATIVE_MUTANTS, NATIVE + NATIVE_LONG + OF_THE_BINLOG, 0))
 def test_fails_on_a_broken_native_system(native_stack: Settings, name: str, scenario: str) -> None:
     # Not on an instance of its own, as the embedded ones: starting the native stack takes longer than the scenario.
     with installed(native_stack, name):

@@ -29,6 +29,7 @@ class Admin:
 
     refused: ClassVar[dict[str, int]] = {}
     topics: ClassVar[dict[str, int | None]] = {}
+    short_lived: ClassVar[set[str]] = set()
 
     def __init__(self, _settings: Settings, timeout_s: float = 0) -> None:
         pass
@@ -47,6 +48,9 @@ class Admin:
 
     def create_topic(self, topic: str, partitions: int | None) -> None:
         self.topics[topic] = partitions
+
+    def keep_briefly(self, topic: str) -> None:
+        self.short_lived.add(topic)
 
     def version(self) -> str:
         return "4.2.4"
@@ -115,7 +119,8 @@ def test_topics_and_source_are_created_and_the_advice_is_passed_on(tmp_path: Pat
     External(settings).provision(said.append)
     assert servers == ["migrated", "source"]
     topics = settings.topics
-    assert {*topics.observed(), topics.offsets, topics.schema_history} == Admin.topics.keys()
+    assert {*topics.observed(), topics.offsets, topics.schema_history, topics.heartbeat} == Admin.topics.keys()
+    assert Admin.short_lived == {topics.heartbeat}
     assert "raise maxMessageSize" in said
     assert marker.exists()
 

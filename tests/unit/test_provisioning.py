@@ -15,6 +15,7 @@ class StartingAdmin:
     def __init__(self, errors: list[Exception]) -> None:
         self.errors = errors
         self.topics: set[str] = set()
+        self.short_lived: set[str] = set()
 
     def __enter__(self) -> StartingAdmin:
         return self
@@ -36,6 +37,9 @@ class StartingAdmin:
     def create_topic(self, topic: str, partitions: int) -> None:
         self.topics.add(topic)
 
+    def keep_briefly(self, topic: str) -> None:
+        self.short_lived.add(topic)
+
 
 def _provision(errors: list[Exception], monkeypatch: pytest.MonkeyPatch) -> StartingAdmin:
     admin = StartingAdmin(errors)
@@ -49,6 +53,7 @@ def test_a_broker_that_does_not_answer_yet_is_asked_again(monkeypatch: pytest.Mo
     admin = _provision(errors, monkeypatch)
     assert errors == []
     assert {Settings(stack="compose").topics.routed, Settings(stack="compose").topics.offsets} <= admin.topics
+    assert admin.short_lived == {Settings(stack="compose").topics.heartbeat}
 
 
 @pytest.mark.parametrize("status", [401, 403])

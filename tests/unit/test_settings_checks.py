@@ -59,6 +59,6 @@ def test_the_home_is_absolute_and_has_no_link(tmp_path: Path, monkeypatch: pytes
 
 @pytest.mark.parametrize(("live", "other"), [("routed", "raw"), ("raw", "routed")])
 def test_both_topics_of_events_are_read_the_live_one_first(live: str, other: str) -> None:
-    topics = Topics(live, "routed", "raw", "commands", "dead", "retry", "offsets", "history", "naive")
+    topics = Topics(live, "routed", "raw", "commands", "dead", "retry", "offsets", "history", "heartbeat", "naive")
     assert topics.carrying_events() == (live, other)
     assert topics.observed() == (live, other, "dead", "retry", "commands", "naive")
