@@ -37,6 +37,8 @@ CROWD_SETTLE_S = 3.0
 """Wait before the load, until the pages are quiet, and after it, until the last events have appeared."""
 STOPS_WITHIN_S = 0.3
 """How long a visitor waits for the server before it looks whether it is to stop."""
+SHARE = 1.25
+"""As in `dashboard/assets/pulse.js`."""
 _GO = re.compile(r'data-go="([^"]+)"')
 
 
@@ -112,7 +114,8 @@ class Visitor:
                             started_at = time.perf_counter()
                             self._request_drawing(socket, (fragment, versions[name]))
                             self.refreshes_ms.append((time.perf_counter() - started_at) * 1000)
-                    self._stop.wait(EVERY_MS / 1000 - (time.monotonic() - begun_at))
+                    took_s = time.monotonic() - begun_at
+                    self._stop.wait(max(EVERY_MS / 1000, SHARE * took_s) - took_s)
             except ConnectionClosed:
                 return
 

@@ -5,6 +5,7 @@
 // After a click on a link to another page, no fragment of the old page is refreshed: its run would name the old page, which
 // Streamlit's application mistakes for a change of page, and shows a white page.
 const AGAIN_MS = 1000;
+const SHARE = 1.25; // a refresh begins no sooner than so many times as long as the last one took after that one began
 const TICK_MS = 100;
 const TOGETHER_MS = 20; // fragments that are drawn within this time are told of in one message
 const LEAVES_WITHIN_MS = 10000;
@@ -13,10 +14,11 @@ const RELOADS_EVERY_MS = 15000;
 const shared = (window.alpes ??= { listeners: new Map(), page: null, leaves: null, versions: {} });
 
 export default function ({ data, setTriggerValue }) {
-  const listener = shared.listeners.get(data.name) ?? { told: 0, waits: false };
+  const listener = shared.listeners.get(data.name) ?? { told: 0, waits: false, rests: data.every };
   const drawn = listener.drawn !== data.drawn;
   const waited = drawn && listener.waits;
-  if (waited) listener.waits = false;
+  // A server that has much to draw is asked less often.
+  if (waited) Object.assign(listener, { waits: false, rests: Math.max(data.every, SHARE * (Date.now() - listener.told)) });
   if (drawn) delete shared.versions[data.name];
   listener.drawn = data.drawn;
   listener.tell = setTriggerValue;
@@ -24,7 +26,6 @@ export default function ({ data, setTriggerValue }) {
   if (data.page !== shared.page) Object.assign(shared, { page: data.page, leaves: null });
   dropForeignParameters(data.parameters);
   document.documentElement.lang = data.language; // Streamlit's page says English, which screen readers believe
-  shared.every = data.every;
   begin();
   if (waited) hear();
   if (drawn) tellSoon();
@@ -106,7 +107,7 @@ function hear() {
   const now = Date.now();
   const versions = shared.versions;
   const differs = ([name, { drawn }]) => name in versions && versions[name] !== drawn;
-  const changed = [...shared.listeners].filter((one) => differs(one) && now - one[1].told >= shared.every);
+  const changed = [...shared.listeners].filter((one) => differs(one) && now - one[1].told >= one[1].rests);
   if (changed.length === 0 || [...shared.listeners.values()].some(({ waits, told }) => waits && now - told < AGAIN_MS)) return;
   const [name, next] = changed.reduce((one, other) => (other[1].told < one[1].told ? other : one));
   Object.assign(next, { told: now, waits: true });
