@@ -78,7 +78,15 @@ LANES = {
         _BROWSER,
         tuple(
             f"tests/browser/test_{name}.py"
-            for name in ("below_a_path", "diagram", "guide_page", "other_pages", "presenting", "scenarios_page")
+            for name in (
+                "storm",
+                "below_a_path",
+                "diagram",
+                "guide_page",
+                "other_pages",
+                "presenting",
+                "scenarios_page",
+            )
         ),
         _MORE_TRIES,
     ),
