@@ -2,10 +2,11 @@
 // has another. Streamlit drops a request to refresh when a newer run begins, so a fragment is asked again after AGAIN_MS. Of
 // two fragments that are asked at the same time Streamlit draws only one, so the second is asked when the first is drawn.
 //
-// After a click on a link to another page, no fragment of the old page is refreshed: its run would name the old page, which
+// From a click on a link to another page on, no fragment of the old page is refreshed: its run would name the old page, which
 // Streamlit's application mistakes for a change of page, and shows a white page.
 const AGAIN_MS = 1000;
 const SHARE = 1.25; // a refresh begins no sooner than so many times as long as the last one took after that one began
+const ON_EVERY_PAGE = "frame"; // the fragment that comes first and says on which page the browser is
 const TICK_MS = 100;
 const TOGETHER_MS = 20; // fragments that are drawn within this time are told of in one message
 const LEAVES_WITHIN_MS = 10000;
@@ -23,7 +24,8 @@ export default function ({ data, setTriggerValue }) {
   listener.drawn = data.drawn;
   listener.tell = setTriggerValue;
   shared.listeners.set(data.name, listener);
-  if (data.page !== shared.page) Object.assign(shared, { page: data.page, leaves: null });
+  listener.page = data.page;
+  if (data.name === ON_EVERY_PAGE && data.page !== shared.page) Object.assign(shared, { page: data.page, leaves: null });
   dropForeignParameters(data.parameters);
   document.documentElement.lang = data.language; // Streamlit's page says English, which screen readers believe
   begin();
@@ -106,7 +108,8 @@ function hear() {
   if (shared.leaving()) return;
   const now = Date.now();
   const versions = shared.versions;
-  const differs = ([name, { drawn }]) => name in versions && versions[name] !== drawn;
+  // The fragments of the page that was left are there until all of the new one has come.
+  const differs = ([name, { drawn, page }]) => page === shared.page && name in versions && versions[name] !== drawn;
   const changed = [...shared.listeners].filter((one) => differs(one) && now - one[1].told >= one[1].rests);
   if (changed.length === 0 || [...shared.listeners.values()].some(({ waits, told }) => waits && now - told < AGAIN_MS)) return;
   const [name, next] = changed.reduce((one, other) => (other[1].told < one[1].told ? other : one));

@@ -63,6 +63,6 @@ SCENARIO = Scenario(
     breaks="Each transaction deletes its outbox row before it commits; after the verdict the rows are put back.",
     experiment=experiment,
     stacks=OF_OUR_MYSQL,
-    attribute="outbox",
+    attribute="consistency",
     takes_s=6,
 )

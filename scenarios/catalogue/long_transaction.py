@@ -34,6 +34,6 @@ SCENARIO = Scenario(
     breaks="A transaction writes its outbox row and stays open while others commit theirs.",
     experiment=experiment,
     stacks=OF_OUR_MYSQL,
-    attribute="outbox",
+    attribute="consistency",
     takes_s=10,
 )
