@@ -25,7 +25,7 @@ from application import Application
 from dashboard.pulse import EVERY_MS
 from db import queries
 from domain.commands import CalculateCommission
-from scenarios.api_client import url_host
+from scenarios.api_client import page_client, url_host
 from scenarios.percentiles import percentiles
 from scenarios.waiting import TookTooLong
 from settings import Settings
@@ -35,10 +35,6 @@ RATE_PER_S = 50
 DURATION_S = 20.0
 CROWD_SETTLE_S = 3.0
 """Wait before the load, until the pages are quiet, and after it, until the last events have appeared."""
-STOPS_WITHIN_S = 0.3
-"""How long a visitor waits for the server before it looks whether it is to stop."""
-SHARE = 1.25
-"""As in `dashboard/assets/pulse.js`."""
 _GO = re.compile(r'data-go="([^"]+)"')
 
 
@@ -85,7 +81,7 @@ class Visitor:
         address = f"{url_host(self.settings.bind)}:{self.settings.dashboard_port}"
         socket = connect(f"ws://{address}/_stcore/stream", subprotocols=["streamlit"], max_size=None, proxy=None)  # type: ignore[list-item]
         self._request_drawing(socket, None)
-        self._thread = threading.Thread(target=self._follow, args=(socket,), daemon=True)
+        self._thread = threading.Thread(target=self._poll, args=(socket,), daemon=True)
         self._thread.start()
 
     def clear_measurements(self) -> None:
@@ -98,24 +94,16 @@ class Visitor:
         if self._thread is not None:
             self._thread.join()
 
-    def _follow(self, socket: ClientConnection) -> None:
-        address = f"{url_host(self.settings.bind)}:{self.settings.dashboard_port}"
-        with socket, connect(f"ws://{address}/pulse", proxy=None) as pulse:
+    def _poll(self, socket: ClientConnection) -> None:
+        with socket, page_client(self.settings) as client:
             try:
-                while not self._stop.is_set():
-                    pulse.send(json.dumps({name: fragment.drawn_version for name, fragment in self._fragments.items()}))
-                    try:
-                        versions = json.loads(pulse.recv(timeout=STOPS_WITHIN_S))
-                    except TimeoutError:
-                        continue
-                    begun_at = time.monotonic()
+                while not self._stop.wait(EVERY_MS / 1000):
+                    versions = client.get("/pulse", params={"of": ",".join(self._fragments)}).json()
                     for name, fragment in self._fragments.items():
                         if versions.get(name, fragment.drawn_version) != fragment.drawn_version:
                             started_at = time.perf_counter()
                             self._request_drawing(socket, (fragment, versions[name]))
                             self.refreshes_ms.append((time.perf_counter() - started_at) * 1000)
-                    took_s = time.monotonic() - begun_at
-                    self._stop.wait(max(EVERY_MS / 1000, SHARE * took_s) - took_s)
             except ConnectionClosed:
                 return
 

@@ -25,6 +25,7 @@ from dashboard.view_models.database_reader import DatabaseReader
 from db import notification_queries
 from domain.commands import CalculateCommission
 from domain.errors import ExpectedError
+from scenarios.api_client import page_client
 from scenarios.percentiles import percentiles
 from scenarios.waiting import until
 from settings import Settings
@@ -36,8 +37,6 @@ PAINTS = 5
 EVENTS = 60
 INTERVAL_S = 0.25
 IDLE_S = 15.0
-_BINARY = 2
-"""Opcode of a WebSocket's binary frames, in which Streamlit sends its messages."""
 SETTLE_S = 25.0
 """Seconds after the last event until every late refresh has happened and the page is idle."""
 CHROMIUM = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
@@ -80,6 +79,8 @@ class Dashboard:
     """From the request until counts and rows are shown: the slowest of several, including the server's first."""
     refresh_ms_p95: float
     """Server time of a refresh with changes: the shared read, and the drawing of one page."""
+    unchanged_ms_p95: float
+    """Server time of a poll without changes, after which the page draws nothing."""
     idle_cpu_percent: float
     """CPU time of the page's server with one idle page open, in percent of one core."""
     feed_delay_ms_p95: float
@@ -118,6 +119,7 @@ def _measure(browser: Any, settings: Settings, rows: int, fill_s: float, say: Ca
     server.cpu_percent()
     page.wait_for_timeout(IDLE_S * 1000)
     idle_cpu = server.cpu_percent()
+    unchanged_ms = _measure_polls(settings)
     page.close()
     say(f"{PAGES} open pages, {RATE_PER_S} events a second")
     crowd = measure_crowd(settings, server)
@@ -126,6 +128,7 @@ def _measure(browser: Any, settings: Settings, rows: int, fill_s: float, say: Ca
         fill_s=round(fill_s, 1),
         first_paint_ms=round(max(paints), 1),
         refresh_ms_p95=round(percentiles(reads.ms)["p95"] + percentiles(changed_ms)["p95"], 1),
+        unchanged_ms_p95=round(percentiles(unchanged_ms)["p95"], 1),
         idle_cpu_percent=round(idle_cpu, 1),
         feed_delay_ms_p95=round(percentiles(delays)["p95"], 1),
         rss_mb=round(server.memory_info().rss / 1e6, 1),
@@ -171,6 +174,17 @@ def _measure_reads(application: Application, pause: Callable[[], None]) -> _Read
     return reads
 
 
+def _measure_polls(settings: Settings) -> list[float]:
+    """Return the milliseconds of each poll for changes."""
+    durations_ms = []
+    with page_client(settings) as client:
+        for _ in range(EVENTS):
+            started_at = time.perf_counter()
+            client.get("/pulse").raise_for_status()
+            durations_ms.append((time.perf_counter() - started_at) * 1000)
+    return durations_ms
+
+
 def _measure_feed_delays(page: Any, application: Application, commissions: dict[str, str]) -> list[float]:
     page.wait_for_timeout(CROWD_SETTLE_S * 1000)
     return read_feed_delays_ms(application, commissions, page.evaluate("window.seen"))
@@ -193,8 +207,6 @@ class _RefreshTimer:
         return list(self._durations_ms)
 
     def _received(self, event: Any) -> None:
-        if event["response"]["opcode"] != _BINARY:
-            return  # the versions of the fragments, which are JSON
         message = ForwardMsg()
         message.ParseFromString(base64.b64decode(event["response"]["payloadData"]))
         kind = message.WhichOneof("type")

@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from threading import Thread
-from types import ModuleType
 
 # `streamlit run` puts this script's folder first on the import path; the repository must come before it.
 ROOT = str(Path(__file__).resolve().parent.parent)
@@ -20,8 +19,9 @@ if sys.path[0] != ROOT:
 import streamlit as st  # noqa: E402
 from starlette.concurrency import run_in_threadpool  # noqa: E402
 from starlette.middleware import Middleware  # noqa: E402
-from starlette.routing import WebSocketRoute  # noqa: E402
-from starlette.websockets import WebSocket  # noqa: E402
+from starlette.requests import Request  # noqa: E402
+from starlette.responses import JSONResponse, Response  # noqa: E402
+from starlette.routing import Route  # noqa: E402
 
 from dashboard import kept_clicks, whole_runs  # noqa: E402
 from dashboard.streamlit_files import StreamlitFiles  # noqa: E402
@@ -29,15 +29,16 @@ from settings import load  # noqa: E402
 from stacks.hosts import AllowedHosts, HostGuard  # noqa: E402
 
 
-async def _follow(socket: WebSocket) -> None:
-    await (await run_in_threadpool(_import_pulse)).follow(socket)
+async def _answer_pulse(request: Request) -> Response:
+    names = request.query_params.get("of", "").split(",")
+    return JSONResponse(await run_in_threadpool(_versions, names), headers={"cache-control": "no-store"})
 
 
-def _import_pulse() -> ModuleType:
+def _versions(names: list[str]) -> dict[str, str]:
     # Slow to load, and the server must answer before. The frame registers the fragments of all pages.
     from dashboard import frame, pulse  # noqa: F401
 
-    return pulse
+    return pulse.marks(names)
 
 
 @asynccontextmanager
@@ -57,7 +58,7 @@ whole_runs.keep_whole_runs()
 kept_clicks.keep_clicks()
 app = st.App(
     Path(__file__).with_name("page.py"),
-    routes=[WebSocketRoute("/pulse", _follow)],
+    routes=[Route("/pulse", _answer_pulse)],
     lifespan=_start_warming,
     middleware=[Middleware(HostGuard, allowed=AllowedHosts(load())), Middleware(StreamlitFiles)],
 )

@@ -1,13 +1,11 @@
 """Tell open pages that something changed.
 
-The browser holds a WebSocket to `/pulse` open and says which version of each fragment it shows; the server answers when a
-version is another, and the browser refreshes that fragment. A refresh costs the server tens of milliseconds even if nothing
-changed (docs/decisions/0024); to compare versions costs it a tenth of one.
+The browser polls `/pulse` and refreshes a fragment only when its version changed. A refresh costs the server tens of
+milliseconds even if nothing changed (docs/decisions/0024); a poll costs one millisecond and a few bytes.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,15 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
-from starlette.concurrency import run_in_threadpool
-from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from dashboard import i18n, resources
 
 EVERY_MS = 300
-"""Least time between two refreshes of a fragment. The first change after a pause is shown at once."""
-CHECK_S = 0.1
-"""Time between two comparisons of the versions for an open page. A page in a hidden tab closes its connection."""
+"""Time between two polls of an open page; a page in a hidden tab does not poll."""
 MOVING_S = 0.5
 """Time between two refreshes while something on the page depends on the time itself."""
 EVERYWHERE = ("lang", "present", "embed", "embed_options")
@@ -32,8 +26,6 @@ EVERYWHERE = ("lang", "present", "embed", "embed_options")
 ASSETS = Path(__file__).parent / "assets"
 _versions: dict[str, Callable[[], object]] = {}
 _parameters: dict[str, list[str]] = {}
-_calculated: dict[str, tuple[float, str]] = {}
-"""Name of a fragment → when its version was calculated last, by the monotonic clock, and the version."""
 
 
 def register(versions: Mapping[str, Callable[[], object]], parameters: Mapping[str, Sequence[str]]) -> None:
@@ -47,80 +39,13 @@ def register(versions: Mapping[str, Callable[[], object]], parameters: Mapping[s
     _parameters[""] = _parameters[next(iter(parameters))]
 
 
-def marks(names: Iterable[str], oldest_s: float = 0.0) -> dict[str, str]:
+def marks(names: Iterable[str]) -> dict[str, str]:
     """Return the version of each named fragment; it changes when the fragment must be drawn again.
 
-    A version reveals only that something changed, so the page needs no login for it. Names of no fragment are left out. A
-    version that another page asked for within `oldest_s` seconds is not calculated again.
+    A version reveals only that something changed, so the request needs no login. Names of no fragment are left out.
     """
     resources.refresher().look()
-    return {name: _mark(name, oldest_s) for name in names if name in _versions}
-
-
-def _mark(name: str, oldest_s: float) -> str:
-    now = time.monotonic()
-    at, version = _calculated.get(name, (0.0, ""))
-    if not at or now - at > oldest_s:
-        version = f"{hash(_versions[name]()):x}"
-        _calculated[name] = now, version
-    return version
-
-
-async def follow(socket: WebSocket) -> None:
-    """Send the page the versions of its fragments each time that one differs from what it shows, until it goes away.
-
-    The page sends an object, name of a fragment → version shown, first and each time that one was drawn. A page that sends
-    anything else is disconnected.
-    """
-    await socket.accept()
-    page = _OpenPage(socket)
-    listening = asyncio.create_task(page.listen())
-    try:
-        while not listening.done():
-            # The first comparison may create the readers, which takes long.
-            await (page.compare() if page.compared else run_in_threadpool(page.prepare))
-            await asyncio.wait([listening], timeout=CHECK_S)
-    finally:
-        listening.cancel()
-
-
-class _OpenPage:
-    """One open page: what it shows, and what it was sent."""
-
-    def __init__(self, socket: WebSocket) -> None:
-        self._socket = socket
-        self._drawn: dict[str, str] = {}
-        self._sent: dict[str, str] | None = None
-        self.compared = False
-
-    async def listen(self) -> None:
-        """Keep what the page says that it shows; return when it is gone or says what is not understood."""
-        try:
-            while True:
-                versions = await self._socket.receive_json()
-                if not isinstance(versions, dict):
-                    raise ValueError("not an object")
-                self._drawn, self._sent, self.compared = versions, None, False
-        except (WebSocketDisconnect, KeyError):  # KeyError: a message that is no text
-            return
-        except ValueError:
-            await self._socket.close(code=1003, reason="an object of fragments and versions is expected")
-
-    def prepare(self) -> None:
-        """Call each version function once, in a thread, because the first call of one may create what it reads."""
-        marks(self._drawn)
-        self.compared = True
-
-    async def compare(self) -> None:
-        """Send the versions when one differs from what the page shows, once."""
-        now = marks(self._drawn, CHECK_S / 2)
-        if now == self._sent or all(self._drawn[name] == version for name, version in now.items()):
-            return
-        self._sent = now
-        try:
-            await self._socket.send_json(now)
-        except (WebSocketDisconnect, RuntimeError):  # the page has gone away meanwhile
-            return
+    return {name: f"{hash(_versions[name]()):x}" for name in names if name in _versions}
 
 
 def moment(moving: bool) -> int:

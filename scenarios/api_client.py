@@ -86,6 +86,11 @@ class ApiClient:
                 return response
 
 
+def page_client(settings: Settings) -> httpx.Client:
+    """Return an HTTP client of the instance's page."""
+    return _make_client(f"http://{url_host(settings.bind)}:{settings.dashboard_port}", {}, 10, None)
+
+
 def url_host(address: str) -> str:
     """Return the host part of a URL for a bind address. For "every address" (0.0.0.0, ::) that is the loopback address."""
     if address in ("0.0.0.0", "::"):  # noqa: S104 - nothing listens here, this only connects

@@ -37,5 +37,5 @@ def test_every_page_works_below_a_path(visit: Open, paged: Settings) -> None:
         shown.click()
         expect(page).to_have_url(re.compile(f"^{base}/trace.*{commission}"))
         expect(page.locator(".st-key-card-waterfall .fall")).to_be_visible()
-        assert {url.rpartition("/")[2] for url in sockets} == {"stream", "pulse"}
+        assert {url.rpartition("/")[2] for url in sockets} == {"stream"}
         assert all("/proxy/8501/" in url for url in sockets)

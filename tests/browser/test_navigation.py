@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, WebSocket, WebSocketRoute, expect
+from playwright.sync_api import Page, Route, expect
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from application import Application
@@ -40,14 +40,13 @@ def _go(page: Page, name: str) -> None:
     expect(page.locator(f".st-key-{PAGES[name]}")).to_be_visible()
 
 
-def _always_changed() -> Callable[[WebSocketRoute], None]:
-    """Answers whatever a page says that it shows: all of that has changed."""
+def _always_changed() -> Callable[[Route], None]:
+    """Answers the page's question whether anything changed: everything did, each time."""
     numbers = itertools.count()
 
-    def answer(socket: WebSocketRoute) -> None:
-        socket.on_message(
-            lambda shown: socket.send(json.dumps({name: f"{next(numbers)}" for name in json.loads(shown)}))
-        )
+    def answer(route: Route) -> None:
+        names = route.request.url.split("of=")[1].split(",")
+        route.fulfill(body=json.dumps({name: f"{next(numbers)}" for name in names}), content_type="application/json")
 
     return answer
 
@@ -58,7 +57,7 @@ def test_what_changes_while_another_page_is_on_its_way_draws_nothing_of_the_old_
     """A fragment's run of the page one leaves would break Streamlit's application: the page would be white."""
     seen = visit()
     page = seen.page
-    page.route_web_socket("**/pulse", _always_changed())
+    page.route("**/pulse*", _always_changed())
     page.add_init_script(SLOW_SERVER)
     seen.go()
     for name in PAGES:
@@ -80,12 +79,8 @@ def test_parts_that_change_at_once_are_asked_for_one_after_the_other(visit: Open
         if names:
             asked.append(names)
 
-    def opened(socket: WebSocket) -> None:
-        if "_stcore" in socket.url:
-            socket.on("framesent", sent)
-
-    page.on("websocket", opened)
-    page.route_web_socket("**/pulse", _always_changed())
+    page.on("websocket", lambda socket: socket.on("framesent", sent))
+    page.route("**/pulse*", _always_changed())
     seen.go()
     for _ in range(SOON_MS // 100):
         page.wait_for_timeout(100)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import psutil
 import pytest
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from websockets import Origin, Subprotocol
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from scenarios.waiting import until
@@ -25,7 +24,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Settings,
         yield made
 
 
-@pytest.mark.parametrize("path", ["/", "/operations", "/_stcore/health", "/_stcore/host-config"])
+@pytest.mark.parametrize("path", ["/", "/operations", "/pulse?of=live", "/_stcore/health", "/_stcore/host-config"])
 def test_another_host_or_origin_is_refused_everywhere(server: tuple[Settings, psutil.Process], path: str) -> None:
     settings, _process = server
     port = settings.dashboard_port
@@ -35,14 +34,13 @@ def test_another_host_or_origin_is_refused_everywhere(server: tuple[Settings, ps
     assert httpx.get(address(settings) + path, trust_env=False).is_success
 
 
-@pytest.mark.parametrize("path", ["/_stcore/stream", "/pulse"])
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1"])
-def test_a_rebound_page_gets_no_websocket(server: tuple[Settings, psutil.Process], host: str, path: str) -> None:
+def test_a_rebound_page_gets_no_websocket(server: tuple[Settings, psutil.Process], host: str) -> None:
     port = server[0].dashboard_port
     with (
         pytest.raises(InvalidStatus) as refused,
         connect(
-            f"ws://{host}:{port}{path}",
+            f"ws://{host}:{port}/_stcore/stream",
             origin=Origin(f"http://evil.example:{port}"),
             subprotocols=[Subprotocol("streamlit")],
             sock=_connected(port),
@@ -50,29 +48,6 @@ def test_a_rebound_page_gets_no_websocket(server: tuple[Settings, psutil.Process
     ):
         pass
     assert refused.value.response.status_code == 403
-
-
-def test_a_page_is_sent_the_versions_when_it_shows_others_and_only_then(
-    server: tuple[Settings, psutil.Process],
-) -> None:
-    with connect(f"ws://127.0.0.1:{server[0].dashboard_port}/pulse", proxy=None) as pulse:
-        pulse.send(json.dumps({"trace": "", "no such fragment": ""}))
-        versions = json.loads(pulse.recv(timeout=20))
-        assert list(versions) == ["trace"]
-        pulse.send(json.dumps(versions))
-        with pytest.raises(TimeoutError):
-            pulse.recv(timeout=1)
-
-
-@pytest.mark.parametrize("message", ["no JSON", "[]", "3", b"\x00\xff"])
-def test_a_page_that_says_something_else_is_disconnected(
-    server: tuple[Settings, psutil.Process], message: str | bytes
-) -> None:
-    with connect(f"ws://127.0.0.1:{server[0].dashboard_port}/pulse", proxy=None) as pulse:
-        pulse.send(message)
-        with pytest.raises(ConnectionClosed):
-            pulse.recv(timeout=20)
-    assert httpx.get(address(server[0]), trust_env=False).is_success
 
 
 def _connected(port: int):  # type: ignore[no-untyped-def]
@@ -90,9 +65,7 @@ def test_a_hundred_clearings_of_the_caches_leave_no_thread_behind(server: tuple[
         clear.clear_cache = True
         for _number in range(100):
             page.send(clear)
-            with connect(f"ws://127.0.0.1:{settings.dashboard_port}/pulse", proxy=None) as pulse:
-                pulse.send(json.dumps(dict.fromkeys(("live", "scenarios", "operations"), "")))
-                pulse.recv(timeout=20)
+            httpx.get(f"{address(settings)}/pulse?of=live,scenarios,operations", trust_env=False)
     # Threads that Starlette and Streamlit keep for reuse come and go: far fewer than one a clearing.
     until(lambda: process.num_threads() < before + 25, 20, "no thread for each clearing")
 

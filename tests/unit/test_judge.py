@@ -217,6 +217,7 @@ def test_the_token_is_borne_and_proxies_are_passed_by(monkeypatch: pytest.Monkey
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "socks5://127.0.0.1:9")
     ApiClient(Settings()).close()  # without a transport of its own: a SOCKS proxy fails at the making
+    api_client.page_client(Settings()).close()
     with client([httpx.Response(200)], [], api_token="s3cret") as api:
         assert api.get("/health").headers["X-Bearer"] == "Bearer s3cret"
 
