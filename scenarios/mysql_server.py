@@ -4,27 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import pymysql
-from sqlalchemy.engine import make_url
-
-from application.wake import choose_socket_address
 from settings import Settings
+from stacks.native.root import as_root
 
 
 def execute(settings: Settings, *statements: str) -> list[tuple[Any, ...]]:
-    """Run the statements on one connection, each committed by itself; return the rows of the last. Raises pymysql.Error."""
-    password = make_url(settings.database_admin_url).password
-    connection: Any = pymysql.connect(
-        unix_socket=choose_socket_address(settings.run / "mysql.sock"),
-        user="root",
-        password=password or "",
-        database=settings.database_name,
-        autocommit=True,
-    )
-    with connection, connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
-        return list(cursor.fetchall())
+    """Run the statements on one connection, each committed by itself; return the rows of the last. Raises DatabaseUnavailable."""
+    with as_root(settings) as connection:
+        results = [connection.exec_driver_sql(statement) for statement in statements]
+        return [tuple(row) for row in results[-1]] if results[-1].returns_rows else []
 
 
 def list_binlogs(settings: Settings) -> set[str]:

@@ -5,17 +5,14 @@ The copy of the rows is in no binlog, and is taken in the moment of the deletion
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from sqlalchemy import Connection, text
 
-from db.engine import connect
-from db.errors import translated
 from settings import Settings
-from stacks.native.root import make_root_url
+from stacks.native.root import as_root
 
 COPY = "outbox_event_kept"
+MAKE_COPY = f"CREATE TABLE IF NOT EXISTS {COPY} LIKE outbox_event"
+UNLOGGED = "SET SESSION sql_log_bin = 0"
 DELETE = ("DELETE FROM outbox_event",)
 TRUNCATE = ("TRUNCATE TABLE outbox_event", "ALTER TABLE outbox_event AUTO_INCREMENT = {next_seq}")
 """After TRUNCATE, `seq` would begin at 1 again, below what was captured."""
@@ -23,8 +20,8 @@ TRUNCATE = ("TRUNCATE TABLE outbox_event", "ALTER TABLE outbox_event AUTO_INCREM
 
 def delete_rows(settings: Settings, statements: tuple[str, ...], correlation_id: str) -> set[str]:
     """Delete all rows of the outbox and return the ids of those of a correlation id. Raises DatabaseUnavailable."""
-    with _as_root(settings) as connection:
-        _run(connection, "SET SESSION sql_log_bin = 0", f"CREATE TABLE IF NOT EXISTS {COPY} LIKE outbox_event")
+    with as_root(settings) as connection:
+        _run(connection, UNLOGGED, MAKE_COPY)
         _run(connection, f"LOCK TABLES outbox_event WRITE, {COPY} WRITE")
         try:
             of_run = text("SELECT id FROM outbox_event WHERE correlation_id = :correlation_id")
@@ -39,8 +36,8 @@ def delete_rows(settings: Settings, statements: tuple[str, ...], correlation_id:
 
 def make_copy_table(settings: Settings) -> None:
     """Make the table of copies, unless it exists, in no binlog. Raises DatabaseUnavailable."""
-    with _as_root(settings) as connection:
-        _run(connection, "SET SESSION sql_log_bin = 0", f"CREATE TABLE IF NOT EXISTS {COPY} LIKE outbox_event")
+    with as_root(settings) as connection:
+        _run(connection, UNLOGGED, MAKE_COPY)
 
 
 def copy_rows(connection: Connection, correlation_id: str) -> None:
@@ -51,19 +48,9 @@ def copy_rows(connection: Connection, correlation_id: str) -> None:
 
 def put_rows_back(settings: Settings) -> None:
     """Put back every row that was deleted, without a line in the binlog. Raises DatabaseUnavailable."""
-    with _as_root(settings) as connection:
-        _run(connection, "SET SESSION sql_log_bin = 0", f"CREATE TABLE IF NOT EXISTS {COPY} LIKE outbox_event")
+    with as_root(settings) as connection:
+        _run(connection, UNLOGGED, MAKE_COPY)
         _run(connection, f"INSERT IGNORE INTO outbox_event SELECT * FROM {COPY}", f"DROP TABLE {COPY}")
-
-
-@contextmanager
-def _as_root(settings: Settings) -> Iterator[Connection]:
-    engine = connect(make_root_url(settings), pool_size=1)
-    try:
-        with translated(), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            yield connection
-    finally:
-        engine.dispose()
 
 
 def _run(connection: Connection, *statements: str) -> None:

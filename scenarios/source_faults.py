@@ -18,8 +18,7 @@ PAIRS = 20
 
 def notify_first(trial: Trial) -> set[str]:
     """Send some commands, wait until their events have every effect, and return the ids of these events."""
-    for _ in range(PAIRS):
-        trial.approve(trial.calculate().commission_id)
+    trial.send_pairs(PAIRS)
     first_ids = set(trial.acknowledged)
     trial.wait_until_notified(first_ids)
     trial.wait(lambda: first_ids <= trial.published().keys(), 20, Message("awaited.observer"))

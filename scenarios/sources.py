@@ -128,6 +128,13 @@ class Sources:
         with self.application.reading() as connection:
             return lookups.read_heads(connection), observed
 
+    def database_answers(self) -> bool:
+        try:
+            self.committed()
+        except DatabaseUnavailable:
+            return False
+        return True
+
     def broker_answers(self) -> bool:
         return Broker(self.settings).reachable()
 

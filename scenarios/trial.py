@@ -106,6 +106,11 @@ class Trial(FaultInjection):
     def approve(self, commission_id: str) -> CommissionResult:
         return self._send(ApproveCommission(commission_id, self.run_id))
 
+    def send_pairs(self, count: int) -> None:
+        """Calculate so many commissions and approve each. Raises what `Application.send` raises."""
+        for _ in range(count):
+            self.approve(self.calculate().commission_id)
+
     def _send(self, command: Command) -> CommissionResult:
         with self.operations.invoked(InProcess.name, command) as answer:
             result = self.application.send(command)

@@ -9,6 +9,7 @@ import streamlit as st
 
 from application.permissions import Action
 from dashboard import access
+from dashboard.components.card import draw_ways
 from dashboard.components.controls import act_button
 from dashboard.i18n import _
 from dashboard.view_models.how import Ways
@@ -50,6 +51,4 @@ def _close(key: str, act: Callable[..., object], values: tuple[Any, ...]) -> Non
 def _other_ways(ways: Ways) -> None:
     """Draw the other ways in an expander, because a popover cannot contain another popover."""
     with st.expander(_("Show commands")):
-        for tool, text in ways.items():
-            st.caption(f"**{tool}**")
-            st.code(text, language="bash", wrap_lines=True)
+        draw_ways(ways)

@@ -41,8 +41,7 @@ def experiment(trial: Trial) -> None:
     replaced = trial.replacement_check(trial.capture_part)
     with trial.restarted(trial.capture_part):
         trial.confirm(Message("confirm.capture_new"), replaced, 60)
-    for _ in range(PAIRS):
-        trial.approve(trial.calculate().commission_id)
+    trial.send_pairs(PAIRS)
     trial.wait_until_notified(trial.acknowledged, trial.full_replay_deadline_s())
     trial.wait(lambda: trial.acknowledged <= trial.published().keys(), 20, Message("awaited.observer"))
     published_counts = trial.published()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from db.errors import DatabaseUnavailable
 from domain.message import Message
 from scenarios.model import WITH_MYSQL, Scenario
 from scenarios.trial import Trial
@@ -13,24 +12,16 @@ DOWN_S = 3.0
 def experiment(trial: Trial) -> None:
     with trial.load() as load:
         with trial.killed("database", DOWN_S):
-            trial.confirm(Message("confirm.database_refuses"), lambda: not _database_answers(trial))
+            trial.confirm(Message("confirm.database_refuses"), lambda: not trial.database_answers())
             refused_before = load.unacknowledged
             refused = Message("confirm.commands_refused")
             trial.confirm(refused, lambda: load.unacknowledged > refused_before, DOWN_S)
-        trial.wait(lambda: _database_answers(trial), 60, Message("awaited.database"))
+        trial.wait(trial.database_answers, 60, Message("awaited.database"))
         trial.say("recovered", Message("run.database_answers"))
         load.wait_for_more(60)
     trial.wait_until_healthy()
     trial.wait_until_notified(trial.acknowledged, 60)
     trial.figures["refused"] = load.unacknowledged
-
-
-def _database_answers(trial: Trial) -> bool:
-    try:
-        trial.committed()
-    except DatabaseUnavailable:
-        return False
-    return True
 
 
 SCENARIO = Scenario(

@@ -12,8 +12,7 @@ PAIRS = 30
 
 
 def experiment(trial: Trial) -> None:
-    for _ in range(PAIRS):
-        trial.approve(trial.calculate().commission_id)
+    trial.send_pairs(PAIRS)
     trial.wait_until_notified(trial.acknowledged)
     trial.wait(lambda: trial.acknowledged <= trial.published().keys(), 20, Message("awaited.observer"))
     first_events = set(trial.acknowledged)

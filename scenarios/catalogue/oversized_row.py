@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import base64
-import uuid
 from contextlib import suppress
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, select
 
 from db.dead_letter_queries import DeadLetterRow
 from db.engine import READ
 from db.errors import translated
 from db.tables import outbox_event
-from domain.changes.calculate import CommissionCalculated
-from domain.clock import utc_now
 from domain.message import Message
 from scenarios.model import Scenario
+from scenarios.raw_rows import commit_raw_row
 from scenarios.trial import Trial
 from scenarios.waiting import TookTooLong
 from stacks import dead_letters
@@ -55,21 +53,7 @@ def _say_what_holds_it_up(trial: Trial) -> None:
 def _commit_row(trial: Trial) -> str:
     """Commit a row that no compression makes small, under a correlation id of its own: it is no event of the run."""
     text = base64.b64encode(trial.rng.randbytes(ROW_BYTES * 3 // 4)).decode()
-    row = {
-        "id": str(uuid.uuid4()),
-        "aggregate_type": "commission",
-        "aggregate_id": str(uuid.uuid4()),
-        "aggregate_version": 1,
-        "type": CommissionCalculated.type,
-        "version": 1,
-        "payload": {"of": trial.run_id, "text": text},
-        "correlation_id": f"big-row-{trial.run_id[:8]}",
-        "traceparent": None,
-        "occurred_at": utc_now(),
-    }
-    with translated(), trial.application.engine.begin() as connection:
-        connection.execute(insert(outbox_event).values(**row))
-    return str(row["id"])
+    return commit_raw_row(trial, "big-row", {"of": trial.run_id, "text": text})
 
 
 def _count_bytes(trial: Trial, event_id: str) -> int:

@@ -16,11 +16,11 @@ from db.errors import translated
 from db.tables import commission, outbox_event
 from domain import clock
 from domain.changes.approve import CommissionApproved
-from domain.changes.calculate import CommissionCalculated
 from domain.clock import utc_now
 from domain.commands import CommissionResult
 from domain.message import Message
 from scenarios.model import Scenario
+from scenarios.raw_rows import commit_raw_row
 from scenarios.sources import holds_for_all
 from scenarios.trial import Trial
 from scenarios.waiting import TookTooLong
@@ -156,20 +156,7 @@ def _make_poison_messages(marker: str) -> dict[str, bytes]:
 
 def _commit_unknown_version(trial: Trial) -> None:
     """Commit an event with a version that no worker understands, as a producer does that is updated first."""
-    row = {
-        "id": str(uuid.uuid4()),
-        "aggregate_type": "commission",
-        "aggregate_id": str(uuid.uuid4()),
-        "aggregate_version": 1,
-        "type": CommissionCalculated.type,
-        "version": 99,
-        "payload": {"of": trial.run_id},
-        "correlation_id": f"newer-producer-{trial.run_id[:8]}",
-        "traceparent": None,
-        "occurred_at": utc_now(),
-    }
-    with translated(), trial.application.engine.begin() as connection:
-        connection.execute(insert(outbox_event).values(**row))
+    commit_raw_row(trial, "newer-producer", {"of": trial.run_id}, version=99)
 
 
 def _dead_letter_reasons(trial: Trial) -> set[str]:

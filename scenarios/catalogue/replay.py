@@ -13,8 +13,7 @@ PAIRS = 40
 
 
 def experiment(trial: Trial) -> None:
-    for _ in range(PAIRS):
-        trial.approve(trial.calculate().commission_id)
+    trial.send_pairs(PAIRS)
     trial.wait_until_notified(trial.acknowledged)
     trial.wait(lambda: trial.acknowledged <= trial.published().keys(), 20, Message("awaited.observer"))
     preview = replay_operation.preview_replay(trial.settings)

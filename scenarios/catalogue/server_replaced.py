@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from db.errors import DatabaseUnavailable
 from domain.message import Message
 from scenarios import mysql_server, source_faults
 from scenarios.model import Scenario
@@ -23,7 +22,7 @@ def experiment(trial: Trial) -> None:
             load.wait_for_more(40)
             with trial.killed("database", DOWN_S):
                 (trial.settings.data / "mysql" / SERVER_ID_FILE).unlink()
-            trial.wait(lambda: _database_answers(trial), 60, Message("awaited.database"))
+            trial.wait(trial.database_answers, 60, Message("awaited.database"))
             mysql_server.execute(trial.settings, "RESET MASTER")
             trial.say("fault", Message("injected.server_replaced"), part="database")
             trial.confirm(
@@ -38,14 +37,6 @@ def experiment(trial: Trial) -> None:
     trial.wait(lambda: healing.read_server(trial.settings) == now_id, KNOWN_WITHIN_S, is_known, 0.2)
     trial.check(Message("check.server_known"), healing.read_server(trial.settings) == now_id)
     trial.wait_until_healthy()
-
-
-def _database_answers(trial: Trial) -> bool:
-    try:
-        trial.committed()
-    except DatabaseUnavailable:
-        return False
-    return True
 
 
 SCENARIO = Scenario(

@@ -16,7 +16,7 @@ OTHER_PAIRS = 5
 
 
 def experiment(trial: Trial) -> None:
-    _send_others(trial)
+    trial.send_pairs(OTHER_PAIRS)
     captured = set(trial.acknowledged)
     settings = trial.settings.model_copy(update={"database_url": make_root_url(trial.settings, sql_log_bin=0)})
     with (
@@ -26,7 +26,7 @@ def experiment(trial: Trial) -> None:
         for _ in range(UNLOGGED_PAIRS):
             send_pair(trial, application)
     unlogged = trial.acknowledged - captured
-    _send_others(trial)
+    trial.send_pairs(OTHER_PAIRS)
     trial.wait_until_notified(trial.acknowledged - unlogged)
     trial.confirm(
         Message("confirm.not_captured", n=len(unlogged)),
@@ -46,11 +46,6 @@ def experiment(trial: Trial) -> None:
         Message("detail.of", n=repaired.published_again, m=len(unlogged)),
     )
     trial.wait_until_notified(unlogged)
-
-
-def _send_others(trial: Trial) -> None:
-    for _ in range(OTHER_PAIRS):
-        trial.approve(trial.calculate().commission_id)
 
 
 def _say(trial: Trial, line: str) -> None:

@@ -13,8 +13,7 @@ PAIRS = 5
 
 def experiment(trial: Trial) -> None:
     template_id = trial.calculate().commission_id
-    for _ in range(PAIRS):
-        trial.approve(trial.calculate().commission_id)
+    trial.send_pairs(PAIRS)
     trial.wait_until_notified(trial.acknowledged)
     transaction = PreparedTransaction(trial.settings)
     trial.at_end(transaction.close)

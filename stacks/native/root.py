@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import URL, make_url
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import URL, Connection, make_url
 
 from application.wake import choose_socket_address
+from db.engine import connect
+from db.errors import translated
 from settings import Settings
 
 
@@ -17,3 +22,14 @@ def make_root_url(settings: Settings, **session: str | int) -> str:
     password = make_url(settings.database_admin_url).password
     url = URL.create("mysql+pymysql", "root", password, "localhost", None, settings.database_name, query)
     return url.render_as_string(hide_password=False)
+
+
+@contextmanager
+def as_root(settings: Settings) -> Iterator[Connection]:
+    """Yield a connection of root that commits each statement by itself. Raises DatabaseUnavailable."""
+    engine = connect(make_root_url(settings), pool_size=1)
+    try:
+        with translated(), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            yield connection
+    finally:
+        engine.dispose()
