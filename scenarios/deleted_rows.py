@@ -39,7 +39,7 @@ def find_deleted_rows(application: Application, settings: Settings, event_ids: S
 
 
 def is_encodable(text: str) -> bool:
-    """Return whether a database may hold a text: half a surrogate pair is in none."""
+    """Return whether a database can store a text. None can store half a surrogate pair."""
     try:
         text.encode()
     except UnicodeEncodeError:

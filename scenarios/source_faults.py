@@ -13,7 +13,7 @@ from stacks.captures import capture_of
 
 OPERATION = "pause of the capture"
 PAIRS = 20
-"""Of commands whose events have all effects before the fault: a new snapshot repeats them."""
+"""Pairs of commands that are sent before the fault. A new snapshot publishes their events again."""
 
 
 def notify_first(trial: Trial) -> set[str]:

@@ -49,7 +49,7 @@ class Refresher:
         self._health = HealthState()
         self._agreed = HealthState()
         self._agreed_on: tuple[object, object] = (None, None)
-        """The check and the counts of which `_agreed` was made."""
+        """The check and the counts from which `_agreed` was calculated."""
         self._agreed_lock = threading.Lock()
         self.steady = reconciling.Steady()
         self._versions_at = 0.0

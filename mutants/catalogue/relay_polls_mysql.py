@@ -16,7 +16,7 @@ POLL_EVERY_S = 0.5
 
 
 class Polling(OutboxFeed):
-    """Keeps its checkpoint in memory. MySQL commits rows in another order than that of their `seq`, which it does not know."""
+    """Keeps its checkpoint in memory, and does not know that MySQL may commit a lower `seq` after a higher one."""
 
     def __init__(self, settings: Settings) -> None:
         self._engine_of_feed = connect(settings.worker_url, pool_size=2)

@@ -40,7 +40,7 @@ COMES_BACK_WITHIN_MS = 60_000
 
 @pytest.fixture
 def stormy() -> Iterator[Settings]:
-    """An instance of its own: the storm resets it, kills its components and changes what they hold."""
+    """An instance of its own, because the storm resets it and kills its components."""
     with end_to_end.running("embedded", private=True, without=()) as made:
         yield made
 
