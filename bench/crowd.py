@@ -12,20 +12,19 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import psutil
-from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.Delta_pb2 import Delta
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import ClientConnection
 
 from application import Application
 from dashboard.pulse import EVERY_MS
+from dashboard.visiting import open_stream, request_drawing
 from db import queries
 from domain.commands import CalculateCommission
-from scenarios.api_client import page_client, url_host
+from scenarios.api_client import page_client
 from scenarios.percentiles import percentiles
 from scenarios.waiting import TookTooLong
 from settings import Settings
@@ -78,8 +77,7 @@ class Visitor:
 
     def start(self) -> None:
         """Open the page and wait until all of it has arrived. Raises OSError or TimeoutError."""
-        address = f"{url_host(self.settings.bind)}:{self.settings.dashboard_port}"
-        socket = connect(f"ws://{address}/_stcore/stream", subprotocols=["streamlit"], max_size=None, proxy=None)  # type: ignore[list-item]
+        socket = open_stream(self.settings)
         self._request_drawing(socket, None)
         self._thread = threading.Thread(target=self._poll, args=(socket,), daemon=True)
         self._thread.start()
@@ -109,28 +107,20 @@ class Visitor:
 
     def _request_drawing(self, socket: ClientConnection, fragment_and_version: tuple[_Fragment, str] | None) -> None:
         """Request the drawing of a fragment, or of the page, and wait until it is drawn."""
-        message = BackMsg()
-        message.rerun_script.query_string = "lang=en"
-        message.rerun_script.page_script_hash = self._page_hash
+        fragment_id, triggers = "", {}
         if fragment_and_version is not None:
             fragment, version = fragment_and_version
-            message.rerun_script.fragment_id = fragment.id
-            widget_state = message.rerun_script.widget_states.widgets.add()
-            widget_state.id = fragment.widget_id
-            widget_state.json_trigger_value = json.dumps([{"event": "changed", "value": version}])
-        socket.send(message.SerializeToString())
-        while self._handle_message(socket.recv(timeout=30)) != "script_finished":
-            pass
+            fragment_id = fragment.id
+            triggers[fragment.widget_id] = json.dumps([{"event": "changed", "value": version}])
+        for message in request_drawing(socket, "en", self._page_hash, fragment_id, triggers):
+            self._handle_message(message)
 
-    def _handle_message(self, raw: Any) -> str | None:
-        message = ForwardMsg()
-        message.ParseFromString(raw)
+    def _handle_message(self, message: ForwardMsg) -> None:
         kind = message.WhichOneof("type")
         if kind == "new_session":
             self._page_hash = message.new_session.page_script_hash
         elif kind == "delta" and message.delta.new_element.WhichOneof("type") == "bidi_component":
             self._record_drawing(message.delta)
-        return kind
 
     def _record_drawing(self, delta: Delta) -> None:
         component = delta.new_element.bidi_component

@@ -70,7 +70,8 @@ def followed(name: str) -> Iterator[None]:
             "drawn": drawn,
             "page": st.session_state.get("page", ""),
             "language": i18n.language(),
-            "parameters": _parameters.get(st.session_state.get("page", ""), list(EVERYWHERE)),
+            # A tuple: for a list, Streamlit would import pandas to find out whether it is a table.
+            "parameters": tuple(_parameters.get(st.session_state.get("page", ""), EVERYWHERE)),
             "every": EVERY_MS,
         },
         key=f"pulse-{name}",
