@@ -23,7 +23,7 @@ from starlette.requests import Request  # noqa: E402
 from starlette.responses import JSONResponse, Response  # noqa: E402
 from starlette.routing import Route  # noqa: E402
 
-from dashboard import kept_clicks, whole_runs  # noqa: E402
+from dashboard import bursts, kept_clicks, whole_runs  # noqa: E402
 from dashboard.streamlit_files import StreamlitFiles  # noqa: E402
 from settings import load  # noqa: E402
 from stacks.hosts import AllowedHosts, HostGuard  # noqa: E402
@@ -54,6 +54,7 @@ def _warm() -> None:
     warming.warm()
 
 
+bursts.send_bursts()
 whole_runs.keep_whole_runs()
 kept_clicks.keep_clicks()
 app = st.App(

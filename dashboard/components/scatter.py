@@ -26,6 +26,8 @@ TICKS = 5
 LEAST_SPAN_US = 60_000_000
 """The time axis is at least a minute long."""
 PAUSE_US = 10_000_000
+SLOWEST = 12
+"""The number of events whose dots can be hovered. Each is an element of its own, which a browser moves at every drawing."""
 LABEL_WIDTH = 18.0
 """Percent of the width that the name of a fault may take."""
 
@@ -38,14 +40,14 @@ def chart(points: Sequence[Point], windows: Sequence[FaultWindow], zone: str | N
     axis = _Axes(points, now)
     values = [point.ms for point in points]
     lines = {name: rolling(values, rank) for name, rank in LINES}
-    marks = [_dot(axis, point, zone) for point in points]
+    slowest = sorted(points, key=lambda point: point.ms)[-SLOWEST:]
     paths = [
         _line(axis, points[part], lines[name][part], name) for name, _rank in LINES for part in _busy_times(points)
     ]
     shaded = _shades(axis, [window for window in windows if axis.sees(window)])
     plane = tag(
         "svg",
-        join(paths),
+        join([*_dots(axis, points), *paths]),
         viewBox="0 0 1000 1000",
         preserveAspectRatio="none",
         y=TOP,
@@ -55,7 +57,7 @@ def chart(points: Sequence[Point], windows: Sequence[FaultWindow], zone: str | N
     summary = _("Latency of the last {n} events: p50 {a}, p95 {b}").format(
         n=number(len(points)), a=milliseconds(lines["p50"][-1]), b=milliseconds(lines["p95"][-1])
     )
-    inner = join([*shaded, _grid(axis, zone), plane, *marks])
+    inner = join([*shaded, _grid(axis, zone), plane, *(_dot_to_hover(axis, point, zone) for point in slowest)])
     drawn = tag("svg", inner, class_="scatter", role="img", aria_label=summary, width="100%", height=HEIGHT)
     return join([_legend(points, lines), tag("div", drawn, class_="plot")])
 
@@ -89,7 +91,19 @@ class _Axes:
         ) * 1e6 >= self.start and window.started_at * 1e6 <= self.start + self.span
 
 
-def _dot(axis: _Axes, point: Point, zone: str | None) -> Html:
+def _dots(axis: _Axes, points: Sequence[Point]) -> list[Html]:
+    """Return a path for each type of event. A line of no length with round ends is a dot; 500 elements would be slow to move."""
+    places: dict[str, list[str]] = {}
+    for point in points:
+        place = f"M{axis.x(point.at_us) * 10:.1f} {axis.share(point.ms) * 1000:.0f}h0"
+        places.setdefault(point.type, []).append(place)
+    return [
+        tag("path", "", d="".join(of_type), class_=f"dots {event_class(kind)}", data_key=kind)
+        for kind, of_type in sorted(places.items())
+    ]
+
+
+def _dot_to_hover(axis: _Axes, point: Point, zone: str | None) -> Html:
     title = tag("title", f"{milliseconds(point.ms)} · {point.type} · {instant(point.at_us, zone)}")
     return tag(
         "circle",

@@ -45,3 +45,13 @@ def test_a_fault_that_goes_on_is_shaded_up_to_now_although_no_event_came_since()
     (x, width) = re.search(r'<rect x="([\d.]+)%" y="\d+" width="([\d.]+)%"', html).groups()  # type: ignore[union-attr]
     assert 88 < float(x) < 91
     assert 98 < float(x) + float(width) <= 100
+
+
+def test_every_event_has_a_dot_and_the_slowest_can_be_hovered() -> None:
+    """500 elements that move at each drawing kept a browser busy, so the dots of a type are one element."""
+    shown = [Point(int((NOW - 90) * 1e6) + n, "CommissionCalculated", f"e{n}", "c", 1.0 + n) for n in range(500)]
+    html = str(scatter.chart(shown, [], "UTC", NOW))
+    (path,) = re.findall(r'<path d="([^"]*)"', html)
+    assert path.count("M") == path.count("h0") == 500
+    hovered = re.findall(r'data-key="e(\d+)"', html)
+    assert sorted(map(int, hovered)) == list(range(500 - scatter.SLOWEST, 500))

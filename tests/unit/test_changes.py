@@ -141,8 +141,8 @@ def test_an_event_is_unknown_to_the_worker_until_it_is_registered() -> None:
 def test_the_page_gives_each_event_type_its_own_colour(with_reject: None) -> None:
     points = [Point(number, kind, f"e-{number}", "c-1", 1.0) for number, kind in enumerate([*event_types(), "Other"])]
     drawn = scatter.chart(points, [], None, 1.0)
-    classes = re.findall(r'<circle class="([^"]+)"', drawn)
-    assert classes == ["event-1", "event-2", "event-3", "event-unknown"]
+    classes = re.findall(r'class="dots ([^"]+)"', drawn)
+    assert sorted(classes) == ["event-1", "event-2", "event-3", "event-unknown"]
     assert all(f'class="key {name}"' in drawn for name in classes)
 
 
