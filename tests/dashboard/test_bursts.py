@@ -109,5 +109,5 @@ def test_any_sequence_of_events_is_handled_whole_and_in_order(events: list[Scrip
 def test_streamlit_hands_over_its_events_where_the_burst_takes_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(AppSession, "_on_scriptrunner_event", AppSession._on_scriptrunner_event)
     bursts.send_bursts()
-    assert AppSession._on_scriptrunner_event is bursts._add_event
+    assert vars(AppSession)["_on_scriptrunner_event"] is bursts._add_event
     assert callable(AppSession._handle_scriptrunner_event_on_event_loop)

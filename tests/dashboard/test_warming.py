@@ -45,7 +45,7 @@ def test_a_server_is_visited_in_each_language(
 
     def record(stream: object, language: str) -> Iterator[object]:
         languages.append(language)
-        return request_drawing(stream, language)  # type: ignore[arg-type,return-value]
+        return request_drawing(stream, language)  # type: ignore[arg-type]
 
     monkeypatch.setattr(warming, "request_drawing", record)
     warming._visit(server[0])

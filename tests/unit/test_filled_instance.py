@@ -66,21 +66,21 @@ def test_the_delay_of_the_feed_is_counted_from_the_notifications_commit(filled: 
 # A visitor without a browser.
 
 
-def feed_message(html: str, name: str = "live-feed") -> bytes:
+def feed_message(html: str, name: str = "live-feed") -> ForwardMsg:
     message = ForwardMsg()
     message.metadata.active_script_hash = ""
     component = message.delta.new_element.bidi_component
     component.id = f"$$ID-x-{name}"
     component.component_name = "alpes_live"
     component.json = json.dumps({"mark": "1", "html": html})
-    return bytes(message.SerializeToString())
+    return message
 
 
 def test_a_visitor_remembers_when_each_message_came_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [10.0]
     patch_time(monkeypatch, "bench.crowd", time=lambda: now[0])
     visitor = Visitor(Settings(home=tmp_path))
-    assert visitor._handle_message(feed_message('<a data-go="c-1">')) == "delta"
+    visitor._handle_message(feed_message('<a data-go="c-1">'))
     now[0] = 11.0
     visitor._handle_message(feed_message('<a data-go="c-1"><a data-go="c-2">'))
     visitor._handle_message(feed_message('<a data-go="c-3">', "live-database"))
@@ -93,13 +93,13 @@ def test_a_visitor_learns_its_page_and_the_fragments_that_it_may_ask_for(tmp_pat
     visitor = Visitor(Settings(home=tmp_path))
     session = ForwardMsg()
     session.new_session.page_script_hash = "page-hash"
-    assert visitor._handle_message(session.SerializeToString()) == "new_session"
+    visitor._handle_message(session)
     pulse = ForwardMsg()
     pulse.delta.fragment_id = "fragment-1"
     component = pulse.delta.new_element.bidi_component
     component.id, component.component_name = "widget-1", "alpes_pulse"
     component.json = json.dumps({"name": "live", "drawn": "v1"})
-    visitor._handle_message(pulse.SerializeToString())
+    visitor._handle_message(pulse)
     sent: list[Any] = []
 
     class Socket:
