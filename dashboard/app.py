@@ -23,7 +23,7 @@ from starlette.requests import Request  # noqa: E402
 from starlette.responses import JSONResponse, Response  # noqa: E402
 from starlette.routing import Route  # noqa: E402
 
-from dashboard import bursts, kept_clicks, whole_runs  # noqa: E402
+from dashboard import bursts, kept_clicks, theme_messages, whole_runs  # noqa: E402
 from dashboard.streamlit_files import StreamlitFiles  # noqa: E402
 from settings import load  # noqa: E402
 from stacks.hosts import AllowedHosts, HostGuard  # noqa: E402
@@ -55,6 +55,7 @@ def _warm() -> None:
 
 
 bursts.send_bursts()
+theme_messages.compose_once()
 whole_runs.keep_whole_runs()
 kept_clicks.keep_clicks()
 app = st.App(

@@ -10,7 +10,7 @@ from typing import ParamSpec
 import streamlit as st
 
 from application.permissions import Action, Forbidden
-from dashboard import access, resources
+from dashboard import access, i18n, resources
 from dashboard.i18n import _
 
 P = ParamSpec("P")
@@ -29,7 +29,9 @@ def guarded(show: Callable[P, None]) -> Callable[P, None]:
             if not access.admitted(resources.settings()):
                 st.rerun()
                 return  # outside Streamlit `rerun` returns: nothing is drawn then either
-            show(*args, **kwargs)
+            # Found once: each text asks for the language, and Streamlit's session state is slow to read.
+            with i18n.speaking_to(i18n.current_visitor(st.context.timezone)):
+                show(*args, **kwargs)
         except Exception:
             log.exception("a page failed")
             st.error(

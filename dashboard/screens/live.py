@@ -157,9 +157,15 @@ def _draw_feed(zone: str | None) -> None:
     feed_ids = {message.event_id for message in feed.messages}
     older = (message.event_id for message in (*messages[:FEED_ROWS], chosen) if message.event_id not in feed_ids)
     refresher.want_deliveries(event_id for event_id in older if event_id)
-    rows = tables.feed(messages[:FEED_ROWS], deliveries, picked, zone)
-    detail = tables.message(chosen, deliveries.get(chosen.event_id or "", 0), zone)
-    clicked = live_html.show(join([paused, rows, detail]), "feed")
+
+    def draw() -> str:
+        rows = tables.feed(messages[:FEED_ROWS], deliveries, picked, zone)
+        return join([paused, rows, tables.message(chosen, deliveries.get(chosen.event_id or "", 0), zone)])
+
+    # Most pages show the newest messages: what these pages show is drawn once.
+    is_own = paused or wanted.topic or wanted.search or picked
+    html = draw() if is_own else live_html.once("feed", (refresher.database.version, feed.version), draw)
+    clicked = live_html.show(html, "feed")
     if clicked and int(clicked) != picked:
         state["feed_picked"] = int(clicked)
         pulse.draw_again()
