@@ -17,10 +17,10 @@ def _compose(section: str) -> CustomThemeConfig:
     return theme
 
 
-def _copy_theme(message: CustomThemeConfig, section: str = "theme") -> None:
+def _copy_theme(msg: CustomThemeConfig, section: str = "theme") -> None:
     theme = _compose(section)
     if theme.ByteSize():  # merging nothing would still say that the section exists
-        message.MergeFrom(theme)
+        msg.MergeFrom(theme)
 
 
 def compose_once() -> None:

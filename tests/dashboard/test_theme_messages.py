@@ -29,7 +29,12 @@ def test_the_settings_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     theme_messages._compose.cache_clear()
     read = []
     options = config.get_options_for_section
-    monkeypatch.setattr(config, "get_options_for_section", lambda name: read.append(name) or options(name))
+
+    def record(name: str) -> dict[str, object]:
+        read.append(name)
+        return options(name)
+
+    monkeypatch.setattr(config, "get_options_for_section", record)
     for _ in range(3):
         theme_messages._copy_theme(CustomThemeConfig(), "theme")
     assert read == ["theme"]
