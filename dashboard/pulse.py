@@ -17,7 +17,7 @@ import streamlit as st
 
 from dashboard import i18n, resources
 
-EVERY_MS = 300
+EVERY_MS = 200
 """Time between two polls of an open page; a page in a hidden tab does not poll."""
 MOVING_S = 0.5
 """Time between two refreshes while something on the page depends on the time itself."""

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 QUICK_S = 0.2
 """Time between two reads while a page is open."""
+BUSY_S, BUSY_FOR_S = 0.1, 2.0
+"""The same while something changes, until nothing has changed for the second time: an event waits for its read."""
 SLOW_S = 2.0
 """Time between two reads otherwise; health is read every second and every five seconds."""
 WATCHED_S = 5.0
@@ -60,6 +62,8 @@ class Refresher:
         self._wanted_ids: dict[str, None] = {}
         self._wanted_ids_lock = threading.Lock()
         self._looked = time.monotonic()
+        self._changed_at = 0.0
+        """Monotonic time of the last read that found something new."""
         self._doubted = time.monotonic()
         self._stop = threading.Event()
 
@@ -123,13 +127,17 @@ class Refresher:
 
     def _run(self, step: Callable[[], None], quick_s: float, slow_s: float) -> None:
         while not self._stop.is_set():
+            before = self.database.version, self.feed.version
             try:
                 step()
             except Exception:
                 # A reader that ended would leave old numbers on every page: log the exception and read again.
                 log.exception("a look failed; the next one follows")
             waited = time.monotonic()
-            while not self._stop.wait(quick_s):
+            if (self.database.version, self.feed.version) != before:
+                self._changed_at = waited
+            is_busy = quick_s == QUICK_S and waited - self._changed_at < BUSY_FOR_S
+            while not self._stop.wait(BUSY_S if is_busy else quick_s):
                 watched = time.monotonic() - self._looked < WATCHED_S
                 if watched or time.monotonic() - waited >= slow_s:
                     break
