@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from application import leases
-from dashboard.view_models.refresher import QUIET_CHECK_S, Refresher
+from dashboard.view_models.refresher import BUSY_FOR_S, BUSY_S, QUICK_S, QUIET_CHECK_S, Refresher
 from dashboard.view_models.snapshot import DatabaseState
 from domain.message import Message
 from settings import load
@@ -69,3 +69,33 @@ def test_a_check_is_left_out_only_while_nothing_happens(
 
 class _Engineless:
     engine = None
+
+
+@pytest.mark.parametrize(
+    ("quick_s", "changed_ago_s", "expected_s"),
+    [(QUICK_S, 0.0, BUSY_S), (QUICK_S, BUSY_FOR_S * 2, QUICK_S), (1.0, 0.0, 1.0)],
+    ids=["while events come", "afterwards", "the health"],
+)
+def test_a_source_is_read_more_often_while_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_s: float, changed_ago_s: float, expected_s: float
+) -> None:
+    refresher = Refresher(load(stack="embedded", home=tmp_path), application=_Engineless())  # type: ignore[arg-type]
+    now = [time.monotonic()]
+    waits: list[float] = []
+
+    class Stop:
+        def is_set(self) -> bool:
+            return len(waits) > 1
+
+        def wait(self, seconds: float) -> bool:
+            waits.append(seconds)
+            now[0] += changed_ago_s
+            return False
+
+    def commit_once() -> None:
+        refresher.reader.state = DatabaseState(version=1)
+
+    patch_time(monkeypatch, MODULE, monotonic=lambda: now[0])
+    monkeypatch.setattr(refresher, "_stop", Stop())
+    refresher._run(commit_once, quick_s, 5.0)
+    assert waits[:2] == [BUSY_S if quick_s == QUICK_S else quick_s, expected_s]
