@@ -34,6 +34,7 @@ HEALTH = {
 SOURCE = {
     "cause.history_gone": "its schema history is lost",
     "cause.position_gone": "its position in the binlog no longer exists (purged, RESET MASTER, or older data of the server)",
+    "cause.position_unreadable": "the file of its position cannot be read",
     "cause.other_server": "another MySQL server answers than the one whose binlog it read",
     "cause.unparseable": "it cannot parse a statement in the binlog",
     "cause.oversized": "the message of a row is larger than the broker accepts",

@@ -110,14 +110,13 @@ def _make_topics(admin: Admin, settings: Settings) -> bool:
     try:
         admin.keep_messages()
         admin.accept_any_schema()
-        topics = settings.topics
-        of_source = (
-            (topics.offsets, topics.schema_history, topics.heartbeat) if settings.facts.capture.has_connector else ()
-        )
-        for topic in (*topics.observed(), topics.routed, *of_source):
+        topics, capture = settings.topics, settings.facts.capture
+        of_source = (topics.offsets, topics.schema_history) if capture.has_connector else ()
+        of_progress = (topics.heartbeat,) if capture.reads_binlog else ()
+        for topic in (*topics.observed(), topics.routed, *of_source, *of_progress):
             admin.create_topic(topic, topics_partitions(settings, topic))
-        if topics.heartbeat in of_source:
-            admin.keep_briefly(topics.heartbeat)
+        for topic in of_progress:
+            admin.keep_briefly(topic)
     except AdminRefused as error:
         if error.status in FORBIDDEN:
             raise ProvisionFailed(str(error)) from error
