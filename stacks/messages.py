@@ -55,7 +55,7 @@ SOURCE = {
     "advice.restart": "`./alpes source restart`",
     "advice.resnapshot": "`./alpes source resnapshot`",
     "advice.create": "`./alpes source create` restores the configuration that skips such statements",
-    "advice.oversized": "raise the broker's maxMessageSize (`./alpes doctor` names it), then `./alpes source restart`",
+    "advice.oversized": "raise the broker's maxMessageSize (`./alpes doctor` names it), then `./alpes source restart`; `./alpes repair` publishes what was left out",
     "advice.refused": "correct its user and password in MySQL or in the settings, then `./alpes source create` and `./alpes source restart`",
     "advice.privileges": "grant what db/init.sql grants (`./alpes migrate` does, given the root's URL), then `./alpes source restart`",
     "advice.doctor": "`./alpes doctor` names the setting; correct it, then `./alpes source restart`",

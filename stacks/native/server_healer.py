@@ -141,6 +141,7 @@ class ServerHealer:
             server_identity.remember(self._settings, self._engine, again=True)
         elif step == "leave":
             server_position.leave(self._settings)
+            control(self._settings).restart_part(DEBEZIUM_SERVER.component)  # some errors it tries again inside
             self._again_at = time.monotonic() + self._patience_s
             self._patience_s = min(2 * self._patience_s, LONGEST_WAIT_S)
         elif cause in UNCERTAIN and not error:

@@ -1,12 +1,16 @@
-"""Find in Debezium Server's log why it ended: it writes one line for it, and the causes below that line."""
+"""Find in Debezium Server's log why it ended, or tries again and again: it writes one line for it, and the trace beside."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from stacks.native.diagnosis import CAUSED_BY, ENTRY, LOG_BYTES, SHOWN_CHARACTERS, UNKNOWN, find_cause
+from stacks.native.diagnosis import CAUSED_BY, ENTRY, LOG_BYTES, SHOWN_CHARACTERS, UNKNOWN, Cure, find_cause
 
 ENDED = "Connector completed: success = 'false', message = '"
+FAILED = "Producer failure: "
+"""In the line of an error after which it may try again by itself, as often as it likes."""
+LEFT_OUT = "Failed to send record to "
+"""In the line of a message that the broker refused: it goes on with the next one."""
 READS = "Connected to binlog at "
 """In the line that it writes when it reads the binlog."""
 
@@ -32,17 +36,27 @@ class LogFollower:
         return find_failures(complete.decode("utf-8", "replace").splitlines())
 
 
-def find_failures(lines: list[str]) -> list[str]:
-    """Return the error of each end that these lines show, the most telling line of each."""
-    starts = [number for number, line in enumerate(lines) if ENDED in line]
-    return [_describe(lines, start) for start in starts]
+def find_failures(lines: list[str], *, with_left_out: bool = False) -> list[str]:
+    """Return the error of each end that these lines show, the most telling line of each, in their order.
+
+    An error after which it tries again counts when no restart cures it; `with_left_out`, a message that it left out counts.
+    """
+    failures = []
+    for number, line in enumerate(lines):
+        if ENDED in line:
+            failures.append(_describe(lines, number))
+        elif FAILED in line and find_cause(line).cure is not Cure.RESTART:
+            failures.append(_shorten(line.partition(FAILED)[2]))
+        elif with_left_out and LEFT_OUT in line:
+            failures.append(_shorten(line[line.index(LEFT_OUT) :]))
+    return failures
 
 
 def read_failure(path: Path) -> str:
-    """Return the error with which it ended, if it has not read the binlog since; otherwise nothing."""
+    """Return its last error, if it has not begun to read the binlog since; otherwise nothing."""
     text = _read(path, max(0, _measure(path) - LOG_BYTES)).decode("utf-8", "replace")
     since_it_read = text.rpartition(READS)[2].splitlines()
-    return next(iter(find_failures(since_it_read)[::-1]), "")
+    return next(iter(find_failures(since_it_read, with_left_out=True)[::-1]), "")
 
 
 def _describe(lines: list[str], start: int) -> str:
@@ -53,7 +67,11 @@ def _describe(lines: list[str], start: int) -> str:
     # The trace has lines of exceptions, and indented ones of places; some exceptions begin a line without "Caused by".
     causes = [line for line in lines[above + 1 : below] if line and not line[0].isspace() and not ENTRY.match(line)]
     telling = next((line for line in (message, *causes) if find_cause(line) is not UNKNOWN), message)
-    return telling.removeprefix(CAUSED_BY).strip()[:SHOWN_CHARACTERS]
+    return _shorten(telling)
+
+
+def _shorten(line: str) -> str:
+    return line.removeprefix(CAUSED_BY).strip()[:SHOWN_CHARACTERS]
 
 
 def _measure(path: Path) -> int:

@@ -24,6 +24,10 @@ SEEN = {
     "refused": (
         ENDED.format("Connector configuration is not valid. Unable to connect: Access denied for user 'debezium'@'h'"),
     ),
+    "privileges": (
+        "2026-11-27 13:22:40.061 ERROR io.de.pi.ErrorHandler Producer failure: io.debezium.DebeziumException: Access denied;"
+        " you need (at least one of) the REPLICATION SLAVE privilege(s) for this operation Error code: 1227\n",
+    ),
     "position_unreadable": (ENDED.format("java.io.StreamCorruptedException: invalid stream header: 6E6F206F"),),
 }
 """Code of the cause → lines of real runs."""
@@ -45,6 +49,25 @@ def test_the_telling_line_of_a_trace_is_shown(tmp_path: Path) -> None:
     assert read_failure(log) == "com.fasterxml.jackson.core.io.JsonEOFException: end"
     log.write_text(ENDED.format("odd") + "\tat somewhere\nCaused by: java.net.ConnectException: Connection refused\n")
     assert read_failure(log) == "java.net.ConnectException: Connection refused"
+
+
+def test_an_error_after_which_it_tries_again_and_may_succeed_is_none(tmp_path: Path) -> None:
+    log = tmp_path / "debezium.log"
+    log.write_text(READS + "2026-11-27 13:22:44.065 ERROR io.de.pi.ErrorHandler Producer failure: unable to connect: null\n")
+    assert read_failure(log) == ""
+
+
+def test_a_message_that_the_broker_refused_is_shown_and_is_no_end(tmp_path: Path) -> None:
+    log = tmp_path / "debezium.log"
+    log.write_text(READS)
+    follower = LogFollower(log)
+    with log.open("a") as added:
+        added.write(
+            "2026-11-27 13:23:39.823 ERROR io.de.se.pu.PulsarChangeConsumer Failed to send record to outbox-events destination:"
+            " org.apache.pulsar.client.api.PulsarClientException$InvalidMessageException: 6000846 bytes that exceeds 5242880\n"
+        )
+    assert find_cause(read_failure(log)).code == "oversized"
+    assert follower.read_failures() == []
 
 
 def test_only_what_is_added_is_followed(tmp_path: Path) -> None:
