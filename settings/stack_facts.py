@@ -56,9 +56,7 @@ class CaptureFacts:
 RELAY = CaptureFacts(
     "relay", "relay", is_process=True, has_heartbeat=True, is_woken=True, parks_rows=True, has_checkpoint=True
 )
-DEBEZIUM = CaptureFacts(
-    "debezium", "source", "Debezium", has_connector=True, reads_binlog=True, mysql_before=(8, 4)
-)
+DEBEZIUM = CaptureFacts("debezium", "source", "Debezium", has_connector=True, reads_binlog=True, mysql_before=(8, 4))
 DEBEZIUM_SERVER = CaptureFacts(
     "debezium-server",
     "debezium",

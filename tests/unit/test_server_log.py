@@ -25,8 +25,10 @@ SEEN = {
         ENDED.format("Connector configuration is not valid. Unable to connect: Access denied for user 'debezium'@'h'"),
     ),
     "privileges": (
-        "2026-11-27 13:22:40.061 ERROR io.de.pi.ErrorHandler Producer failure: io.debezium.DebeziumException: Access denied;"
-        " you need (at least one of) the REPLICATION SLAVE privilege(s) for this operation Error code: 1227\n",
+        (
+            "2026-11-27 13:22:40.061 ERROR io.de.pi.ErrorHandler Producer failure: io.debezium.DebeziumException: Access denied;"
+            " you need (at least one of) the REPLICATION SLAVE privilege(s) for this operation Error code: 1227\n"
+        ),
     ),
     "position_unreadable": (ENDED.format("java.io.StreamCorruptedException: invalid stream header: 6E6F206F"),),
 }
@@ -53,7 +55,9 @@ def test_the_telling_line_of_a_trace_is_shown(tmp_path: Path) -> None:
 
 def test_an_error_after_which_it_tries_again_and_may_succeed_is_none(tmp_path: Path) -> None:
     log = tmp_path / "debezium.log"
-    log.write_text(READS + "2026-11-27 13:22:44.065 ERROR io.de.pi.ErrorHandler Producer failure: unable to connect: null\n")
+    log.write_text(
+        READS + "2026-11-27 13:22:44.065 ERROR io.de.pi.ErrorHandler Producer failure: unable to connect: null\n"
+    )
     assert read_failure(log) == ""
 
 
