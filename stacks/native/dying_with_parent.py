@@ -1,6 +1,6 @@
 """Replace this process by a program that is killed when its starter ends, also when that one is killed (Linux).
 
-It is run as a plain script: `python -I -S dying_with_parent.py PROGRAM ARGUMENT…`.
+PID is the starter's. It is run as a plain script: `python -I -S dying_with_parent.py PID PROGRAM ARGUMENT…`.
 """
 
 import ctypes
@@ -11,7 +11,6 @@ import sys
 PR_SET_PDEATHSIG = 1
 
 if __name__ == "__main__":
-    starter = os.getppid()
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() == starter:  # otherwise it ended before it could be known
-        os.execvp(sys.argv[1], sys.argv[1:])
+    if os.getppid() == int(sys.argv[1]):  # otherwise it has ended already
+        os.execvp(sys.argv[2], sys.argv[2:])

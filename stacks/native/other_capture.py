@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -45,7 +46,7 @@ def running(settings: Settings) -> Iterator[None]:
 
 def _start(settings: Settings) -> subprocess.Popen[bytes]:
     part = debezium_server.part(settings)
-    launcher = (sys.executable, "-I", "-S", str(Path(dying_with_parent.__file__)))
+    launcher = (sys.executable, "-I", "-S", str(Path(dying_with_parent.__file__)), str(os.getpid()))
     with (settings.logs / f"{part.name}.log").open("ab") as log:
         return subprocess.Popen(
             [*launcher, *part.command.argv],

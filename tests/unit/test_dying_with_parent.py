@@ -11,8 +11,8 @@ from stacks import processes
 from stacks.native import dying_with_parent
 
 STARTER = """
-import subprocess, sys
-child = subprocess.Popen([sys.executable, sys.argv[1], "sleep", "60"])
+import os, subprocess, sys
+child = subprocess.Popen([sys.executable, sys.argv[1], str(os.getpid()), "sleep", "60"])
 print(child.pid, flush=True)
 child.wait()
 """
@@ -24,7 +24,7 @@ def test_it_goes_with_its_starter() -> None:
         assert starter.stdout is not None
         pid = int(starter.stdout.readline())
         try:
-            until(lambda: "sleep" in Path(f"/proc/{pid}/cmdline").read_text(), 10, "the program runs")
+            until(lambda: Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"sleep"), 10, "the program runs")
         finally:
             starter.kill()
     until(lambda: not processes.is_alive(pid), 10, "it has ended too")
