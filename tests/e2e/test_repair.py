@@ -71,9 +71,7 @@ def stack(request: pytest.FixtureRequest) -> Settings:
     return settings
 
 
-@pytest.mark.parametrize(
-    "count", [pytest.param(1, marks=pytest.mark.breadth), 100, pytest.param(10_000, marks=pytest.mark.breadth)]
-)
+@pytest.mark.parametrize("count", [1, 100, pytest.param(10_000, marks=[pytest.mark.breadth, pytest.mark.timeout(600)])])
 def test_exactly_the_missing_events_are_published_again(stack: Settings, count: int) -> None:
     calculate(stack, 3)
     assert repair.find_missing_events(stack, print) == {}
