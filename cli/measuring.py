@@ -136,11 +136,10 @@ def bench_captures(
     if json:
         print_json(figures)
     else:
-        names = CaptureFigures.__slots__
-        table(
-            tuple(name.replace("_", " ") for name in names), [[getattr(row, name) for name in names] for row in figures]
-        )
-    if any(row.lost for row in figures):
+        names = [name for name in CaptureFigures.__slots__ if name not in ("capture", "database")]
+        rows = [(name.replace("_", " "), *(getattr(each, name) for each in figures)) for name in names]
+        table(("", *(f"{each.capture}, {each.database}" for each in figures)), rows)
+    if any(each.lost for each in figures):
         raise typer.Exit(1)
 
 

@@ -59,13 +59,12 @@ def test_the_verb_prints_a_row_for_each_and_fails_when_an_event_is_lost(
     printed: Callable[[], Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     measuring.bench_captures(mysql="8.0")
-    shown = capsys.readouterr().out
-    assert "Debezium 1.9.7" in shown
-    assert "Debezium Server 3.6.3" in shown
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["recovers", "s", "4.2", "4.2"] in lines
     with pytest.raises(typer.Exit):
         measuring.bench_captures(commands=5001, json=True)
     assert [row["lost"] for row in printed()] == [1, 1, 1]
-    with pytest.raises(Failed, match="no capture reads MySQL 5.7"):
+    with pytest.raises(Failed, match=r"no capture reads MySQL 5\.7"):
         measuring.bench_captures(mysql="5.7")
 
 
