@@ -12,8 +12,7 @@ from settings.stack_facts import DEBEZIUM_SERVER
 from stacks.control import NotRunning, PartUnknown
 from stacks.controls import control
 from stacks.native import debezium_server, healing, server_log, server_position
-from stacks.native.diagnosis import Cure, find_cause
-from stacks.native.healing import Healing
+from stacks.native.diagnosis import Cure
 from stacks.native.server_healer import ServerHealer
 from stacks.operation import Holding, Say
 from stacks.part_health import PartHealth
@@ -29,7 +28,7 @@ class DebeziumServer(ProcessCapture):
             pid = control(self.settings).pid(part)
         except (NotRunning, PartUnknown):
             pid = 0
-        trouble = self._find_trouble()
+        trouble = server_log.find_trouble(self.settings)
         if trouble is not None:
             return PartHealth(part, "down" if trouble.is_left else "behind", trouble.describe())
         if not pid:
@@ -38,17 +37,8 @@ class DebeziumServer(ProcessCapture):
             return PartHealth(part, "behind", Message("health.waits"))
         return PartHealth(part, "ok", Message("health.source_reads"))
 
-    def _find_trouble(self) -> Healing | None:
-        """Return what its log shows that it ended with, and what the watcher has tried; None when it reads, or only starts."""
-        record = healing.read(self.settings)
-        error = server_log.read_failure(self.settings.logs / f"{DEBEZIUM_SERVER.component}.log")
-        if not error:
-            return record
-        cause = find_cause(error)
-        return (record or Healing(cause.code, error)).of(cause, error)
-
     def examine(self) -> Finding:
-        trouble = self._find_trouble()
+        trouble = server_log.find_trouble(self.settings)
         if trouble is not None:
             return describe_trouble(trouble)
         health = self.check(None)
@@ -68,6 +58,7 @@ class DebeziumServer(ProcessCapture):
     def resnapshot(self, say: Say) -> None:
         permissions.require(self.settings, RESNAPSHOT_PERMISSION)
         server_position.resnapshot(self.settings, say)
+        healing.forget(self.settings)
 
     def lose_history(self) -> None:
         server_properties.history_file(self.settings).unlink(missing_ok=True)

@@ -19,8 +19,9 @@ from db.errors import DatabaseUnavailable, translated
 from db.migrate import upgrade
 from domain.errors import ExpectedError
 from settings import Settings
-from stacks.native import healing, intent, position, roles
+from stacks.native import healing, intent, position, roles, server_log, server_position
 from stacks.native.diagnosis import Cure
+from stacks.native.healing import Healing
 
 Say = Callable[[str], None]
 ANSWERS_WITHIN_S = 90.0
@@ -181,7 +182,7 @@ def _await_capture(settings: Settings, say: Say) -> None:
     engine = connect(settings.admin_url, pool_size=1)
     try:
         _await(
-            lambda: _is_capturing(engine) or (capture.has_connector and _heal(settings, say)),
+            lambda: _is_capturing(engine) or _heal(settings, say),
             name,
             settings.logs / f"{capture.component}.log",
         )
@@ -191,19 +192,27 @@ def _await_capture(settings: Settings, say: Say) -> None:
 
 
 def _heal(settings: Settings, say: Say) -> bool:
-    """Let a source that starts with a position or a history that is gone take a new snapshot, once; return False.
+    """Let a capture that starts with a position or a history that is gone take a new snapshot, once; return False.
 
-    The watcher heals a source only after it was provisioned.
+    The watcher cannot: it heals a source only after it was provisioned, and none while this operation runs.
     """
-    with Admin(settings, timeout_s=30) as admin:
-        status = source.status(admin, settings.source_name)
-    trouble = None if status is None else healing.diagnose(settings, status)
+    has_connector = settings.facts.capture.has_connector
+    trouble = _find_trouble(settings) if has_connector else server_log.find_trouble(settings)
     if trouble is None or trouble.cause.cure is not Cure.RESNAPSHOT or trouble.resnapshots:
         return False
-    say(f"the source takes a new snapshot: {trouble.cause.sentence}")
+    say(f"the capture takes a new snapshot: {trouble.cause.sentence}")
     healing.write(settings, trouble.after("resnapshot"))
-    position.resnapshot(settings, say)
+    if has_connector:
+        position.resnapshot(settings, say)
+    else:
+        server_position.resnapshot(settings, say)
     return False
+
+
+def _find_trouble(settings: Settings) -> Healing | None:
+    with Admin(settings, timeout_s=30) as admin:
+        status = source.status(admin, settings.source_name)
+    return None if status is None else healing.diagnose(settings, status)
 
 
 def _is_capturing(engine: Engine) -> bool:

@@ -22,7 +22,7 @@ from stacks.native import healing, server_identity, server_position
 from stacks.native.diagnosis import NO_PROGRESS, OTHER_SERVER, UNCERTAIN, Cause, Cure, find_cause
 from stacks.native.healing import Healing
 from stacks.native.provision import provisioned_marker
-from stacks.native.server_log import LogFollower
+from stacks.native.server_log import LogFollower, log_file
 from workers.heartbeat import read_heartbeat
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class ServerHealer:
     def __init__(self, settings: Settings, engine: Engine) -> None:
         self._settings = settings
         self._engine = engine
-        self._log = LogFollower(settings.logs / f"{DEBEZIUM_SERVER.component}.log")
+        self._log = LogFollower(log_file(settings))
         self._captured: int | None = None
         self._patience_s = PATIENCE_S
         self._since: float | None = None
@@ -136,8 +136,11 @@ class ServerHealer:
         # It is written first: a step that fails, or ends this process, counts too.
         healing.write(self._settings, record.after(step))
         if step == "resnapshot":
-            server_position.resnapshot(self._settings, log.info, patience_s=0)
-            healing.write(self._settings, record.after(step))
+            try:
+                server_position.resnapshot(self._settings, log.info, patience_s=0)
+            except operation.Busy:
+                healing.write(self._settings, record)  # nothing was tried
+                raise
             server_identity.remember(self._settings, self._engine, again=True)
         elif step == "leave":
             server_position.leave(self._settings)

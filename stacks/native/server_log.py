@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from settings import Settings
+from settings.stack_facts import DEBEZIUM_SERVER
+from stacks.native import healing
 from stacks.native.diagnosis import CAUSED_BY, ENTRY, LOG_BYTES, SHOWN_CHARACTERS, UNKNOWN, Cure, find_cause
+from stacks.native.healing import Healing
 
 ENDED = "Connector completed: success = 'false', message = '"
 FAILED = "Producer failure: "
@@ -57,6 +61,20 @@ def read_failure(path: Path) -> str:
     text = _read(path, max(0, _measure(path) - LOG_BYTES)).decode("utf-8", "replace")
     since_it_read = text.rpartition(READS)[2].splitlines()
     return next(iter(find_failures(since_it_read, with_left_out=True)[::-1]), "")
+
+
+def find_trouble(settings: Settings) -> Healing | None:
+    """Return what the log shows that it ended with, and what the watcher has tried; None when it reads, or only starts."""
+    record = healing.read(settings)
+    error = read_failure(log_file(settings))
+    if not error:
+        return record
+    cause = find_cause(error)
+    return (record or Healing(cause.code, error)).of(cause, error)
+
+
+def log_file(settings: Settings) -> Path:
+    return settings.logs / f"{DEBEZIUM_SERVER.component}.log"
 
 
 def _describe(lines: list[str], start: int) -> str:

@@ -34,7 +34,7 @@ def resnapshot(settings: Settings, say: Say, patience_s: float = operation.PATIE
         held.hold(settings.facts.capture.component)
         server_properties.offsets_file(settings).unlink(missing_ok=True)
         server_properties.history_file(settings).unlink(missing_ok=True)
-    release(settings)
+        left_file(settings).unlink(missing_ok=True)
 
 
 def left_file(settings: Settings) -> Path:

@@ -35,6 +35,7 @@ class Server:
     captured: int = 100
     behind: int = 0
     identity: str = "first server"
+    is_busy: bool = False
     restarts: list[float] = field(default_factory=list)
     snapshots: list[float] = field(default_factory=list)
 
@@ -66,8 +67,10 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Server:
     server = Server(settings)
 
     def resnapshot(*_: Any, **__: Any) -> None:
+        if server.is_busy:
+            raise operation.Busy("another operation runs")
         server.snapshots.append(server.now)
-        server_position.release(settings)
+        server_position.left_file(settings).unlink(missing_ok=True)
 
     beat = SimpleNamespace(connected=True, is_idle=True)
     control = SimpleNamespace(restart_part=lambda _part: server.restarts.append(server.now))
@@ -104,6 +107,19 @@ def test_a_lost_history_is_cured_by_one_snapshot(server: Server) -> None:
     watch(server, 60, lambda: None if server.snapshots else fail())
     assert len(server.snapshots) == 1
     assert healing.read(server.settings) is None
+    assert not server.is_left
+
+
+def test_a_snapshot_that_another_operation_prevents_is_taken_later(server: Server) -> None:
+    fail = server.fail_at_each_start(HISTORY_GONE)
+
+    def end_operation() -> None:
+        server.is_busy = server.now < 1100
+        if not server.snapshots:
+            fail()
+
+    watch(server, 160, end_operation)
+    assert len(server.snapshots) == 1
     assert not server.is_left
 
 
