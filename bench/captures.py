@@ -42,7 +42,7 @@ class CaptureFigures:
     """Seconds from a restart of the capture until an event is notified that was committed after it."""
 
 
-def list_combinations(mysql: MysqlVersion | None = None) -> list[tuple[CaptureName, MysqlVersion]]:
+def list_combinations(mysql: str | None = None) -> list[tuple[CaptureName, MysqlVersion]]:
     """Return each capture with each MySQL that it can read, or with this one only."""
     facts = STACKS[STACK]
     captures: list[CaptureFacts] = [facts.capture, *facts.other_captures]

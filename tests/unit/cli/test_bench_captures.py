@@ -15,6 +15,7 @@ from bench import captures
 from bench.captures import list_combinations, measure_captures
 from cli import measuring
 from cli.output import Failed
+from db import notification_queries
 from scenarios import end_to_end
 from settings import Settings
 from tests.instances import Instance
@@ -75,7 +76,7 @@ def test_recovery_is_over_when_an_event_committed_after_the_restart_is_notified(
     restarted: list[str] = []
     counts = iter([0, 0, 1])
     monkeypatch.setattr(captures, "restart_component", lambda _, part: restarted.append(part))
-    monkeypatch.setattr(captures.notification_queries, "count_notifications", lambda *_: next(counts))
+    monkeypatch.setattr(notification_queries, "count_notifications", lambda *_: next(counts))
     assert captures.measure_recovery(instance.settings) < captures.RECOVERS_WITHIN_S
     assert restarted == [instance.settings.facts.capture.component]
     assert next(counts, None) is None
