@@ -17,7 +17,6 @@ from scenarios.reconciliation import Reconciliation, reconcile
 from scenarios.waiting import until
 from settings import Settings
 from stacks import faults, instance
-from stacks.captures import capture_of
 from stacks.native.artifacts import FetchFailed
 
 pytestmark = [pytest.mark.native, pytest.mark.breadth, pytest.mark.timeout(600)]
@@ -56,12 +55,9 @@ def wait_until_whole(settings: Settings, correlation_id: str, count: int) -> Rec
         return reconcile(application, settings, correlation_id)
 
 
-def stop_capture(settings: Settings) -> None:
-    """Let nothing capture until the instance is stopped."""
-    if settings.facts.capture.is_process:
-        faults.kill(settings, settings.facts.capture.component, hold_s=300)
-    else:
-        capture_of(settings).stop()
+def stop_publishing(settings: Settings) -> None:
+    """Let no capture publish until the instance is stopped: its broker is away."""
+    faults.kill(settings, "broker", hold_s=300)
 
 
 def make_binlogs_old(settings: Settings) -> set[str]:
@@ -76,14 +72,14 @@ def test_it_starts_after_a_pause_that_is_longer_than_the_binlog_is_kept(settings
     correlation_id = new_id()
     send(settings, correlation_id, FIRST)
     wait_until_whole(settings, correlation_id, FIRST)
-    stop_capture(settings)
+    stop_publishing(settings)
     send(settings, correlation_id, UNREAD)
     with Application(settings, pool_size=1) as application:
         assert reconcile(application, settings, correlation_id).published == FIRST
     instance.down(settings, print)
     old = make_binlogs_old(settings)
     assert old
-    faults.release(settings, settings.facts.capture.component)
+    faults.release(settings, "broker")
     restarted = instance.up("native", settings.home, print, go_on=True).settings
     assert not old & mysql_server.list_binlogs(restarted)
     found = wait_until_whole(restarted, correlation_id, FIRST + UNREAD)
@@ -97,9 +93,10 @@ def test_an_instance_comes_back_with_the_newer_capture() -> None:
     with end_to_end.running("native", private=True) as settings:
         send(settings, correlation_id, FIRST)
         wait_until_whole(settings, correlation_id, FIRST)
-        stop_capture(settings)
+        stop_publishing(settings)
         send(settings, correlation_id, UNREAD)
         instance.down(settings, print)
+        faults.release(settings, "broker")
         try:
             newer = instance.up("native", settings.home, print, go_on=True, capture="debezium-server").settings
         except FetchFailed as error:
