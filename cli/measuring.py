@@ -136,10 +136,10 @@ def bench_captures(
     if json:
         print_json(figures)
     else:
-        names = [name for name in CaptureFigures.__slots__ if name not in ("capture", "database")]
-        rows = [(name.replace("_", " "), *(getattr(each, name) for each in figures)) for name in names]
-        table(("", *(f"{each.capture}, {each.database}" for each in figures)), rows)
-    if any(each.lost for each in figures):
+        labels = [figure for figure in CaptureFigures.__slots__ if figure not in ("capture", "database")]
+        rows = [(label.replace("_", " "), *(getattr(measured, label) for measured in figures)) for label in labels]
+        table(("", *(f"{measured.capture}, {measured.database}" for measured in figures)), rows)
+    if any(measured.lost for measured in figures):
         raise typer.Exit(1)
 
 

@@ -227,7 +227,8 @@ def _is_drained(admin: Admin, topic: str, subscription: str) -> bool:
 
 def _is_created(admin: Admin, config: dict[str, object]) -> bool:
     try:
-        source.ensure_source(admin, config)
+        if source.ensure_source(admin, config) != "created":
+            position.start(admin, str(config["name"]))
     except AdminRefused as error:
         # Shortly after its start, the functions worker has no leader, or does not know the namespace.
         if error.status in (404, 500, 503) or any(word in error.reason for word in PASSING):
