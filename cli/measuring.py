@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress
 
+from bench.captures import CaptureFigures, list_combinations, measure_captures
 from bench.floor import measure_floor
 from bench.latency import measure_latency
 from bench.throughput import measure_throughput
@@ -18,6 +19,7 @@ from cli.lifecycle import require_securable
 from cli.output import AsJson, Failed, StackName, err, out, print_json, say, table
 from scenarios import end_to_end
 from settings import Settings
+from settings.stack_facts import STACKS
 from stacks import instance
 from stacks.controls import control
 
@@ -30,6 +32,7 @@ def register(app: typer.Typer) -> None:
     app.command()(e2e)
     bench_app.command("latency")(bench_latency)
     bench_app.command("throughput")(bench_throughput)
+    bench_app.command("captures")(bench_captures)
     bench_app.command("dashboard")(bench_dashboard)
     bench_app.command("floor")(bench_floor)
     app.add_typer(bench_app, name="bench")
@@ -107,6 +110,36 @@ def bench_throughput(
     else:
         table(("", ""), [(name.replace("_", " "), getattr(report, name)) for name in report.__slots__])
     if report.lost or report.out_of_order:
+        raise typer.Exit(1)
+
+
+def bench_captures(
+    n: Annotated[
+        int, typer.Option("--n", min=10, max=100_000, help="Number of commands whose latency is measured.")
+    ] = 300,
+    commands: Annotated[int, typer.Option(min=10, max=1_000_000, help="Number of commands of the storm.")] = 5000,
+    writers: Annotated[int, typer.Option(min=1, max=64, help="Number of threads that send the storm.")] = 4,
+    mysql: Annotated[str | None, typer.Option("--mysql", help="Only with this version of MySQL, 8.0 or 9.7.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Measure the captures of the native stack side by side: latency, storm, start and recovery.
+
+    Each runs on a private instance, one after the other. Fails when an event is lost.
+    """
+    combinations = list_combinations(mysql)
+    if not combinations:
+        raise Failed(
+            f"no capture reads MySQL {mysql}; the native stack starts {', '.join(STACKS['native'].mysql_versions)}"
+        )
+    with foreground.interruptible():
+        figures = measure_captures(combinations, n, commands, writers, say)
+    if json:
+        print_json(figures)
+    else:
+        labels = [figure for figure in CaptureFigures.__slots__ if figure not in ("capture", "database")]
+        rows = [(label.replace("_", " "), *(getattr(measured, label) for measured in figures)) for label in labels]
+        table(("", *(f"{measured.capture}, {measured.database}" for measured in figures)), rows)
+    if any(measured.lost for measured in figures):
         raise typer.Exit(1)
 
 

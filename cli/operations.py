@@ -16,6 +16,7 @@ from scenarios import replay as replay_operation
 from settings import Settings
 from stacks import instance, operation, ownership, source_control
 from stacks import reset as reset_operation
+from stacks.captures import capture_of
 from stacks.controls import control
 
 source_app = typer.Typer(help="The Debezium source of the native stack.", no_args_is_help=True)
@@ -46,7 +47,9 @@ _ACTION_HELP = {
 def _make_command(action: source_control.Action):  # type: ignore[no-untyped-def]
     def run_action(stack: StackName = None, json: AsJson = False) -> None:
         settings = instance.find(stack)
-        source_control.run_action(settings, action)
+        if not settings.facts.capture.reads_binlog:
+            raise source_control.make_refusal(settings)
+        capture_of(settings).act(action)
         if json:
             print_json({"ok": True, "action": action})
         else:
@@ -78,10 +81,10 @@ def source_doctor(
     The watcher applies the same cures by itself, each a few times only. No cure deletes data: a new snapshot publishes every row of
     the outbox again, and the inbox absorbs what is known.
     """
-    settings = instance.find(stack)
-    finding = source_control.examine(settings)
+    capture = capture_of(instance.find(stack))
+    finding = capture.examine()
     with foreground.interruptible():
-        is_cured = fix and not finding.ok and source_control.cure(settings, finding, say)
+        is_cured = fix and not finding.ok and capture.cure(finding, say)
     if json:
         print_json({**{name: getattr(finding, name) for name in finding.__slots__}, "applied": is_cured})
     else:
@@ -106,9 +109,9 @@ def resnapshot(stack: StackName = None, json: AsJson = False) -> None:
     For a source whose position or schema history is gone. Nothing is lost, because the outbox holds each row that was not
     published; the inbox absorbs the others. A source that was stopped takes the snapshot when it is started.
     """
-    settings = instance.find(stack)
+    capture = capture_of(instance.find(stack))
     with foreground.interruptible():
-        source_control.resnapshot(settings, say)
+        capture.resnapshot(say)
     if json:
         print_json({"ok": True, "action": "resnapshot"})
     else:

@@ -25,7 +25,7 @@ def render(settings: Settings) -> str:
         "server_name": settings.server_name,
         "database": settings.database_name,
         "table": f"{settings.database_name}.outbox_event",
-        "history_file": folder(settings) / "schema-history.jsonl",
+        "history_file": history_file(settings),
         "offsets_file": offsets_file(settings),
         "events_topic": settings.events_topic,
     }
@@ -45,3 +45,8 @@ def folder(settings: Settings) -> Path:
 def offsets_file(settings: Settings) -> Path:
     """Return the file of its position in the binlog. Without it, it begins with a snapshot of the outbox."""
     return folder(settings) / "offsets.dat"
+
+
+def history_file(settings: Settings) -> Path:
+    """Return the file of the outbox's schema at each position."""
+    return folder(settings) / "schema-history.jsonl"

@@ -20,6 +20,9 @@ CAPTURE = {
     "awaited.offset_moves": "the stored offset leaves the binlog of the last event",
     "awaited.deleted_published": "every event whose row was deleted is published",
     "run.repairs": "repair: {text}",
+    "injected.capture_replaced": "the source is stopped, and Debezium Server captures in its place",
+    "confirm.newer_reads": "Debezium Server reads the binlog while the source is stopped",
+    "run.newer_published": "{n} events that were committed since the source stopped arrived through Debezium Server",
     "run.phantom": (
         "{id} is a phantom: MySQL writes an XA transaction to the binlog when it is prepared, and the rows show no sign of"
         " whether it will be committed; a capture could only wait for its end, and this version of Debezium does not. Write"

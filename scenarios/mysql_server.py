@@ -7,6 +7,9 @@ from typing import Any
 from settings import Settings
 from stacks.native.root import as_root
 
+RENAMED_SINCE = (8, 2)
+"""The version of MySQL that calls `RESET MASTER` otherwise; 8.4 knows the new name alone."""
+
 
 def execute(settings: Settings, *statements: str) -> list[tuple[Any, ...]]:
     """Run the statements on one connection, each committed by itself; return the rows of the last. Raises DatabaseUnavailable."""
@@ -22,7 +25,11 @@ def list_binlogs(settings: Settings) -> set[str]:
 
 def read_binlog_end(settings: Settings) -> tuple[str, int]:
     """Return the file that the server writes to, and the position behind its last event."""
-    file, place, *_ = execute(settings, "SHOW MASTER STATUS")[0]
+    # `SHOW MASTER STATUS` has another name since MySQL 8.4; this table has one name in all versions.
+    file, place = execute(
+        settings,
+        "SELECT local->>'$.binary_log_file', local->>'$.binary_log_position' FROM performance_schema.log_status",
+    )[0]
     return str(file), int(place)
 
 
@@ -39,6 +46,13 @@ def purge_binlogs(settings: Settings) -> None:
 def purge_binlogs_before_last(settings: Settings) -> None:
     """Delete every binlog file but the one that the server writes to."""
     execute(settings, f"PURGE BINARY LOGS TO '{read_binlog_end(settings)[0]}'")
+
+
+def begin_another_binlog(settings: Settings) -> None:
+    """Delete every binlog file, so that the next one has the number 1 and the names of old positions mean nothing."""
+    version = str(execute(settings, "SELECT VERSION()")[0][0])
+    is_renamed = tuple(int(part) for part in version.split(".")[:2]) >= RENAMED_SINCE
+    execute(settings, "RESET BINARY LOGS AND GTIDS" if is_renamed else "RESET MASTER")
 
 
 def read_server_id(settings: Settings) -> str:

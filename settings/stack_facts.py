@@ -45,6 +45,8 @@ class CaptureFacts:
     """Whether its position is a row of the database, and so in every back-up. The source's offset is on a topic."""
     has_connector: bool = False
     """Whether it is a source, which runs the connector of the version `settings.nar` and is controlled by the admin REST."""
+    reads_binlog: bool = False
+    """Whether it reads MySQL's binlog: it has a schema history, takes snapshots, and says on a topic of its own how far it is."""
     mysql_before: tuple[int, int] = (0, 0)
     """The first version of MySQL whose binlog it cannot read."""
     can_be_secure: bool = True
@@ -54,12 +56,13 @@ class CaptureFacts:
 RELAY = CaptureFacts(
     "relay", "relay", is_process=True, has_heartbeat=True, is_woken=True, parks_rows=True, has_checkpoint=True
 )
-DEBEZIUM = CaptureFacts("debezium", "source", "Debezium", has_connector=True, mysql_before=(8, 4))
+DEBEZIUM = CaptureFacts("debezium", "source", "Debezium", has_connector=True, reads_binlog=True, mysql_before=(8, 4))
 DEBEZIUM_SERVER = CaptureFacts(
     "debezium-server",
     "debezium",
     "Debezium Server",
     is_process=True,
+    reads_binlog=True,
     mysql_before=(10, 0),
     can_be_secure=False,
 )

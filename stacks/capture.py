@@ -7,11 +7,13 @@ from typing import ClassVar
 
 from sqlalchemy import Engine
 
+from application import permissions
 from settings import Settings
 from stacks.healer import Healer
-from stacks.operation import Holding
+from stacks.native.diagnosis import Cure
+from stacks.operation import Holding, Say
 from stacks.part_health import PartHealth
-from stacks.source_control import Action, SourceReport
+from stacks.source_control import Action, Finding, SourceReport, make_refusal
 
 
 class Capture(ABC):
@@ -49,6 +51,36 @@ class Capture(ABC):
 
         The caller holds its component.
         """
+
+    def examine(self) -> Finding:
+        """Return what is wrong with it and what cures it. Raises NoSource where it is not Debezium, AdminUnavailable or AdminRefused."""
+        raise make_refusal(self.settings)
+
+    def cure(self, finding: Finding, say: Say) -> bool:
+        """Apply the cure of a finding, and return whether there is one. Raises Forbidden, and what `act` and `resnapshot` raise."""
+        permissions.require(self.settings, permissions.Action.CONTROL_SOURCE)
+        match finding.cure:
+            case Cure.RESTART:
+                self.act("restart")
+            case Cure.CREATE:
+                self.act("create")
+            case Cure.RESNAPSHOT:
+                self.resnapshot(say)
+            case _:
+                return False
+        return True
+
+    def resnapshot(self, say: Say) -> None:
+        """Let it publish every outbox row again. Raises NoSource where it is not Debezium, Forbidden, Busy, or what `act` raises."""
+        raise make_refusal(self.settings)
+
+    def lose_history(self) -> None:
+        """Delete its schema history while it is stopped. Raises NoSource where it has none, AdminUnavailable or AdminRefused."""
+        raise make_refusal(self.settings)
+
+    def read_binlog_file(self) -> str:
+        """Return the binlog file of its stored position; empty when none is stored. Raises NoSource or AdminUnavailable."""
+        raise make_refusal(self.settings)
 
     @abstractmethod
     def healer(self, engine: Engine) -> Healer | None:

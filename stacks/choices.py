@@ -32,12 +32,13 @@ def _require_mysql(settings: Settings, capture: CaptureFacts) -> None:
     if version not in STACKS[settings.stack].mysql_versions:
         able = ", ".join(name for name, facts in STACKS.items() if version in facts.mysql_versions)
         raise ChoiceRefused(f"the {settings.stack} stack starts no MySQL {version}; choose --stack {able}")
-    if not _can_read(capture, version):
-        readers = [other for other in STACKS[settings.stack].other_captures if _can_read(other, version)]
+    if not can_read(capture, version):
+        readers = [other for other in STACKS[settings.stack].other_captures if can_read(other, version)]
         options = " or ".join(f"--capture {other.name}" for other in readers)
         raise ChoiceRefused(f"{capture.product} 1.9.7 cannot read the binlog of MySQL {version}: add {options}")
 
 
-def _can_read(capture: CaptureFacts, version: str) -> bool:
+def can_read(capture: CaptureFacts, version: str) -> bool:
+    """Return whether the capture can read the binlog of this version of MySQL."""
     major, minor = version.split(".")
     return (int(major), int(minor)) < capture.mysql_before

@@ -26,3 +26,5 @@ class Part:
     stop_wait_s: int = 8
     waits_for: Path | None = None
     """A file without which it does not start."""
+    waits_while: Path | None = None
+    """A file with which it does not start."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import ClassVar
 
 from sqlalchemy import Engine
@@ -15,9 +16,9 @@ from stacks.capture import Capture
 from stacks.lag import read_lag
 from stacks.native import healing, intent, position
 from stacks.native.healer import SourceHealer
-from stacks.operation import Holding
+from stacks.operation import Holding, Say
 from stacks.part_health import Light, PartHealth
-from stacks.source_control import ACTIONS, Action, SourceReport
+from stacks.source_control import ACTIONS, Action, Finding, SourceReport
 
 
 class Debezium(Capture):
@@ -62,6 +63,21 @@ class Debezium(Capture):
     def lose_offsets(self, held: Holding) -> None:
         with Admin(self.settings, timeout_s=30) as admin:
             position.forget(self.settings, admin, (self.settings.topics.offsets,), held)
+
+    def examine(self) -> Finding:
+        return source_control.examine(self.settings)
+
+    def resnapshot(self, say: Say) -> None:
+        source_control.resnapshot(self.settings, say)
+
+    def lose_history(self) -> None:
+        with Admin(self.settings, timeout_s=30) as admin:
+            position.empty(admin, (self.settings.topics.schema_history,))
+
+    def read_binlog_file(self) -> str:
+        with Admin(self.settings) as admin:
+            stored = admin.read_last_message(self.settings.topics.offsets)
+        return str(json.loads(stored)["file"]) if stored else ""
 
     def healer(self, engine: Engine) -> SourceHealer | None:
         return SourceHealer(self.settings, engine) if self.settings.pulsar_admin_url else None

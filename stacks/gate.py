@@ -47,6 +47,7 @@ if __name__ == "__main__":
         held_until(part["lease"]) > time.time()
         or held_by_operation(part["operation"], part["name"])
         or lacks(part.get("waits_for", ""))
+        or os.path.exists(part.get("waits_while", ""))
     ):
         time.sleep(LOOK_EVERY_S)
     os.chdir(part["cwd"])

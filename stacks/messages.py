@@ -34,6 +34,7 @@ HEALTH = {
 SOURCE = {
     "cause.history_gone": "its schema history is lost",
     "cause.position_gone": "its position in the binlog no longer exists (purged, RESET MASTER, or older data of the server)",
+    "cause.position_unreadable": "the file of its position cannot be read",
     "cause.other_server": "another MySQL server answers than the one whose binlog it read",
     "cause.unparseable": "it cannot parse a statement in the binlog",
     "cause.oversized": "the message of a row is larger than the broker accepts",
@@ -54,7 +55,7 @@ SOURCE = {
     "advice.restart": "`./alpes source restart`",
     "advice.resnapshot": "`./alpes source resnapshot`",
     "advice.create": "`./alpes source create` restores the configuration that skips such statements",
-    "advice.oversized": "raise the broker's maxMessageSize (`./alpes doctor` names it), then `./alpes source restart`",
+    "advice.oversized": "raise the broker's maxMessageSize (`./alpes doctor` names it), then `./alpes source restart`; `./alpes repair` publishes what was left out",
     "advice.refused": "correct its user and password in MySQL or in the settings, then `./alpes source create` and `./alpes source restart`",
     "advice.privileges": "grant what db/init.sql grants (`./alpes migrate` does, given the root's URL), then `./alpes source restart`",
     "advice.doctor": "`./alpes doctor` names the setting; correct it, then `./alpes source restart`",

@@ -16,6 +16,7 @@ from settings import Settings
 from stacks.lag import read_lag
 from stacks.native import healing, intent, position, provision
 from stacks.native.diagnosis import UNCERTAIN, Cure
+from stacks.native.healing import Healing
 from stacks.operation import Say
 
 Action = Literal["restart", "stop", "start", "create", "delete"]
@@ -106,27 +107,17 @@ def examine(settings: Settings) -> Finding:
         return Finding(False, "missing", "", Message("health.no_source"), Cure.CREATE, Message("advice.create_missing"))
     trouble = healing.diagnose(settings, status)
     if trouble is not None:
-        cause = trouble.cause
-        cure = Cure.RESNAPSHOT if trouble.is_left and cause in UNCERTAIN else cause.cure
-        return Finding(False, trouble.cause_code, trouble.error, cause.sentence, cure, cause.advice)
+        return describe_trouble(trouble)
     if not status.running:
         return Finding(False, "unknown", "", Message("cause.unknown"), Cure.RESTART, Message("advice.restart"))
     return Finding(True, "", "", Message("health.source_reads"), None, None)
 
 
-def cure(settings: Settings, finding: Finding, say: Say) -> bool:
-    """Apply the cure of a finding, and return whether there is one. Raises what `run_action` and `resnapshot` raise."""
-    permissions.require(settings, permissions.Action.CONTROL_SOURCE)
-    match finding.cure:
-        case Cure.RESTART:
-            run_action(settings, "restart")
-        case Cure.CREATE:
-            run_action(settings, "create")
-        case Cure.RESNAPSHOT:
-            resnapshot(settings, say)
-        case _:
-            return False
-    return True
+def describe_trouble(trouble: Healing) -> Finding:
+    """Return what is wrong, and the cure that the user may apply."""
+    cause = trouble.cause
+    cure = Cure.RESNAPSHOT if trouble.is_left and cause in UNCERTAIN else cause.cure
+    return Finding(False, trouble.cause_code, trouble.error, cause.sentence, cure, cause.advice)
 
 
 def resnapshot(settings: Settings, say: Say) -> None:
@@ -177,9 +168,14 @@ def run_action(settings: Settings, action: Action) -> None:
 
 
 def _require_source(settings: Settings) -> None:
-    capture = settings.facts.capture
-    if not capture.has_connector:
-        raise NoSource(
-            f"the {settings.stack} stack has no Debezium source: its {capture.component} captures; `./alpes status` and"
-            f" `./alpes logs {capture.component}` show it, `./alpes kill {capture.component}` restarts it"
-        )
+    if not settings.facts.capture.has_connector:
+        raise make_refusal(settings)
+
+
+def make_refusal(settings: Settings) -> NoSource:
+    """Return the refusal of what only a source in Pulsar can do."""
+    part = settings.facts.capture.component
+    return NoSource(
+        f"the {settings.stack} stack has no Debezium source: its {part} captures; `./alpes status` and"
+        f" `./alpes logs {part}` show it, `./alpes kill {part}` restarts it"
+    )

@@ -233,6 +233,7 @@ class Supervisor:
             "env": part_environment(self._settings, part),
             "stop_wait_s": part.stop_wait_s,
             "waits_for": str(part.waits_for or ""),
+            "waits_while": str(part.waits_while or ""),
         }
 
     def _call(self, method: str, *arguments: Any) -> Any:

@@ -46,7 +46,7 @@ def show() -> DeltaGenerator:
                     (action,),
                     partial(how.source, settings),
                 )
-            if settings.facts.capture.has_connector:
+            if settings.facts.capture.reads_binlog:
                 confirm(
                     RESNAPSHOT_PERMISSION,
                     _("New snapshot"),

@@ -57,9 +57,9 @@ def act(settings: Settings, action: Action) -> None:
 
 
 def resnapshot(settings: Settings) -> None:
-    """Let the source take a new snapshot. Raises Forbidden, and what `stacks.source_control.resnapshot` raises."""
+    """Let the source take a new snapshot. Raises Forbidden, and what `stacks.capture.Capture.resnapshot` raises."""
     require(settings, source_control.RESNAPSHOT_PERMISSION, Caller.PAGE)
-    source_control.resnapshot(settings, lambda _: None)
+    capture_of(settings).resnapshot(lambda _: None)
 
 
 def dead_letters(application: Application) -> tuple[DeadLetterRow, ...]:

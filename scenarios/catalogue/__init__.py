@@ -34,6 +34,7 @@ ORDER = (
     "server-replaced",
     "unparseable-ddl",
     "schema-change",
+    "capture-upgrade",
     "oversized-row",
     "audit",
     "kill-bookie",

@@ -35,6 +35,5 @@ SCENARIO = Scenario(
     breaks="The source is stopped while commands are sent, and every binlog file that it had not read is purged.",
     experiment=experiment,
     stacks=("native",),
-    captures=("debezium",),
     takes_s=30,
 )

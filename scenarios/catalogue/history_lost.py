@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from connectors.admin import Admin
 from domain.message import Message
 from scenarios import source_faults
 from scenarios.model import Scenario
 from scenarios.trial import Trial
-from stacks import source_control
-from stacks.native import position
+from stacks.captures import capture_of
 
 
 def experiment(trial: Trial) -> None:
+    capture = capture_of(trial.settings)
     first_ids = source_faults.notify_first(trial)
     with trial.load() as load:
 
         def lose() -> None:
-            with source_faults.paused_capture(trial), Admin(trial.settings, timeout_s=30) as admin:
+            with source_faults.paused_capture(trial):
                 load.wait_for_more(40)
-                position.empty(admin, (trial.settings.topics.schema_history,))
+                capture.lose_history()
 
         with trial.injected(trial.capture_part, Message("fault.history"), lose):
             trial.confirm(
                 Message("confirm.history_lost"),
-                lambda: source_control.read_report(trial.settings).cause == "history_gone",
+                lambda: capture.examine().cause == "history_gone",
                 60,
             )
         load.wait_for_more(20)
@@ -34,9 +33,8 @@ SCENARIO = Scenario(
     name="history-lost",
     quality="Schema history",
     hypothesis="A source without its schema history is named, takes a new snapshot, and loses nothing.",
-    breaks="The topic of the source's schema history is deleted while the source is stopped and commands are sent.",
+    breaks="The topic (with Debezium Server, the file) of the source's schema history is deleted while the source is stopped and commands are sent.",
     experiment=experiment,
     stacks=("native",),
-    captures=("debezium",),
     takes_s=40,
 )

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 
-from connectors.admin import Admin
 from domain.message import Message
 from scenarios import mysql_server, source_faults
 from scenarios.model import Scenario
 from scenarios.sources import holds_for_all
 from scenarios.trial import Trial
 from scenarios.waiting import TookTooLong
-from settings import Settings
+from stacks.captures import capture_of
 
 MOVES_WITHIN_S = 45.0
 """The source's heartbeat comes every 30 s."""
@@ -59,14 +57,8 @@ def experiment(trial: Trial) -> None:
 def _moves_on(trial: Trial, last_binlogs: set[str]) -> bool:
     """Write to the other table, and return whether the stored offset is behind the binlog files with the last event."""
     mysql_server.execute(trial.settings, f"INSERT INTO {BUSY_TABLE} () VALUES ()")
-    stored = read_stored_offset(trial.settings)
-    return bool(stored) and json.loads(stored)["file"] not in last_binlogs
-
-
-def read_stored_offset(settings: Settings) -> bytes:
-    """Return the offset that the source stored last, as JSON; empty when it stored none. Raises AdminUnavailable."""
-    with Admin(settings) as admin:
-        return admin.read_last_message(settings.topics.offsets)
+    file = capture_of(trial.settings).read_binlog_file()
+    return bool(file) and file not in last_binlogs
 
 
 SCENARIO = Scenario(
@@ -76,6 +68,5 @@ SCENARIO = Scenario(
     breaks="The outbox is not written for half a minute, its binlog is purged, and the source is restarted.",
     experiment=experiment,
     stacks=("native",),
-    captures=("debezium",),
     takes_s=60,
 )

@@ -89,6 +89,5 @@ SCENARIO = Scenario(
     experiment=experiment,
     attribute="consistency",
     stacks=("native",),
-    captures=("debezium",),
     takes_s=20,
 )

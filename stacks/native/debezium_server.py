@@ -6,7 +6,7 @@ from connectors import server_properties
 from settings import Settings
 from settings.stack_facts import DEBEZIUM_SERVER
 from stacks.command import Command, Part
-from stacks.native import java
+from stacks.native import java, server_position
 from stacks.native.artifacts import read_artifacts
 from stacks.native.provision import provisioned_marker
 
@@ -44,4 +44,12 @@ def part(settings: Settings) -> Part:
     classpath = ":".join(str(artifact.path) for artifact in read_artifacts([GROUP]))
     env = {"CLASSPATH": classpath, **server_properties.secrets(settings)}
     command = Command(argv, folder, env)
-    return Part(DEBEZIUM_SERVER.component, command, 110, STOP_WAIT_S, waits_for=provisioned_marker(settings))
+    server_position.release(settings)
+    return Part(
+        DEBEZIUM_SERVER.component,
+        command,
+        110,
+        STOP_WAIT_S,
+        waits_for=provisioned_marker(settings),
+        waits_while=server_position.left_file(settings),
+    )

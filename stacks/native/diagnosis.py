@@ -22,7 +22,8 @@ CAUSED_BY = "Caused by: "
 REFUSED_MESSAGE = "InvalidMessageException"
 """In a line above that trace, when the broker does not accept a message; the trace says only that the flush failed."""
 LINES_ABOVE = 80
-ENTRY = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
+ENTRY = re.compile(r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
+"""The beginning of an entry of the log, of Pulsar or of Debezium Server; what follows up to the next one is a trace."""
 
 
 class Cure(StrEnum):
@@ -54,7 +55,13 @@ CAUSES = (
         "history_gone",
         Cure.RESNAPSHOT,
         Message("cause.history_gone"),
-        ("db history topic is missing", "db history topic or its content is fully or partially missing"),
+        (
+            "db history topic is missing",
+            "db history topic or its content is fully or partially missing",
+            "unable to read object content",
+            "jsoneofexception",
+            "jsonparseexception",
+        ),
         _RESNAPSHOT,
     ),
     Cause(
@@ -68,6 +75,13 @@ CAUSES = (
             "bogus data in log event",
             "impossible position",
         ),
+        _RESNAPSHOT,
+    ),
+    Cause(
+        "position_unreadable",
+        Cure.RESNAPSHOT,
+        Message("cause.position_unreadable"),
+        ("streamcorruptedexception", "invalid stream header", "optionaldataexception"),
         _RESNAPSHOT,
     ),
     Cause(

@@ -13,18 +13,15 @@ import logging
 import time
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from connectors import source
 from connectors.admin import Admin, AdminRefused, AdminUnavailable, SourceStatus
 from connectors.broker import Broker
-from db.engine import READ
-from db.errors import DatabaseUnavailable, translated
 from settings import Settings
-from settings.shared_files import hand_over
 from stacks import faults, operation
 from stacks.lag import Lag, read_lag
-from stacks.native import diagnosis, healing, intent, position, provision
+from stacks.native import diagnosis, healing, intent, position, provision, server_identity
 from stacks.native.diagnosis import Cause, Cure
 from stacks.native.healing import Healing
 from workers.heartbeat import read_heartbeat
@@ -152,7 +149,7 @@ class SourceHealer:
         return KNOWN_PATIENCE_S if trouble.is_certain else PATIENCE_S
 
     def _find_trouble(self, status: SourceStatus, lag: Lag) -> Trouble | None:
-        if self._is_another_server():
+        if server_identity.is_another(self._settings, self._engine):
             return Trouble(diagnosis.OTHER_SERVER)
         if not status.running:
             error = diagnosis.describe_error(self._settings, status.error) if status.error else ""
@@ -175,8 +172,7 @@ class SourceHealer:
         if has_advanced or now - self._runs_since > STEADY_S:
             self._restarts_for_rows_below = 0
             healing.forget(self._settings)
-            if healing.read_server(self._settings) is None:
-                self._write_server()
+            server_identity.remember(self._settings, self._engine)
 
     def _show(self, trouble: Trouble) -> Healing:
         """Write the cause where status and page read it; return the record with what was tried so far."""
@@ -215,34 +211,9 @@ class SourceHealer:
             admin.source(self._settings.source_name, "restart")
         elif step == "resnapshot":
             position.resnapshot(self._settings, log.info, patience_s=0)
-            self._write_server()
+            server_identity.remember(self._settings, self._engine, again=True)
 
     def _wait_longer(self, now: float) -> None:
         self._since = None
         self._again_at = now + self._wait_s
         self._wait_s = min(2 * self._wait_s, LONGEST_WAIT_S)
-
-    def _is_another_server(self) -> bool:
-        """Return whether another MySQL server answers than the one whose binlog the source has read.
-
-        Its offset then means nothing, also where a file of that name exists. An operator's cluster may change its server and keep
-        its history, so only a server that this program started is compared.
-        """
-        known_id = healing.read_server(self._settings)
-        return known_id is not None and self._ask_server() not in (None, known_id)
-
-    def _ask_server(self) -> str | None:
-        if not self._settings.facts.servers_are_ours:
-            return None
-        try:
-            with translated(), self._engine.connect().execution_options(**READ) as connection:
-                return str(connection.scalar(text("SELECT @@server_uuid")))
-        except DatabaseUnavailable:
-            return None
-
-    def _write_server(self) -> None:
-        server_id = self._ask_server()
-        if server_id is not None:
-            path = healing.server_path(self._settings)
-            path.write_text(server_id, encoding="utf-8")
-            hand_over(path)

@@ -24,6 +24,15 @@ def stop(admin: Admin, name: str) -> None:
             raise
 
 
+def start(admin: Admin, name: str) -> None:
+    """Start a source that was stopped at the broker. Pulsar answers 400 if it is started. Raises AdminUnavailable or AdminRefused."""
+    try:
+        admin.source(name, "start")
+    except AdminRefused as error:
+        if error.status != 400:
+            raise
+
+
 def forget(
     settings: Settings,
     admin: Admin,

@@ -19,8 +19,9 @@ from db.errors import DatabaseUnavailable, translated
 from db.migrate import upgrade
 from domain.errors import ExpectedError
 from settings import Settings
-from stacks.native import healing, intent, position, roles
+from stacks.native import healing, intent, position, roles, server_log, server_position
 from stacks.native.diagnosis import Cure
+from stacks.native.healing import Healing
 
 Say = Callable[[str], None]
 ANSWERS_WITHIN_S = 90.0
@@ -110,14 +111,13 @@ def _make_topics(admin: Admin, settings: Settings) -> bool:
     try:
         admin.keep_messages()
         admin.accept_any_schema()
-        topics = settings.topics
-        of_source = (
-            (topics.offsets, topics.schema_history, topics.heartbeat) if settings.facts.capture.has_connector else ()
-        )
-        for topic in (*topics.observed(), topics.routed, *of_source):
+        topics, capture = settings.topics, settings.facts.capture
+        of_source = (topics.offsets, topics.schema_history) if capture.has_connector else ()
+        of_progress = (topics.heartbeat,) if capture.reads_binlog else ()
+        for topic in (*topics.observed(), topics.routed, *of_source, *of_progress):
             admin.create_topic(topic, topics_partitions(settings, topic))
-        if topics.heartbeat in of_source:
-            admin.keep_briefly(topics.heartbeat)
+        for topic in of_progress:
+            admin.keep_briefly(topic)
     except AdminRefused as error:
         if error.status in FORBIDDEN:
             raise ProvisionFailed(str(error)) from error
@@ -182,7 +182,7 @@ def _await_capture(settings: Settings, say: Say) -> None:
     engine = connect(settings.admin_url, pool_size=1)
     try:
         _await(
-            lambda: _is_capturing(engine) or (capture.has_connector and _heal(settings, say)),
+            lambda: _is_capturing(engine) or _heal(settings, say),
             name,
             settings.logs / f"{capture.component}.log",
         )
@@ -192,19 +192,27 @@ def _await_capture(settings: Settings, say: Say) -> None:
 
 
 def _heal(settings: Settings, say: Say) -> bool:
-    """Let a source that starts with a position or a history that is gone take a new snapshot, once; return False.
+    """Let a capture that starts with a position or a history that is gone take a new snapshot, once; return False.
 
-    The watcher heals a source only after it was provisioned.
+    The watcher cannot: it heals a source only after it was provisioned, and none while this operation runs.
     """
-    with Admin(settings, timeout_s=30) as admin:
-        status = source.status(admin, settings.source_name)
-    trouble = None if status is None else healing.diagnose(settings, status)
+    has_connector = settings.facts.capture.has_connector
+    trouble = _find_trouble(settings) if has_connector else server_log.find_trouble(settings)
     if trouble is None or trouble.cause.cure is not Cure.RESNAPSHOT or trouble.resnapshots:
         return False
-    say(f"the source takes a new snapshot: {trouble.cause.sentence}")
+    say(f"the capture takes a new snapshot: {trouble.cause.sentence}")
     healing.write(settings, trouble.after("resnapshot"))
-    position.resnapshot(settings, say)
+    if has_connector:
+        position.resnapshot(settings, say)
+    else:
+        server_position.resnapshot(settings, say)
     return False
+
+
+def _find_trouble(settings: Settings) -> Healing | None:
+    with Admin(settings, timeout_s=30) as admin:
+        status = source.status(admin, settings.source_name)
+    return None if status is None else healing.diagnose(settings, status)
 
 
 def _is_capturing(engine: Engine) -> bool:
@@ -219,7 +227,8 @@ def _is_drained(admin: Admin, topic: str, subscription: str) -> bool:
 
 def _is_created(admin: Admin, config: dict[str, object]) -> bool:
     try:
-        source.ensure_source(admin, config)
+        if source.ensure_source(admin, config) != "created":
+            position.start(admin, str(config["name"]))
     except AdminRefused as error:
         # Shortly after its start, the functions worker has no leader, or does not know the namespace.
         if error.status in (404, 500, 503) or any(word in error.reason for word in PASSING):

@@ -1,6 +1,7 @@
-"""Restart Debezium Server when the outbox grows and it publishes nothing, although its process runs.
+"""Heal Debezium Server: when it ends again and again with one error, and when rows wait and it publishes nothing.
 
-The supervisor starts it again when it ends, which it does at most errors. What is left is a process that hangs.
+The supervisor starts it again whenever it ends, which is the restart that `healing` counts. Some faults make it end at each
+start; `healing` chooses the step by the cause that its log shows, and the last step is to leave it, waiting, to its user.
 """
 
 from __future__ import annotations
@@ -16,8 +17,12 @@ from settings.stack_facts import DEBEZIUM_SERVER
 from stacks import faults, operation
 from stacks.control import NotRunning, PartUnknown
 from stacks.controls import control
-from stacks.lag import read_lag
+from stacks.lag import Lag, read_lag
+from stacks.native import healing, server_identity, server_position
+from stacks.native.diagnosis import NO_PROGRESS, OTHER_SERVER, UNCERTAIN, Cause, Cure, find_cause
+from stacks.native.healing import Healing
 from stacks.native.provision import provisioned_marker
+from stacks.native.server_log import LogFollower, log_file
 from workers.heartbeat import read_heartbeat
 
 log = logging.getLogger(__name__)
@@ -26,6 +31,10 @@ PATIENCE_S = 30.0
 """It starts and reads on within about ten seconds, on a busy machine in twenty."""
 LONGEST_WAIT_S = 240.0
 """After each restart that did not help, the patience is doubled, up to this."""
+STEADY_S = 20.0
+"""One that ran for this long without an error does not fail at its start."""
+SETTLED_S = 20.0
+"""Errors so soon after database and broker answer again come from their start, and pass."""
 LOOK_EVERY_S = 1.0
 
 
@@ -33,53 +42,115 @@ class ServerHealer:
     def __init__(self, settings: Settings, engine: Engine) -> None:
         self._settings = settings
         self._engine = engine
+        self._log = LogFollower(log_file(settings))
         self._captured: int | None = None
         self._patience_s = PATIENCE_S
         self._since: float | None = None
+        self._failed_at = float("-inf")
+        self._unavailable_at = float("-inf")
         self._look_at = 0.0
+        self._again_at = 0.0
+        self._restarts_for_rows_below = 0
 
     def step(self) -> None:
-        """Check it, at most once a second, and restart it when it hangs. Raises nothing."""
+        """Check it, at most once a second, and heal it. Waits for unavailable dependencies and raises nothing."""
         now = time.monotonic()
         if now < self._look_at:
             return
         self._look_at = now + LOOK_EVERY_S
-        if not self._may_judge() or not self._stands_still():
+        try:
+            self._judge(now)
+        except (NotRunning, PartUnknown, operation.Busy, OSError) as error:
+            log.warning("Debezium Server cannot be looked at or healed now: %s", error)
+
+    def _judge(self, now: float) -> None:
+        if self._is_held():
+            self._log.skip()
             self._since = None
+            self._try_again(now)
+            return
+        lag = read_lag(self._settings, self._engine)
+        if lag.outbox_head is None or not Broker(self._settings).reachable():
+            self._log.skip()
+            self._since, self._unavailable_at = None, now
+            return
+        errors = self._log.read_failures()
+        has_advanced = self._captured is not None and lag.captured != self._captured
+        self._captured = lag.captured
+        if server_identity.is_another(self._settings, self._engine):
+            self._take_step(OTHER_SERVER, "")
+        elif errors and now - self._unavailable_at > SETTLED_S:
+            self._failed_at = now
+            self._take_step(find_cause(errors[-1]), errors[-1])
+        elif has_advanced or not self._waits_in_vain(lag):
+            self._since = None
+            self._forget_when_steady(has_advanced, now)
         elif self._since is None:
             self._since = now
         elif now - self._since > self._patience_s:
-            self._restart()
+            self._restart(lag)
 
-    def _may_judge(self) -> bool:
-        """Return False while it is being started, is held, or lacks a dependency."""
+    def _is_held(self) -> bool:
+        """Return whether it is being started, was left to its user, or is held with what it needs."""
         held = {DEBEZIUM_SERVER.component, "broker", "database"} & faults.active(self._settings).keys()
         return (
-            provisioned_marker(self._settings).exists()
-            and not held
-            and operation.read(self._settings) is None
-            and Broker(self._settings).reachable()
+            bool(held)
+            or not provisioned_marker(self._settings).exists()
+            or server_position.left_file(self._settings).exists()
+            or operation.read(self._settings) is not None
         )
 
-    def _stands_still(self) -> bool:
-        """Return whether rows wait for it and none was captured since the last look."""
-        lag = read_lag(self._settings, self._engine)
-        if lag.outbox_head is None:
-            return False
-        has_advanced = lag.captured != self._captured
-        if has_advanced:
-            self._patience_s = PATIENCE_S
-        self._captured = lag.captured
-        observer = read_heartbeat(self._settings, "observer")
-        # Without an observer that has recorded everything, nobody knows what is published.
-        is_observed = observer is not None and observer.connected and observer.is_idle
-        return bool(lag.capture_behind) and not has_advanced and is_observed
+    def _try_again(self, now: float) -> None:
+        """Let one that was left start again from time to time, unless its error cannot pass by itself."""
+        record = healing.read(self._settings)
+        if record is not None and record.is_left and record.cause.cure is Cure.RESTART and now > self._again_at:
+            self._failed_at = now  # it has not been steady since
+            server_position.left_file(self._settings).unlink(missing_ok=True)
 
-    def _restart(self) -> None:
-        log.error("restarting Debezium Server: rows wait for it, and it has captured none for %.0f s", self._patience_s)
+    def _waits_in_vain(self, lag: Lag) -> bool:
+        """Return whether rows wait for it. Without an observer that has recorded everything, nobody knows what is published."""
+        observer = read_heartbeat(self._settings, "observer")
+        return bool(lag.capture_behind) and observer is not None and observer.connected and observer.is_idle
+
+    def _forget_when_steady(self, has_advanced: bool, now: float) -> None:
+        if has_advanced:
+            self._patience_s, self._restarts_for_rows_below = PATIENCE_S, 0
+        if has_advanced or now - self._failed_at > STEADY_S:
+            healing.forget(self._settings)
+            server_identity.remember(self._settings, self._engine)
+
+    def _restart(self, lag: Lag) -> None:
+        """Restart one that hangs; of rows below those that it captured, `repair` publishes what restarts do not."""
         self._since = None
+        if lag.captured != lag.outbox_head:
+            self._take_step(NO_PROGRESS, "")
+        elif self._restarts_for_rows_below < healing.MOST_RESTARTS:
+            self._restarts_for_rows_below += 1
+            self._end_process()
+
+    def _take_step(self, cause: Cause, error: str) -> None:
+        before = healing.read(self._settings) or Healing(cause.code, error)
+        record = before.of(cause, error)
+        step = record.choose_step()
+        log.error("Debezium Server: %s (%s): %s", cause.sentence, error or "no error", step)
+        # It is written first: a step that fails, or ends this process, counts too.
+        healing.write(self._settings, record.after(step))
+        if step == "resnapshot":
+            try:
+                server_position.resnapshot(self._settings, log.info, patience_s=0)
+            except operation.Busy:
+                healing.write(self._settings, record)  # nothing was tried
+                raise
+            server_identity.remember(self._settings, self._engine, again=True)
+        elif step == "leave":
+            server_position.leave(self._settings)
+            control(self._settings).restart_part(DEBEZIUM_SERVER.component)  # some errors it tries again inside
+            self._again_at = time.monotonic() + self._patience_s
+            self._patience_s = min(2 * self._patience_s, LONGEST_WAIT_S)
+        elif cause in UNCERTAIN and not error:
+            self._end_process()
+
+    def _end_process(self) -> None:
+        log.error("restarting Debezium Server: rows wait for it, and it has captured none for %.0f s", self._patience_s)
         self._patience_s = min(2 * self._patience_s, LONGEST_WAIT_S)
-        try:
-            control(self._settings).restart_part(DEBEZIUM_SERVER.component)
-        except (NotRunning, PartUnknown) as error:
-            log.warning("it cannot be restarted now: %s", error)
+        control(self._settings).restart_part(DEBEZIUM_SERVER.component)

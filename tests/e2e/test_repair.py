@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from sqlalchemy import make_url
@@ -16,6 +21,7 @@ from domain.commands import CalculateCommission
 from scenarios import end_to_end, repair
 from scenarios.reconciliation import DIFFER, reconcile
 from settings import Settings
+from settings.model import REPOSITORY
 from stacks import faults
 from tests.conftest import root_url
 
@@ -57,6 +63,20 @@ def find_differing(settings: Settings) -> set[str]:
     return {event_id for name in DIFFER if name != "out_of_order" for event_id in getattr(found, name)}
 
 
+def run_repair(settings: Settings) -> dict[str, Any]:
+    """Run `./alpes repair --json`, and return what it prints."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "cli", "repair", "--stack", settings.stack, "--json"],
+        cwd=REPOSITORY,
+        env={**os.environ, "ALPES_HOME": str(settings.home)},
+        capture_output=True,
+        text=True,
+        check=False,  # where other tests left differences, it fails
+    )
+    printed: dict[str, Any] = json.loads(ran.stdout)
+    return printed
+
+
 @pytest.fixture(scope="module")
 def repairable(request: pytest.FixtureRequest) -> Iterator[Settings]:
     """A stack of this file's own where it is quick to start: other tests may lose events of the shared one on purpose."""
@@ -71,9 +91,7 @@ def stack(request: pytest.FixtureRequest) -> Settings:
     return settings
 
 
-@pytest.mark.parametrize(
-    "count", [pytest.param(1, marks=pytest.mark.breadth), 100, pytest.param(10_000, marks=pytest.mark.breadth)]
-)
+@pytest.mark.parametrize("count", [1, 100, pytest.param(10_000, marks=[pytest.mark.breadth, pytest.mark.timeout(600)])])
 def test_exactly_the_missing_events_are_published_again(stack: Settings, count: int) -> None:
     calculate(stack, 3)
     assert repair.find_missing_events(stack, print) == {}
@@ -81,12 +99,13 @@ def test_exactly_the_missing_events_are_published_again(stack: Settings, count: 
     missing = withhold(stack, count)
     calculate(stack, 3)
     assert set(repair.find_missing_events(stack, print).values()) == missing
-    repaired = repair.repair(stack, print)
-    assert (repaired.missing, repaired.published_again, repaired.others_published) == (count, count, 0)
+    printed = run_repair(stack)
+    expected = {"missing": count, "published_again": count, "others_published": 0}
+    assert expected.items() <= printed.items()
     afterwards = find_differing(stack)
     assert afterwards <= differing
     assert not afterwards & missing
-    assert repaired.reconciled is (not afterwards)
+    assert printed["reconciled"] is (not afterwards)
     again = repair.repair(stack, print)
     assert (again.missing, again.published_again, again.others_published) == (0, 0, 0)
 

@@ -71,7 +71,7 @@ def _lose_history(settings: Settings) -> None:
 
 
 def _begin_another_binlog(settings: Settings) -> None:
-    mysql_server.execute(settings, "RESET MASTER")
+    mysql_server.begin_another_binlog(settings)
 
 
 @pytest.mark.parametrize("break_it", [_lose_history, _begin_another_binlog])

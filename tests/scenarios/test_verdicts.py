@@ -22,7 +22,14 @@ from tests.scenarios.replacing import installed, replaced
 
 EMBEDDED = [name for name, each in scenarios().items() if "embedded" in each.stacks]
 NATIVE = ["kill-broker", "restart-source", "kill-database", "kill-worker", "schema-change"]
-NATIVE_LONG = ["binlog-purged", "history-lost", "server-replaced", "unparseable-ddl", "oversized-row"]
+NATIVE_LONG = [
+    "binlog-purged",
+    "history-lost",
+    "server-replaced",
+    "unparseable-ddl",
+    "oversized-row",
+    "capture-upgrade",
+]
 """Only with `--all`; `tests/e2e/test_source_heals.py` has the same faults without a load."""
 
 OF_THE_BINLOG = [

@@ -16,7 +16,7 @@ from settings.stack_facts import DEBEZIUM_SERVER
 from stacks import debezium_server as capture
 from stacks.captures import capture_of
 from stacks.choices import ChoiceRefused, require_possible
-from stacks.native import archives, debian, debian_mysql, mysql, server_healer
+from stacks.native import archives, debian, debian_mysql, mysql
 from stacks.native import debezium_server as program
 from stacks.native.artifacts import Artifact, read_artifacts
 from stacks.native.provision import provisioned_marker
@@ -85,23 +85,6 @@ def test_a_process_without_a_connection_to_the_database_waits(
     assert capture_of(settings).check(cast(Any, None)).message.code == "health.waits"
     monkeypatch.setattr(capture, "is_connected", lambda *_: True)
     assert capture_of(settings).check(cast(Any, None)).light == "ok"
-
-
-def test_one_that_stands_still_is_restarted_after_its_patience(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    restarted: list[str] = []
-    monkeypatch.setattr(server_healer, "control", lambda _: SimpleNamespace(restart_part=restarted.append))
-    healer = server_healer.ServerHealer(settings, cast(Any, None))
-    monkeypatch.setattr(healer, "_may_judge", lambda: True)
-    monkeypatch.setattr(healer, "_stands_still", lambda: True)
-    monkeypatch.setattr(server_healer, "LOOK_EVERY_S", 0.0)
-    healer.step()
-    healer.step()
-    assert restarted == []
-    healer._patience_s = -1.0  # it is over
-    healer.step()
-    assert restarted == [DEBEZIUM_SERVER.component]
 
 
 def test_files_of_an_archive_are_taken_out_of_the_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from connectors import source
+from connectors import server_properties, source
 from connectors.admin import Admin, AdminRefused
 from scenarios import mysql_server
 from scenarios.catalogue import idle_capture
 from settings import Settings
+from stacks import debezium
+from stacks.captures import capture_of
 from stacks.native import healer
 from tests.unit.trials import UnitTrial
 
@@ -38,8 +42,8 @@ class Server:
         if self.purges:
             self.binlogs = {SECOND}
 
-    def offset(self) -> bytes:
-        return b'{"file":"%s","pos":4}' % (SECOND if self.moves else FIRST).encode()
+    def read_binlog_file(self) -> str:
+        return SECOND if self.moves else FIRST
 
     @contextmanager
     def restarted(self, part: str) -> Iterator[None]:
@@ -56,7 +60,7 @@ def run(trial: UnitTrial, monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(mysql_server, "execute", server.execute)
         monkeypatch.setattr(mysql_server, "list_binlogs", lambda _: set(server.binlogs))
         monkeypatch.setattr(mysql_server, "purge_binlogs_before_last", server.purge)
-        monkeypatch.setattr(idle_capture, "read_stored_offset", lambda _: server.offset())
+        monkeypatch.setattr(idle_capture, "capture_of", lambda _: server)
         monkeypatch.setattr(trial, "restarted", server.restarted)
         idle_capture.experiment(trial)
         trial.close()
@@ -83,8 +87,23 @@ def test_a_binlog_that_is_still_there_proves_nothing(trial: UnitTrial, run: Any)
 
 def test_a_heartbeat_comes_too_seldom_to_look_like_progress_and_soon_enough_for_the_scenario() -> None:
     """The watcher takes every message that the source writes for progress."""
-    interval_s = int(source.render(Settings(stack="native"))["configs"]["heartbeat.interval.ms"]) / 1000
-    assert 2 * healer.PATIENCE_S < interval_s < idle_capture.MOVES_WITHIN_S
+    settings = Settings(stack="native")
+    interval_ms = source.render(settings)["configs"]["heartbeat.interval.ms"]
+    assert 2 * healer.PATIENCE_S < int(interval_ms) / 1000 < idle_capture.MOVES_WITHIN_S
+    assert f"debezium.source.heartbeat.interval.ms={interval_ms}\n" in server_properties.render(settings)
+
+
+@pytest.mark.parametrize("stored", [b"", b'{"file":"mysql-bin.000007","pos":4}'])
+def test_each_capture_names_the_binlog_file_of_its_position(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stored: bytes
+) -> None:
+    in_pulsar, server = (Settings(stack="native", home=tmp_path, capture=name) for name in ("", "debezium-server"))
+    monkeypatch.setattr(debezium, "Admin", lambda _: contextlib.nullcontext(admin_that_answers(200, stored)))
+    server_properties.folder(server).mkdir(parents=True)
+    expected = "mysql-bin.000007" if stored else ""
+    assert capture_of(server).read_binlog_file() == ""
+    server_properties.offsets_file(server).write_bytes(b"\xac\xed\x00\x05sr\x00\x11java.util.HashMap" + stored)
+    assert [capture_of(settings).read_binlog_file() for settings in (in_pulsar, server)] == [expected, expected]
 
 
 def admin_that_answers(status: int, body: bytes = b"") -> Admin:

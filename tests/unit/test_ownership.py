@@ -27,7 +27,7 @@ WRITTEN = (
     "logs/jobs/reset.json", "run/heartbeat/relay", "run/leases/broker.kill.json",
     "run/leases/delivery.step.json", "run/leases/delivery.notifications-2.held", "run/leases/capture.relay.permission",
     "run/leases/client-api.network.json", "run/relay.lock", "run/stopping",
-    "run/source.intent", "run/source.healing", "run/source.server", "run/debezium-server.properties",
+    "run/source.intent", "run/source.healing", "run/source.server", "run/debezium-server.properties", "run/debezium.left",
     "data/debezium-server/offsets.dat", "data/mysql.version", "secrets/tokens/admin.jwt",
 )  # fmt: skip
 STRANGE = (

@@ -14,11 +14,17 @@ from typing import Any
 import pytest
 
 from scenarios import mysql_server, source_faults
-from scenarios.catalogue import binlog_purged, history_lost, schema_change, server_replaced, unparseable_ddl
+from scenarios.catalogue import (
+    binlog_purged,
+    capture_upgrade,
+    history_lost,
+    schema_change,
+    server_replaced,
+    unparseable_ddl,
+)
 from scenarios.waiting import TookTooLong
 from settings import Settings
-from stacks import source_control
-from stacks.native import healing, position
+from stacks.native import healing, other_capture
 from tests.unit.trials import UnitTrial
 
 
@@ -122,14 +128,34 @@ def causes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the source says is wrong with it."""
     causes = ["history_gone"]
 
-    @contextmanager
-    def admin(*_: Any, **_options: Any) -> Iterator[None]:
-        yield
-
-    monkeypatch.setattr(history_lost, "Admin", admin)
-    monkeypatch.setattr(position, "empty", lambda *_: None)
-    monkeypatch.setattr(source_control, "read_report", lambda _: SimpleNamespace(cause=causes[-1]))
+    capture = SimpleNamespace(lose_history=lambda: None, examine=lambda: SimpleNamespace(cause=causes[-1]))
+    monkeypatch.setattr(history_lost, "capture_of", lambda _: capture)
     return causes
+
+
+@pytest.mark.usefixtures("server", "heal")
+@pytest.mark.parametrize(
+    ("reads", "publishes", "broken"), [(True, True, set()), (False, True, {"confirm.newer_reads"}), (True, False, None)]
+)
+def test_a_newer_capture_must_take_over(
+    trial: UnitTrial, monkeypatch: pytest.MonkeyPatch, reads: bool, publishes: bool, broken: set[str] | None
+) -> None:
+    @contextmanager
+    def running(_: Settings) -> Iterator[None]:
+        trial.passes_on = publishes
+        if publishes:
+            trial.instance.pass_rows(trial.rows(), numbers_from=2000)
+        yield
+        trial.passes_on = False
+
+    monkeypatch.setattr(other_capture, "running", running)
+    monkeypatch.setattr(trial, "is_captured", lambda: reads)
+    if broken is None:
+        _fails(trial, capture_upgrade.experiment)
+    else:
+        capture_upgrade.experiment(trial)
+        assert trial.broken() == broken
+        assert trial.figures["absorbed"] > 0
 
 
 @pytest.mark.usefixtures("server")
@@ -191,7 +217,7 @@ def test_another_server_must_be_noticed(
 def test_a_foreign_statement_must_be_in_the_binlog_and_hold_up_nothing(trial: UnitTrial, server: Server) -> None:
     unparseable_ddl.experiment(trial)
     assert trial.broken() == set()
-    assert server.statements[-2:] == list(unparseable_ddl.CLEANING)
+    assert server.statements[-len(unparseable_ddl.CLEANING) :] == list(unparseable_ddl.CLEANING)
     server.statements.clear()
     server.obeys = False
     unparseable_ddl.experiment(trial)

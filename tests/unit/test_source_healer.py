@@ -74,7 +74,7 @@ def seen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Source:
     monkeypatch.setattr("stacks.native.provision.create_source", create)
     monkeypatch.setattr(healing, "read_heartbeat", lambda *_: made.observer)
     monkeypatch.setattr(healing.SourceHealer, "_may_judge", lambda _: True)
-    monkeypatch.setattr(healing.SourceHealer, "_ask_server", lambda _: made.server)
+    monkeypatch.setattr("stacks.native.server_identity.ask_server", lambda *_: made.server)
     monkeypatch.setattr("stacks.native.position.resnapshot", lambda *_, **__: made.snapshots.append(made.now))
     return made
 
