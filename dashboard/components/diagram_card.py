@@ -40,6 +40,10 @@ def show() -> None:
 def _draw(database: DatabaseState, shown_counts: ShownCounts, judgement: Judgement, health: HealthState) -> Html:
     capture = resources.settings().facts.capture
     down = tuple(part.part for part in health.down())
-    head = join([tag("h2", _("The transactional outbox, live")), strip.verdict(shown_counts, judgement, down)])
+    lead = _(
+        "The event is a row in the same transaction as the change, and is published afterwards. So nothing is lost while the broker is down."
+    )
+    title = tag("h2", _("The transactional outbox, live"))
+    head = join([title, tag("p", lead, class_="lead"), strip.verdict(shown_counts, judgement, down)])
     drawn = diagram.diagram(view.diagram(capture, database, shown_counts, judgement, health))
     return join([tag("div", head, class_="diagram-head"), drawn])

@@ -65,7 +65,7 @@ def show() -> None:
 
 def _lead() -> str:
     return _(
-        "Each command goes both ways at the same time. In the middle the broker is killed with SIGKILL for some seconds. Then every event is counted: which ones reached Pulsar?"
+        "An outbox is a table beside the data: the event is written there in the same transaction, and published afterwards. Each command goes both ways at the same time. In the middle the broker is killed with SIGKILL for some seconds. Then every event is counted: which ones reached Pulsar?"
     )
 
 

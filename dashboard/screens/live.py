@@ -52,7 +52,9 @@ def show() -> None:
     settings = resources.settings()
     with st.container(key="card-flow", border=True):
         flow_slot = st.container()
-        step_panel.show()
+        with st.container(horizontal=True, vertical_alignment="center", key="flow-ways"):
+            step_panel.show()
+            _draw_links()
     form, database, feed = st.columns([1, 1.62, 1.62])
     with form:
         form_body = card(
@@ -85,17 +87,17 @@ def show() -> None:
         )
         with card("reconciliation", _("Reconciliation"), meaning, how.reconcile()):
             strip_body = st.container()
-            _draw_links()
+            repair_panel.show()
     _refresh(Slots(flow_slot, answers, database_body, feed_body, latency_body, strip_body))
 
 
 def _draw_links() -> None:
-    """Draw what one needs next: links to the guide and to the page that injects faults, and the repair."""
+    """Draw what one needs next: links to the guide and to where faults are injected."""
     pages, query = st.session_state["pages"], {"lang": i18n.language()}
-    with st.container(horizontal=True, vertical_alignment="center", key="ways"):
+    with st.container(horizontal=True, vertical_alignment="center", width="content", key="ways"):
         st.page_link(pages["guide"], label=_("What is this? The guide"), icon=":material/school:", query_params=query)
-        st.page_link(pages["scenarios"], label=_("Inject a fault"), icon=":material/power_off:", query_params=query)
-        repair_panel.show()
+        faults = query | {"break": "1"}
+        st.page_link(pages["scenarios"], label=_("Inject a fault"), icon=":material/power_off:", query_params=faults)
 
 
 @st.fragment

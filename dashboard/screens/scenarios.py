@@ -41,9 +41,21 @@ READ_WITHIN_S = 3.0
 
 
 def show() -> None:
+    """Draw the page. With the parameter `break` the faults are at the top: a link said that they are here."""
     runs_state = resources.runs().look(FIRST_S).value or RunsState(None, ())
     drawn = _static_version(runs_state)
     shown_id = _choose_run(runs_state)
+    if st.query_params.get("break"):
+        slots = _draw_faults(runs_state, shown_id)
+        live = _draw_scenarios(runs_state, shown_id)
+    else:
+        live = _draw_scenarios(runs_state, shown_id)
+        slots = _draw_faults(runs_state, shown_id)
+    _refresh(live, slots, drawn)
+
+
+def _draw_scenarios(runs_state: RunsState, shown_id: str | None) -> DeltaGenerator:
+    """Draw the catalogue and the details of a run; return the container of the run under way."""
     left, right = st.columns([1, 1.35])
     with left:
         meaning = _(
@@ -65,6 +77,11 @@ def show() -> None:
                 live_html.show(empty(_("No run yet. Press Run: its timeline appears here.")), "run_empty")
             elif runs_state.current is None:
                 _draw_finished(shown_id, runs_state)
+    return live
+
+
+def _draw_faults(runs_state: RunsState, shown_id: str | None) -> break_it.Slots:
+    """Draw what breaks and restarts components, and the history of the runs; return the containers that are refreshed."""
     left, right = st.columns([1.35, 1])
     with left:
         meaning = _("Kill or restart a component yourself, and read here what follows.")
@@ -73,7 +90,7 @@ def show() -> None:
         meaning = _("Every run of this instance; each was judged by the same invariants.")
         with card("history", _("Run history"), meaning, how.history(resources.settings())):
             _draw_history(runs_state, shown_id)
-    _refresh(live, slots, drawn)
+    return slots
 
 
 def _static_version(runs_state: RunsState) -> tuple[object, ...]:
@@ -239,4 +256,4 @@ def _draw_history(runs_state: RunsState, shown_id: str | None) -> None:
             st.rerun()
 
 
-PAGE = PageSpec("scenarios", N_("Scenarios"), show, {"scenarios": _version}, ("run",))
+PAGE = PageSpec("scenarios", N_("Scenarios"), show, {"scenarios": _version}, ("run", "break"))
