@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress
 
-from bench.floor import measure_floor
+from bench.floor import measure_floor, running_broker
 from bench.latency import measure_latency
 from bench.throughput import measure_throughput
 from cli import foreground
@@ -111,16 +111,17 @@ def bench_throughput(
 
 
 def bench_floor(stack: StackName = None, json: AsJson = False) -> None:
-    """Measure this machine without the product: loops, fsyncs, and bare commits of the stack's own database.
+    """Measure this machine without the product: loops, fsyncs, and the bare database and broker of the stack.
 
-    Takes a few seconds and touches no instance. Compare other measurements with these: two machines of the same
-    description can differ by a factor of two.
+    Takes half a minute. The database is a temporary one. The broker is the running native stack's, with a topic that is
+    deleted afterwards, or a private one. Compare other measurements with these: two machines of the same description can
+    differ by a factor of two.
     """
     settings = instance.find(stack)
     if not settings.facts.servers_are_ours:
         raise Failed("this measurement writes no rows to an external database; use --stack embedded or native")
-    with foreground.interruptible():
-        measured = measure_floor(settings)
+    with foreground.interruptible(), running_broker(settings, say) as with_broker:
+        measured = measure_floor(with_broker)
     if json:
         print_json(measured)
     else:
