@@ -27,6 +27,8 @@ from telemetry.metrics import METRICS
 log = logging.getLogger(__name__)
 
 PAGE = 500
+LARGE_PAGE = PAGE // 2
+"""After so many rows there are probably more."""
 MAX_UNACKNOWLEDGED = 1500
 MAX_UNACKNOWLEDGED_BYTES = 64_000_000
 ATTEMPTS = 5
@@ -127,7 +129,8 @@ class Relay:
             self._sent = row.seq
         METRICS.count("relay_sent", (), len(rows))
         self._save_checkpoint_if_due()
-        return bool(rows)
+        # A row that is committed after this read wakes the relay, so only a large page is followed by another read at once.
+        return bool(rows) if alone else len(rows) >= LARGE_PAGE
 
     def _read(self, flight: Flight, limit: int) -> list[OutboxRecord | UnreadableRow]:
         """Return the next rows. They are recorded as in work before they are read, until the broker acknowledges them."""
