@@ -10,7 +10,9 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress
 
+from bench.backlog import measure_backlog
 from bench.floor import measure_floor, running_broker
+from bench.http import measure_http
 from bench.latency import measure_latency
 from bench.throughput import measure_throughput
 from cli import foreground
@@ -30,6 +32,8 @@ def register(app: typer.Typer) -> None:
     app.command()(e2e)
     bench_app.command("latency")(bench_latency)
     bench_app.command("throughput")(bench_throughput)
+    bench_app.command("http")(bench_http)
+    bench_app.command("backlog")(bench_backlog)
     bench_app.command("dashboard")(bench_dashboard)
     bench_app.command("floor")(bench_floor)
     app.add_typer(bench_app, name="bench")
@@ -107,6 +111,51 @@ def bench_throughput(
     else:
         table(("", ""), [(name.replace("_", " "), getattr(report, name)) for name in report.__slots__])
     if report.lost or report.out_of_order:
+        raise typer.Exit(1)
+
+
+def bench_http(
+    connections: Annotated[str, typer.Option(help="Numbers of connections, with commas between them.")] = "1,8,32",
+    stack: StackName = None,
+    json: AsJson = False,
+) -> None:
+    """Measure the HTTP API: requests a second and their p50 and p99, with `wrk` (Debian: `apt-get install wrk`)."""
+    numbers = _parse_connections(connections)
+    with foreground.interruptible(), _running_instance(stack) as settings:
+        report = measure_http(settings, numbers)
+    if json:
+        print_json(report)
+    else:
+        rows = [tuple(getattr(load, name) for name in load.__slots__) for load in report.loads]
+        table(("connections", "requests/s", "p50 ms", "p99 ms", "failed"), rows)
+    if any(load.failed for load in report.loads):
+        raise typer.Exit(1)
+
+
+def _parse_connections(text: str) -> list[int]:
+    """Return the numbers of a list such as `1,8,32`. Raise typer.BadParameter."""
+    numbers = [int(part) if part.strip().isdecimal() else 0 for part in text.split(",")]
+    if not all(1 <= number <= 1000 for number in numbers):
+        raise typer.BadParameter("numbers from 1 to 1000, with commas between them", param_hint="--connections")
+    return numbers
+
+
+def bench_backlog(
+    events: Annotated[int, typer.Option(min=1000, max=1_000_000, help="Number of events that wait.")] = 100_000,
+    stack: StackName = None,
+    json: AsJson = False,
+) -> None:
+    """Measure how fast a worker works off a backlog, on a private stack. Fails when an event is lost."""
+    present = instance.find(stack)
+    if not present.facts.servers_are_ours:
+        raise Failed("this measurement stops the workers; use --stack embedded or native")
+    with foreground.interruptible(), end_to_end.running(present.stack, say=say, private=True) as settings:
+        report = measure_backlog(settings, events, say)
+    if json:
+        print_json(report)
+    else:
+        table(("", ""), [(name.replace("_", " "), getattr(report, name)) for name in report.__slots__])
+    if report.lost:
         raise typer.Exit(1)
 
 
