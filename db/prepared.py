@@ -2,30 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Table, insert
 
+_Columns = list[tuple[str, Any]]
+"""The columns in the order of a statement, each with what converts its values, or None."""
+_Plan = tuple[str, _Columns]
+"""A statement's text and its columns."""
+
 
 class PreparedInsert:
-    """The insert of one row with all columns of a table except `seq`, which the database assigns."""
+    """The insert of rows with all columns of a table except `seq`, which the database assigns."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, prefixes: Mapping[str, str] | None = None) -> None:
+        """`prefixes`: name of the database → the words after INSERT there."""
         self._statement = insert(table)
+        for database, words in (prefixes or {}).items():
+            self._statement = self._statement.prefix_with(words, dialect=database)
         self._columns = [column.name for column in table.columns if column.name != "seq"]
-        self._plans: dict[str, tuple[str, list[tuple[str, Any]]]] = {}
-        """Name of the database → the statement's text, and the columns in its order with what converts their values."""
+        self._plans: dict[str, _Plan] = {}
+        """By the name of the database."""
 
     def execute(self, connection: Connection, row: Mapping[str, Any]) -> None:
         """Insert a row. Raise KeyError without one of the columns, and what SQLAlchemy raises."""
-        dialect = connection.dialect
-        text, columns = self._plans.get(dialect.name) or self._prepare(dialect)
-        values = tuple([row[name] if convert is None else convert(row[name]) for name, convert in columns])
-        connection.exec_driver_sql(text, values)
+        text, columns = self._get_plan(connection.dialect)
+        connection.exec_driver_sql(text, _to_values(row, columns))
 
-    def _prepare(self, dialect: Dialect) -> tuple[str, list[tuple[str, Any]]]:
+    def execute_all(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert rows, at least one, with as few round trips as the driver needs. Raise as `execute` does."""
+        text, columns = self._get_plan(connection.dialect)
+        connection.exec_driver_sql(text, [_to_values(row, columns) for row in rows])
+
+    def _get_plan(self, dialect: Dialect) -> _Plan:
+        return self._plans.get(dialect.name) or self._prepare(dialect)
+
+    def _prepare(self, dialect: Dialect) -> _Plan:
         compiled: Any = self._statement.compile(dialect=dialect, column_keys=self._columns)
         columns = [(name, compiled._bind_processors.get(name)) for name in compiled.positiontup]
         self._plans[dialect.name] = str(compiled), columns
         return self._plans[dialect.name]
+
+
+def _to_values(row: Mapping[str, Any], columns: _Columns) -> tuple[Any, ...]:
+    return tuple([row[name] if convert is None else convert(row[name]) for name, convert in columns])
