@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from bench.bare_commits import BareWriter, now
 from connectors.client import Broker
 from db.tables import notification, processed_message
+from domain.changes.calculate import CommissionCalculated
 from scenarios.percentiles import percentiles
 from scenarios.waiting import TookTooLong
 from settings import Settings
@@ -106,6 +107,6 @@ def _make_effect(statement: Callable[..., str], key: str, message_id: str) -> li
     """Return the inserts of a notification and its inbox row."""
     at = now()
     payload = f'{{"commissionId":"{key}","conversionId":"{key}","amount":"12.05","currency":"USD"}}'
-    effect = (key, key, 1, "CommissionCalculated", payload, "floor", "floor", at, at)
-    seen = (key, "floor", message_id[:64], 0, "applied", "floor", "floor", at)
-    return [(statement(notification), effect), (statement(processed_message), seen)]
+    effect = (key, key, 1, CommissionCalculated.type, payload, "floor", "floor", at, at)
+    inbox_row = (key, "floor", message_id[:64], 0, "applied", "floor", "floor", at)
+    return [(statement(notification), effect), (statement(processed_message), inbox_row)]
