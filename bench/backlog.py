@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import func, insert, select
 
-from application import Application
+from application import Application, leases
 from application.components import worker_names
 from application.permissions import Action, require
 from db import notification_queries
@@ -20,9 +20,9 @@ from db.tables import commission, notification, outbox_event
 from domain.changes.calculate import CommissionCalculated
 from domain.clock import utc_now
 from scenarios.reconciliation import reconcile
-from scenarios.waiting import until
+from scenarios.waiting import JudgeFailed, until
 from settings import Settings
-from stacks.controls import control
+from stacks import faults
 from workers.observer_store import ObserverStore
 
 ROWS_PER_COMMIT = 1000
@@ -38,29 +38,31 @@ class Backlog:
     """From the first notification to the last."""
     work_s: float
     first_after_s: float
-    """From the start of the worker's process to the first notification."""
+    """From the end of the lease that kept the worker down to the first notification."""
     lost: int
     duplicates_absorbed: int
 
 
 def measure_backlog(settings: Settings, events: int, say: Callable[[str], None]) -> Backlog:
-    """Stop the notifications workers, commit events, wait until all are published, and start the workers.
+    """Keep the notifications workers down, commit events, wait until all are published, and let the workers start.
 
-    Raises TookTooLong or Forbidden.
+    Raises TookTooLong, Forbidden, or JudgeFailed when a worker ran meanwhile.
     """
     require(settings, Action.ISSUE_COMMANDS)
     correlation_id = str(uuid.uuid4())
-    components, workers = control(settings), worker_names(settings)
+    workers = worker_names(settings)
     for worker in workers:
-        components.stop_part(worker)
+        faults.kill(settings, worker, leases.LONGEST_S)
     with Application(settings, pool_size=2) as application:
         say(f"committing {events} events")
         _commit(application, correlation_id, events)
         until(lambda: _count_published(settings, correlation_id) >= events, LONGEST_S, "every event published", 0.5)
+        if _count_notified(application, correlation_id):
+            raise JudgeFailed("a worker ran while the backlog was made")
         say("starting the worker")
         started_at = utc_now()
         for worker in workers:
-            components.start_part(worker)
+            faults.release(settings, worker)
         until(lambda: _count_notified(application, correlation_id) >= events, LONGEST_S, "every event notified", 0.5)
         first_at, last_at = _read_first_and_last(application, correlation_id)
         until(lambda: reconcile(application, settings, correlation_id).complete, LONGEST_S, "reconciled", 1)
@@ -89,10 +91,17 @@ def _commit(application: Application, correlation_id: str, events: int) -> None:
 def _make_rows(correlation_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the row of a new commission and its outbox row."""
     key, at = str(uuid.uuid4()), utc_now()
-    values = {"conversion_id": key, "affiliate_id": "aff-bench", "campaign_id": "cmp-bench", "currency": "USD"}
-    amounts = {"gross_amount": Decimal("120.50"), "rate": Decimal("0.10"), "amount": Decimal("12.05")}
-    event = CommissionCalculated(commission_id=key, aggregate_version=1, occurred_at=at, **values, **amounts)
-    state = {**values, **amounts, "id": key, "status": event.status, "version": 1, "created_at": at, "updated_at": at}
+    values: dict[str, Any] = {
+        "conversion_id": key,
+        "affiliate_id": "aff-bench",
+        "campaign_id": "cmp-bench",
+        "gross_amount": Decimal("120.50"),
+        "rate": Decimal("0.10"),
+        "amount": Decimal("12.05"),
+        "currency": "USD",
+    }
+    event = CommissionCalculated(commission_id=key, aggregate_version=1, occurred_at=at, **values)
+    state = {**values, "id": key, "status": event.status, "version": 1, "created_at": at, "updated_at": at}
     return state, build_row(event, str(uuid.uuid4()), correlation_id, None)
 
 

@@ -71,7 +71,7 @@ def count_by_processes(engine: Engine, writers: int, seconds: float) -> int:
         started_at = time.perf_counter()
         for pipe in pipes:
             pipe.send("start")
-        total = sum(pipe.recv() for pipe in pipes)
+        total: int = sum(pipe.recv() for pipe in pipes)
         return round(total / (time.perf_counter() - started_at))
 
 

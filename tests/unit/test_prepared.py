@@ -62,7 +62,7 @@ def test_a_row_without_a_column_is_refused(engine: Engine) -> None:
 
 def test_each_database_has_its_own_words_and_placeholders(engine: Engine) -> None:
     assert _INSERT_IF_NEW._get_plan(engine.dialect)[0].startswith("INSERT OR IGNORE INTO hop_time")
-    dialect = mysql.dialect(paramstyle="format")  # type: ignore[no-untyped-call]
+    dialect = mysql.dialect(paramstyle="format")
     assert _INSERT_IF_NEW._get_plan(dialect)[0].startswith("INSERT IGNORE INTO hop_time")
     text, columns = PreparedInsert(commission)._get_plan(dialect)
     assert text.count("%s") == len(columns) == len(commission.columns)
