@@ -26,6 +26,8 @@ def consistent_read(engine: Engine) -> dict[str, Any]:
 
 
 BUSY_TIMEOUT_S = 10.0
+TURN_S = 1.0
+"""How long a thread waits for its turn. When the database is locked, each thread then waits for it, and fails in time."""
 ASK_AGAIN_EVERY_S, ASK_AGAIN_FOR_S = 0.0003, 0.05
 """How often a writer of SQLite asks for the lock at first, and for how long; after that SQLite itself waits."""
 PING_AFTER_S = 0.5
@@ -148,7 +150,7 @@ class Turns:
         self._lock = threading.Lock() if engine.dialect.name == "sqlite" else None
 
     def take(self) -> Callable[[], None]:
-        """Wait for the turn, at most as long as for a lock of the database, and return the function that ends it."""
-        if self._lock is None or not self._lock.acquire(timeout=BUSY_TIMEOUT_S):
+        """Wait for the turn, at most `TURN_S`, and return the function that ends it."""
+        if self._lock is None or not self._lock.acquire(timeout=TURN_S):
             return lambda: None
         return self._lock.release

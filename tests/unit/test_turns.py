@@ -43,10 +43,8 @@ def test_on_mysql_nobody_waits() -> None:
     turns.take()
 
 
-def test_a_turn_that_never_ends_is_waited_for_no_longer_than_a_lock(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(engines, "BUSY_TIMEOUT_S", 0.05)
+def test_a_turn_that_never_ends_is_not_waited_for_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "TURN_S", 0.05)
     turns = Turns(connect(f"sqlite:///{tmp_path / 'turns.db'}"))
     end = turns.take()
     turns.take()()  # gives up, and ends no turn but its own
