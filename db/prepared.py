@@ -9,8 +9,8 @@ from sqlalchemy import Connection, Dialect, Table, insert
 
 _Columns = list[tuple[str, Any]]
 """The columns in the order of a statement, each with what converts its values, or None."""
-_Plan = tuple[str, _Columns]
-"""A statement's text and its columns."""
+_Plan = tuple[str, _Columns, bool]
+"""A statement's text, its columns, and whether it names its parameters, as the driver of MySQL wants it."""
 
 
 class PreparedInsert:
@@ -27,23 +27,26 @@ class PreparedInsert:
 
     def execute(self, connection: Connection, row: Mapping[str, Any]) -> None:
         """Insert a row. Raise KeyError without one of the columns, and what SQLAlchemy raises."""
-        text, columns = self._get_plan(connection.dialect)
-        connection.exec_driver_sql(text, _to_values(row, columns))
+        text, columns, has_names = self._get_plan(connection.dialect)
+        connection.exec_driver_sql(text, _to_values(row, columns, has_names))
 
     def execute_all(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert rows, at least one, with as few round trips as the driver needs. Raise as `execute` does."""
-        text, columns = self._get_plan(connection.dialect)
-        connection.exec_driver_sql(text, [_to_values(row, columns) for row in rows])
+        text, columns, has_names = self._get_plan(connection.dialect)
+        connection.exec_driver_sql(text, [_to_values(row, columns, has_names) for row in rows])
 
     def _get_plan(self, dialect: Dialect) -> _Plan:
         return self._plans.get(dialect.name) or self._prepare(dialect)
 
     def _prepare(self, dialect: Dialect) -> _Plan:
         compiled: Any = self._statement.compile(dialect=dialect, column_keys=self._columns)
-        columns = [(name, compiled._bind_processors.get(name)) for name in compiled.positiontup]
-        self._plans[dialect.name] = str(compiled), columns
+        names = compiled.positiontup or self._columns
+        columns = [(name, compiled._bind_processors.get(name)) for name in names]
+        self._plans[dialect.name] = str(compiled), columns, not compiled.positiontup
         return self._plans[dialect.name]
 
 
-def _to_values(row: Mapping[str, Any], columns: _Columns) -> tuple[Any, ...]:
+def _to_values(row: Mapping[str, Any], columns: _Columns, has_names: bool) -> Any:
+    if has_names:
+        return {name: row[name] if convert is None else convert(row[name]) for name, convert in columns}
     return tuple([row[name] if convert is None else convert(row[name]) for name, convert in columns])
