@@ -40,12 +40,13 @@ class Breakpoint:
         self._settings = settings
         self._name: Name = name
         self._part = part
+        self._lease = leases.LeaseReader(settings, name, "step")
         self._written: tuple[int, str] | None = None
         """What is in the file; None: what the component's previous process left there."""
 
     @property
     def is_set(self) -> bool:
-        return leases.read(self._settings, self._name, "step") is not None
+        return self._lease.read() is not None
 
     def takes_permission(self) -> bool:
         """Return whether one event may pass, once for each permission."""

@@ -17,7 +17,7 @@ from application.counting import count_outcome
 from application.wake import WakeUpSender
 from db import engine
 from db.currencies import IsoCurrencies
-from db.engine import connect
+from db.engine import Turns, connect
 from db.errors import translated
 from db.hops import HopRecorder, HopTime
 from db.unit_of_work import Reached, SqlUnitOfWork
@@ -43,9 +43,10 @@ class Application:
         self._hops = HopRecorder(self.engine)
         self._wake = WakeUpSender(settings.wake_socket) if settings.facts.capture.is_woken else None
         currencies = IsoCurrencies()
+        turns = Turns(self.engine)
         points = crash_points.of_this_process(settings)
         self._mediator = Mediator(
-            lambda: SqlUnitOfWork(self.engine, currencies, new_id, self._committed, reached or command_reached),
+            lambda: SqlUnitOfWork(self.engine, currencies, new_id, self._committed, reached or command_reached, turns),
             Dependencies(utc_now, new_id, currencies, CampaignRates(settings.default_rate, settings.campaign_rates)),
         )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -84,6 +85,19 @@ def release(settings: Settings, part: str, fault: Fault = "kill") -> None:
 def read(settings: Settings, part: str, fault: Fault) -> Lease | None:
     """Return the lease if it is in force now."""
     return _read_if_in_force(lease_file(settings, part, fault))
+
+
+class LeaseReader:
+    """Reads one lease on a hot path: without a lease it costs a single look for the file."""
+
+    def __init__(self, settings: Settings, part: str, fault: Fault) -> None:
+        """Raise ValueError for a name that no component can have."""
+        self._path = lease_file(settings, part, fault)
+        self._name = str(self._path)
+
+    def read(self) -> Lease | None:
+        """Return the lease if it is in force now."""
+        return _read_if_in_force(self._path) if os.path.exists(self._name) else None  # noqa: PTH110 - see the class
 
 
 def active(settings: Settings) -> list[Lease]:

@@ -1,7 +1,7 @@
-"""Measure what this machine can do without this product: loops, fsyncs, and commits of the stack's own database.
+"""Measure what this machine can do without this product: loops, fsyncs, the stack's own database and its broker.
 
-Machines of the same description differ by a factor of two, so a benchmark means something only next to these three
-measurements of the same machine.
+Machines of the same description differ by a factor of two, so a benchmark means something only next to these measurements of
+the same machine.
 """
 
 from __future__ import annotations
@@ -10,30 +10,33 @@ import contextlib
 import os
 import subprocess
 import tempfile
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Engine, Table
+from sqlalchemy import Engine
 
+from application.components import COMPONENTS
+from bench.bare_commits import WRITERS, count_best
+from bench.bare_path import measure_bare_path
+from bench.latency import count_warm_up
+from connectors.admin import Admin
 from db.engine import connect
-from db.tables import commission, metadata, outbox_event
+from db.tables import metadata
 from db.users import Passwords
-from domain.changes.calculate import CommissionCalculated
+from scenarios import end_to_end
 from scenarios.waiting import until
 from settings import Settings
 from settings.stack_facts import DatabaseKind
+from stacks.controls import control
 from stacks.native import mysql
 from stacks.native.artifacts import download_missing, read_artifacts
 from stacks.processes import free_port
 
-WRITERS = 4
 CPU_S, FSYNC_S, COMMIT_S = 0.5, 1.0, 2.0
+ROUNDS = 500
 ADDITIONS_PER_LOOP = 1000
 PAGE = b"\0" * 4096
 
@@ -46,20 +49,53 @@ class Floor:
     fsyncs_per_s: int
     """Appends of 4 KiB, each written to disk by fdatasync, on the file system of this user's instances."""
     commits_per_s: int
-    """Transactions of two rows (a commission and its outbox row) from four writers, with the bare driver."""
+    """Transactions of two rows (a commission and its outbox row) with the bare driver, from 1, 4 or 16 threads or processes:
+    the quickest of them."""
+    commit_p50_ms: float
+    publish_p50_ms: float
+    receive_p50_ms: float
+    path_p50_ms: float
+    """The last four as in `bench.bare_path.BarePath`."""
 
 
 def measure_floor(settings: Settings) -> Floor:
-    """Take the three measurements in a few seconds, without touching an instance.
+    """Measure for half a minute with the broker of this instance, which must run, and a database of the measurement's own.
 
-    The commits go to a temporary database of the stack's kind: SQLite, or a `mysqld` with the native stack's options.
-    Raises stacks.native.mysql.MysqlUnusable or FetchFailed, or OSError when the disk cannot be written.
+    The commits go to a temporary database of the stack's kind: SQLite, or a `mysqld` with the native stack's options. The
+    messages go over a topic of their own, which is deleted afterwards where the broker can delete one.
+    Raises stacks.native.mysql.MysqlUnusable or FetchFailed, BrokerUnavailable, pulsar.PulsarException, or OSError when the
+    disk cannot be written.
     """
     with tempfile.TemporaryDirectory(prefix="alpes-floor-", dir=_nearest_existing(settings.home)) as folder:
         cpu, fsyncs = count_loops(CPU_S), count_fsyncs(Path(folder), FSYNC_S)
-        with _empty_database(settings.facts.database, Path(folder)) as engine:
-            commits = count_commits(engine, COMMIT_S)
-    return Floor(settings.stack, cpu, fsyncs, commits)
+        with _empty_database(settings.facts.database, Path(folder)) as engine, _topic(settings) as topic:
+            path = measure_bare_path(settings, engine, topic, count_warm_up(settings), ROUNDS)
+            commits = count_best(engine, COMMIT_S)
+    return Floor(settings.stack, cpu, fsyncs, commits, *astuple(path))
+
+
+@contextlib.contextmanager
+def running_broker(settings: Settings, say: Callable[[str], None]) -> Iterator[Settings]:
+    """Yield the settings of an instance whose broker runs: the running one where the topic can be deleted, else a private one.
+
+    Raises StartFailed.
+    """
+    private = not settings.pulsar_admin_url
+    if not private and control(settings).running():
+        yield settings
+        return
+    without = tuple(name for name, component in COMPONENTS.items() if not component.is_server)
+    with end_to_end.running(settings.stack, say, private=True, without=without) as started:
+        yield started
+
+
+@contextlib.contextmanager
+def _topic(settings: Settings) -> Iterator[str]:
+    topic = f"persistent://public/default/floor-{uuid.uuid4()}"
+    yield topic
+    if settings.pulsar_admin_url:
+        with Admin(settings) as admin:
+            admin.delete_topic(topic)
 
 
 def count_loops(seconds: float) -> int:
@@ -88,42 +124,6 @@ def count_fsyncs(folder: Path, seconds: float) -> int:
         os.close(descriptor)
 
 
-def count_commits(engine: Engine, seconds: float) -> int:
-    """Return the transactions a second of WRITERS threads, each with a row of `commission` and one of `outbox_event`.
-
-    Raises the first error of a writer.
-    """
-    counts, failures = [0] * WRITERS, list[Exception]()
-    stop = threading.Event()
-    statements = [_insert_statement(engine, table) for table in (commission, outbox_event)]
-
-    def write(writer: int) -> None:
-        try:
-            with contextlib.closing(engine.raw_connection()) as connection:
-                cursor = connection.cursor()
-                while not stop.is_set():
-                    if engine.dialect.name == "sqlite":
-                        cursor.execute("BEGIN IMMEDIATE")
-                    for statement, values in zip(statements, _make_rows(), strict=True):
-                        cursor.execute(statement, values)
-                    connection.commit()
-                    counts[writer] += 1
-        except Exception as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=write, args=(writer,), daemon=True) for writer in range(WRITERS)]
-    started_at = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    stop.wait(seconds)
-    stop.set()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise failures[0]
-    return round(sum(counts) / (time.perf_counter() - started_at))
-
-
 def _count_per_second(work: Callable[[], None], seconds: float) -> int:
     repetitions, started_at = 0, time.perf_counter()
     while (elapsed_s := time.perf_counter() - started_at) < seconds:
@@ -139,7 +139,7 @@ def _empty_database(kind: DatabaseKind, folder: Path) -> Iterator[Engine]:
         url = f"sqlite:///{folder / 'floor.db'}"
         if kind is DatabaseKind.MYSQL:
             url = exits.enter_context(_running_mysqld(folder))
-        engine = connect(url, pool_size=WRITERS)
+        engine = connect(url, pool_size=max(WRITERS))
         exits.callback(engine.dispose)
         until(lambda: _can_create_tables(engine), 60, "the database answers", 0.1)
         yield engine
@@ -181,21 +181,6 @@ def _running_mysqld(folder: Path) -> Iterator[str]:
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
-
-
-def _insert_statement(engine: Engine, table: Table) -> str:
-    placeholder = "?" if engine.dialect.name == "sqlite" else "%s"
-    names = [column.name for column in table.columns if column.name != "seq"]
-    return f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({', '.join([placeholder] * len(names))})"
-
-
-def _make_rows() -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """Return the values of a commission and of its outbox row, in the order of their columns."""
-    key, now = str(uuid.uuid4()), datetime.now(UTC).replace(tzinfo=None).isoformat(" ")
-    payload = f'{{"commissionId":"{key}","conversionId":"{key}","amount":"12.05","currency":"USD"}}'
-    state = (key, key, "aff-1", "cmp-1", "120.50", "0.10", "12.05", "USD", "CALCULATED", 1, now, now)
-    event = (str(uuid.uuid4()), "commission", key, 1, CommissionCalculated.type, 1, payload, "floor", None, now)
-    return state, event
 
 
 def _nearest_existing(folder: Path) -> Path:

@@ -10,8 +10,10 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress
 
+from bench.backlog import measure_backlog
 from bench.captures import CaptureFigures, list_combinations, measure_captures
-from bench.floor import measure_floor
+from bench.floor import measure_floor, running_broker
+from bench.http import measure_http
 from bench.latency import measure_latency
 from bench.throughput import measure_throughput
 from cli import foreground
@@ -33,6 +35,8 @@ def register(app: typer.Typer) -> None:
     bench_app.command("latency")(bench_latency)
     bench_app.command("throughput")(bench_throughput)
     bench_app.command("captures")(bench_captures)
+    bench_app.command("http")(bench_http)
+    bench_app.command("backlog")(bench_backlog)
     bench_app.command("dashboard")(bench_dashboard)
     bench_app.command("floor")(bench_floor)
     app.add_typer(bench_app, name="bench")
@@ -143,17 +147,63 @@ def bench_captures(
         raise typer.Exit(1)
 
 
-def bench_floor(stack: StackName = None, json: AsJson = False) -> None:
-    """Measure this machine without the product: loops, fsyncs, and bare commits of the stack's own database.
+def bench_http(
+    connections: Annotated[str, typer.Option(help="Numbers of connections, with commas between them.")] = "1,8,32",
+    stack: StackName = None,
+    json: AsJson = False,
+) -> None:
+    """Measure the HTTP API: requests a second and their p50 and p99, with `wrk` (Debian: `apt-get install wrk`)."""
+    numbers = _parse_connections(connections)
+    with foreground.interruptible(), _running_instance(stack) as settings:
+        report = measure_http(settings, numbers)
+    if json:
+        print_json(report)
+    else:
+        rows = [tuple(getattr(load, name) for name in load.__slots__) for load in report.loads]
+        table(("connections", "requests/s", "p50 ms", "p99 ms", "failed"), rows)
+    if any(load.failed for load in report.loads):
+        raise typer.Exit(1)
 
-    Takes a few seconds and touches no instance. Compare other measurements with these: two machines of the same
-    description can differ by a factor of two.
+
+def _parse_connections(text: str) -> list[int]:
+    """Return the numbers of a list such as `1,8,32`. Raise typer.BadParameter."""
+    numbers = [int(part) if part.strip().isdecimal() else 0 for part in text.split(",")]
+    if not all(1 <= number <= 1000 for number in numbers):
+        raise typer.BadParameter("numbers from 1 to 1000, with commas between them", param_hint="--connections")
+    return numbers
+
+
+def bench_backlog(
+    events: Annotated[int, typer.Option(min=1000, max=1_000_000, help="Number of events that wait.")] = 100_000,
+    stack: StackName = None,
+    json: AsJson = False,
+) -> None:
+    """Measure how fast a worker works off a backlog, on a private stack. Fails when an event is lost."""
+    present = instance.find(stack)
+    if not present.facts.servers_are_ours:
+        raise Failed("this measurement stops the workers; use --stack embedded or native")
+    with foreground.interruptible(), end_to_end.running(present.stack, say=say, private=True) as settings:
+        report = measure_backlog(settings, events, say)
+    if json:
+        print_json(report)
+    else:
+        table(("", ""), [(name.replace("_", " "), getattr(report, name)) for name in report.__slots__])
+    if report.lost:
+        raise typer.Exit(1)
+
+
+def bench_floor(stack: StackName = None, json: AsJson = False) -> None:
+    """Measure this machine without the product: loops, fsyncs, and the bare database and broker of the stack.
+
+    Takes half a minute. The database is a temporary one. The broker is the running native stack's, with a topic that is
+    deleted afterwards, or a private one. Compare other measurements with these: two machines of the same description can
+    differ by a factor of two.
     """
     settings = instance.find(stack)
     if not settings.facts.servers_are_ours:
         raise Failed("this measurement writes no rows to an external database; use --stack embedded or native")
-    with foreground.interruptible():
-        measured = measure_floor(settings)
+    with foreground.interruptible(), running_broker(settings, say) as with_broker:
+        measured = measure_floor(with_broker)
     if json:
         print_json(measured)
     else:

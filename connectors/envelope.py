@@ -9,6 +9,7 @@ import base64
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal, assert_never
 
@@ -232,6 +233,7 @@ def _encode_json(value: dict[str, Any]) -> bytes:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode("utf-8")
 
 
+@cache  # reading the package's metadata takes longer than all else that is done for a message
 def _own_version() -> str:
     try:
         return version("alpes-commissions")

@@ -27,6 +27,8 @@ from telemetry.metrics import METRICS
 log = logging.getLogger(__name__)
 
 PAGE = 500
+LARGE_PAGE = PAGE // 2
+"""After so many rows there are probably more."""
 MAX_UNACKNOWLEDGED = 1500
 MAX_UNACKNOWLEDGED_BYTES = 64_000_000
 ATTEMPTS = 5
@@ -78,6 +80,8 @@ class Relay:
         self._sent = 0
         self._saved = 0
         self._saved_at = 0.0
+        self._reads_on = True
+        """Whether a further page is read at once. After a small one there is nothing: a later commit wakes the relay."""
         self._suspect = 0
         self._attempts = 0
 
@@ -96,7 +100,7 @@ class Relay:
                 self._publisher.drop()
                 busy = False
                 stop.wait(0.2)
-            self._wait(0.0 if busy else POLL_EVERY_S)  # always: waiting also writes the heartbeat
+            self._wait(0.0 if busy and self._reads_on else POLL_EVERY_S)  # always: waiting also writes the heartbeat
         self._finish()
 
     def step(self) -> bool:
@@ -117,6 +121,7 @@ class Relay:
             return False
         alone = self._work.is_next_suspect(self._sent)
         if alone and len(self._flight):
+            self._reads_on = True
             self._wait(
                 ALONE_EVERY_S
             )  # wait for unacknowledged rows first, so that an end of the process blames one row
@@ -127,6 +132,7 @@ class Relay:
             self._sent = row.seq
         METRICS.count("relay_sent", (), len(rows))
         self._save_checkpoint_if_due()
+        self._reads_on = alone or len(rows) >= LARGE_PAGE
         return bool(rows)
 
     def _read(self, flight: Flight, limit: int) -> list[OutboxRecord | UnreadableRow]:

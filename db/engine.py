@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
+import threading
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +26,10 @@ def consistent_read(engine: Engine) -> dict[str, Any]:
 
 
 BUSY_TIMEOUT_S = 10.0
+TURN_S = 1.0
+"""How long a thread waits for its turn. When the database is locked, each thread then waits for it, and fails in time."""
+ASK_AGAIN_EVERY_S, ASK_AGAIN_FOR_S = 0.0003, 0.05
+"""How often a writer of SQLite asks for the lock at first, and for how long; after that SQLite itself waits."""
 PING_AFTER_S = 0.5
 
 
@@ -100,8 +107,50 @@ def _sqlite(url: str, pool_size: int) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        reading = connection.get_execution_options().get("alpes_read")
-        # A write must lock immediately: a deferred transaction that reads first would fail instead of waiting.
-        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+        if connection.get_execution_options().get("alpes_read"):
+            connection.exec_driver_sql("BEGIN")
+        elif not _begin_soon(connection):
+            # A write must lock immediately: a deferred transaction that reads first would fail instead of waiting.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
+
+
+def _begin_soon(connection: Connection) -> bool:
+    """Begin to write as soon as the present writer has committed; return False when that takes longer than `ASK_AGAIN_FOR_S`.
+
+    SQLite itself waits in steps of 1, 2, 5, 10, 15, 20 and 25 ms, so writers that alternate would mostly wait for nothing.
+    """
+    driver: Any = connection.connection.driver_connection
+    try:
+        driver.execute("PRAGMA busy_timeout=0")
+        deadline = time.monotonic() + ASK_AGAIN_FOR_S
+        while True:
+            try:
+                driver.execute("BEGIN IMMEDIATE")
+                return True
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    return False
+            time.sleep(ASK_AGAIN_EVERY_S)
+    except sqlite3.Error:
+        return False  # the statement that follows meets the same error, and the caller sees it
+    finally:
+        with contextlib.suppress(sqlite3.Error):
+            driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_S * 1000:.0f}")
+
+
+class Turns:
+    """Lets the threads of one process write in turn. They would only compete for SQLite's single lock, and for the interpreter.
+
+    MySQL has a lock for each row, so there every thread may write at once.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._lock = threading.Lock() if engine.dialect.name == "sqlite" else None
+
+    def take(self) -> Callable[[], None]:
+        """Wait for the turn, at most `TURN_S`, and return the function that ends it."""
+        if self._lock is None or not self._lock.acquire(timeout=TURN_S):
+            return lambda: None
+        return self._lock.release

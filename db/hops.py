@@ -7,9 +7,10 @@ import queue
 import threading
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine
 
 from db.errors import DatabaseUnavailable, translated
+from db.prepared import PreparedInsert
 from db.tables import hop_time
 
 HOPS = ("occurred", "committed", "captured", "published", "received", "persisted")
@@ -19,8 +20,11 @@ CLOCK_RESOLUTION_US = {"host": 1, "capture": 1000, "producer": 1000}
 """Resolution of each clock in `hop_time.clock`: this host, the envelope's `ts_ms`, the message's publish time."""
 
 FLUSH_EVERY_S = 0.2
-BATCH = 2000
+BATCH = 500
+"""Rows of one transaction: while it lasts, SQLite lets no command write."""
 MAX_WAITING = 200_000  # timestamps that wait while the database is unavailable
+
+_INSERT_IF_NEW = PreparedInsert(hop_time, {"sqlite": "OR IGNORE", "mysql": "IGNORE"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ class HopRecorder:
         while batch := self._take():
             try:
                 with translated(), self._engine.begin() as connection:
-                    connection.execute(_insert_if_new(self._engine), batch)
+                    _INSERT_IF_NEW.execute_all(connection, batch)
             except Exception as error:
                 # No error may end the thread: later timestamps would pile up.
                 logging.getLogger(__name__).warning("%d timestamps are lost: %s", len(batch), error)
@@ -77,7 +81,3 @@ class HopRecorder:
             passed = self._waiting.get()
             batch.append({"event_id": passed.event_id, "hop": passed.hop, "at_us": passed.at_us, "clock": passed.clock})
         return batch
-
-
-def _insert_if_new(engine: Engine):  # type: ignore[no-untyped-def]
-    return insert(hop_time).prefix_with("OR IGNORE" if engine.dialect.name == "sqlite" else "IGNORE")

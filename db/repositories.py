@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 
-from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 
 from db.fitting import check_row
+from db.prepared import PreparedInsert
 from db.tables import commission as table
 from domain.commission import Commission
 from domain.errors import ConcurrentChange, DuplicateConversion
@@ -15,38 +17,59 @@ from domain.money import Currency, Money
 from domain.ports import Currencies
 
 # Built once: building a statement takes longer than SQLite needs to run it.
-_INSERT = insert(table)
+_INSERT = PreparedInsert(table)
 _BY_ID = select(table).where(table.c.id == bindparam("commission_id"))
 _BY_CONVERSION = select(table).where(table.c.conversion_id == bindparam("conversion"))
 _UPDATE = update(table).where(table.c.id == bindparam("saved_id"), table.c.version == bindparam("read_version"))
 
 
 class SqlCommissions:
-    def __init__(self, connection: Connection, currencies: Currencies) -> None:
+    def __init__(
+        self, connection: Connection, currencies: Currencies, before_statement: Callable[[], None] = lambda: None
+    ) -> None:
+        """`before_statement` is called before each statement; the first one begins the transaction."""
         self._connection = connection
         self._currencies = currencies
+        self._before_statement = before_statement
+        self._added: list[Commission] = []
+        """Commissions that are not written yet."""
         self.changed: list[Commission] = []
         """Commissions added or saved here, whose events the unit of work writes."""
 
     def add(self, commission: Commission) -> None:
+        """Check a new commission and keep it for `write_added`. Raise InvalidField."""
+        check_row(table, _to_columns(commission))
+        self._added.append(commission)
+        self.changed.append(commission)
+
+    def write_added(self) -> None:
+        """Insert the commissions that were added. Raise DuplicateConversion."""
+        while self._added:
+            self._insert(self._added.pop(0))
+
+    def _insert(self, commission: Commission) -> None:
         columns = _to_columns(commission)
-        check_row(table, columns)
+        self._before_statement()
         try:
-            self._connection.execute(_INSERT, columns)
+            _INSERT.execute(self._connection, columns)
         except IntegrityError as error:
             existing = self._find_by_conversion(commission.conversion_id)
             if existing is None:
                 raise
+            self.changed.remove(commission)
             raise DuplicateConversion(
                 commission.conversion_id, existing["id"], _find_differing_fields(existing, columns)
             ) from error
-        self.changed.append(commission)
 
     def get(self, commission_id: str) -> Commission | None:
+        self.write_added()
+        self._before_statement()
         row = self._connection.execute(_BY_ID, {"commission_id": commission_id}).mappings().first()
         return None if row is None else self._to_commission(row)
 
     def save(self, commission: Commission) -> None:
+        self.write_added()
+        self._before_statement()
         read_version = commission.version - len(commission.events)
         changed = self._connection.execute(
             _UPDATE, {**_to_columns(commission), "read_version": read_version, "saved_id": commission.id}

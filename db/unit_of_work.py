@@ -7,17 +7,18 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy import Connection, Engine, insert
+from sqlalchemy import Connection, Engine
 
 from db import outbox
-from db.engine import discard
+from db.engine import Turns, discard
 from db.errors import translate, translated
 from db.fitting import check_outbox_row
+from db.prepared import PreparedInsert
 from db.repositories import SqlCommissions
 from db.tables import outbox_event
 from domain.ports import Currencies, NewId
 
-_INSERT = insert(outbox_event)
+_INSERT = PreparedInsert(outbox_event)
 
 Reached = Callable[[str], None]
 """Called with `state_written`, `outbox_written` and `committed` when they are reached; an exception ends the transaction."""
@@ -38,23 +39,23 @@ class SqlUnitOfWork:
         new_id: NewId,
         on_commit: OnCommit,
         reached: Reached = lambda point: None,
+        turns: Turns | None = None,
     ) -> None:
+        """`turns`: shared by all threads that write through this engine."""
         self._engine = engine
         self._currencies = currencies
         self._new_id = new_id
         self._on_commit = on_commit
         self._reached = reached
+        self._turns = turns or Turns(engine)
+        self._has_turn = False
+        self._end_turn: Callable[[], None] = lambda: None
         self._connection: Connection | None = None
 
     def __enter__(self) -> Self:
         with translated():
-            self._connection = self._engine.connect()
-            try:
-                self._connection.begin()
-            except BaseException:
-                self._close()
-                raise
-        self.commissions = SqlCommissions(self._connection, self._currencies)
+            self._connection = self._engine.connect()  # the first statement begins the transaction
+        self.commissions = SqlCommissions(self._connection, self._currencies, self._take_turn)
         return self
 
     def __exit__(
@@ -78,10 +79,12 @@ class SqlUnitOfWork:
         ]
         for row in rows:
             check_outbox_row(outbox_event, row)
+        self.commissions.write_added()  # only now, so that other writers wait for nothing but the statements
         self._reached("state_written")
         with translated():
-            if rows:
-                self._connection.execute(_INSERT, rows)
+            self._take_turn()
+            for row in rows:
+                _INSERT.execute(self._connection, row)
             self._reached("outbox_written")
             self._connection.commit()
         committed_us = time.time_ns() // 1000
@@ -93,7 +96,13 @@ class SqlUnitOfWork:
             self._on_commit(event_ids, committed_us)
         return event_ids
 
+    def _take_turn(self) -> None:
+        if not self._has_turn:
+            self._has_turn = True
+            self._end_turn = self._turns.take()
+
     def _close(self) -> None:
         if self._connection is not None:
             discard(self._connection)
             self._connection = None
+            self._end_turn()

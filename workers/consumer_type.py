@@ -10,12 +10,22 @@ from settings.stack_facts import BrokerKind
 
 
 def choose_consumer_type(settings: Settings) -> pulsar.ConsumerType:
-    """Return Key_Shared, which keeps the order of each commission with several workers.
+    """Return the type of a notifications worker: Key_Shared, which keeps the order of each commission with several workers.
 
-    `pulsar-lite` 0.2.0 may hold back the messages of a killed Key_Shared consumer, so a single worker there is Exclusive.
+    `pulsar-lite` 0.2.0 may hold back the messages of a killed Key_Shared consumer, so a single worker does not use it there.
     """
     alone = settings.facts.broker is BrokerKind.PULSAR_LITE and settings.workers == 1
-    return pulsar.ConsumerType.Exclusive if alone else pulsar.ConsumerType.KeyShared
+    return choose_type_of_only_consumer(settings) if alone else pulsar.ConsumerType.KeyShared
+
+
+def choose_type_of_only_consumer(settings: Settings) -> pulsar.ConsumerType:
+    """Return the type of a subscription's only consumer: Exclusive where the broker delivers a message to it once.
+
+    `pulsar-lite` 0.2.0 delivers some messages to an Exclusive consumer twice, without any fault. To the only consumer of a
+    Shared subscription it delivers each once, and in order.
+    """
+    is_lite = settings.facts.broker is BrokerKind.PULSAR_LITE
+    return pulsar.ConsumerType.Shared if is_lite else pulsar.ConsumerType.Exclusive
 
 
 def first_consumer_number(settings: Settings, consumer: str) -> int:

@@ -13,6 +13,7 @@ from connectors.broker import Received
 from connectors.envelope import NamedEvent
 from db.engine import READ, discard
 from db.errors import translated
+from db.prepared import PreparedInsert
 from db.tables import dead_letter, notification, processed_message
 from domain import contract
 from domain.clock import from_epoch_us, utc_now
@@ -21,8 +22,8 @@ from telemetry.metrics import METRICS
 
 # Built once: building a statement takes longer than SQLite needs to run it.
 _SELECT_KNOWN = select(notification.c.event_id).where(notification.c.event_id.in_(bindparam("ids", expanding=True)))
-_NOTIFY = insert(notification)
-_INSERT_PROCESSED = insert(processed_message)
+_NOTIFY = PreparedInsert(notification)
+_INSERT_PROCESSED = PreparedInsert(processed_message)
 _SELECT_DEAD_LETTER = select(dead_letter.c.seq, dead_letter.c.published_at).where(
     *(dead_letter.c[name] == bindparam(f"dead_{name}") for name in ("topic", "message_id", "publish_us"))
 )
@@ -73,14 +74,14 @@ class Inbox:
         with self._transaction() as connection:
             try:
                 if first:
-                    connection.execute(_NOTIFY, self._notifications(first))
+                    _NOTIFY.execute_all(connection, self._notifications(first))
                 new = first
             except IntegrityError:
                 # Rare: there are duplicates among them. Start again, and ask first which events are known.
                 connection.rollback()
                 new = self._select_unknown(connection, first)
                 if new:
-                    connection.execute(_NOTIFY, self._notifications(new))
+                    _NOTIFY.execute_all(connection, self._notifications(new))
             self._record(connection, effects, new, skipped)
         for outcome, number in (
             ("applied", len(new)),
@@ -100,7 +101,7 @@ class Inbox:
             if existing is None:
                 values = _dead_letter_row(message, record, reason, detail, attempts)
                 inserted = connection.execute(insert(dead_letter).values(values)).inserted_primary_key
-            connection.execute(_INSERT_PROCESSED, [self._inbox_row(message, "dead_lettered", record)])
+            _INSERT_PROCESSED.execute(connection, self._inbox_row(message, "dead_lettered", record))
         METRICS.count("deliveries", ("dead_lettered",))
         if existing is not None:
             return Recorded(existing.seq, existing.published_at is not None)
@@ -143,7 +144,7 @@ class Inbox:
         ]
         rows += [self._inbox_row(message, "skipped", None) for message in skipped]
         if rows:
-            connection.execute(_INSERT_PROCESSED, rows)
+            _INSERT_PROCESSED.execute_all(connection, rows)
 
     @staticmethod
     def _first_of_each(effects: Sequence[Effect]) -> dict[str, Effect]:

@@ -20,16 +20,16 @@ class InjectedFaults:
     """Applies the leases of the faults `slow` and `fail` to one component."""
 
     def __init__(self, settings: Settings, component: str) -> None:
-        self._settings = settings
-        self._component = component
+        self._slow = leases.LeaseReader(settings, component, "slow")
+        self._fail = leases.LeaseReader(settings, component, "fail")
         self._failures: Counter[str] = Counter()
 
     def apply(self, record: OutboxRecord) -> None:
         """Wait, or raise InjectedFailure, as the leases say. The worker calls this before each effect."""
-        slow_lease = leases.read(self._settings, self._component, "slow")
+        slow_lease = self._slow.read()
         if slow_lease is not None:
             time.sleep(float(slow_lease.parameters["delay_ms"]) / 1000)
-        fail_lease = leases.read(self._settings, self._component, "fail")
+        fail_lease = self._fail.read()
         if fail_lease is not None and _applies_to(fail_lease.parameters, record):
             self._failures[record.id] += 1
             max_failures = fail_lease.parameters.get("times")

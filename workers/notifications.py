@@ -28,6 +28,7 @@ from workers import handling, policy
 from workers.consumer import Consumer, Inlet
 from workers.consumer_type import choose_consumer_type, first_consumer_number
 from workers.dead_letters import Outlet
+from workers.gathering import GatheringInlet
 from workers.handling import Handling
 from workers.heartbeat import Heartbeat
 from workers.held_key import HeldKey, time_until_due
@@ -270,7 +271,7 @@ def main(settings: Settings, stop: threading.Event) -> None:
     work = handling.open_for_component(settings, consumer, role.failures, role.topics)
     worker = NotificationsWorker(
         inbox,
-        role.narrow(settings, consumer, subscription),
+        role.narrow(settings, consumer, GatheringInlet(subscription, stop.wait)),
         dead_letters if role.keeps_dead_letters else None,
         role.hops,
         stop,

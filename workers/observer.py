@@ -21,6 +21,7 @@ from domain import contents, contract
 from settings import Settings, Topics
 from workers import handling, policy
 from workers.consumer import Inlet
+from workers.consumer_type import choose_type_of_only_consumer
 from workers.handling import Handling
 from workers.heartbeat import Heartbeat
 from workers.local_failures import LocalFailures
@@ -215,7 +216,13 @@ class Observer:
 def main(settings: Settings, stop: threading.Event) -> None:
     topics = settings.topics
     store = ObserverStore(settings.observer_store, write=True)
-    subscription = Subscription(Broker(settings), topics.observed(), settings.observer_subscription, queue_size=200)
+    subscription = Subscription(
+        Broker(settings),
+        topics.observed(),
+        settings.observer_subscription,
+        consumer_type=choose_type_of_only_consumer(settings),
+        queue_size=200,
+    )
     heart = Heartbeat(settings, "observer")
     heart.beat(False)  # the process runs, but is not connected yet
     counts = LocalFailures(settings.run / "in-work" / "observer.failures.json")

@@ -7,6 +7,7 @@ import fcntl
 import logging
 import select
 import threading
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -23,6 +24,10 @@ from workers import rows_in_work
 from workers.heartbeat import Heartbeat
 from workers.process import run
 from workers.stepping import SteppedFeed
+
+GAP_S = 0.004
+"""A signal that comes sooner than this after the previous rows were published comes in quick succession."""
+GATHER_S = 0.005
 
 
 class BeatingFeed:
@@ -84,12 +89,18 @@ def _acquire_lock(path: Path, stop: threading.Event) -> IO[str]:
 
 
 def _create_wait(settings: Settings, publisher: Publisher, heart: Heartbeat) -> Callable[[float], None]:
-    """Return a function that waits up to some seconds for a wake-up signal, and writes the heartbeat."""
+    """Return a function that waits up to some seconds for a wake-up signal, and writes the heartbeat.
+
+    Signals in quick succession are gathered, so that one read of the outbox serves many commits.
+    """
     signals = open_receiver(settings.wake_socket)
 
     def wait(seconds: float) -> None:
         heart.beat(publisher.connected)
+        called_at = time.monotonic()
         if select.select([signals], [], [], seconds)[0]:
+            if seconds > GAP_S > time.monotonic() - called_at:
+                time.sleep(GATHER_S)
             with contextlib.suppress(BlockingIOError):
                 while True:
                     signals.recv(16)

@@ -20,7 +20,7 @@ class Forgetful(Inbox):
     def apply(self, effects: Sequence[Effect], skipped: Sequence[Received]) -> set[str]:
         with self._transaction() as connection:
             for effect in effects:
-                connection.execute(_NOTIFY, self._notifications({effect.record.id: effect}))
+                _NOTIFY.execute_all(connection, self._notifications({effect.record.id: effect}))
             new = {effect.record.id: effect for effect in effects}
             self._record(connection, effects, new, skipped)
         return set(new)

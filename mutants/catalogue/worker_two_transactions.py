@@ -16,7 +16,7 @@ class Torn(Inbox):
         with self._transaction() as connection:
             new = self._select_unknown(connection, self._first_of_each(effects)) if effects else {}
             if new:
-                connection.execute(_NOTIFY, self._notifications(new))
+                _NOTIFY.execute_all(connection, self._notifications(new))
         with self._transaction() as connection:
             self._record(connection, effects, new, skipped)
         return set(new)

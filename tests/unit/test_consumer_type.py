@@ -14,7 +14,7 @@ from workers.consumer_type import choose_consumer_type, first_consumer_number
 @pytest.mark.parametrize(
     ("stack", "workers", "expected"),
     [
-        ("embedded", 1, pulsar.ConsumerType.Exclusive),
+        ("embedded", 1, pulsar.ConsumerType.Shared),
         ("embedded", 2, pulsar.ConsumerType.KeyShared),
         ("native", 1, pulsar.ConsumerType.KeyShared),
     ],

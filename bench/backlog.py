@@ -1,0 +1,125 @@
+"""Measure how fast a notifications worker works off a backlog: events are committed and published while it does not run."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import func, insert, select
+
+from application import Application, leases
+from application.components import worker_names
+from application.permissions import Action, require
+from db import notification_queries
+from db.outbox import build_row
+from db.tables import commission, notification, outbox_event
+from domain.changes.calculate import CommissionCalculated
+from domain.clock import utc_now
+from scenarios.reconciliation import reconcile
+from scenarios.waiting import JudgeFailed, until
+from settings import Settings
+from stacks import faults
+from workers.observer_store import ObserverStore
+
+ROWS_PER_COMMIT = 1000
+LONGEST_S = 600.0
+"""How long publication, and then the work, may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    stack: str
+    events: int
+    notifications_per_s: float
+    """From the first notification to the last."""
+    work_s: float
+    first_after_s: float
+    """From the end of the lease that kept the worker down to the first notification."""
+    lost: int
+    duplicates_absorbed: int
+
+
+def measure_backlog(settings: Settings, events: int, say: Callable[[str], None]) -> Backlog:
+    """Keep the notifications workers down, commit events, wait until all are published, and let the workers start.
+
+    Raises TookTooLong, Forbidden, or JudgeFailed when a worker ran meanwhile.
+    """
+    require(settings, Action.ISSUE_COMMANDS)
+    correlation_id = str(uuid.uuid4())
+    workers = worker_names(settings)
+    for worker in workers:
+        faults.kill(settings, worker, leases.LONGEST_S)
+    with Application(settings, pool_size=2) as application:
+        say(f"committing {events} events")
+        _commit(application, correlation_id, events)
+        until(lambda: _count_published(settings, correlation_id) >= events, LONGEST_S, "every event published", 0.5)
+        if _count_notified(application, correlation_id):
+            raise JudgeFailed("a worker ran while the backlog was made")
+        say("starting the worker")
+        started_at = utc_now()
+        for worker in workers:
+            faults.release(settings, worker)
+        until(lambda: _count_notified(application, correlation_id) >= events, LONGEST_S, "every event notified", 0.5)
+        first_at, last_at = _read_first_and_last(application, correlation_id)
+        until(lambda: reconcile(application, settings, correlation_id).complete, LONGEST_S, "reconciled", 1)
+        reconciled = reconcile(application, settings, correlation_id)
+    work_s = (last_at - first_at).total_seconds()
+    return Backlog(
+        settings.stack,
+        events,
+        round(events / work_s, 1),
+        round(work_s, 3),
+        round((first_at - started_at).total_seconds(), 3),
+        len(reconciled.not_published) + len(reconciled.not_notified) + len(reconciled.not_audited),
+        reconciled.duplicates_absorbed,
+    )
+
+
+def _commit(application: Application, correlation_id: str, events: int) -> None:
+    """Commit new commissions and their outbox rows, ROWS_PER_COMMIT of both in one transaction."""
+    for start in range(0, events, ROWS_PER_COMMIT):
+        pairs = [_make_rows(correlation_id) for _ in range(min(ROWS_PER_COMMIT, events - start))]
+        with application.engine.begin() as connection:
+            connection.execute(insert(commission), [state for state, _ in pairs])
+            connection.execute(insert(outbox_event), [row for _, row in pairs])
+
+
+def _make_rows(correlation_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the row of a new commission and its outbox row."""
+    key, at = str(uuid.uuid4()), utc_now()
+    values: dict[str, Any] = {
+        "conversion_id": key,
+        "affiliate_id": "aff-bench",
+        "campaign_id": "cmp-bench",
+        "gross_amount": Decimal("120.50"),
+        "rate": Decimal("0.10"),
+        "amount": Decimal("12.05"),
+        "currency": "USD",
+    }
+    event = CommissionCalculated(commission_id=key, aggregate_version=1, occurred_at=at, **values)
+    state = {**values, "id": key, "status": event.status, "version": 1, "created_at": at, "updated_at": at}
+    return state, build_row(event, str(uuid.uuid4()), correlation_id, None)
+
+
+def _count_published(settings: Settings, correlation_id: str) -> int:
+    store = ObserverStore(settings.observer_store)
+    try:
+        return store.count_published_events(correlation_id)
+    finally:
+        store.close()
+
+
+def _count_notified(application: Application, correlation_id: str) -> int:
+    with application.reading() as connection:
+        return notification_queries.count_notifications(connection, correlation_id)
+
+
+def _read_first_and_last(application: Application, correlation_id: str) -> tuple[datetime, datetime]:
+    query = select(func.min(notification.c.notified_at), func.max(notification.c.notified_at))
+    with application.reading() as connection:
+        first, last = connection.execute(query.where(notification.c.correlation_id == correlation_id)).one()
+    return first, last
