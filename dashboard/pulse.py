@@ -17,8 +17,9 @@ import streamlit as st
 
 from dashboard import i18n, resources
 
-EVERY_MS = 200
-"""Time between two polls of an open page; a page in a hidden tab does not poll."""
+EVERY_MS, SOON_MS, SOON_FOR_MS = 300, 200, 3000
+"""Time between two polls of an open page, and the same until nothing has changed for `SOON_FOR_MS`. A page in a hidden tab
+does not poll."""
 MOVING_S = 0.5
 """Time between two refreshes while something on the page depends on the time itself."""
 EVERYWHERE = ("lang", "present", "embed", "embed_options")
@@ -73,6 +74,8 @@ def followed(name: str) -> Iterator[None]:
             # A tuple: for a list, Streamlit would import pandas to find out whether it is a table.
             "parameters": tuple(_parameters.get(st.session_state.get("page", ""), EVERYWHERE)),
             "every": EVERY_MS,
+            "soon": SOON_MS,
+            "soonFor": SOON_FOR_MS,
         },
         key=f"pulse-{name}",
         on_changed_change=lambda: None,

@@ -21,14 +21,19 @@ export default function ({ data, setTriggerValue }) {
   if (data.page !== shared.page) Object.assign(shared, { page: data.page, leaves: null });
   dropForeignParameters(data.parameters);
   document.documentElement.lang = data.language; // Streamlit's page says English, which screen readers believe
-  begin(data.every);
+  begin(data);
   if (drawn && shared.more) ask();
   return () => shared.listeners.get(data.name) === listener && shared.listeners.delete(data.name);
 }
 
-function begin(every) {
+function begin({ every, soon, soonFor }) {
   if (shared.timer) return;
-  shared.timer = setInterval(ask, every);
+  const next = () => (Date.now() - (shared.changed ?? 0) < soonFor ? soon : every);
+  const poll = () => {
+    ask();
+    shared.timer = setTimeout(poll, next());
+  };
+  shared.timer = setTimeout(poll, every);
   shared.leave = (to) => to !== shared.page && (shared.leaves = { to, at: Date.now() });
   shared.leaving = () => shared.leaves !== null && Date.now() - shared.leaves.at < LEAVES_WITHIN_MS;
   addEventListener("click", clicked, { capture: true });
@@ -81,6 +86,7 @@ function hear(marks) {
   const now = Date.now();
   const changed = [...shared.listeners].filter(([name, { drawn }]) => name in marks && marks[name] !== drawn);
   shared.more = changed.length > 1;
+  if (changed.length > 0) shared.changed = now;
   if (changed.length === 0 || changed.some(([, { waits, told }]) => waits && now - told < AGAIN_MS)) return;
   const [name, next] = changed.reduce((one, other) => (other[1].told < one[1].told ? other : one));
   Object.assign(next, { told: now, waits: true });
