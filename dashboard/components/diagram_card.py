@@ -41,7 +41,7 @@ def _draw(database: DatabaseState, shown_counts: ShownCounts, judgement: Judgeme
     capture = resources.settings().facts.capture
     down = tuple(part.part for part in health.down())
     lead = _(
-        "The event is a row in the same transaction as the change, and is published afterwards. So nothing is lost while the broker is down."
+        "The event is a row in the same transaction as the change, and is published afterwards. So nothing is lost when the broker dies."
     )
     title = tag("h2", _("The transactional outbox, live"))
     head = join([title, tag("p", lead, class_="lead"), strip.verdict(shown_counts, judgement, down)])

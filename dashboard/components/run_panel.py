@@ -170,7 +170,7 @@ def figures(result: Result) -> tuple[go.Figure, go.Figure]:
 
 def history(runs: Sequence[Run], shown_id: str | None, zone: str | None) -> Html:
     if not runs:
-        return empty(_("No scenario has run here yet. Run one above; its verdict stays in the database."))
+        return empty(_("No scenario has run here yet. Run one: its verdict stays in the database."))
     head = (
         (_("run"), _("Click one to see what it found.")),
         (_("scenario"), ""),
