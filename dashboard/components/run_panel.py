@@ -71,6 +71,11 @@ def verdict_head(result: Result, zone: str | None) -> Html:
             "p", join([recovery, " · ", seconds, " · ", instant(int(result.started_at * 1e6), zone)[:8]]), class_="soft"
         ),
     ]
+    if "naive_lost" in result.figures:
+        sentence = _(
+            "Without an outbox {lost} of {committed} events were lost, as expected. The counts below are of the events with one."
+        ).format(lost=number(result.figures["naive_lost"]), committed=number(result.figures["naive_committed"]))
+        lines.append(tag("p", sentence))
     return tag("div", join(lines))
 
 

@@ -33,6 +33,8 @@ from scenarios.journal import Run
 from scenarios.model import Check, Moment, Result
 from scenarios.waiting import until
 from settings import Settings
+from tests.histories import example
+from tests.results import result_of
 
 SINCE = 1_800_000_000.0
 
@@ -246,3 +248,10 @@ def test_evidence_that_is_taken_is_kept_where_that_is_allowed(tmp_path: Path, re
     reader._evidence = {(run_id, visitor): b"<html>"}
     assert reader.take_evidence(cast(Result, SimpleNamespace(run_id=run_id)), visitor) == b"<html>"
     assert (journal.folder(settings, run_id) / "evidence.html").exists() is kept
+
+
+def test_the_verdict_of_a_dual_write_says_what_was_lost_without_an_outbox() -> None:
+    plain = result_of(example())
+    loses = replace(plain, figures={"naive_committed": 200, "naive_lost": 96})
+    assert "Without an outbox 96 of 200 events were lost, as expected." in run_panel.verdict_head(loses, "UTC")
+    assert "Without an outbox" not in run_panel.verdict_head(plain, "UTC")
