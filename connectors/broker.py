@@ -64,6 +64,8 @@ class Subscription(Link):
         self._numbers_from = numbers_from
         self._topics = list(topics)
         self._type = consumer_type
+        # The old consumer of a Shared subscription would keep older messages than the new one receives.
+        self._must_be_alone = consumer_type is pulsar.ConsumerType.Shared
         self._consumer_name = consumer_name
         self._queue_size = queue_size
 

@@ -42,12 +42,17 @@ class Link(ABC):
         self._checked_at = 0.0
         self._reachable_since: float | None = None
         self._retry_at = 0.0
+        self._ending: threading.Thread | None = None
+        """What ends the previous client, where the next one has to wait for it."""
         self._asked_at = time.monotonic()
         self._asking: threading.Thread | None = None
         self.refusal = ""
         """Why the broker refused the last attempt to connect; empty after a success."""
         self.generation = 0
         """Increases with each new client. Messages received or sent through an older one are void."""
+
+    _must_be_alone = False
+    """Whether the previous client must have ended before the next one connects, although the broker would admit both."""
 
     @abstractmethod
     def _open(self, client: pulsar.Client) -> Any: ...
@@ -91,9 +96,11 @@ class Link(ABC):
 
     def drop(self) -> None:
         """Discard the client without waiting for the broker."""
+        was_connected = self.connected
         client, self._client, self._endpoint, self._reachable_since = self._client, None, None, None
         if client is not None:
-            abandon_client(client)
+            ending = abandon_client(client)
+            self._ending = ending if was_connected and self._must_be_alone else None
 
     def close(self) -> None:
         """Close the client and wait for it: acknowledgements are sent, and the next consumer need not wait for a timeout."""
@@ -106,6 +113,8 @@ class Link(ABC):
 
     def _reopen(self) -> bool:
         if time.monotonic() < self._retry_at or not self._broker.reachable():
+            return False
+        if self._ending is not None and self._ending.is_alive():
             return False
         try:
             client = self._broker.client()
@@ -139,11 +148,13 @@ def _ask(client: pulsar.Client, topic: str) -> None:
         client.get_topic_partitions(topic)
 
 
-def abandon_client(client: pulsar.Client) -> None:
-    """Shut a client down in a thread, because `shutdown` may take 5.5 s (measured, pulsar-client 3.13)."""
+def abandon_client(client: pulsar.Client) -> threading.Thread:
+    """Shut a client down in the returned thread, because `shutdown` may take 5.5 s (measured, pulsar-client 3.13)."""
 
     def shutdown() -> None:
         with contextlib.suppress(pulsar.PulsarException):
             client.shutdown()
 
-    threading.Thread(target=shutdown, daemon=True).start()
+    thread = threading.Thread(target=shutdown, daemon=True)
+    thread.start()
+    return thread

@@ -46,8 +46,12 @@ class Burst:
         # In this order: an event that is added from now on starts a timer of its own.
         self._is_timed = False
         while self._events:
-            # Not called here: an event that fails must not keep the others.
-            self._session._event_loop.call_soon(self._events.popleft())
+            event = self._events.popleft()
+            try:
+                event()
+            except Exception as error:  # as the event loop does: an event that fails keeps none of the others
+                context = {"message": "an event of a page's run failed", "exception": error}
+                self._session._event_loop.call_exception_handler(context)
 
 
 def _add_event(session: AppSession, sender: ScriptRunner | None, event: ScriptRunnerEvent, **details: Any) -> None:

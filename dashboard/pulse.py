@@ -18,8 +18,8 @@ import streamlit as st
 from dashboard import i18n, resources
 
 EVERY_MS, SOON_MS, SOON_FOR_MS = 300, 200, 3000
-"""Time between two polls of an open page, and the same until nothing has changed for `SOON_FOR_MS`. A page in a hidden tab
-does not poll."""
+"""Time between two polls of an open page; `SOON_MS` when something has changed in the last `SOON_FOR_MS`. A page in a hidden
+tab does not poll."""
 MOVING_S = 0.5
 """Time between two refreshes while something on the page depends on the time itself."""
 EVERYWHERE = ("lang", "present", "embed", "embed_options")

@@ -103,6 +103,8 @@ class SqlUnitOfWork:
 
     def _close(self) -> None:
         if self._connection is not None:
-            discard(self._connection)
-            self._connection = None
-            self._end_turn()
+            try:
+                discard(self._connection)
+            finally:
+                self._connection = None
+                self._end_turn()

@@ -26,7 +26,7 @@ from workers.process import run
 from workers.stepping import SteppedFeed
 
 GAP_S = 0.004
-"""A signal that comes sooner than this after the previous rows were published comes in quick succession."""
+"""A signal that comes sooner than this after the relay began to wait comes in quick succession."""
 GATHER_S = 0.005
 
 

@@ -29,6 +29,7 @@ from dashboard.screens import PageSpec
 from dashboard.view_models import how, latencies
 from dashboard.view_models.commands import CommandName
 from dashboard.view_models.reconciling import ShownCounts
+from dashboard.view_models.snapshot import DatabaseState, FeedState
 
 POINTS = 300
 POINTS_S = 600
@@ -129,17 +130,18 @@ def _draw(slots: Slots) -> None:
         version = (database.version, feed.watermark, feed.problem, feed.audited)
         live_html.show(live_html.once("database", version, draw), "database")
     with slots.feed:
-        _draw_feed(zone)
+        _draw_feed(database, feed, zone)
     with slots.strip:
         _draw_strip(shown_counts)
     with slots.latency:
         _draw_latency(zone)
 
 
-def _draw_feed(zone: str | None) -> None:
+def _draw_feed(database: DatabaseState, feed: FeedState, zone: str | None) -> None:
+    """Draw the feed. What pages share of it is known by the versions of `database` and `feed`, from which alone it is drawn."""
     wanted = feed_controls.wanted()
     refresher, state = resources.refresher(), st.session_state
-    feed, deliveries = refresher.feed, refresher.database.deliveries_of
+    deliveries = database.deliveries_of
     pause = feed_controls.note_pause(wanted.paused, feed)
     messages = feed_controls.messages(wanted, pause, feed)
     paused = feed_controls.paused_line(pause, feed, zone) if pause else ""
@@ -166,7 +168,7 @@ def _draw_feed(zone: str | None) -> None:
 
     # Most pages show the newest messages: what these pages show is drawn once.
     is_own = paused or wanted.topic or wanted.search or picked
-    html = draw() if is_own else live_html.once("feed", (refresher.database.version, feed.version), draw)
+    html = draw() if is_own else live_html.once("feed", (database.version, feed.version), draw)
     clicked = live_html.show(html, "feed")
     if clicked and int(clicked) != picked:
         state["feed_picked"] = int(clicked)

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 QUICK_S = 0.2
 """Time between two reads while a page is open."""
 BUSY_S, BUSY_FOR_S = 0.1, 2.0
-"""The same while something changes, until nothing has changed for the second time: an event waits for its read."""
+"""Time between two reads while a page is open and something has changed in the last `BUSY_FOR_S`: an event waits for them."""
 SLOW_S = 2.0
 """Time between two reads otherwise; health is read every second and every five seconds."""
 WATCHED_S = 5.0

@@ -141,6 +141,7 @@ class ServerHealer:
             except operation.Busy:
                 healing.write(self._settings, record)  # nothing was tried
                 raise
+            self._log.skip()  # the process that ended meanwhile wrote of the same error again
             server_identity.remember(self._settings, self._engine, again=True)
         elif step == "leave":
             server_position.leave(self._settings)
@@ -154,3 +155,4 @@ class ServerHealer:
         log.error("restarting Debezium Server: rows wait for it, and it has captured none for %.0f s", self._patience_s)
         self._patience_s = min(2 * self._patience_s, LONGEST_WAIT_S)
         control(self._settings).restart_part(DEBEZIUM_SERVER.component)
+        self._log.skip()  # what the process wrote while it ended is no new error

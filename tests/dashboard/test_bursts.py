@@ -81,6 +81,22 @@ def test_a_message_that_fails_keeps_none_of_the_others(session: Any) -> None:
     until(lambda: session.events == ["before", "after", STOPPED], 10, "the other events")
 
 
+def test_what_streamlit_schedules_after_the_end_of_a_run_comes_after_it(session: Any) -> None:
+    """Streamlit shows an error of its own so: the end of the run, a run without contents, and then the error."""
+    loop, scheduled = session._event_loop, threading.Event()
+
+    def end_and_schedule() -> None:
+        add(session, MESSAGE, forward_msg="last")
+        for event in (STOPPED, STARTED, STOPPED):
+            add(session, event)
+        session._call_soon_on_event_loop(lambda: session.handled.append(("error", 0.0)))
+        scheduled.set()
+
+    loop.call_soon_threadsafe(end_and_schedule)
+    until(lambda: len(session.handled) == 5, 10, "all events")
+    assert session.events == ["last", STOPPED, STARTED, STOPPED, "error"]
+
+
 def test_a_message_waits_for_no_longer_than_it_may(session: Any) -> None:
     added_at = time.monotonic()
     add(session, MESSAGE, forward_msg="alone")

@@ -190,3 +190,31 @@ def test_it_closes_in_order_only_while_a_broker_answers(
         assert client.gone.wait(5)
     assert client.ended == [ended]
     assert not opened.connected
+
+
+# A consumer that must be alone.
+
+
+class AloneLink(OwnLink):
+    _must_be_alone = True
+
+
+@pytest.mark.parametrize(
+    ("kind", "was_connected", "waits"), [(AloneLink, True, True), (AloneLink, False, False), (OwnLink, True, False)]
+)
+def test_only_a_consumer_that_must_be_alone_waits_for_the_end_of_its_living_predecessor(
+    clock: Clock, broker: FakeBroker, kind: type[OwnLink], was_connected: bool, waits: bool
+) -> None:
+    own = kind(broker, "own")  # type: ignore[arg-type]
+    assert own.ensure_connected()
+    may_end = threading.Event()
+    broker.clients[0].shutdown = may_end.wait  # type: ignore[method-assign,assignment]
+    own._endpoint.connected = was_connected
+    own.drop()
+    assert own.ensure_connected() is not waits
+    may_end.set()
+    if waits:
+        assert own._ending is not None
+        own._ending.join(10)
+    assert own.ensure_connected()
+    assert len(broker.clients) == 2
