@@ -56,7 +56,12 @@ def main(settings: Settings, stop: threading.Event) -> None:
 
 MUTANT = Mutant(
     "notifications",
-    {"kill-worker": "effect_once", "lost-offsets": "effect_once", "replay": "check.replay_adds_nothing"},
+    {
+        "kill-worker": "effect_once",
+        "lost-offsets": "effect_once",
+        "capture-upgrade": "effect_once",
+        "replay": "check.replay_adds_nothing",
+    },
 )
 
 
