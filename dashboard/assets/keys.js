@@ -12,17 +12,17 @@ const CORNERS =
   '<svg viewBox="0 0 16 16" width="14" height="14" fill="none" stroke="currentColor" stroke-width="2" aria-hidden="true">' +
   '<path d="M1 5V1h4M11 1h4v4M15 11v4h-4M5 15H1v-4"/></svg>';
 
-let presenting = false;
+// In the page before this component hears of it: a key that comes at once counts too.
+const PRESENTING = ".st-key-presenting";
 
 export default function ({ data, parentElement }) {
-  presenting = data.presenting;
   if (!window.alpesKeys) {
     window.alpesKeys = true;
     addEventListener("keydown", (event) => window.alpesPress?.(event));
   }
   window.alpesPress = press;
   let button = parentElement.querySelector(":scope > button");
-  if (!presenting || !document.fullscreenEnabled) {
+  if (!data.presenting || !document.fullscreenEnabled) {
     button?.remove();
     return;
   }
@@ -44,7 +44,8 @@ export default function ({ data, parentElement }) {
 function press(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.defaultPrevented) return;
   if (event.target.closest?.(TYPED)) return;
-  const leaves = event.key === "Escape" && presenting && !document.fullscreenElement && !document.querySelector(OPEN);
+  const closes = document.fullscreenElement || document.querySelector(OPEN);
+  const leaves = event.key === "Escape" && document.querySelector(PRESENTING) && !closes;
   if (event.key === "/" || event.key === "?") {
     event.preventDefault();
     openSearch(event.key === "/");
