@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -14,12 +15,11 @@ from sqlalchemy import func, insert, select
 from application import Application, leases
 from application.components import worker_names
 from application.permissions import Action, require
-from db import notification_queries
+from bench.outcome import count_notified, reconcile_when_complete
 from db.outbox import build_row
 from db.tables import commission, notification, outbox_event
 from domain.changes.calculate import CommissionCalculated
 from domain.clock import utc_now
-from scenarios.reconciliation import reconcile
 from scenarios.waiting import JudgeFailed, until
 from settings import Settings
 from stacks import faults
@@ -57,16 +57,15 @@ def measure_backlog(settings: Settings, events: int, say: Callable[[str], None])
         say(f"committing {events} events")
         _commit(application, correlation_id, events)
         until(lambda: _count_published(settings, correlation_id) >= events, LONGEST_S, "every event published", 0.5)
-        if _count_notified(application, correlation_id):
+        if count_notified(application, correlation_id):
             raise JudgeFailed("a worker ran while the backlog was made")
         say("starting the worker")
         started_at = utc_now()
         for worker in workers:
             faults.release(settings, worker)
-        until(lambda: _count_notified(application, correlation_id) >= events, LONGEST_S, "every event notified", 0.5)
+        until(lambda: count_notified(application, correlation_id) >= events, LONGEST_S, "every event notified", 0.5)
         first_at, last_at = _read_first_and_last(application, correlation_id)
-        until(lambda: reconcile(application, settings, correlation_id).complete, LONGEST_S, "reconciled", 1)
-        reconciled = reconcile(application, settings, correlation_id)
+        reconciled = reconcile_when_complete(application, settings, correlation_id, LONGEST_S)
     work_s = (last_at - first_at).total_seconds()
     return Backlog(
         settings.stack,
@@ -106,16 +105,8 @@ def _make_rows(correlation_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _count_published(settings: Settings, correlation_id: str) -> int:
-    store = ObserverStore(settings.observer_store)
-    try:
+    with closing(ObserverStore(settings.observer_store)) as store:
         return store.count_published_events(correlation_id)
-    finally:
-        store.close()
-
-
-def _count_notified(application: Application, correlation_id: str) -> int:
-    with application.reading() as connection:
-        return notification_queries.count_notifications(connection, correlation_id)
 
 
 def _read_first_and_last(application: Application, correlation_id: str) -> tuple[datetime, datetime]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from application import Application
 from bench.latency import measure_latency
+from bench.outcome import count_notified
 from bench.throughput import measure_throughput
-from db import notification_queries
 from domain.commands import CalculateCommission
 from scenarios import end_to_end
 from scenarios.waiting import until
@@ -95,10 +95,5 @@ def measure_recovery(settings: Settings) -> float:
     restart_component(settings, settings.facts.capture.component)
     with Application(settings, pool_size=1) as application:
         application.send(CalculateCommission(correlation_id, "aff-bench", "cmp-bench", "1.00", "USD", correlation_id))
-        until(lambda: _is_notified(application, correlation_id), RECOVERS_WITHIN_S, "the capture reads again")
+        until(lambda: count_notified(application, correlation_id) > 0, RECOVERS_WITHIN_S, "the capture reads again")
     return time.monotonic() - began
-
-
-def _is_notified(application: Application, correlation_id: str) -> bool:
-    with application.reading() as connection:
-        return notification_queries.count_notifications(connection, correlation_id) > 0

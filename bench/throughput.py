@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from application import Application
 from application.permissions import Action, require
+from bench.outcome import count_notified, reconcile_when_complete
 from db import notification_queries
 from domain.commands import CalculateCommission
-from scenarios.reconciliation import reconcile
 from scenarios.waiting import TookTooLong, until
 from settings import Settings
 
@@ -62,12 +62,10 @@ def measure_throughput(
             list(pool.map(write, range(commands)))
         last_command_at = time.time()
         with contextlib.suppress(TookTooLong):  # what is missing is counted below
-            until(lambda: _count_notified(application, correlation_id) >= commands, deadline_s, "all notified", 0.1)
+            until(lambda: count_notified(application, correlation_id) >= commands, deadline_s, "all notified", 0.1)
         with application.reading() as connection:
             last_notified_at = notification_queries.last_notified_us(connection, correlation_id) / 1e6
-        with contextlib.suppress(TookTooLong):  # what is missing is counted below
-            until(lambda: reconcile(application, settings, correlation_id).complete, 10, "reconciled", 0.2)
-        reconciled = reconcile(application, settings, correlation_id)
+        reconciled = reconcile_when_complete(application, settings, correlation_id, 10)
     return Throughput(
         stack=settings.stack,
         commands=commands,
@@ -82,8 +80,3 @@ def measure_throughput(
         duplicates_absorbed=reconciled.duplicates_absorbed,
         out_of_order=len(reconciled.out_of_order),
     )
-
-
-def _count_notified(application: Application, correlation_id: str) -> int:
-    with application.reading() as connection:
-        return notification_queries.count_notifications(connection, correlation_id)

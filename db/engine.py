@@ -27,7 +27,7 @@ def consistent_read(engine: Engine) -> dict[str, Any]:
 
 BUSY_TIMEOUT_S = 10.0
 TURN_S = 1.0
-"""How long a thread waits for its turn. When the database is locked, each thread then waits for it, and fails in time."""
+"""How long a thread waits for its turn. After that it asks for the lock itself, so that a locked database is reported in time."""
 ASK_AGAIN_EVERY_S, ASK_AGAIN_FOR_S = 0.0003, 0.05
 """How often a writer of SQLite asks for the lock at first, and for how long; after that SQLite itself waits."""
 PING_AFTER_S = 0.5

@@ -27,4 +27,4 @@ class Part:
     waits_for: Path | None = None
     """A file without which it does not start."""
     waits_while: Path | None = None
-    """A file with which it does not start."""
+    """While this file exists, the component does not start."""

@@ -68,12 +68,12 @@ class Refresher:
         self._stop = threading.Event()
 
     def start(self) -> None:
-        for name, step, quick, slow in (
-            ("database", self._read_database, QUICK_S, SLOW_S),
-            ("observer", self._read_observer, QUICK_S, SLOW_S),
-            ("health", self._check, 1.0, 5.0),
+        for name, step, *pauses in (
+            ("database", self._read_database, BUSY_S, QUICK_S, SLOW_S),
+            ("observer", self._read_observer, BUSY_S, QUICK_S, SLOW_S),
+            ("health", self._check, 1.0, 1.0, 5.0),
         ):
-            arguments = (step, quick, slow)
+            arguments = (step, *pauses)
             threading.Thread(target=self._run, args=arguments, name=f"refresh-{name}", daemon=True).start()
 
     def close(self) -> None:
@@ -125,7 +125,8 @@ class Refresher:
         """Return the samples, oldest first, about one for each second in which a page was open."""
         return list(self._samples)
 
-    def _run(self, step: Callable[[], None], quick_s: float, slow_s: float) -> None:
+    def _run(self, step: Callable[[], None], busy_s: float, quick_s: float, slow_s: float) -> None:
+        """Read until `close`, with a pause: `busy_s` while something changes, `quick_s` while a page is open, else `slow_s`."""
         while not self._stop.is_set():
             before = self.database.version, self.feed.version
             try:
@@ -136,8 +137,8 @@ class Refresher:
             waited = time.monotonic()
             if (self.database.version, self.feed.version) != before:
                 self._changed_at = waited
-            is_busy = quick_s == QUICK_S and waited - self._changed_at < BUSY_FOR_S
-            while not self._stop.wait(BUSY_S if is_busy else quick_s):
+            is_busy = waited - self._changed_at < BUSY_FOR_S
+            while not self._stop.wait(busy_s if is_busy else quick_s):
                 watched = time.monotonic() - self._looked < WATCHED_S
                 if watched or time.monotonic() - waited >= slow_s:
                     break

@@ -38,7 +38,7 @@ def resnapshot(settings: Settings, say: Say, patience_s: float = operation.PATIE
 
 
 def left_file(settings: Settings) -> Path:
-    """Return the file while which it does not start: the watcher has left it to its user."""
+    """Return the file that keeps it from starting: the watcher has left it to its user."""
     return settings.run / "debezium.left"
 
 

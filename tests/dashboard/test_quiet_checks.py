@@ -72,12 +72,17 @@ class _Engineless:
 
 
 @pytest.mark.parametrize(
-    ("quick_s", "changed_ago_s", "expected_s"),
-    [(QUICK_S, 0.0, BUSY_S), (QUICK_S, BUSY_FOR_S * 2, QUICK_S), (1.0, 0.0, 1.0)],
+    ("busy_s", "quick_s", "changed_ago_s", "expected_s"),
+    [(BUSY_S, QUICK_S, 0.0, BUSY_S), (BUSY_S, QUICK_S, BUSY_FOR_S * 2, QUICK_S), (1.0, 1.0, 0.0, 1.0)],
     ids=["while events come", "afterwards", "the health"],
 )
 def test_a_source_is_read_more_often_while_it_changes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_s: float, changed_ago_s: float, expected_s: float
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    busy_s: float,
+    quick_s: float,
+    changed_ago_s: float,
+    expected_s: float,
 ) -> None:
     refresher = Refresher(load(stack="embedded", home=tmp_path), application=_Engineless())  # type: ignore[arg-type]
     now = [time.monotonic()]
@@ -97,5 +102,5 @@ def test_a_source_is_read_more_often_while_it_changes(
 
     patch_time(monkeypatch, MODULE, monotonic=lambda: now[0])
     monkeypatch.setattr(refresher, "_stop", Stop())
-    refresher._run(commit_once, quick_s, 5.0)
-    assert waits[:2] == [BUSY_S if quick_s == QUICK_S else quick_s, expected_s]
+    refresher._run(commit_once, busy_s, quick_s, 5.0)
+    assert waits[:2] == [busy_s, expected_s]
