@@ -20,11 +20,11 @@ def test_the_outcome_is_read_until_it_is_complete(
         return read[-1]
 
     monkeypatch.setattr(outcome, "reconcile", reconcile)
-    assert outcome.reconcile_when_complete(None, None, "c", 10) is read[-1]  # type: ignore[arg-type]
+    assert outcome.reconcile_when_complete(None, None, "c", 10) is read[-1]  # type: ignore[arg-type,comparison-overlap]
     assert len(read) == reads
 
 
 def test_an_outcome_that_stays_incomplete_is_returned_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     incomplete = SimpleNamespace(complete=False)
     monkeypatch.setattr(outcome, "reconcile", lambda *_: incomplete)
-    assert outcome.reconcile_when_complete(None, None, "c", 0) is incomplete  # type: ignore[arg-type]
+    assert outcome.reconcile_when_complete(None, None, "c", 0) is incomplete  # type: ignore[arg-type,comparison-overlap]
