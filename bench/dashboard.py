@@ -87,9 +87,9 @@ class Dashboard:
     first_paint_ms: float
     """From the request until counts and rows are shown: the slowest of several, including the server's first."""
     later_paint_ms: float
-    """The median of the others: a visitor who is not the server's first."""
+    """The median of the other paints: what any visitor but the server's first waits."""
     refresh_ms_p95: float
-    """Server time of a refresh with changes: the shared read, and the drawing of one page. No browser takes its processor."""
+    """Server time of a refresh with changes: the shared read, and the drawing of one page. No browser runs meanwhile."""
     refresh_in_browser_ms_p95: float
     """The same while a browser on this machine shows the page, until the browser takes the last message of the refresh."""
     unchanged_ms_p95: float

@@ -55,7 +55,7 @@ class Floor:
     publish_p50_ms: float
     receive_p50_ms: float
     path_p50_ms: float
-    """The last four as in `bench.bare_path.BarePath`."""
+    """The last four figures are those of `bench.bare_path.BarePath`."""
 
 
 def measure_floor(settings: Settings) -> Floor:
