@@ -46,6 +46,8 @@ _MORE_TRIES = ("--reruns=2", "--rerun-show-tracebacks", "-rR")
 """A browser's test that fails has two more tries, and is named at the end of everything when it passes then: between a click and
 its result lie a browser, a server and their connection, each with its own timing. The other tests have one try, because an
 intermittent fault of the pipeline itself must fail the run."""
+TRY_LENGTH = 4
+"""Lines of a first try's error that are repeated at the end."""
 _WITHOUT_SERVERS = "not native and not browser and not docker"
 _OTHER_FOLDERS = (
     "api",
@@ -165,11 +167,22 @@ def _report(results: list[LaneResult]) -> None:
             say(f"===== what failed in the {result.name} lane, its last {FAILURE_LENGTH} characters =====")
             print(extract_failures(result.output)[-FAILURE_LENGTH:], flush=True)
     for result in results:
-        for line in result.output.splitlines():
-            if line.startswith("RERUN "):
-                say(f"unstable, failed once and ran again: {line.removeprefix('RERUN ')}")
+        for line in describe_first_tries(result.output):
+            say(line)
     for result in results:
         say(f"{result.name}: {'ok' if not result.exit_code else 'FAILED'} after {result.seconds:.0f} s")
+
+
+def describe_first_tries(output: str) -> list[str]:
+    """Return, for each try that another one followed, the test's name, the statement that failed, and its error."""
+    lines: list[str] = []
+    section = re.split(r"^=+ rerun test summary info =+$", output, flags=re.MULTILINE)[1:]
+    for one in re.split(r"^RERUN ", "".join(section), flags=re.MULTILINE)[1:]:
+        name, *traceback = re.split(r"^(?:PASSED|FAILED|=)", one, flags=re.MULTILINE)[0].splitlines()
+        said = [line for line in traceback if line.startswith("E ")][:TRY_LENGTH]
+        where = [line for line in traceback if line.startswith(">") or re.match(r"tests/\S+:\d+: ", line)]
+        lines += [f"unstable, failed once and ran again: {name}", *(f"    {line}" for line in (*where, *said))]
+    return lines
 
 
 def extract_failures(output: str) -> str:

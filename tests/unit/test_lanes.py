@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.testing import LANES, ROUNDS, extract_failures
+from cli.testing import LANES, ROUNDS, describe_first_tries, extract_failures
 from settings.model import REPOSITORY
 from tests import lanes
 
@@ -89,3 +89,32 @@ FAILED tests/a.py::test_a - assert 1 == 2
 
 def test_of_a_lane_that_died_everything_is_repeated() -> None:
     assert extract_failures("INTERNALERROR> no module") == "INTERNALERROR> no module"
+
+
+def test_of_a_test_that_needed_another_try_the_error_is_repeated() -> None:
+    output = """\
+==== rerun test summary info ====
+RERUN tests/b.py::test_b
+    def test_b():
+>       assert page == wanted
+E       AssertionError: another page
+E       1
+E       2
+E       3
+E       4
+
+tests/b.py:5: AssertionError
+PASSED tests/b.py::test_b
+==== 1 passed, 1 rerun in 3.00s ====
+"""
+    first, *error = describe_first_tries(output)
+    assert first.endswith("ran again: tests/b.py::test_b")
+    assert [line.strip() for line in error] == [
+        ">       assert page == wanted",
+        "tests/b.py:5: AssertionError",
+        "E       AssertionError: another page",
+        "E       1",
+        "E       2",
+        "E       3",
+    ]
+    assert describe_first_tries("==== 1 passed in 3.00s ====") == []
