@@ -103,17 +103,27 @@ def source_doctor(
         raise typer.Exit(1)
 
 
-def resnapshot(stack: StackName = None, json: AsJson = False) -> None:
+def resnapshot(
+    first_seq: Annotated[
+        int | None,
+        typer.Option("--from", metavar="SEQ", help="Publish only the rows with this seq or a higher one."),
+    ] = None,
+    stack: StackName = None,
+    json: AsJson = False,
+) -> None:
     """Let the source forget its offsets and schema history, and publish every row of the outbox again from a new snapshot.
 
     For a source whose position or schema history is gone. Nothing is lost, because the outbox holds each row that was not
     published; the inbox absorbs the others. A source that was stopped takes the snapshot when it is started.
+
+    With --from, it publishes the rows from SEQ on, and the command returns when it has. Rows that commit late with a lower seq
+    are published too. That needs a source that reads, and has published every row below SEQ: otherwise it is refused.
     """
     capture = capture_of(instance.find(stack))
     with foreground.interruptible():
-        capture.resnapshot(say)
+        capture.resnapshot(say, first_seq)
     if json:
-        print_json({"ok": True, "action": "resnapshot"})
+        print_json({"ok": True, "action": "resnapshot", "from": first_seq})
     else:
         out.print("source: resnapshot done")
 

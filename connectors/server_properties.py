@@ -5,13 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from string import Template
 
+from connectors.snapshot_rows import render_override
 from settings import Settings
 
 TEMPLATE = Path(__file__).parent / "pulsar" / "debezium-server.properties"
 
 
-def render(settings: Settings) -> str:
-    """Return the properties. They name the password, which the process has in its environment (`secrets`)."""
+def render(settings: Settings, statement: str = "") -> str:
+    """Return the properties; with a `statement`, its snapshot publishes the rows that this selects.
+
+    They name the password, which the process has in its environment (`secrets`).
+    """
     tenant, namespace = settings.pulsar_namespace.split("/")
     values = {
         "broker_url": settings.debezium_broker_url or settings.pulsar_url,
@@ -29,7 +33,9 @@ def render(settings: Settings) -> str:
         "offsets_file": offsets_file(settings),
         "events_topic": settings.events_topic,
     }
-    return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(values)
+    ordinary = Template(TEMPLATE.read_text(encoding="utf-8")).substitute(values)
+    override = render_override(settings, statement)
+    return ordinary + "".join(f"debezium.source.{name}={value}\n" for name, value in override.items())
 
 
 def secrets(settings: Settings) -> dict[str, str]:

@@ -8,6 +8,7 @@ from string import Template
 from typing import Any
 
 from connectors.admin import Admin, AdminRefused, SourceStatus
+from connectors.snapshot_rows import render_override
 from settings import Settings
 from settings.model import SEED_NAR
 
@@ -21,9 +22,10 @@ _SEED_CHANGES = {"max.batch.size": "1", "poll.interval.ms": "5000"}
 BUILTIN = "builtin://debezium-mysql"
 
 
-def render(settings: Settings) -> dict[str, Any]:
-    """Return the source's configuration. It refers to secrets in the broker's environment (`secrets`) where the broker has
-    them there, and contains them elsewhere.
+def render(settings: Settings, statement: str = "") -> dict[str, Any]:
+    """Return the source's configuration; with a `statement`, its snapshot publishes the rows that this selects.
+
+    It refers to secrets in the broker's environment (`secrets`) where the broker has them there, and contains them elsewhere.
 
     Debezium receives only strings of `configs`, so every value is a string.
     """
@@ -39,7 +41,7 @@ def render(settings: Settings) -> dict[str, Any]:
     tenant, namespace = settings.pulsar_namespace.split("/")
     config |= {"tenant": tenant, "namespace": namespace, "name": settings.source_name}
     config["topicName"] = settings.topics.routed
-    config["configs"] |= _render_names(settings) | _render_tls(settings)
+    config["configs"] |= _render_names(settings) | _render_tls(settings) | render_override(settings, statement)
     if settings.pulsar_url.startswith("pulsar+ssl") or settings.token():
         # This client supports neither TLS nor tokens. Without the URL, Debezium uses the source's own client, which does.
         del config["configs"]["database.history.pulsar.service.url"]

@@ -46,6 +46,10 @@ class Capture(ABC):
         """Start again what `stop` stopped, unless its user wants it stopped. Raises AdminUnavailable or AdminRefused."""
 
     @abstractmethod
+    def restore_configuration(self) -> None:
+        """Let every row be in its snapshots again, after `resnapshot` was interrupted. Raises what `act` raises."""
+
+    @abstractmethod
     def lose_offsets(self, held: Holding) -> None:
         """Delete its position while it does not run. Raises AdminUnavailable, AdminRefused or DatabaseUnavailable.
 
@@ -70,8 +74,11 @@ class Capture(ABC):
                 return False
         return True
 
-    def resnapshot(self, say: Say) -> None:
-        """Let it publish every outbox row again. Raises NoSource where it is not Debezium, Forbidden, Busy, or what `act` raises."""
+    def resnapshot(self, say: Say, first_seq: int | None = None) -> None:
+        """Let it publish every outbox row again, or those with `seq >= first_seq` only.
+
+        Raises NoSource where it is not Debezium, Forbidden, Busy, what `act` raises, or what `stacks.selected_snapshot.take` raises.
+        """
         raise make_refusal(self.settings)
 
     def lose_history(self) -> None:

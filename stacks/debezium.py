@@ -7,18 +7,19 @@ from typing import ClassVar
 
 from sqlalchemy import Engine
 
+from application import permissions
 from connectors import source
 from connectors.admin import Admin, AdminRefused, AdminUnavailable
 from domain.message import Message, extract_message
 from settings.stack_facts import DEBEZIUM
-from stacks import source_control
+from stacks import selected_snapshot, source_control
 from stacks.capture import Capture
 from stacks.lag import read_lag
 from stacks.native import healing, intent, position
 from stacks.native.healer import SourceHealer
 from stacks.operation import Holding, Say
 from stacks.part_health import Light, PartHealth
-from stacks.source_control import ACTIONS, Action, Finding, SourceReport
+from stacks.source_control import ACTIONS, RESNAPSHOT_PERMISSION, Action, Finding, SourceReport
 
 
 class Debezium(Capture):
@@ -58,7 +59,7 @@ class Debezium(Capture):
     def start(self) -> None:
         if intent.read(self.settings) == "run":
             with Admin(self.settings, timeout_s=30) as admin:
-                admin.source(self.settings.source_name, "start")
+                position.start(admin, self.settings.source_name)
 
     def lose_offsets(self, held: Holding) -> None:
         with Admin(self.settings, timeout_s=30) as admin:
@@ -67,8 +68,22 @@ class Debezium(Capture):
     def examine(self) -> Finding:
         return source_control.examine(self.settings)
 
-    def resnapshot(self, say: Say) -> None:
-        source_control.resnapshot(self.settings, say)
+    def resnapshot(self, say: Say, first_seq: int | None = None) -> None:
+        if first_seq is None:
+            source_control.resnapshot(self.settings, say)
+            return
+        permissions.require(self.settings, RESNAPSHOT_PERMISSION)
+        selected_snapshot.take(self, first_seq, say)
+        healing.forget(self.settings)
+
+    def begin_snapshot(self, held: Holding, statement: str) -> None:
+        position.begin_snapshot(self.settings, held, statement)
+
+    def has_snapshot(self) -> bool:
+        return position.has_snapshot(self.settings)
+
+    def restore_configuration(self) -> None:
+        position.restore_configuration(self.settings)
 
     def lose_history(self) -> None:
         with Admin(self.settings, timeout_s=30) as admin:

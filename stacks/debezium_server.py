@@ -9,6 +9,7 @@ from application import permissions
 from connectors import server_properties
 from domain.message import Message
 from settings.stack_facts import DEBEZIUM_SERVER
+from stacks import selected_snapshot
 from stacks.control import NotRunning, PartUnknown
 from stacks.controls import control
 from stacks.native import debezium_server, healing, server_log, server_position
@@ -55,10 +56,27 @@ class DebeziumServer(ProcessCapture):
         server_position.release(self.settings)
         super().act("restart")
 
-    def resnapshot(self, say: Say) -> None:
+    def resnapshot(self, say: Say, first_seq: int | None = None) -> None:
         permissions.require(self.settings, RESNAPSHOT_PERMISSION)
-        server_position.resnapshot(self.settings, say)
+        if first_seq is None:
+            server_position.resnapshot(self.settings, say)
+        else:
+            selected_snapshot.take(self, first_seq, say)
         healing.forget(self.settings)
+
+    def begin_snapshot(self, held: Holding, statement: str) -> None:
+        part = self.settings.facts.capture.component
+        held.hold(part)
+        server_position.forget(self.settings)
+        debezium_server.write_properties(self.settings, statement)
+        held.release(part)
+
+    def has_snapshot(self) -> bool:
+        return server_position.has_snapshot(self.settings)
+
+    def restore_configuration(self) -> None:
+        debezium_server.write_properties(self.settings)
+        control(self.settings).restart_part(self.settings.facts.capture.component)
 
     def lose_history(self) -> None:
         server_properties.history_file(self.settings).unlink(missing_ok=True)

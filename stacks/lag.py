@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TypeVar
@@ -64,6 +64,12 @@ def _count_skipped(settings: Settings, connection: Connection, captured: int) ->
     unsettled = [step.event_id for step in waiting_queries.find_unsettled(connection) if step.seq <= captured]
     published = _ask_store(settings, lambda store: store.select_published(unsettled))
     return 0 if published is None else len(set(unsettled) - published)
+
+
+def select_unpublished(settings: Settings, event_ids: Collection[str]) -> set[str]:
+    """Return those of the ids that the observer did not see published; all of them while there is no store."""
+    published = _ask_store(settings, lambda store: store.select_published(list(event_ids)))
+    return set(event_ids) - (published or set())
 
 
 def read_captured_seq(settings: Settings, head: int) -> int:

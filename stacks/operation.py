@@ -32,6 +32,8 @@ HELD_S = 10.0
 """An undecided operation holds its components for this long after the last renewal of its journal."""
 RENEW_EVERY_S = 2.0
 LOOK_EVERY_S = 0.1
+SELECTS_ROWS = "selects_rows"
+"""Note of a journal: the capture's configuration selects the rows of its snapshot, which the end of the operation takes back."""
 
 _locked: ContextVar[frozenset[Path]] = ContextVar("locked", default=frozenset())
 
@@ -104,6 +106,13 @@ class Holding:
         # The source is not a process: naming it in the journal keeps its healer away.
         self._change(parts=(*self.journal.parts, *parts))
         hold_all(self._settings, parts)
+
+    def release(self, *parts: str) -> None:
+        """Let these components start again while the operation goes on. Raises NotRunning."""
+        self._change(parts=tuple(part for part in self.journal.parts if part not in parts))
+        components = control(self._settings)
+        for part in parts:
+            components.release_part(part)
 
     def note(self, **notes: Any) -> None:
         self._change(notes=self.journal.notes | notes)

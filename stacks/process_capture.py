@@ -23,3 +23,6 @@ class ProcessCapture(Capture):
 
     def start(self) -> None:
         """Do nothing: it starts when it is not held any more."""
+
+    def restore_configuration(self) -> None:
+        """Do nothing: it reads its configuration when it starts, and takes no snapshots."""

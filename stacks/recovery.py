@@ -24,7 +24,7 @@ from domain.clock import utc_now
 from settings import Settings, load
 from stacks import operation, sqlite_files, staging
 from stacks.captures import capture_of
-from stacks.operation import Journal, Say
+from stacks.operation import SELECTS_ROWS, Journal, Say
 from stacks.registry import stack_of
 from telemetry import logs
 
@@ -100,9 +100,14 @@ def complete(settings: Settings, journal: Journal, note: Callable[..., None]) ->
 
 
 def undo(settings: Settings, journal: Journal) -> None:
-    """Remove the prepared files and start a stopped source; nothing else was changed. Raises AdminUnavailable or AdminRefused."""
+    """Remove the prepared files, and return the capture to its ordinary configuration and start it; nothing else was changed.
+
+    Raises AdminUnavailable, AdminRefused or NotRunning.
+    """
     sqlite_files.remove_database(restored_store(settings))
     staging.discard(settings)
+    if journal.notes.get(SELECTS_ROWS):
+        capture_of(settings).restore_configuration()
     if journal.notes.get("source") == "stopped":
         capture_of(settings).start()
 

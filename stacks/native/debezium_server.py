@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from connectors import server_properties
 from settings import Settings
 from settings.stack_facts import DEBEZIUM_SERVER
@@ -24,10 +26,8 @@ def part(settings: Settings) -> Part:
     """
     folder = server_properties.folder(settings)
     (folder / "tmp").mkdir(parents=True, exist_ok=True)
-    properties = settings.run / "debezium-server.properties"
-    properties.write_text(server_properties.render(settings), encoding="utf-8")
     options = {
-        "quarkus.config.locations": str(properties),
+        "quarkus.config.locations": str(write_properties(settings)),
         "java.io.tmpdir": str(folder / "tmp"),
         "java.net.preferIPv4Stack": "true",
     }
@@ -53,3 +53,10 @@ def part(settings: Settings) -> Part:
         waits_for=provisioned_marker(settings),
         waits_while=server_position.left_file(settings),
     )
+
+
+def write_properties(settings: Settings, statement: str = "") -> Path:
+    """Write its properties, which it reads when it starts, and return their file; `statement` selects rows of its snapshot."""
+    path = settings.run / "debezium-server.properties"
+    path.write_text(server_properties.render(settings, statement), encoding="utf-8")
+    return path

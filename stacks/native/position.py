@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 
+from connectors import source
 from connectors.admin import Admin, AdminRefused
 from settings import Settings
 from stacks import operation
@@ -53,7 +55,7 @@ def forget(
     finally:
         # Start the source after an error too.
         if intent.read(settings) == "run":
-            admin.source(name, "start")
+            start(admin, name)
 
 
 def empty(admin: Admin, topics: tuple[str, ...]) -> None:
@@ -90,3 +92,34 @@ def resnapshot(settings: Settings, say: Say, patience_s: float = operation.PATIE
     ):
         held.hold(settings.facts.capture.component)  # it is no process: this keeps the healer away
         forget(settings, admin, (settings.topics.offsets, settings.topics.schema_history), held)
+
+
+def has_snapshot(settings: Settings) -> bool:
+    """Return whether the stored position is behind a complete snapshot. Raises AdminUnavailable or AdminRefused.
+
+    While it takes one, each position says so.
+    """
+    with Admin(settings) as admin:
+        stored = admin.read_last_message(settings.topics.offsets)
+    return bool(stored) and "snapshot" not in json.loads(stored)
+
+
+def begin_snapshot(settings: Settings, held: Holding, statement: str) -> None:
+    """Let the source begin a snapshot of the rows that the statement selects. Raises AdminUnavailable or AdminRefused."""
+    held.hold(settings.facts.capture.component)
+    topics = (settings.topics.offsets, settings.topics.schema_history)
+    with Admin(settings, timeout_s=60) as admin:
+        config = source.render(settings, statement)
+        forget(settings, admin, topics, held, lambda: source.ensure_source(admin, config))
+
+
+def restore_configuration(settings: Settings) -> None:
+    """Give the source its ordinary configuration, unless its user has deleted it. Raises AdminUnavailable or AdminRefused."""
+    with Admin(settings, timeout_s=60) as admin:
+        if not admin.source_exists(settings.source_name):
+            return
+        source.ensure_source(admin, source.render(settings))
+        if intent.read(settings) == "run":
+            start(admin, settings.source_name)
+        else:
+            stop(admin, settings.source_name)

@@ -32,9 +32,23 @@ def resnapshot(settings: Settings, say: Say, patience_s: float = operation.PATIE
     """
     with operation.alone(settings, RESNAPSHOT, say, patience_s), operation.holding(settings, RESNAPSHOT) as held:
         held.hold(settings.facts.capture.component)
-        server_properties.offsets_file(settings).unlink(missing_ok=True)
-        server_properties.history_file(settings).unlink(missing_ok=True)
-        left_file(settings).unlink(missing_ok=True)
+        forget(settings)
+
+
+def has_snapshot(settings: Settings) -> bool:
+    """Return whether the stored position is behind a complete snapshot. While it takes one, the position says so."""
+    try:
+        stored = server_properties.offsets_file(settings).read_bytes()
+    except OSError:
+        return False
+    return FILE.search(stored) is not None and b'"snapshot":' not in stored
+
+
+def forget(settings: Settings) -> None:
+    """Delete offsets and schema history of one that does not run, and let it start. Raises OSError."""
+    server_properties.offsets_file(settings).unlink(missing_ok=True)
+    server_properties.history_file(settings).unlink(missing_ok=True)
+    left_file(settings).unlink(missing_ok=True)
 
 
 def left_file(settings: Settings) -> Path:
