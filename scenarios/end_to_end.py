@@ -21,6 +21,7 @@ from settings import Settings
 from stacks import instance
 from stacks.controls import control
 from stacks.processes import free_port
+from stacks.resolving import hidden_environment
 from workers import audit_file
 from workers.observer_store import ObserverStore
 
@@ -44,7 +45,8 @@ def running(
 ) -> Iterator[Settings]:
     """Yield the settings of the running instance, or of a private one on free ports that is removed afterwards.
 
-    The running instance is not used with `private`, or when `changes` asks for other settings.
+    The running instance is not used with `private`, or when `changes` asks for other settings. Its ports and `changes` are not
+    those of the environment.
     """
     existing = instance.find(stack)
     if not private and not changes and control(existing).running():
@@ -63,12 +65,13 @@ def running(
         ports = {name: free_port() for name in port_settings}
         changes.setdefault("without", ("dashboard",))
         changes.setdefault("owner_pid", os.getpid())  # if this process is killed, the instance removes itself
-        started = instance.up(stack, Path(folder), say, **{**ports, **changes})
-        try:
-            yield started.settings
-        finally:
-            instance.down(started.settings, say)
-            instance.remove(started.settings)  # the compose stack has volumes outside the temporary folder
+        with hidden_environment(ports | changes):
+            started = instance.up(stack, Path(folder), say, **{**ports, **changes})
+            try:
+                yield started.settings
+            finally:
+                instance.down(started.settings, say)
+                instance.remove(started.settings)  # the compose stack has volumes outside the temporary folder
 
 
 def run(settings: Settings, deadline_s: float = 30) -> EndToEnd:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,13 +57,16 @@ def _load_default(stack: str) -> Settings:
 
 
 @contextmanager
-def hidden_environment() -> Iterator[None]:
-    """Remove the settings from the environment of this process within the `with` block.
+def hidden_environment(names: Iterable[str] | None = None) -> Iterator[None]:
+    """Remove the settings of these names, or all settings, from the environment of this process within the `with` block.
 
-    A run that goes on has all its values in its own file; those of the present command's environment must not change it,
-    neither here nor in the processes that are started within the block.
+    A run that goes on has all its values in its own file, and a private instance has ports of its own; those of the present
+    command's environment must not change them, neither here nor in the processes that are started within the block.
     """
-    variables = {"ALPES_SECRETS_DIR", *(f"ALPES_{name.upper()}" for name in Settings.model_fields)} - {"ALPES_HOME"}
+    if names is None:
+        variables = {"ALPES_SECRETS_DIR", *map(_name_variable, Settings.model_fields)} - {"ALPES_HOME"}
+    else:
+        variables = set(map(_name_variable, names))
     # The settings are read from variables in any case.
     hidden = {name: value for name, value in os.environ.items() if name.upper() in variables}
     for name in hidden:
@@ -72,6 +75,10 @@ def hidden_environment() -> Iterator[None]:
         yield
     finally:
         os.environ.update(hidden)
+
+
+def _name_variable(setting: str) -> str:
+    return f"ALPES_{setting.upper()}"
 
 
 def resolve(stack: str, home: Path, go_on: bool = False, **changes: Any) -> Settings:
