@@ -36,7 +36,7 @@ Nar = Annotated[str | None, typer.Option(help="native, compose: version of the D
 Capture = Annotated[
     str | None,
     typer.Option(
-        help="native: what captures, debezium (1.9.7, inside Pulsar) or debezium-server (3.6, its own process)."
+        help="native, external: what captures, debezium (1.9.7, inside Pulsar) or debezium-server (3.6, its own process)."
     ),
 ]
 MysqlVersion = Annotated[

@@ -50,7 +50,7 @@ class CaptureFacts:
     mysql_before: tuple[int, int] = (0, 0)
     """The first version of MySQL whose binlog it cannot read."""
     can_be_secure: bool = True
-    """Whether it can work on a stack with TLS, tokens and roles."""
+    """Whether it can speak to database and broker with TLS and tokens."""
 
 
 RELAY = CaptureFacts(
@@ -146,6 +146,7 @@ STACKS: dict[str, StackFacts] = {
             DEBEZIUM,
             DatabaseKind.MYSQL,
             BrokerKind.PULSAR,
+            other_captures=(DEBEZIUM_SERVER,),
             servers_are_ours=False,
             run_folder_is_shared=True,
         ),

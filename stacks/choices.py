@@ -23,6 +23,21 @@ def require_possible(settings: Settings) -> None:
             f"--capture {capture.name} works without TLS and tokens only: leave --secure out, or choose another capture"
         )
     _require_mysql(settings, capture)
+    if not capture.can_be_secure and (guards := _find_guards(settings)):
+        raise ChoiceRefused(
+            f"--capture {capture.name} works without TLS and tokens only, and these settings ask for them: {', '.join(guards)}"
+        )
+
+
+def _find_guards(settings: Settings) -> list[str]:
+    """Return the names of the settings by which the capture would need TLS or a token."""
+    urls = (settings.pulsar_url, settings.debezium_broker_url)
+    is_needed = {
+        "ALPES_PULSAR_URL": any(url.startswith("pulsar+ssl") for url in urls),
+        "ALPES_PULSAR_TOKEN": bool(settings.token()),
+        "ALPES_DEBEZIUM_TLS_TRUSTSTORE": settings.debezium_tls_truststore is not None,
+    }
+    return [name for name, is_guard in is_needed.items() if is_guard]
 
 
 def _require_mysql(settings: Settings, capture: CaptureFacts) -> None:

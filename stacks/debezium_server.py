@@ -12,7 +12,7 @@ from settings.stack_facts import DEBEZIUM_SERVER
 from stacks import selected_snapshot
 from stacks.control import NotRunning, PartUnknown
 from stacks.controls import control
-from stacks.native import debezium_server, healing, server_log, server_position
+from stacks.native import debezium_server, healing, left_out, server_log, server_position
 from stacks.native.diagnosis import Cure
 from stacks.native.server_healer import ServerHealer
 from stacks.operation import Holding, Say
@@ -36,12 +36,18 @@ class DebeziumServer(ProcessCapture):
             return PartHealth(part, "down", Message("health.not_started"))
         if not is_connected(pid, self.settings.debezium_port or self.settings.mysql_port):
             return PartHealth(part, "behind", Message("health.waits"))
+        if (missing_row := left_out.read(self.settings)) is not None:
+            return PartHealth(part, "behind", missing_row.describe())
         return PartHealth(part, "ok", Message("health.source_reads"))
 
     def examine(self) -> Finding:
         trouble = server_log.find_trouble(self.settings)
         if trouble is not None:
             return describe_trouble(trouble)
+        missing_row = left_out.read(self.settings)
+        if missing_row is not None:
+            advice = missing_row.describe_cure()
+            return Finding(False, missing_row.cause.code, missing_row.error, missing_row.describe(), None, advice)
         health = self.check(None)
         if health.light == "ok":
             return Finding(True, "", "", health.message, None, None)
@@ -54,7 +60,7 @@ class DebeziumServer(ProcessCapture):
         if action == "create":
             Supervisor(self.settings).write_part(debezium_server.part(self.settings))
         server_position.release(self.settings)
-        super().act("restart")
+        control(self.settings).restart_part(self.settings.facts.capture.component)
 
     def resnapshot(self, say: Say, first_seq: int | None = None) -> None:
         permissions.require(self.settings, RESNAPSHOT_PERMISSION)

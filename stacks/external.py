@@ -17,7 +17,7 @@ from domain.errors import ExpectedError
 from settings import Settings
 from stacks import message_sizes
 from stacks.command import Part
-from stacks.native import provision
+from stacks.native import debezium_server, provision
 from stacks.native.artifacts import Progress
 from stacks.python_parts import list_python_parts
 from stacks.stack import Say
@@ -47,7 +47,10 @@ class External(SupervisedStack):
         return ()
 
     def prepare(self, say: Say, progress: Progress) -> list[Part]:
-        return list_python_parts(self.settings)
+        if self.settings.facts.capture.has_connector:
+            return list_python_parts(self.settings)
+        debezium_server.download(progress)
+        return [debezium_server.part(self.settings), *list_python_parts(self.settings)]
 
     def provision(self, say: Say) -> None:
         provision_servers(self.settings, say)
@@ -90,9 +93,12 @@ def provision_servers(settings: Settings, say: Say) -> None:
         if settings.pulsar_admin_url:
             if advice := message_sizes.problem(settings):
                 say(advice)
-            provision.create_source(settings, say)
-        else:
+            provision.start_capture(settings, say)
+        elif settings.facts.capture.has_connector:
             say("ALPES_PULSAR_ADMIN_URL is not set: topics and source must exist already, and are not healed")
+        else:
+            say("ALPES_PULSAR_ADMIN_URL is not set: the topics must exist already")
+            provision.start_server(settings, say)
     except UNUSABLE_ERRORS as error:
         raise ExternalUnfit(str(error)) from error
     provision.provisioned_marker(settings).touch()
@@ -102,7 +108,7 @@ def _migrate_database(settings: Settings, say: Say) -> None:
     engine = connect(settings.admin_url, pool_size=1)
     try:
         with translated(), engine.connect().execution_options(**READ) as connection:
-            binlog.require(connection)
+            binlog.require(connection, settings.facts.capture.mysql_before)
         upgrade(engine)
         users = {make_url(url).username for url in (settings.database_url, settings.worker_url)}
         if users == {"alpes", "alpes_worker"} and settings.database_name == "alpes":
@@ -114,6 +120,7 @@ def _migrate_database(settings: Settings, say: Say) -> None:
 
 def _create_topics(settings: Settings, say: Say) -> None:
     topics = settings.topics
+    of_source = (topics.offsets, topics.schema_history) if settings.facts.capture.has_connector else ()
     with Admin(settings) as admin:
         for policy, set_policy in (
             ("retention", admin.keep_messages),
@@ -126,7 +133,7 @@ def _create_topics(settings: Settings, say: Say) -> None:
                     raise
                 # A tenant's user may not change policies: the cluster's operator sets them, see the documentation.
                 say(f"the {policy} of {settings.pulsar_namespace} is not changed: {error}")
-        for topic in (*topics.observed(), topics.offsets, topics.schema_history, topics.heartbeat):
+        for topic in (*topics.observed(), *of_source, topics.heartbeat):
             admin.create_topic(topic, provision.topics_partitions(settings, topic))
         admin.keep_briefly(topics.heartbeat)
     say("the topics exist")
@@ -144,7 +151,7 @@ def _require_access(settings: Settings) -> None:
 
 def versions(settings: Settings) -> dict[str, str]:
     """Return names and versions as the components report them; unreachable components are named as such."""
-    names = {"database": "MySQL (not reached)", "capture": f"Debezium (NAR {settings.nar})", "broker": "Pulsar"}
+    names = {"database": "MySQL (not reached)", "capture": _name_capture(settings), "broker": "Pulsar"}
     engine = connect(settings.database_url, pool_size=1) if settings.database_url else None
     try:
         if engine is not None:
@@ -159,3 +166,8 @@ def versions(settings: Settings) -> dict[str, str]:
         if engine is not None:
             engine.dispose()
     return names
+
+
+def _name_capture(settings: Settings) -> str:
+    capture = settings.facts.capture
+    return f"Debezium (NAR {settings.nar})" if capture.has_connector else f"{capture.product} {debezium_server.VERSION}"

@@ -19,6 +19,8 @@ STALE_S = 4.0
 Light = Literal["ok", "behind", "down"]
 LATE = "health.late"
 """Code of the message that events wait for a component."""
+LEFT_OUT = "health.left_out"
+"""Code of the message that the capture has left out a row, and reads on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class PartHealth:
     @property
     def works(self) -> bool:
         """Whether it does all that it can do now; an event that waits for it may be one that was lost long ago."""
-        return self.light == "ok" or self.message.code in (LATE, "health.behind")
+        return self.light == "ok" or self.message.code in (LATE, LEFT_OUT, "health.behind")
 
     @property
     def detail(self) -> str:

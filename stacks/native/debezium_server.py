@@ -9,7 +9,7 @@ from settings import Settings
 from settings.stack_facts import DEBEZIUM_SERVER
 from stacks.command import Command, Part
 from stacks.native import java, server_position
-from stacks.native.artifacts import read_artifacts
+from stacks.native.artifacts import Progress, download_missing, read_artifacts
 from stacks.native.provision import provisioned_marker
 
 GROUP = "debezium-server"
@@ -53,6 +53,12 @@ def part(settings: Settings) -> Part:
         waits_for=provisioned_marker(settings),
         waits_while=server_position.left_file(settings),
     )
+
+
+def download(progress: Progress) -> None:
+    """Download Java and its files, unless the cache has them. Raises FetchFailed."""
+    java.ensure_installed()
+    download_missing(read_artifacts([GROUP]), progress)
 
 
 def write_properties(settings: Settings, statement: str = "") -> Path:

@@ -46,13 +46,26 @@ def provision(settings: Settings, say: Say) -> None:
         broker_job = pool.submit(provision_broker, settings, say)
         database_job.result()
         broker_job.result()
+    start_capture(settings, say)
+
+
+def start_capture(settings: Settings, say: Say) -> None:
+    """Create the source, or let the capture that is a process start in its place, and wait until it reads the binlog.
+
+    Raises ProvisionFailed, AdminUnavailable or AdminRefused.
+    """
     if settings.facts.capture.has_connector:
         create_source(settings, say)
         provisioned_marker(settings).touch()
     else:
         remove_source(settings)
-        provisioned_marker(settings).touch()  # without it the capture does not start
-        _await_capture(settings, say)
+        start_server(settings, say)
+
+
+def start_server(settings: Settings, say: Say) -> None:
+    """Let the capture that is a process start, and wait until it reads the binlog. Raises ProvisionFailed."""
+    provisioned_marker(settings).touch()  # without it the capture does not start
+    _await_capture(settings, say)
 
 
 def provisioned_marker(settings: Settings) -> Path:

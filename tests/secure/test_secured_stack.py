@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import secrets
 import uuid
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import make_url, text
 
 from application import Application
 from connectors.admin import Admin, PartitionsDiffer
@@ -34,7 +31,7 @@ from stacks.native import certificates, provision, secure
 from stacks.processes import free_port
 from stacks.status import status
 from tests import traces
-from tests.conftest import root_url
+from tests.guests import guest
 
 pytestmark = pytest.mark.native
 
@@ -100,33 +97,9 @@ def test_other_partitions_are_refused_in_words(secured: Settings) -> None:
         provision.provision_broker(load(home=secured.home, partitions=5), lambda _: None)
 
 
-@contextmanager
-def guest(secured: Settings, require: str = "SSL") -> Iterator[str]:
-    """URL of an empty database on the same server with a user of its own, let in over TLS only."""
-    name, password = f"guest_{uuid.uuid4().hex[:8]}", secrets.token_urlsafe(12)
-    server = create_engine(make_url(root_url(secured)), isolation_level="AUTOCOMMIT")
-
-    def run(*statements: str) -> None:
-        with server.connect() as connection:
-            for statement in statements:
-                connection.execute(text(statement))
-
-    run(
-        f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
-        f"CREATE USER {name}@'%' IDENTIFIED BY '{password}' REQUIRE {require}",
-        f"GRANT ALL ON {name}.* TO {name}@'%'",
-        f"GRANT PROCESS ON *.* TO {name}@'%'",
-    )
-    try:
-        yield f"mysql+pymysql://{name}:{password}@127.0.0.1:{secured.mysql_port}/{name}"
-    finally:
-        run(f"DROP DATABASE {name}", f"DROP USER {name}@'%'")
-        server.dispose()
-
-
 def test_mysql_knows_its_client_by_a_certificate(secured: Settings, tmp_path: Path) -> None:
     pair = client_certificate(tmp_path, secure.folder(secured))
-    with guest(secured, require="X509") as url:
+    with guest(secured, "X509") as url:
         settings = load(
             home=secured.home,
             database_url=url,
@@ -179,7 +152,7 @@ def client_certificate(folder: Path, authority: Path) -> certificates.Pair:
 
 
 def test_the_external_stack_runs_on_given_servers_under_its_own_names(secured: Settings, tmp_path: Path) -> None:
-    with guest(secured) as url:
+    with guest(secured, "SSL") as url:
         started = instance.up(
             "external",
             tmp_path / "external",
@@ -232,7 +205,7 @@ def test_the_external_stack_says_what_is_missing(tmp_path: Path) -> None:
 
 
 def test_the_external_stack_tells_a_refusal_in_words(secured: Settings, tmp_path: Path) -> None:
-    with guest(secured) as url, pytest.raises(instance.StartFailed, match="requires a token"):
+    with guest(secured, "SSL") as url, pytest.raises(instance.StartFailed, match="requires a token"):
         instance.up(
             "external",
             tmp_path,

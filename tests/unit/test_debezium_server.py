@@ -52,7 +52,9 @@ def test_it_starts_only_when_schema_and_topics_exist(settings: Settings) -> None
     ("changes", "refusal"),
     [
         ({"stack": "native", "mysql_version": "9.7"}, "add --capture debezium-server"),
-        ({"stack": "embedded", "capture": "debezium-server"}, "there is one on: native"),
+        ({"stack": "embedded", "capture": "debezium-server"}, "there is one on: native, external"),
+        ({"stack": "external", "capture": "debezium-server", "pulsar_url": "pulsar+ssl://b:1"}, "ALPES_PULSAR_URL"),
+        ({"stack": "external", "capture": "debezium-server", "pulsar_token": "t"}, "ask for them: ALPES_PULSAR_TOKEN"),
         ({"stack": "compose", "mysql_version": "9.7"}, "choose --stack native"),
         ({"stack": "native", "capture": "debezium-server", "secure": True}, "without TLS and tokens only"),
     ],
@@ -64,6 +66,10 @@ def test_what_does_not_go_together_is_refused(tmp_path: Path, changes: dict[str,
 
 def test_what_goes_together_is_not_refused(settings: Settings) -> None:
     require_possible(settings.model_copy(update={"mysql_version": "9.7"}))
+    require_possible(
+        Settings(stack="external", capture="debezium-server", home=settings.home, pulsar_url="pulsar://b:1")
+    )
+    require_possible(Settings(stack="external", home=settings.home, pulsar_url="pulsar+ssl://b:1", pulsar_token="t"))
     assert isinstance(capture_of(settings), capture.DebeziumServer)
 
 

@@ -14,7 +14,7 @@ from db.binlog import BinlogUnfit
 from settings import Settings
 from stacks import external, message_sizes
 from stacks.external import External, ExternalUnfit
-from stacks.native import provision
+from stacks.native import debezium_server, provision
 
 MYSQL = "mysql+pymysql://alpes:p@db.example/alpes"
 
@@ -134,6 +134,40 @@ def test_without_an_admin_rest_nothing_is_created_and_that_is_said(tmp_path: Pat
     assert any("topics and source must exist already" in line for line in said)
 
 
+def test_debezium_server_starts_in_the_place_of_the_source(
+    tmp_path: Path, servers: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = make(tmp_path, capture="debezium-server")
+    marker = mark(settings)
+    monkeypatch.setattr(provision, "remove_source", lambda _: servers.append("no source"))
+    monkeypatch.setattr(provision, "_await_capture", lambda *_: servers.append(f"started: {marker.exists()}"))
+    monkeypatch.setattr(debezium_server, "download", lambda _: servers.append("downloaded"))
+    parts = External(settings).prepare(print, lambda *_: None)
+    assert parts[0].name == "debezium"
+    External(settings).provision(print)
+    assert servers == ["downloaded", "migrated", "no source", "started: True"]
+    assert {*settings.topics.observed(), settings.topics.heartbeat} == Admin.topics.keys()
+
+
+def test_debezium_server_needs_no_admin_rest(
+    tmp_path: Path, servers: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = make(tmp_path, capture="debezium-server", pulsar_admin_url="")
+    mark(settings)
+    monkeypatch.setattr(provision, "_await_capture", lambda *_: servers.append("started"))
+    External(settings).provision(print)
+    assert servers == ["migrated", "started"]
+
+
+def test_debezium_server_reads_newer_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: Engine) -> None:
+    versions: list[tuple[int, int]] = []
+    monkeypatch.setattr(external, "connect", lambda *_args, **_options: engine)
+    monkeypatch.setattr(binlog, "require", lambda _, before: versions.append(before))
+    for capture in ("debezium", "debezium-server"):
+        external._migrate_database(make(tmp_path, capture=capture), lambda _: None)
+    assert versions == [(8, 4), (10, 0)]
+
+
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_tenant_that_may_not_change_policies_gets_its_topics(
     tmp_path: Path, servers: list[str], monkeypatch: pytest.MonkeyPatch, status: int
@@ -191,7 +225,7 @@ def test_rights_are_granted_only_to_the_users_that_the_grants_name(
 ) -> None:
     applied: list[Engine] = []
     monkeypatch.setattr(external, "connect", lambda *_args, **_options: engine)
-    monkeypatch.setattr(binlog, "require", lambda _: None)
+    monkeypatch.setattr(binlog, "require", lambda *_: None)
     monkeypatch.setattr(grants, "apply_grants", applied.append)
     external._migrate_database(make(tmp_path, **changes), lambda _: None)
     assert bool(applied) is granted
@@ -200,7 +234,7 @@ def test_rights_are_granted_only_to_the_users_that_the_grants_name(
 def test_a_database_that_debezium_cannot_read_is_not_migrated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: Engine
 ) -> None:
-    def refuse(_connection: object) -> None:
+    def refuse(*_: object) -> None:
         raise BinlogUnfit("server_id is 0")
 
     monkeypatch.setattr(external, "connect", lambda *_args, **_options: engine)

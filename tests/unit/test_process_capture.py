@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from settings import Settings
-from stacks import faults
+from stacks import debezium_server, faults
 from stacks.captures import capture_of
 from stacks.process_capture import ProcessCapture
 
@@ -20,6 +21,7 @@ def test_it_is_restarted_as_a_component(
 ) -> None:
     restarted: list[str] = []
     monkeypatch.setattr(faults, "restart", lambda _, part: restarted.append(part))
+    monkeypatch.setattr(debezium_server, "control", lambda _: SimpleNamespace(restart_part=restarted.append))
     controlled = capture_of(Settings(home=tmp_path, stack=stack, capture=capture))
     assert isinstance(controlled, ProcessCapture)
     assert controlled.actions == ("restart",)

@@ -207,7 +207,8 @@ def test_one_that_is_held_is_not_judged(server: Server) -> None:
 
 def test_a_restart_on_request_begins_again(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     restarted: list[str] = []
-    monkeypatch.setattr("stacks.faults.restart", lambda _, part: restarted.append(part))
+    control = SimpleNamespace(restart_part=restarted.append)
+    monkeypatch.setattr("stacks.debezium_server.control", lambda _: control)
     watch(server, 100, server.fail_at_each_start(UNPARSEABLE))
     assert server.is_left
     capture_of(server.settings).act("restart")
