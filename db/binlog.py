@@ -55,7 +55,8 @@ def require(connection: Connection, before: tuple[int, int] = OF_DEBEZIUM_1_9) -
         problems = ", ".join(f"{row.name} is {row.value or 'not set'} and must be {row.wanted}" for row in wrong)
         raise BinlogUnfit(
             f"Debezium cannot read this server's binlog: {problems}."
-            " A server of another version must be replaced by MySQL 8.0."
+            " Debezium Server reads 8.4 to 9.7, on native and external (`./alpes up --capture debezium-server`); a server of another"
+            " version must be replaced."
             " Set the others in my.cnf below [mysqld] (log_bin=mysql-bin, binlog_format=ROW, binlog_row_image=FULL, server_id=1)"
             " and restart MySQL"
         )
