@@ -75,7 +75,7 @@ OPERATIONS = {
 
 SNAPSHOT = {
     "snapshot.no_such_row": "there is no row {seq} in the outbox: name a seq from 0 to {head}",
-    "snapshot.reads_nothing": "the capture does not read the outbox now ({why}), so a snapshot of some rows could leave out others: `./alpes source doctor` shows the cure, and `./alpes source resnapshot` without --from publishes every row",
+    "snapshot.not_healthy": "the capture is not healthy ({why}), so a snapshot of some rows could leave out others: `./alpes source doctor` shows the cure, and `./alpes source resnapshot` without --from publishes every row",
     "snapshot.unpublished": "{n} rows below {seq} were not published yet, as far as the observer knows, and a snapshot from {seq} on would leave them out: wait, name a lower seq, or publish them with `./alpes repair`",
     "snapshot.many_gaps": "more than {n} numbers below {seq} have no row, too many to watch for rows that commit late: `./alpes source resnapshot` without --from publishes every row",
     "snapshot.unfinished": "the snapshot did not end, and nothing was published for {s} s; the ordinary configuration is back, and the capture begins again with every row: `./alpes source doctor` shows what is wrong",

@@ -70,7 +70,7 @@ def take(capture: SelectingCapture, first_seq: int, say: Say) -> None:
     with operation.alone(settings, OPERATION, say):
         finding = capture.examine()
         if not finding.ok:
-            raise RowsRefused(Message("snapshot.reads_nothing", why=finding.sentence))
+            raise RowsRefused(Message("snapshot.not_healthy", why=finding.sentence))
         statement = choose_rows(settings, first_seq)
         with operation.holding(settings, OPERATION) as held:
             held.note(**{operation.SELECTS_ROWS: True})
