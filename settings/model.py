@@ -90,9 +90,7 @@ class Settings(CheckedSettings):
     observer_subscription: str = Field("alpes-observer", pattern=NAME)
     partitions: int = Field(0, ge=0, le=64, description="of the topics of events and commands; 0: not partitioned")
 
-    capture: CaptureName = Field(
-        "", description="native, external: debezium or debezium-server; empty: the stack's own"
-    )
+    capture: CaptureName = Field("", description="debezium or debezium-server; empty: the stack's own")
     mysql_version: MysqlVersion = Field("8.0", description="native: version of the MySQL that it starts, 8.0 or 9.7")
     nar: str = Field(PINNED_NAR, description="version of pulsar-io-debezium-mysql the source runs (4.0.8 or 3.1.2)")
     workers: int = Field(1, ge=1, le=16, description="notification workers sharing the Key_Shared subscription")
