@@ -37,6 +37,13 @@ def show() -> None:
     live_html.show(html, "diagram")
 
 
+def draw() -> Html:
+    """Return the diagram of what was read last, for a visitor who has no session yet."""
+    refresher = resources.refresher()
+    shown_counts = resources.steady().look(refresher.database, refresher.feed)
+    return _draw(refresher.database, shown_counts, judge(), refresher.health)
+
+
 def _draw(database: DatabaseState, shown_counts: ShownCounts, judgement: Judgement, health: HealthState) -> Html:
     capture = resources.settings().facts.capture
     down = tuple(part.part for part in health.down())
