@@ -186,8 +186,8 @@ def _report(results: list[LaneResult]) -> None:
 def describe_first_tries(output: str) -> list[str]:
     """Return, for each try that another one followed, the test's name, the statement that failed, and its error."""
     lines: list[str] = []
-    summaries = re.split(r"^=+ rerun test summary info =+$", output, flags=re.MULTILINE)[1:]
-    for first_try in re.split(r"^RERUN ", "".join(summaries), flags=re.MULTILINE)[1:]:
+    tries = split_sections(output).get("rerun test summary info", "")
+    for first_try in re.split(r"^RERUN ", tries, flags=re.MULTILINE)[1:]:
         name, *traceback = re.split(r"^(?:PASSED|FAILED|=)", first_try, flags=re.MULTILINE)[0].splitlines()
         errors = [line for line in traceback if line.startswith("E ")][:TRY_LENGTH]
         where = [line for line in traceback if line.startswith(">") or _PLACE.match(line)]
@@ -195,13 +195,18 @@ def describe_first_tries(output: str) -> list[str]:
     return lines
 
 
+def split_sections(output: str) -> dict[str, str]:
+    """Return {name of a section of pytest's output: its text}."""
+    _, *rest = re.split(r"^=+ (.*?) =+$", output, flags=re.MULTILINE)
+    return dict(zip(rest[::2], rest[1::2], strict=True))
+
+
 def extract_failures(output: str) -> str:
     """Return pytest's tracebacks of errors and failures, and their summary lines; all of the output if there are none.
 
     The times of the slowest tests and the first tries of tests that ran again are left out.
     """
-    _, *rest = re.split(r"^=+ (.*?) =+$", output, flags=re.MULTILINE)
-    sections = dict(zip(rest[::2], rest[1::2], strict=True))
+    sections = split_sections(output)
     summary = [line for line in output.splitlines() if line.startswith(("FAILED ", "ERROR "))]
     tracebacks = [text for name, text in sections.items() if name in ("ERRORS", "FAILURES")]
     return "\n".join((*tracebacks, *summary)) or output
