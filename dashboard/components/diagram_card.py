@@ -14,10 +14,13 @@ from dashboard.view_models.snapshot import DatabaseState, HealthState
 
 
 def judge() -> Judgement:
-    """Return the judgement on what was read last."""
+    """Return the judgement on what was read last. If the sources differ, they are counted again."""
     refresher = resources.refresher()
     current = counts(refresher.database, refresher.feed)
-    return resources.judge().look(current, time.monotonic(), not refresher.health.holds_events_up())
+    judgement = resources.judge().look(current, time.monotonic(), not refresher.health.holds_events_up())
+    if judgement == "differs":
+        refresher.doubt()
+    return judgement
 
 
 def version() -> object:

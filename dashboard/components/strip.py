@@ -74,8 +74,18 @@ def _rows(shown_counts: ShownCounts, judgement: Judgement) -> Html:
     published_text = number(counts.published)
     if counts.parked:
         published_text += " + " + _("{n} parked").format(n=number(counts.parked))
+    committed_text = number(counts.committed)
+    if counts.row_deleted:
+        committed_text += " · " + _("{n} rows deleted").format(n=number(counts.row_deleted))
     rows = (
-        (_("committed"), number(counts.committed), "", _("Source 1: rows of outbox_event in the database.")),
+        (
+            _("committed"),
+            committed_text,
+            "",
+            _(
+                "Source 1: rows of outbox_event in the database. An event whose row was deleted counts while its commission shows that it was committed."
+            ),
+        ),
         (
             _("published"),
             published_text,
