@@ -46,6 +46,7 @@ _MORE_TRIES = ("--reruns=2", "--rerun-show-tracebacks", "-rR")
 """A browser's test that fails has two more tries, and is named at the end of everything when it passes then: between a click and
 its result lie a browser, a server and their connection, each with its own timing. The other tests have one try, because an
 intermittent fault of the pipeline itself must fail the run."""
+_PLACE = re.compile(r"tests/\S+:\d+: ")
 TRY_LENGTH = 4
 """Lines of a first try's error that are repeated at the end."""
 _WITHOUT_SERVERS = "not native and not browser and not docker"
@@ -72,7 +73,16 @@ LANES = {
         _BROWSER,
         tuple(
             f"tests/browser/test_{name}.py"
-            for name in ("live_page", "navigation", "login", "operations_page", "comparison_page", "search", "widths")
+            for name in (
+                "first_sight",
+                "live_page",
+                "navigation",
+                "login",
+                "operations_page",
+                "comparison_page",
+                "search",
+                "widths",
+            )
         ),
         _MORE_TRIES,
     ),
@@ -176,13 +186,19 @@ def _report(results: list[LaneResult]) -> None:
 def describe_first_tries(output: str) -> list[str]:
     """Return, for each try that another one followed, the test's name, the statement that failed, and its error."""
     lines: list[str] = []
-    section = re.split(r"^=+ rerun test summary info =+$", output, flags=re.MULTILINE)[1:]
-    for one in re.split(r"^RERUN ", "".join(section), flags=re.MULTILINE)[1:]:
-        name, *traceback = re.split(r"^(?:PASSED|FAILED|=)", one, flags=re.MULTILINE)[0].splitlines()
-        said = [line for line in traceback if line.startswith("E ")][:TRY_LENGTH]
-        where = [line for line in traceback if line.startswith(">") or re.match(r"tests/\S+:\d+: ", line)]
-        lines += [f"unstable, failed once and ran again: {name}", *(f"    {line}" for line in (*where, *said))]
+    tries = split_sections(output).get("rerun test summary info", "")
+    for first_try in re.split(r"^RERUN ", tries, flags=re.MULTILINE)[1:]:
+        name, *traceback = re.split(r"^(?:PASSED|FAILED|=)", first_try, flags=re.MULTILINE)[0].splitlines()
+        errors = [line for line in traceback if line.startswith("E ")][:TRY_LENGTH]
+        where = [line for line in traceback if line.startswith(">") or _PLACE.match(line)]
+        lines += [f"unstable, failed once and ran again: {name}", *(f"    {line}" for line in (*where, *errors))]
     return lines
+
+
+def split_sections(output: str) -> dict[str, str]:
+    """Return {name of a section of pytest's output: its text}."""
+    _, *rest = re.split(r"^=+ (.*?) =+$", output, flags=re.MULTILINE)
+    return dict(zip(rest[::2], rest[1::2], strict=True))
 
 
 def extract_failures(output: str) -> str:
@@ -190,8 +206,7 @@ def extract_failures(output: str) -> str:
 
     The times of the slowest tests and the first tries of tests that ran again are left out.
     """
-    _, *rest = re.split(r"^=+ (.*?) =+$", output, flags=re.MULTILINE)
-    sections = dict(zip(rest[::2], rest[1::2], strict=True))
+    sections = split_sections(output)
     summary = [line for line in output.splitlines() if line.startswith(("FAILED ", "ERROR "))]
     tracebacks = [text for name, text in sections.items() if name in ("ERRORS", "FAILURES")]
     return "\n".join((*tracebacks, *summary)) or output

@@ -24,6 +24,7 @@ from starlette.responses import JSONResponse, Response  # noqa: E402
 from starlette.routing import Route  # noqa: E402
 
 from dashboard import bursts, kept_clicks, theme_messages, whole_runs  # noqa: E402
+from dashboard.first_sight import FirstSight  # noqa: E402
 from dashboard.streamlit_files import StreamlitFiles  # noqa: E402
 from settings import load  # noqa: E402
 from stacks.hosts import AllowedHosts, HostGuard  # noqa: E402
@@ -62,5 +63,9 @@ app = st.App(
     Path(__file__).with_name("page.py"),
     routes=[Route("/pulse", _answer_pulse)],
     lifespan=_start_warming,
-    middleware=[Middleware(HostGuard, allowed=AllowedHosts(load())), Middleware(StreamlitFiles)],
+    middleware=[
+        Middleware(HostGuard, allowed=AllowedHosts(load())),
+        Middleware(StreamlitFiles),
+        Middleware(FirstSight),
+    ],
 )

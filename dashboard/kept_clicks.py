@@ -42,15 +42,15 @@ class PageChange:
     widgets: frozenset[str] | None
     """Ids of the widgets in the request: those outside the pages, because a link sends no others. None: a script changed it."""
 
-    def is_late(self, asked: ClientState) -> bool:
+    def is_late(self, request: ClientState) -> bool:
         """Return whether this request comes from the page that is being left, and not from a link back to it."""
-        if asked.page_script_hash != self.left:
+        if request.page_script_hash != self.left:
             return False
-        return bool(asked.fragment_id) or (self.widgets is not None and not widgets_of(asked) <= self.widgets)
+        return bool(request.fragment_id) or (self.widgets is not None and not widgets_of(request) <= self.widgets)
 
 
-def widgets_of(asked: ClientState) -> frozenset[str]:
-    return frozenset(widget.id for widget in asked.widget_states.widgets)
+def widgets_of(request: ClientState) -> frozenset[str]:
+    return frozenset(widget.id for widget in request.widget_states.widgets)
 
 
 def keep_clicks() -> None:
@@ -77,31 +77,29 @@ def _fold_unless_page_changes(requests: ScriptRequests, new: RerunData) -> bool:
     return _fold(requests, new)
 
 
-def _request_unless_late(session: AppSession, asked: ClientState | None) -> None:
+def _request_unless_late(session: AppSession, request: ClientState | None) -> None:
     """Handle a browser's request, unless it comes from a page that is being left."""
-    if asked is not None:
-        change = _find_page_change(session, asked)
-        if change is not None and change.is_late(asked):
-            log.debug("ignored a request of the page that is being left")
-            return
-        session.__dict__["_alpes_asked_page"] = asked.page_script_hash
-    _request(session, asked)
+    if request is not None and _is_late(session, request):
+        log.debug("ignored a request of the page that is being left")
+        return
+    _request(session, request)
 
 
-def _find_page_change(session: AppSession, asked: ClientState) -> PageChange | None:
-    """Return the change of page that is under way when this request arrives, or begins with it; None if there is none."""
-    kept = session.__dict__
+def _is_late(session: AppSession, request: ClientState) -> bool:
+    """Return whether the request comes from a page that is being left. If it does not, note the change of page that it begins."""
+    attributes = session.__dict__
     requests = None if session._scriptrunner is None else session._scriptrunner._requests
     if requests is not None and (by_script := requests.__dict__.pop("_alpes_page_change", None)) is not None:
-        kept["_alpes_page_change"] = by_script
-        kept["_alpes_asked_page"] = by_script.wanted
-    change: PageChange | None = kept.get("_alpes_page_change")
-    if change is not None and change.is_late(asked):
-        return change
-    before = kept.get("_alpes_asked_page", "")
-    is_begun = "" not in (before, asked.page_script_hash) and before != asked.page_script_hash
-    kept["_alpes_page_change"] = PageChange(before, asked.page_script_hash, widgets_of(asked)) if is_begun else None
-    return None
+        attributes["_alpes_page_change"] = by_script
+        attributes["_alpes_page"] = by_script.wanted
+    change: PageChange | None = attributes.get("_alpes_page_change")
+    if change is not None and change.is_late(request):
+        return True
+    before, wanted = attributes.get("_alpes_page", ""), request.page_script_hash
+    begins = "" not in (before, wanted) and before != wanted
+    attributes["_alpes_page_change"] = PageChange(before, wanted, widgets_of(request)) if begins else None
+    attributes["_alpes_page"] = wanted
+    return False
 
 
 def _mark(metadata: MediaFileMetadata) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select, text
 
 from db.queries import select_ids
-from db.tables import notification
+from db.tables import commission, notification, outbox_event, pruned_event
 from domain.clock import epoch_us
 
 
@@ -49,6 +49,27 @@ def notifications_after(connection: Connection, seq: int, limit: int = 1000) -> 
 def notifications_at(connection: Connection, seqs: Sequence[int]) -> list[NotificationRow]:
     query = _NOTIFICATION.where(notification.c.seq.in_(seqs)).order_by(notification.c.seq)
     return [NotificationRow(*row) for row in connection.execute(query)]
+
+
+def count_without_row(connection: Connection) -> int:
+    """Count the notified events that were committed, as their commissions show, and whose outbox row was deleted and not pruned.
+
+    Of two that say to be of the same version of a commission one counts. It reads the whole table: call it rarely.
+    """
+    has_row = select(outbox_event.c.id).where(outbox_event.c.id == notification.c.event_id).exists()
+    was_pruned = select(pruned_event.c.event_id).where(pruned_event.c.event_id == notification.c.event_id).exists()
+    is_place_taken = select(outbox_event.c.id).where(
+        outbox_event.c.aggregate_id == notification.c.commission_id,
+        outbox_event.c.aggregate_version == notification.c.aggregate_version,
+    )
+    places = (
+        select(notification.c.commission_id, notification.c.aggregate_version)
+        .join(commission, commission.c.id == notification.c.commission_id)
+        .where(notification.c.aggregate_version.between(1, commission.c.version))
+        .where(~has_row, ~was_pruned, ~is_place_taken.exists())
+        .distinct()
+    )
+    return connection.scalar(select(func.count()).select_from(places.subquery())) or 0
 
 
 def notification_head(connection: Connection) -> int:

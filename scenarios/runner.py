@@ -59,7 +59,7 @@ def start(settings: Settings, name: str, seed: int | None = None, minutes: float
     scenario = find(name, minutes, faults)
     if not scenario.runs_on(settings.stack, settings.cluster, settings.capture):
         raise NotOnThisStack(
-            f"{name} runs on {', '.join(scenario.places)} only: the {settings.stack} stack, as it runs now, lacks what it breaks"
+            f"{name} runs on {', '.join(scenario.places)} only: the {settings.stack} stack, as it runs now, does not have the component that it breaks"
         )
     if not control(settings).running():
         raise NotRunning("nothing is running here; `./alpes up` starts it")

@@ -23,7 +23,7 @@ def card(name: str, title: str, meaning: str, ways: Ways | None = None) -> Delta
 
 def show_me_how(ways: Ways) -> None:
     """Draw a popover with what to type instead, for each tool, ready to copy."""
-    with st.popover(_("Show commands"), type="tertiary", width="content"):
+    with st.popover(_("From a terminal"), type="tertiary", width="content"):
         draw_ways(ways)
 
 

@@ -50,5 +50,5 @@ def _close(key: str, act: Callable[..., object], values: tuple[Any, ...]) -> Non
 
 def _other_ways(ways: Ways) -> None:
     """Draw the other ways in an expander, because a popover cannot contain another popover."""
-    with st.expander(_("Show commands")):
+    with st.expander(_("From a terminal")):
         draw_ways(ways)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dashboard.components import diagram_words as say
 from dashboard.components.diagram_layout import NARROW, WIDE, Box, ContainerName, Layout, Line
 from dashboard.components.markup import Html, join, tag
-from dashboard.i18n import number
+from dashboard.i18n import _, number
 from dashboard.view_models.diagram import Arrow, ArrowName, Diagram, NodeName, Outage
 
 TABLES: dict[NodeName, ContainerName] = {
@@ -22,6 +22,8 @@ DOWN_OF: dict[NodeName, str] = {"capture": "capture", "topic": "broker", "audit"
 """Node → the component that is down when it is."""
 CYLINDER = "M0 3 A6.5 3 0 0 1 13 3 V13 A6.5 3 0 0 1 0 13 Z M0 3 A6.5 3 0 0 0 13 3"
 ORDER: tuple[ArrowName, ...] = ("commit", "capture", "publish", "receive", "audit")
+COUNT_PX, WORD_PX = 12, 7
+"""Width of a character of a count, and of what stands after it, at most."""
 TRAVEL_S = 0.45
 """Seconds from arrow to arrow: the style sheet lets an event travel along each for as long."""
 
@@ -90,7 +92,9 @@ def _node(model: Diagram, layout: Layout, name: NodeName) -> Html:
         parts.append(tag("text", text, x=box.x + 12, y=y, class_="label start"))
         parts.append(tag("text", count, x=box.x + box.width - 12, y=y, class_="count end"))
     else:
-        more = f" +{number(model.absorbed)}" if name == "inbox" and model.absorbed else ""
+        more = (
+            _absorbed(model.absorbed, box.width - COUNT_PX * len(count)) if name == "inbox" and model.absorbed else ""
+        )
         top = box.y + (box.height - 46) / 2
         parts.append(tag("text", text, x=box.middle_x, y=top + 18, class_="label"))
         counter = join([count, tag("tspan", more, class_="more")]) if more else count
@@ -99,6 +103,12 @@ def _node(model: Diagram, layout: Layout, name: NodeName) -> Html:
         parts.append(_badge(box, down, layout))
     kinds = ("node", name, "table" if name in TABLES else "", "some" if model.counts[name] else "", state)
     return tag("g", join(parts), class_=" ".join(kind for kind in kinds if kind))
+
+
+def _absorbed(n: int, room: float) -> str:
+    """Return how many duplicates the inbox absorbed: with the word where there is room for it."""
+    words = " +" + _("{n} absorbed").format(n=number(n))
+    return words if WORD_PX * len(words) <= room else f" +{number(n)}"
 
 
 def _frame(box: Box, radius: float) -> Html:

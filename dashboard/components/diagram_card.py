@@ -14,10 +14,13 @@ from dashboard.view_models.snapshot import DatabaseState, HealthState
 
 
 def judge() -> Judgement:
-    """Return the judgement on what was read last."""
+    """Return the judgement on what was read last. If the sources differ, they are counted again."""
     refresher = resources.refresher()
     current = counts(refresher.database, refresher.feed)
-    return resources.judge().look(current, time.monotonic(), not refresher.health.holds_events_up())
+    judgement = resources.judge().look(current, time.monotonic(), not refresher.health.holds_events_up())
+    if judgement == "differs":
+        refresher.doubt()
+    return judgement
 
 
 def version() -> object:
@@ -35,6 +38,13 @@ def show() -> None:
     drawn_from = (database.version, shown_counts, judgement, health.down())
     html = live_html.once("diagram", drawn_from, lambda: _draw(database, shown_counts, judgement, health))
     live_html.show(html, "diagram")
+
+
+def draw() -> Html:
+    """Return the diagram of what was read last, for a visitor who has no session yet."""
+    refresher = resources.refresher()
+    shown_counts = resources.steady().look(refresher.database, refresher.feed)
+    return _draw(refresher.database, shown_counts, judge(), refresher.health)
 
 
 def _draw(database: DatabaseState, shown_counts: ShownCounts, judgement: Judgement, health: HealthState) -> Html:

@@ -50,9 +50,9 @@ def verdict(name: str) -> Html:
 def why_not(reason: str | None, scenario: Scenario) -> str | None:
     """Return a sentence that says why the scenario cannot run now; None if it can."""
     return {
-        "other_stack": _("Needs the {stacks} stack: this one lacks what it breaks.").format(
-            stacks=" / ".join(scenario.places)
-        ),
+        "other_stack": _(
+            "Runs only on the {stacks} stack: this one does not have the component that it breaks."
+        ).format(stacks=" / ".join(scenario.places)),
         "busy": _("Another run is under way; two at once would judge each other's faults."),
         "ill": _("Wait until every component is healthy."),
     }.get(reason or "")

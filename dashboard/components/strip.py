@@ -8,7 +8,7 @@ from functools import partial
 from dashboard.components.markup import Html, join, tag, trace_link
 from dashboard.i18n import _, number
 from dashboard.view_models import words
-from dashboard.view_models.reconciling import STAYS_S, Judgement, Missing, ShownCounts
+from dashboard.view_models.reconciling import STAYS_S, Counts, Judgement, Missing, ShownCounts
 
 
 def strip(shown_counts: ShownCounts, judgement: Judgement, missing: Missing | None) -> Html:
@@ -62,23 +62,33 @@ def _differing(shown_counts: ShownCounts) -> tuple[str, str]:
 
 
 def _rows(shown_counts: ShownCounts, judgement: Judgement) -> Html:
-    counts = shown_counts.counts
+    rows = (*_sources(shown_counts.counts, judgement), *_queues(shown_counts))
+    body = join(
+        join([tag("dt", name, title=hint), tag("dd", value, class_=shade or None)]) for name, value, shade, hint in rows
+    )
+    return tag("dl", body, class_="strip")
+
+
+Row = tuple[str, str, str, str]
+"""Name, value, class of the value's colour, and explanation."""
+
+
+def _sources(counts: Counts, judgement: Judgement) -> tuple[Row, ...]:
+    """Return the four counts that must be equal, each with the events that account for what its source lacks."""
     published, notified, audited = (_colour(count, counts.committed, judgement) for count in counts.arrived())
     good = "ok" if judgement == "equal" and counts.committed else ""
-    notices = number(counts.notified)
-    if counts.dead_lettered:
-        notices += " + " + _("{n} dead-lettered").format(n=number(counts.dead_lettered))
-    deliveries = number(counts.deliveries)
-    if counts.duplicates:
-        deliveries += " · " + _("{n} absorbed").format(n=number(counts.duplicates))
-    published_text = number(counts.published)
-    if counts.parked:
-        published_text += " + " + _("{n} parked").format(n=number(counts.parked))
-    rows = (
-        (_("committed"), number(counts.committed), "", _("Source 1: rows of outbox_event in the database.")),
+    return (
+        (
+            _("committed"),
+            _with(number(counts.committed), " · ", _("{n} rows deleted"), counts.row_deleted),
+            "",
+            _(
+                "Source 1: rows of outbox_event in the database. An event whose row was deleted counts while its commission shows that it was committed."
+            ),
+        ),
         (
             _("published"),
-            published_text,
+            _with(number(counts.published), " + ", _("{n} parked"), counts.parked),
             published,
             _(
                 "Source 2: distinct event ids the observer received from Pulsar. Beside them the outbox rows that are parked, because they cannot be published."
@@ -86,13 +96,19 @@ def _rows(shown_counts: ShownCounts, judgement: Judgement) -> Html:
         ),
         (
             _("notified, exactly once"),
-            notices,
+            _with(number(counts.notified), " + ", _("{n} dead-lettered"), counts.dead_lettered),
             notified or good,
             _(
                 "Source 3: rows of notification. Beside them the committed events that are dead letters and were never notified of; the dead letters of the Operations page hold other messages too."
             ),
         ),
         (_("audited"), number(counts.audited), audited, _("Source 4: lines of data/events.jsonl.")),
+    )
+
+
+def _queues(shown_counts: ShownCounts) -> tuple[Row, ...]:
+    counts = shown_counts.counts
+    return (
         (
             _("in flight"),
             number(shown_counts.in_flight),
@@ -102,15 +118,16 @@ def _rows(shown_counts: ShownCounts, judgement: Judgement) -> Html:
         (_("last captured seq"), number(counts.watermark), "", _("Highest outbox seq seen on Pulsar.")),
         (
             _("deliveries"),
-            deliveries,
+            _with(number(counts.deliveries), " · ", _("{n} absorbed"), counts.duplicates),
             "",
             _("Deliveries the workers committed. At least once each; the surplus is absorbed and counted."),
         ),
     )
-    body = join(
-        join([tag("dt", name, title=hint), tag("dd", value, class_=shade or None)]) for name, value, shade, hint in rows
-    )
-    return tag("dl", body, class_="strip")
+
+
+def _with(text: str, separator: str, more: str, n: int | None) -> str:
+    """Return the text, followed by what `more` says of `n` unless there are none."""
+    return text + separator + more.format(n=number(n)) if n else text
 
 
 def _colour(count: int | None, committed: int | None, judgement: Judgement) -> str:

@@ -176,13 +176,10 @@ def _draw_feed(database: DatabaseState, feed: FeedState, zone: str | None) -> No
 
 
 def _draw_strip(shown_counts: ShownCounts) -> None:
-    refresher = resources.refresher()
     judgement, ids = diagram_card.judge(), resources.missing_ids()
     behind = judgement in ("waiting", "differs")
     if behind:
         ids.want()
-    if judgement == "differs":
-        refresher.doubt()
     missing = ids.missing if behind else None
     draw = partial(strip.strip, shown_counts, judgement, missing)
     live_html.show(live_html.once("strip", (shown_counts, judgement, missing), draw), "strip")

@@ -49,6 +49,8 @@ class DatabaseReader:
         self._committed = GrowingCount(outbox_event)
         self._notified = GrowingCount(notification)
         self._outcomes = GrowingCount(processed_message, processed_message.c.outcome)
+        self._row_deleted = 0
+        self._is_doubted = False
         self._timed: dict[str, Timed] = {}
         self._incomplete: dict[str, NotificationRow] = {}
         self._last_seq = 0
@@ -62,6 +64,7 @@ class DatabaseReader:
                 heads = lookups.read_heads(connection)
                 stale = time.monotonic() - self._looked > LOOK_ANYWAY_S
                 same = heads == self._heads and tuple(feed_ids) == self._feed_ids and not self._incomplete
+                same = same and not self._is_doubted
                 if same and not stale and self.state.problem is None:
                     return
                 self._read(connection, heads, tuple(feed_ids))
@@ -73,6 +76,7 @@ class DatabaseReader:
         """Count everything again: when the sources differ, a wrong sum of increments must not be the cause."""
         for count in (self._created, self._committed, self._notified, self._outcomes):
             count.recount()
+        self._is_doubted = True
 
     def _read(self, connection: Connection, heads: lookups.Heads, feed_ids: tuple[str, ...]) -> None:
         if self._heads is not None and heads.notification < self._heads.notification:
@@ -80,6 +84,9 @@ class DatabaseReader:
             self._past.clear()
             self._created.recount()
         self._time(connection)
+        if self._is_doubted:
+            self._row_deleted = notification_queries.count_without_row(connection)
+            self._is_doubted = False
         outbox = tuple(queries.recent_outbox(connection, ROWS))
         if not self.state.version:  # show the rows before the first count, which reads whole tables
             commissions = tuple(queries.recent_commissions(connection, ROWS))
@@ -92,7 +99,8 @@ class DatabaseReader:
             hops=queries.read_hop_times(connection, [row.id for row in outbox]),
             deliveries_of=lookups.delivery_counts(connection, feed_ids),
             created=self._created.read(connection, heads.commission_updated),
-            committed=self._committed.read(connection).get(None, 0),
+            committed=self._committed.read(connection).get(None, 0) + self._row_deleted,
+            row_deleted=self._row_deleted,
             notified=self._notified.read(connection).get(None, 0),
             dead_lettered=lookups.count_dead_without_notification(connection),
             parked=lookups.count_parked(connection),

@@ -37,6 +37,7 @@ class Counts:
     """The number of distinct events in each source of this instance; None if the source cannot be read now."""
 
     committed: int | None
+    """With the events whose outbox row was deleted."""
     published: int | None
     notified: int | None
     audited: int | None
@@ -50,6 +51,7 @@ class Counts:
     """Distinct events that a worker received and committed."""
     created: int | None = None
     """Commissions."""
+    row_deleted: int = 0
 
     @property
     def uncaptured(self) -> int | None:
@@ -96,6 +98,7 @@ def counts(database: DatabaseState, feed: FeedState) -> Counts:
         duplicates=None if away else database.deliveries.duplicate,
         delivered=None if away else database.deliveries.applied,
         created=None if away else database.created,
+        row_deleted=database.row_deleted,
     )
 
 

@@ -33,6 +33,8 @@ QUIET_CHECK_S = 2.0
 VERSIONS_S = 60.0
 SAMPLES = 3600
 DOUBT_S = 30.0
+DELETED_S = 5.0
+"""Time between two counts while outbox rows are deleted: each deleted row looks like a difference until it is counted."""
 MOST_WANTED = 200
 """The most events, beside those of the feed, whose deliveries are counted because a page shows them."""
 HISTORY_S = 3600.0
@@ -84,8 +86,8 @@ class Refresher:
         self._looked = time.monotonic()
 
     def doubt(self) -> None:
-        """Count everything again because the sources differ, at most every `DOUBT_S`."""
-        if time.monotonic() - self._doubted > DOUBT_S:
+        """Count everything again because the sources differ, not more often than every `DOUBT_S` or `DELETED_S`."""
+        if time.monotonic() - self._doubted > (DELETED_S if self.database.row_deleted else DOUBT_S):
             self._doubted = time.monotonic()
             self.reader.doubt()
 

@@ -67,6 +67,9 @@ class DatabaseState:
     created: int | None = None
     """The number of commissions."""
     committed: int | None = None
+    """Rows of the outbox, and the events whose row was deleted."""
+    row_deleted: int = 0
+    """Those of them that have no row any more, as counted when the sources last differed."""
     notified: int | None = None
     dead_lettered: int = 0
     """Distinct committed events that are dead letters and were never notified."""

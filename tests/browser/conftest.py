@@ -64,6 +64,7 @@ class Visit:
     def go(self, path: str = "") -> Page:
         self.page.goto(f"http://{self.settings.bind}:{self.settings.dashboard_port}/{path}")
         expect(self.page.locator(".st-key-frame .chip").first).to_be_visible(timeout=FIRST_MS)
+        expect(self.page.locator("#first-sight")).to_have_count(0)
         self.page.wait_for_function("window.alpesKeys")  # before, a key that is pressed does nothing
         return self.page
 

@@ -23,8 +23,6 @@ from settings import Settings
 from stacks import health, stepping
 from tests.browser.conftest import Open
 
-pytestmark = [pytest.mark.browser, pytest.mark.breadth]
-
 DURATION_S = float(os.environ.get("ALPES_STORM_S", "600"))
 SEED = int(os.environ.get("ALPES_STORM_SEED", str(int(time.time()))))
 CONTROLS = (
@@ -34,6 +32,7 @@ CONTROLS = (
 FIELDS = ".stApp :is(input[type=text], input[type=number], textarea):visible"
 KEYS = ("/", "?", "p", "n", "Escape", "Tab", "Enter", "ArrowDown")
 TEXTS = ("", "0", "-1", "1e9", "120,50", "aff-1", "'; DROP TABLE commission; --", "<b>x</b>", "ñandú 漢字", "x" * 300)
+pytestmark = [pytest.mark.browser, pytest.mark.breadth, pytest.mark.timeout(DURATION_S + 300)]
 COMES_BACK_WITHIN_MS = 60_000
 """A reset stops the page's server for some seconds."""
 

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, insert, text
+from sqlalchemy import Engine, delete, insert, text
 
 from application import Application
 from db import dead_letter_queries, notification_queries, ordering, queries
 from db.engine import READ
 from db.hops import HopRecorder, HopTime
 from db.migrate import upgrade
-from db.tables import dead_letter, metadata, notification
+from db.tables import dead_letter, metadata, notification, outbox_event, pruned_event
 from domain.commands import ApproveCommission, CalculateCommission
 from domain.errors import DuplicateConversion
 from domain.outbox import OutboxRecord
@@ -157,6 +157,38 @@ def test_the_inbox_makes_each_effect_once_and_counts_every_delivery(engine: Engi
         )
         (dead,) = dead_letter_queries.dead_letters(connection)
         assert (dead.payload, dead.reason, dead.detail) == (b"x", "not_an_envelope", "why")
+
+
+def test_notified_events_whose_row_was_deleted_are_counted_as_committed(application: Application) -> None:
+    calculated = [application.send(calculate(f"conv-{n}")) for n in range(3)]
+    application.send(ApproveCommission(calculated[0].commission_id, "run-1"))
+    with application.reading() as connection:
+        rows = queries.recent_outbox(connection)
+    events = [record(row.seq, row.aggregate_id, row.aggregate_version, id=row.id) for row in rows]
+    never_committed = [
+        record(90),  # of no commission
+        record(91, calculated[1].commission_id, 2),  # of a version that its commission does not have
+        record(92, calculated[0].commission_id, 1),  # of a version that has a row, or was another event's
+    ]
+    inbox = Inbox(application.engine, "test")
+    inbox.apply([Effect(delivery(event, event.seq), event, 0) for event in (*events, *never_committed)], [])
+    inbox.close()
+
+    def count() -> int:
+        with application.reading() as connection:
+            return notification_queries.count_without_row(connection)
+
+    assert count() == 0
+    deleted = [event for event in events if event.aggregate_id == calculated[0].commission_id]
+    with application.engine.begin() as connection:
+        for event in deleted:
+            connection.execute(delete(outbox_event).where(outbox_event.c.id == event.id))
+    assert count() == len(deleted) == 2
+    first = next(event for event in deleted if event.aggregate_version == 2)
+    values = {"event_id": first.id, "seq": first.seq, "correlation_id": "run-1", "occurred_at": AT, "pruned_at": AT}
+    with application.engine.begin() as connection:
+        connection.execute(insert(pruned_event).values(**values))
+    assert count() == 1
 
 
 def test_two_workers_at_once_make_one_effect(engine: Engine) -> None:

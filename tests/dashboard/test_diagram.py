@@ -76,7 +76,14 @@ def test_every_count_is_in_both_drawings_and_in_the_words(language: str) -> None
             assert any(re.search(rf"(^|\s){re.escape(shown)}(\s|$)", text) for text in texts(one)), (count, language)
         assert any(sentence.endswith(f": {shown}") for sentence in words), count
     for one in drawn.values():
-        assert "1.615 +4" in [text.replace(",", ".") for text in texts(one)], "the duplicates that the inbox absorbed"
+        (inbox,) = [text.replace(",", ".") for text in texts(one) if " +" in text]
+        assert inbox.startswith("1.615 +4"), "the duplicates that the inbox absorbed"
+        assert one.get("class") == "narrow" or inbox.endswith({"en": " absorbed", "es": " absorbidas"}[language])
+
+
+def test_a_word_beside_a_count_is_left_out_where_it_has_no_room() -> None:
+    assert drawing._absorbed(52, 100) == " +52 absorbed"
+    assert drawing._absorbed(52, 50) == " +52"
 
 
 def test_what_waits_is_on_its_arrow_and_amber(language: str) -> None:

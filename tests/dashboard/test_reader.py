@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from pathlib import Path
 from typing import cast
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import delete, event, insert, select
 
 from application import Application
 from dashboard.view_models import reconciling, tracing
@@ -15,12 +16,15 @@ from dashboard.view_models.load import Load
 from dashboard.view_models.refresher import Refresher
 from db import lookups, notification_queries, queries
 from db.counting import GrowingCount
+from db.migrate import upgrade
 from db.tables import notification, outbox_event
 from domain.clock import utc_now
 from domain.commands import ApproveCommission, CalculateCommission
 from scenarios import end_to_end
 from scenarios.waiting import until
 from settings import Settings
+from tests.builders import delivery, record
+from workers.inbox import Effect, Inbox
 
 
 def calculate(application: Application) -> tuple[str, str]:
@@ -92,6 +96,34 @@ def test_counts_by_increments_equal_a_count_of_all(stack: Settings) -> None:
 
 
 @pytest.mark.native
+def test_deleted_rows_are_no_difference_once_they_are_counted(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, stack="external", database_url=f"sqlite:///{tmp_path / 'a.db'}")
+    with Application(settings, pool_size=2) as application:
+        upgrade(application.engine)
+        for _ in range(3):
+            calculate(application)
+        with application.engine.begin() as connection:
+            rows = [dict(row) for row in connection.execute(select(outbox_event)).mappings()]
+        events = [record(row["seq"], row["aggregate_id"], row["aggregate_version"], id=row["id"]) for row in rows]
+        inbox = Inbox(application.engine, "test")
+        inbox.apply([Effect(delivery(each, each.seq), each, 0) for each in events], [])
+        inbox.close()
+        reader = DatabaseReader(application)
+        reader.step(())
+        assert (reader.state.committed, reader.state.notified, reader.state.row_deleted) == (3, 3, 0)
+        with application.engine.begin() as connection:
+            connection.execute(delete(outbox_event).where(outbox_event.c.seq > 1))
+        for _ in range(2):  # the count stays until it is doubted again
+            reader.doubt()
+            reader.step(())
+            assert (reader.state.committed, reader.state.notified, reader.state.row_deleted) == (3, 3, 2)
+        with application.engine.begin() as connection:
+            connection.execute(insert(outbox_event), rows[1:])
+        reader.doubt()
+        reader.step(())
+        assert (reader.state.committed, reader.state.row_deleted) == (3, 0)
+
+
 def test_a_lower_number_that_commits_later_is_counted(native_stack: Settings) -> None:
     """SQLite has one writer at a time; on MySQL the number is given at the insert, and seen at the commit."""
     with Application(native_stack, pool_size=4) as application:
