@@ -35,6 +35,7 @@ def _find_guards(settings: Settings) -> list[str]:
     is_needed = {
         "ALPES_PULSAR_URL": any(url.startswith("pulsar+ssl") for url in urls),
         "ALPES_PULSAR_TOKEN": bool(settings.token()),
+        "ALPES_PULSAR_TOKENS": settings.pulsar_tokens is not None,
         "ALPES_DEBEZIUM_TLS_TRUSTSTORE": settings.debezium_tls_truststore is not None,
     }
     return [name for name, is_guard in is_needed.items() if is_guard]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import tarfile
 from pathlib import Path
@@ -11,12 +12,13 @@ from typing import Any, cast
 import pytest
 
 from connectors import server_properties
+from connectors.admin import AdminRefused
 from settings import Settings
 from settings.stack_facts import DEBEZIUM_SERVER
 from stacks import debezium_server as capture
 from stacks.captures import capture_of
 from stacks.choices import ChoiceRefused, require_possible
-from stacks.native import archives, debian, debian_mysql, mysql
+from stacks.native import archives, debian, debian_mysql, mysql, provision
 from stacks.native import debezium_server as program
 from stacks.native.artifacts import Artifact, read_artifacts
 from stacks.native.provision import provisioned_marker
@@ -71,6 +73,24 @@ def test_what_goes_together_is_not_refused(settings: Settings) -> None:
     )
     require_possible(Settings(stack="external", home=settings.home, pulsar_url="pulsar+ssl://b:1", pulsar_token="t"))
     assert isinstance(capture_of(settings), capture.DebeziumServer)
+
+
+@pytest.mark.parametrize(("stack", "is_tried_again"), [("native", True), ("external", False)])
+def test_a_cluster_that_shows_no_sources_is_taken_to_have_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stack: Any, is_tried_again: bool
+) -> None:
+    requests: list[str] = []
+
+    def source_exists(name: str) -> bool:
+        requests.append(name)
+        if len(requests) == 1:
+            raise AdminRefused(503, "there is no functions worker")
+        return False
+
+    admin = SimpleNamespace(source_exists=source_exists)
+    monkeypatch.setattr(provision, "Admin", lambda *_, **__: contextlib.nullcontext(admin))
+    provision.remove_source(Settings(stack=stack, capture="debezium-server", home=tmp_path))
+    assert len(requests) == 1 + is_tried_again
 
 
 def test_it_loses_its_offsets_and_keeps_the_schema_history(settings: Settings) -> None:
