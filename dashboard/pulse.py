@@ -17,7 +17,7 @@ import streamlit as st
 
 from dashboard import i18n, resources
 
-EVERY_MS, SOON_MS, SOON_FOR_MS = 300, 200, 3000
+EVERY_MS, SOON_MS, SOON_FOR_MS = 400, 200, 3000
 """Time between two polls of an open page; `SOON_MS` when something has changed in the last `SOON_FOR_MS`. A page in a hidden
 tab does not poll."""
 MOVING_S = 0.5

@@ -21,7 +21,7 @@ from stacks import health, instance
 
 log = logging.getLogger(__name__)
 
-QUICK_S = 0.2
+QUICK_S = 0.3
 """Time between two reads while a page is open."""
 BUSY_S, BUSY_FOR_S = 0.1, 2.0
 """Time between two reads while a page is open and something has changed in the last `BUSY_FOR_S`: an event waits for them."""
