@@ -15,10 +15,12 @@ import pytest
 from sqlalchemy import make_url
 
 from scenarios.waiting import until
+from stacks import instance
 from stacks.compose.docker import ONE_SHOTS
 from stacks.processes import free_port
 from tests.compose.engine import Engine
 from tests.compose.project import PORTS, Project, alpes, checked_out
+from tests.withholding import calculate, withhold_from_binlog
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(1800)]
 
@@ -105,6 +107,28 @@ def test_every_scenario_passes_on_docker(engine: Engine, tmp_path: Path) -> None
         assert alpes(engine, home, "up", "-d", "--stack", "compose", "--json", **ports)[0] == 0
         code, results = alpes(engine, home, "scenario", "run", "all", "--stack", "compose", "--json", **ports)
         assert code == 0, results
+    finally:
+        alpes(engine, home, "down", "--stack", "compose")
+        alpes(engine, home, "clean", "--yes", "--stack", "compose")
+
+
+@pytest.mark.breadth
+def test_exactly_the_missing_events_are_published_again_on_docker(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, ports = tmp_path / "home", _free_ports()
+    try:
+        assert alpes(engine, home, "up", "-d", "--stack", "compose", "--json", **ports)[0] == 0
+        for name, value in engine.environment.items():
+            monkeypatch.setenv(name, value)
+        settings = instance.find("compose", home)
+        root_url = f"mysql+pymysql://root:debezium@127.0.0.1:{settings.mysql_port}"
+        for count in (1, 100, 10_000):
+            calculate(settings, 3)
+            withhold_from_binlog(settings, root_url, count)
+            code, repaired = alpes(engine, home, "repair", "--stack", "compose", "--json", **ports)
+            assert (code, repaired["reconciled"]) == (0, True), repaired
+            assert (repaired["missing"], repaired["published_again"], repaired["others_published"]) == (count, count, 0)
     finally:
         alpes(engine, home, "down", "--stack", "compose")
         alpes(engine, home, "clean", "--yes", "--stack", "compose")

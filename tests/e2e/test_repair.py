@@ -6,45 +6,27 @@ import json
 import os
 import subprocess
 import sys
-import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import make_url
 
 from application import Application
-from db import queries
 from db.engine import connect
 from db.outbox import OutboxFeed
-from domain.commands import CalculateCommission
 from scenarios import end_to_end, repair
 from scenarios.reconciliation import DIFFER, reconcile
 from settings import Settings
 from settings.model import REPOSITORY
 from stacks import faults
 from tests.conftest import root_url
-
-
-def calculate(settings: Settings, count: int) -> set[str]:
-    """Send commands in this process, and return the ids of their events."""
-    ids: set[str] = set()
-    with Application(settings, pool_size=1) as application:
-        for _ in range(count):
-            marker = uuid.uuid4().hex
-            application.send(CalculateCommission(marker, "aff-1", "cmp-1", "1.00", "USD", marker))
-            with application.reading() as connection:
-                ids |= queries.outbox_ids(connection, marker)
-    return ids
-
-
-WITHHELD_AT_ONCE = 200
+from tests.withholding import calculate, withhold_from_binlog
 
 
 def withhold(settings: Settings, count: int) -> set[str]:
     """Commit events that the capture never sees, and return their ids."""
     if settings.stack == "native":  # as a restored replica or a careless script: rows that the binlog does not have
-        return withhold_from_binlog(settings, count)
+        return withhold_from_binlog(settings, root_url(settings), count)
     faults.kill(settings, "relay", hold_s=60)
     engine = connect(settings.database_url, pool_size=1)
     feed = OutboxFeed(engine)
@@ -53,21 +35,6 @@ def withhold(settings: Settings, count: int) -> set[str]:
     engine.dispose()
     faults.release(settings, "relay")
     return calculate(settings, count)
-
-
-def withhold_from_binlog(settings: Settings, count: int) -> set[str]:
-    """Commit events in sessions without a binlog, with one event between them that it has.
-
-    Where the capture advances no more although rows wait, the watcher lets it take a new snapshot, which publishes them.
-    """
-    url = make_url(root_url(settings)).set(database=make_url(settings.database_url).database)
-    unlogged_url = url.update_query_dict({"init_command": "SET SESSION sql_log_bin = 0"})
-    unlogged = settings.model_copy(update={"database_url": unlogged_url.render_as_string(hide_password=False)})
-    ids: set[str] = set()
-    for first in range(0, count, WITHHELD_AT_ONCE):
-        ids |= calculate(unlogged, min(WITHHELD_AT_ONCE, count - first))
-        calculate(settings, 1)
-    return ids
 
 
 def find_differing(settings: Settings) -> set[str]:
