@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from scenarios import end_to_end
+from scenarios.waiting import until
 from settings import Settings
 from tests.browser.conftest import Open
 from tests.combining import rotate_combinations
@@ -42,7 +43,8 @@ def test_an_id_opens_its_trace_and_a_name_lists_what_has_it(
     seen.check()
 
 
-def test_the_list_of_keys_opens_by_its_key_and_not_while_one_types(visit: Open) -> None:
+def test_the_list_of_keys_opens_by_its_key_and_not_while_one_types(visit: Open, sent: end_to_end.EndToEnd) -> None:
+    """`sent`: without events the page has no heading to click on."""
     page = visit().go("trace")
     search = page.locator(".st-key-trace_search input")
     search.click()
@@ -52,8 +54,13 @@ def test_the_list_of_keys_opens_by_its_key_and_not_while_one_types(visit: Open) 
     page.locator("h2").first.click()
     page.keyboard.press("?")
     expect(page.get_by_test_id("stPopoverBody").locator("kbd").first).to_be_visible()
-    page.keyboard.press("Escape")
-    expect(page.get_by_test_id("stPopoverBody")).to_have_count(0)
+
+    def closes() -> bool:  # Streamlit opens it again when the key comes within some 50 ms of its being drawn
+        page.keyboard.press("Escape")
+        page.wait_for_timeout(300)
+        return page.get_by_test_id("stPopoverBody").count() == 0
+
+    until(closes, 30, "the list to close")
 
 
 def test_nothing_found_is_said(visit: Open) -> None:

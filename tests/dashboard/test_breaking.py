@@ -84,7 +84,7 @@ def test_a_card_is_in_the_readers_language_and_says_why_it_cannot_run(spanish: N
     html = scenario_card.row(scenario, None, scenario_card.why_not(reason, scenario), None)
     assert "nunca ejecutado" in html
     assert "los comandos confirmados sobreviven" in html
-    assert "Necesita el stack native / compose" in html
+    assert "Solo corre en el stack native / compose" in html
     native = Settings(stack="native")
     assert runs.hindrance(scenario, native, busy=True, down=()) == "busy"
     assert runs.hindrance(scenario, native, busy=False, down=("broker",)) == "ill"
