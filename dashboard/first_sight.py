@@ -27,7 +27,7 @@ WITHOUT = ("present", "embed")
 """Parameters of views that look different."""
 END = b"</body>"
 READ_WITHIN_S = 3.0
-"""How long the first visitor of a server waits for the first reading of the database; the browser loads the page's files meanwhile."""
+"""How long the first visitor of a server waits for the first count of the database; the browser loads the page's files meanwhile."""
 
 
 class FirstSight:
@@ -97,7 +97,7 @@ def _read_wishes(scope: Scope) -> tuple[dict[str, list[str]], str | None]:
 def draw(query: dict[str, list[str]], locale: str | None) -> str:
     """Return the HTML with the diagram as it is now.
 
-    It is empty where the visitor may have to log in or wants another view, and when the database could not be read.
+    It is empty where the visitor may have to log in or wants another view, and when the database could not be counted.
     """
     # Slow to load, and the server must answer before.
     from dashboard import resources
@@ -107,11 +107,11 @@ def draw(query: dict[str, list[str]], locale: str | None) -> str:
         return ""
     refresher = resources.refresher()
     try:
-        is_read = lambda: bool(refresher.database.version or refresher.database.problem)  # noqa: E731
-        until(is_read, READ_WITHIN_S, "the database's first reading")
+        is_counted = lambda: refresher.database.committed is not None or bool(refresher.database.problem)  # noqa: E731
+        until(is_counted, READ_WITHIN_S, "the first count of the database")
     except TookTooLong as error:
         log.info("the page is sent without its diagram: %s", error)
-    if not refresher.database.version:
+    if refresher.database.committed is None:
         return ""
     language = i18n.chosen(locale, query.get("lang", [""])[-1])
     with i18n.speaking_to(i18n.Visitor(language, locale, None)):

@@ -83,7 +83,7 @@ def test_a_page_whose_diagram_cannot_be_drawn_is_sent_without_it(
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """The readers, which have read the database."""
-    readers = SimpleNamespace(database=SimpleNamespace(version=1, problem=None))
+    readers = SimpleNamespace(database=SimpleNamespace(committed=0, problem=None))
     monkeypatch.setattr(resources, "settings", lambda: Settings(stack="embedded"))
     monkeypatch.setattr(resources, "refresher", lambda: readers)
     monkeypatch.setattr(diagram_card, "draw", lambda: "<svg>")
@@ -106,7 +106,7 @@ def test_another_view_is_not_anticipated(read: SimpleNamespace, name: str) -> No
 def test_a_database_that_is_not_read_in_time_or_does_not_answer_is_not_waited_for(
     read: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read.database.version = 0
+    read.database.committed = None
     read.database.problem = "down"
     monkeypatch.setattr(first_sight, "READ_WITHIN_S", 1e9)
     assert first_sight.draw({}, None) == ""
