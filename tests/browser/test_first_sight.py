@@ -18,6 +18,7 @@ pytestmark = pytest.mark.browser
 LANGUAGES = {"en-US": "one transaction", "es-CO": "una transacción"}
 SIGHT, SHOWN = "#first-sight", ".st-key-card-flow"
 MOVES_AT_MOST_PX = 2
+FONT_IS_LOADED = "[...document.fonts].some((font) => font.family.includes('Source Sans') && font.status === 'loaded')"
 
 
 def hold_streamlit(page: Page) -> Callable[[], None]:
@@ -49,7 +50,7 @@ def test_the_diagram_is_there_before_the_page_and_stays_where_it_is(
     expect(page.locator(f"{SIGHT} svg.{size}")).to_be_visible()
     expect(page.locator(SIGHT)).to_contain_text(LANGUAGES[browser_language])
     expect(page.locator(SHOWN)).to_have_count(0)
-    page.evaluate("document.fonts.ready")
+    page.wait_for_function(FONT_IS_LOADED)  # until then the heading is drawn in another one, which is wider
     before = find_boxes(page, SIGHT, size)
     release()
     expect(page.locator(f"{SHOWN} svg.{size}")).to_be_visible(timeout=FIRST_MS)
