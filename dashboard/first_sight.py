@@ -17,7 +17,6 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboard import i18n
-from scenarios.waiting import TookTooLong, until
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +25,7 @@ STYLES = ("live", "diagram", "first_sight")
 WITHOUT = ("present", "embed")
 """Parameters of views that look different."""
 END = b"</body>"
-READ_WITHIN_S = 3.0
+COUNTED_WITHIN_S = 3.0
 """How long the first visitor of a server waits for the first count of the database; the browser loads the page's files meanwhile."""
 
 
@@ -105,13 +104,7 @@ def draw(query: dict[str, list[str]], locale: str | None) -> str:
 
     if resources.settings().oidc_metadata_url or any(name in query for name in WITHOUT):
         return ""
-    refresher = resources.refresher()
-    try:
-        is_counted = lambda: refresher.database.committed is not None or bool(refresher.database.problem)  # noqa: E731
-        until(is_counted, READ_WITHIN_S, "the first count of the database")
-    except TookTooLong as error:
-        log.info("the page is sent without its diagram: %s", error)
-    if refresher.database.committed is None:
+    if not resources.refresher().await_count(COUNTED_WITHIN_S):
         return ""
     language = i18n.chosen(locale, query.get("lang", [""])[-1])
     with i18n.speaking_to(i18n.Visitor(language, locale, None)):
@@ -130,12 +123,16 @@ def _page(diagram: str) -> str:
 
 def _colours() -> str:
     """Return the theme's colours under the names that Streamlit's page gives them."""
-    names = {"text": "textColor", "background": "backgroundColor", "secondary-background": "secondaryBackgroundColor"}
-    colours = {
-        name: [st.get_option(f"theme.{scheme}.{option}") for scheme in ("light", "dark")]
-        for name, option in names.items()
+    options = {
+        "text": "textColor",
+        "background": "backgroundColor",
+        "secondary-background": "secondaryBackgroundColor",
+        "border": "borderColor",
     }
-    border = [st.get_option(f"theme.{scheme}.borderColor") for scheme in ("light", "dark")]
-    variables = {f"--st-{name}-color": pair for name, pair in (colours | {"border": border}).items()}
-    declared = ";".join(f"{name}:light-dark({light},{dark})" for name, (light, dark) in variables.items())
+    schemes = ("light", "dark")
+    pairs = {
+        name: ",".join(st.get_option(f"theme.{scheme}.{option}") for scheme in schemes)
+        for name, option in options.items()
+    }
+    declared = ";".join(f"--st-{name}-color:light-dark({pair})" for name, pair in pairs.items())
     return f"#first-sight{{{declared}}}"

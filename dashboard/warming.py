@@ -8,17 +8,14 @@ from importlib import import_module
 from streamlit import delta_generator
 
 from dashboard import i18n, resources
+from dashboard.first_sight import COUNTED_WITHIN_S
 from dashboard.visiting import open_stream, request_drawing
-from scenarios.waiting import TookTooLong, until
 from settings import Settings
 
 log = logging.getLogger(__name__)
 
 SLOW_IMPORTS = ("dashboard.frame", "numpy", "PIL.Image")
 """The module that imports all pages, and two that Streamlit needs to show a page's icon."""
-
-
-COUNTED_WITHIN_S = 3.0
 
 
 def warm() -> None:
@@ -28,12 +25,8 @@ def warm() -> None:
     """
     refresher = resources.refresher()
     refresher.look()
-    try:
-        # The imports would slow the first count down, which the home page is sent with (`dashboard.first_sight`).
-        is_counted = lambda: refresher.database.committed is not None or bool(refresher.database.problem)  # noqa: E731
-        until(is_counted, COUNTED_WITHIN_S, "the first count of the database")
-    except TookTooLong as error:
-        log.info("the page is loaded without it: %s", error)
+    # The imports would slow the first count down, which the home page is sent with.
+    refresher.await_count(COUNTED_WITHIN_S)
     try:
         for name in SLOW_IMPORTS:
             import_module(name)

@@ -5,6 +5,7 @@ Each source has a reader of its own, so that a database that is down delays neit
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -16,6 +17,7 @@ from dashboard.view_models import capture_lag, faults, reconciling
 from dashboard.view_models.database_reader import DatabaseReader
 from dashboard.view_models.observer_reader import ObserverReader
 from dashboard.view_models.snapshot import DatabaseState, FeedState, HealthState, Sample
+from scenarios.waiting import TookTooLong, until
 from settings import Settings
 from stacks import health, instance
 
@@ -90,6 +92,12 @@ class Refresher:
         if time.monotonic() - self._doubted > (DELETED_S if self.database.row_deleted else DOUBT_S):
             self._doubted = time.monotonic()
             self.reader.doubt()
+
+    def await_count(self, within_s: float) -> bool:
+        """Wait for the first count of the database, and return whether there is one. A database that fails is not waited for."""
+        with contextlib.suppress(TookTooLong):
+            until(lambda: self.database.committed is not None or self.database.problem is not None, within_s, "a count")
+        return self.database.committed is not None
 
     def want_deliveries(self, event_ids: Iterable[str]) -> None:
         """Count the deliveries of these events from the next read on: a page shows them, and the feed has newer ones."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import SimpleNamespace
+from types import MethodType, SimpleNamespace
 
 import httpx
 import psutil
@@ -18,6 +18,7 @@ from bench.filling import fill
 from dashboard import first_sight, resources
 from dashboard.components import diagram_card
 from dashboard.first_sight import FirstSight
+from dashboard.view_models.refresher import Refresher
 from scenarios.waiting import until
 from settings import Settings, load
 from tests.dashboard.raw_page import address, page_server
@@ -84,6 +85,7 @@ def test_a_page_whose_diagram_cannot_be_drawn_is_sent_without_it(
 def read(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """The readers, which have read the database."""
     readers = SimpleNamespace(database=SimpleNamespace(committed=0, problem=None))
+    readers.await_count = MethodType(Refresher.await_count, readers)
     monkeypatch.setattr(resources, "settings", lambda: Settings(stack="embedded"))
     monkeypatch.setattr(resources, "refresher", lambda: readers)
     monkeypatch.setattr(diagram_card, "draw", lambda: "<svg>")
@@ -108,10 +110,10 @@ def test_a_database_that_is_not_read_in_time_or_does_not_answer_is_not_waited_fo
 ) -> None:
     read.database.committed = None
     read.database.problem = "down"
-    monkeypatch.setattr(first_sight, "READ_WITHIN_S", 1e9)
+    monkeypatch.setattr(first_sight, "COUNTED_WITHIN_S", 1e9)
     assert first_sight.draw({}, None) == ""
     read.database.problem = None
-    monkeypatch.setattr(first_sight, "READ_WITHIN_S", 0)
+    monkeypatch.setattr(first_sight, "COUNTED_WITHIN_S", 0)
     assert first_sight.draw({}, None) == ""
 
 
