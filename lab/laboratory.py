@@ -76,7 +76,7 @@ class Lab(Reading):
     def burst(self, commissions: int, seed: int = 1) -> str:
         """Calculate and approve commissions as fast as one client can; return the correlation id of their events."""
         correlation_id = str(uuid.uuid4())
-        stream = load.command_stream(seed, correlation_id)
+        stream = load.CommandStream(seed, correlation_id)
         for _ in range(commissions):
             result = self.send(next(stream))
             self.send(ApproveCommission(result.commission_id, correlation_id))

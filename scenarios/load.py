@@ -35,21 +35,31 @@ class AcknowledgedCommand:
     event_ids: tuple[str, ...]
 
 
-def command_stream(seed: int, correlation_id: str) -> Iterator[CalculateCommission]:
-    """Yield commands without end: amounts, campaigns and currencies from the seed, conversion ids from seed and run."""
-    rng = random.Random(seed)
-    namespace = uuid.UUID(correlation_id)
-    number = 0
-    while True:
-        number += 1
-        yield CalculateCommission(
-            conversion_id=str(uuid.uuid5(namespace, f"{seed}-{number}")),
-            affiliate_id=f"aff-{rng.randint(1, 5)}",
-            campaign_id=rng.choice(CAMPAIGNS),
-            gross_amount=f"{rng.randint(100, 99_999) / 100:.2f}",
-            currency=rng.choice(CURRENCIES),
-            correlation_id=correlation_id,
-        )
+class CommandStream(Iterator[CalculateCommission]):
+    """Commands without end: amounts, campaigns and currencies from the seed, conversion ids from seed and run.
+
+    Threads may share it: the clients of a load and a scenario that sends commands of its own meanwhile.
+    """
+
+    def __init__(self, seed: int, correlation_id: str) -> None:
+        self._seed = seed
+        self._correlation_id = correlation_id
+        self._rng = random.Random(seed)
+        self._namespace = uuid.UUID(correlation_id)
+        self._number = 0
+        self._guard = threading.Lock()
+
+    def __next__(self) -> CalculateCommission:
+        with self._guard:
+            self._number += 1
+            return CalculateCommission(
+                conversion_id=str(uuid.uuid5(self._namespace, f"{self._seed}-{self._number}")),
+                affiliate_id=f"aff-{self._rng.randint(1, 5)}",
+                campaign_id=self._rng.choice(CAMPAIGNS),
+                gross_amount=f"{self._rng.randint(100, 99_999) / 100:.2f}",
+                currency=self._rng.choice(CURRENCIES),
+                correlation_id=self._correlation_id,
+            )
 
 
 Pair = tuple[Route, Route | None]
@@ -89,7 +99,7 @@ class Load:
         self._routes = {id(route): route for pair in pairs for route in pair if route is not None}
         self._stream = stream
         self._guard = threading.Lock()
-        """Of the stream and the counters, which the threads share."""
+        """Of the counters, which the threads share."""
         pairs = pairs or [(in_process, in_process)]
         self._interval_s = len(pairs) / per_second if per_second else 0.0
         self._stop = threading.Event()
@@ -130,9 +140,7 @@ class Load:
         self._stop.wait(max(0.0, due_at - time.monotonic()))
         try:
             while not self._stop.is_set():
-                with self._guard:
-                    command = next(self._stream)
-                self._send_pair(command, pair)
+                self._send_pair(next(self._stream), pair)
                 while self.count_repeated and self.count_repeated() < len(self.sent) and not self._stop.is_set():
                     self._stop.wait(REPEATED_POLL_S)
                 due_at = max(due_at + self._interval_s, time.monotonic() - 1)  # send no burst after an outage

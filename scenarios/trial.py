@@ -95,7 +95,7 @@ class Trial(FaultInjection):
         """The activity at which the last wait found a standstill; None when it found none."""
         self.count_beside: Callable[[], tuple[int, int]] | None = None
         """Counts the events that were committed and published without an outbox; set by what runs beside it."""
-        self._stream = load_module.command_stream(seed, run_id)
+        self._stream = load_module.CommandStream(seed, run_id)
 
     # Sending commands.
 

@@ -6,14 +6,17 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+import httpx
+
 from application.components import get_base_name
 from connectors.broker import Broker, Publisher
 from db import notification_queries, queries
 from domain.message import Message
+from scenarios.api_client import ApiClient
 from scenarios.matrix.probe import Probe
 from scenarios.routes import OverHttp
 from scenarios.trial import Trial
-from scenarios.waiting import until
+from scenarios.waiting import TookTooLong, until
 from stacks.edges import Edge
 from stacks.proxy.network import Network
 from workers.observer_store import ObserverStore
@@ -21,6 +24,8 @@ from workers.observer_store import ObserverStore
 SILENT_S = 1.0
 """A healthy edge answers within some hundredths of a second."""
 ANSWERS_WITHIN_S = 15.0
+SLOW_WITHIN_S = 24.0
+"""A component may store nothing for several delays, while another holds the database's lock; a fault lasts 30 s at most."""
 ENDS_WITHIN_S = 3.0
 PADDING_S = 0.7
 """Seconds that the padding of a request takes on a narrow edge."""
@@ -179,9 +184,11 @@ class CommitTime:
         self._least_s = delay_s * (1 - SEEN_LATE)
         self._healthy_s: float | None = None
         self._publisher = Publisher(Broker(trial.settings), f"{trial.settings.topics.naive}-flushed", SENT_WITHIN_S)
+        self._api = ApiClient(trial.settings, timeout_s=ANSWERS_WITHIN_S, headers={"X-Correlation-Id": trial.run_id})
 
     def close(self) -> None:
         self._publisher.close()
+        self._api.close()
 
     def before(self) -> None:
         """Measure a commit. Raises what it raises."""
@@ -191,20 +198,34 @@ class CommitTime:
     def during(self) -> None:
         """Measure until a commit takes about as long as one flush is delayed, which it did not before."""
         confirmation = Message("confirm.slow_commit", part=self._part, s=round(self._least_s, 1))
-        self._trial.confirm(confirmation, self._is_slow, ANSWERS_WITHIN_S)
+        self._trial.confirm(confirmation, self._is_slow, SLOW_WITHIN_S)
 
     def _is_slow(self) -> bool:
-        return self._healthy_s is not None and self._healthy_s < self._least_s <= self._measure_s()
+        try:
+            return self._healthy_s is not None and self._healthy_s < self._least_s <= self._measure_s()
+        except TookTooLong:  # nothing was stored: that is no measurement of a commit
+            return False
 
     def _measure_s(self) -> float:
         acts: dict[str, Callable[[], object]] = {
             "database": self._trial.calculate,
             "broker": lambda: self._publisher.send(b"flushed"),
+            "api": self._calculate_over_http,
         }
         act = acts.get(self._part) or self._wait_for_progress()
         began_at = time.monotonic()
         act()
         return time.monotonic() - began_at
+
+    def _calculate_over_http(self) -> None:
+        """Send a command by a client of its own: the load has several, whose answers may come together.
+
+        Raises TookTooLong when it is not acknowledged: the API waited for another writer, or it has not answered.
+        """
+        with suppress(httpx.TransportError):
+            if self._trial.post(self._api, self._trial.next_command()).is_success:
+                return
+        raise TookTooLong(Message("awaited.progress", part=self._part))
 
     def _wait_for_progress(self) -> Callable[[], None]:
         """Wait until a component has just stored something, which the load asks of it all the time; return how to wait again."""

@@ -24,7 +24,7 @@ class Load:
         self.correlation_id = str(uuid.uuid4())
         self._settings = settings
         self._application = Application(settings, pool_size=2)
-        self._load = load.Load(self._application, load.command_stream(1, self.correlation_id), PER_SECOND)
+        self._load = load.Load(self._application, load.CommandStream(1, self.correlation_id), PER_SECOND)
 
     def __enter__(self) -> Load:
         self._load.start()

@@ -42,8 +42,8 @@ def broken(settings: Settings) -> str:
 
 def test_the_same_seed_sends_the_same_commands() -> None:
     run_id = str(uuid.uuid4())
-    first, second = (list(itertools.islice(load.command_stream(3, run_id), 20)) for _ in range(2))
-    other = list(itertools.islice(load.command_stream(4, run_id), 20))
+    first, second = (list(itertools.islice(load.CommandStream(3, run_id), 20)) for _ in range(2))
+    other = list(itertools.islice(load.CommandStream(4, run_id), 20))
     assert first == second
     assert [each.gross_amount for each in first] != [each.gross_amount for each in other]
 

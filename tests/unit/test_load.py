@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 
 from application import Application
 from scenarios.api_client import AccessRefused
-from scenarios.load import Load, command_stream
+from scenarios.load import CommandStream, Load
 from scenarios.routes import Acknowledged, Promise
 from scenarios.waiting import JudgeFailed, until
 from settings import Settings
@@ -49,7 +50,7 @@ def running(load: Load) -> Iterator[Load]:
 def test_each_pair_of_routes_has_a_client_and_promises_are_remembered(application: Application) -> None:
     http, topic = Way("HTTP", Acknowledged("c-1", ("e-1",))), Way("topic", Promise("approve", "c-1"))
     other_http, other_topic = Way("HTTP", Acknowledged("c-1", ("e-1",))), Way("topic", Promise("approve", "c-1"))
-    stream = command_stream(1, str(uuid.uuid4()))
+    stream = CommandStream(1, str(uuid.uuid4()))
     pairs = [(http, http), (other_http, topic), (other_topic, None)]
     with running(Load(application, stream, 1000, pairs)) as load:
         until(lambda: all(len(way.kinds) > 2 for way in (http, topic, other_topic)), 30, "each client sends")
@@ -69,7 +70,7 @@ def test_a_client_that_gets_no_answer_holds_up_no_other(application: Application
             return super().send(command)
 
     frozen, other = Frozen("in process", Acknowledged("c-1", ())), Way("HTTP", Acknowledged("c-1", ()))
-    with running(Load(application, command_stream(1, str(uuid.uuid4())), 1000, [(frozen, None), (other, None)])):
+    with running(Load(application, CommandStream(1, str(uuid.uuid4())), 1000, [(frozen, None), (other, None)])):
         until(lambda: len(other.kinds) >= 20, 30, "the other client sends")
         assert frozen.kinds == []
         answered.set()
@@ -82,7 +83,14 @@ def test_a_load_that_died_tells_whoever_waits_for_it(application: Application) -
 
     broken = Broken("HTTP", Acknowledged("", ()))
     with (
-        running(Load(application, command_stream(1, str(uuid.uuid4())), 100, [(broken, None)])) as load,
+        running(Load(application, CommandStream(1, str(uuid.uuid4())), 100, [(broken, None)])) as load,
         pytest.raises(JudgeFailed, match="lets nobody in"),
     ):
         load.wait_for_more(1)
+
+
+def test_threads_share_a_stream_of_commands() -> None:
+    stream = CommandStream(1, str(uuid.uuid4()))
+    with ThreadPoolExecutor(8) as pool:
+        taken = list(pool.map(lambda _: [next(stream).conversion_id for _ in range(500)], range(8)))
+    assert len({conversion_id for part in taken for conversion_id in part}) == 8 * 500
