@@ -20,7 +20,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
 from application import Application
-from dashboard.pulse import EVERY_MS, SOON_FOR_MS, SOON_MS
+from dashboard.pulse import PAUSE_MS
 from dashboard.visiting import open_stream, request_drawing
 from db import queries
 from domain.commands import CalculateCommission
@@ -95,13 +95,12 @@ class Visitor:
     def _poll(self, socket: ClientConnection) -> None:
         with socket, page_client(self.settings) as client:
             try:
-                changed_at = -SOON_FOR_MS / 1000
-                while not self._stop.wait(_pause_s(time.monotonic() - changed_at)):
-                    versions = client.get("/pulse", params={"of": ",".join(self._fragments)}).json()
+                while not self._stop.wait(PAUSE_MS / 1000):
+                    drawn = [f"{name}~{fragment.drawn_version}" for name, fragment in self._fragments.items()]
+                    versions = client.get("/pulse", params={"of": ",".join(drawn)}).json()
                     for name, fragment in self._fragments.items():
                         if versions.get(name, fragment.drawn_version) != fragment.drawn_version:
                             started_at = time.perf_counter()
-                            changed_at = time.monotonic()
                             self._request_drawing(socket, (fragment, versions[name]))
                             self.refreshes_ms.append((time.perf_counter() - started_at) * 1000)
             except ConnectionClosed:
@@ -133,11 +132,6 @@ class Visitor:
             now = time.time() * 1000
             for commission in _GO.findall(data["html"]):
                 self.seen_ms.setdefault(commission, now)
-
-
-def _pause_s(unchanged_for_s: float) -> float:
-    """Return the seconds until a page polls again."""
-    return (SOON_MS if unchanged_for_s < SOON_FOR_MS / 1000 else EVERY_MS) / 1000
 
 
 def measure_crowd(settings: Settings, server: psutil.Process) -> Crowd:

@@ -6,10 +6,11 @@ once the server answers.
 """
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from threading import Thread
+from types import ModuleType
 
 # `streamlit run` puts this script's folder first on the import path; the repository must come before it.
 ROOT = str(Path(__file__).resolve().parent.parent)
@@ -31,15 +32,18 @@ from stacks.hosts import AllowedHosts, HostGuard  # noqa: E402
 
 
 async def _answer_pulse(request: Request) -> Response:
-    names = request.query_params.get("of", "").split(",")
-    return JSONResponse(await run_in_threadpool(_versions, names), headers={"cache-control": "no-store"})
+    named = (name.partition("~") for name in request.query_params.get("of", "").split(","))
+    drawn = {name: version for name, _, version in named}
+    pulse = await run_in_threadpool(_load_pulse, drawn)
+    return JSONResponse(await pulse.await_change(drawn), headers={"cache-control": "no-store"})
 
 
-def _versions(names: list[str]) -> dict[str, str]:
+def _load_pulse(names: Iterable[str]) -> ModuleType:
     # Slow to load, and the server must answer before. The frame registers the fragments of all pages.
     from dashboard import frame, pulse  # noqa: F401
 
-    return pulse.marks(names)
+    pulse.marks(names)  # creates what the first look at a version creates, which may take long, too
+    return pulse
 
 
 @asynccontextmanager

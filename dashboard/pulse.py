@@ -1,11 +1,12 @@
 """Tell open pages that something changed.
 
-The browser polls `/pulse` and refreshes a fragment only when its version changed. A refresh costs the server tens of
-milliseconds even if nothing changed (docs/decisions/0024); a poll costs one millisecond and a few bytes.
+The browser asks `/pulse`, whose answer waits for a change (docs/decisions/0096), and refreshes a fragment only when its version
+changed. A refresh costs the server tens of milliseconds even if nothing changed (docs/decisions/0024).
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,9 +18,11 @@ import streamlit as st
 
 from dashboard import i18n, resources
 
-EVERY_MS, SOON_MS, SOON_FOR_MS = 400, 200, 3000
-"""Time between two polls of an open page; `SOON_MS` when something has changed in the last `SOON_FOR_MS`. A page in a hidden
-tab does not poll."""
+PAUSE_MS = 200
+"""Time between the drawing of a change, or an answer without one, and the page's next request. A page in a hidden tab sends none."""
+HOLDS_S = 2.0
+"""How long an answer waits for a change. A browser has six connections to a host: with more visible pages, some wait for one."""
+LOOKS_EVERY_S = 0.05
 MOVING_S = 0.5
 """Time between two refreshes while something on the page depends on the time itself."""
 EVERYWHERE = ("lang", "present", "embed", "embed_options")
@@ -49,6 +52,20 @@ def marks(names: Iterable[str]) -> dict[str, str]:
     return {name: f"{hash(_versions[name]()):x}" for name in names if name in _versions}
 
 
+async def await_change(drawn: Mapping[str, str], within_s: float = HOLDS_S) -> dict[str, str]:
+    """Return the versions (`marks`) of the named fragments when one differs from the one `drawn`, or after `within_s` seconds.
+
+    `drawn`: name of a fragment → the version that the page shows; an empty one differs from every other.
+    """
+    ends_at = time.monotonic() + within_s
+    while True:
+        versions = marks(drawn)
+        remaining_s = ends_at - time.monotonic()
+        if remaining_s <= 0 or any(drawn[name] != version for name, version in versions.items()):
+            return versions
+        await asyncio.sleep(min(LOOKS_EVERY_S, remaining_s))
+
+
 def moment(moving: bool) -> int:
     """Return a number to include in a version: it changes twice a second while `moving`, else it is 0."""
     return int(time.time() / MOVING_S) if moving else 0
@@ -73,9 +90,7 @@ def followed(name: str) -> Iterator[None]:
             "language": i18n.language(),
             # A tuple: for a list, Streamlit would import pandas to find out whether it is a table.
             "parameters": tuple(_parameters.get(st.session_state.get("page", ""), EVERYWHERE)),
-            "every": EVERY_MS,
-            "soon": SOON_MS,
-            "soonFor": SOON_FOR_MS,
+            "pause": PAUSE_MS,
         },
         key=f"pulse-{name}",
         on_changed_change=lambda: None,

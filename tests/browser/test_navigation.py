@@ -45,7 +45,7 @@ def _always_changed() -> Callable[[Route], None]:
     numbers = itertools.count()
 
     def answer(route: Route) -> None:
-        names = route.request.url.split("of=")[1].split(",")
+        names = [drawn.partition("~")[0] for drawn in route.request.url.split("of=")[1].split(",")]
         route.fulfill(body=json.dumps({name: f"{next(numbers)}" for name in names}), content_type="application/json")
 
     return answer
