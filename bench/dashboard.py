@@ -34,7 +34,6 @@ from dashboard.view_models.database_reader import DatabaseReader
 from db import notification_queries
 from domain.commands import CalculateCommission
 from domain.errors import ExpectedError
-from scenarios.api_client import page_client
 from scenarios.percentiles import percentiles
 from scenarios.waiting import until
 from settings import Settings
@@ -97,8 +96,6 @@ class Dashboard:
     """Server time of a refresh with changes: the shared read, and the drawing of one page. No browser runs meanwhile."""
     refresh_in_browser_ms_p95: float
     """The same while a browser on this machine shows the page, until the browser takes the last message of the refresh."""
-    unchanged_ms_p95: float
-    """Server time of a poll without changes, after which the page draws nothing."""
     idle_cpu_percent: float
     """CPU time of the page's server with one idle page open, in percent of one core."""
     feed_delay_ms_p95: float
@@ -137,7 +134,6 @@ def _measure(browser: Any, settings: Settings, rows: int, fill_s: float, say: Ca
     server.cpu_percent()
     page.wait_for_timeout(IDLE_S * 1000)
     idle_cpu = server.cpu_percent()
-    unchanged_ms = _measure_polls(settings)
     page.close()
     say(f"sending {EVENTS} commands to a page without a browser")
     refresh_ms = _measure_refresh(settings)
@@ -151,7 +147,6 @@ def _measure(browser: Any, settings: Settings, rows: int, fill_s: float, say: Ca
         later_whole_page_ms=round(median(paint.complete for paint in paints[1:]), 1),
         refresh_ms_p95=round(refresh_ms, 1),
         refresh_in_browser_ms_p95=round(percentiles(reads.ms)["p95"] + percentiles(shown_ms)["p95"], 1),
-        unchanged_ms_p95=round(percentiles(unchanged_ms)["p95"], 1),
         idle_cpu_percent=round(idle_cpu, 1),
         feed_delay_ms_p95=round(percentiles(delays)["p95"], 1),
         rss_mb=round(server.memory_info().rss / 1e6, 1),
@@ -217,17 +212,6 @@ def _measure_refresh(settings: Settings) -> float:
     finally:
         visitor.close()
     return percentiles(reads.ms)["p95"] + percentiles(visitor.refreshes_ms)["p95"]
-
-
-def _measure_polls(settings: Settings) -> list[float]:
-    """Return the milliseconds of each poll for changes."""
-    durations_ms = []
-    with page_client(settings) as client:
-        for _ in range(EVENTS):
-            started_at = time.perf_counter()
-            client.get("/pulse").raise_for_status()
-            durations_ms.append((time.perf_counter() - started_at) * 1000)
-    return durations_ms
 
 
 def _measure_feed_delays(page: Any, application: Application, commissions: dict[str, str]) -> list[float]:

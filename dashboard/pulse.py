@@ -18,11 +18,14 @@ import streamlit as st
 
 from dashboard import i18n, resources
 
-PAUSE_MS = 200
+PAUSE_MS = 50
 """Time between the drawing of a change, or an answer without one, and the page's next request. A page in a hidden tab sends none."""
 HOLDS_S = 2.0
 """How long an answer waits for a change. A browser has six connections to a host: with more visible pages, some wait for one."""
-LOOKS_EVERY_S = 0.05
+LOOKS_EVERY_S = 0.1
+TURN_S = 0.03
+"""Time between two answers that make pages draw: about what a drawing costs. Pages that are drawn at once wait for one another."""
+TURN_WITHIN_S = 1.0
 MOVING_S = 0.5
 """Time between two refreshes while something on the page depends on the time itself."""
 EVERYWHERE = ("lang", "present", "embed", "embed_options")
@@ -58,12 +61,30 @@ async def await_change(drawn: Mapping[str, str], within_s: float = HOLDS_S) -> d
     `drawn`: name of a fragment → the version that the page shows; an empty one differs from every other.
     """
     ends_at = time.monotonic() + within_s
-    while True:
-        versions = marks(drawn)
+    while (versions := marks(drawn)) == {name: drawn[name] for name in versions}:
         remaining_s = ends_at - time.monotonic()
-        if remaining_s <= 0 or any(drawn[name] != version for name, version in versions.items()):
+        if remaining_s <= 0 or not versions:
             return versions
         await asyncio.sleep(min(LOOKS_EVERY_S, remaining_s))
+    await _turns.take()
+    return marks(drawn)
+
+
+class _Turns:
+    """Pages that draw one after the other. Used in the server's event loop alone."""
+
+    def __init__(self) -> None:
+        self._next_at = 0.0
+
+    async def take(self) -> None:
+        """Wait until the page before has had time to draw, `TURN_WITHIN_S` at most."""
+        now = time.monotonic()
+        at = min(max(now, self._next_at), now + TURN_WITHIN_S)
+        self._next_at = at + TURN_S
+        await asyncio.sleep(at - now)
+
+
+_turns = _Turns()
 
 
 def moment(moving: bool) -> int:

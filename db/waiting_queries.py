@@ -6,6 +6,7 @@ Every function takes a connection opened with `db.engine.READ`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
@@ -40,8 +41,9 @@ def count_above(connection: Connection, seq: int) -> int:
     return connection.scalar(select(func.count()).where(outbox_event.c.seq > seq)) or 0
 
 
-def read_newest_notified(connection: Connection, limit: int) -> list[Step]:
-    """Return the newest notifications and when they were written."""
+def read_newest_notified(connection: Connection, limit: int, since: datetime) -> list[Step]:
+    """Return which of the newest notifications were written after `since`, and when."""
     columns = notification.c
-    rows = connection.execute(select(columns.event_id, columns.notified_at).order_by(columns.seq.desc()).limit(limit))
+    newest = select(columns.event_id, columns.notified_at).order_by(columns.seq.desc()).limit(limit).subquery()
+    rows = connection.execute(select(newest).where(newest.c.notified_at > since))
     return [Step(row.event_id, clock.epoch_us(row.notified_at)) for row in rows]

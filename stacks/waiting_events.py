@@ -11,13 +11,14 @@ import sqlite3
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sqlalchemy import Engine
 
 from db import waiting_queries
 from db.engine import READ
 from db.errors import translated
-from db.waiting_queries import Step
+from domain import clock
 from settings import Settings
 from workers import observer_lookups
 from workers.heartbeat import read_heartbeat
@@ -26,7 +27,7 @@ LATE_AFTER_S = 1.5
 """An event passes each component within some hundredths of a second, and within a few tenths on a busy machine."""
 COMPARED = 300
 """Number of the newest notifications, and commands, that are compared with what the observer saw."""
-RECENT_S = 60.0
+RECENT = timedelta(minutes=1)
 """How long ago an event was notified that the observer must have seen; a restored back-up has older ones."""
 
 
@@ -54,8 +55,9 @@ def read_waiting(settings: Settings, engine: Engine) -> WaitingEvents:
     """Return what waits now. Raises DatabaseUnavailable."""
     store = settings.observer_store
     now_us = time.time_ns() // 1000
+    recent = clock.from_epoch_us(now_us) - RECENT
     with translated(), engine.connect().execution_options(**READ) as connection:
-        notified = waiting_queries.read_newest_notified(connection, COMPARED)
+        notified = waiting_queries.read_newest_notified(connection, COMPARED, recent)
         unsettled = waiting_queries.find_unsettled(connection)
     try:
         observed = observer_lookups.observed_since(store, [step.event_id for step in (*unsettled, *notified)])
@@ -64,7 +66,7 @@ def read_waiting(settings: Settings, engine: Engine) -> WaitingEvents:
     return WaitingEvents(
         capture=_count(now_us, (step.at_us for step in unsettled if step.event_id not in observed)),
         notifications=_count(now_us, (observed[step.event_id] for step in unsettled if step.event_id in observed)),
-        observer=_count(now_us, _times_of_unobserved(notified, observed)),
+        observer=_count(now_us, [step.at_us for step in notified if step.event_id not in observed]),
         commands=_count(now_us, _times_of_commands(settings)),
     )
 
@@ -80,12 +82,6 @@ def _times_of_commands(settings: Settings) -> list[int]:
         )
     except sqlite3.Error:
         return []
-
-
-def _times_of_unobserved(notified: Iterable[Step], observed: dict[str, int]) -> list[int]:
-    """Return when the events were notified that the observer did not see; not those from before a restored back-up."""
-    recent_us = time.time_ns() // 1000 - int(RECENT_S * 1e6)
-    return [step.at_us for step in notified if step.event_id not in observed and step.at_us > recent_us]
 
 
 def _count(now_us: int, times_us: Iterable[int]) -> Waiting:

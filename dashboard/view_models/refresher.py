@@ -23,7 +23,7 @@ from stacks import health, instance
 
 log = logging.getLogger(__name__)
 
-QUICK_S = 0.3
+QUICK_S = 0.5
 """Time between two reads while a page is open."""
 BUSY_S, BUSY_FOR_S = 0.1, 2.0
 """Time between two reads while a page is open and something has changed in the last `BUSY_FOR_S`: an event waits for them."""
@@ -70,6 +70,8 @@ class Refresher:
         """Monotonic time of the last read that found something new."""
         self._doubted = time.monotonic()
         self._stop = threading.Event()
+        self._wakes = {"database": threading.Event(), "observer": threading.Event(), "health": threading.Event()}
+        """Name of a reader → its pause ends when this is set."""
 
     def start(self) -> None:
         for name, step, *pauses in (
@@ -77,11 +79,13 @@ class Refresher:
             ("observer", self._read_observer, BUSY_S, QUICK_S, SLOW_S),
             ("health", self._check, 1.0, 1.0, 5.0),
         ):
-            arguments = (step, *pauses)
+            arguments = (step, self._wakes[name], *pauses)
             threading.Thread(target=self._run, args=arguments, name=f"refresh-{name}", daemon=True).start()
 
     def close(self) -> None:
         self._stop.set()
+        for wake in self._wakes.values():
+            wake.set()
 
     def look(self) -> None:
         """Read often for the next `WATCHED_S`, because a page is open."""
@@ -135,9 +139,12 @@ class Refresher:
         """Return the samples, oldest first, about one for each second in which a page was open."""
         return list(self._samples)
 
-    def _run(self, step: Callable[[], None], busy_s: float, quick_s: float, slow_s: float) -> None:
+    def _run(
+        self, step: Callable[[], None], wake: threading.Event, busy_s: float, quick_s: float, slow_s: float
+    ) -> None:
         """Read until `close`, with a pause: `busy_s` while something changes, `quick_s` while a page is open, else `slow_s`."""
         while not self._stop.is_set():
+            wake.clear()
             before = self.database.version, self.feed.version
             try:
                 step()
@@ -148,7 +155,7 @@ class Refresher:
             if (self.database.version, self.feed.version) != before:
                 self._changed_at = waited
             is_busy = waited - self._changed_at < BUSY_FOR_S
-            while not self._stop.wait(busy_s if is_busy else quick_s):
+            while not wake.wait(busy_s if is_busy else quick_s):
                 watched = time.monotonic() - self._looked < WATCHED_S
                 if watched or time.monotonic() - waited >= slow_s:
                     break
@@ -157,7 +164,12 @@ class Refresher:
         with self._wanted_ids_lock:
             wanted_ids = sorted(self._wanted_ids)
         ids = dict.fromkeys([*(message.event_id for message in self.feed.messages if message.event_id), *wanted_ids])
+        before = self.database.version
         self.reader.step(tuple(ids))
+        if (
+            self.database.version != before
+        ):  # the same event is in the other source, too, whose read costs little: one refresh shows both
+            self._wakes["observer"].set()
         self._note_arrived()
         self._sample()
 

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from dashboard import frame, pulse, resources
+from tests.clocks import patch_time
 
 assert frame  # it registers the fragments
 
@@ -68,3 +69,24 @@ def test_many_pages_wait_at_once_and_hold_up_no_other(version: list[int]) -> Non
         return await asyncio.gather(*waiting)
 
     assert asyncio.run(asyncio.wait_for(ask(), 30)) == [{FRAGMENT: "1"}] * 300
+
+
+def test_pages_that_changed_at_once_take_turns(version: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages that are drawn at the same time wait for one another; a page alone is answered at once."""
+    now, answered_at = [100.0], []
+
+    async def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    async def ask() -> None:
+        for _ in range(4):
+            started_at = now[0]
+            await pulse.await_change({FRAGMENT: "another"})
+            answered_at.append(now[0])
+            now[0] = started_at  # the next page asked at the same moment
+
+    monkeypatch.setattr(pulse, "_turns", pulse._Turns())
+    monkeypatch.setattr("dashboard.pulse.asyncio.sleep", sleep)
+    patch_time(monkeypatch, "dashboard.pulse", monotonic=lambda: now[0])
+    asyncio.run(ask())
+    assert answered_at == pytest.approx([100.0 + number * pulse.TURN_S for number in range(4)])

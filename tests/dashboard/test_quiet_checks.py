@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -88,19 +89,17 @@ def test_a_source_is_read_more_often_while_it_changes(
     now = [time.monotonic()]
     waits: list[float] = []
 
-    class Stop:
-        def is_set(self) -> bool:
-            return len(waits) > 1
-
-        def wait(self, seconds: float) -> bool:
-            waits.append(seconds)
+    class Wake(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            waits.append(timeout or 0.0)
             now[0] += changed_ago_s
+            if len(waits) > 1:
+                refresher.close()
             return False
 
     def commit_once() -> None:
         refresher.reader.state = DatabaseState(version=1)
 
     patch_time(monkeypatch, MODULE, monotonic=lambda: now[0])
-    monkeypatch.setattr(refresher, "_stop", Stop())
-    refresher._run(commit_once, busy_s, quick_s, 5.0)
+    refresher._run(commit_once, Wake(), busy_s, quick_s, 5.0)
     assert waits[:2] == [busy_s, expected_s]
