@@ -24,7 +24,7 @@ from starlette.requests import Request  # noqa: E402
 from starlette.responses import JSONResponse, Response  # noqa: E402
 from starlette.routing import Route  # noqa: E402
 
-from dashboard import bursts, kept_clicks, theme_messages, whole_runs  # noqa: E402
+from dashboard import bursts, config_watching, kept_clicks, theme_messages, whole_runs  # noqa: E402
 from dashboard.first_sight import FirstSight  # noqa: E402
 from dashboard.streamlit_files import StreamlitFiles  # noqa: E402
 from settings import load  # noqa: E402
@@ -63,6 +63,7 @@ bursts.send_bursts()
 theme_messages.compose_once()
 whole_runs.keep_whole_runs()
 kept_clicks.keep_clicks()
+config_watching.watch_seldom()
 app = st.App(
     Path(__file__).with_name("page.py"),
     routes=[Route("/pulse", _answer_pulse)],
