@@ -46,6 +46,7 @@ AWAITED = {
     "awaited.server_known": "the source's watcher has compared the servers' ids",
     "awaited.snapshot": "a new snapshot has published every earlier event again",
     "awaited.server": "{part} is at work again",
+    "awaited.binlog_passes": "the new binlog is longer than the old one",
     "awaited.database": "the database answers again",
     "awaited.api": "the API is healthy again",
     "awaited.audit_file": "there is an audit file",

@@ -131,6 +131,7 @@ CONFIRMATIONS = {
     "confirm.file_damaged": "bytes of the audit file are missing or changed",
     "confirm.binlog_purged": "none of the {n} binlog files that there were exists any more",
     "confirm.history_lost": "the source names the loss of its schema history",
+    "confirm.older_binlog": "the binlog ends before {file} {n}, which the source had read",
     "confirm.server_replaced": "the database answers with another server id",
     "confirm.columns_changed": "the table has other columns",
     "confirm.table_swapped": "another table with the same rows is in the outbox's place",
@@ -187,6 +188,7 @@ TIMELINE = {
     "injected.file_changed": "{file} has another amount in a line",
     "injected.file_deleted": "{file} is deleted",
     "injected.big_row": "a row of {n} bytes is committed",
+    "injected.older_binlog": "the database has lost its binlog from {file} on",
     "injected.server_replaced": "the database has an empty binlog and another server id",
     "injected.other": "{part}: {fault}",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from settings import Settings
@@ -66,3 +67,13 @@ def list_tables(settings: Settings) -> set[str]:
 
 def list_columns(settings: Settings, table: str) -> list[str]:
     return [str(row[0]) for row in execute(settings, f"SHOW COLUMNS FROM {table}")]
+
+
+def remove_binlogs_from(data: Path, file: str) -> None:
+    """Remove this binlog file and the later ones from the data directory of a server that does not run. Raises OSError."""
+    index = data / "mysql-bin.index"
+    kept = [line for line in index.read_text(encoding="utf-8").splitlines() if Path(line).name < file]
+    for path in data.glob("mysql-bin.[0-9]*"):
+        if path.name >= file:
+            path.unlink()
+    index.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")

@@ -36,6 +36,7 @@ SOURCE = {
     "cause.history_gone": "its schema history is lost",
     "cause.position_gone": "its position in the binlog no longer exists (purged, RESET MASTER, or older data of the server)",
     "cause.position_unreadable": "the file of its position cannot be read",
+    "cause.older_binlog": "the binlog of its MySQL server does not continue the one that it read: the data directory is an older one",
     "cause.other_server": "another MySQL server answers than the one whose binlog it read",
     "cause.unparseable": "it cannot parse a statement in the binlog",
     "cause.oversized": "the message of a row is larger than the broker accepts",

@@ -32,6 +32,7 @@ ORDER = (
     "binlog-purged",
     "history-lost",
     "server-replaced",
+    "older-binlog",
     "unparseable-ddl",
     "schema-change",
     "capture-upgrade",

@@ -73,6 +73,7 @@ CAUSES = (
             "no longer available on the server",
             "could not find first log file name",
             "bogus data in log event",
+            "truncated in the middle of event",
             "impossible position",
         ),
         _RESNAPSHOT,
@@ -141,10 +142,12 @@ CAUSES = (
 )
 OTHER_SERVER = Cause("other_server", Cure.RESNAPSHOT, Message("cause.other_server"), (), _RESNAPSHOT)
 """Recognised by the server's id, not by an error."""
+OLDER_BINLOG = Cause("older_binlog", Cure.RESNAPSHOT, Message("cause.older_binlog"), (), _RESNAPSHOT)
+"""Recognised by the end of the binlog, not by an error."""
 NO_PROGRESS = Cause("no_progress", Cure.RESTART, Message("cause.no_progress"), (), _RESNAPSHOT)
 """The source runs, names no error, and does not read what waits."""
 UNKNOWN = Cause("unknown", Cure.RESTART, Message("cause.unknown"), (), _RESNAPSHOT)
-BY_CODE = {cause.code: cause for cause in (*CAUSES, OTHER_SERVER, NO_PROGRESS, UNKNOWN)}
+BY_CODE = {cause.code: cause for cause in (*CAUSES, OTHER_SERVER, OLDER_BINLOG, NO_PROGRESS, UNKNOWN)}
 UNCERTAIN = (NO_PROGRESS, UNKNOWN)
 """Causes for which a new snapshot is tried when restarts did not help."""
 

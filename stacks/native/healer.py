@@ -21,7 +21,7 @@ from connectors.broker import Broker
 from settings import Settings
 from stacks import faults, operation
 from stacks.lag import Lag, read_lag
-from stacks.native import diagnosis, healing, intent, position, provision, server_identity
+from stacks.native import binlog_history, diagnosis, healing, intent, position, provision, server_identity
 from stacks.native.diagnosis import Cause, Cure
 from stacks.native.healing import Healing
 from workers.heartbeat import read_heartbeat
@@ -70,6 +70,7 @@ class SourceHealer:
     def __init__(self, settings: Settings, engine: Engine) -> None:
         self._settings = settings
         self._engine = engine
+        self._binlog = binlog_history.BinlogWatch(settings)
         self._captured: int | None = None
         self._written = 0
         self._wait_s = STARTS_WITHIN_S
@@ -87,10 +88,11 @@ class SourceHealer:
         if now < self._look_at:
             return
         self._look_at = now + LOOK_EVERY_S
-        if not self._may_judge():
-            self._begin_again()
-            return
         try:
+            self._binlog.look()  # also while nobody may judge: the binlog may have passed its old end before that
+            if not self._may_judge():
+                self._begin_again()
+                return
             with Admin(self._settings, timeout_s=RESTARTED_WITHIN_S) as admin:
                 self._judge(admin, now)
         except (AdminUnavailable, AdminRefused, provision.ProvisionFailed, operation.Busy, OSError) as error:
@@ -151,6 +153,8 @@ class SourceHealer:
     def _find_trouble(self, status: SourceStatus, lag: Lag) -> Trouble | None:
         if server_identity.is_another(self._settings, self._engine):
             return Trouble(diagnosis.OTHER_SERVER)
+        if binlog_history.has_gone_back(self._settings):
+            return Trouble(diagnosis.OLDER_BINLOG)
         if not status.running:
             error = diagnosis.describe_error(self._settings, status.error) if status.error else ""
             return Trouble(diagnosis.find_cause(error), error)

@@ -10,7 +10,7 @@ from connectors import source
 from connectors.admin import Admin, AdminRefused
 from settings import Settings
 from stacks import operation
-from stacks.native import intent
+from stacks.native import binlog_history, intent
 from stacks.operation import Holding, Say
 
 PRODUCER_CLOSES_WITHIN_S = 15.0
@@ -91,6 +91,7 @@ def resnapshot(settings: Settings, say: Say, patience_s: float = operation.PATIE
         Admin(settings, timeout_s=60) as admin,
     ):
         held.hold(settings.facts.capture.component)  # it is no process: this keeps the healer away
+        binlog_history.forget(settings)
         forget(settings, admin, (settings.topics.offsets, settings.topics.schema_history), held)
 
 

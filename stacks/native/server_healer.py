@@ -18,8 +18,8 @@ from stacks import faults, operation
 from stacks.control import NotRunning, PartUnknown
 from stacks.controls import control
 from stacks.lag import Lag, read_lag
-from stacks.native import healing, server_identity, server_position
-from stacks.native.diagnosis import NO_PROGRESS, OTHER_SERVER, UNCERTAIN, Cause, Cure, find_cause
+from stacks.native import binlog_history, healing, server_identity, server_position
+from stacks.native.diagnosis import NO_PROGRESS, OLDER_BINLOG, OTHER_SERVER, UNCERTAIN, Cause, Cure, find_cause
 from stacks.native.healing import Healing
 from stacks.native.left_out import LeftOutWatch
 from stacks.native.provision import provisioned_marker
@@ -43,6 +43,7 @@ class ServerHealer:
     def __init__(self, settings: Settings, engine: Engine) -> None:
         self._settings = settings
         self._engine = engine
+        self._binlog = binlog_history.BinlogWatch(settings)
         self._log = LogFollower(log_file(settings))
         self._left_out = LeftOutWatch(settings, engine)
         self._captured: int | None = None
@@ -61,6 +62,7 @@ class ServerHealer:
             return
         self._look_at = now + LOOK_EVERY_S
         try:
+            self._binlog.look()  # also while nobody may judge: the binlog may have passed its old end before that
             self._judge(now)
         except (NotRunning, PartUnknown, operation.Busy, OSError) as error:
             log.warning("Debezium Server cannot be looked at or healed now: %s", error)
@@ -82,6 +84,8 @@ class ServerHealer:
         self._captured = lag.captured
         if server_identity.is_another(self._settings, self._engine):
             self._take_step(OTHER_SERVER, "")
+        elif binlog_history.has_gone_back(self._settings):
+            self._take_step(OLDER_BINLOG, "")
         elif errors and now - self._unavailable_at > SETTLED_S:
             self._failed_at = now
             self._take_step(find_cause(errors[-1]), errors[-1])

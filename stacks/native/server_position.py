@@ -8,7 +8,7 @@ from pathlib import Path
 from connectors import server_properties
 from settings import Settings
 from stacks import operation
-from stacks.native import healing
+from stacks.native import binlog_history, healing
 from stacks.operation import Say
 
 RESNAPSHOT = "new snapshot of Debezium Server"
@@ -32,6 +32,7 @@ def resnapshot(settings: Settings, say: Say, patience_s: float = operation.PATIE
     """
     with operation.alone(settings, RESNAPSHOT, say, patience_s), operation.holding(settings, RESNAPSHOT) as held:
         held.hold(settings.facts.capture.component)
+        binlog_history.forget(settings)
         forget(settings)
 
 

@@ -70,7 +70,15 @@ def test_a_damaged_file_is_made_up_for_by_a_new_snapshot(current: Settings, dama
 
 @pytest.mark.parametrize(
     "name",
-    ["binlog-purged", "history-lost", "server-replaced", "unparseable-ddl", "schema-change", "idle-capture"],
+    [
+        "binlog-purged",
+        "history-lost",
+        "server-replaced",
+        "older-binlog",
+        "unparseable-ddl",
+        "schema-change",
+        "idle-capture",
+    ],
 )
 def test_what_ends_a_capture_in_practice_loses_nothing(current: Settings, name: str) -> None:
     result = runner.run(current, name, seed=1)

@@ -26,6 +26,7 @@ NATIVE_LONG = [
     "binlog-purged",
     "history-lost",
     "server-replaced",
+    "older-binlog",
     "unparseable-ddl",
     "oversized-row",
     "capture-upgrade",
@@ -50,6 +51,7 @@ NATIVE_MUTANTS = [
     "worker_makes_up_commissions",
     "relay_polls_mysql",
     "worker_refuses_new_columns",
+    "watcher_heals_no_source",
     *(name for name, mutant in mutants().items() if not mutant.runs_module),
 ]
 SAMPLE = 2

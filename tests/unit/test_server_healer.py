@@ -16,7 +16,7 @@ from settings.stack_facts import DEBEZIUM_SERVER
 from stacks import operation
 from stacks.captures import capture_of
 from stacks.lag import Lag
-from stacks.native import healing, server_healer, server_identity, server_position
+from stacks.native import binlog_history, healing, server_healer, server_identity, server_position
 from stacks.native.provision import provisioned_marker
 
 STARTS_IN_S = 5
@@ -184,6 +184,21 @@ def test_another_server_means_a_new_snapshot(server: Server) -> None:
     watch(server, 100, replace)
     assert len(server.snapshots) == 1
     assert healing.read_server(server.settings) == "second server"
+
+
+def test_an_older_binlog_means_a_new_snapshot(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    ends = [binlog_history.BinlogEnd("mysql-bin.000002", 800, 1_000_000)]
+    monkeypatch.setattr(binlog_history.BinlogWatch, "_read_end", lambda _: ends[-1])
+
+    def resnapshot(*_: Any, **__: Any) -> None:
+        binlog_history.forget(server.settings)
+        server.snapshots.append(server.now)
+
+    monkeypatch.setattr(server_position, "resnapshot", resnapshot)
+    watch(server, 10)
+    ends.append(binlog_history.BinlogEnd("mysql-bin.000002", 9000, 1_000_100))  # it had passed the old end
+    watch(server, 100)
+    assert len(server.snapshots) == 1
 
 
 def test_one_that_hangs_is_restarted_twice_then_takes_a_snapshot(server: Server) -> None:

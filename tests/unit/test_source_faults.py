@@ -5,9 +5,11 @@ MySQL and the source are made up here; `tests/scenarios/test_verdicts.py` runs t
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,6 +20,7 @@ from scenarios.catalogue import (
     binlog_purged,
     capture_upgrade,
     history_lost,
+    older_binlog,
     schema_change,
     server_replaced,
     unparseable_ddl,
@@ -256,3 +259,35 @@ def test_wherever_a_change_ends_the_table_is_put_back(server: Server, at: str) -
             schema_change.swap(settings, schema_change.ADD)
     schema_change.put_back(settings)
     assert server.columns == {schema_change.TABLE: ["seq", "id"]}
+
+
+def test_an_older_binlog_must_be_noticed(
+    trial: UnitTrial,
+    server: Server,
+    heal: Callable[[bool], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The position is behind the end of the binlog at first, and becomes one of another event."""
+    end, removed = [("mysql-bin.000002", 800)], []
+
+    def remove(data: Path, file: str) -> None:
+        removed.append((data, file))
+        end[-1] = (file, 157)
+
+    def read_end(_: Settings) -> tuple[str, int]:
+        file, place = end[-1]
+        end[-1] = (file, place + 1000) if removed else end[-1]
+        return file, place
+
+    monkeypatch.setattr(mysql_server, "read_binlog_end", read_end)
+    monkeypatch.setattr(mysql_server, "remove_binlogs_from", remove)
+    older_binlog.experiment(trial)
+    assert removed == [(trial.settings.data / "mysql", "mysql-bin.000002")]
+    assert trial.faults == [("killed", "database")]
+    assert trial.broken() == set()
+    places = itertools.count(900)
+    monkeypatch.setattr(mysql_server, "read_binlog_end", lambda _: ("mysql-bin.000003", next(places)))
+    older_binlog.experiment(trial)  # nothing was removed
+    assert trial.broken() == {"confirm.older_binlog"}
+    heal(False)
+    _fails(trial, older_binlog.experiment)

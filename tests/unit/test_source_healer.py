@@ -12,6 +12,7 @@ import pytest
 from connectors.admin import AdminUnavailable, SourceStatus
 from settings import Settings, Stack
 from stacks.lag import Lag
+from stacks.native import binlog_history
 from stacks.native import healer as healing
 from stacks.native import healing as records
 from workers.heartbeat import IDLE_BEATS_S, Beat
@@ -177,6 +178,30 @@ def test_another_server_is_read_from_its_beginning(seen: Source) -> None:
     seen.server = "second server"
     watch(seen, 60)
     assert (len(seen.snapshots), seen.restarts) == (1, [])
+
+
+def test_an_older_binlog_is_read_from_its_beginning(seen: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one that had become longer when nobody might judge the source."""
+    settings = Settings(stack="native", home=seen.home)
+    ends = [binlog_history.BinlogEnd("mysql-bin.000002", 800, 1_000_000)]
+    monkeypatch.setattr(binlog_history.BinlogWatch, "_read_end", lambda _: ends[-1])
+
+    def resnapshot(*_: Any, **__: Any) -> None:
+        binlog_history.forget(settings)
+        seen.snapshots.append(seen.now)
+
+    monkeypatch.setattr("stacks.native.position.resnapshot", resnapshot)
+    watch(seen, 10)
+    ends.append(binlog_history.BinlogEnd("mysql-bin.000002", 157, 1_000_100))
+    with monkeypatch.context() as held:
+        held.setattr(healing.SourceHealer, "_may_judge", lambda _: False)
+        watch(seen, 5)
+        ends.append(binlog_history.BinlogEnd("mysql-bin.000002", 9000, 1_000_100))
+        watch(seen, 5)
+    assert seen.snapshots == []
+    watch(seen, 100)
+    assert (len(seen.snapshots), seen.restarts) == (1, [])
+    assert binlog_history.read(settings) == ends[-1]
 
 
 @pytest.mark.parametrize(
