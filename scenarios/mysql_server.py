@@ -72,8 +72,8 @@ def list_columns(settings: Settings, table: str) -> list[str]:
 def remove_binlogs_from(data: Path, file: str) -> None:
     """Remove this binlog file and the later ones from the data directory of a server that does not run. Raises OSError."""
     index = data / "mysql-bin.index"
-    kept = [line for line in index.read_text(encoding="utf-8").splitlines() if Path(line).name < file]
+    lines = [line for line in index.read_text(encoding="utf-8").splitlines() if Path(line).name < file]
     for path in data.glob("mysql-bin.[0-9]*"):
         if path.name >= file:
             path.unlink()
-    index.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+    index.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

@@ -56,12 +56,12 @@ class BinlogWatch:
         end = self._read_end()
         if end is None:
             return
-        known = read(self._settings)
-        if known is None or not known.has_gone_back:
-            has_gone_back = known is not None and not end.can_follow(known)
+        earlier = read(self._settings)
+        if earlier is None or not earlier.has_gone_back:
+            has_gone_back = earlier is not None and not end.can_follow(earlier)
             if has_gone_back:
-                log.error("the binlog ends at %s, and ended at %s", end, known)
-            if has_gone_back or known is None or (end.file, end.size) != (known.file, known.size):
+                log.error("the binlog ends at %s, and ended at %s", end, earlier)
+            if has_gone_back or earlier is None or (end.file, end.size) != (earlier.file, earlier.size):
                 _write(self._settings, replace(end, has_gone_back=has_gone_back))
 
     def _read_end(self) -> BinlogEnd | None:

@@ -22,7 +22,7 @@ from settings import Settings
 from tests.histories import example
 from tests.results import result_of
 
-KINDS = ("source", "broker", "relay", "notifications", "commands", "audit", "observer", "api")
+KINDS = ("source", "broker", "relay", "notifications", "commands", "audit", "observer", "api", "watcher")
 
 
 @pytest.mark.parametrize("name", mutants())
