@@ -11,7 +11,7 @@ from dashboard import i18n
 from dashboard.components.feed_controls import Pause, keep, paused_line
 from dashboard.view_models.observer_reader import ObserverReader
 from dashboard.view_models.refresher import MOST_WANTED, Refresher
-from dashboard.view_models.snapshot import FeedState
+from dashboard.view_models.snapshot import DatabaseState, FeedState
 from settings import Settings
 from tests.builders import delivery, record
 from workers.observer import build_observed
@@ -23,6 +23,7 @@ class Read:
 
     def __init__(self) -> None:
         self.ids: tuple[str, ...] = ()
+        self.state = DatabaseState()
 
     def step(self, ids: tuple[str, ...]) -> None:
         self.ids = ids
