@@ -69,10 +69,10 @@ class BinlogWatch:
         password = self._settings.debezium_password.get_secret_value()
         if not self._settings.facts.servers_are_ours or not password:
             return None
-        if self._engine is None:
-            url = make_url(self._settings.database_url).set(username=self._settings.debezium_user, password=password)
-            self._engine = connect(url.render_as_string(hide_password=False), pool_size=1)
         try:
+            if self._engine is None:
+                url = make_url(self._settings.worker_url).set(username=self._settings.debezium_user, password=password)
+                self._engine = connect(url.render_as_string(hide_password=False), pool_size=1)
             with translated(), self._engine.connect().execution_options(**READ) as connection:
                 # `SHOW MASTER STATUS` has another name since MySQL 8.4; this has one name in all versions.
                 file, size = connection.exec_driver_sql("SHOW BINARY LOGS").all()[-1][:2]

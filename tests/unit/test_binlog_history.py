@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from db.errors import DatabaseUnavailable
 from scenarios import mysql_server
 from settings import Settings, load
 from stacks.native import binlog_history
@@ -106,6 +107,24 @@ def test_a_damaged_record_is_no_knowledge(settings: Settings, answers: list[Binl
     answers.append(end(2, 800))
     BinlogWatch(settings).look()
     assert binlog_history.read(settings) == end(2, 800)
+
+
+def test_the_server_is_asked_where_the_watcher_has_its_own_users_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container of the compose stack, which has no URL of the application's user."""
+    asked: list[str] = []
+
+    def refuse(url: str, pool_size: int) -> None:
+        asked.append(url)
+        raise DatabaseUnavailable("nobody answers")
+
+    monkeypatch.setattr(binlog_history, "connect", refuse)
+    values = {"database_worker_url": "mysql+pymysql://alpes_worker:x@mysql:3306/alpes", "debezium_password": "secret"}
+    settings = load(stack="compose", home=tmp_path, **values)
+    BinlogWatch(settings).look()
+    assert asked == ["mysql+pymysql://debezium:secret@mysql:3306/alpes"]
+    assert binlog_history.read(settings) is None
 
 
 @pytest.mark.parametrize("stack", ["embedded", "external"])
