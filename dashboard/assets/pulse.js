@@ -71,12 +71,12 @@ async function ask() {
   revive();
   shared.request?.abort();
   const request = (shared.request = new AbortController());
-  let nextMs = shared.pause;
+  let nextMs = AGAIN_MS; // also while the page is hidden or left, and while the server does not answer
   try {
     if (!document.hidden && shared.listeners.size > 0 && !shared.leaving()) {
       const drawn = [...shared.listeners].map(([name, listener]) => `${name}~${listener.drawn}`);
       const answer = await fetch(`pulse?of=${drawn}`, { cache: "no-store", signal: request.signal });
-      if (answer.ok && hear(await answer.json())) nextMs = AGAIN_MS; // a drawing asks earlier
+      if (answer.ok && !hear(await answer.json())) nextMs = shared.pause; // after a change, the drawing asks earlier
     }
   } catch {
     // The server does not answer, and Streamlit's own message on the page says so; or a newer request has replaced this one.

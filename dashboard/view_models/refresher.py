@@ -166,9 +166,8 @@ class Refresher:
         ids = dict.fromkeys([*(message.event_id for message in self.feed.messages if message.event_id), *wanted_ids])
         before = self.database.version
         self.reader.step(tuple(ids))
-        if (
-            self.database.version != before
-        ):  # the same event is in the other source, too, whose read costs little: one refresh shows both
+        if self.database.version != before:
+            # The same event is in the other source, whose read costs little: one refresh shows both.
             self._wakes["observer"].set()
         self._note_arrived()
         self._sample()
