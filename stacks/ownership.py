@@ -75,7 +75,7 @@ INSTANCE = Kind(
         r"run/leases/[a-z]+-[a-z]+\.network\.[\w.-]*",
         r"run/[\w.-]+\.(lock|pid)",
         r"run/(relay|supervisor|mysql)\.sock[\w.-]*",
-        r"run/(stopping|provisioned|source\.(intent|healing|server|tmp)|supervisord\.conf|mysql-init\.sql|debezium-mysql-outbox\.json|debezium-server\.properties|debezium\.(left|left_out|tmp))",
+        r"run/(stopping|provisioned|source\.(intent|healing|server|binlog|tmp)|supervisord\.conf|mysql-init\.sql|debezium-mysql-outbox\.json|debezium-server\.properties|debezium\.(left|left_out|tmp))",
         r"run/operation\.(json|tmp)",
     ),
     links=_any_of(r"data/(pulsar|mysql)/.*"),
