@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import uuid
 from collections.abc import Callable, Sequence
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 
 from application import Application
 from application.permissions import Action, require
+from bench.profile import Meter, Profile
 from db import queries
 from db.hops import HOPS
 from domain.commands import CalculateCommission
@@ -37,16 +39,22 @@ class Latency:
     hops_ms: dict[str, dict[str, float]]
     """{`from→to`: {p50, p95, p99}}; the clocks of capture and publishing have 1 ms resolution."""
     versions: dict[str, str]
+    profile: Profile | None = None
+    """What it cost, if it was asked for."""
 
 
 def measure_latency(
-    settings: Settings, n: int, versions: dict[str, str], progress: Callable[[int], None] = lambda sent_count: None
+    settings: Settings,
+    n: int,
+    versions: dict[str, str],
+    progress: Callable[[int], None] = lambda sent_count: None,
+    with_profile: bool = False,
 ) -> Latency:
     """Send `n` commands after a warm-up and return percentiles of the hop times that the components wrote.
 
-    Raises TookTooLong when an event does not arrive within 30 s after the last command, or Forbidden.
+    Raises TookTooLong when an event does not arrive within 30 s after the last command, or Forbidden; NotRunning with a profile.
     """
-    paths = measure_paths(settings, n, progress)
+    paths, profile = _measure(settings, n, progress, Meter(settings) if with_profile else None)
     end_to_end = percentiles([path.pop("end_to_end") for path in paths])
     return Latency(
         settings.stack,
@@ -57,6 +65,7 @@ def measure_latency(
         end_to_end["p99"],
         {hop: percentiles([path[hop] for path in paths]) for hop in paths[0]},
         versions,
+        profile,
     )
 
 
@@ -72,23 +81,39 @@ def measure_paths(
 
     Raises TookTooLong when an event does not arrive within 30 s after the last command, or Forbidden.
     """
+    return _measure(settings, n, progress, None)[0]
+
+
+def _measure(
+    settings: Settings, n: int, progress: Callable[[int], None], meter: Meter | None
+) -> tuple[list[dict[str, float]], Profile | None]:
     require(settings, Action.ISSUE_COMMANDS)
     warm_up_commands = count_warm_up(settings)
     correlation_id = str(uuid.uuid4())
     pause = threading.Event()
     event_ids: list[str] = []
-    with Application(settings, pool_size=2) as application:
-        for number in range(warm_up_commands + n):
+
+    def send(numbers: range) -> None:
+        for number in numbers:
             command = CalculateCommission(str(uuid.uuid4()), "aff-bench", "cmp-bench", "120.50", "USD", correlation_id)
-            event_ids += application.send(command).event_ids
-            progress(number + 1 - warm_up_commands)
+            event_ids.extend(application.send(command).event_ids)
+            progress(number)
             pause.wait(INTERVAL_S)
-        measured_ids = event_ids[warm_up_commands:]
-        until(
-            lambda: _are_complete(application, measured_ids), 30, "every event notified and its hop times written", 0.2
-        )
+
+    with Application(settings, pool_size=2) as application:
+        send(range(1 - warm_up_commands, 1))
+        with meter.running(application.engine) if meter else contextlib.nullcontext():
+            send(range(1, n + 1))
+            measured_ids = event_ids[warm_up_commands:]
+            until(
+                lambda: _are_complete(application, measured_ids),
+                30,
+                "every event notified and its hop times written",
+                0.2,
+            )
         hops = _read_hops(application, measured_ids)
-    return [hop_durations_ms(hops[event_id]) for event_id in measured_ids]
+        profile = meter.make_profile(application, n) if meter else None
+    return [hop_durations_ms(hops[event_id]) for event_id in measured_ids], profile
 
 
 def _are_complete(application: Application, event_ids: Sequence[str]) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from application import Application
 from application.permissions import Action, require
 from bench.outcome import count_notified, reconcile_when_complete
+from bench.profile import Meter, Profile
 from db import notification_queries
 from domain.commands import CalculateCommission
 from scenarios.waiting import TookTooLong, until
@@ -31,6 +32,8 @@ class Throughput:
     lost: int
     duplicates_absorbed: int
     out_of_order: int
+    profile: Profile | None = None
+    """What it cost, if it was asked for."""
 
 
 def measure_throughput(
@@ -39,10 +42,11 @@ def measure_throughput(
     writers: int,
     progress: Callable[[int], None] = lambda sent_count: None,
     deadline_s: float = 120,
+    with_profile: bool = False,
 ) -> Throughput:
     """Send commands as fast as `writers` threads can, and wait for the last notification. Missing events count as `lost`.
 
-    Raises Forbidden.
+    Raises Forbidden; NotRunning with a profile.
     """
     require(settings, Action.ISSUE_COMMANDS)
     correlation_id = str(uuid.uuid4())
@@ -56,16 +60,19 @@ def measure_throughput(
         if sent_count % 100 == 0:
             progress(sent_count)
 
+    meter = Meter(settings) if with_profile else None
     with Application(settings, pool_size=writers + 1) as application:
-        started_at = time.time()
-        with ThreadPoolExecutor(writers) as pool:
-            list(pool.map(write, range(commands)))
-        last_command_at = time.time()
-        with contextlib.suppress(TookTooLong):  # what is missing is counted below
-            until(lambda: count_notified(application, correlation_id) >= commands, deadline_s, "all notified", 0.1)
+        with meter.running(application.engine) if meter else contextlib.nullcontext():
+            started_at = time.time()
+            with ThreadPoolExecutor(writers) as pool:
+                list(pool.map(write, range(commands)))
+            last_command_at = time.time()
+            with contextlib.suppress(TookTooLong):  # what is missing is counted below
+                until(lambda: count_notified(application, correlation_id) >= commands, deadline_s, "all notified", 0.1)
         with application.reading() as connection:
             last_notified_at = notification_queries.last_notified_us(connection, correlation_id) / 1e6
         reconciled = reconcile_when_complete(application, settings, correlation_id, 10)
+        profile = meter.make_profile(application, commands) if meter else None
     return Throughput(
         stack=settings.stack,
         commands=commands,
@@ -79,4 +86,5 @@ def measure_throughput(
         + (commands - reconciled.committed),
         duplicates_absorbed=reconciled.duplicates_absorbed,
         out_of_order=len(reconciled.out_of_order),
+        profile=profile,
     )

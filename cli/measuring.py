@@ -15,15 +15,25 @@ from bench.captures import CaptureFigures, list_combinations, measure_captures
 from bench.floor import measure_floor, running_broker
 from bench.http import measure_http
 from bench.latency import measure_latency
+from bench.profile import Profile
 from bench.throughput import measure_throughput
 from cli import foreground
 from cli.lifecycle import require_securable
 from cli.output import AsJson, Failed, StackName, err, out, print_json, say, table
+from cli.reporting import bench_report
 from scenarios import end_to_end
 from settings import Settings
 from settings.stack_facts import STACKS
 from stacks import instance
 from stacks.controls import control
+
+WithProfile = Annotated[
+    bool,
+    typer.Option(
+        "--profile",
+        help="Also measure what it costs: processor time, bytes and flushes of each process, and statements.",
+    ),
+]
 
 bench_app = typer.Typer(
     help="Measure the running stack (a private one is started when none runs).", no_args_is_help=True
@@ -39,6 +49,7 @@ def register(app: typer.Typer) -> None:
     bench_app.command("backlog")(bench_backlog)
     bench_app.command("dashboard")(bench_dashboard)
     bench_app.command("floor")(bench_floor)
+    bench_app.command("report")(bench_report)
     app.add_typer(bench_app, name="bench")
 
 
@@ -79,6 +90,7 @@ def e2e(
 def bench_latency(
     n: Annotated[int, typer.Option("--n", min=10, max=100_000, help="Number of commands to measure.")] = 300,
     stack: StackName = None,
+    profile: WithProfile = False,
     json: AsJson = False,
 ) -> None:
     """Measure the end-to-end latency, from command to persisted notification, and each hop: p50, p95, p99 in ms."""
@@ -87,19 +99,21 @@ def bench_latency(
         _running_instance(stack) as settings,
         _progress_bar("commands", n, json) as progress,
     ):
-        report = measure_latency(settings, n, instance.versions(settings), progress)
+        report = measure_latency(settings, n, instance.versions(settings), progress, profile)
     if json:
         print_json(report)
         return
     rows = [(hop, *(values[name] for name in ("p50", "p95", "p99"))) for hop, values in report.hops_ms.items()]
     rows.append(("command to notification", report.p50_ms, report.p95_ms, report.p99_ms))
     table(("hop (ms)", "p50", "p95", "p99"), rows)
+    _print_profile(report.profile)
 
 
 def bench_throughput(
     commands: Annotated[int, typer.Option(min=10, max=1_000_000, help="Number of commands to send.")] = 5000,
     writers: Annotated[int, typer.Option(min=1, max=64, help="Number of threads that send them.")] = 4,
     stack: StackName = None,
+    profile: WithProfile = False,
     json: AsJson = False,
 ) -> None:
     """Send commands as fast as possible and wait for the last notification. Fails when an event is lost or reordered."""
@@ -108,13 +122,28 @@ def bench_throughput(
         _running_instance(stack) as settings,
         _progress_bar("commands", commands, json) as progress,
     ):
-        report = measure_throughput(settings, commands, writers, progress)
+        report = measure_throughput(settings, commands, writers, progress, with_profile=profile)
     if json:
         print_json(report)
     else:
-        table(("", ""), [(name.replace("_", " "), getattr(report, name)) for name in report.__slots__])
+        names = [name for name in report.__slots__ if name != "profile"]
+        table(("", ""), [(name.replace("_", " "), getattr(report, name)) for name in names])
+        _print_profile(report.profile)
     if report.lost or report.out_of_order:
         raise typer.Exit(1)
+
+
+def _print_profile(profile: Profile | None) -> None:
+    if profile is None:
+        return
+    titles = ("process", "CPU s", "CPU ms per event", "KB written per event", "flushes per command")
+    names = ("name", "cpu_s", "cpu_ms_per_event", "written_kb_per_event", "flushes_per_command")
+    cells = ([getattr(cost, name) for name in names] for cost in profile.processes)
+    table(titles, [["—" if cell is None else cell for cell in row] for row in cells])
+    out.print(
+        f"{profile.cpu_s} CPU seconds in {profile.wall_s} s: {profile.cores_busy} cores were busy."
+        f" The client sent {profile.statements_per_command} statements per command, with COMMIT."
+    )
 
 
 def bench_captures(

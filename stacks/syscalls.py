@@ -67,7 +67,7 @@ def attach(pid: int, injection: Sequence[str], hold_s: float) -> int:
     assert tracer.stderr is not None
     with tracer.stderr:
         deadline = time.monotonic() + ATTACHES_WITHIN_S
-        while not _is_traced(pid):
+        while not is_traced(pid):
             if tracer.poll() is not None and _has_ended(pid):
                 break  # the first call that failed ended the process
             if tracer.poll() is not None or time.monotonic() > deadline:
@@ -85,7 +85,7 @@ def detach(tracer_pid: int, pid: int) -> None:
         if psutil.Process(tracer_pid).name() == "timeout":  # and not another process with its number
             os.kill(tracer_pid, signal.SIGTERM)
     deadline = time.monotonic() + DETACHES_WITHIN_S
-    while _is_traced(pid) and time.monotonic() < deadline:
+    while is_traced(pid) and time.monotonic() < deadline:
         time.sleep(0.02)
 
 
@@ -96,7 +96,7 @@ def _has_ended(pid: int) -> bool:
         return True
 
 
-def _is_traced(pid: int) -> bool:
+def is_traced(pid: int) -> bool:
     with contextlib.suppress(OSError):
         for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace").splitlines():
             if line.startswith("TracerPid:"):

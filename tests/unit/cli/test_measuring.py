@@ -55,7 +55,7 @@ def test_throughput_fails_when_an_event_is_lost_or_reordered(
     changes: dict[str, int],
     fails: bool,
 ) -> None:
-    monkeypatch.setattr(measuring, "measure_throughput", lambda *_: throughput(**changes))
+    monkeypatch.setattr(measuring, "measure_throughput", lambda *_, **__: throughput(**changes))
     if fails:
         with pytest.raises(typer.Exit):
             measuring.bench_throughput(json=True)
@@ -91,7 +91,9 @@ def test_an_instance_with_the_wanted_connector_is_not_started_anew(
 def test_latency_has_a_row_for_each_hop_and_the_whole(
     running: object, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    report = SimpleNamespace(hops_ms={"a→b": {"p50": 1.1, "p95": 2.2, "p99": 3.3}}, p50_ms=4.4, p95_ms=5.5, p99_ms=6.6)
+    report = SimpleNamespace(
+        hops_ms={"a→b": {"p50": 1.1, "p95": 2.2, "p99": 3.3}}, p50_ms=4.4, p95_ms=5.5, p99_ms=6.6, profile=None
+    )
     monkeypatch.setattr(measuring, "measure_latency", lambda *_: report)
     monkeypatch.setattr("cli.measuring.instance.versions", lambda _: {})
     measuring.bench_latency(n=10)

@@ -1,0 +1,51 @@
+"""The verb `bench report`: every measurement of the path, written as a document."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.report import Size, describe_machine, measure_stack, render
+from cli import foreground
+from cli.output import AsJson, Failed, out, print_json, say
+from stacks import instance
+
+STACKS = ("embedded", "native")
+SIZES = {"embedded": Size(1000, 20_000, 100_000), "native": Size(1000, 10_000, 50_000)}
+QUICK = Size(100, 1000, 2000)
+
+
+def bench_report(
+    stack: Annotated[list[str] | None, typer.Option(help="embedded or native; may be repeated. Default: both.")] = None,
+    file: Annotated[
+        Path | None, typer.Option("--out", help="Write the document to this file, for example docs/performance.md.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Send fewer commands: to try it, not to compare.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Measure where the time goes: floor, latency, throughput, HTTP and backlog, with the cost of each process.
+
+    Each stack is measured on private instances, for about five minutes. The document is printed, or written with --out.
+    """
+    stacks = stack or list(STACKS)
+    if unknown := set(stacks) - set(STACKS):
+        raise Failed(f"{', '.join(sorted(unknown))} cannot be measured so; choose {' or '.join(STACKS)}")
+    with foreground.interruptible():
+        reports = [measure_stack(instance.find(name).stack, QUICK if quick else SIZES[name], say) for name in stacks]
+    if json:
+        print_json(reports)
+        return
+    document = render(reports, describe_machine(), datetime.now(UTC).date(), _command(stack, quick))
+    if file is None:
+        out.print(document, markup=False, highlight=False)
+    else:
+        file.write_text(document, encoding="utf-8")
+        say(f"written to {file}")
+
+
+def _command(stacks: list[str] | None, quick: bool) -> str:
+    words = ["./alpes bench report", *(f"--stack {name}" for name in stacks or ()), *(["--quick"] if quick else [])]
+    return " ".join([*words, "--out docs/performance.md"])
