@@ -43,7 +43,8 @@ class ProcessCost:
     """Processor time, of the user and of the system."""
     cpu_ms_per_event: float
     written_kb_per_event: float | None
-    """What it gave to the disk; None where the system does not say."""
+    """What it gave to write calls, of files for the most part; None where the system does not say. Not what went to the disk: some
+    file systems count a megabyte for each changed page."""
     flushes_per_command: float | None
     """Calls of fsync and fdatasync while commands come one by one; None without strace."""
 
@@ -202,6 +203,6 @@ def _written_bytes(process: psutil.Process) -> int | None:
     if os.name != "posix" or not hasattr(process, "io_counters"):
         return None
     try:
-        return int(process.io_counters().write_bytes)
+        return int(process.io_counters().write_chars)
     except psutil.Error:
         return None

@@ -44,7 +44,7 @@ class Process:
         return SimpleNamespace(user=self.cpu_s.pop(0), system=1.0)
 
     def io_counters(self) -> SimpleNamespace:
-        return SimpleNamespace(write_bytes=self.written_bytes.pop(0))
+        return SimpleNamespace(write_chars=self.written_bytes.pop(0))
 
 
 def states(*names_and_pids: tuple[str, int]) -> Any:
