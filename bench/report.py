@@ -87,7 +87,8 @@ def render(reports: Sequence[StackReport], machine: str, day: date, command: str
         "machines of the same description can differ by a factor of two: compare the ratios, and measure on yours.",
         "",
         "The floor is what database and broker take without this program, measured in the same session.",
-        f"A hop's budget is {BUDGET} times the floor's part of its kind, and {LEAST_BUDGET_MS:g} ms at least.",
+        f"A hop's budget is {BUDGET} times the floor's part of its kind, and {LEAST_BUDGET_MS:g} ms at least. Some clocks count whole",
+        "milliseconds, so a short hop between two clocks can be below zero.",
     ]
     for report in reports:
         lines += ["", *_render_stack(report)]
@@ -159,7 +160,7 @@ def _render_costs(title: str, profile: Profile | None) -> Iterable[str]:
         for cost in profile.processes
     ]
     yield from _table(
-        ("process", "CPU s", "CPU s per 1,000 events", "KB written per event", "flushes per command"), rows
+        ("process", "CPU s", "CPU s per 1,000 events", "KB per event in write calls", "flushes per command"), rows
     )
 
 

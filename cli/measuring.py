@@ -136,7 +136,7 @@ def bench_throughput(
 def _print_profile(profile: Profile | None) -> None:
     if profile is None:
         return
-    titles = ("process", "CPU s", "CPU ms per event", "KB written per event", "flushes per command")
+    titles = ("process", "CPU s", "CPU ms per event", "KB per event in write calls", "flushes per command")
     names = ("name", "cpu_s", "cpu_ms_per_event", "written_kb_per_event", "flushes_per_command")
     cells = ([getattr(cost, name) for name in names] for cost in profile.processes)
     table(titles, [["—" if cell is None else cell for cell in row] for row in cells])
