@@ -50,22 +50,16 @@ def measure_throughput(
     """
     require(settings, Action.ISSUE_COMMANDS)
     correlation_id = str(uuid.uuid4())
-    sent_count = 0
-
-    def write(_number: int) -> None:
-        nonlocal sent_count
-        command = CalculateCommission(str(uuid.uuid4()), "aff-bench", "cmp-bench", "120.50", "USD", correlation_id)
-        application.send(command)
-        sent_count += 1
-        if sent_count % 100 == 0:
-            progress(sent_count)
-
     meter = Meter(settings) if with_profile else None
     with Application(settings, pool_size=writers + 1) as application:
         with meter.running(application.engine) if meter else contextlib.nullcontext():
             started_at = time.time()
             with ThreadPoolExecutor(writers) as pool:
-                list(pool.map(write, range(commands)))
+                for sent_count, _ in enumerate(
+                    pool.map(lambda _: _send(application, correlation_id), range(commands)), 1
+                ):
+                    if sent_count % 100 == 0:
+                        progress(sent_count)
             last_command_at = time.time()
             with contextlib.suppress(TookTooLong):  # what is missing is counted below
                 until(lambda: count_notified(application, correlation_id) >= commands, deadline_s, "all notified", 0.1)
@@ -88,3 +82,7 @@ def measure_throughput(
         out_of_order=len(reconciled.out_of_order),
         profile=profile,
     )
+
+
+def _send(application: Application, correlation_id: str) -> None:
+    application.send(CalculateCommission(str(uuid.uuid4()), "aff-bench", "cmp-bench", "120.50", "USD", correlation_id))
