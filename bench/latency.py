@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from application import Application
 from application.permissions import Action, require
+from bench.outcome import send_command
 from bench.profile import Meter, Profile
 from db import queries
 from db.hops import HOPS
-from domain.commands import CalculateCommission
 from scenarios.end_to_end import hop_durations_ms
 from scenarios.percentiles import percentiles
 from scenarios.waiting import until
@@ -95,8 +95,7 @@ def _measure(
 
     def send(numbers: range) -> None:
         for number in numbers:
-            command = CalculateCommission(str(uuid.uuid4()), "aff-bench", "cmp-bench", "120.50", "USD", correlation_id)
-            event_ids.extend(application.send(command).event_ids)
+            event_ids.extend(send_command(application, correlation_id).event_ids)
             progress(number)
             pause.wait(INTERVAL_S)
 

@@ -1,14 +1,23 @@
-"""Read what became of the commands of a measurement, which share a correlation id."""
+"""Send the commands of a measurement, which share a correlation id, and read what became of them."""
 
 from __future__ import annotations
 
 import contextlib
+import uuid
 
 from application import Application
 from db import notification_queries
+from domain.commands import CalculateCommission, CommissionResult
 from scenarios.reconciliation import Reconciliation, reconcile
 from scenarios.waiting import TookTooLong, until
 from settings import Settings
+
+
+def send_command(application: Application, correlation_id: str) -> CommissionResult:
+    """Calculate another commission. Raises what `Application.send` raises."""
+    return application.send(
+        CalculateCommission(str(uuid.uuid4()), "aff-bench", "cmp-bench", "120.50", "USD", correlation_id)
+    )
 
 
 def count_notified(application: Application, correlation_id: str) -> int:

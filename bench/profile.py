@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 import shutil
 import signal
 import subprocess
@@ -21,8 +20,7 @@ import psutil
 from sqlalchemy import Engine, event
 
 from application import Application
-from bench.outcome import count_notified
-from domain.commands import CalculateCommission
+from bench.outcome import count_notified, send_command
 from scenarios.waiting import TookTooLong, until
 from settings import Settings
 from stacks import syscalls
@@ -187,9 +185,7 @@ def _counting_flushes(pid: int, file: Path) -> Iterator[None]:
 def _send(application: Application) -> None:
     correlation_id = str(uuid.uuid4())
     for _ in range(FLUSHED_COMMANDS):
-        application.send(
-            CalculateCommission(str(uuid.uuid4()), "aff-bench", "cmp-bench", "120.50", "USD", correlation_id)
-        )
+        send_command(application, correlation_id)
     with contextlib.suppress(TookTooLong):  # how much was lost is not counted here
         until(
             lambda: count_notified(application, correlation_id) >= FLUSHED_COMMANDS,
@@ -200,7 +196,7 @@ def _send(application: Application) -> None:
 
 
 def _written_bytes(process: psutil.Process) -> int | None:
-    if os.name != "posix" or not hasattr(process, "io_counters"):
+    if not hasattr(process, "io_counters"):  # macOS
         return None
     try:
         return int(process.io_counters().write_chars)

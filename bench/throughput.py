@@ -11,10 +11,9 @@ from dataclasses import dataclass
 
 from application import Application
 from application.permissions import Action, require
-from bench.outcome import count_notified, reconcile_when_complete
+from bench.outcome import count_notified, reconcile_when_complete, send_command
 from bench.profile import Meter, Profile
 from db import notification_queries
-from domain.commands import CalculateCommission
 from scenarios.waiting import TookTooLong, until
 from settings import Settings
 
@@ -56,7 +55,7 @@ def measure_throughput(
             started_at = time.time()
             with ThreadPoolExecutor(writers) as pool:
                 for sent_count, _ in enumerate(
-                    pool.map(lambda _: _send(application, correlation_id), range(commands)), 1
+                    pool.map(lambda _: send_command(application, correlation_id), range(commands)), 1
                 ):
                     if sent_count % 100 == 0:
                         progress(sent_count)
@@ -82,7 +81,3 @@ def measure_throughput(
         out_of_order=len(reconciled.out_of_order),
         profile=profile,
     )
-
-
-def _send(application: Application, correlation_id: str) -> None:
-    application.send(CalculateCommission(str(uuid.uuid4()), "aff-bench", "cmp-bench", "120.50", "USD", correlation_id))

@@ -129,7 +129,7 @@ def test_the_flushes_are_the_calls_of_the_summary(summary: str, flushes: int) ->
 
 
 @pytest.mark.skipif(not syscalls.is_available(), reason="without strace nothing is counted")
-def test_a_client_that_flushes_is_seen_to(
+def test_the_flushes_of_this_client_are_counted(
     settings: Settings, application: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SQLite flushes its log at each commit of this process."""
