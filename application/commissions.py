@@ -19,7 +19,7 @@ from db import engine
 from db.currencies import IsoCurrencies
 from db.engine import Turns, connect
 from db.errors import translated
-from db.hops import HopRecorder, HopTime
+from db.hops import HopRecorder, Timing
 from db.unit_of_work import Reached, SqlUnitOfWork
 from domain.clock import utc_now
 from domain.commands import Command, CommissionResult
@@ -88,8 +88,7 @@ class Application:
     def _committed(self, event_ids: tuple[str, ...], committed_us: int) -> None:
         if self._wake is not None:
             self._wake.send()
-        for event_id in event_ids:
-            self._hops.add(HopTime(event_id, "committed", committed_us, "host"))
+        self._hops.add([Timing(event_id, committed_us=committed_us) for event_id in event_ids])
 
 
 class CampaignRates:

@@ -16,6 +16,7 @@ from typing import Any
 
 from connectors import envelope
 from db.engine import connect, sqlite_url
+from db.hops import HOPS
 from db.migrate import upgrade
 from db.notification_queries import NotificationRow
 from domain.changes.approve import CommissionApproved
@@ -85,19 +86,8 @@ def _fill_tables(db: sqlite3.Connection, rows: int) -> None:
         " 'notifications', occurred_at FROM outbox_event"
     )
     at = "CAST((julianday(occurred_at) - 2440587.5) * 86400000000 AS INTEGER)"
-    for position, (hop, clock) in enumerate(
-        (
-            ("committed", "host"),
-            ("captured", "capture"),
-            ("published", "producer"),
-            ("received", "host"),
-            ("persisted", "host"),
-        )
-    ):
-        db.execute(
-            f"INSERT INTO hop_time SELECT id, ?, {at} + ? + abs(random() % 4000), ? FROM outbox_event WHERE seq > ?",
-            (hop, 1500 * (position + 1), clock, rows - ROWS_WITH_HOPS),
-        )
+    times = ", ".join(f"{at} + {1500 * (position + 1)} + abs(random() % 4000)" for position in range(len(HOPS) - 1))
+    db.execute(f"INSERT INTO event_timing SELECT id, {times} FROM outbox_event WHERE seq > ?", (rows - ROWS_WITH_HOPS,))
     db.execute("INSERT INTO relay_checkpoint VALUES ('relay', ?, '2026-01-01 00:00:00.000000')", (rows,))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
 import threading
 import time
@@ -50,6 +49,7 @@ def connect(url: str, pool_size: int = 5) -> Engine:
         engine = create_engine(
             url,
             isolation_level="READ COMMITTED",
+            paramstyle="format",
             pool_size=pool_size,
             max_overflow=pool_size * 3,
             pool_timeout=5,
@@ -108,12 +108,23 @@ def _sqlite(url: str, pool_size: int) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         if connection.get_execution_options().get("alpes_read"):
+            _let_wait(connection, BUSY_TIMEOUT_S)
             connection.exec_driver_sql("BEGIN")
         elif not _begin_soon(connection):
             # A write must lock immediately: a deferred transaction that reads first would fail instead of waiting.
+            _let_wait(connection, BUSY_TIMEOUT_S)
             connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
+
+
+def _let_wait(connection: Connection, seconds: float) -> None:
+    """Set how long SQLite itself waits for a lock, unless the connection is set so already. Raise sqlite3.Error."""
+    pooled = connection.connection
+    if pooled.info.get("waits_s", BUSY_TIMEOUT_S) != seconds:
+        driver: Any = pooled.driver_connection
+        driver.execute(f"PRAGMA busy_timeout={seconds * 1000:.0f}")
+        pooled.info["waits_s"] = seconds
 
 
 def _begin_soon(connection: Connection) -> bool:
@@ -123,7 +134,7 @@ def _begin_soon(connection: Connection) -> bool:
     """
     driver: Any = connection.connection.driver_connection
     try:
-        driver.execute("PRAGMA busy_timeout=0")
+        _let_wait(connection, 0)  # a writer that has the lock waits for no other; a reader sets it back
         deadline = time.monotonic() + ASK_AGAIN_FOR_S
         while True:
             try:
@@ -135,9 +146,6 @@ def _begin_soon(connection: Connection) -> bool:
             time.sleep(ASK_AGAIN_EVERY_S)
     except sqlite3.Error:
         return False  # the statement that follows meets the same error, and the caller sees it
-    finally:
-        with contextlib.suppress(sqlite3.Error):
-            driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_S * 1000:.0f}")
 
 
 class Turns:

@@ -6,40 +6,47 @@ This is the last guard: the domain checks a command earlier and with a better se
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, Integer, String, Table
 
+from db.prepared import JsonText
 from db.tables import Exact
 from domain import contract
 from domain.errors import InvalidField, TooLarge
 from domain.message import Message, extract_message
 
+_FindMisfit = Callable[[Any], Message | None]
+"""Says why a value does not fit its column, None when it does."""
+
 
 def check_row(table: Table, row: Mapping[str, Any]) -> None:
     """Check a row against the types of its table's columns. Raise InvalidField naming the column."""
-    for column in _columns_of(table):
-        value = row.get(column.name)
+    for name, nullable, find_misfit in _list_checks(table):
+        value = row.get(name)
         if value is None:
-            if column.name in row and not column.nullable:
-                raise InvalidField(column.name, Message("field.required"))
+            if not nullable and name in row:
+                raise InvalidField(name, Message("field.required"))
             continue
-        reason = _find_misfit(column, value)
+        reason = find_misfit(value)
         if reason is not None:
-            raise InvalidField(column.name, reason)
+            raise InvalidField(name, reason)
 
 
 @cache
-def _columns_of(table: Table) -> tuple[Column[Any], ...]:
-    """Return the columns as a tuple: to iterate over SQLAlchemy's collection takes longer than to check them."""
-    return tuple(table.columns)
+def _list_checks(table: Table) -> tuple[tuple[str, bool, _FindMisfit], ...]:
+    """Return each column's name, whether it may be empty, and its check. Every command asks for them."""
+    return tuple((column.name, bool(column.nullable), _choose_check(column)) for column in table.columns)
 
 
-def check_outbox_row(table: Table, row: Mapping[str, Any]) -> None:
-    """Check an outbox row without `seq`, its payload a dict. Raise InvalidField naming the column, or TooLarge."""
+def check_outbox_row(table: Table, row: Mapping[str, Any]) -> JsonText:
+    """Check an outbox row without `seq`, its payload a dict, and return the payload as JSON text.
+
+    Raise InvalidField naming the column, or TooLarge.
+    """
     check_row(table, row)
     for name, value in row.items():
         if name != "payload" and not (name == "traceparent" and value is None):
@@ -54,20 +61,28 @@ def check_outbox_row(table: Table, row: Mapping[str, Any]) -> None:
         contract.read_payload(payload)
     except contract.ContractError as error:
         raise InvalidField("payload", extract_message(error)) from None
+    return JsonText(payload)
 
 
-def _find_misfit(column: Column[Any], value: Any) -> Message | None:
+def _choose_check(column: Column[Any]) -> _FindMisfit:
     kind = column.type
     if isinstance(kind, Exact):
-        return _find_number_misfit(kind, value)
+        return partial(_find_number_misfit, kind)
     if isinstance(kind, String) and kind.length is not None:
-        fits = isinstance(value, str) and len(value) <= kind.length
-        return None if fits else Message("field.text", n=kind.length)
+        return partial(_find_text_misfit, kind.length)
     if isinstance(kind, Integer):
-        highest = 2**63 - 1 if isinstance(kind, BigInteger) else 2**31 - 1
-        fits = type(value) is int and -highest - 1 <= value <= highest
-        return None if fits else Message("field.integer", n=highest)
-    return None
+        return partial(_find_integer_misfit, 2**63 - 1 if isinstance(kind, BigInteger) else 2**31 - 1)
+    return lambda value: None
+
+
+def _find_text_misfit(length: int, value: Any) -> Message | None:
+    fits = isinstance(value, str) and len(value) <= length
+    return None if fits else Message("field.text", n=length)
+
+
+def _find_integer_misfit(highest: int, value: Any) -> Message | None:
+    fits = type(value) is int and -highest - 1 <= value <= highest
+    return None if fits else Message("field.integer", n=highest)
 
 
 def _find_number_misfit(kind: Exact, value: Any) -> Message | None:

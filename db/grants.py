@@ -16,12 +16,12 @@ _OUTBOX_COLUMNS = ", ".join(column.name for column in outbox_event.columns if co
 GRANTS = (
     "GRANT INSERT, UPDATE ON alpes.commission TO 'alpes'@'%'",
     f"GRANT INSERT ({_OUTBOX_COLUMNS}) ON alpes.outbox_event TO 'alpes'@'%'",
-    "GRANT INSERT ON alpes.hop_time TO 'alpes'@'%'",
+    "GRANT INSERT, UPDATE ON alpes.event_timing TO 'alpes'@'%'",
     "GRANT INSERT, UPDATE ON alpes.scenario_run TO 'alpes'@'%'",
     "GRANT INSERT ON alpes.naive_commission TO 'alpes'@'%'",
     "GRANT INSERT ON alpes.notification TO 'alpes_worker'@'%'",
     "GRANT INSERT ON alpes.processed_message TO 'alpes_worker'@'%'",
-    "GRANT INSERT ON alpes.hop_time TO 'alpes_worker'@'%'",
+    "GRANT INSERT, UPDATE ON alpes.event_timing TO 'alpes_worker'@'%'",
     "GRANT INSERT, UPDATE ON alpes.dead_letter TO 'alpes_worker'@'%'",
     "GRANT INSERT, UPDATE, DELETE ON alpes.message_failure TO 'alpes_worker'@'%'",
 )

@@ -14,8 +14,10 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, select
 
 from db.run_rows import chunks
-from db.tables import dead_letter, hop_time, notification, outbox_event
+from db.tables import dead_letter, event_timing, notification, outbox_event
 from domain.clock import epoch_us
+
+_AT_US = event_timing.c.persisted_us.label("at_us")
 
 
 def notified_out_of_order(
@@ -62,28 +64,29 @@ def _find_visible_late(connection: Connection, correlation_id: str | None) -> se
 
 
 def _select_times() -> Select[tuple[str, int, int]]:
-    query = select(notification.c.commission_id, notification.c.aggregate_version, hop_time.c.at_us)
-    return query.join(hop_time, (hop_time.c.event_id == notification.c.event_id) & (hop_time.c.hop == "persisted"))
+    query = select(notification.c.commission_id, notification.c.aggregate_version, _AT_US)
+    return _join_times(query)
+
+
+def _join_times(query: Select[Any]) -> Select[Any]:
+    is_timed = (event_timing.c.event_id == notification.c.event_id) & event_timing.c.persisted_us.is_not(None)
+    return query.select_from(notification).join(event_timing, is_timed)
 
 
 def _select_visible_late(correlation_id: str | None) -> Select[tuple[str, str, int, datetime, int]]:
     """Select events with a later timestamp than a higher version has. Events without a timestamp are left out."""
-    earliest_later = func.min(hop_time.c.at_us).over(
+    earliest_later = func.min(event_timing.c.persisted_us).over(
         partition_by=notification.c.commission_id, order_by=notification.c.aggregate_version, rows=(1, None)
     )
-    query = (
-        select(
-            notification.c.event_id,
-            notification.c.commission_id,
-            notification.c.aggregate_version,
-            notification.c.notified_at,
-            hop_time.c.at_us,
-            earliest_later.label("earliest_later"),
-        )
-        .select_from(notification)
-        .join(hop_time, (hop_time.c.event_id == notification.c.event_id) & (hop_time.c.hop == "persisted"))
+    query = select(
+        notification.c.event_id,
+        notification.c.commission_id,
+        notification.c.aggregate_version,
+        notification.c.notified_at,
+        _AT_US,
+        earliest_later.label("earliest_later"),
     )
-    inner = _exclude_dead_lettered(query, correlation_id).subquery()
+    inner = _exclude_dead_lettered(_join_times(query), correlation_id).subquery()
     columns = (inner.c[name] for name in ("event_id", "commission_id", "aggregate_version", "notified_at", "at_us"))
     return select(*columns).where(inner.c.earliest_later < inner.c.at_us)
 

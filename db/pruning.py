@@ -17,7 +17,7 @@ from db.errors import translated
 from db.tables import (
     IS_NOTIFIED,
     dead_letter,
-    hop_time,
+    event_timing,
     outbox_event,
     processed_message,
     pruned_event,
@@ -74,7 +74,7 @@ def delete_outbox_rows(engine: Engine, event_ids: Sequence[str]) -> int:
             pruned = [row["event_id"] for row in rows]
             connection.execute(insert(pruned_event), rows)
             connection.execute(delete(outbox_event).where(outbox_event.c.id.in_(pruned)))
-            connection.execute(delete(hop_time).where(hop_time.c.event_id.in_(pruned)))
+            connection.execute(delete(event_timing).where(event_timing.c.event_id.in_(pruned)))
     return len(rows)
 
 

@@ -15,12 +15,13 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Select, func, select
 
 from db.currencies import IsoCurrencies
+from db.hops import HOPS
 from db.tables import (
     IS_DEAD_LETTERED,
     IS_NOTIFIED,
     commission,
     dead_letter,
-    hop_time,
+    event_timing,
     notification,
     outbox_event,
     processed_message,
@@ -241,9 +242,9 @@ def read_hop_times(connection: Connection, event_ids: list[str]) -> dict[str, di
     occurred = select(outbox_event.c.id, outbox_event.c.occurred_at).where(outbox_event.c.id.in_(event_ids))
     for event_id, at in connection.execute(occurred):
         times[event_id] = {"occurred": clock.epoch_us(at)}
-    measured = select(hop_time.c.event_id, hop_time.c.hop, hop_time.c.at_us).where(hop_time.c.event_id.in_(event_ids))
-    for event_id, hop, at_us in connection.execute(measured):
-        times.setdefault(event_id, {})[hop] = at_us
+    for event_id, *measured in connection.execute(select(event_timing).where(event_timing.c.event_id.in_(event_ids))):
+        passed = {hop: at_us for hop, at_us in zip(HOPS[1:], measured, strict=True) if at_us is not None}
+        times.setdefault(event_id, {}).update(passed)
     return times
 
 

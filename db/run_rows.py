@@ -13,7 +13,7 @@ from decimal import Decimal
 from sqlalchemy import Connection, exists, func, literal, or_, select
 
 from db.dead_letter_queries import DeadLetterRow
-from db.tables import commission, dead_letter, hop_time, notification, outbox_event, processed_message, pruned_event
+from db.tables import commission, dead_letter, event_timing, notification, outbox_event, processed_message, pruned_event
 
 CHUNK = 500
 OUTCOMES = ("applied", "duplicate", "skipped", "dead_lettered")
@@ -87,11 +87,11 @@ def read_inbox(connection: Connection, correlation_id: str) -> Iterator[InboxRow
 def read_visible_times(connection: Connection, correlation_id: str) -> dict[str, int]:
     """Return event id → the timestamp `persisted` of its notification, in microseconds since the epoch."""
     query = (
-        select(hop_time.c.event_id, hop_time.c.at_us)
-        .join(notification, notification.c.event_id == hop_time.c.event_id)
-        .where(notification.c.correlation_id == correlation_id, hop_time.c.hop == "persisted")
+        select(event_timing.c.event_id, event_timing.c.persisted_us)
+        .join(notification, notification.c.event_id == event_timing.c.event_id)
+        .where(notification.c.correlation_id == correlation_id, event_timing.c.persisted_us.is_not(None))
     )
-    return {row.event_id: row.at_us for row in connection.execute(query)}
+    return {row.event_id: row.persisted_us for row in connection.execute(query)}
 
 
 def read_dead_letters(connection: Connection, correlation_id: str, after_seq: int) -> list[DeadLetterRow]:

@@ -153,12 +153,15 @@ processed_message = table(
     sqlite_autoincrement=True,
 )
 
-hop_time = table(
-    "hop_time",
+event_timing = table(
+    "event_timing",
     Column("event_id", String(36), primary_key=True),
-    Column("hop", String(16), primary_key=True),
-    Column("at_us", BigInteger, nullable=False),  # microseconds since the epoch
-    Column("clock", String(16), nullable=False),  # the clock that was read, which sets the resolution: see db.hops
+    # Microseconds since the epoch, of clocks whose resolution `db.hops` says; none when a timestamp was not recorded.
+    Column("committed_us", BigInteger, nullable=True),
+    Column("captured_us", BigInteger, nullable=True),
+    Column("published_us", BigInteger, nullable=True),
+    Column("received_us", BigInteger, nullable=True),
+    Column("persisted_us", BigInteger, nullable=True),
 )
 
 dead_letter = table(

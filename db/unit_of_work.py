@@ -78,7 +78,7 @@ class SqlUnitOfWork:
             for event in commission.events
         ]
         for row in rows:
-            check_outbox_row(outbox_event, row)
+            row["payload"] = check_outbox_row(outbox_event, row)
         self.commissions.write_added()  # only now, so that other writers wait for nothing but the statements
         self._reached("state_written")
         with translated():

@@ -11,14 +11,12 @@ import pandas as pd
 
 from application import Application
 from db import dead_letter_queries, lookups, notification_queries, queries
-from db.hops import CLOCK_RESOLUTION_US, HOPS
+from db.hops import HOPS, RESOLUTION_US
 from settings import Settings
 from stacks import health
 from workers import audit_file
 from workers.observer_records import Observed
 from workers.observer_store import ObserverStore
-
-CLOCK_OF = {"captured": "capture", "published": "producer"}
 
 
 class Reading:
@@ -102,10 +100,9 @@ class Reading:
         times_us = self.hop_times([event_id])[event_id]
         rows: list[dict[str, Any]] = []
         for hop in (name for name in HOPS if name in times_us):
-            clock = CLOCK_OF.get(hop, "host")
             since_command_ms = (times_us[hop] - times_us["occurred"]) / 1000
             step_ms = since_command_ms - rows[-1]["since_command_ms"] if rows else 0.0
-            resolution_ms = CLOCK_RESOLUTION_US[clock] / 1000
+            resolution_ms = RESOLUTION_US[hop] / 1000
             rows.append(
                 {"hop": hop, "since_command_ms": since_command_ms, "step_ms": step_ms, "resolution_ms": resolution_ms}
             )

@@ -10,7 +10,7 @@ import contextlib
 import json
 import threading
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,13 +44,15 @@ class Metrics:
 
     def observe(self, name: str, labels: Labels, seconds: float) -> None:
         """Add a duration. A negative one, from two clocks, counts in the lowest bucket."""
-        place = bisect_left(BOUNDS_S, seconds)
+        self.observe_all(name, labels, (seconds,))
+
+    def observe_all(self, name: str, labels: Labels, durations_s: Iterable[float]) -> None:
+        """Add durations, as `observe` adds one."""
         with self._lock:
-            distribution = self._distributions.get((name, labels))
-            if distribution is None:
-                distribution = self._distributions[name, labels] = Distribution()
-            distribution.buckets[place] += 1
-            distribution.total_s += seconds
+            distribution = self._distributions.setdefault((name, labels), Distribution())
+            for seconds in durations_s:
+                distribution.buckets[bisect_left(BOUNDS_S, seconds)] += 1
+                distribution.total_s += seconds
 
     def to_json(self) -> str:
         """Return everything as JSON: {"counters": [[name, labels, value]], "distributions": [[name, labels, buckets, sum]]}."""

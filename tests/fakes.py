@@ -13,7 +13,7 @@ from typing import Self
 
 from connectors.broker import BrokerUnavailable, Received
 from connectors.sending import Sent
-from db.hops import HopTime
+from db.hops import Timing
 from domain.commission import Commission
 from domain.errors import ConcurrentChange, DuplicateConversion
 from domain.events import Event
@@ -133,10 +133,10 @@ class ListOutlet:
 
 class Measurements:
     def __init__(self) -> None:
-        self.passed: list[HopTime] = []
+        self.passed: list[Timing] = []
 
-    def add(self, passed: HopTime) -> None:
-        self.passed.append(passed)
+    def add(self, passed: Sequence[Timing]) -> None:
+        self.passed.extend(passed)
 
 
 class FakePublisher:

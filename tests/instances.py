@@ -12,9 +12,9 @@ from application import Application
 from connectors.broker import Received
 from db import notification_queries
 from db.engine import READ, connect
+from db.hops import HopRecorder, Timing
 from db.migrate import upgrade
 from db.outbox import OutboxFeed
-from db.tables import hop_time
 from domain.commands import Command, CommissionResult
 from domain.outbox import OutboxRecord
 from scenarios.history import History, reading
@@ -75,12 +75,15 @@ class Instance:
         self.observe(messages)
         effects = [Effect(message, row, 0) for message, row in zip(messages, rows, strict=True)]
         timed = set()
+        timings: list[Timing] = []
         for effect in (*effects, effects[-1]):
             if inbox.apply([effect], []) and effect.record.id not in timed:
                 timed.add(effect.record.id)
-                values = {"event_id": effect.record.id, "hop": "persisted", "at_us": effect.record.seq, "clock": "host"}
-                self.insert(hop_time, values)
+                timings.append(Timing(effect.record.id, persisted_us=effect.record.seq))
         inbox.close()
+        recorder = HopRecorder(self.engine)
+        recorder.add(timings)
+        recorder.close()
         with self.engine.connect().execution_options(**READ) as connection:
             notifications = notification_queries.notifications_after(connection, 0)
         self.settings.audit_file.touch()

@@ -13,9 +13,8 @@ from connectors.broker import Received
 from connectors.envelope import NamedEvent
 from db.engine import READ, discard
 from db.errors import translated
-from db.prepared import PreparedInsert
+from db.prepared import JsonText, PreparedInsert
 from db.tables import dead_letter, notification, processed_message
-from domain import contract
 from domain.clock import from_epoch_us, utc_now
 from domain.outbox import OutboxRecord
 from telemetry.metrics import METRICS
@@ -177,7 +176,7 @@ class Inbox:
             "commission_id": record.aggregate_id,
             "aggregate_version": record.aggregate_version,
             "type": record.type,
-            "payload": contract.read_payload(record.payload),
+            "payload": JsonText(record.payload),  # `workers.reading` has checked it
             "correlation_id": record.correlation_id,
             "consumer": self._consumer,
             "occurred_at": record.occurred_at,

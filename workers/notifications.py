@@ -35,7 +35,7 @@ from workers.held_key import HeldKey, time_until_due
 from workers.inbox import Effect, Inbox
 from workers.injected import InjectedFaults
 from workers.outcome import Ack, DeadLetter, Retry, Wait
-from workers.passage import Measure, measure_passage
+from workers.passage import Measure, measure_passages
 from workers.process import run
 from workers.reading import decode_in_subprocess, find_event, interpret
 from workers.replaying import choose_role
@@ -212,11 +212,10 @@ class NotificationsWorker(Consumer):
         messages = [effect.message for effect in effects] + skipped
         self._inlet.acknowledge(messages)
         self._handling.finish(messages)
-        unmeasured = set(new)
-        for effect in effects:
-            if effect.record.id in unmeasured:
-                unmeasured.discard(effect.record.id)  # a second delivery in one batch is a duplicate, not a measurement
-                measure_passage(self._measure, effect, persisted_us, self._retry_topic)
+        # A second delivery in one batch is a duplicate, not a measurement.
+        measured = {effect.record.id: effect for effect in reversed(effects) if effect.record.id in new}
+        if measured:
+            measure_passages(self._measure, [*reversed(measured.values())], persisted_us, self._retry_topic)
 
     def _find_problem(self, effect: Effect) -> Wait | Retry | DeadLetter | None:
         try:

@@ -1,11 +1,12 @@
-"""Report the hops of an event after it was persisted: a line in the log, timestamps, histograms, the spans of its trace."""
+"""Report the hops of events after they were persisted: lines in the log, timestamps, histograms, the spans of their traces."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Protocol
 
-from db.hops import HopTime
+from db.hops import Timing
 from domain.clock import epoch_us
 from telemetry import tracing
 from telemetry.metrics import METRICS
@@ -14,45 +15,68 @@ from workers.policy import describe
 
 log = logging.getLogger(__name__)
 
+_HOPS = (("occurred_captured",), ("captured_published",), ("published_received",), ("received_persisted",))
 _END_TO_END = ("end_to_end",)
+LINES_PER_BATCH = 10
+"""A batch of more events has one line in the log."""
 
 
 class Measure(Protocol):
     """The store of timestamps: db.hops.HopRecorder."""
 
-    def add(self, passed: HopTime) -> None: ...
+    def add(self, passed: Sequence[Timing]) -> None: ...
 
 
-def measure_passage(measure: Measure, effect: Effect, persisted_us: int, retry_topic: str) -> None:
-    """Report the timestamps of an event. Raise nothing: a failure here costs one point of a chart."""
-    event_id, message = effect.record.id, effect.message
+def measure_passages(measure: Measure, effects: Sequence[Effect], persisted_us: int, retry_topic: str) -> None:
+    """Report the timestamps of events that were persisted together. Raise nothing: a failure here costs points of charts."""
     try:
-        measure.add(HopTime(event_id, "captured", effect.captured_us, "capture"))
-        if message.topic != retry_topic:  # on the retry topic it is the time of the requeue, not of the capture
-            measure.add(HopTime(event_id, "published", message.publish_us, "producer"))
-        measure.add(HopTime(event_id, "received", message.received_us, "host"))
-        measure.add(HopTime(event_id, "persisted", persisted_us, "host"))
-        _observe_hops(effect, persisted_us)
+        measure.add([_make_timing(effect, persisted_us, retry_topic) for effect in effects])
+        _log(effects)
+        _observe_hops(effects, persisted_us)
+        if tracing.enabled():
+            for effect in effects:
+                if effect.record.traceparent:
+                    _record_spans(effect, epoch_us(effect.record.occurred_at), persisted_us)
     except Exception as error:
-        log.warning("the hops of event %s could not be recorded: %s", event_id, describe(error))
+        log.warning("the hops of %d events could not be recorded: %s", len(effects), describe(error))
 
 
-def _observe_hops(effect: Effect, persisted_us: int) -> None:
-    message, record = effect.message, effect.record
-    log.info("notified of %s %s, commission %s", record.type, record.id, record.aggregate_id)
-    occurred_us = epoch_us(record.occurred_at)
-    previous_us = occurred_us
-    for labels, next_us in (
-        (("occurred_captured",), effect.captured_us),
-        (("captured_published",), message.publish_us),
-        (("published_received",), message.received_us),
-        (("received_persisted",), persisted_us),
-    ):
-        METRICS.observe("hop", labels, (next_us - previous_us) / 1e6)
-        previous_us = next_us
-    METRICS.observe("hop", _END_TO_END, (persisted_us - occurred_us) / 1e6)
-    if tracing.enabled() and record.traceparent:
-        _record_spans(effect, occurred_us, persisted_us)
+def _make_timing(effect: Effect, persisted_us: int, retry_topic: str) -> Timing:
+    message = effect.message
+    return Timing(
+        effect.record.id,
+        None,
+        effect.captured_us,
+        # On the retry topic it is the time of the requeue, not of the capture.
+        None if message.topic == retry_topic else message.publish_us,
+        message.received_us,
+        persisted_us,
+    )
+
+
+def _log(effects: Sequence[Effect]) -> None:
+    if len(effects) > LINES_PER_BATCH:  # to write each line would take longer than to write the notification
+        log.info("notified of %d events, from %s to %s", len(effects), effects[0].record.id, effects[-1].record.id)
+        return
+    for effect in effects:
+        record = effect.record
+        log.info("notified of %s %s, commission %s", record.type, record.id, record.aggregate_id)
+
+
+def _observe_hops(effects: Sequence[Effect], persisted_us: int) -> None:
+    times_us = [
+        (
+            epoch_us(effect.record.occurred_at),
+            effect.captured_us,
+            effect.message.publish_us,
+            effect.message.received_us,
+            persisted_us,
+        )
+        for effect in effects
+    ]
+    for position, labels in enumerate(_HOPS):
+        METRICS.observe_all("hop", labels, [(times[position + 1] - times[position]) / 1e6 for times in times_us])
+    METRICS.observe_all("hop", _END_TO_END, [(times[-1] - times[0]) / 1e6 for times in times_us])
 
 
 def _record_spans(effect: Effect, occurred_us: int, persisted_us: int) -> None:

@@ -17,7 +17,7 @@ from db import replay_queries
 from db.engine import READ
 from db.errors import translated
 from db.failures import MessageFailures
-from db.hops import HopRecorder, HopTime
+from db.hops import HopRecorder, Timing
 from settings import Settings
 from workers.consumer import Inlet
 from workers.handling import Failures
@@ -94,7 +94,7 @@ class OnlyNotified:
 class NoHops:
     """Records no timestamps: a replay does not measure the path of an event."""
 
-    def add(self, passed: HopTime) -> None:
+    def add(self, passed: Sequence[Timing]) -> None:
         pass
 
     def close(self) -> None:

@@ -100,7 +100,7 @@ def trace(settings: Settings, event_id: str, commission_id: str) -> Ways:
     event, commission = _literal(event_id), _literal(commission_id)
     return {
         "SQL": f"SELECT * FROM commission WHERE id = '{commission}';\nSELECT * FROM outbox_event WHERE id = '{event}';\n"
-        f"SELECT hop, at_us, clock FROM hop_time WHERE event_id = '{event}' ORDER BY at_us;\n"
+        f"SELECT * FROM event_timing WHERE event_id = '{event}';\n"
         f"SELECT * FROM notification WHERE event_id = '{event}';\n"
         f"SELECT * FROM processed_message WHERE event_id = '{event}';",
         "./alpes": f"./alpes feed --search {shlex.quote(event_id)} --json",
@@ -112,9 +112,8 @@ def trace(settings: Settings, event_id: str, commission_id: str) -> Ways:
 def latency() -> Ways:
     return {
         "./alpes": "./alpes bench latency --n 300\n./alpes bench throughput --commands 5000",
-        "SQL": "SELECT p.event_id, (p.at_us - c.at_us) / 1000.0 AS ms\n"
-        "  FROM hop_time p JOIN hop_time c ON c.event_id = p.event_id AND c.hop = 'committed'\n"
-        "  WHERE p.hop = 'persisted' ORDER BY p.at_us DESC LIMIT 1000;",
+        "SQL": "SELECT event_id, (persisted_us - committed_us) / 1000.0 AS ms\n"
+        "  FROM event_timing WHERE persisted_us IS NOT NULL ORDER BY persisted_us DESC LIMIT 1000;",
     }
 
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from application import Application
 from db import lookups, queries
 from db.errors import DatabaseUnavailable
-from db.hops import CLOCK_RESOLUTION_US, HOPS
+from db.hops import HOPS, RESOLUTION_US
 from db.lookups import Delivery
 from db.notification_queries import NotificationRow
 from db.queries import CommissionRow, OutboxRow
@@ -26,7 +26,6 @@ SHORTEST = 6
 """Least number of characters by which an id can be found from its beginning; tables show eight."""
 EVENTS = 50
 NEAR_BYTES = 1 << 20
-CLOCK_OF = {"captured": "capture", "published": "producer"}
 
 Kind = Literal["event", "commission", "conversion", "correlation", "nothing"]
 
@@ -198,4 +197,4 @@ def _messages(settings: Settings, event_id: str) -> tuple[Observed, ...]:
 
 def resolution_ms(first: str, second: str) -> float:
     """Return the clock resolution, in ms, of the coarser of the clocks of two timestamps."""
-    return max(CLOCK_RESOLUTION_US[CLOCK_OF.get(hop, "host")] for hop in (first, second)) / 1000
+    return max(RESOLUTION_US[first], RESOLUTION_US[second]) / 1000

@@ -17,7 +17,7 @@ from sqlalchemy import Engine, delete, insert, text
 from application import Application
 from db import dead_letter_queries, notification_queries, ordering, queries
 from db.engine import READ
-from db.hops import HopRecorder, HopTime
+from db.hops import HopRecorder, Timing
 from db.migrate import upgrade
 from db.tables import dead_letter, metadata, notification, outbox_event, pruned_event
 from domain.commands import ApproveCommission, CalculateCommission
@@ -260,11 +260,11 @@ def _to_record(row: queries.OutboxRow) -> OutboxRecord:
 
 def test_the_first_measurement_of_a_hop_stands(engine: Engine) -> None:
     recorder = HopRecorder(engine)
-    recorder.add(HopTime("e-1", "received", 10, "host"))
-    recorder.add(HopTime("e-1", "received", 20, "host"))
+    recorder.add([Timing("e-1", received_us=10)])
+    recorder.add([Timing("e-1", received_us=20, persisted_us=30)])
     recorder.close()
     with engine.connect().execution_options(**READ) as connection:
-        assert queries.read_hop_times(connection, ["e-1"]) == {"e-1": {"received": 10}}
+        assert queries.read_hop_times(connection, ["e-1"]) == {"e-1": {"received": 10, "persisted": 30}}
 
 
 def test_times_keep_their_microseconds(engine: Engine) -> None:

@@ -122,8 +122,8 @@ _NOTIFICATION = (
 )
 STATEMENTS: dict[int, tuple[str, ...]] = {
     1048: ("INSERT INTO alpes.notification (event_id) VALUES (NULL)",),
-    1364: ("INSERT INTO alpes.hop_time (event_id) VALUES ('x')",),
-    1264: ("INSERT INTO alpes.hop_time (event_id, hop, at_us, clock) VALUES ('x', 'y', 99999999999999999999, 'z')",),
+    1364: ("INSERT INTO alpes.pruned_event (event_id) VALUES ('x')",),
+    1264: ("INSERT INTO alpes.event_timing (event_id, persisted_us) VALUES ('x', 99999999999999999999)",),
     1292: ("INSERT INTO alpes.relay_checkpoint (name, seq, updated_at) VALUES ('x', 1, 'no time')",),
     1366: ("INSERT INTO alpes.relay_checkpoint (name, seq, updated_at) VALUES ('x', 'no number', NOW())",),
     1406: ("INSERT INTO alpes.relay_checkpoint (name, seq, updated_at) VALUES (REPEAT('x', 33), 1, NOW())",),
@@ -136,7 +136,7 @@ STATEMENTS: dict[int, tuple[str, ...]] = {
     1146: ("SELECT * FROM alpes.no_such_table",),
     1054: ("SELECT no_such_column FROM alpes.notification",),
     1049: ("USE no_such_database",),
-    1792: ("SET TRANSACTION READ ONLY", "DELETE FROM alpes.hop_time"),
+    1792: ("SET TRANSACTION READ ONLY", "DELETE FROM alpes.event_timing"),
     3024: ("SELECT /*+ MAX_EXECUTION_TIME(1) */ COUNT(*) FROM information_schema.columns a, information_schema.columns b",),
     1317: ("KILL QUERY CONNECTION_ID()",),
 }  # fmt: skip

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, insert, update
 from application import Application
 from db import ordering
 from db.engine import READ, connect
-from db.tables import commission, dead_letter, hop_time, metadata, notification, outbox_event
+from db.tables import commission, dead_letter, event_timing, metadata, notification, outbox_event
 from domain.clock import epoch_us
 from domain.commands import ApproveCommission, CalculateCommission
 from scenarios.history import reading
@@ -119,8 +119,8 @@ def _notify(engine: Engine, version: int, second: int, persisted_us: int | None 
             )
         )
         if persisted_us is not None:
-            values = {"event_id": f"e-{version}", "hop": "persisted", "at_us": persisted_us, "clock": "host"}
-            connection.execute(insert(hop_time).values(**values))
+            values = {"event_id": f"e-{version}", "persisted_us": persisted_us}
+            connection.execute(insert(event_timing).values(**values))
 
 
 def _dead_letter(engine: Engine, version: int, second: int) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import BigInteger, Integer, String, Table
 
 from db.tables import commission, notification, outbox_event
-from domain import contract, money
+from domain import contract, json_text, money
 from domain.changes import event_types
 from domain.contract import ContractError, UnusableNumber
 from tests.schemas import payload_schema_name, read_schema
@@ -92,7 +92,7 @@ def test_a_document_that_readers_parse_differently_is_no_payload(text: str) -> N
 
 
 def test_the_deepest_and_the_largest_document_are_accepted() -> None:
-    contract.read_payload("[" * contract.DEPTH + "]" * contract.DEPTH)
+    contract.read_payload("[" * json_text.DEPTH + "]" * json_text.DEPTH)
     contract.read_payload(json.dumps("x" * (contract.PAYLOAD_BYTES - 2)))
 
 

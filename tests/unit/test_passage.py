@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from db.hops import Timing
 from domain.clock import epoch_us
 from telemetry.metrics import METRICS
 from tests.builders import AT, delivery, record
 from tests.fakes import Measurements
 from workers.inbox import Effect
-from workers.passage import measure_passage
+from workers.passage import measure_passages
 
 OCCURRED_US = epoch_us(AT)
 
@@ -22,24 +23,24 @@ def effect(topic: str = "events") -> Effect:
 @pytest.fixture
 def observed(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, ...], float]:
     observed: dict[tuple[str, ...], float] = {}
-    monkeypatch.setattr(METRICS, "observe", lambda _name, labels, seconds: observed.update({labels: seconds}))
+    monkeypatch.setattr(
+        METRICS, "observe_all", lambda _name, labels, durations_s: observed.update({labels: sum(durations_s)})
+    )
     return observed
 
 
 def test_each_timestamp_is_recorded_with_its_clock(observed: dict[tuple[str, ...], float]) -> None:
     measured, passed = Measurements(), effect()
-    measure_passage(measured, passed, 77, "retry")
-    assert [(hop.hop, hop.at_us) for hop in measured.passed] == [
-        ("captured", passed.captured_us),
-        ("published", passed.message.publish_us),
-        ("received", passed.message.received_us),
-        ("persisted", 77),
+    measure_passages(measured, [passed], 77, "retry")
+    message = passed.message
+    assert measured.passed == [
+        Timing(passed.record.id, None, passed.captured_us, message.publish_us, message.received_us, 77)
     ]
 
 
 def test_durations_of_the_hops_add_up_to_the_whole_path(observed: dict[tuple[str, ...], float]) -> None:
     persisted_us = OCCURRED_US + 5_000_000
-    measure_passage(Measurements(), effect(), persisted_us, "retry")
+    measure_passages(Measurements(), [effect()], persisted_us, "retry")
     whole = observed.pop(("end_to_end",))
     assert whole == pytest.approx(5.0)
     assert len(observed) == 4
@@ -48,8 +49,8 @@ def test_durations_of_the_hops_add_up_to_the_whole_path(observed: dict[tuple[str
 
 def test_a_requeued_event_has_no_time_of_publication(observed: dict[tuple[str, ...], float]) -> None:
     measured = Measurements()
-    measure_passage(measured, effect("retry"), 77, "retry")
-    assert "published" not in {hop.hop for hop in measured.passed}
+    measure_passages(measured, [effect("retry")], 77, "retry")
+    assert [timing.published_us for timing in measured.passed] == [None]
 
 
 def test_a_store_that_fails_costs_a_warning_and_not_the_event(caplog: pytest.LogCaptureFixture) -> None:
@@ -57,5 +58,5 @@ def test_a_store_that_fails_costs_a_warning_and_not_the_event(caplog: pytest.Log
         def add(self, passed: object) -> None:
             raise RuntimeError("full")
 
-    measure_passage(Failing(), effect(), 77, "retry")
+    measure_passages(Failing(), [effect()], 77, "retry")
     assert any("could not be recorded" in message and "full" in message for message in caplog.messages)

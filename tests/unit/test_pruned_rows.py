@@ -11,7 +11,15 @@ from sqlalchemy import Engine, insert, select
 from db import pruning
 from db.dead_letter_queries import PRUNED
 from db.engine import READ
-from db.tables import dead_letter, hop_time, notification, outbox_event, processed_message, pruned_event, scenario_run
+from db.tables import (
+    dead_letter,
+    event_timing,
+    notification,
+    outbox_event,
+    processed_message,
+    pruned_event,
+    scenario_run,
+)
 from tests.builders import AT, record
 
 DAY = timedelta(days=1)
@@ -30,7 +38,7 @@ def read(engine: Engine, column: Any) -> list[Any]:
 def add_event(engine: Engine, seq: int, at: datetime = AT, *, notified: bool = True) -> None:
     event = record(seq, id=f"e-{seq}", occurred_at=at)
     add(engine, outbox_event, **{name: getattr(event, name) for name in event.__slots__} | {"payload": {}})
-    add(engine, hop_time, event_id=f"e-{seq}", hop="occurred", at_us=1, clock="host")
+    add(engine, event_timing, event_id=f"e-{seq}", committed_us=1)
     if notified:
         values = {"aggregate_version": 1, "type": "t", "payload": {}, "consumer": "n", "occurred_at": at}
         shared = {"event_id": f"e-{seq}", "commission_id": "c", "correlation_id": "r", "notified_at": at}
@@ -58,7 +66,7 @@ def test_a_pruned_row_leaves_its_id_and_takes_its_times_along(engine: Engine) ->
         add_event(engine, seq, notified=seq != 2)
     assert pruning.delete_outbox_rows(engine, ["e-1", "e-2", "e-9"]) == 1  # e-2 has no effect yet
     assert read(engine, outbox_event.c.id) == ["e-2", "e-3"]
-    assert read(engine, hop_time.c.event_id) == ["e-2", "e-3"]
+    assert read(engine, event_timing.c.event_id) == ["e-2", "e-3"]
     assert read(engine, pruned_event.c.event_id) == ["e-1"]
     assert read(engine, pruned_event.c.seq) == [1]
 

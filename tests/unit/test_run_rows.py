@@ -11,7 +11,7 @@ from sqlalchemy import Engine, insert
 
 from db import run_rows
 from db.engine import READ
-from db.tables import commission, dead_letter, hop_time, notification, outbox_event, processed_message, pruned_event
+from db.tables import commission, dead_letter, event_timing, notification, outbox_event, processed_message, pruned_event
 from tests.builders import AT
 
 RUN = "run-1"
@@ -146,8 +146,9 @@ def test_when_a_notification_became_visible_is_its_timestamp_persisted(engine: E
             occurred_at=AT,
             notified_at=AT,
         )
-    for event, hop in (("e-1", "persisted"), ("e-1", "received"), ("e-2", "persisted"), ("e-3", "received")):
-        add(engine, hop_time, event_id=event, hop=hop, at_us=7, clock="host")
+    add(engine, event_timing, event_id="e-1", persisted_us=7, received_us=6)
+    add(engine, event_timing, event_id="e-2", persisted_us=7)
+    add(engine, event_timing, event_id="e-3", received_us=7)
     with engine.connect().execution_options(**READ) as connection:
         assert run_rows.read_visible_times(connection, RUN) == {"e-1": 7}
 
