@@ -101,7 +101,7 @@ def _measure(
 
     with Application(settings, pool_size=2) as application:
         send(range(1 - warm_up_commands, 1))
-        with meter.running(application.engine) if meter else contextlib.nullcontext():
+        with meter.running() if meter else contextlib.nullcontext():
             send(range(1, n + 1))
             measured_ids = event_ids[warm_up_commands:]
             until(

@@ -9,8 +9,7 @@ import signal
 import subprocess
 import time
 import uuid
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +26,7 @@ from stacks import syscalls
 from stacks.controls import control
 
 CLIENT = "client"
-"""The process that sends the commands: this one."""
+"""The process that sends the commands: this one, and those that it starts for it."""
 FLUSHED_COMMANDS = 100
 """Sent one after the other, so that no two commands share a flush."""
 ATTACHED_WITHIN_S = 20.0
@@ -61,9 +60,21 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True)
-class _Usage:
+class Usage:
+    """What a process has used since its beginning, or between two moments."""
+
     cpu_s: float
     written_bytes: int | None
+
+    def since(self, before: Usage) -> Usage:
+        """Return what was used since an earlier reading."""
+        unmeasured = self.written_bytes is None or before.written_bytes is None
+        return Usage(self.cpu_s - before.cpu_s, None if unmeasured else self.written_bytes - before.written_bytes)  # type: ignore[operator]
+
+    def plus(self, other: Usage) -> Usage:
+        """Return what two processes used together."""
+        unmeasured = self.written_bytes is None or other.written_bytes is None
+        return Usage(self.cpu_s + other.cpu_s, None if unmeasured else self.written_bytes + other.written_bytes)  # type: ignore[operator]
 
 
 class Meter:
@@ -77,33 +88,28 @@ class Meter:
             with contextlib.suppress(psutil.Error):
                 if state.pid:
                     self._processes[state.name] = psutil.Process(state.pid)
-        self._before: dict[str, _Usage] = {}
-        self._after: dict[str, _Usage] = {}
+        self._before: dict[str, Usage] = {}
+        self._after: dict[str, Usage] = {}
+        self._others: list[Usage] = []
         self._wall_s = 0.0
-        self._statements = itertools.count()
-        """Threads may take numbers from it at the same time."""
 
     @contextmanager
-    def running(self, engine: Engine) -> Iterator[None]:
-        """Measure while the block runs; `engine` is the one by which the client writes."""
-
-        def count(*_: object) -> None:
-            next(self._statements)
-
-        listeners = [(engine, "after_cursor_execute", count), (engine, "commit", count)]
+    def running(self) -> Iterator[None]:
+        """Measure while the block runs."""
         self._before, started_at = self._read_usage(), time.monotonic()
-        for listener in listeners:
-            event.listen(*listener)
         try:
             yield
         finally:
-            for listener in listeners:
-                event.remove(*listener)
             self._wall_s, self._after = time.monotonic() - started_at, self._read_usage()
 
+    def add_clients(self, usages: Iterable[Usage]) -> None:
+        """Add what other processes used to send the commands of the run."""
+        self._others.extend(usages)
+
     def make_profile(self, application: Application, events: int) -> Profile:
-        """Return the costs of a run of so many events, after some more commands whose flushes are counted."""
-        flushes = self._count_flushes(application)
+        """Return the costs of a run of so many events, after some more commands whose statements and flushes are counted."""
+        with self._counting_flushes() as flushes:
+            statements = _send(application)
         costs = [self._make_cost(name, events, flushes) for name in self._before.keys() & self._after.keys()]
         cpu_s = sum(cost.cpu_s for cost in costs)
         return Profile(
@@ -111,52 +117,77 @@ class Meter:
             wall_s=round(self._wall_s, 2),
             cpu_s=round(cpu_s, 2),
             cores_busy=round(cpu_s / self._wall_s, 2),
-            statements_per_command=round(next(self._statements) / events, 1),
+            statements_per_command=round(statements / FLUSHED_COMMANDS, 1),
             processes=sorted(costs, key=lambda cost: -cost.cpu_s),
         )
 
-    def _make_cost(self, name: str, events: int, flushes: dict[str, int] | None) -> ProcessCost:
-        before, after = self._before[name], self._after[name]
-        cpu_s = after.cpu_s - before.cpu_s
-        written_kb = None
-        if before.written_bytes is not None and after.written_bytes is not None:
-            written_kb = round((after.written_bytes - before.written_bytes) / 1000 / events, 2)
+    def _make_cost(self, name: str, events: int, flushes: dict[str, int]) -> ProcessCost:
+        used = self._after[name].since(self._before[name])
+        if name == CLIENT:
+            for other in self._others:
+                used = used.plus(other)
+        written = used.written_bytes
         return ProcessCost(
             name=name,
-            cpu_s=round(cpu_s, 2),
-            cpu_ms_per_event=round(cpu_s * 1000 / events, 3),
-            written_kb_per_event=written_kb,
-            flushes_per_command=None if flushes is None else round(flushes[name] / FLUSHED_COMMANDS, 2),
+            cpu_s=round(used.cpu_s, 2),
+            cpu_ms_per_event=round(used.cpu_s * 1000 / events, 3),
+            written_kb_per_event=None if written is None else round(written / 1000 / events, 2),
+            flushes_per_command=round(flushes[name] / FLUSHED_COMMANDS, 2) if name in flushes else None,
         )
 
-    def _read_usage(self) -> dict[str, _Usage]:
+    def _read_usage(self) -> dict[str, Usage]:
         usage = {}
         for name, process in self._processes.items():
             with contextlib.suppress(psutil.Error):
-                times = process.cpu_times()
-                usage[name] = _Usage(times.user + times.system, _written_bytes(process))
+                usage[name] = read_usage(process)
         return usage
 
-    def _count_flushes(self, application: Application) -> dict[str, int] | None:
-        """Send commands and return how often each process flushed meanwhile; None where no process can be traced."""
-        if not syscalls.is_available():
-            return None
+    @contextmanager
+    def _counting_flushes(self) -> Iterator[dict[str, int]]:
+        """Count how often each process flushes while the block runs: the dict has the counts afterwards, none if they cannot be had."""
+        flushes: dict[str, int] = {}
         with TemporaryDirectory(prefix="alpes-flushes-") as folder, contextlib.ExitStack() as tracers:
-            counts = {name: Path(folder) / name for name in self._processes}
+            files = {name: Path(folder) / name for name in self._processes}
             try:
-                for name, file in counts.items():
+                if not syscalls.is_available():
+                    raise syscalls.TracingUnavailable("no process can be traced here")
+                for name, file in files.items():
                     tracers.enter_context(_counting_flushes(self._processes[name].pid, file))
             except syscalls.TracingUnavailable:
-                return None
-            _send(application)
+                files.clear()
+            yield flushes
             tracers.close()
-            return Counter({name: read_flushes(file.read_text(encoding="ascii")) for name, file in counts.items()})
+            flushes.update({name: read_flushes(file.read_text(encoding="ascii")) for name, file in files.items()})
+
+
+def read_usage(process: psutil.Process) -> Usage:
+    """Return what a process has used until now. Raises psutil.Error."""
+    times = process.cpu_times()
+    return Usage(times.user + times.system, _written_bytes(process))
 
 
 def read_flushes(summary: str) -> int:
     """Return the number of calls in the summary that `strace -c` writes; it writes nothing when there was none."""
     rows = (line.split() for line in summary.splitlines())
     return sum(int(row[3]) for row in rows if row and row[-1] in syscalls.FLUSHES.split(","))
+
+
+@contextmanager
+def _counting_statements(engine: Engine) -> Iterator[Iterator[int]]:
+    """Yield the count of the statements and commits of an engine while the block runs: the next number is how many there were."""
+    counted = itertools.count()
+
+    def count(*_: object) -> None:
+        next(counted)
+
+    listeners = [(engine, "after_cursor_execute", count), (engine, "commit", count)]
+    for listener in listeners:
+        event.listen(*listener)
+    try:
+        yield counted
+    finally:
+        for listener in listeners:
+            event.remove(*listener)
 
 
 @contextmanager
@@ -182,10 +213,13 @@ def _counting_flushes(pid: int, file: Path) -> Iterator[None]:
         tracer.wait()
 
 
-def _send(application: Application) -> None:
+def _send(application: Application) -> int:
+    """Send commands one after the other, wait until all are notified, and return the number of statements and commits of this client."""
     correlation_id = str(uuid.uuid4())
-    for _ in range(FLUSHED_COMMANDS):
-        send_command(application, correlation_id)
+    with _counting_statements(application.engine) as counted:
+        for _ in range(FLUSHED_COMMANDS):
+            send_command(application, correlation_id)
+        statements = next(counted)
     with contextlib.suppress(TookTooLong):  # how much was lost is not counted here
         until(
             lambda: count_notified(application, correlation_id) >= FLUSHED_COMMANDS,
@@ -193,6 +227,7 @@ def _send(application: Application) -> None:
             "all notified",
             0.1,
         )
+    return statements
 
 
 def _written_bytes(process: psutil.Process) -> int | None:

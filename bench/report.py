@@ -20,6 +20,7 @@ from scenarios import end_to_end
 from stacks import instance
 
 WRITERS = 4
+PROCESSES = 2
 CONNECTIONS = (1, 8, 32)
 BUDGET = 1.25
 """A hop may take this many times what the bare part of its kind takes on the same machine."""
@@ -64,7 +65,7 @@ def measure_stack(stack: str, size: Size, say: Callable[[str], None]) -> StackRe
         say(f"{stack}: the latency of {size.latency_commands} commands")
         latency = measure_latency(settings, size.latency_commands, versions, with_profile=True)
         say(f"{stack}: {size.storm_commands} commands as fast as possible")
-        throughput = measure_throughput(settings, size.storm_commands, WRITERS, with_profile=True)
+        throughput = measure_throughput(settings, size.storm_commands, WRITERS, PROCESSES, with_profile=True)
         say(f"{stack}: the HTTP API")
         http = measure_http(settings, CONNECTIONS)
     with end_to_end.running(stack, say, private=True) as settings:
@@ -108,7 +109,7 @@ def _render_stack(report: StackReport) -> Iterable[str]:
             ("latency p50 (ms)", latency.p50_ms, floor.path_p50_ms, _ratio(latency.p50_ms, floor.path_p50_ms)),
             ("latency p99 (ms)", latency.p99_ms, "", ""),
             (
-                f"commands/s, {throughput.writers} threads",
+                f"commands/s, {throughput.writers} threads of {throughput.processes} processes",
                 throughput.commands_per_s,
                 floor.commits_per_s,
                 _ratio(throughput.commands_per_s, floor.commits_per_s),

@@ -112,6 +112,7 @@ def bench_latency(
 def bench_throughput(
     commands: Annotated[int, typer.Option(min=10, max=1_000_000, help="Number of commands to send.")] = 5000,
     writers: Annotated[int, typer.Option(min=1, max=64, help="Number of threads that send them.")] = 4,
+    processes: Annotated[int, typer.Option(min=1, max=16, help="Number of processes that have these threads.")] = 2,
     stack: StackName = None,
     profile: WithProfile = False,
     json: AsJson = False,
@@ -122,7 +123,7 @@ def bench_throughput(
         _running_instance(stack) as settings,
         _progress_bar("commands", commands, json) as progress,
     ):
-        report = measure_throughput(settings, commands, writers, progress, with_profile=profile)
+        report = measure_throughput(settings, commands, writers, processes, progress, with_profile=profile)
     if json:
         print_json(report)
     else:

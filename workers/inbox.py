@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, Engine, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -13,8 +14,9 @@ from connectors.broker import Received
 from connectors.envelope import NamedEvent
 from db.engine import READ, discard
 from db.errors import translated
-from db.prepared import JsonText, PreparedInsert
+from db.prepared import PreparedInsert
 from db.tables import dead_letter, notification, processed_message
+from domain import contract
 from domain.clock import from_epoch_us, utc_now
 from domain.outbox import OutboxRecord
 from telemetry.metrics import METRICS
@@ -35,6 +37,8 @@ class Effect:
     message: Received
     record: OutboxRecord
     captured_us: int
+    payload: Any = None
+    """The record's payload, parsed; None: it is parsed when it is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +180,8 @@ class Inbox:
             "commission_id": record.aggregate_id,
             "aggregate_version": record.aggregate_version,
             "type": record.type,
-            "payload": JsonText(record.payload),  # `workers.reading` has checked it
+            # Written anew, not as the text that was published: MySQL rounds Debezium's spelling of some numbers otherwise.
+            "payload": contract.read_payload(record.payload) if effect.payload is None else effect.payload,
             "correlation_id": record.correlation_id,
             "consumer": self._consumer,
             "occurred_at": record.occurred_at,

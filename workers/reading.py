@@ -34,8 +34,7 @@ def interpret(message: Received) -> Effect | Ack | DeadLetter:
 def _interpret(message: Received) -> Effect | Ack | DeadLetter:
     match envelope.decode(message.value):
         case Inserted(record=record, captured_us=captured_us):
-            problem = _find_problem(record)
-            return Effect(message, record, captured_us) if problem is None else problem
+            return _read_effect(message, record, captured_us)
         case Skipped():
             return Ack("skipped")
         case Unreadable(reason=reason, detail=detail):
@@ -83,7 +82,7 @@ def _get_event(decoded: Decoded) -> NamedEvent | None:
             assert_never(other)
 
 
-def _find_problem(record: OutboxRecord) -> DeadLetter | None:
+def _read_effect(message: Received, record: OutboxRecord, captured_us: int) -> Effect | DeadLetter:
     event = event_types().get(record.type)
     if event is None:
         return DeadLetter("unknown_event", f"the event type {record.type!a} is unknown")
@@ -97,7 +96,7 @@ def _find_problem(record: OutboxRecord) -> DeadLetter | None:
         return DeadLetter("bad_payload", f"the payload breaks the contract: {error}")
     if not isinstance(payload, dict) or payload.get("commissionId") != record.aggregate_id:
         return DeadLetter("bad_payload", "the payload is not an object that names its commission")
-    return None
+    return Effect(message, record, captured_us, payload)
 
 
 def _main() -> None:

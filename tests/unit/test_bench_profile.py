@@ -10,11 +10,11 @@ from typing import Any
 
 import psutil
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from application import Application
 from bench import profile
-from bench.profile import CLIENT, Meter, read_flushes
+from bench.profile import CLIENT, Meter, Usage, read_flushes
 from domain.commands import CalculateCommission
 from settings import Settings, load
 from stacks import syscalls
@@ -57,6 +57,13 @@ def settings(tmp_path: Path, engine: Engine) -> Settings:
     return load(stack="embedded", home=tmp_path, database_url=engine.url.render_as_string(hide_password=False))
 
 
+@pytest.fixture(autouse=True)
+def few_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No worker runs here that would notify of them."""
+    monkeypatch.setattr(profile, "NOTIFIED_WITHIN_S", 0.0)
+    monkeypatch.setattr(profile, "FLUSHED_COMMANDS", 5)
+
+
 @pytest.fixture
 def application(settings: Settings) -> Iterator[Application]:
     with Application(settings) as application:
@@ -77,7 +84,7 @@ def test_each_process_has_its_costs_and_the_most_expensive_is_first(
     moments = iter([100.0, 104.0])
     patch_time(monkeypatch, "bench.profile", monotonic=lambda: next(moments))
     meter = Meter(settings)
-    with meter.running(application.engine):
+    with meter.running():
         pass
     measured = meter.make_profile(application, 20)
     assert [(cost.name, cost.cpu_s, cost.cpu_ms_per_event) for cost in measured.processes] == [
@@ -98,29 +105,37 @@ def test_a_process_that_ended_has_no_costs(
     monkeypatch.setattr("bench.profile.psutil.Process", lambda pid=None: found[pid])
     monkeypatch.setattr(syscalls, "is_available", lambda: False)
     meter = Meter(settings)
-    with meter.running(application.engine):
+    with meter.running():
         found[7].has_ended = True
     assert [cost.name for cost in meter.make_profile(application, 1).processes] == [CLIENT]
 
 
-def test_statements_of_this_client_are_counted_while_it_runs(
+def test_the_statements_of_a_command_are_counted(
     settings: Settings, application: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(profile, "control", states())
     monkeypatch.setattr(syscalls, "is_available", lambda: False)
     meter = Meter(settings)
+    with meter.running():
+        application.send(CalculateCommission("c", "aff-1", "cmp-1", "1.00", "USD"))
+    statements = meter.make_profile(application, 1).statements_per_command
+    assert (
+        3.0 <= statements < 5.0
+    )  # two inserts and the commit, and the timestamps, which another thread writes in batches
 
-    def write() -> None:
-        with application.engine.begin() as connection:
-            connection.execute(text("SELECT 1"))
-            connection.execute(text("SELECT 2"))
 
-    write()
-    with meter.running(application.engine):
-        write()
-        write()
-    write()
-    assert meter.make_profile(application, 2).statements_per_command == 3.0
+def test_what_other_processes_used_to_send_is_the_clients(
+    settings: Settings, application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(profile, "control", states())
+    monkeypatch.setattr(syscalls, "is_available", lambda: False)
+    monkeypatch.setattr("bench.profile.psutil.Process", lambda pid=None: Process(1, [1.0, 1.5], [1000, 2000]))
+    meter = Meter(settings)
+    with meter.running():
+        pass
+    meter.add_clients([Usage(0.25, 3000), Usage(0.25, 1000)])
+    (cost,) = meter.make_profile(application, 1).processes
+    assert (cost.cpu_s, cost.written_kb_per_event) == (1.0, 5.0)
 
 
 @pytest.mark.parametrize(("summary", "flushes"), [(SUMMARY, 131), ("", 0)])
@@ -134,10 +149,8 @@ def test_the_flushes_of_this_client_are_counted(
 ) -> None:
     """SQLite flushes its log at each commit of this process."""
     monkeypatch.setattr(profile, "control", states())
-    monkeypatch.setattr(profile, "NOTIFIED_WITHIN_S", 0.0)
-    monkeypatch.setattr(profile, "FLUSHED_COMMANDS", 5)
     meter = Meter(settings)
-    with meter.running(application.engine):
+    with meter.running():
         application.send(CalculateCommission("7e6f2b52-6a45-4d3c-9c2f-1f4f0a0b7c11", "aff-1", "cmp-1", "1.00", "USD"))
     (cost,) = meter.make_profile(application, 1).processes
     assert cost.flushes_per_command is not None, "strace could not trace this process"

@@ -38,7 +38,7 @@ REPORT = StackReport(
     versions={"database": "SQLite 3.40.1", "broker": "pulsar-lite 0.2.0"},
     floor=FLOOR,
     latency=Latency("embedded", 1000, 100, 12.0, 15.0, 20.0, HOPS_MS, {}, PROFILE),
-    throughput=Throughput("embedded", 20_000, 4, 500.0, 490.0, 0.25, 0, 3, 0, replace(PROFILE, wall_s=3.0)),
+    throughput=Throughput("embedded", 20_000, 4, 2, 500.0, 490.0, 0.25, 0, 3, 0, replace(PROFILE, wall_s=3.0)),
     http=HttpReport("embedded", [Load(8, 400.0, 10.0, 90.0, 0)]),
     backlog=Backlog("embedded", 100_000, 2500.0, 40.0, 1.0, 0, 0),
 )
@@ -71,7 +71,7 @@ def test_the_document_says_what_when_and_how(document: str) -> None:
 
 def test_each_figure_is_beside_the_floor_that_it_cannot_beat(document: str) -> None:
     assert row(document, "latency p50 (ms)") == ["12", "8", "1.50"]
-    assert row(document, "commands/s, 4 threads") == ["500", "2000", "0.25"]
+    assert row(document, "commands/s, 4 threads of 2 processes") == ["500", "2000", "0.25"]
     assert row(document, "HTTP requests/s, 8 connections (p50 10, p99 90 ms)") == ["400", "2000", "0.20"]
     assert row(document, "lost, duplicates, out of order")[0] == "0, 3, 0"
 
@@ -103,7 +103,7 @@ def test_without_a_profile_there_is_no_table_of_costs() -> None:
         latency=replace(REPORT.latency, profile=None),
         throughput=replace(REPORT.throughput, profile=None),
     )
-    assert "process" not in render([bare], "", DAY, "")
+    assert "| process |" not in render([bare], "", DAY, "")
 
 
 def test_the_verb_writes_the_file_and_names_the_command_that_writes_it(

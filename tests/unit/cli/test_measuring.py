@@ -44,7 +44,7 @@ def running(monkeypatch: pytest.MonkeyPatch, found: Found, tmp_path: Path) -> li
 
 def throughput(**changes: int) -> Throughput:
     values: dict[str, Any] = {"lost": 0, "out_of_order": 0, "duplicates_absorbed": 3}
-    return Throughput("native", 10, 4, 1.5, 2.5, 0.5, **{**values, **changes})
+    return Throughput("native", 10, 4, 2, 1.5, 2.5, 0.5, **{**values, **changes})
 
 
 @pytest.mark.parametrize(("changes", "fails"), [({}, False), ({"lost": 1}, True), ({"out_of_order": 1}, True)])
