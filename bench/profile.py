@@ -90,7 +90,7 @@ class Meter:
                     self._processes[state.name] = psutil.Process(state.pid)
         self._before: dict[str, Usage] = {}
         self._after: dict[str, Usage] = {}
-        self._others: list[Usage] = []
+        self._clients: list[Usage] = []
         self._wall_s = 0.0
 
     @contextmanager
@@ -104,7 +104,7 @@ class Meter:
 
     def add_clients(self, usages: Iterable[Usage]) -> None:
         """Add what other processes used to send the commands of the run."""
-        self._others.extend(usages)
+        self._clients.extend(usages)
 
     def make_profile(self, application: Application, events: int) -> Profile:
         """Return the costs of a run of so many events, after some more commands whose statements and flushes are counted."""
@@ -124,8 +124,8 @@ class Meter:
     def _make_cost(self, name: str, events: int, flushes: dict[str, int]) -> ProcessCost:
         used = self._after[name].since(self._before[name])
         if name == CLIENT:
-            for other in self._others:
-                used = used.plus(other)
+            for client in self._clients:
+                used = used.plus(client)
         written = used.written_bytes
         return ProcessCost(
             name=name,

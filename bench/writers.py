@@ -18,6 +18,7 @@ import psutil
 from application import Application
 from bench.outcome import send_command
 from bench.profile import Usage, read_usage
+from domain.errors import ExpectedError
 from settings import Settings
 
 READY_S = 120.0
@@ -35,7 +36,7 @@ class Sent:
     usages: list[Usage]
 
 
-class WriterFailed(Exception):
+class WriterFailed(ExpectedError):
     """A process could not send its commands; `str(error)` says why."""
 
 
@@ -74,25 +75,25 @@ def _follow(pipes: list[Pipe], progress: Callable[[int], None]) -> Iterator[Usag
     while running:
         for ready in wait(running):
             assert isinstance(ready, Pipe)
-            said = _receive(ready)
-            if isinstance(said, Usage):
+            answer = _receive(ready)
+            if isinstance(answer, Usage):
                 running.remove(ready)
-                yield said
+                yield answer
             else:
-                counts[numbers[id(ready)]] = said
+                counts[numbers[id(ready)]] = answer
                 progress(sum(counts.values()))
 
 
 def _receive(pipe: Pipe) -> int | Usage:
-    """Return what a process says next. Raises WriterFailed."""
+    """Return how many commands a process has sent, or what it used when it has ended. Raises WriterFailed."""
     try:
-        said = pipe.recv() if pipe.poll(READY_S) else f"it said nothing for {READY_S:.0f} s"
+        answer = pipe.recv() if pipe.poll(READY_S) else f"no answer within {READY_S:.0f} s"
     except EOFError:
-        said = "its process ended"
-    if isinstance(said, str):
-        raise WriterFailed(f"a process that sends commands failed: {said}")
-    assert isinstance(said, int | Usage)
-    return said
+        answer = "the process ended"
+    if isinstance(answer, str):
+        raise WriterFailed(f"a process that sends commands failed: {answer}")
+    assert isinstance(answer, int | Usage)
+    return answer
 
 
 @contextlib.contextmanager
@@ -122,9 +123,9 @@ def _writer_processes(
                 process.kill()
 
 
-def _share(whole: int, parts: int, number: int) -> int:
-    """Return how much of a whole the part of this number has; together they have all of it."""
-    return (whole * (number + 1)) // parts - (whole * number) // parts
+def _share(total: int, processes: int, number: int) -> int:
+    """Return how many of the total the process of this number has; together they have all."""
+    return (total * (number + 1)) // processes - (total * number) // processes
 
 
 def _run(settings: Settings, correlation_id: str, commands: int, threads: int, pipe: Pipe) -> None:

@@ -105,6 +105,12 @@ def _sqlite(url: str, pool_size: int) -> Engine:
         connection.execute("PRAGMA synchronous=FULL")  # a commit survives a power cut, as on MySQL
         connection.execute("PRAGMA foreign_keys=ON")
 
+    @event.listens_for(engine, "checkin")
+    def let_wait_again(driver: sqlite3.Connection | None, record: Any) -> None:
+        # The next user may not begin its transactions as this engine does.
+        if driver is not None and record.info.pop("waits_s", BUSY_TIMEOUT_S) != BUSY_TIMEOUT_S:
+            driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_S * 1000:.0f}")
+
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         if connection.get_execution_options().get("alpes_read"):

@@ -124,6 +124,7 @@ def test_deleted_rows_are_no_difference_once_they_are_counted(tmp_path: Path) ->
         assert (reader.state.committed, reader.state.row_deleted) == (3, 0)
 
 
+@pytest.mark.native
 def test_a_lower_number_that_commits_later_is_counted(native_stack: Settings) -> None:
     """SQLite has one writer at a time; on MySQL the number is given at the insert, and seen at the commit."""
     with Application(native_stack, pool_size=4) as application:

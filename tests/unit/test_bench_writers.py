@@ -41,13 +41,13 @@ def test_every_command_is_sent_once(settings: Settings, engine: Engine, threads:
 def test_a_database_that_refuses_ends_the_measurement(settings: Settings, tmp_path: Path, processes: int) -> None:
     empty = settings.model_copy(update={"database_url": f"sqlite:///{tmp_path / 'empty.db'}"})
     connect(empty.database_url).connect().close()
-    with pytest.raises(Exception, match="event|table") as failure:
+    with pytest.raises(Exception, match=r"event|table") as failure:
         send_commands(empty, "run-1", 4, 2, processes)
     assert processes == 1 or failure.type is WriterFailed
 
 
-@pytest.mark.parametrize(("whole", "parts"), [(10, 3), (2, 4), (20_000, 7), (0, 2)])
-def test_the_parts_of_a_whole_are_the_whole(whole: int, parts: int) -> None:
-    shares = [writers._share(whole, parts, number) for number in range(parts)]
-    assert sum(shares) == whole
+@pytest.mark.parametrize(("total", "processes"), [(10, 3), (2, 4), (20_000, 7), (0, 2)])
+def test_the_shares_of_the_processes_add_up(total: int, processes: int) -> None:
+    shares = [writers._share(total, processes, number) for number in range(processes)]
+    assert sum(shares) == total
     assert max(shares) - min(shares) <= 1
