@@ -1,4 +1,4 @@
-"""Measure where the time goes on each stack, beside the bare parts of the same session, and write it as a document."""
+"""Measure where the time goes on each stack, beside the bare parts of the same session, and write it as a section of a document."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from bench.throughput import Throughput, measure_throughput
 from scenarios import end_to_end
 from stacks import instance
 
+SECTION = "path"
+"""Its name in the document."""
 WRITERS = 4
 PROCESSES = 2
 CONNECTIONS = (1, 8, 32)
@@ -80,11 +82,11 @@ def describe_machine() -> str:
 
 
 def render(reports: Sequence[StackReport], machine: str, day: date, command: str) -> str:
-    """Return the document, in Markdown."""
+    """Return the section of the document, in Markdown."""
     lines = [
-        "# Performance",
+        "## The path of an event",
         "",
-        f"Measured on {day.isoformat()} on one machine ({machine}), by `{command}`, which writes this file. Figures of two",
+        f"Measured on {day.isoformat()} on one machine ({machine}), by `{command}`, which writes this section. Figures of two",
         "machines of the same description can differ by a factor of two: compare the ratios, and measure on yours.",
         "",
         "The floor is what database and broker take without this program, measured in the same session.",
@@ -99,7 +101,7 @@ def render(reports: Sequence[StackReport], machine: str, day: date, command: str
 def _render_stack(report: StackReport) -> Iterable[str]:
     floor, latency, throughput = report.floor, report.latency, report.throughput
     parts = ", ".join(f"{kind} {version}" for kind, version in report.versions.items())
-    yield f"## {latency.stack}"
+    yield f"### {latency.stack}"
     yield ""
     yield f"{parts}."
     yield ""

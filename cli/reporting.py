@@ -1,4 +1,4 @@
-"""The verb `bench report`: every measurement of the path, written as a document."""
+"""The verb `bench report`: every measurement of the path, written as a section of a document."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from bench.report import Size, describe_machine, measure_stack, render
+from bench.document import replace_section
+from bench.report import SECTION, Size, describe_machine, measure_stack, render
 from cli import foreground
 from cli.output import AsJson, Failed, out, print_json, say
 from stacks import instance
@@ -21,14 +22,15 @@ QUICK = Size(100, 1000, 2000)
 def bench_report(
     stack: Annotated[list[str] | None, typer.Option(help="embedded or native; may be repeated. Default: both.")] = None,
     file: Annotated[
-        Path | None, typer.Option("--out", help="Write the document to this file, for example docs/performance.md.")
+        Path | None, typer.Option("--out", help="Replace this section of a document, for example docs/performance.md.")
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Send fewer commands: to try it, not to compare.")] = False,
     json: AsJson = False,
 ) -> None:
     """Measure where the time goes: floor, latency, throughput, HTTP and backlog, with the cost of each process.
 
-    Each stack is measured on private instances, for about five minutes. The document is printed, or written with --out.
+    Each stack is measured on private instances, for about five minutes. The figures are printed, or written with --out to a
+    document, whose other sections stay as they are.
     """
     stacks = stack or list(STACKS)
     if unknown := set(stacks) - set(STACKS):
@@ -38,11 +40,11 @@ def bench_report(
     if json:
         print_json(reports)
         return
-    document = render(reports, describe_machine(), datetime.now(UTC).date(), _command(stack, quick))
+    section = render(reports, describe_machine(), datetime.now(UTC).date(), _command(stack, quick))
     if file is None:
-        out.print(document, markup=False, highlight=False)
+        out.print(section, markup=False, highlight=False)
     else:
-        file.write_text(document, encoding="utf-8")
+        replace_section(file, SECTION, section)
         say(f"written to {file}")
 
 
