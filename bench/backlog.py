@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import func, insert, select
@@ -16,9 +15,9 @@ from application import Application, leases
 from application.components import worker_names
 from application.permissions import Action, require
 from bench.outcome import count_notified, reconcile_when_complete
+from bench.peers.writing import make_calculated, make_state
 from db.outbox import build_row
 from db.tables import commission, notification, outbox_event
-from domain.changes.calculate import CommissionCalculated
 from domain.clock import utc_now
 from scenarios.waiting import JudgeFailed, until
 from settings import Settings
@@ -89,19 +88,8 @@ def _commit(application: Application, correlation_id: str, events: int) -> None:
 
 def _make_rows(correlation_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the row of a new commission and its outbox row."""
-    key, at = str(uuid.uuid4()), utc_now()
-    values: dict[str, Any] = {
-        "conversion_id": key,
-        "affiliate_id": "aff-bench",
-        "campaign_id": "cmp-bench",
-        "gross_amount": Decimal("120.50"),
-        "rate": Decimal("0.10"),
-        "amount": Decimal("12.05"),
-        "currency": "USD",
-    }
-    event = CommissionCalculated(commission_id=key, aggregate_version=1, occurred_at=at, **values)
-    state = {**values, "id": key, "status": event.status, "version": 1, "created_at": at, "updated_at": at}
-    return state, build_row(event, str(uuid.uuid4()), correlation_id, None)
+    event = make_calculated()
+    return make_state(event), build_row(event, str(uuid.uuid4()), correlation_id, None)
 
 
 def _count_published(settings: Settings, correlation_id: str) -> int:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,14 +80,17 @@ class Usage:
 class Meter:
     """Measures one run: enter `running` around it, then call `make_profile`."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Find the processes of the instance. Raises NotRunning."""
+    def __init__(self, settings: Settings, beside: Mapping[str, int] | None = None) -> None:
+        """Find the processes of the instance, and those `beside` it: {name: process id}. Raises NotRunning."""
         self._settings = settings
         self._processes = {CLIENT: psutil.Process()}
         for state in control(settings).states():
             with contextlib.suppress(psutil.Error):
                 if state.pid:
                     self._processes[state.name] = psutil.Process(state.pid)
+        for name, pid in (beside or {}).items():
+            with contextlib.suppress(psutil.Error):
+                self._processes[name] = psutil.Process(pid)
         self._before: dict[str, Usage] = {}
         self._after: dict[str, Usage] = {}
         self._clients: list[Usage] = []
@@ -110,7 +113,7 @@ class Meter:
         """Return the costs of a run of so many events, after some more commands whose statements and flushes are counted."""
         with self._counting_flushes() as flushes:
             statements = _send(application)
-        costs = [self._make_cost(name, events, flushes) for name in self._before.keys() & self._after.keys()]
+        costs = self.list_costs(events, flushes)
         cpu_s = sum(cost.cpu_s for cost in costs)
         return Profile(
             events=events,
@@ -118,10 +121,15 @@ class Meter:
             cpu_s=round(cpu_s, 2),
             cores_busy=round(cpu_s / self._wall_s, 2),
             statements_per_command=round(statements / FLUSHED_COMMANDS, 1),
-            processes=sorted(costs, key=lambda cost: -cost.cpu_s),
+            processes=costs,
         )
 
-    def _make_cost(self, name: str, events: int, flushes: dict[str, int]) -> ProcessCost:
+    def list_costs(self, events: int, flushes: Mapping[str, int] | None = None) -> list[ProcessCost]:
+        """Return what each process used for a run of so many events, the most expensive first."""
+        names = self._before.keys() & self._after.keys()
+        return sorted((self._make_cost(name, events, flushes or {}) for name in names), key=lambda cost: -cost.cpu_s)
+
+    def _make_cost(self, name: str, events: int, flushes: Mapping[str, int]) -> ProcessCost:
         used = self._after[name].since(self._before[name])
         if name == CLIENT:
             for client in self._clients:

@@ -105,7 +105,7 @@ def _render_stack(report: StackReport) -> Iterable[str]:
     yield ""
     yield f"{parts}."
     yield ""
-    yield from _table(
+    yield from render_table(
         ("", "measured", "floor", "ratio"),
         [
             ("latency p50 (ms)", latency.p50_ms, floor.path_p50_ms, _ratio(latency.p50_ms, floor.path_p50_ms)),
@@ -131,7 +131,7 @@ def _render_stack(report: StackReport) -> Iterable[str]:
         ],
     )
     yield ""
-    yield from _table(("hop (ms)", "p50", "p99", "budget of p50", ""), _hops(latency, floor))
+    yield from render_table(("hop (ms)", "p50", "p99", "budget of p50", ""), _hops(latency, floor))
     yield from _render_costs("One command at a time", latency.profile)
     yield from _render_costs("As fast as possible", throughput.profile)
 
@@ -162,7 +162,7 @@ def _render_costs(title: str, profile: Profile | None) -> Iterable[str]:
         )
         for cost in profile.processes
     ]
-    yield from _table(
+    yield from render_table(
         ("process", "CPU s", "CPU s per 1,000 events", "KB per event in write calls", "flushes per command"), rows
     )
 
@@ -175,7 +175,8 @@ def _ratio(measured: float, floor: float) -> str:
     return f"{measured / floor:.2f}" if floor else "—"
 
 
-def _table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterable[str]:
+def render_table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterable[str]:
+    """Yield the lines of a Markdown table."""
     yield f"| {' | '.join(titles)} |"
     yield f"|{'|'.join('---' for _ in titles)}|"
     for row in rows:

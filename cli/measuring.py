@@ -20,6 +20,7 @@ from bench.throughput import measure_throughput
 from cli import foreground
 from cli.lifecycle import require_securable
 from cli.output import AsJson, Failed, StackName, err, out, print_json, say, table
+from cli.peers import bench_peers
 from cli.reporting import bench_report
 from scenarios import end_to_end
 from settings import Settings
@@ -45,6 +46,7 @@ def register(app: typer.Typer) -> None:
     bench_app.command("latency")(bench_latency)
     bench_app.command("throughput")(bench_throughput)
     bench_app.command("captures")(bench_captures)
+    bench_app.command("peers")(bench_peers)
     bench_app.command("http")(bench_http)
     bench_app.command("backlog")(bench_backlog)
     bench_app.command("dashboard")(bench_dashboard)
