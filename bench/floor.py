@@ -68,7 +68,7 @@ def measure_floor(settings: Settings) -> Floor:
     """
     with tempfile.TemporaryDirectory(prefix="alpes-floor-", dir=_nearest_existing(settings.home)) as folder:
         cpu, fsyncs = count_loops(CPU_S), count_fsyncs(Path(folder), FSYNC_S)
-        with _empty_database(settings.facts.database, Path(folder)) as engine, _topic(settings) as topic:
+        with empty_database(settings.facts.database, Path(folder)) as engine, _topic(settings) as topic:
             path = measure_bare_path(settings, engine, topic, count_warm_up(settings), ROUNDS)
             commits = count_best(engine, COMMIT_S)
     return Floor(settings.stack, cpu, fsyncs, commits, *astuple(path))
@@ -133,8 +133,8 @@ def _count_per_second(work: Callable[[], None], seconds: float) -> int:
 
 
 @contextlib.contextmanager
-def _empty_database(kind: DatabaseKind, folder: Path) -> Iterator[Engine]:
-    """Yield an empty database with the product's tables."""
+def empty_database(kind: DatabaseKind, folder: Path) -> Iterator[Engine]:
+    """Yield an empty temporary database with the product's tables. Raises what `measure_floor` raises for the database."""
     with contextlib.ExitStack() as exits:
         url = f"sqlite:///{folder / 'floor.db'}"
         if kind is DatabaseKind.MYSQL:

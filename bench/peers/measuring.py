@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import psutil
 from sqlalchemy import Connection, Engine
 
 from application.components import COMPONENTS
@@ -29,6 +30,8 @@ from settings import Settings
 from stacks import instance
 
 IDLE_S = 5.0
+LONE_COMMANDS, LONE_INTERVAL_S = 11, 1.13
+"""The interval is no multiple of any poll's, so that the events meet different times of it."""
 ARRIVES_WITHIN_S = 120.0
 """How long after the last commit events may arrive; what is missing then counts as lost."""
 
@@ -57,6 +60,8 @@ class Storm:
     """By process. A source in Pulsar IO is a part of the broker's."""
     load: DatabaseLoad
     """For each event."""
+    others_cores: float
+    """Cores that everything else on the machine kept busy meanwhile: when it is not near 0, measure again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,8 @@ class Figures:
     p50_ms: float
     """From the first statement of a transaction to the receipt of its event, one command at a time."""
     p99_ms: float
+    lone_p50_ms: float
+    """The same of events with more than a second of silence before each."""
     message_bytes: int
     """Mean size of a message."""
     storm: Storm
@@ -151,12 +158,16 @@ def measure_peer(peer: Peer, size: Size, say: Callable[[str], None]) -> Figures:
         paced = bench.write(size.commands, 1, INTERVAL_S)
         bench.await_receipt(paced)
         delays_ms = measure_delays(paced, bench.receiver.read())
+        say(f"{peer.name}: {LONE_COMMANDS} commands, each after more than a second of silence")
+        lone = bench.write(LONE_COMMANDS, 1, LONE_INTERVAL_S)
+        bench.await_receipt(lone)
         say(f"{peer.name}: {IDLE_S:g} s without commands")
         idle = _measure_idle(bench)
         say(f"{peer.name}: {size.storm_commands} commands as fast as {size.writers} writers can")
         storm = _measure_storm(bench, size)
         say(f"{peer.name}: SIGKILL of the broker while commands are committed")
         kill = measure_kill(bench)
+        lone_delays_ms = measure_delays(lone, bench.receiver.read())
         sizes = [receipt.size for receipt in bench.receiver.read()]
     return Figures(
         name=peer.name,
@@ -165,6 +176,7 @@ def measure_peer(peer: Peer, size: Size, say: Callable[[str], None]) -> Figures:
         commit_p50_ms=round(statistics.median((event.committed_us - event.began_us) / 1000 for event in paced), 3),
         p50_ms=delays_ms["p50"],
         p99_ms=delays_ms["p99"],
+        lone_p50_ms=lone_delays_ms["p50"],
         message_bytes=round(statistics.mean(sizes)),
         storm=storm,
         idle=idle,
@@ -212,10 +224,13 @@ def _measure_idle(bench: Bench) -> Idle:
 def _measure_storm(bench: Bench, size: Size) -> Storm:
     meter = Meter(bench.settings, bench.beside)
     before = bench.read_database()
+    busy_s, started_at = _read_busy_s(), time.monotonic()
     with meter.running():
         events = bench.write(size.storm_commands, size.writers, 0.0)
         bench.await_receipt(events)
+    wall_s, busy_s = time.monotonic() - started_at, _read_busy_s() - busy_s
     load = bench.read_database() - before
+    costs = meter.list_costs(len(events))
     received_us = first_received_us(bench.receiver.read())
     began_us = min(event.began_us for event in events)
     ended_us = max(event.committed_us for event in events)
@@ -224,6 +239,13 @@ def _measure_storm(bench: Bench, size: Size) -> Storm:
         commits_per_s=round(len(events) / (ended_us - began_us) * 1e6, 1),
         drained_after_s=round((last_us - ended_us) / 1e6, 3),
         outcome=bench.count(events),
-        costs=meter.list_costs(len(events)),
+        costs=costs,
         load=load.per(len(events)),
+        others_cores=round(max(0.0, busy_s - sum(cost.cpu_s for cost in costs)) / wall_s, 2),
     )
+
+
+def _read_busy_s() -> float:
+    """Return the processor time of everything on this machine since its start, in seconds."""
+    times = psutil.cpu_times()
+    return float(times.user + times.system + times.nice)

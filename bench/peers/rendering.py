@@ -47,7 +47,7 @@ def render(figures: Sequence[Figures], size: Size, machine: str, day: date, comm
 def _explain(size: Size, names: Sequence[str]) -> Iterable[str]:
     yield (
         f"p50 and p99 are from the first statement of the transaction to the receipt of its event: {size.commands} commands, one each"
-        f" 10 ms, after a warm-up. The storm is {size.storm_commands} commands of {size.writers} writers. Every commission is"
+        f" 10 ms, after a warm-up; a lone event has more than a second of silence before it. The storm is {size.storm_commands} commands of {size.writers} writers. Every commission is"
         " calculated and then approved; an event is out of order when a later one of its commission was received before it."
         " Duplicates are further messages of one event; what the broker delivers again, because it had not stored an"
         " acknowledgement when it was killed, is counted apart: no publisher causes it. Under the kill, two writers commit a command"
@@ -55,7 +55,7 @@ def _explain(size: Size, names: Sequence[str]) -> Iterable[str]:
         " source in Pulsar IO is started by the broker's own functions worker, which answers later."
     )
     notes = {
-        "stock": "`stock` polls every 500 ms, so its latency is that of its poll.",
+        "stock": "`stock` polls every 500 ms, and its connector sleeps a second when a poll finds nothing: its latency is that of its poll.",
         "polling": "`polling` looks every 5 ms and has one process, so that a commission's events stay in order.",
         "dual-write": "`dual-write` waits for the broker before its writer commits again, which its storm shows; what it lost is in"
         " the database and nowhere else.",
@@ -111,6 +111,7 @@ def _outcome(read: Callable[[Figures], Outcome]) -> Cell:
 _ROWS: list[tuple[str, Cell]] = [
     ("insert to receipt, p50 (ms)", lambda measured: measured.p50_ms),
     ("insert to receipt, p99 (ms)", lambda measured: measured.p99_ms),
+    ("the same of a lone event, p50 (ms)", lambda measured: measured.lone_p50_ms),
     ("insert to commit, p50 (ms)", lambda measured: measured.commit_p50_ms),
     ("storm: commits/s", lambda measured: measured.storm.commits_per_s),
     ("storm: last receipt after the last commit (s)", lambda measured: measured.storm.drained_after_s),
@@ -121,6 +122,7 @@ _ROWS: list[tuple[str, Cell]] = [
     ("— publisher's own process", _cpu_of_publisher),
     ("— client that writes", _cpu("client")),
     ("— consumer", _cpu("consumer")),
+    ("— everything else on the machine, cores", lambda measured: measured.storm.others_cores),
     ("KB per event in write calls", _written),
     ("bytes per message", lambda measured: measured.message_bytes),
     ("database per event: statements", lambda measured: measured.storm.load.statements),
