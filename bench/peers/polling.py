@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection as Pipe
 
-from sqlalchemy import Engine, Text, delete, select, type_coerce
+from sqlalchemy import BindParameter, Engine, Text, bindparam, select, text, type_coerce
 
 from bench.peers import children
 from connectors import envelope
@@ -45,6 +45,10 @@ class Poller:
         self._publish = publish
         columns = [outbox_event.c[name] for name in OutboxRecord.__slots__]
         texts = [type_coerce(column, Text) if column.name == "payload" else column for column in columns]
+        # Without ORDER BY and LIMIT MySQL scans a small table, and waits there for the rows that another poller has locked.
+        in_order = " ORDER BY seq LIMIT :row_count" if engine.dialect.name == "mysql" else ""
+        numbers: BindParameter[int] = bindparam("numbers", expanding=True)
+        self._delete = text(f"DELETE FROM outbox_event WHERE seq IN :numbers{in_order}").bindparams(numbers)
         self._rows = select(*texts).order_by(outbox_event.c.seq).limit(BATCH).with_for_update(skip_locked=True)
 
     def poll(self) -> int:
@@ -54,7 +58,7 @@ class Poller:
             if records:
                 self._publish(records)
                 numbers = [record.seq for record in records]
-                connection.execute(delete(outbox_event).where(outbox_event.c.seq.in_(numbers)))
+                connection.execute(self._delete, {"numbers": numbers, "row_count": len(numbers)})
         return len(records)
 
 
