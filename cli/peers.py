@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from json import dumps
 from pathlib import Path
 from typing import Annotated
 
@@ -13,13 +14,15 @@ from bench.document import replace_section
 from bench.peers.catalogue import PEERS
 from bench.peers.drawing import draw
 from bench.peers.measuring import Figures, Size, measure_peers
-from bench.peers.rendering import SECTION, list_rows, render
+from bench.peers.rendering import SECTION, list_rows, render, summarize
 from bench.report import describe_machine
 from cli import foreground
 from cli.output import AsJson, Failed, print_json, say, table
+from settings.model import REPOSITORY
 
 PICTURE = Path("images") / "peers.svg"
 """Beside the document."""
+PAGE_FIGURES = REPOSITORY / "dashboard" / "assets" / "peers.json"
 WRITERS = 4
 
 
@@ -37,6 +40,9 @@ def bench_peers(
             "--out", help="Replace this section of a document, for example docs/performance.md, and draw its picture."
         ),
     ] = None,
+    page: Annotated[
+        bool, typer.Option("--page", help="Replace the figures that the page shows, dashboard/assets/peers.json.")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Measure ways to publish side by side: Debezium as described and as tuned, Debezium Server, polling, and a dual write.
@@ -55,18 +61,22 @@ def bench_peers(
         print_json(figures)
     else:
         table(("", *(measured.name for measured in figures)), list_rows(figures))
+    command, day = _command(only, n, commands), datetime.now(UTC).date()
     if file is not None:
-        _write(file, figures, size, _command(only, n, commands))
+        _write(file, figures, size, day, command)
+    if page:
+        summary = dumps(summarize(figures, describe_machine(), day, command), indent=2)
+        PAGE_FIGURES.write_text(f"{summary}\n", encoding="utf-8")
+        say(f"written to {PAGE_FIGURES}")
     if any(measured.lost for measured in figures if PEERS[measured.name].has_outbox):
         raise typer.Exit(1)
 
 
-def _write(file: Path, figures: Sequence[Figures], size: Size, command: str) -> None:
+def _write(file: Path, figures: Sequence[Figures], size: Size, day: date, command: str) -> None:
     """Replace the section of the document, and its picture."""
     picture = file.parent / PICTURE
     picture.parent.mkdir(exist_ok=True)
     picture.write_text(draw(figures), encoding="utf-8")
-    day = datetime.now(UTC).date()
     replace_section(file, SECTION, render(figures, size, describe_machine(), day, command, PICTURE.as_posix()))
     say(f"written to {file} and {picture}")
 
@@ -75,4 +85,4 @@ def _command(only: list[str] | None, n: int, commands: int) -> str:
     words = ["./alpes bench peers", *(f"--only {name}" for name in only or ())]
     words += [f"--n {n}"] if n != 300 else []
     words += [f"--commands {commands}"] if commands != 5000 else []
-    return " ".join([*words, "--out docs/performance.md"])
+    return " ".join([*words, "--out docs/performance.md --page"])

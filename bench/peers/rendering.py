@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
+from typing import Any
 
 from bench.peers.counting import Outcome
 from bench.peers.measuring import Figures, Size
@@ -13,6 +14,8 @@ SECTION = "peers"
 """Its name in the document."""
 SERVERS = ("broker", "database", "client", "consumer")
 NONE = "—"
+QUIET_CORES = 0.2
+"""What the system and this program's own supervisor use on a machine where nothing else runs, at most."""
 
 Cell = Callable[[Figures], object]
 
@@ -40,8 +43,38 @@ def render(figures: Sequence[Figures], size: Size, machine: str, day: date, comm
         *render_table(("", *(measured.name for measured in figures)), list_rows(figures)),
         "",
         *_explain(size, [measured.name for measured in figures]),
+        *_warn(figures),
     ]
     return "\n".join(lines) + "\n"
+
+
+def summarize(figures: Sequence[Figures], machine: str, day: date, command: str) -> dict[str, Any]:
+    """Return what the page shows, as JSON values."""
+    return {
+        "day": day.isoformat(),
+        "machine": machine,
+        "command": command,
+        "database": figures[0].versions["database"],
+        "broker": figures[0].versions["broker"],
+        "peers": [
+            {
+                "name": measured.name,
+                "p50_ms": measured.p50_ms,
+                "p99_ms": measured.p99_ms,
+                "lone_p50_ms": measured.lone_p50_ms,
+                "commits_per_s": measured.storm.commits_per_s,
+                "cpu_ms": _cpu_of_all(measured),
+                "statements": measured.storm.load.statements,
+                "idle_statements_per_s": measured.idle.load.statements,
+                "recovers_s": measured.kill.recovers_s,
+                "committed": measured.kill.outcome.committed,
+                "lost": measured.lost,
+                "duplicates": measured.storm.outcome.duplicates + measured.kill.outcome.duplicates,
+                "reordered": measured.storm.outcome.reordered + measured.kill.outcome.reordered,
+            }
+            for measured in figures
+        ],
+    }
 
 
 def _explain(size: Size, names: Sequence[str]) -> Iterable[str]:
@@ -64,6 +97,18 @@ def _explain(size: Size, names: Sequence[str]) -> Iterable[str]:
     if chosen:
         yield ""
         yield " ".join(chosen)
+
+
+def _warn(figures: Sequence[Figures]) -> Iterable[str]:
+    """Say so when other programs ran meanwhile: then only large differences mean something."""
+    others_cores = [measured.storm.others_cores for measured in figures]
+    if max(others_cores) > QUIET_CORES:
+        yield ""
+        yield (
+            f"Other programs of this machine kept {min(others_cores):g} to {max(others_cores):g} cores busy during the storms."
+            " Throughput and latency are therefore worse than on a quiet machine, and not equally for all: trust differences of a"
+            " factor, the work of the database and the counts, and measure again for more."
+        )
 
 
 def _write(value: object) -> str:

@@ -10,14 +10,16 @@ from streamlit.delta_generator import DeltaGenerator
 
 from application.permissions import Action
 from dashboard import access, i18n, pulse, resources
-from dashboard.components import live_html, outbox_comparison, run_scenario
+from dashboard.components import live_html, outbox_comparison, peers_table, run_scenario
 from dashboard.components.card import card
 from dashboard.components.markup import empty, join, tag
 from dashboard.guard import guarded
 from dashboard.i18n import N_, _
 from dashboard.screens import PageSpec
+from dashboard.view_models import how as terminal
 from dashboard.view_models import how_to_break as how
 from dashboard.view_models import outbox_comparison as view
+from dashboard.view_models import peers
 from dashboard.view_models.commands import within
 from dashboard.view_models.outbox_comparison import Comparison
 from dashboard.view_models.runs import RunsState
@@ -60,7 +62,17 @@ def show() -> None:
         icon=":material/arrow_forward:",
         query_params={"lang": i18n.language()},
     )
+    _draw_peers()
     _refresh(Slots(head, without, outbox), drawn)
+
+
+def _draw_peers() -> None:
+    """Draw the ways to publish that were measured side by side, if the program has their figures."""
+    measured = peers.read()
+    if measured is not None:
+        meaning = _("The same database, broker and load, each way alone. Measured once, not on this instance.")
+        with card("peers", _("Ways to publish, measured"), meaning, terminal.peers()):
+            st.html(tag("div", peers_table.draw(measured), class_="alpes-live"))
 
 
 def _lead() -> str:

@@ -117,6 +117,10 @@ def latency() -> Ways:
     }
 
 
+def peers() -> Ways:
+    return {"./alpes": "./alpes bench peers\n./alpes bench peers --only debezium --only polling"}
+
+
 def admin_curl(settings: Settings) -> str:
     """Return the `curl` command for Pulsar's admin REST, with the token if the broker requires one."""
     token = settings.pulsar_admin_token_file or settings.pulsar_token_file

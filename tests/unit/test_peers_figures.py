@@ -79,6 +79,12 @@ def test_the_section_says_what_when_and_how() -> None:
     assert "](" not in render([FIGURES], Size(300, 5000, 4), "", date(2026, 1, 31), "")
 
 
+def test_the_section_says_when_the_machine_was_not_quiet() -> None:
+    busy = replace(FIGURES, storm=replace(FIGURES.storm, others_cores=0.75))
+    texts = [render(figures, Size(300, 5000, 4), "", date(2026, 1, 31), "") for figures in ([FIGURES], [FIGURES, busy])]
+    assert ["kept 0.1 to 0.75 cores busy" in text for text in texts] == [False, True]
+
+
 def test_the_drawing_has_a_bar_for_each_value_and_the_longest_fills_its_panel() -> None:
     root = ElementTree.fromstring(draw([FIGURES, replace(POLLING, name="<polling>")]))
     space = "{http://www.w3.org/2000/svg}"

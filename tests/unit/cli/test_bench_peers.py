@@ -69,7 +69,7 @@ def test_only_its_section_and_its_picture_are_written(tmp_path: Path) -> None:
     peers.bench_peers(only=["polling"], n=20, file=document)
     assert read_section(document, "path") == "## The path\n\nfigures\n"
     section = read_section(document, "peers") or ""
-    assert "`./alpes bench peers --only polling --n 20 --out docs/performance.md`" in section
+    assert "`./alpes bench peers --only polling --n 20 --out docs/performance.md --page`" in section
     assert "](images/peers.svg)" in section
     ElementTree.parse(tmp_path / "images" / "peers.svg")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "performance.md"]
