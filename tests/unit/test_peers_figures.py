@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from dataclasses import replace
 from datetime import date
 from multiprocessing.connection import Connection as Pipe
@@ -133,8 +132,8 @@ def test_it_is_complete_when_the_last_event_from_before_is_received() -> None:
 
 def echo(pipe: Pipe) -> None:
     pipe.send(children.READY)
-    while children.is_open(pipe):
-        time.sleep(0.01)
+    pipe.poll(None)  # until the other end is closed
+    assert not children.is_open(pipe)
 
 
 def end_at_once(pipe: Pipe) -> None:
