@@ -33,6 +33,7 @@ def draw(measured: Measured) -> Html:
                 tag("p", origin, class_="empty"),
             ]
         ),
+        class_="peers",
     )
 
 
