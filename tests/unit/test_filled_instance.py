@@ -39,6 +39,7 @@ def test_every_filled_event_is_in_all_four_sources_with_equal_contents(filled: S
     with Application(filled, pool_size=1) as application:
         result = reconciliation.reconcile(application, filled, None)
     assert result.complete
+    assert result.contents_unknown == 0
     assert len(audit_file.event_ids(filled.audit_file)) == ROWS
 
 
