@@ -5,16 +5,18 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
-from typing import Any
+from typing import Any, TypeVar
 
 WINDOW = 5000
+
+T = TypeVar("T")
 
 
 class NotAscending(Exception):
     """A source yields ids in an order other than Python's, as a database with another collation may."""
 
 
-def start_reading(source: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+def start_reading(source: Iterable[T]) -> Iterator[T]:
     """Read the first item now and return all items: a database then yields the rows that it holds now."""
     iterator = iter(source)
     return chain(list(islice(iterator, 1)), iterator)

@@ -121,6 +121,21 @@ class ObserverStore:
         for row in self._db.execute(f"{query} ORDER BY event_id", values):
             yield Published(*row)
 
+    def read_published_pages(self, rows: int) -> Iterator[list[tuple[str, str | None, int | None]]]:
+        """Yield id, digest and version of every distinct event in the order of `seq`, so many rows at a time."""
+        columns = "contents, version" if self._has_contents_columns() else "NULL, NULL"
+        cursor = self._db.cursor()
+        cursor.row_factory = None
+        cursor.execute(f"SELECT event_id, {columns} FROM published ORDER BY seq")
+        while page := cursor.fetchmany(rows):
+            yield page
+
+    def select_published_contents(self, event_ids: Sequence[str]) -> list[Published]:
+        """Return the contents of those of these events that were published."""
+        columns = "contents, version" if self._has_contents_columns() else "NULL, NULL"
+        query = f"SELECT event_id, {columns} FROM published WHERE event_id IN ({','.join('?' * len(event_ids))})"
+        return [Published(*row) for row in self._db.execute(query, tuple(event_ids))]
+
     def read_published_rows(self) -> Iterator[dict[str, str | int | None]]:
         """Yield every distinct event as a row: event_id, seq, correlation_id, times, contents, version."""
         columns = "contents, version" if self._has_contents_columns() else "NULL AS contents, NULL AS version"
