@@ -59,9 +59,10 @@ def _agree_as_they_are(committed: Row | None, contents: str | None, notified: Ro
         return False
     if not (type(payload) is type(at) is type(notified_at) is str and type(number) is type(seq) is int):
         return False
-    texts = f"{event_id}{commission_id}{type_}{correlation_id}{consumer}"
-    is_plain = '"' not in texts and "\\" not in f"{texts}{payload}" and f"{texts}{payload}".isascii()
-    if not is_plain or not f"{texts}{payload}".isprintable() or not _TIMES.fullmatch(f"{at}{notified_at}"):
+    names = f"{event_id}{commission_id}{type_}{correlation_id}{consumer}"
+    texts = f"{names}{payload}"
+    is_plain = texts.isascii() and texts.isprintable() and "\\" not in texts and '"' not in names
+    if not is_plain or not _TIMES.fullmatch(f"{at}{notified_at}"):
         return False
     parts = payload.split('"')
     form = _find_form(parts)
