@@ -5,6 +5,7 @@ The columns are not converted: most rows agree, and comparing them as they are c
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +19,10 @@ PAGE = 1000
 SEQ = 7
 """The place of `seq` in an outbox row and in a notification."""
 Row = tuple[Any, ...]
+
+
+class UndecodableText(Exception):
+    """A row has text that is not UTF-8; every reader of pages may raise it."""
 
 
 def read_committed_pages(connection: Connection) -> Iterator[list[Row]]:
@@ -56,10 +61,27 @@ def _read_pages(connection: Connection, query: Select[Any], seq: Column[int]) ->
         statement = following.where(seq > after).compile(
             dialect=connection.dialect, compile_kwargs={"literal_binds": True}
         )
-        with connection.exec_driver_sql(str(statement)) as result:
-            assert result.cursor is not None
-            page = list(result.cursor.fetchall())
+        page = _fetch(connection, str(statement))
         if not page:
             return
         after = page[-1][SEQ]
         yield page
+
+
+def _fetch(connection: Connection, statement: str) -> list[Row]:
+    driver: Any = connection.connection.driver_connection
+    is_sqlite = connection.dialect.name == "sqlite"
+    decode = driver.text_factory if is_sqlite else None
+    try:
+        if is_sqlite:
+            driver.text_factory = str  # the usual one is a call for each text, which would be half of the whole cost
+        with connection.exec_driver_sql(statement) as result:
+            assert result.cursor is not None
+            return list(result.cursor.fetchall())
+    except sqlite3.OperationalError as error:
+        if "decode" in str(error):
+            raise UndecodableText(str(error)) from error
+        raise
+    finally:
+        if is_sqlite:
+            driver.text_factory = decode

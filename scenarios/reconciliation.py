@@ -110,7 +110,10 @@ def reconcile(application: Application, settings: Settings, correlation_id: str 
     if correlation_id is None:
         try:
             return _compare_by_pairs(application, settings)
-        except UnusualId:  # rows that another program wrote: compare them in the order of their ids
+        except (
+            UnusualId,
+            raw_contents.UndecodableText,
+        ):  # rows that another program wrote: compare them in the order of their ids
             pass
     try:
         return _compare(application, settings, correlation_id, streams.WINDOW)
@@ -119,7 +122,7 @@ def reconcile(application: Application, settings: Settings, correlation_id: str 
 
 
 def _compare_by_pairs(application: Application, settings: Settings, waiting: int = pairing.WAITING) -> Reconciliation:
-    """Compare all events by pairing them in the order of their writing. Raises UnusualId."""
+    """Compare all events by pairing them in the order of their writing. Raises UnusualId or UndecodableText."""
     with ExitStack() as stack:
         store = stack.enter_context(closing(ObserverStore(settings.observer_store)))
         # Each reader has its own connection, because a connection to MySQL has one unbuffered result at a time.

@@ -204,6 +204,18 @@ def test_an_id_that_is_no_text_is_compared_in_another_way(application: Applicati
         history.close()
 
 
+def test_text_that_is_not_utf8_is_compared_in_another_way(application: Application, instance: Settings) -> None:
+    history = History(application, instance)
+    try:
+        with history.engine.begin() as connection:
+            connection.execute(text("UPDATE outbox_event SET type = CAST(x'41ff' AS TEXT) WHERE seq = 7"))
+        with pytest.raises(raw_contents.UndecodableText):
+            reconciliation._compare_by_pairs(application, instance)
+        assert reconciliation.reconcile(application, instance).contents_differ == (history.ids[6],)
+    finally:
+        history.close()
+
+
 def test_sources_that_are_far_apart_wait_on_disk(application: Application, instance: Settings) -> None:
     ids = [f"{number:06}" for number in range(2000)]
     shuffled = random.Random(1).sample(ids, len(ids))
