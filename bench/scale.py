@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -118,16 +118,14 @@ def require_room(events: int) -> None:
         )
 
 
-def measure_levels(levels: Iterable[int], say: Callable[[str], None]) -> list[Level]:
-    """Measure each level on an instance of its own. Raises NoRoom and what the measurements raise."""
-    levels = list(levels)
+def measure_levels(levels: Sequence[int], say: Callable[[str], None]) -> Iterator[Level]:
+    """Yield what was measured at each level, on an instance of its own. Raises NoRoom and what the measurements raise."""
     require_room(max(levels))
-    measured = []
     for events in levels:
         effort = Effort() if events >= FIRST_LEVEL else TRIAL
         with filled_instance(events, say) as (settings, fill_s):
-            measured.append(_measure(settings, events, fill_s, effort, say))
-    return measured
+            level = _measure(settings, events, fill_s, effort, say)
+        yield level
 
 
 def _measure(settings: Settings, events: int, fill_s: float, effort: Effort, say: Callable[[str], None]) -> Level:

@@ -39,12 +39,14 @@ def bench_scale(
         )
     from bench import scale, scale_report
 
+    levels = []
     with foreground.interruptible():
-        levels = scale.measure_levels(scale.list_levels(events), say)
-    section = scale_report.render(STACK, levels, describe_machine(), datetime.now(UTC).date(), _command(events))
-    if file is not None:
-        replace_section(file, scale_report.SECTION, section)
-        say(f"written to {file}")
+        for level in scale.measure_levels(scale.list_levels(events), say):
+            levels.append(level)
+            section = scale_report.render(STACK, levels, describe_machine(), datetime.now(UTC).date(), _command(events))
+            if file is not None:
+                replace_section(file, scale_report.SECTION, section)
+                say(f"{level.events:,} events: written to {file}")
     if json:
         print_json(levels)
     elif file is None:
