@@ -44,16 +44,17 @@ class Paired:
     """Events of all sources."""
     contents_unknown: int = 0
     """Those of them whose published contents were not recorded."""
-    unpaired: SortedById = field(default_factory=SortedById)
-    """Ids that a source other than the audit file has, and that were not paired."""
-    pruned: SortedById = field(default_factory=SortedById)
-    """The pruned ones that were not paired; their rows may have been paired before they were pruned."""
+    rest: SortedById = field(default_factory=SortedById)
+    """Ids of outbox rows, pruned rows and messages that were not paired. A row that is pruned meanwhile is in two tables: an
+    event may have been paired with one of them, and the other is here."""
+    notified: SortedById = field(default_factory=SortedById)
+    """Ids of notifications that were not paired. Every paired event has one notification."""
     lines: SortedById = field(default_factory=SortedById)
     """Id → digest of a line that was not paired, in the file's order; an event that was paired may have another line here."""
     foreign_lines: int = 0
 
     def close(self) -> None:
-        for collection in (self.unpaired, self.pruned, self.lines):
+        for collection in (self.rest, self.notified, self.lines):
             collection.close()
 
 
@@ -125,7 +126,7 @@ def _set_aside(source: str, items: list[tuple[str, Any]], entries: dict[str, Any
             if line is not None:
                 paired.lines.put([(line.contents.event_id, line.digest())])
     else:
-        collection = paired.pruned if source == "pruned" else paired.unpaired
+        collection = paired.notified if source == "notified" else paired.rest
         collection.put((event_id, "") for event_id, _ in items)
     for event_id, _ in items:
         del entries[event_id]

@@ -138,7 +138,7 @@ def _compare_by_pairs(application: Application, settings: Settings, waiting: int
         with application.reading() as connection:
             dead = dead_letter_queries.dead_letter_ids(connection)
             parked = outbox.parked_ids(connection)
-        compared = compare_unpaired(application, settings, paired, dead, parked)
+        compared = compare_unpaired(application, settings, paired, readers[0], dead, parked)
         with application.reading() as connection:
             never_notified_dead = dead - notification_queries.notified_among(connection, dead)
         totals = Counter({name[0]: compared.totals[name] + paired.agreed for name in SOURCES})

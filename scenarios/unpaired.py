@@ -12,6 +12,8 @@ from sqlalchemy import Connection
 
 from application import Application
 from db import contents, queries
+from db.notification_queries import notified_among
+from db.run_rows import chunks
 from scenarios import audit_lines
 from scenarios.audit_lines import AuditLine
 from scenarios.comparison import Comparison, Notified, Versioned, compare
@@ -48,50 +50,59 @@ class _Stored:
 
 
 def compare_unpaired(
-    application: Application, settings: Settings, paired: Paired, dead: set[str], parked: Collection[str]
+    application: Application,
+    settings: Settings,
+    paired: Paired,
+    paired_notifications: Connection,
+    dead: set[str],
+    parked: Collection[str],
 ) -> Compared:
     """Compare the events set aside, window by window. Raises UnusualId when one cannot be read again, DatabaseUnavailable.
 
     They are read after they were paired, in the same order of the sources, so that an event in flight is never in a source
-    without being in the earlier ones.
+    without being in the earlier ones. `paired_notifications` still sees the notifications as they were paired.
     """
     compared = Compared(repeated=paired.lines.duplicate_ids())
-    paired_with_more_lines: set[str] = set()
-    collections = (paired.unpaired.latest(), paired.pruned.latest(), paired.lines.latest())
+    with_more_lines: set[str] = set()
+    collections = (paired.rest.latest(), paired.notified.latest(), paired.lines.latest())
     with closing(ObserverStore(settings.observer_store)) as store, application.reading() as connection:
-        for unpaired_ids, pruned_ids, lines in windows(collections, IDS_AT_ONCE):
-            ids = sorted(unpaired_ids.keys() | pruned_ids.keys() | lines.keys())
+        for rest, notified_ids, lines in windows(collections, IDS_AT_ONCE):
+            ids = sorted(rest.keys() | notified_ids.keys() | lines.keys())
             stored = _read(store, connection, ids)
-            if unpaired_ids.keys() - stored.published.keys() - stored.notified.keys() - stored.committed.keys():
+            set_aside = rest.keys() | notified_ids.keys()
+            if set_aside - stored.published.keys() - stored.notified.keys() - stored.committed.keys():
                 raise UnusualId("an event cannot be read by its id")
-            # Its notification was paired, and so were its other rows: only a line or a pruned id is left.
-            was_paired = (stored.notified.keys() & set(ids)) - unpaired_ids.keys()
-            paired_with_more_lines |= was_paired & lines.keys()
-            _compare_window(compared, _leave_out(stored, was_paired), _without(lines, was_paired), dead, parked)
-        for start in range(0, len(more := sorted(paired_with_more_lines)), IDS_AT_ONCE):
-            some = more[start : start + IDS_AT_ONCE]
-            latest = _read_latest_lines(settings, set(some))
-            comparison = _compare(_read(store, connection, some), latest, dead, parked)
-            compared.comparisons += [comparison] if comparison.differs else []
-    compared.repeated |= paired_with_more_lines
+            storable = filter(is_encodable, ids)
+            was_paired = notified_among(paired_notifications, list(storable)) - notified_ids.keys()
+            with_more_lines |= was_paired & lines.keys()
+            _compare_and_count(compared, _without(stored, was_paired), _leave_out(lines, was_paired), dead, parked)
+            again = _only(stored, was_paired - lines.keys())
+            _compare(compared, again, {event_id: row.line for event_id, row in again.notified.items()}, dead, parked)
+        latest = _read_latest_lines(settings, with_more_lines)
+        for some in chunks(sorted(with_more_lines)):
+            of_some = {event_id: latest[event_id] for event_id in some if event_id in latest}
+            _compare(compared, _read(store, connection, some), of_some, dead, parked)
+    compared.repeated |= with_more_lines
     return compared
 
 
-def _compare_window(
+def _compare_and_count(
     compared: Compared, stored: _Stored, lines: dict[str, str], dead: set[str], parked: Collection[str]
 ) -> None:
-    comparison = _compare(stored, lines, dead, parked)
-    compared.comparisons += [comparison] if comparison.differs else []
-    compared.contents_unknown += comparison.contents_unknown
+    compared.contents_unknown += _compare(compared, stored, lines, dead, parked).contents_unknown
     compared.totals["committed"] += len(stored.committed)
     compared.totals["published"] += len(stored.published)
     compared.totals["notified"] += len(stored.notified)
     compared.totals["audited"] += len(lines)
 
 
-def _compare(stored: _Stored, lines: dict[str, str], dead: set[str], parked: Collection[str]) -> Comparison:
+def _compare(
+    compared: Compared, stored: _Stored, lines: dict[str, str], dead: set[str], parked: Collection[str]
+) -> Comparison:
     not_notified_parked = set(parked) - stored.notified.keys()
-    return compare(stored.committed, stored.published, stored.notified, lines, dead, not_notified_parked)
+    comparison = compare(stored.committed, stored.published, stored.notified, lines, dead, not_notified_parked)
+    compared.comparisons += [comparison] if comparison.differs else []
+    return comparison
 
 
 def _read(store: ObserverStore, connection: Connection, event_ids: Sequence[str]) -> _Stored:
@@ -114,20 +125,28 @@ def _read(store: ObserverStore, connection: Connection, event_ids: Sequence[str]
     return _Stored(published, notified, committed)
 
 
-def _leave_out(stored: _Stored, event_ids: set[str]) -> _Stored:
+def _only(stored: _Stored, event_ids: set[str]) -> _Stored:
+    sources = (stored.published, stored.notified, stored.committed)
+    left_out = set().union(*sources) - event_ids
+    return _without(stored, left_out)
+
+
+def _without(stored: _Stored, event_ids: set[str]) -> _Stored:
     return _Stored(
-        _without(stored.published, event_ids),
-        _without(stored.notified, event_ids),
-        _without(stored.committed, event_ids),
+        _leave_out(stored.published, event_ids),
+        _leave_out(stored.notified, event_ids),
+        _leave_out(stored.committed, event_ids),
     )
 
 
-def _without(entries: dict[str, T], event_ids: set[str]) -> dict[str, T]:
+def _leave_out(entries: dict[str, T], event_ids: set[str]) -> dict[str, T]:
     return {event_id: entry for event_id, entry in entries.items() if event_id not in event_ids}
 
 
 def _read_latest_lines(settings: Settings, event_ids: set[str]) -> dict[str, str]:
-    """Return the digest of the last line of each of these events. This reads the whole file."""
+    """Return the digest of the last line of each of these events. This reads the whole file, if there is any event."""
+    if not event_ids:
+        return {}
     return {
         line.contents.event_id: line.digest()
         for line in audit_lines.read(settings.audit_file)

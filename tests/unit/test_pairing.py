@@ -143,6 +143,17 @@ TABLES = [metadata.tables[name] for name in ("outbox_event", "notification", "pr
 def test_pairing_shows_what_the_comparison_by_ids_shows(
     application: Application, instance: Settings, changes: list[tuple[str, int]], waiting: int, page: int
 ) -> None:
+    show_same(application, instance, changes, waiting, page)
+
+
+def test_a_row_that_is_pruned_while_it_is_read_is_counted_once(application: Application, instance: Settings) -> None:
+    for waiting in (1, 2, 100):
+        show_same(application, instance, [("prune row", 3), ("other version", 3), ("prune row", 6)], waiting, 1)
+
+
+def show_same(
+    application: Application, instance: Settings, changes: list[tuple[str, int]], waiting: int, page: int
+) -> None:
     history = History(application, instance)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(raw_contents, "PAGE", page)
@@ -186,7 +197,8 @@ def test_a_sound_system_is_paired_completely_and_the_rest_is_set_aside(
                 )
                 pairing.pair(sources, paired)
             assert paired.agreed == EVENTS - 1
-            assert [event_id for event_id, _ in paired.unpaired.latest()] == [history.ids[3]]
+            for collection in (paired.rest, paired.notified):
+                assert [event_id for event_id, _ in collection.latest()] == [history.ids[3]]
             assert list(paired.lines.latest()) == []
     finally:
         history.close()
@@ -222,7 +234,7 @@ def test_sources_that_are_far_apart_wait_on_disk(application: Application, insta
     pages = [[[(event_id, None, None)] for event_id in order] for order in (ids, [], ids, shuffled, [])]
     with closing(pairing.Paired()) as paired:
         pairing.pair(pairing.Sources(*map(iter, pages)), paired, waiting=50)  # type: ignore[arg-type]
-        assert [event_id for event_id, _ in paired.unpaired.latest()] == ids
+        assert [event_id for event_id, _ in paired.rest.latest()] == ids
         assert paired.agreed == 0
 
 
