@@ -11,7 +11,9 @@ import resource
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
@@ -34,6 +36,8 @@ class MeasuredReconcile:
     complete: bool
     seconds: float
     """Of the reconciliation alone, without the start of its process."""
+    cpu_s: float
+    """Processor time of it, which depends less on what else the machine does."""
     peak_mb: float
     """The highest resident memory of the process with all that it starts."""
 
@@ -90,17 +94,29 @@ def _resident_bytes(process: psutil.Process) -> int:
 def main() -> None:
     settings = load()
     with Application(settings, pool_size=1) as application:
-        started_at = time.monotonic()
+        started_at, cpu_before = time.monotonic(), time.process_time()
         reconciled = reconcile(application, settings)
-        seconds = time.monotonic() - started_at
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        seconds, cpu_s = time.monotonic() - started_at, time.process_time() - cpu_before
     counts = {
         "committed": reconciled.committed,
         "complete": reconciled.complete,
         "seconds": round(seconds, 3),
-        "peak_bytes": peak * (1 if sys.platform == "darwin" else 1024),
+        "cpu_s": round(cpu_s, 3),
+        "peak_bytes": _read_peak_bytes(),
     }
     print(json.dumps(counts))
+
+
+def _read_peak_bytes() -> int:
+    """Return the highest resident memory that this process had.
+
+    Linux counts in `ru_maxrss` what the process had that started this one; `VmHWM` begins with the program itself.
+    """
+    with suppress(FileNotFoundError):
+        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 if __name__ == "__main__":

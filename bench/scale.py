@@ -81,6 +81,8 @@ class Level:
     status_s: float
     reconcile_s: float
     reconcile_us_per_event: float
+    reconcile_cpu_us_per_event: float
+    """Processor time."""
     reconcile_peak_mb: float
     reconcile_of_run_s: float
     """Of one correlation id with few events."""
@@ -166,6 +168,7 @@ def _measure(settings: Settings, events: int, fill_s: float, effort: Effort, say
         status_s=round(status_s, 3),
         reconcile_s=reconciled.seconds,
         reconcile_us_per_event=round(reconciled.seconds * 1e6 / reconciled.committed, 2),
+        reconcile_cpu_us_per_event=round(reconciled.cpu_s * 1e6 / reconciled.committed, 2),
         reconcile_peak_mb=reconciled.peak_mb,
         reconcile_of_run_s=round(of_run_s, 3),
         prune_ms_per_event=round(prune_s * 1000 / pruned, 4),

@@ -34,6 +34,7 @@ ROWS = (
     Row("`status` (s)", attrgetter("status_s")),
     Row("`reconcile` (s)", attrgetter("reconcile_s"), is_compared=False),
     Row("`reconcile` per event (µs)", attrgetter("reconcile_us_per_event")),
+    Row("`reconcile` per event, processor time (µs)", attrgetter("reconcile_cpu_us_per_event")),
     Row("`reconcile`, peak memory (MB)", attrgetter("reconcile_peak_mb")),
     Row("`reconcile --correlation` (s)", attrgetter("reconcile_of_run_s")),
     Row("`prune` per pruned event (ms)", attrgetter("prune_ms_per_event")),

@@ -132,7 +132,7 @@ def _convert(row: Row) -> Contents | None:
     event_id, commission_id, number, type_, payload, correlation_id, at, *_ = row
     text, occurred_at = _to_payload(payload), _to_instant(at)
     texts = (event_id, commission_id, type_, correlation_id)
-    if text is None or occurred_at is None or type(number) is not int or any(type(each_) is not str for each_ in texts):
+    if text is None or occurred_at is None or type(number) is not int or any(type(name) is not str for name in texts):
         return None
     return Contents(event_id, commission_id, number, type_, canonical_json(text), correlation_id, occurred_at)
 

@@ -15,6 +15,7 @@ from db.contents import NotifiedContents
 from domain.contents import Contents, canonical_value
 
 LINES_AT_ONCE = 1000
+BYTES_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +52,32 @@ def read(path: Path, correlation_id: str | None = None) -> Iterator[AuditLine | 
 
     With a correlation id, yield only its lines, and no foreign lines, because nobody knows whose they are.
     """
-    # Searching the bytes for the id is cheaper than parsing each line. That works only for an id with one spelling in JSON.
-    has_plain_spelling = correlation_id is not None and correlation_id.isascii() and correlation_id.isprintable()
-    id_bytes = json.dumps(correlation_id).encode() if has_plain_spelling else b""
     try:
+        if correlation_id is not None:
+            yield from _read_correlated(path, correlation_id)
+            return
         with path.open("rb") as file:
             for number, raw in enumerate(file, 1):
-                if not raw.endswith(b"\n") or id_bytes not in raw:
-                    continue
-                line = parse(raw)
-                if correlation_id is None:
-                    yield line or ForeignLine(number)
-                elif line is not None and line.contents.correlation_id == correlation_id:
-                    yield line
+                if raw.endswith(b"\n"):
+                    yield parse(raw) or ForeignLine(number)
     except FileNotFoundError:
         return
+
+
+def _read_correlated(path: Path, correlation_id: str) -> Iterator[AuditLine]:
+    # Searching the bytes for the id is cheaper than parsing each line. That works only for an id with one spelling in JSON.
+    has_plain_spelling = correlation_id.isascii() and correlation_id.isprintable()
+    id_bytes = json.dumps(correlation_id).encode() if has_plain_spelling else b""
+    with path.open("rb") as file:
+        while block := file.read(BYTES_AT_ONCE):
+            block += file.readline()
+            lines = (
+                block.split(b"\n")[:-1] if id_bytes in block else ()
+            )  # behind the last line end, a line is being written
+            for raw in lines:
+                line = parse(raw) if id_bytes in raw else None
+                if line is not None and line.contents.correlation_id == correlation_id:
+                    yield line
 
 
 def read_of_run(path: Path, correlation_id: str) -> Iterator[AuditLine | ForeignLine]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Iterator
 from contextlib import closing
@@ -15,12 +14,12 @@ from sqlalchemy import delete, insert, select, text, update
 
 from application import Application
 from bench.filling import fill
-from db import notification_queries, raw_contents
+from db import raw_contents
 from db.engine import READ
 from db.tables import metadata, notification, outbox_event, pruned_event
-from scenarios import agreement, audit_lines, pairing, reconciliation
+from scenarios import audit_lines, pairing, reconciliation
+from scenarios.unpaired import compare_unpaired
 from settings import Settings
-from workers import audit_file
 from workers.observer_store import ObserverStore
 
 EVENTS = 24
@@ -228,6 +227,27 @@ def test_text_that_is_not_utf8_is_compared_in_another_way(application: Applicati
         history.close()
 
 
+def test_an_event_that_cannot_be_read_again_is_compared_in_another_way(
+    application: Application, instance: Settings
+) -> None:
+    with closing(pairing.Paired()) as paired, application.reading() as connection:
+        paired.rest.put([("nowhere", "")])
+        with pytest.raises(pairing.UnusualId):
+            compare_unpaired(application, instance, paired, connection, set(), set())
+
+
+def test_a_second_line_of_a_paired_event_is_named_and_not_counted_again(
+    application: Application, instance: Settings
+) -> None:
+    line = next(line for line in audit_lines.read(instance.audit_file) if isinstance(line, audit_lines.AuditLine))
+    with closing(pairing.Paired()) as paired, application.reading() as connection:
+        paired.lines.put([(line.contents.event_id, "of another line")])
+        compared = compare_unpaired(application, instance, paired, connection, set(), set())
+    assert compared.repeated == {line.contents.event_id}
+    assert compared.comparisons == []  # the last line of the file is as it should be
+    assert sum(compared.totals.values()) == 0
+
+
 def test_sources_that_are_far_apart_wait_on_disk(application: Application, instance: Settings) -> None:
     ids = [f"{number:06}" for number in range(2000)]
     shuffled = random.Random(1).sample(ids, len(ids))
@@ -236,52 +256,3 @@ def test_sources_that_are_far_apart_wait_on_disk(application: Application, insta
         pairing.pair(pairing.Sources(*map(iter, pages)), paired, waiting=50)  # type: ignore[arg-type]
         assert [event_id for event_id, _ in paired.rest.latest()] == ids
         assert paired.agreed == 0
-
-
-# Agreement.
-
-
-def rows(application: Application, settings: Settings) -> tuple[tuple[object, ...], str, tuple[object, ...], bytes]:
-    with application.reading() as connection:
-        committed = next(raw_contents.read_committed_pages(connection))[0]
-        notified = next(raw_contents.read_notified_pages(connection))[0]
-        row = notification_queries.notifications_after(connection, 0, 1)[0]
-    with closing(ObserverStore(settings.observer_store)) as store:
-        (published,) = store.select_published_contents([row.event_id])
-    assert published.contents is not None
-    return committed, published.contents, notified, audit_file.line(row)
-
-
-def test_a_usual_event_agrees_without_parsing_it(
-    application: Application, instance: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    committed, contents, notified, line = rows(application, instance)
-    monkeypatch.setattr(agreement, "_agree_converted", lambda *_: pytest.fail("it was parsed"))
-    assert agreement.agree(committed, contents, 1, notified, line)
-    assert agreement.agree(None, contents, 1, notified, line)
-    assert agreement.agree(committed, None, None, notified, line)
-
-
-@pytest.mark.parametrize("column", range(9))
-def test_an_event_does_not_agree_when_a_column_differs(
-    application: Application, instance: Settings, column: int
-) -> None:
-    committed, contents, notified, line = rows(application, instance)
-    other = "2020-01-01 00:00:00.000000" if column == 6 else '{"a": "b"}' if column == 4 else 77
-    changed = (*committed[:column], other, *committed[column + 1 :])
-    is_compared = column != 7  # `seq` of the outbox row is in no other source
-    assert agreement.agree(changed, contents, 1, notified, line) != is_compared
-    changed = (*notified[:column], other, *notified[column + 1 :])
-    assert not agreement.agree(None, None, None, changed, line)
-
-
-@given(st.dictionaries(st.text(max_size=5), st.text(max_size=5) | st.integers() | st.none(), max_size=4), st.booleans())
-def test_a_form_spells_a_payload_as_json_does(payload: dict[str, object], has_spaces: bool) -> None:
-    document = json.dumps(payload, separators=(", ", ": ") if has_spaces else (",", ":"))
-    form = agreement._find_form(document.split('"'))
-    if form is None or "\\" in document:
-        return
-    parts = document.split('"')
-    assert form.compact % form.values(parts) == json.dumps(payload, separators=(",", ":"))
-    canonical = json.dumps(payload, separators=(",", ":"), sort_keys=True)
-    assert form.quoted % form.sorted_values(parts) == json.dumps(canonical)

@@ -34,6 +34,7 @@ FIRST = Level(
     status_s=0.1,
     reconcile_s=0.5,
     reconcile_us_per_event=50.0,
+    reconcile_cpu_us_per_event=40.0,
     reconcile_peak_mb=90.0,
     reconcile_of_run_s=0.1,
     prune_ms_per_event=0.1,
