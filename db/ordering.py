@@ -81,21 +81,31 @@ def _join_times(query: Select[Any]) -> Select[Any]:
 
 
 def _select_visible_late(correlation_id: str | None) -> Select[tuple[str, str, int, datetime, int]]:
-    """Select events with a later timestamp than a higher version has. Events without a timestamp are left out."""
-    earliest_later = func.min(event_timing.c.persisted_us).over(
-        partition_by=notification.c.commission_id, order_by=notification.c.aggregate_version, rows=(1, None)
+    """Select events with a later timestamp than a higher version has. Events without a timestamp are left out.
+
+    It begins with each version above 1, as `_select_inserted_late` does.
+    """
+    later, late = notification.alias("later"), notification.alias("late")
+    later_timing, late_timing = event_timing.alias("later_timing"), event_timing.alias("late_timing")
+    precedes = (late.c.commission_id == func.coalesce(later.c.commission_id, "")) & (
+        late.c.aggregate_version < later.c.aggregate_version
     )
-    query = select(
-        notification.c.event_id,
-        notification.c.commission_id,
-        notification.c.aggregate_version,
-        notification.c.notified_at,
-        _AT_US,
-        earliest_later.label("earliest_later"),
+    shown_after = (late_timing.c.event_id == late.c.event_id) & (
+        late_timing.c.persisted_us > later_timing.c.persisted_us
     )
-    inner = _exclude_dead_lettered(_join_times(query), correlation_id).subquery()
-    columns = (inner.c[name] for name in ("event_id", "commission_id", "aggregate_version", "notified_at", "at_us"))
-    return select(*columns).where(inner.c.earliest_later < inner.c.at_us)
+    columns = (late.c[name] for name in ("event_id", "commission_id", "aggregate_version", "notified_at"))
+    query = (
+        select(*columns, late_timing.c.persisted_us.label("at_us"))
+        .distinct()
+        .select_from(later)
+        .join(later_timing, later_timing.c.event_id == later.c.event_id)
+        .join(late, precedes)
+        .join(late_timing, shown_after)
+        .where(later.c.aggregate_version > 1)
+    )
+    for event in (later, late):
+        query = _exclude_dead_lettered(query, correlation_id, event)
+    return query
 
 
 def _select_overtaking_failing(correlation_id: str | None) -> Select[tuple[str]]:
