@@ -72,6 +72,8 @@ class Level:
     fill_s: float
     settles_s: float
     """From the start until the components are idle: the audit worker compares its whole file then."""
+    other_work_percent: float
+    """What else ran on the machine while the components were idle, in percent of all cores: with much of it, times compare little."""
     p50_ms: float
     """From command to notification, one at a time."""
     p99_ms: float
@@ -133,6 +135,7 @@ def measure_levels(levels: Sequence[int], say: Callable[[str], None]) -> Iterato
 def _measure(settings: Settings, events: int, fill_s: float, effort: Effort, say: Callable[[str], None]) -> Level:
     say(f"{events:,} events: waiting until the components are idle")
     settles_s = _wait_until_idle(settings)
+    other_work = _measure_other_work(settings)
     say(f"{events:,} events: latency, {effort.latency_commands} commands")
     latency = measure_latency(settings, effort.latency_commands, instance.versions(settings))
     say(f"{events:,} events: {effort.storm_commands} commands as fast as possible")
@@ -161,6 +164,7 @@ def _measure(settings: Settings, events: int, fill_s: float, effort: Effort, say
         events=events,
         fill_s=round(fill_s, 1),
         settles_s=round(settles_s, 1),
+        other_work_percent=round(other_work, 1),
         p50_ms=latency.p50_ms,
         p99_ms=latency.p99_ms,
         commands_per_s=throughput.commands_per_s,
@@ -248,6 +252,15 @@ def _wait_until_idle(settings: Settings) -> float:
     with suppress(TookTooLong):
         until(is_idle, IDLE_WITHIN_S, "idle components")
     return time.monotonic() - began
+
+
+def _measure_other_work(settings: Settings) -> float:
+    running = processes.find_processes(settings)
+    before, began = _processor_s(running), time.monotonic()
+    busy_percent = psutil.cpu_percent(interval=IDLE_FOR_S)
+    cores = psutil.cpu_count() or 1
+    ours_percent = (_processor_s(running) - before) / (time.monotonic() - began) / cores * 100
+    return max(0.0, busy_percent - ours_percent)
 
 
 def _processor_s(running: list[psutil.Process]) -> float:

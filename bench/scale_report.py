@@ -13,6 +13,11 @@ SECTION = "scale"
 MOST = 1.3
 """A figure may be this many times worse than with the fewest events."""
 RECONCILE_AT, RECONCILE_WITHIN_S, RECONCILE_WITHIN_MB = 10_000_000, 60.0, 300.0
+QUIET_PERCENT = 10.0
+BUSY = (
+    "**Other programs used the machine meanwhile, so times and rates of different columns cannot be compared,** whatever"
+    " their ratio says. Memory, disk and processor time can."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,7 @@ class Row:
 ROWS = (
     Row("filled in (s)", attrgetter("fill_s"), is_compared=False),
     Row("idle after the start (s)", attrgetter("settles_s"), is_compared=False),
+    Row("other work on the machine (% of all cores)", attrgetter("other_work_percent"), is_compared=False),
     Row("command to notification p50 (ms)", attrgetter("p50_ms")),
     Row("command to notification p99 (ms)", attrgetter("p99_ms")),
     Row("commands/s", attrgetter("commands_per_s"), more_is_better=True),
@@ -105,6 +111,8 @@ def _render(stack: str, levels: Sequence[Level], machine: str, day: date, comman
 def _describe_outcome(levels: Sequence[Level]) -> Iterator[str]:
     agree = all(level.reconciled for level in levels)
     yield "All sources agreed in each column." if agree else "The sources did not agree in each column."
+    if max(level.other_work_percent for level in levels) > QUIET_PERCENT:
+        yield BUSY
     last = levels[-1]
     if last.events >= RECONCILE_AT:
         limits = (

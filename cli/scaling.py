@@ -29,8 +29,8 @@ def bench_scale(
 ) -> None:
     """Measure whether times and memory stay the same while the stored events grow: at 10,000, 100,000, … up to --events.
 
-    Each is a private instance that is filled, measured and removed. A million events take six minutes in all and 3 GB below
-    TMPDIR; ten million take half an hour and 28 GB. A figure more than 1.3 times worse than with 10,000 events is marked "over".
+    Each is a private instance that is filled, measured and removed. A million events need 3 GB below TMPDIR
+    and some ten minutes in all. A figure more than 1.3 times worse than with 10,000 events is marked "over". Run it on a quiet machine.
     """
     if stack != STACK:
         raise Failed(

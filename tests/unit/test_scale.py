@@ -27,6 +27,7 @@ FIRST = Level(
     events=10_000,
     fill_s=1.0,
     settles_s=3.0,
+    other_work_percent=2.0,
     p50_ms=5.0,
     p99_ms=10.0,
     commands_per_s=400.0,
@@ -93,6 +94,11 @@ def test_the_limits_of_reconcile_are_compared_with_ten_million_events_only() -> 
     assert "takes 61 s with 10,000,000 events: over its limit of 60 s" in section
     assert "needs 95 MB with 10,000,000 events: within its limit of 300 MB" in section
     assert "limit" not in render(FIRST, replace(LAST, events=1_000_000))
+
+
+def test_a_busy_machine_is_said() -> None:
+    assert scale_report.BUSY in render(replace(FIRST, other_work_percent=50.0), LAST)
+    assert scale_report.BUSY not in render(FIRST, LAST)
 
 
 def test_one_level_is_compared_with_nothing() -> None:
