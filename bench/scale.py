@@ -144,14 +144,7 @@ def _measure(settings: Settings, events: int, fill_s: float, effort: Effort, say
     refresh_ms = measure_refresh(settings)
     say(f"{events:,} events: status and restarts")
     status_s = _median_s(effort.repetitions, lambda: status(settings))
-    starts = [
-        median(measure_restart(settings, component, is_audited) for _ in range(effort.repetitions))
-        for component, is_audited in (
-            (worker_names(settings)[0], False),
-            ("audit", True),
-            (settings.facts.capture.component, False),
-        )
-    ]
+    starts = _measure_restarts(settings, effort)
     memory = {part.name: part.memory_mb for part in status(settings).parts if part.memory_mb}
     _wait_until_idle(settings)
     say(f"{events:,} events: reconcile")
@@ -183,6 +176,15 @@ def _measure(settings: Settings, events: int, fill_s: float, effort: Effort, say
         disk_bytes_per_event=round(disk_bytes / reconciled.committed, 1),
         reconciled=reconciled.complete,
     )
+
+
+def _measure_restarts(settings: Settings, effort: Effort) -> list[float]:
+    """Return the seconds of the notifications worker, the audit worker and the capture."""
+    components = ((worker_names(settings)[0], False), ("audit", True), (settings.facts.capture.component, False))
+    return [
+        median(measure_restart(settings, component, is_audited) for _ in range(effort.repetitions))
+        for component, is_audited in components
+    ]
 
 
 def measure_restart(settings: Settings, component: str, is_audited: bool) -> float:
