@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import psutil
@@ -29,16 +25,12 @@ from bench.crowd import (
     measure_crowd,
     read_feed_delays_ms,
 )
-from bench.filling import fill
+from bench.filled_instance import filled_instance
 from dashboard.view_models.database_reader import DatabaseReader
-from db import notification_queries
 from domain.commands import CalculateCommission
 from domain.errors import ExpectedError
 from scenarios.percentiles import percentiles
-from scenarios.waiting import until
 from settings import Settings
-from stacks import instance
-from stacks.processes import free_port
 from stacks.supervisor import Supervisor
 
 PAINTS = 5
@@ -107,7 +99,7 @@ class Dashboard:
 def measure_dashboard(rows: int, say: Callable[[str], None]) -> Dashboard:
     """Fill an instance with `rows` events and measure its page. Raises NoBrowser, StartFailed or TookTooLong."""
     playwright = _import_playwright()
-    with _filled_instance(rows, say) as (settings, fill_s), playwright() as driver:
+    with filled_instance(rows, say) as (settings, fill_s), playwright() as driver:
         browser = driver.chromium.launch(executable_path=_find_chromium(), args=list(CHROMIUM))
         try:
             return _measure(browser, settings, rows, fill_s, say)
@@ -136,7 +128,7 @@ def _measure(browser: Any, settings: Settings, rows: int, fill_s: float, say: Ca
     idle_cpu = server.cpu_percent()
     page.close()
     say(f"sending {EVENTS} commands to a page without a browser")
-    refresh_ms = _measure_refresh(settings)
+    refresh_ms = measure_refresh(settings)
     say(f"{PAGES} open pages, {RATE_PER_S} events a second")
     crowd = measure_crowd(settings, server)
     return Dashboard(
@@ -200,7 +192,7 @@ def _measure_reads(application: Application, pause: Callable[[], None]) -> _Read
     return reads
 
 
-def _measure_refresh(settings: Settings) -> float:
+def measure_refresh(settings: Settings) -> float:
     """Return the 95th percentile of the read and that of the drawing, added: milliseconds."""
     visitor = Visitor(settings)
     visitor.start()
@@ -244,28 +236,6 @@ class _RefreshTimer:
         elif kind == "script_finished" and self._started_at is not None:
             self._durations_ms.append((event["timestamp"] - self._started_at) * 1000)
             self._started_at = None
-
-
-@contextmanager
-def _filled_instance(rows: int, say: Callable[[str], None]) -> Iterator[tuple[Settings, float]]:
-    with TemporaryDirectory(prefix="alpes-bench-", ignore_cleanup_errors=True) as folder:
-        ports: dict[str, Any] = {name: free_port() for name in ("api_port", "broker_port", "dashboard_port")}
-        ports["owner_pid"] = os.getpid()
-        settings = instance.resolve("embedded", Path(folder), without=(), **ports)
-        say(f"filling {rows:,} events")
-        fill_s = fill(settings, rows)
-        started = instance.up("embedded", Path(folder), lambda _: None, deadline_s=300, without=(), **ports)
-        try:
-            with Application(started.settings, pool_size=1) as application:
-                until(lambda: _is_filled(application, rows), 60, "the filled rows")
-            yield started.settings, fill_s
-        finally:
-            instance.down(started.settings, lambda _: None)
-
-
-def _is_filled(application: Application, rows: int) -> bool:
-    with application.reading() as connection:
-        return notification_queries.notification_head(connection) == rows
 
 
 def _find_chromium() -> str:

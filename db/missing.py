@@ -5,22 +5,28 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Engine, bindparam, select
+from sqlalchemy import Connection, Engine, bindparam, func, select
 
 from db.outbox import RowReader
 from db.tables import IS_DEAD_LETTERED, IS_NOTIFIED, outbox_event
 from domain.outbox import OutboxRecord, UnreadableRow
 
+NUMBERS_AT_ONCE = 50_000
+
 
 def find_missing(connection: Connection, head: int) -> dict[int, str]:
     """Return `seq` → event id of the rows up to `head` without a notification and without a dead letter, in order.
 
-    This reads the whole outbox.
+    This reads the whole outbox, a range of numbers at a time, so that no statement takes longer the more rows there are.
     """
-    query = select(outbox_event.c.seq, outbox_event.c.id).where(
-        outbox_event.c.seq <= head, ~IS_NOTIFIED, ~IS_DEAD_LETTERED
-    )
-    return dict(connection.execute(query.order_by(outbox_event.c.seq)).tuples().all())
+    is_missing = (~IS_NOTIFIED, ~IS_DEAD_LETTERED)
+    query = select(outbox_event.c.seq, outbox_event.c.id).where(*is_missing).order_by(outbox_event.c.seq)
+    missing: dict[int, str] = {}
+    lowest = connection.scalar(select(func.min(outbox_event.c.seq))) or 0
+    for first in range(lowest, head + 1, NUMBERS_AT_ONCE):
+        last = min(head, first + NUMBERS_AT_ONCE - 1)
+        missing.update(connection.execute(query.where(outbox_event.c.seq.between(first, last))).tuples().all())
+    return missing
 
 
 class ChosenRows(RowReader):

@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, FromClause, Select, func, select
 
 from db.run_rows import chunks
 from db.tables import dead_letter, event_timing, notification, outbox_event
@@ -36,12 +36,19 @@ def notified_out_of_order(
 
 
 def _select_inserted_late(correlation_id: str | None) -> Select[tuple[str]]:
-    highest = func.max(notification.c.aggregate_version).over(
-        partition_by=notification.c.commission_id, order_by=notification.c.seq, rows=(None, -1)
-    )
-    query = select(notification.c.event_id, notification.c.aggregate_version, highest.label("highest"))
-    inner = _exclude_dead_lettered(query, correlation_id).subquery()
-    return select(inner.c.event_id).where(inner.c.highest > inner.c.aggregate_version)
+    """Select the events that come after a later version of their commission: for each version above 1, what follows it.
+
+    Most commissions end with it, so that one look into the index of the commissions shows that nothing follows.
+    """
+    later, late = notification.alias("later"), notification.alias("late")
+    # The expression keeps a planner from beginning with all events and looking back from each.
+    follows = (late.c.commission_id == func.coalesce(later.c.commission_id, "")) & (late.c.seq > later.c.seq)
+    overtaken = follows & (late.c.aggregate_version < later.c.aggregate_version)
+    query = select(late.c.event_id).distinct().select_from(later).join(late, overtaken)
+    query = query.where(later.c.aggregate_version > 1)
+    for event in (later, late):
+        query = _exclude_dead_lettered(query, correlation_id, event)
+    return query
 
 
 def _find_visible_late(connection: Connection, correlation_id: str | None) -> set[str]:
@@ -74,21 +81,31 @@ def _join_times(query: Select[Any]) -> Select[Any]:
 
 
 def _select_visible_late(correlation_id: str | None) -> Select[tuple[str, str, int, datetime, int]]:
-    """Select events with a later timestamp than a higher version has. Events without a timestamp are left out."""
-    earliest_later = func.min(event_timing.c.persisted_us).over(
-        partition_by=notification.c.commission_id, order_by=notification.c.aggregate_version, rows=(1, None)
+    """Select events with a later timestamp than a higher version has. Events without a timestamp are left out.
+
+    It begins with each version above 1, as `_select_inserted_late` does.
+    """
+    later, late = notification.alias("later"), notification.alias("late")
+    later_timing, late_timing = event_timing.alias("later_timing"), event_timing.alias("late_timing")
+    precedes = (late.c.commission_id == func.coalesce(later.c.commission_id, "")) & (
+        late.c.aggregate_version < later.c.aggregate_version
     )
-    query = select(
-        notification.c.event_id,
-        notification.c.commission_id,
-        notification.c.aggregate_version,
-        notification.c.notified_at,
-        _AT_US,
-        earliest_later.label("earliest_later"),
+    shown_after = (late_timing.c.event_id == late.c.event_id) & (
+        late_timing.c.persisted_us > later_timing.c.persisted_us
     )
-    inner = _exclude_dead_lettered(_join_times(query), correlation_id).subquery()
-    columns = (inner.c[name] for name in ("event_id", "commission_id", "aggregate_version", "notified_at", "at_us"))
-    return select(*columns).where(inner.c.earliest_later < inner.c.at_us)
+    columns = (late.c[name] for name in ("event_id", "commission_id", "aggregate_version", "notified_at"))
+    query = (
+        select(*columns, late_timing.c.persisted_us.label("at_us"))
+        .distinct()
+        .select_from(later)
+        .join(later_timing, later_timing.c.event_id == later.c.event_id)
+        .join(late, precedes)
+        .join(late_timing, shown_after)
+        .where(later.c.aggregate_version > 1)
+    )
+    for event in (later, late):
+        query = _exclude_dead_lettered(query, correlation_id, event)
+    return query
 
 
 def _select_overtaking_failing(correlation_id: str | None) -> Select[tuple[str]]:
@@ -121,7 +138,9 @@ def _select_overtaking_failing(correlation_id: str | None) -> Select[tuple[str]]
     return query if correlation_id is None else query.where(later.c.correlation_id == correlation_id)
 
 
-def _exclude_dead_lettered(query: Select[Any], correlation_id: str | None) -> Select[Any]:
-    dead = select(dead_letter.c.event_id).where(dead_letter.c.event_id == notification.c.event_id).exists()
+def _exclude_dead_lettered(
+    query: Select[Any], correlation_id: str | None, event: FromClause = notification
+) -> Select[Any]:
+    dead = select(dead_letter.c.event_id).where(dead_letter.c.event_id == event.c.event_id).exists()
     query = query.where(~dead)
-    return query if correlation_id is None else query.where(notification.c.correlation_id == correlation_id)
+    return query if correlation_id is None else query.where(event.c.correlation_id == correlation_id)

@@ -42,19 +42,37 @@ class InboxPage:
     """`seq` of the older rows whose event is no longer in the outbox, or that have no event."""
 
 
-def find_candidates(connection: Connection, after_seq: int, before: datetime, keep: int, limit: int) -> list[Candidate]:
-    """Return the next outbox rows above `after_seq` that are older than `before` and not among the newest `keep`, in order."""
-    query = (
-        select(outbox_event.c.seq, outbox_event.c.id, IS_NOTIFIED)
-        .where(outbox_event.c.seq > after_seq, outbox_event.c.occurred_at < before)
-        .order_by(outbox_event.c.seq)
-        .limit(limit)
-    )
-    if keep:
-        newest = select(outbox_event.c.seq).order_by(outbox_event.c.seq.desc()).limit(keep).subquery()
-        lowest = connection.scalar(select(func.min(newest.c.seq)))
-        query = query.where(outbox_event.c.seq < (lowest or 0))
-    return [Candidate(seq, event_id, bool(notified)) for seq, event_id, notified in connection.execute(query)]
+@dataclass(frozen=True, slots=True)
+class OutboxPage:
+    last_seq: int
+    candidates: list[Candidate]
+    """The older rows, in order."""
+
+
+def find_lowest_kept(connection: Connection, keep: int) -> int | None:
+    """Return the lowest `seq` of the newest `keep` outbox rows; None when none is kept. This reads as many keys."""
+    if not keep:
+        return None
+    newest = select(outbox_event.c.seq).order_by(outbox_event.c.seq.desc()).limit(keep).subquery()
+    return connection.scalar(select(func.coalesce(func.min(newest.c.seq), 0)))
+
+
+def read_outbox_page(
+    connection: Connection, after_seq: int, before: datetime, lowest_kept: int | None, limit: int
+) -> OutboxPage | None:
+    """Return the next outbox rows above `after_seq` and below `lowest_kept`, None after the last.
+
+    The time is no condition of the query: after the last old row, it would read all the younger ones to find no more.
+    """
+    row = outbox_event.c
+    query = select(row.seq, row.id, IS_NOTIFIED, row.occurred_at < before).where(row.seq > after_seq)
+    if lowest_kept is not None:
+        query = query.where(row.seq < lowest_kept)
+    page = connection.execute(query.order_by(row.seq).limit(limit)).all()
+    if not page:
+        return None
+    older = [Candidate(seq, event_id, bool(notified)) for seq, event_id, notified, is_older in page if is_older]
+    return OutboxPage(page[-1][0], older)
 
 
 def delete_outbox_rows(engine: Engine, event_ids: Sequence[str]) -> int:

@@ -167,6 +167,12 @@ def pruned_ids(connection: Connection, correlation_id: str | None = None) -> Ite
     yield from connection.scalars(query.execution_options(yield_per=1000))
 
 
+def select_pruned(connection: Connection, event_ids: Sequence[str]) -> set[str]:
+    """Return those of the events whose outbox row was pruned."""
+    query = select(pruned_event.c.event_id).where(pruned_event.c.event_id.in_(list(event_ids)))
+    return set(connection.scalars(query))
+
+
 def find_unsettled(connection: Connection, event_ids: Sequence[str]) -> set[str]:
     """Return those of these committed events that have no notification and no dead letter."""
     unsettled_ids: set[str] = set()

@@ -41,6 +41,8 @@ def explain_differences(
 
     Raises DatabaseUnavailable, or sqlite3.OperationalError while there is no observer's store.
     """
+    if not event_ids:
+        return ()  # the audit file would be read for nothing
     with application.reading() as connection:
         rows = {row.contents.event_id: row for row in stored.read_committed(connection, event_ids=event_ids)}
         notifications = {row.contents.event_id: row for row in stored.read_notified(connection, event_ids=event_ids)}

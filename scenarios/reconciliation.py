@@ -7,21 +7,23 @@ separate from the database; it shares the envelope's decoder and the broker's cl
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection
 
 from application import Application
-from db import contents, dead_letter_queries, notification_queries, ordering, outbox, queries
-from scenarios import audit_lines, streams
+from db import contents, dead_letter_queries, notification_queries, ordering, outbox, queries, raw_contents
+from scenarios import audit_lines, pairing, streams
 from scenarios.audit_lines import AuditLine
 from scenarios.comparison import Comparison, Notified, Versioned, compare, merge_comparisons
 from scenarios.deleted_rows import find_deleted_rows
 from scenarios.differences import Difference, explain_differences
+from scenarios.pairing import Paired, UnusualId
+from scenarios.unpaired import compare_unpaired
 from settings import Settings
 from workers.observer_store import ObserverStore
 
@@ -95,19 +97,57 @@ DIFFER = (
     "out_of_order",
 )
 """Fields with lists of event ids that are empty when the sources agree."""
+SOURCES = ("committed", "published", "notified", "audited")
 
 
 def reconcile(application: Application, settings: Settings, correlation_id: str | None = None) -> Reconciliation:
     """Compare the sources, for one correlation id or for all events.
 
     The last source of an event's path is read first. An event in flight can then be missing in a later source, but can never
-    appear in a source without being in the earlier ones. Sources are read window by window, so that memory does not grow
+    appear in a source without being in the earlier ones. Sources are read page by page, so that memory does not grow
     with their size. Raises DatabaseUnavailable, or sqlite3.OperationalError while there is no observer yet.
     """
+    if correlation_id is None:
+        try:
+            return _compare_by_pairs(application, settings)
+        except (
+            UnusualId,
+            raw_contents.UndecodableText,
+        ):  # rows that another program wrote: compare them in the order of their ids
+            pass
     try:
         return _compare(application, settings, correlation_id, streams.WINDOW)
     except streams.NotAscending:  # ids that this program never generates: compare everything in one window
         return _compare(application, settings, correlation_id, None)
+
+
+def _compare_by_pairs(application: Application, settings: Settings, waiting: int = pairing.WAITING) -> Reconciliation:
+    """Compare all events by pairing them in the order of their writing. Raises UnusualId or UndecodableText."""
+    with ExitStack() as stack:
+        store = stack.enter_context(closing(ObserverStore(settings.observer_store)))
+        # Each reader has its own connection, because a connection to MySQL has one unbuffered result at a time.
+        readers = [stack.enter_context(application.reading(consistent=True)) for _ in range(3)]
+        paired = stack.enter_context(closing(Paired()))
+        # Built in the order of reading: pruned ids last, so that an event pruned meanwhile is in both instead of in neither.
+        audited = streams.start_reading(audit_lines.read_pages(settings.audit_file))
+        published = streams.start_reading(store.read_published_pages(raw_contents.PAGE))
+        notified = streams.start_reading(raw_contents.read_notified_pages(readers[0]))
+        committed = streams.start_reading(raw_contents.read_committed_pages(readers[1]))
+        pruned = streams.start_reading(raw_contents.read_pruned_pages(readers[2]))
+        pairing.pair(pairing.Sources(committed, pruned, published, notified, audited), paired, waiting)
+        with application.reading() as connection:
+            dead = dead_letter_queries.dead_letter_ids(connection)
+            parked = outbox.parked_ids(connection)
+        compared = compare_unpaired(application, settings, paired, readers[0], dead, parked)
+        with application.reading() as connection:
+            never_notified_dead = dead - notification_queries.notified_among(connection, dead)
+        totals = Counter({name[0]: compared.totals[name] + paired.agreed for name in SOURCES})
+        totals["unknown"] = paired.contents_unknown + compared.contents_unknown
+        foreign_lines = paired.foreign_lines
+    merged = merge_comparisons(compared.comparisons)
+    return _summarize(
+        application, settings, None, totals, merged, never_notified_dead, compared.repeated, foreign_lines
+    )
 
 
 def _compare(
@@ -119,7 +159,7 @@ def _compare(
         store = stack.enter_context(closing(ObserverStore(settings.observer_store)))
         # Each reader has its own connection, because a connection to MySQL has one unbuffered result at a time.
         readers = [stack.enter_context(application.reading()) for _ in range(3)]
-        sources = [
+        sources: list[Iterator[tuple[str, Any]]] = [
             audited.latest(),
             _read_published(store, correlation_id),
             _read_notified(readers[0], correlation_id),
@@ -206,7 +246,7 @@ def _read_audit_file(settings: Settings, correlation_id: str | None, audited: st
         nonlocal foreign
         for line in audit_lines.read(settings.audit_file, correlation_id):
             if isinstance(line, AuditLine):
-                yield line.contents.event_id, _digest_line(line)
+                yield line.contents.event_id, line.digest()
             else:
                 foreign += 1
 
@@ -221,14 +261,10 @@ def _read_published(store: ObserverStore, correlation_id: str | None) -> Iterato
 
 def _read_notified(connection: Connection, correlation_id: str | None) -> Iterator[tuple[str, Notified]]:
     for row in contents.read_notified(connection, correlation_id):
-        yield row.contents.event_id, Notified(row.contents.digest(), _digest_line(row))
+        line = audit_lines.digest_line(row.contents, row.seq, row.consumer, row.notified_at)
+        yield row.contents.event_id, Notified(row.contents.digest(), line)
 
 
 def _read_committed(connection: Connection, correlation_id: str | None) -> Iterator[tuple[str, Versioned]]:
     for row in contents.read_committed(connection, correlation_id):
         yield row.contents.event_id, Versioned(row.contents.digest(), row.version)
-
-
-def _digest_line(row: contents.NotifiedContents | AuditLine) -> str:
-    text = f"{row.contents.digest()} {row.seq} {row.consumer} {row.notified_at}"
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

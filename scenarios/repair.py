@@ -104,7 +104,7 @@ def _wait_for_late_events(engine: Engine, head: int, say: Say) -> dict[int, str]
             say(f"{len(missing)} events have not arrived; waiting until no more arrive")
             told_at = time.monotonic()
         time.sleep(0.5)
-        before, missing = missing, _read_missing(engine, head)
+        before, missing = missing, _select_still_missing(engine, missing)
         if len(missing) != len(before):
             changed_at = time.monotonic()
     return missing
@@ -216,11 +216,12 @@ def _publish(settings: Settings, engine: Engine, seqs: list[int], mark: str, say
 def _wait_until_notified(engine: Engine, expected: Mapping[int, str], observed: _Observed, say: Say) -> None:
     """Wait until the observer has read each event again and the worker has notified or dead-lettered it."""
     progress = _Progress(say, len(expected), "events have arrived")
-    head = max(expected, default=0)
+    waiting = dict(expected)
     arrived = 0
     while arrived < len(expected) or not observed.event_ids.issuperset(expected.values()):
         observed.read()
-        arrived = len(expected) - len(expected.keys() & _read_missing(engine, head).keys())
+        waiting = _select_still_missing(engine, waiting)
+        arrived = len(expected) - len(waiting)
         progress.note(arrived)
         time.sleep(0.2)
     observed.read()
@@ -242,6 +243,13 @@ def _reconcile(settings: Settings) -> Reconciliation:
 def _read_missing(engine: Engine, head: int) -> dict[int, str]:
     with translated(), engine.connect().execution_options(**READ) as connection:
         return find_missing(connection, head)
+
+
+def _select_still_missing(engine: Engine, missing: Mapping[int, str]) -> dict[int, str]:
+    """Return those of these events that are still missing. To search the whole outbox at each look would take ever longer."""
+    with translated(), engine.connect().execution_options(**READ) as connection:
+        unsettled = queries.find_unsettled(connection, list(missing.values()))
+    return {seq: event_id for seq, event_id in missing.items() if event_id in unsettled}
 
 
 def _delivers_nothing(part: PartHealth) -> bool:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import Connection, Engine
@@ -26,6 +26,7 @@ from db.engine import READ, connect
 from db.errors import translated
 from domain import clock
 from domain.message import Message
+from scenarios.streams import FlagsById
 from scenarios.waiting import TookTooLong, until
 from settings import Settings
 from stacks.beside import Beside
@@ -102,77 +103,102 @@ def replay(settings: Settings, deadline_s: float = 300) -> Replayed:
     engine = connect(settings.worker_url, pool_size=2)
     try:
         _wait_until_notified(engine, started_us)
-        published = _list_published(settings)
-        with _reading(engine) as connection:
-            evidence = Evidence.begin(connection, name, published, started_us)
-        started_at = time.monotonic()
-        with _subscription(settings, name), _files(settings, name):
-            variables = {"ALPES_SUBSCRIPTION": name, "ALPES_WORKERS": "1"}
-            with Beside(
-                settings, worker_names(settings)[0], name, variables, settings.logs / f"{REPLAY}.log"
-            ) as worker:
-                _watch(settings, engine, evidence, worker, started_at + deadline_s)
-        with _reading(engine) as connection:
-            evidence.update(connection)
-            return evidence.conclude(connection, time.monotonic() - started_at)
+        with closing(ObserverStore(settings.observer_store)) as store, _reading(engine) as connection:
+            evidence = Evidence.begin(connection, name, store.read_published_ids(), started_us)
+        with closing(evidence):
+            return _deliver_again(settings, engine, evidence, deadline_s)
     finally:
         engine.dispose()
 
 
+def _deliver_again(settings: Settings, engine: Engine, evidence: Evidence, deadline_s: float) -> Replayed:
+    """Let the worker of the replay read all events, and return what the tables say afterwards."""
+    name, started_at = evidence.consumer, time.monotonic()
+    variables = {"ALPES_SUBSCRIPTION": name, "ALPES_WORKERS": "1"}
+    with (
+        _subscription(settings, name),
+        _files(settings, name),
+        Beside(settings, worker_names(settings)[0], name, variables, settings.logs / f"{REPLAY}.log") as worker,
+    ):
+        _watch(settings, engine, evidence, worker, started_at + deadline_s)
+    with _reading(engine) as connection:
+        evidence.update(connection)
+        return evidence.conclude(connection, time.monotonic() - started_at)
+
+
+PUBLISHED, ABSORBED, DELIVERED, APPLIED, NOTIFIED_AGAIN = 1, 2, 4, 8, 16
+"""Flags of an event. ABSORBED: it had its effect before the replay. Only such events get the later flags."""
+DELIVERIES_AT_ONCE = 10_000
+
+
 @dataclass(slots=True)
 class Evidence:
-    """What the tables say of a replay. Nothing in it is said by the worker's process but its inbox rows."""
+    """What the tables say of a replay. Nothing in it is said by the worker's process but its inbox rows. Close it.
+
+    Events are on disk, so that memory does not grow with them.
+    """
 
     consumer: str
-    absorbed: set[str]
-    """Events that had their effect before the replay."""
-    expected: set[str]
-    """Those of `absorbed` that were published, so that they must be delivered."""
+    events: FlagsById
+    expected: int
+    """Number of events that had their effect and were published, so that they must be delivered."""
     not_notified: int
     heads: replay_queries.Heads
     seen_seq: int
     """The number of the last inbox row that was read."""
     deliveries: int = 0
     duplicates: int = 0
-    delivered: set[str] = field(default_factory=set)
-    applied: set[str] = field(default_factory=set)
+    delivered: int = 0
+    """How many of those expected were delivered."""
 
     @classmethod
-    def begin(cls, connection: Connection, consumer: str, published: set[str], before_us: int) -> Evidence:
-        """Read what is there before the replay; `published` was read earlier, `before_us` is in microseconds since the epoch."""
-        unsettled = replay_queries.select_unsettled(connection, clock.EPOCH + timedelta(microseconds=before_us))
-        absorbed = replay_queries.select_absorbed(connection)
+    def begin(cls, connection: Connection, consumer: str, published: Iterable[str], before_us: int) -> Evidence:
+        """Read what is there before the replay; `published` is read first, `before_us` is in microseconds since the epoch."""
+        events = FlagsById()
+        events.add(published, PUBLISHED)
+        unsettled = replay_queries.read_unsettled(connection, clock.EPOCH + timedelta(microseconds=before_us))
+        not_notified = sum(1 for event_id in unsettled if events.mark(event_id, 0, PUBLISHED))
+        events.add(replay_queries.read_absorbed(connection), ABSORBED)
         heads = replay_queries.read_heads(connection)  # last: a notification before it may be an event's first
-        return cls(consumer, absorbed, published & absorbed, len(published & unsettled), heads, heads.delivery)
+        return cls(consumer, events, events.count(PUBLISHED, ABSORBED), not_notified, heads, heads.delivery)
+
+    def close(self) -> None:
+        self.events.close()
 
     @property
     def is_complete(self) -> bool:
-        return self.expected <= self.delivered
+        return self.delivered >= self.expected
 
     def update(self, connection: Connection) -> bool:
         """Read the new inbox rows, and return whether there are any."""
-        rows = replay_queries.read_deliveries(connection, self.consumer, self.seen_seq)
-        for row in rows:
-            self.seen_seq = row.seq
-            if row.event_id not in self.absorbed:
-                continue  # it was committed or notified after the beginning
-            self.deliveries += 1
-            if row.outcome == "duplicate":
-                self.duplicates += 1
-                self.delivered.add(row.event_id)
-            elif row.outcome == "applied":
-                self.applied.add(row.event_id)
-                self.delivered.add(row.event_id)
-        return bool(rows)
+        first_seq = self.seen_seq
+        while rows := replay_queries.read_deliveries(connection, self.consumer, self.seen_seq, DELIVERIES_AT_ONCE):
+            for row in rows:
+                self._count(row)
+            self.seen_seq = rows[-1].seq
+        return self.seen_seq > first_seq
+
+    def _count(self, row: replay_queries.Delivery) -> None:
+        is_delivered = row.outcome in ("duplicate", "applied")
+        flags = self.events.mark(row.event_id, DELIVERED if is_delivered else 0, ABSORBED)
+        if not flags:
+            return  # it was committed or notified after the beginning
+        self.deliveries += 1
+        self.duplicates += row.outcome == "duplicate"
+        if is_delivered and flags & PUBLISHED and not flags & DELIVERED:
+            self.delivered += 1
+        if row.outcome == "applied":
+            self.events.mark(row.event_id, APPLIED, ABSORBED)
 
     def conclude(self, connection: Connection, seconds: float) -> Replayed:
         """Compare the notifications with those before the replay."""
-        notified_again = replay_queries.select_notified_after(connection, self.heads.notification) & self.absorbed
+        for event_id in replay_queries.read_notified_after(connection, self.heads.notification):
+            self.events.mark(event_id, NOTIFIED_AGAIN, ABSORBED)
         return Replayed(
-            len(self.expected),
+            self.expected,
             self.deliveries,
-            len(self.delivered & self.expected),
-            len(notified_again | self.applied),
+            self.delivered,
+            self.events.count(APPLIED | NOTIFIED_AGAIN),
             self.duplicates,
             round(seconds, 2),
             self.not_notified,
@@ -218,14 +244,6 @@ def _arm(settings: Settings, name: str) -> bool:
         return False
     crash_points.arm(settings, name, CRASH_POINT, token)
     return True
-
-
-def _list_published(settings: Settings) -> set[str]:
-    store = ObserverStore(settings.observer_store)
-    try:
-        return set(store.count_messages_by_event())
-    finally:
-        store.close()
 
 
 @contextmanager

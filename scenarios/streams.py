@@ -5,16 +5,18 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
-from typing import Any
+from typing import Any, TypeVar
 
 WINDOW = 5000
+
+T = TypeVar("T")
 
 
 class NotAscending(Exception):
     """A source yields ids in an order other than Python's, as a database with another collation may."""
 
 
-def start_reading(source: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+def start_reading(source: Iterable[T]) -> Iterator[T]:
     """Read the first item now and return all items: a database then yields the rows that it holds now."""
     iterator = iter(source)
     return chain(list(islice(iterator, 1)), iterator)
@@ -53,7 +55,6 @@ class SortedById:
     def __init__(self) -> None:
         self._db = sqlite3.connect("", isolation_level=None)  # a temporary database that is deleted when it is closed
         self._db.execute("PRAGMA journal_mode=OFF")
-        # Ids are stored as bytes, because a foreign id may hold half a surrogate pair. Bytes sort like the texts.
         self._db.execute("CREATE TABLE entry (id BLOB NOT NULL, value TEXT NOT NULL)")
 
     def close(self) -> None:
@@ -61,7 +62,7 @@ class SortedById:
 
     def put(self, entries: Iterable[tuple[str, str]]) -> None:
         self._db.execute("BEGIN")
-        rows = ((id_.encode("utf-8", "surrogatepass"), value) for id_, value in entries)
+        rows = ((_to_key(id_), value) for id_, value in entries)
         self._db.executemany("INSERT INTO entry VALUES (?, ?)", rows)
         self._db.execute("COMMIT")
 
@@ -74,3 +75,42 @@ class SortedById:
         """Return the ids that were put in more than once."""
         rows = self._db.execute("SELECT id FROM entry GROUP BY id HAVING count(*) > 1")
         return {row[0].decode("utf-8", "surrogatepass") for row in rows}
+
+
+class FlagsById:
+    """Event ids with flags, which are powers of two. It spills to disk."""
+
+    def __init__(self) -> None:
+        self._db = sqlite3.connect("", isolation_level=None)  # a temporary database that is deleted when it is closed
+        self._db.execute("PRAGMA journal_mode=OFF")
+        self._db.execute("CREATE TABLE event (id BLOB PRIMARY KEY, flags INTEGER NOT NULL) WITHOUT ROWID")
+
+    def close(self) -> None:
+        self._db.close()
+
+    def add(self, ids: Iterable[str], flag: int) -> None:
+        """Set a flag of these ids; those that are not there are added. It is quickest with ascending ids."""
+        statement = "INSERT INTO event VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET flags = flags | ?2"
+        self._db.execute("BEGIN")
+        self._db.executemany(statement, ((_to_key(id_), flag) for id_ in ids))
+        self._db.execute("COMMIT")
+
+    def mark(self, id_: str, flag: int, if_flag: int) -> int:
+        """Set a flag of an id that has another one, and return the flags that it had; 0 for any other id."""
+        key = _to_key(id_)
+        row = self._db.execute("SELECT flags FROM event WHERE id = ?", (key,)).fetchone()
+        if row is None or not row[0] & if_flag:
+            return 0
+        if row[0] | flag != row[0]:
+            self._db.execute("UPDATE event SET flags = flags | ? WHERE id = ?", (flag, key))
+        return int(row[0])
+
+    def count(self, *flags: int) -> int:
+        """Return the number of ids that have one of the flags of each argument. This reads all of them."""
+        where = " AND ".join(["flags & ?"] * len(flags))
+        return int(self._db.execute(f"SELECT count(*) FROM event WHERE {where}", flags).fetchone()[0])
+
+
+def _to_key(id_: str) -> bytes:
+    # Ids are stored as bytes, because a foreign id may hold half a surrogate pair. Bytes sort like the texts.
+    return id_.encode("utf-8", "surrogatepass")

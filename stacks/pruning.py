@@ -77,18 +77,24 @@ def _prune_outbox(
     checkpoint = OutboxFeed(engine).load_checkpoint() if settings.facts.capture.has_checkpoint else None
     store = ObserverStore(settings.observer_store)
     try:
+        with translated(), engine.connect().execution_options(**READ) as connection:
+            lowest_kept = pruning.find_lowest_kept(connection, keep)
         while True:
             with translated(), engine.connect().execution_options(**READ) as connection:
-                page = pruning.find_candidates(connection, after_seq, before, keep, PAGE)
-            if not page:
+                page = pruning.read_outbox_page(connection, after_seq, before, lowest_kept, PAGE)
+            if (
+                page is None or not page.candidates
+            ):  # rows are in the order of their writing, so all the others are younger
                 return pruned, not_captured, not_notified
-            after_seq = page[-1].seq
-            captured = store.select_published([row.event_id for row in page])
+            after_seq = page.last_seq
+            captured = store.select_published([row.event_id for row in page.candidates])
             captured_rows = [
-                row for row in page if row.event_id in captured and (checkpoint is None or row.seq <= checkpoint)
+                row
+                for row in page.candidates
+                if row.event_id in captured and (checkpoint is None or row.seq <= checkpoint)
             ]
             removable = [row.event_id for row in captured_rows if row.notified]
-            not_captured += len(page) - len(captured_rows)
+            not_captured += len(page.candidates) - len(captured_rows)
             not_notified += len(captured_rows) - len(removable)
             pruned += len(removable) if dry_run else pruning.delete_outbox_rows(engine, removable)
     finally:

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from workers import observer_trimmed
-from workers.observer_records import Header, Observed, Published, TopicCount, Totals
+from workers.observer_records import Header, Observed, TopicCount, Totals
+from workers.published_events import PublishedEvents
 from workers.sqlite_transaction import immediate
 
 KEEP = 20_000
@@ -33,12 +34,15 @@ CREATE TABLE IF NOT EXISTS published (
     event_id TEXT PRIMARY KEY, seq INTEGER NOT NULL, correlation_id TEXT NOT NULL, times INTEGER NOT NULL,
     contents TEXT, version INTEGER) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS published_by_correlation ON published (correlation_id);
-CREATE INDEX IF NOT EXISTS published_by_seq ON published (seq);
 CREATE TABLE IF NOT EXISTS topic (name TEXT PRIMARY KEY, messages INTEGER NOT NULL, last_publish_us INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS total (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 INSERT OR IGNORE INTO total VALUES ('distinct', 0), ('watermark', 0), ('version', 0);
 """
-_MAX_SEQ = 2**63 - 1
+_INDEX = """
+DROP INDEX IF EXISTS published_by_seq;
+CREATE INDEX IF NOT EXISTS published_in_order ON published (seq, contents, version);
+"""
+"""With all that a reconciliation reads: to look for each event by its random id would be most of the time of reading them."""
 _COUNT_PUBLISHED = """
 INSERT INTO published (event_id, seq, correlation_id, times, contents, version) VALUES (?, ?, ?, 1, ?, ?)
 ON CONFLICT (event_id) DO UPDATE SET times = times + 1,
@@ -49,7 +53,7 @@ ON CONFLICT (event_id) DO UPDATE SET times = times + 1,
 _NOT_INSERTED = ("n", "contents", "version")
 
 
-class ObserverStore:
+class ObserverStore(PublishedEvents):
     """The store, opened for reading or for writing. Opening one that does not exist for reading raises sqlite3.OperationalError."""
 
     def __init__(self, path: Path, *, write: bool = False) -> None:
@@ -60,6 +64,7 @@ class ObserverStore:
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.executescript(_SCHEMA + observer_trimmed.SCHEMA)
             self._add_contents_columns()
+            self._db.executescript(_INDEX)
         else:
             self._db = sqlite3.connect(read_only_uri(path), uri=True, timeout=5, check_same_thread=False)
         self._db.row_factory = sqlite3.Row
@@ -95,55 +100,6 @@ class ObserverStore:
     def read_topic_counts(self) -> list[TopicCount]:
         return [TopicCount(*row) for row in self._db.execute("SELECT name, messages, last_publish_us FROM topic")]
 
-    def count_messages_by_event(self, correlation_id: str | None = None) -> dict[str, int]:
-        """Return event id → number of messages that carried it, without dead letters and requeued messages."""
-        query, values = "SELECT event_id, times FROM published", ()
-        if correlation_id is not None:
-            query, values = f"{query} WHERE correlation_id = ?", (correlation_id,)  # type: ignore[assignment]
-        return {row[0]: row[1] for row in self._db.execute(query, values)}
-
-    def count_messages_of(self, event_id: str) -> int:
-        """Return how many messages carried the event, without dead letters and requeued messages."""
-        row = self._db.execute("SELECT times FROM published WHERE event_id = ?", (event_id,)).fetchone()
-        return int(row[0]) if row else 0
-
-    def count_published_events(self, correlation_id: str) -> int:
-        """Return the number of distinct events of a correlation id; an index makes this cheap."""
-        query = "SELECT COUNT(*) FROM published WHERE correlation_id = ?"
-        return int(self._db.execute(query, (correlation_id,)).fetchone()[0])
-
-    def read_published_contents(self, correlation_id: str | None = None) -> Iterator[Published]:
-        """Yield the contents of every distinct event, or of those of one correlation id, in the order of event ids."""
-        columns = "contents, version" if self._has_contents_columns() else "NULL, NULL"
-        query, values = f"SELECT event_id, {columns} FROM published", ()
-        if correlation_id is not None:
-            query, values = f"{query} WHERE correlation_id = ?", (correlation_id,)  # type: ignore[assignment]
-        for row in self._db.execute(f"{query} ORDER BY event_id", values):
-            yield Published(*row)
-
-    def read_published_rows(self) -> Iterator[dict[str, str | int | None]]:
-        """Yield every distinct event as a row: event_id, seq, correlation_id, times, contents, version."""
-        columns = "contents, version" if self._has_contents_columns() else "NULL AS contents, NULL AS version"
-        for row in self._db.execute(
-            f"SELECT event_id, seq, correlation_id, times, {columns} FROM published ORDER BY seq"
-        ):
-            yield dict(row)
-
-    def find_highest_captured(self, head: int) -> int:
-        """Return the highest published `seq` that is at most `head`, the outbox's highest; 0 when there is none.
-
-        A message may carry any number, and one above `head` is of no outbox row: it says nothing about the capture.
-        """
-        query = "SELECT seq FROM published WHERE seq <= ? ORDER BY seq DESC LIMIT 1"
-        row = self._db.execute(query, (head,)).fetchone()
-        return int(row[0]) if row else 0
-
-    def read_newest_seqs(self, limit: int, up_to: int | None = None) -> tuple[int, ...]:
-        """Return the `limit` highest `seq` of published events, ascending; with `up_to`, none above it."""
-        query = "SELECT seq FROM published WHERE seq <= ? ORDER BY seq DESC LIMIT ?"
-        rows = self._db.execute(query, (_MAX_SEQ if up_to is None else up_to, limit))
-        return tuple(row[0] for row in rows)[::-1]
-
     def restore(self, published: Sequence[dict[str, Any]]) -> None:
         """Fill an empty store with the events of a back-up, which has no messages."""
         with immediate(self._db):
@@ -170,15 +126,6 @@ class ObserverStore:
             " AND event_id IS NOT NULL GROUP BY event_id"
         )
         return {row[0]: row[1] for row in self._db.execute(query, (topic, correlation_id))}
-
-    def select_published(self, event_ids: Sequence[str]) -> set[str]:
-        """Return those of the ids that were published."""
-        published: set[str] = set()
-        for start in range(0, len(event_ids), 500):
-            chunk = event_ids[start : start + 500]
-            query = f"SELECT event_id FROM published WHERE event_id IN ({','.join('?' * len(chunk))})"
-            published |= {row[0] for row in self._db.execute(query, tuple(chunk))}
-        return published
 
     def read_messages(
         self,
@@ -221,9 +168,6 @@ class ObserverStore:
         """Return every kept message of an event on any topic, oldest first."""
         rows = self._db.execute("SELECT * FROM message WHERE event_id = ? ORDER BY n", (event_id,))
         return [_to_observed(row) for row in rows]
-
-    def _has_contents_columns(self) -> bool:
-        return any(row[1] == "contents" for row in self._db.execute("PRAGMA table_info(published)"))
 
     def _add_contents_columns(self) -> None:
         """Add the columns that a store lacks when an older version of this program created it."""

@@ -139,6 +139,8 @@ SIGNALS = {
     "InjectedFailure",
     "AlreadyRunning",
     "Unheard",
+    "UndecodableText",
+    "UnusualId",
 }
 """Exceptions that are always caught near the place where they are raised, and never shown as they are."""
 

@@ -16,6 +16,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from application import Application
 from bench import dashboard
 from bench.crowd import Visitor, read_feed_delays_ms
+from bench.filled_instance import is_filled
 from bench.filling import fill
 from db import queries
 from scenarios import reconciliation
@@ -39,6 +40,7 @@ def test_every_filled_event_is_in_all_four_sources_with_equal_contents(filled: S
     with Application(filled, pool_size=1) as application:
         result = reconciliation.reconcile(application, filled, None)
     assert result.complete
+    assert result.contents_unknown == 0
     assert len(audit_file.event_ids(filled.audit_file)) == ROWS
 
 
@@ -48,8 +50,8 @@ def test_the_home_is_marked_as_ours_so_that_it_can_be_removed(filled: Settings) 
 
 def test_a_filled_instance_is_seen_as_filled_only_when_it_is_whole(filled: Settings) -> None:
     with Application(filled, pool_size=1) as application:
-        assert dashboard._is_filled(application, ROWS)
-        assert not dashboard._is_filled(application, ROWS + 1)
+        assert is_filled(application, ROWS)
+        assert not is_filled(application, ROWS + 1)
 
 
 def test_the_delay_of_the_feed_is_counted_from_the_notifications_commit(filled: Settings) -> None:

@@ -46,19 +46,41 @@ def add_event(engine: Engine, seq: int, at: datetime = AT, *, notified: bool = T
 
 
 @pytest.mark.parametrize(
-    ("after", "keep", "limit", "expected"),
-    [(0, 0, 10, [1, 2, 3]), (1, 0, 10, [2, 3]), (0, 0, 2, [1, 2]), (0, 2, 10, [1, 2]), (0, 9, 10, [])],
+    ("after", "keep", "limit", "expected", "last"),
+    [
+        (0, 0, 10, [1, 2, 3], 4),
+        (1, 0, 10, [2, 3], 4),
+        (0, 0, 2, [1, 2], 2),
+        (0, 2, 10, [1, 2], 2),
+        (0, 9, 10, None, 0),
+        (3, 0, 10, [], 4),
+        (4, 0, 10, None, 0),
+    ],
 )
 def test_candidates_are_old_in_order_and_not_among_the_newest(
-    engine: Engine, after: int, keep: int, limit: int, expected: list[int]
+    engine: Engine, after: int, keep: int, limit: int, expected: list[int] | None, last: int
 ) -> None:
     for seq in (1, 2, 3):
         add_event(engine, seq, notified=seq != 2)
     add_event(engine, 4, AT + DAY)
     with engine.connect().execution_options(**READ) as connection:
-        found = pruning.find_candidates(connection, after, AT + DAY, keep, limit)
-    assert [candidate.seq for candidate in found] == expected
-    assert all(candidate.notified == (candidate.seq != 2) for candidate in found)
+        lowest_kept = pruning.find_lowest_kept(connection, keep)
+        page = pruning.read_outbox_page(connection, after, AT + DAY, lowest_kept, limit)
+    if expected is None:
+        assert page is None
+        return
+    assert page is not None
+    assert ([candidate.seq for candidate in page.candidates], page.last_seq) == (expected, last)
+    assert all(candidate.notified == (candidate.seq != 2) for candidate in page.candidates)
+
+
+def test_the_lowest_kept_row_is_counted_from_the_newest(engine: Engine) -> None:
+    with engine.connect().execution_options(**READ) as connection:
+        assert [pruning.find_lowest_kept(connection, keep) for keep in (0, 2)] == [None, 0]
+    for seq in (1, 5, 9):
+        add_event(engine, seq)
+    with engine.connect().execution_options(**READ) as connection:
+        assert [pruning.find_lowest_kept(connection, keep) for keep in (0, 1, 2, 3, 4)] == [None, 9, 5, 1, 1]
 
 
 def test_a_pruned_row_leaves_its_id_and_takes_its_times_along(engine: Engine) -> None:

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Engine, func, insert, select, update
 
 from db import dead_letter_queries, notification_queries, queries
+from db import pruning as rows_to_prune
 from db.engine import READ, connect
 from db.migrate import upgrade
 from db.tables import (
@@ -198,3 +199,22 @@ def test_old_runs_are_deleted_with_their_records_and_the_newest_are_kept(
     assert {path.name for path in (instance.settings.data / "scenarios").iterdir()} == {names[0], names[1], names[3]}
     assert instance.count(scenario_run) == 3
     assert precious.is_dir()
+
+
+def test_pruning_stops_at_the_first_page_without_an_old_row(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seq in range(1, 40):
+        instance.event(seq, deliveries=0)
+    with instance.engine.begin() as connection:
+        connection.execute(update(outbox_event).where(outbox_event.c.seq > 5).values(occurred_at=YOUNG))
+    read_pages = []
+    read_page = rows_to_prune.read_outbox_page
+
+    def read_and_note(*arguments: Any) -> Any:
+        read_pages.append(arguments[1])
+        return read_page(*arguments)
+
+    monkeypatch.setattr(rows_to_prune, "read_outbox_page", read_and_note)
+    assert pruning.prune(instance.settings, keep_days=1).pruned == 5
+    assert read_pages == [0, 3, 6]
