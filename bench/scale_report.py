@@ -15,8 +15,8 @@ MOST = 1.3
 RECONCILE_AT, RECONCILE_WITHIN_S, RECONCILE_WITHIN_MB = 10_000_000, 60.0, 300.0
 QUIET_PERCENT = 10.0
 BUSY = (
-    "**Other programs used the machine meanwhile, so times and rates of different columns cannot be compared,** whatever"
-    " their ratio says. Memory, disk and processor time can."
+    "**Other programs used the machine meanwhile, so times and rates of different columns cannot be compared,** not"
+    " even by their ratio. Memory, disk and processor time can."
 )
 
 
