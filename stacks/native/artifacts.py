@@ -151,7 +151,10 @@ def resolve(coordinate: str, folder: Path) -> Path:
     group, name, _, *classifier, version = coordinate.split(":")
     component = MavenContext(repo_cache=folder, timeout=60).project(group, name).at_version(version)
     try:
-        return Path(component.artifact(*classifier).resolve())
+        file = Path(component.artifact(*classifier).resolve())
+        if not file.is_file():  # seen once: the library named a file that it had not written
+            raise FileNotFoundError(f"{file.name} was not written")
+        return file
     except Exception as error:
         raise FetchFailed(
             f"{coordinate} could not be downloaded: {error}. Check the network and run the same command again;"

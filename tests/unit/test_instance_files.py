@@ -183,3 +183,24 @@ def test_a_file_that_fails_once_is_fetched_again(tmp_path: Path, monkeypatch: py
     artifacts.download_missing([artifact])
     assert artifacts.find_missing_artifacts([artifact]) == []
     assert len(tries) == artifacts.ATTEMPTS
+
+
+def test_a_file_that_was_not_written_is_fetched_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library once named a file that was not there."""
+    monkeypatch.setenv("ALPES_CACHE", str(tmp_path))
+    (locked,) = artifacts.read_artifacts(["mysql"])
+    artifact = replace(locked, sha256=hashlib.sha256(b"whole").hexdigest(), size=5)
+    made = tmp_path / "made.jar"
+    tries: list[Path] = []
+
+    def resolve(_artifact: object) -> Path:
+        if tries:
+            made.write_bytes(b"whole")
+        tries.append(made)
+        return made
+
+    monkeypatch.setattr("jgo.maven._core.Artifact.resolve", resolve)
+    monkeypatch.setattr(artifacts, "APART_S", 0.0)
+    artifacts.download_missing([artifact])
+    assert artifacts.find_missing_artifacts([artifact]) == []
+    assert len(tries) == 2
