@@ -107,7 +107,8 @@ def find_missing_artifacts(artifacts: Iterable[Artifact]) -> list[Artifact]:
 
 def download_missing(artifacts: list[Artifact], progress: Progress = quiet) -> None:
     """Download the missing artifacts. Raises FetchFailed; files that were downloaded before the error stay."""
-    absent = find_missing_artifacts(artifacts)
+    # A file of two groups is downloaded once.
+    absent = list({artifact.path: artifact for artifact in find_missing_artifacts(artifacts)}.values())
     if not absent:
         return
     total_bytes, done_bytes = sum(artifact.size for artifact in absent), 0
@@ -151,10 +152,7 @@ def resolve(coordinate: str, folder: Path) -> Path:
     group, name, _, *classifier, version = coordinate.split(":")
     component = MavenContext(repo_cache=folder, timeout=60).project(group, name).at_version(version)
     try:
-        file = Path(component.artifact(*classifier).resolve())
-        if not file.is_file():  # seen once: the library named a file that it had not written
-            raise FileNotFoundError(f"{file.name} was not written")
-        return file
+        return Path(component.artifact(*classifier).resolve())
     except Exception as error:
         raise FetchFailed(
             f"{coordinate} could not be downloaded: {error}. Check the network and run the same command again;"

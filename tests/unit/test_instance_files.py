@@ -185,22 +185,19 @@ def test_a_file_that_fails_once_is_fetched_again(tmp_path: Path, monkeypatch: py
     assert len(tries) == artifacts.ATTEMPTS
 
 
-def test_a_file_that_was_not_written_is_fetched_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The library once named a file that was not there."""
+def test_a_file_of_two_groups_is_downloaded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALPES_CACHE", str(tmp_path))
     (locked,) = artifacts.read_artifacts(["mysql"])
     artifact = replace(locked, sha256=hashlib.sha256(b"whole").hexdigest(), size=5)
-    made = tmp_path / "made.jar"
-    tries: list[Path] = []
+    tries: list[str] = []
 
-    def resolve(_artifact: object) -> Path:
-        if tries:
-            made.write_bytes(b"whole")
-        tries.append(made)
+    def resolve(coordinate: str, folder: Path) -> Path:
+        tries.append(coordinate)
+        made = folder / "made.jar"
+        made.write_bytes(b"whole")
         return made
 
-    monkeypatch.setattr("jgo.maven._core.Artifact.resolve", resolve)
-    monkeypatch.setattr(artifacts, "APART_S", 0.0)
-    artifacts.download_missing([artifact])
+    monkeypatch.setattr(artifacts, "resolve", resolve)
+    artifacts.download_missing([artifact, replace(artifact)])
     assert artifacts.find_missing_artifacts([artifact]) == []
-    assert len(tries) == 2
+    assert tries == [artifact.coordinate]
