@@ -173,6 +173,11 @@ class Supervisor:
 
         Each group stops in parallel; supervisord's own shutdown would stop one after the other. Raises NotRunning.
         """
+        with contextlib.suppress(xmlrpc.client.Fault):  # it is shutting down already, as it does at the end of the machine
+            self._stop_components(last, deadline_s)
+            self._call("shutdown")
+
+    def _stop_components(self, last: Sequence[str], deadline_s: float) -> None:
         names = [state.name for state in self.states()]
         for group in ([name for name in names if name not in last], [name for name in names if name in last]):
             for name in group:
@@ -181,8 +186,6 @@ class Supervisor:
             deadline = time.monotonic() + deadline_s
             while any(state.pid for state in self.states() if state.name in group) and time.monotonic() < deadline:
                 time.sleep(0.05)
-        with contextlib.suppress(xmlrpc.client.Fault):  # it is shutting down already
-            self._call("shutdown")
 
     def write_config(self, parts: Sequence[Part]) -> None:
         settings = self._settings

@@ -97,6 +97,21 @@ def test_a_part_is_restarted(running: Running) -> None:
     until(lambda: running.control.pid("broker") not in (0, before), 20, "the broker runs again")
 
 
+def test_a_supervisord_that_is_being_ended_already_is_no_error(tmp_path: Path) -> None:
+    """The end of the machine, or a second Ctrl-C, ends supervisord while `down` asks it to stop."""
+    settings = Settings(stack="embedded", home=tmp_path / "home")
+    supervisor = Supervisor(settings)
+    slow = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); signal.pause()"
+    supervisor.write_config([Part("broker", Command((sys.executable, "-c", slow), REPOSITORY), stop_wait_s=3)])
+    pid = supervisor.start()
+    until(lambda: supervisor.running() and "broker" in supervisor.log_names(), 20, "supervisord runs")
+    until(lambda: list(supervisor.log("broker", 5, False)) == ["deaf\n"], 20, "the component ignores SIGTERM")
+    psutil.Process(pid).terminate()
+    supervisor.shutdown(last=(), deadline_s=5)
+    supervisor.shutdown(last=(), deadline_s=5)
+    assert wait_gone(pid, 20)
+
+
 def test_docker_restarts_in_one_call_so_that_nothing_stays_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
