@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import multiprocessing
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection as Pipe
-from multiprocessing.context import SpawnProcess
 from typing import Any
 
 from sqlalchemy import Engine, Table
 
+from bench import children
 from db.engine import connect
 from db.tables import commission, outbox_event
 from domain.changes.calculate import CommissionCalculated
@@ -22,8 +20,6 @@ from domain.changes.calculate import CommissionCalculated
 WRITERS = (1, 4, 16)
 Count = Callable[[Engine, int, float], int]
 """Counts the transactions a second of some writers, for some seconds."""
-READY_S = 120.0
-"""How long a writer process may take to start and connect."""
 
 
 def count_best(engine: Engine, seconds: float) -> int:
@@ -61,55 +57,28 @@ def count_by_threads(engine: Engine, writers: int, seconds: float) -> int:
 
 
 def count_by_processes(engine: Engine, writers: int, seconds: float) -> int:
-    """Return the transactions a second of as many processes. Raise EOFError when one ends too early."""
+    """Return the transactions a second of as many processes. Raise ChildFailed when one ends too early."""
     url = engine.url.render_as_string(hide_password=False)
-    with _writer_processes(url, writers, seconds) as pipes:
-        for pipe in pipes:
-            if not pipe.poll(READY_S):
-                raise TimeoutError(f"a writer process was not ready within {READY_S:.0f} s")
-            pipe.recv()
+    with children.running_all("writer", _run_writer, [(url, seconds)] * writers) as processes:
         started_at = time.perf_counter()
-        for pipe in pipes:
-            pipe.send("start")
-        total: int = sum(pipe.recv() for pipe in pipes)
-        return round(total / (time.perf_counter() - started_at))
-
-
-@contextlib.contextmanager
-def _writer_processes(url: str, writers: int, seconds: float) -> Iterator[list[Pipe]]:
-    """Start processes that report `ready`, wait for a word, and report how many transactions they committed."""
-    context = multiprocessing.get_context("spawn")
-    pipes: list[Pipe] = []
-    processes: list[SpawnProcess] = []
-    try:
-        for _ in range(writers):
-            ours, theirs = context.Pipe()
-            process = context.Process(target=_run_writer, args=(url, seconds, theirs), daemon=True)
-            process.start()
-            theirs.close()
-            pipes.append(ours)
-            processes.append(process)
-        yield pipes
-    finally:
-        for pipe in pipes:
-            pipe.close()
         for process in processes:
-            process.join(10)
-            if process.is_alive():
-                process.kill()
+            process.pipe.send("start")
+        total: int = sum(process.receive() for process in processes)
+        return round(total / (time.perf_counter() - started_at))
 
 
 def _run_writer(url: str, seconds: float, pipe: Pipe) -> None:
     engine = connect(url, pool_size=1)
     try:
         with BareWriter(engine) as bare:
-            pipe.send("ready")
+            pipe.send(children.READY)
             pipe.recv()
             count, ends_at = 0, time.perf_counter() + seconds
             while time.perf_counter() < ends_at:
                 bare.commit()
                 count += 1
             pipe.send(count)
+            pipe.poll(None)  # until the other end is closed
     finally:
         engine.dispose()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from domain.errors import ExpectedError
@@ -72,3 +73,11 @@ def _find(document: str, name: str, path: Path) -> tuple[int, int] | None:
 
 def _markers(name: str) -> tuple[str, str]:
     return f"<!-- section {name} -->", f"<!-- end {name} -->"
+
+
+def render_table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    """Yield the lines of a Markdown table."""
+    yield f"| {' | '.join(titles)} |"
+    yield f"|{'|'.join('---' for _ in titles)}|"
+    for row in rows:
+        yield f"| {' | '.join(f'{cell:g}' if isinstance(cell, float) else str(cell) for cell in row)} |"

@@ -11,6 +11,7 @@ from datetime import date
 import psutil
 
 from bench.backlog import Backlog, measure_backlog
+from bench.document import render_table
 from bench.floor import Floor, measure_floor, running_broker
 from bench.http import HttpReport, measure_http
 from bench.latency import Latency, measure_latency
@@ -173,11 +174,3 @@ def _describe_outcome(throughput: Throughput) -> str:
 
 def _ratio(measured: float, floor: float) -> str:
     return f"{measured / floor:.2f}" if floor else "—"
-
-
-def render_table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterable[str]:
-    """Yield the lines of a Markdown table."""
-    yield f"| {' | '.join(titles)} |"
-    yield f"|{'|'.join('---' for _ in titles)}|"
-    for row in rows:
-        yield f"| {' | '.join(f'{cell:g}' if isinstance(cell, float) else str(cell) for cell in row)} |"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from operator import attrgetter
 
+from bench.document import render_table
 from bench.scale import Level
 
 SECTION = "scale"
@@ -97,7 +98,7 @@ def _render(stack: str, levels: Sequence[Level], machine: str, day: date, comman
     yield f"The ratio compares the last column with the first: above {MOST} it is over. A figure of all events may grow and has no ratio."
     yield "A ratio below 1 means that a fixed cost is spread over more events, or that the machine was quieter."
     yield ""
-    yield from _table(
+    yield from render_table(
         ("", *(f"{level.events:,} events" for level in levels), "ratio", ""),
         (
             (line.label, *line.figures, "" if line.ratio is None else f"{line.ratio:.2f}", line.verdict)
@@ -122,10 +123,3 @@ def _describe_outcome(levels: Sequence[Level]) -> Iterator[str]:
         for verb, figure, limit, unit in limits:
             verdict = "within" if figure <= limit else "over"
             yield f"`reconcile` {verb} {figure:g} {unit} with {last.events:,} events: {verdict} its limit of {limit:g} {unit}."
-
-
-def _table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
-    yield f"| {' | '.join(titles)} |"
-    yield f"|{'|'.join('---' for _ in titles)}|"
-    for row in rows:
-        yield f"| {' | '.join(f'{cell:g}' if isinstance(cell, float) else str(cell) for cell in row)} |"

@@ -50,7 +50,7 @@ def measure_throughput(
 
     Missing events count as `lost`.
 
-    Raises Forbidden or WriterFailed; NotRunning with a profile.
+    Raises Forbidden or ChildFailed; NotRunning with a profile.
     """
     require(settings, Action.ISSUE_COMMANDS)
     correlation_id = str(uuid.uuid4())

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-import multiprocessing
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.connection import wait
-from multiprocessing.context import SpawnProcess
 
 import psutil
 
 from application import Application
+from bench import children
+from bench.children import Child, ChildFailed
 from bench.outcome import send_command
 from bench.profile import Usage, read_usage
-from domain.errors import ExpectedError
 from settings import Settings
 
-READY_S = 120.0
-"""How long a process may take to start and connect."""
 REPORT_EVERY = 100
 """Commands after which a process says how far it is."""
 
@@ -36,10 +32,6 @@ class Sent:
     usages: list[Usage]
 
 
-class WriterFailed(ExpectedError):
-    """A process could not send its commands; `str(error)` says why."""
-
-
 def send_commands(
     settings: Settings,
     correlation_id: str,
@@ -50,77 +42,40 @@ def send_commands(
 ) -> Sent:
     """Send commands by as many threads, which are spread over the processes; with one process, they are threads of this one.
 
-    Raises what `Application.send` raises, or WriterFailed when a process ends too early.
+    Raises what `Application.send` raises, or ChildFailed when a process fails.
     """
     if processes == 1:
         with Application(settings, pool_size=threads + 1) as application:
             began_at = time.time()
             _send_by_threads(application, correlation_id, commands, threads, progress)
             return Sent(began_at, time.time(), [])
-    with _writer_processes(settings, correlation_id, commands, threads, processes) as pipes:
-        for pipe in pipes:
-            _receive(pipe)
+    calls = [
+        (settings, correlation_id, _share(commands, processes, number), max(1, _share(threads, processes, number)))
+        for number in range(processes)
+    ]
+    with children.running_all("writer", _run, calls) as writers:
         began_at = time.time()
-        for pipe in pipes:
-            pipe.send("start")
-        usages = list(_follow(pipes, progress))
+        for writer in writers:
+            writer.pipe.send("start")
+        usages = list(_follow(writers, progress))
         return Sent(began_at, time.time(), usages)
 
 
-def _follow(pipes: list[Pipe], progress: Callable[[int], None]) -> Iterator[Usage]:
-    """Report the progress of all processes together, and yield what each used, as soon as it has ended."""
-    counts = dict.fromkeys(range(len(pipes)), 0)
-    numbers = {id(pipe): number for number, pipe in enumerate(pipes)}
-    running = list(pipes)
+def _follow(writers: list[Child], progress: Callable[[int], None]) -> Iterator[Usage]:
+    """Report the progress of all processes together, and yield what each used, as soon as it has sent its commands."""
+    running = {id(writer.pipe): writer for writer in writers}
+    counts = dict.fromkeys(running, 0)
     while running:
-        for ready in wait(running):
-            assert isinstance(ready, Pipe)
-            answer = _receive(ready)
-            if isinstance(answer, Usage):
-                running.remove(ready)
-                yield answer
-            else:
-                counts[numbers[id(ready)]] = answer
+        for ready in wait([writer.pipe for writer in running.values()]):
+            answer = running[id(ready)].receive()
+            if isinstance(answer, int):
+                counts[id(ready)] = answer
                 progress(sum(counts.values()))
-
-
-def _receive(pipe: Pipe) -> int | Usage:
-    """Return how many commands a process has sent, or what it used when it has ended. Raises WriterFailed."""
-    try:
-        answer = pipe.recv() if pipe.poll(READY_S) else f"no answer within {READY_S:.0f} s"
-    except EOFError:
-        answer = "the process ended"
-    if isinstance(answer, str):
-        raise WriterFailed(f"a process that sends commands failed: {answer}")
-    assert isinstance(answer, int | Usage)
-    return answer
-
-
-@contextlib.contextmanager
-def _writer_processes(
-    settings: Settings, correlation_id: str, commands: int, threads: int, processes: int
-) -> Iterator[list[Pipe]]:
-    """Start the processes, which report that they are ready, wait for a word, and report their progress and what they used."""
-    context = multiprocessing.get_context("spawn")
-    pipes: list[Pipe] = []
-    started: list[SpawnProcess] = []
-    try:
-        for number in range(processes):
-            ours, theirs = context.Pipe()
-            share = _share(commands, processes, number), max(1, _share(threads, processes, number))
-            process = context.Process(target=_run, args=(settings, correlation_id, *share, theirs), daemon=True)
-            process.start()
-            theirs.close()
-            pipes.append(ours)
-            started.append(process)
-        yield pipes
-    finally:
-        for pipe in pipes:
-            pipe.close()
-        for process in started:
-            process.join(10)
-            if process.is_alive():
-                process.kill()
+                continue
+            del running[id(ready)]
+            if not isinstance(answer, Usage):
+                raise ChildFailed(f"a process that sends commands failed: {answer}")
+            yield answer
 
 
 def _share(total: int, processes: int, number: int) -> int:
@@ -129,18 +84,18 @@ def _share(total: int, processes: int, number: int) -> int:
 
 
 def _run(settings: Settings, correlation_id: str, commands: int, threads: int, pipe: Pipe) -> None:
-    try:
-        with Application(settings, pool_size=threads + 1) as application:
-            with application.reading():
-                pipe.send(0)
-            pipe.recv()
-            before = read_usage(psutil.Process())
+    """Send commands when told to, and say how many were sent, and at last what that used, or why it failed."""
+    with Application(settings, pool_size=threads + 1) as application:
+        pipe.send(children.READY)
+        pipe.recv()
+        before = read_usage(psutil.Process())
+        try:
             _send_by_threads(application, correlation_id, commands, threads, pipe.send)
-        pipe.send(read_usage(psutil.Process()).since(before))
-    except EOFError:  # the measurement was given up
-        return
-    except Exception as error:
-        pipe.send(f"{type(error).__name__}: {error}")
+        except Exception as error:
+            pipe.send(f"{type(error).__name__}: {error}")
+        else:
+            pipe.send(read_usage(psutil.Process()).since(before))
+        pipe.poll(None)  # until the other end is closed
 
 
 def _send_by_threads(

@@ -173,7 +173,7 @@ class Supervisor:
 
         Each group stops in parallel; supervisord's own shutdown would stop one after the other. Raises NotRunning.
         """
-        with contextlib.suppress(xmlrpc.client.Fault):  # it is shutting down already, as it does at the end of the machine
+        with contextlib.suppress(xmlrpc.client.Fault):  # it is shutting down already, as at the end of the machine
             self._stop_components(last, deadline_s)
             self._call("shutdown")
 

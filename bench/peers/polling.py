@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection as Pipe
 
 from sqlalchemy import BindParameter, Engine, Text, bindparam, select, text, type_coerce
 
-from bench.peers import children
+from bench import children
 from connectors import envelope
 from connectors.broker import Broker, BrokerUnavailable, Publisher
 from connectors.sending import Sent

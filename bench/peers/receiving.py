@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection as Pipe
 
-from bench.peers import children
+from bench import children
 from bench.peers.counting import Receipt
 from bench.peers.reading import read_receipt
 from connectors.broker import Broker, Subscription

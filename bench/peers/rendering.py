@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from typing import Any
 
+from bench.document import render_table
 from bench.peers.counting import Outcome
 from bench.peers.measuring import Figures, Size
-from bench.report import render_table
 
 SECTION = "peers"
 """Its name in the document."""

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import Engine, func, select
 
 from bench import writers
-from bench.writers import WriterFailed, send_commands
+from bench.children import ChildFailed
+from bench.writers import send_commands
 from db.engine import connect
 from db.tables import outbox_event
 from settings import Settings, load
@@ -43,7 +44,7 @@ def test_a_database_that_refuses_ends_the_measurement(settings: Settings, tmp_pa
     connect(empty.database_url).connect().close()
     with pytest.raises(Exception, match=r"event|table") as failure:
         send_commands(empty, "run-1", 4, 2, processes)
-    assert processes == 1 or failure.type is WriterFailed
+    assert processes == 1 or failure.type is ChildFailed
 
 
 @pytest.mark.parametrize(("total", "processes"), [(10, 3), (2, 4), (20_000, 7), (0, 2)])

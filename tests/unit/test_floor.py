@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Engine, Table, func, select
 
 from bench import bare_commits, bare_path, floor
+from bench.children import ChildFailed
 from db.engine import connect
 from db.tables import commission, metadata, notification, outbox_event, processed_message
 
@@ -40,7 +41,7 @@ def test_the_quickest_way_of_writing_is_the_floor(engine: Engine, monkeypatch: p
 def test_a_writer_that_fails_is_not_counted_as_slow(engine: Engine) -> None:
     with pytest.raises(sqlite3.OperationalError, match="no such table"):  # it has no tables
         bare_commits.count_by_threads(engine, 4, 0.05)
-    with pytest.raises(EOFError):
+    with pytest.raises(ChildFailed, match="ended"):
         bare_commits.count_by_processes(engine, 1, 0.05)
 
 

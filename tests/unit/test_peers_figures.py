@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import psutil
 import pytest
 
-from bench.peers import children
+from bench import children
 from bench.peers.broker_kill import KillFigures, _seconds_until_all, _seconds_until_first
 from bench.peers.counting import Committed, Outcome
 from bench.peers.database_load import COUNTERS, DatabaseLoad, read_load

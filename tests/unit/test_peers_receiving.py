@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from bench.peers import children, receiving
-from bench.peers.children import Child
+from bench import children
+from bench.children import Child
+from bench.peers import receiving
 from bench.peers.receiving import Receiver, receive
 from connectors import envelope
 from connectors.broker import Received

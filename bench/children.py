@@ -1,18 +1,19 @@
-"""Run a function in a process of its own, which ends with this one, however that happens."""
+"""Run functions in processes of their own, which end with this one, however that happens."""
 
 from __future__ import annotations
 
 import multiprocessing
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection as Pipe
+from multiprocessing.context import SpawnProcess
 from typing import Any
 
 from domain.errors import ExpectedError
 
-READY_S = 60.0
+READY_S = 120.0
 """How long a process may take to start and connect."""
 ENDS_WITHIN_S = 10.0
 READY = "ready"
@@ -44,25 +45,39 @@ def running(name: str, function: Callable[..., None], *arguments: Any) -> Iterat
 
     The function must return when its end of the pipe is closed on this side (`is_open`). Raises ChildFailed.
     """
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_call, args=(function, arguments, theirs), daemon=True)
-    process.start()
-    theirs.close()
-    assert process.pid is not None
-    child = Child(name, process.pid, ours)
-    try:
-        if child.receive() != READY:
-            raise ChildFailed(f"the process of the {name} is not ready")
+    with running_all(name, function, [arguments]) as (child,):
         yield child
-        if not process.is_alive():
+
+
+@contextmanager
+def running_all(name: str, function: Callable[..., None], calls: Sequence[tuple[Any, ...]]) -> Iterator[list[Child]]:
+    """Run the function in a process for each call's arguments, as `running` does in one. They start side by side."""
+    context = multiprocessing.get_context("spawn")
+    children: list[Child] = []
+    processes: list[SpawnProcess] = []
+    try:
+        for arguments in calls:
+            ours, theirs = context.Pipe()
+            process = context.Process(target=_call, args=(function, arguments, theirs), daemon=True)
+            process.start()
+            theirs.close()
+            assert process.pid is not None
+            children.append(Child(name, process.pid, ours))
+            processes.append(process)
+        for child in children:
+            if child.receive() != READY:
+                raise ChildFailed(f"the process of the {name} is not ready")
+        yield children
+        if not all(process.is_alive() for process in processes):
             raise ChildFailed(f"the process of the {name} ended too early; its error is printed above")
     finally:
-        ours.close()
-        process.join(ENDS_WITHIN_S)
-        if process.is_alive():
-            process.kill()
-            process.join()
+        for child in children:
+            child.pipe.close()
+        for process in processes:
+            process.join(ENDS_WITHIN_S)
+            if process.is_alive():
+                process.kill()
+                process.join()
 
 
 def is_open(pipe: Pipe) -> bool:
