@@ -6,14 +6,18 @@ import ipaddress
 import re
 from decimal import Decimal
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings
 
 RATE_DECIMALS = 6
 """Decimals of the column that stores the rate."""
 RATE = r"[1-9][0-9]{0,6}/(second|minute|hour)"
 HOST = r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[?[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]?"
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+"""The number of a port; 0 where another setting is used in its place."""
 
 
 class CheckedSettings(BaseSettings):

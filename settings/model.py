@@ -13,7 +13,7 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
 
 from settings import files
-from settings.checks import CheckedSettings
+from settings.checks import CheckedSettings, Port
 from settings.instance_files import InstanceFiles
 from settings.stack_facts import STACKS, CaptureName, MysqlVersion, Stack, StackFacts
 from settings.topics import Topics
@@ -34,7 +34,7 @@ class Settings(CheckedSettings):
     home: Path = Field(REPOSITORY / ".alpes" / "embedded", validate_default=True)
 
     bind: str = Field("127.0.0.1", description="address on which every component listens")
-    api_port: int = 5001
+    api_port: Port = 5001
     api_host: str = Field("", description="host at which other processes reach the API; empty: bind")
     allowed_hosts: tuple[str, ...] = Field(
         (), description="further host names to which page and API answer, such as a proxy's"
@@ -42,11 +42,11 @@ class Settings(CheckedSettings):
     trusted_proxies: tuple[str, ...] = Field(
         (), description="addresses or networks of proxies whose X-Forwarded-For names the API's client"
     )
-    dashboard_port: int = 8501
-    broker_port: int = 6650
-    admin_port: int = Field(8080, description="Pulsar's admin REST (native)")
-    functions_port: int = Field(6750, description="Pulsar's functions worker (native)")
-    mysql_port: int = Field(13306, description="MySQL (native)")
+    dashboard_port: Port = 8501
+    broker_port: Port = 6650
+    admin_port: Port = Field(8080, description="Pulsar's admin REST (native)")
+    functions_port: Port = Field(6750, description="Pulsar's functions worker (native)")
+    mysql_port: Port = Field(13306, description="MySQL (native)")
 
     database_url: str = Field("", description="SQLAlchemy URL of the application's user")
     database_worker_url: str = Field("", description="of the worker's user; empty: the application's")
@@ -55,7 +55,7 @@ class Settings(CheckedSettings):
     debezium_user: str = "debezium"
     debezium_password: SecretStr = SecretStr("")
     debezium_host: str = Field("127.0.0.1", description="where the source reaches the database")
-    debezium_port: int = Field(0, description="0: the database's own")
+    debezium_port: Port = Field(0, description="0: the database's own")
     debezium_broker_url: str = Field("", description="where the source reaches the broker; empty: pulsar_url")
     source_archive: str = Field("", description="file:// URL of the connector at the broker; empty: the builtin one")
 
@@ -78,7 +78,7 @@ class Settings(CheckedSettings):
     debezium_tls_truststore_password: SecretStr = SecretStr("")
     secure: bool = Field(False, description="native, compose.prod.yml: TLS, tokens and roles on broker, TLS on MySQL")
     cluster: bool = Field(False, description="compose: ZooKeeper, three bookies, two brokers and a proxy as its broker")
-    plain_admin_port: int = Field(8081, description="native and secure: a loopback port the functions worker needs")
+    plain_admin_port: Port = Field(8081, description="native and secure: a loopback port the functions worker needs")
     pulsar_namespace: str = Field("public/default", pattern=r"^[\w.=-]+/[\w.=-]+$")
     events_topic: str = Field(ROUTED_TOPIC_NAME, pattern=NAME)
     commands_topic: str = Field("commands", pattern=NAME)

@@ -54,6 +54,13 @@ def test_a_setting_that_is_not_allowed_is_named(monkeypatch: pytest.MonkeyPatch)
         load()
 
 
+@pytest.mark.parametrize("number", ["80000", "-1", "http"])
+def test_a_number_that_no_port_has_is_named(number: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALPES_API_PORT", number)
+    with pytest.raises(ValidationError, match="api_port"):
+        load()
+
+
 def test_the_seeds_connector_is_read_from_the_raw_topic() -> None:
     assert Settings(stack="native", nar="3.1.2").topics.events.endswith("/alpes-mysql.alpes.outbox_event")
     assert Settings(stack="native", nar="4.0.8").topics.events.endswith("/outbox-events")
