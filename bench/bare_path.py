@@ -13,7 +13,7 @@ import pulsar
 from sqlalchemy import Engine
 
 from bench.bare_commits import BareWriter, now
-from connectors.client import Broker
+from connectors.client import Broker, BrokerUnavailable, close_client
 from db.tables import notification, processed_message
 from domain.changes.calculate import CommissionCalculated
 from scenarios.percentiles import percentiles
@@ -52,9 +52,10 @@ class _Durations:
 def measure_bare_path(settings: Settings, engine: Engine, topic: str, warm_up: int, rounds: int) -> BarePath:
     """Send `rounds` messages over a topic of their own, each between two commits to the database of `engine`.
 
-    Raise BrokerUnavailable, pulsar.PulsarException, or TookTooLong when a message is not acknowledged.
+    Raise BrokerUnavailable, or TookTooLong when a message is not acknowledged.
     """
-    client = Broker(settings).client()
+    broker = Broker(settings)
+    client = broker.client()
     try:
         consumer = client.subscribe(topic, "floor", initial_position=pulsar.InitialPosition.Earliest)
         producer = client.create_producer(topic, batching_enabled=False)
@@ -67,8 +68,10 @@ def measure_bare_path(settings: Settings, engine: Engine, topic: str, warm_up: i
                 time.sleep(INTERVAL_S)
         with contextlib.suppress(pulsar.PulsarException):
             consumer.unsubscribe()
+    except pulsar.PulsarException as error:
+        raise BrokerUnavailable(broker.explain(error, f"to send and receive messages on {topic}")) from error
     finally:
-        client.close()
+        close_client(client)
     p50 = {name: round(percentiles(getattr(durations, name))["p50"], 3) for name in _Durations.__slots__}
     return BarePath(p50["commit"], p50["publish"], p50["receive"], p50["path"])
 

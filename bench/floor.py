@@ -63,8 +63,8 @@ def measure_floor(settings: Settings) -> Floor:
 
     The commits go to a temporary database of the stack's kind: SQLite, or a `mysqld` with the native stack's options. The
     messages go over a topic of their own, which is deleted afterwards where the broker can delete one.
-    Raises stacks.native.mysql.MysqlUnusable or FetchFailed, BrokerUnavailable, pulsar.PulsarException, or OSError when the
-    disk cannot be written.
+    Raises stacks.native.mysql.MysqlUnusable or FetchFailed, BrokerUnavailable, scenarios.waiting.TookTooLong, or OSError
+    when the disk cannot be written.
     """
     with tempfile.TemporaryDirectory(prefix="alpes-floor-", dir=_nearest_existing(settings.home)) as folder:
         cpu, fsyncs = count_loops(CPU_S), count_fsyncs(Path(folder), FSYNC_S)

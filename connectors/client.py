@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import Any
 
@@ -61,3 +62,10 @@ class Broker:
     def reachable(self, timeout_s: float = 1.0) -> bool:
         """Return whether a broker answers at the address; a published port alone accepts connections without one."""
         return is_answered(self._settings, timeout_s)
+
+
+def close_client(client: pulsar.Client) -> None:
+    """Close a client and wait for it. Its error says only that the connection was lost before, so it is ignored: the
+    acknowledgements of all that matters were awaited, and the broker ends a consumer or producer without a connection."""
+    with contextlib.suppress(pulsar.PulsarException):
+        client.close()

@@ -16,7 +16,7 @@ from typing import Any
 
 import pulsar
 
-from connectors.client import Broker, BrokerUnavailable
+from connectors.client import Broker, BrokerUnavailable, close_client
 
 log = logging.getLogger(__name__)
 
@@ -105,8 +105,7 @@ class Link(ABC):
     def close(self) -> None:
         """Close the client and wait for it: acknowledgements are sent, and the next consumer need not wait for a timeout."""
         if self._client is not None and self._broker.reachable():
-            with contextlib.suppress(pulsar.PulsarException):
-                self._client.close()
+            close_client(self._client)
             self._client = self._endpoint = None
         else:
             self.drop()

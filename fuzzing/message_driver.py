@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import pulsar
 
-from connectors.broker import Broker
+from connectors.client import Broker, close_client
 from fuzzing.inputs import COMMISSION, Message
 from fuzzing.outcomes import Declined, Published
 from settings import Settings
@@ -40,13 +39,9 @@ class MessageDriver:
 
     def close(self) -> None:
         # Without a broker, `close` of the client blocks for long. Pending messages are not awaited.
-        closing = threading.Thread(target=self._close, daemon=True)
+        closing = threading.Thread(target=close_client, args=(self._client,), daemon=True)
         closing.start()
         closing.join(5)
-
-    def _close(self) -> None:
-        with contextlib.suppress(pulsar.PulsarException):
-            self._client.close()
 
     def send(self, message: Message) -> None:
         commission_id = self._commission()

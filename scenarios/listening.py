@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections.abc import Callable
 
 import pulsar
 
 from connectors import envelope
-from connectors.broker import Broker
+from connectors.client import Broker, close_client
 from connectors.envelope import Inserted
 from domain.message import Message
 from settings import Settings
@@ -39,8 +38,7 @@ class Listener:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
-        with contextlib.suppress(pulsar.PulsarException):
-            self._client.close()
+        close_client(self._client)
 
     def _run(self) -> None:
         try:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pulsar
 import pytest
 from pydantic import SecretStr
 
-from connectors.client import Broker, BrokerUnavailable
+from bench.bare_path import measure_bare_path
+from connectors.client import Broker, BrokerUnavailable, close_client
+from db.engine import connect
 from settings import Settings
 
 
@@ -95,3 +97,32 @@ def test_a_refusal_without_a_token_says_which_setting_gives_one(tmp_path: Path) 
 
 def test_a_port_that_nothing_listens_on_is_no_broker(tmp_path: Path) -> None:
     assert not Broker(Settings(home=tmp_path, pulsar_url="pulsar://127.0.0.1:1")).reachable(0.5)
+
+
+class _LostClient:
+    """A client whose connection the broker has ended."""
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    def close(self) -> None:
+        self.closed = True
+        raise pulsar.NotConnected("Pulsar error: NotConnected")
+
+    def subscribe(self, *_args: object, **_options: object) -> None:
+        raise pulsar.ConnectError("Pulsar error: ConnectError")
+
+
+def test_closing_a_client_without_connection_is_no_error() -> None:
+    client = _LostClient()
+    close_client(cast("pulsar.Client", client))
+    assert client.closed
+
+
+def test_a_measurement_says_what_the_broker_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = _LostClient()
+    monkeypatch.setattr(Broker, "client", lambda _broker: client)
+    engine = connect(f"sqlite:///{tmp_path / 'floor.db'}")
+    with pytest.raises(BrokerUnavailable, match="to send and receive messages on floor"):
+        measure_bare_path(Settings(home=tmp_path), engine, "floor", 1, 1)
+    assert client.closed
