@@ -21,6 +21,7 @@ from cli import foreground
 from cli.lifecycle import require_securable
 from cli.output import AsJson, Failed, StackName, err, out, print_json, say, table
 from cli.peers import bench_peers
+from cli.recovering import bench_recovery
 from cli.reporting import bench_report
 from cli.scaling import bench_scale
 from scenarios import end_to_end
@@ -52,6 +53,7 @@ def register(app: typer.Typer) -> None:
     bench_app.command("backlog")(bench_backlog)
     bench_app.command("dashboard")(bench_dashboard)
     bench_app.command("floor")(bench_floor)
+    bench_app.command("recovery")(bench_recovery)
     bench_app.command("report")(bench_report)
     bench_app.command("scale")(bench_scale)
     app.add_typer(bench_app, name="bench")

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, select, text
 
 from db.queries import select_ids
 from db.tables import commission, notification, outbox_event, pruned_event
-from domain.clock import epoch_us
+from domain.clock import epoch_us, from_epoch_us
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +117,17 @@ def last_notified_us(connection: Connection, correlation_id: str) -> int:
     """Return when the newest notification of a correlation id was persisted, in microseconds since the epoch; 0: none."""
     query = select(func.max(notification.c.notified_at)).where(notification.c.correlation_id == correlation_id)
     at = connection.scalar(query)
+    return 0 if at is None else epoch_us(at)
+
+
+def first_notified_us(connection: Connection, correlation_id: str, occurred_after_us: int) -> int:
+    """Return when the first event was notified that occurred after a time: both microseconds since the epoch; 0: none was."""
+    at = connection.scalar(
+        select(func.min(notification.c.notified_at)).where(
+            notification.c.correlation_id == correlation_id,
+            notification.c.occurred_at > from_epoch_us(occurred_after_us),
+        )
+    )
     return 0 if at is None else epoch_us(at)
 
 
