@@ -1,8 +1,8 @@
 """Start a component, after waiting until no lease of a fault and no operation of the instance holds it, and it may start.
 
 The gate runs as a plain script (`python -I -S gate.py PART.json`), which takes milliseconds, and then replaces itself by the
-component. A hold is a file, so it outlives the process that created it: a lease expires, and the watcher completes or undoes
-an interrupted operation.
+component; `launcher.py` imports it instead. A hold is a file, so it outlives the process that created it: a lease expires, and
+the watcher completes or undoes an interrupted operation.
 """
 
 import json
@@ -40,9 +40,14 @@ def lacks(path: str) -> bool:
     return bool(path) and not os.path.exists(path)
 
 
-if __name__ == "__main__":
-    with open(sys.argv[1], encoding="utf-8") as specification:
-        part = json.load(specification)
+def read(path: str) -> dict:  # type: ignore[type-arg]  # typing would take longer to import than the gate runs
+    """Return a component's specification, which `stacks.supervisor` writes."""
+    with open(path, encoding="utf-8") as specification:
+        return json.load(specification)  # type: ignore[no-any-return]
+
+
+def wait(part: dict) -> None:  # type: ignore[type-arg]
+    """Return as soon as nothing holds the component."""
     while (
         held_until(part["lease"]) > time.time()
         or held_by_operation(part["operation"], part["name"])
@@ -50,5 +55,10 @@ if __name__ == "__main__":
         or os.path.exists(part.get("waits_while", ""))
     ):
         time.sleep(LOOK_EVERY_S)
+
+
+if __name__ == "__main__":
+    part = read(sys.argv[1])
+    wait(part)
     os.chdir(part["cwd"])
     os.execvpe(part["argv"][0], part["argv"], {**os.environ, **part["env"]})

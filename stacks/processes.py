@@ -81,7 +81,7 @@ def _describe_process(pid: int | None) -> str:
     if pid is None:
         return "another user's process"
     try:
-        return " ".join(psutil.Process(pid).cmdline())[:100] or f"process {pid}"
+        return " ".join(psutil.Process(pid).cmdline()).strip()[:100] or f"process {pid}"
     except psutil.Error:
         return f"process {pid}"
 

@@ -30,6 +30,7 @@ from stacks.privacy import UMASK
 __all__ = ["GATE", "NotRunning", "PartState", "PartUnknown", "Supervisor", "part_environment"]
 
 GATE = Path(__file__).with_name("gate.py")
+LAUNCHER = Path(__file__).with_name("launcher.py")
 ENDS_WITHIN_S = 5.0
 """A process ends within this time after a SIGKILL."""
 
@@ -44,8 +45,8 @@ class Supervisor:
         """Start supervisord with the written configuration, detached from this terminal, and return its pid."""
         with (self._settings.logs / "supervisord.err").open("w") as errors:
             process = subprocess.Popen(
-                # -P: without it, Python would import modules from the working folder, which is the home.
-                [sys.executable, "-P", "-m", "supervisor.supervisord", "-n", "-c", str(self._config)],
+                # -P: without it, Python would import modules from the folder of the script.
+                [sys.executable, "-P", str(LAUNCHER), "-n", "-c", str(self._config)],
                 cwd=self._settings.home,
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,
@@ -132,7 +133,7 @@ class Supervisor:
     @staticmethod
     def _at_gate(pid: int) -> bool:
         with contextlib.suppress(psutil.Error):
-            return bool(pid) and str(GATE) in psutil.Process(pid).cmdline()
+            return bool(pid) and str(GATE) in " ".join(psutil.Process(pid).cmdline())
         return False
 
     def kill(self, part: str) -> None:

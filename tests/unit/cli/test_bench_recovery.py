@@ -15,6 +15,7 @@ from bench.document import read_section, replace_section
 from bench.recovery import Recovery
 from cli import recovering
 from cli.output import Failed
+from scenarios import end_to_end
 from settings import Settings
 from tests.unit.test_recovery_figures import WORKER
 
@@ -29,7 +30,7 @@ def measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Recovery]:
         assert private, "a running instance must not be broken"
         yield Settings(home=tmp_path, stack=stack)
 
-    monkeypatch.setattr(recovering.end_to_end, "running", running)
+    monkeypatch.setattr(end_to_end, "running", running)
     monkeypatch.setattr(recovering, "measure_recoveries", lambda *_: recoveries)
     return recoveries
 
