@@ -113,7 +113,7 @@ def _measure(application: Application, target: Target, rounds: int, say: Callabl
             load.await_notified(BEFORE, HEALTHY_FOR_S)
             measured.append(_measure_round(application, target, load))
     outcome = reconcile_when_complete(application, settings, correlation_id, SETTLES_WITHIN_S)
-    first_s = [one.first_s for one in measured]
+    first_s = [figures.first_s for figures in measured]
     return Recovery(
         target.kind,
         target.component,

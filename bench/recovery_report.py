@@ -46,14 +46,14 @@ def render(recoveries: Mapping[str, Sequence[Recovery]], machine: str, day: date
 def list_rows(recoveries: Sequence[Recovery]) -> Iterator[tuple[object, ...]]:
     """Yield a row of `TITLES` for each component."""
     for recovery in recoveries:
-        answers_s = [one.answers_s for one in recovery.rounds if one.answers_s is not None]
+        answers_s = [measured.answers_s for measured in recovery.rounds if measured.answers_s is not None]
         yield (
             recovery.component,
             recovery.fault,
             round(statistics.median(answers_s), 2) if answers_s else "",
             round(recovery.first_p50_s, 2),
             round(recovery.first_worst_s, 2),
-            round(statistics.median(one.complete_s for one in recovery.rounds), 2),
+            round(statistics.median(measured.complete_s for measured in recovery.rounds), 2),
             recovery.budget_s,
             "within" if recovery.is_within else "over",
             f"{recovery.lost}, {recovery.duplicate_notifications}",

@@ -52,7 +52,9 @@ def bench_recovery(
         section = render(recoveries, describe_machine(), datetime.now(UTC).date(), _command(stack, rounds))
         replace_section(file, SECTION, section)
         say(f"written to {file}")
-    if any(one.lost or one.duplicate_notifications for measured in recoveries.values() for one in measured):
+    if any(
+        recovery.lost or recovery.duplicate_notifications for measured in recoveries.values() for recovery in measured
+    ):
         raise typer.Exit(1)
 
 

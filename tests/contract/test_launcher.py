@@ -21,7 +21,7 @@ from stacks.supervisor import GATE, Supervisor
 
 WITHIN_S = 30.0
 REPORTS = """
-import atexit, gc, json, os, pathlib, random, signal, sys, threading, time
+import atexit, gc, json, os, pathlib, random, signal, sys, threading
 here = pathlib.Path("reports")
 here.mkdir(exist_ok=True)
 name = os.environ["ALPES_PART"]
@@ -42,11 +42,10 @@ ENDS = (
     REPORTS
     + """
 def work():
-    time.sleep(0.2)
+    threading.main_thread().join()
     print("the thread has ended")
 atexit.register(print, "at the end")
 threading.Thread(target=work).start()
-pathlib.Path("ended").write_text("")
 """
 )
 ALONE = "import runpy, sys; sys.argv = sys.argv[2:]; runpy.run_module({module!r}, run_name='__main__', alter_sys=True)"
