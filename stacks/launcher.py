@@ -72,14 +72,15 @@ class Options(ServerOptions):  # type: ignore[misc]
         part = gate.read(path)
         if runs_here(part["argv"]):
             setproctitle(f"{sys.executable} {gate.__file__} {path}")
-            gate.wait(part)
-            become(part, env)
+            with open(path, "rb"):  # by which `stacks.processes` knows this process, until it ends
+                gate.wait(part)
+                become(part, env)
         super().execve(filename, argv, env)
 
 
 def runs_here(argv: list[str]) -> bool:
     """Return whether a command is `python -m MODULE …` of this Python, and may continue in a fork of this process."""
-    return argv[:2] == [sys.executable, "-m"] and argv[2] not in APART
+    return sys.platform == "linux" and argv[:2] == [sys.executable, "-m"] and argv[2] not in APART
 
 
 def become(part: dict[str, Any], env: dict[str, str]) -> NoReturn:

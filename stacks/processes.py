@@ -1,15 +1,24 @@
-"""Find the processes of an instance by the environment that the supervisor gave them: `ALPES_HOME` and `ALPES_PART`."""
+"""Find the processes of an instance, also those whose supervisor has ended.
+
+A process shows the environment with which it was started: `ALPES_HOME` and `ALPES_PART`. A fork of `stacks/launcher.py` was not
+started and shows the launcher's; it holds the specification of its component open instead, until it ends.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
 from settings import Settings
+
+_SHOWS_DESCRIPTORS = Path("/proc/self/fd").is_dir()
+"""Linux, where alone there are such forks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,21 +30,40 @@ class PortHolder:
 
 def find_processes(settings: Settings) -> list[psutil.Process]:
     """Return every process of this instance's components, also those whose supervisor has ended."""
-    matching = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, OSError):
-            env = process.environ()
-            if env.get("ALPES_PART") and env.get("ALPES_HOME") == str(settings.home):
-                matching.append(process)
-    return matching
+    return [process for process, _ in _find_named(settings)]
 
 
 def kill_named(settings: Settings, part: str) -> None:
-    """Kill every process of this instance that got the name in its environment, those that it started too."""
-    for process in find_processes(settings):
-        with contextlib.suppress(psutil.Error, OSError):
-            if process.environ().get("ALPES_PART") == part:
+    """Kill every process of this instance that has this component's name, those that it started too."""
+    for process, name in _find_named(settings):
+        if name == part:
+            with contextlib.suppress(psutil.Error, OSError):
                 process.kill()
+
+
+def _find_named(settings: Settings) -> Iterator[tuple[psutil.Process, str]]:
+    """Yield the processes of this instance, each with its component's name."""
+    specifications = os.path.realpath(settings.run / "parts")
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            env = process.environ()
+            name = env.get("ALPES_PART", "") if env.get("ALPES_HOME") == str(settings.home) else ""
+            name = name or _find_specification(process.pid, specifications)
+            if name:
+                yield process, name
+
+
+def _find_specification(pid: int, folder: str) -> str:
+    """Return the name of the component whose specification in this folder a process holds open; empty without one. Raise OSError."""
+    if not _SHOWS_DESCRIPTORS:
+        return ""
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            # A specification that was replaced or removed is still the one of its process.
+            path = Path(str(descriptor.readlink()).removesuffix(" (deleted)"))
+            if str(path.parent) == folder:
+                return path.stem
+    return ""
 
 
 def end(processes: list[psutil.Process], wait_s: float = 5.0) -> None:

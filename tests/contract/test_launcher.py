@@ -6,6 +6,7 @@ import json
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ import pytest
 from application import leases
 from scenarios.waiting import until
 from settings import Settings
+from stacks import processes
 from stacks.command import Command, Part
+from stacks.control import NotRunning
 from stacks.processes import wait_gone
 from stacks.supervisor import GATE, Supervisor
 
@@ -31,7 +34,7 @@ facts = {
     "home": os.environ["ALPES_HOME"], "umask": os.umask(0o077),
     "handlers": {str(int(n)): str(signal.getsignal(n)) for n in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)},
     "wakeup": signal.set_wakeup_fd(-1), "threads": threading.active_count(), "main_thread": threading.current_thread().name,
-    "descriptors": sorted(int(n) for n in os.listdir("/proc/self/fd"))[:3], "encoding": sys.stdout.encoding,
+    "encoding": sys.stdout.encoding,
 }
 random_number = random.random()
 (here / f"{name}.{os.getpid()}.tmp").write_text(json.dumps({**facts, "random": random_number, "pid": os.getpid()}))
@@ -91,8 +94,10 @@ class Instance:
 def instance(tmp_path: Path) -> Iterator[Instance]:
     instance = Instance(tmp_path)
     yield instance
-    instance.supervisor.shutdown(last=(), deadline_s=10)
+    with suppress(NotRunning):
+        instance.supervisor.shutdown(last=(), deadline_s=10)
     assert wait_gone(instance.launcher, 20)
+    processes.end(processes.find_processes(instance.settings))
 
 
 def test_a_fork_finds_what_a_python_of_its_own_finds(instance: Instance) -> None:
@@ -135,6 +140,22 @@ def test_a_signal_ends_the_component_and_supervisord_starts_it_again(instance: I
     for name in signals:
         instance.await_reports(name, 2)
     assert instance.supervisor.running()
+
+
+def test_a_fork_is_found_by_its_name_after_its_supervisor_has_ended(instance: Instance, tmp_path: Path) -> None:
+    instance.write_module("stays", STAYS)
+    instance.start(instance.part("relay", "-m", "stays"), instance.part("audit", "-m", "stays"))
+    pids = {name: instance.await_reports(name, 1)[0]["pid"] for name in ("relay", "audit")}
+    psutil.Process(instance.launcher).kill()
+    assert wait_gone(instance.launcher, 20)
+    instance.supervisor.part_file("audit").unlink()
+    assert {process.pid for process in processes.find_processes(instance.settings)} == set(pids.values())
+    assert processes.find_processes(Settings(stack="embedded", home=tmp_path / "other")) == []
+    processes.kill_named(instance.settings, "relay")
+    assert wait_gone(pids["relay"], 20)
+    assert [process.pid for process in processes.find_processes(instance.settings)] == [pids["audit"]]
+    processes.end(processes.find_processes(instance.settings))
+    assert processes.find_processes(instance.settings) == []
 
 
 def test_threads_and_registered_functions_end_before_the_process(instance: Instance) -> None:
