@@ -30,18 +30,18 @@ class PortHolder:
 
 def find_processes(settings: Settings) -> list[psutil.Process]:
     """Return every process of this instance's components, also those whose supervisor has ended."""
-    return [process for process, _ in _find_named(settings)]
+    return [process for process, _ in find_named(settings)]
 
 
 def kill_named(settings: Settings, part: str) -> None:
     """Kill every process of this instance that has this component's name, those that it started too."""
-    for process, name in _find_named(settings):
+    for process, name in find_named(settings):
         if name == part:
             with contextlib.suppress(psutil.Error, OSError):
                 process.kill()
 
 
-def _find_named(settings: Settings) -> Iterator[tuple[psutil.Process, str]]:
+def find_named(settings: Settings) -> Iterator[tuple[psutil.Process, str]]:
     """Yield the processes of this instance, each with its component's name."""
     specifications = os.path.realpath(settings.run / "parts")
     for process in psutil.process_iter():
