@@ -40,6 +40,8 @@ __all__ = [
 ]  # fmt: skip
 
 Say = Callable[[str], None]
+LOOKS_EVERY_S = 0.1
+"""Pause between two looks at all components while they start, for which they need the processor more."""
 
 
 class AlreadyRunning(ExpectedError):
@@ -202,7 +204,7 @@ def wait_whole(settings: Settings, say: Say, deadline_s: float) -> None:
                 and time.monotonic() > deadline - deadline_s + 10
             ):
                 raise StartFailed(f"the supervisor did not start; {settings.logs / 'supervisord.err'} says why")
-            time.sleep(0.05)
+            time.sleep(LOOKS_EVERY_S)
     finally:
         engine.dispose()
 

@@ -41,8 +41,6 @@ LIBRARIES = (
     "sqlalchemy.dialects.sqlite",
 )
 """What all components in Python import, and what takes long. None of them starts a thread, which a fork would lose."""
-APART = ("streamlit",)
-"""Modules that run in a Python of their own: Streamlit decides at its start how to run."""
 HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR2)
 """The signals that supervisord handles."""
 FAILED = 1
@@ -80,7 +78,7 @@ class Options(ServerOptions):  # type: ignore[misc]
 
 def runs_here(argv: list[str]) -> bool:
     """Return whether a command is `python -m MODULE …` of this Python, and may continue in a fork of this process."""
-    return sys.platform == "linux" and argv[:2] == [sys.executable, "-m"] and argv[2] not in APART
+    return sys.platform == "linux" and argv[:2] == [sys.executable, "-m"]
 
 
 def become(part: dict[str, Any], env: dict[str, str]) -> NoReturn:

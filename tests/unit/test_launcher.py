@@ -46,7 +46,7 @@ def test_the_libraries_of_the_components_are_imported_before_the_fork_and_nothin
     ("argv", "runs_here"),
     [
         ([sys.executable, "-m", "workers.relay"], True),
-        ([sys.executable, "-m", "streamlit", "run", "app.py"], False),
+        ([sys.executable, "-m", "streamlit", "run", "app.py"], True),
         ([sys.executable, "-c", "pass"], False),
         ([sys.executable], False),
         (["/usr/bin/java", "-m", "module"], False),

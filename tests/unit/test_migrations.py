@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from db.engine import connect
-from db.migrate import newest, revision, upgrade
+from db.migrate import is_known, newest, revision, upgrade
 from settings.model import REPOSITORY
 
 VERSIONS = REPOSITORY / "db" / "migrations" / "versions"
@@ -79,10 +81,24 @@ def insert_dead_letter(engine: Engine, message_id: str, **more: Any) -> None:
     execute(engine, f"INSERT INTO dead_letter ({', '.join(columns)}) VALUES ({places})", **values)
 
 
+def test_the_revision_of_a_database_is_the_one_that_alembic_reads(engine: Engine) -> None:
+    for target in ("", "0001", "0004", "head"):
+        if target:
+            upgrade(engine, target)
+        with engine.connect() as connection:
+            assert revision(connection) == (MigrationContext.configure(connection).get_current_revision() or "")
+
+
 def test_the_versions_are_one_chain_without_a_gap() -> None:
     files = sorted(path.name[:4] for path in VERSIONS.glob("[0-9]*.py"))
     assert files == [f"{number:04d}" for number in range(1, len(files) + 1)]
-    assert newest() == files[-1]
+    assert newest() == files[-1] == ScriptDirectory(str(VERSIONS.parent)).get_current_head()
+    assert [is_known(name) for name in ("", "0000", *files, "0001_first_schema")] == [
+        False,
+        False,
+        *([True] * len(files)),
+        False,
+    ]
     for path in VERSIONS.glob("[0-9]*.py"):
         declared = re.findall(r'^(?:down_)?revision = (?:"(\d+)"|None)$', path.read_text(), re.MULTILINE)
         before = f"{int(path.name[:4]) - 1:04d}"
