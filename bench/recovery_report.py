@@ -32,11 +32,11 @@ def render(recoveries: Mapping[str, Sequence[Recovery]], machine: str, day: date
         f"Measured on {day.isoformat()} on one machine ({machine}), by `{command}`, which writes this section. Each",
         f"component was ended under load on a private instance, while a command was sent each {INTERVAL_S * 1000:g} ms.",
         "",
-        "A server's recovery is counted from its first answer, and the time from the start of its process until then stands",
-        "before it. A component of ours is counted from the start of its new process, and a source, which has no process of",
-        "its own, from the request to restart it. The first event was committed after the fault and notified after it;",
-        "*all events* includes those from before. The figures are medians, and *worst* is the slowest first event. The",
-        "budget is for the first event.",
+        "All times are in seconds, and medians but for *worst*. *answers* is the time from the start of a server's process until its",
+        "first answer. *first* is the time until the first event is notified that was committed after the fault: from the server's",
+        "first answer, from the start of the new process of a component of ours, or from the request to restart a source, which has",
+        "no process of its own. *worst* is the slowest of these. *all* ends when the events from before the fault are notified",
+        "too. The budget is for *first*. *lost* and *twice* count events without a notification, and with more than one.",
     ]
     for stack, measured in recoveries.items():
         lines += ["", f"### Recovery of {stack}", "", *render_table(TITLES, list_rows(measured))]
@@ -56,5 +56,6 @@ def list_rows(recoveries: Sequence[Recovery]) -> Iterator[tuple[object, ...]]:
             round(statistics.median(measured.complete_s for measured in recovery.rounds), 2),
             recovery.budget_s,
             "within" if recovery.is_within else "over",
-            f"{recovery.lost}, {recovery.duplicate_notifications}",
+            recovery.lost,
+            recovery.duplicate_notifications,
         )

@@ -30,8 +30,8 @@ def test_the_median_is_compared_with_the_budget(recovery: Recovery, within: bool
 
 def test_a_row_has_the_medians_the_slowest_and_the_losses() -> None:
     worker, broker = list_rows([WORKER, BROKER])
-    assert worker == ("notifications", "SIGKILL", "", 1.7, 9.0, 1.9, 2.0, "within", "0, 0")
-    assert broker == ("broker", "SIGKILL", 4.2, 11.0, 11.0, 12.0, 10.0, "over", "3, 1")
+    assert worker == ("notifications", "SIGKILL", "", 1.7, 9.0, 1.9, 2.0, "within", 0, 0)
+    assert broker == ("broker", "SIGKILL", 4.2, 11.0, 11.0, 12.0, 10.0, "over", 3, 1)
     assert len(worker) == len(TITLES)
 
 
