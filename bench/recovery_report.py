@@ -11,17 +11,8 @@ from bench.recovery import INTERVAL_S, Recovery
 
 SECTION = "recovery"
 """Its name in the document."""
-TITLES = (
-    "component",
-    "fault",
-    "answers (s)",
-    "first event (s)",
-    "worst",
-    "all events (s)",
-    "budget (s)",
-    "",
-    "lost, twice",
-)
+TITLES = ("component", "fault", "answers", "first", "worst", "all", "budget", "", "lost", "twice")
+"""The times are in seconds."""
 
 
 def render(recoveries: Mapping[str, Sequence[Recovery]], machine: str, day: date, command: str) -> str:
