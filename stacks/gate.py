@@ -1,7 +1,7 @@
 """Start a component, after waiting until no lease of a fault and no operation of the instance holds it, and it may start.
 
 The gate runs as a plain script (`python -I -S gate.py PART.json`), which takes milliseconds, and then replaces itself by the
-component; `launcher.py` imports it instead. A hold is a file, so it outlives the process that created it: a lease expires, and
+component; `fork_server.py` imports it instead. A hold is a file, so it outlives the process that created it: a lease expires, and
 the watcher completes or undoes an interrupted operation.
 """
 

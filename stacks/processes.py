@@ -1,7 +1,7 @@
 """Find the processes of an instance, also those whose supervisor has ended.
 
-A process shows the environment with which it was started: `ALPES_HOME` and `ALPES_PART`. A fork of `stacks/launcher.py` was not
-started and shows the launcher's; it holds the specification of its component open instead, until it ends.
+A process shows the environment with which it was started: `ALPES_HOME` and `ALPES_PART`. A fork of `stacks/fork_server.py` was not
+started and shows the fork server's; it holds the specification of its component open instead, until it ends.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ from stacks.privacy import UMASK
 __all__ = ["GATE", "NotRunning", "PartState", "PartUnknown", "Supervisor", "part_environment"]
 
 GATE = Path(__file__).with_name("gate.py")
-LAUNCHER = Path(__file__).with_name("launcher.py")
+FORK_SERVER = Path(__file__).with_name("fork_server.py")
 ENDS_WITHIN_S = 5.0
 """A process ends within this time after a SIGKILL."""
 
@@ -46,7 +46,7 @@ class Supervisor:
         with (self._settings.logs / "supervisord.err").open("w") as errors:
             process = subprocess.Popen(
                 # -P: without it, Python would import modules from the folder of the script.
-                [sys.executable, "-P", str(LAUNCHER), "-n", "-c", str(self._config)],
+                [sys.executable, "-P", str(FORK_SERVER), "-n", "-c", str(self._config)],
                 cwd=self._settings.home,
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,

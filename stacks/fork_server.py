@@ -1,4 +1,4 @@
-"""Run `supervisord` with the libraries imported that every component in Python needs: `python -P launcher.py OPTIONS`.
+"""Run `supervisord` with the libraries imported that every component in Python needs: `python -P fork_server.py OPTIONS`.
 
 Such a component continues as a fork of this process. It imports only the modules of this program, in a fraction of the time,
 and shares the memory of the libraries with the others. No module of this program is imported before the fork, so that a

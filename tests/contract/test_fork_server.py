@@ -60,14 +60,14 @@ class Instance:
         self.supervisor = Supervisor(self.settings)
         self.modules = folder / "modules"
         self.modules.mkdir()
-        self.launcher = 0
+        self.fork_server = 0
 
     def write_module(self, name: str, text: str) -> None:
         (self.modules / f"{name}.py").write_text(text)
 
     def start(self, *parts: Part) -> None:
         self.supervisor.write_config(parts)
-        self.launcher = self.supervisor.start()
+        self.fork_server = self.supervisor.start()
         until(self.supervisor.running, WITHIN_S, "supervisord runs")
 
     def part(self, name: str, *argv: str) -> Part:
@@ -96,7 +96,7 @@ def instance(tmp_path: Path) -> Iterator[Instance]:
     yield instance
     with suppress(NotRunning):
         instance.supervisor.shutdown(last=(), deadline_s=10)
-    assert wait_gone(instance.launcher, 20)
+    assert wait_gone(instance.fork_server, 20)
     processes.end(processes.find_processes(instance.settings))
 
 
@@ -108,7 +108,7 @@ def test_a_fork_finds_what_a_python_of_its_own_finds(instance: Instance) -> None
     )
     (forked,) = instance.await_reports("relay", 1)
     (alone,) = instance.await_reports("audit", 1)
-    assert psutil.Process(forked["pid"]).ppid() == psutil.Process(alone["pid"]).ppid() == instance.launcher
+    assert psutil.Process(forked["pid"]).ppid() == psutil.Process(alone["pid"]).ppid() == instance.fork_server
     assert forked.pop("random") != alone.pop("random")
     assert forked.pop("orig_argv") == [sys.executable, "-m", "stays", "--option", "a value"]
     assert alone.pop("orig_argv")[0] == sys.executable
@@ -146,8 +146,8 @@ def test_a_fork_is_found_by_its_name_after_its_supervisor_has_ended(instance: In
     instance.write_module("stays", STAYS)
     instance.start(instance.part("relay", "-m", "stays"), instance.part("audit", "-m", "stays"))
     pids = {name: instance.await_reports(name, 1)[0]["pid"] for name in ("relay", "audit")}
-    psutil.Process(instance.launcher).kill()
-    assert wait_gone(instance.launcher, 20)
+    psutil.Process(instance.fork_server).kill()
+    assert wait_gone(instance.fork_server, 20)
     instance.supervisor.part_file("audit").unlink()
     assert {process.pid for process in processes.find_processes(instance.settings)} == set(pids.values())
     assert processes.find_processes(Settings(stack="embedded", home=tmp_path / "other")) == []

@@ -1,4 +1,4 @@
-"""What `stacks/launcher.py` imports before it forks: libraries, all that the components share, and nothing that a fork would lose."""
+"""What `stacks/fork_server.py` imports before it forks: libraries, all that the components share, and nothing that a fork would lose."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import sys
 import pytest
 
 from settings.model import REPOSITORY
-from stacks import launcher
+from stacks import fork_server
 
 COMPONENTS = ("workers.notifications", "workers.observer", "workers.audit", "workers.relay", "workers.commands")
 SMALL = {"typing_inspection"}
 """Packages of a few modules, which need not be imported early."""
 IMPORTS = """
 import importlib, json, os, runpy, sys
-launcher = runpy.run_path(sys.argv[1], run_name="launcher")
-for name in launcher["LIBRARIES"]:
+server = runpy.run_path(sys.argv[1], run_name="fork_server")
+for name in server["LIBRARIES"]:
     importlib.import_module(name)
 before = set(sys.modules)
 threads = len(os.listdir("/proc/self/task"))
@@ -33,7 +33,7 @@ print(json.dumps({"threads": threads, "ours": ours, "later": sorted(later)}))
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the threads are counted in /proc")
 def test_the_libraries_of_the_components_are_imported_before_the_fork_and_nothing_else() -> None:
-    command = [sys.executable, "-P", "-c", IMPORTS, launcher.__file__, str(REPOSITORY), *COMPONENTS]
+    command = [sys.executable, "-P", "-c", IMPORTS, fork_server.__file__, str(REPOSITORY), *COMPONENTS]
     run = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert run.returncode == 0, run.stderr
     imported = json.loads(run.stdout)
@@ -53,4 +53,4 @@ def test_the_libraries_of_the_components_are_imported_before_the_fork_and_nothin
     ],
 )
 def test_only_modules_of_this_python_run_in_a_fork(argv: list[str], runs_here: bool) -> None:
-    assert launcher.runs_here(argv) is runs_here
+    assert fork_server.runs_here(argv) is runs_here
