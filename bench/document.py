@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -14,8 +15,20 @@ _NAME = re.compile(r"[a-z][a-z0-9-]*")
 _MARKER = re.compile(r"<!-- (section|end) ")
 
 
-class DocumentDamaged(ExpectedError):
-    """The markers of a section do not match, so nothing was written; `str(error)` names the section and the file."""
+class DocumentUnusable(ExpectedError):
+    """A section cannot be written there: its markers do not match, or there is no such folder; `str(error)` says what to do."""
+
+
+def require_replaceable(path: Path, name: str) -> None:
+    """Check that `replace_section` can write this section, before a measurement of some minutes. Raises DocumentUnusable."""
+    if path.is_dir():
+        raise DocumentUnusable(f"{path} is a folder: name a file in it, such as {path / 'performance.md'}")
+    if not path.parent.is_dir():
+        raise DocumentUnusable(f"there is no folder {path.parent}: make it first, or name a file elsewhere")
+    if not os.access(path.parent, os.W_OK):
+        raise DocumentUnusable(f"this user may not write to the folder {path.parent}")
+    if path.exists():
+        _find(_read(path), name, path)
 
 
 def replace_section(path: Path, name: str, text: str) -> None:
@@ -23,10 +36,10 @@ def replace_section(path: Path, name: str, text: str) -> None:
 
     A section lies between the comments `<!-- section NAME -->` and `<!-- end NAME -->`, and stays where it is; a new
     one is appended. A document that does not exist is begun with TITLE. The file is replaced whole or not at all.
-    Raises DocumentDamaged when a marker is missing or repeated, ValueError for a name other than lower-case letters, digits and
+    Raises DocumentUnusable when a marker is missing or repeated, ValueError for a name other than lower-case letters, digits and
     hyphens or for a text with markers of its own, and OSError.
     """
-    document = path.read_text(encoding="utf-8") if path.exists() else f"{TITLE}\n"
+    document = _read(path) if path.exists() else f"{TITLE}\n"
     replaced = _replace(document, name, text, path)
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(replaced, encoding="utf-8")
@@ -34,13 +47,21 @@ def replace_section(path: Path, name: str, text: str) -> None:
 
 
 def read_section(path: Path, name: str) -> str | None:
-    """Return the text of a section without its markers, None without such a section. Raises DocumentDamaged and OSError."""
-    document = path.read_text(encoding="utf-8")
+    """Return the text of a section without its markers, None without such a section. Raises DocumentUnusable and OSError."""
+    document = _read(path)
     bounds = _find(document, name, path)
     if bounds is None:
         return None
     begin, _ = _markers(name)
     return document[bounds[0] + len(begin) : bounds[1]].strip("\n") + "\n"
+
+
+def _read(path: Path) -> str:
+    """Raise DocumentUnusable or OSError."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise DocumentUnusable(f"{path} is no text in UTF-8: {error}") from error
 
 
 def _replace(document: str, name: str, text: str, path: Path) -> str:
@@ -57,14 +78,14 @@ def _replace(document: str, name: str, text: str, path: Path) -> str:
 
 
 def _find(document: str, name: str, path: Path) -> tuple[int, int] | None:
-    """Return where the first and the last marker of a section begin, None without any. Raise DocumentDamaged."""
+    """Return where the first and the last marker of a section begin, None without any. Raise DocumentUnusable."""
     begin, end = _markers(name)
     counts = document.count(begin), document.count(end)
     if counts == (0, 0):
         return None
     bounds = document.find(begin), document.find(end)
     if counts != (1, 1) or bounds[0] > bounds[1]:
-        raise DocumentDamaged(
+        raise DocumentUnusable(
             f"the section {name} of {path} must have one line `{begin}` and, after it, one line `{end}`:"
             " put them right, or delete both, and run the command again"
         )

@@ -18,6 +18,7 @@ from bench.latency import measure_latency
 from bench.profile import Profile
 from bench.throughput import measure_throughput
 from cli import foreground
+from cli.flames import bench_flame
 from cli.lifecycle import require_securable
 from cli.output import AsJson, Failed, StackName, err, out, print_json, say, table
 from cli.peers import bench_peers
@@ -52,6 +53,7 @@ def register(app: typer.Typer) -> None:
     bench_app.command("http")(bench_http)
     bench_app.command("backlog")(bench_backlog)
     bench_app.command("dashboard")(bench_dashboard)
+    bench_app.command("flame")(bench_flame)
     bench_app.command("floor")(bench_floor)
     bench_app.command("recovery")(bench_recovery)
     bench_app.command("report")(bench_report)

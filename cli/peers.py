@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from bench.document import replace_section
+from bench.document import replace_section, require_replaceable
 from bench.peers.catalogue import PEERS
 from bench.peers.drawing import draw
 from bench.peers.measuring import Figures, Size, measure_peers
@@ -54,6 +54,8 @@ def bench_peers(
     names = list(dict.fromkeys(only or PEERS))
     if unknown := [name for name in names if name not in PEERS]:
         raise Failed(f"{', '.join(unknown)} cannot be measured so; choose among {', '.join(PEERS)}")
+    if file is not None:
+        require_replaceable(file, SECTION)
     size = Size(n, commands, WRITERS)
     with foreground.interruptible():
         figures = measure_peers([PEERS[name] for name in names], size, say)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bench.document import replace_section
+from bench.document import replace_section, require_replaceable
 from bench.recovery import measure_recoveries
 from bench.recovery_report import SECTION, TITLES, list_rows, render
 from bench.report import describe_machine
@@ -37,6 +37,8 @@ def bench_recovery(
     stacks = list(dict.fromkeys(stack or STACKS))
     if unknown := set(stacks) - set(STACKS):
         raise Failed(f"{', '.join(sorted(unknown))} cannot be measured so; choose {' or '.join(STACKS)}")
+    if file is not None:
+        require_replaceable(file, SECTION)
     recoveries = {}
     with foreground.interruptible():
         for name in stacks:

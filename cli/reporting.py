@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bench.document import replace_section
+from bench.document import replace_section, require_replaceable
 from bench.report import SECTION, Size, describe_machine, measure_stack, render
 from cli import foreground
 from cli.output import AsJson, Failed, out, print_json, say
@@ -35,6 +35,8 @@ def bench_report(
     stacks = stack or list(STACKS)
     if unknown := set(stacks) - set(STACKS):
         raise Failed(f"{', '.join(sorted(unknown))} cannot be measured so; choose {' or '.join(STACKS)}")
+    if file is not None:
+        require_replaceable(file, SECTION)
     with foreground.interruptible():
         reports = [measure_stack(instance.find(name).stack, QUICK if quick else SIZES[name], say) for name in stacks]
     if json:

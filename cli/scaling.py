@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bench.document import replace_section
+from bench.document import replace_section, require_replaceable
 from bench.report import describe_machine
 from cli import foreground
 from cli.output import AsJson, Failed, out, print_json, say
@@ -39,6 +39,8 @@ def bench_scale(
         )
     from bench import scale, scale_report
 
+    if file is not None:
+        require_replaceable(file, scale_report.SECTION)
     levels = []
     with foreground.interruptible():
         for level in scale.measure_levels(scale.list_levels(events), say):

@@ -37,6 +37,7 @@ USED_WITHOUT_IMPORT = {
     "jupyterlab": '"jupyterlab"',
     "mypy": "/mypy",
     "pip-audit": "/pip-audit",
+    "py-spy": 'with_name("py-spy")',
     "pulsar-lite": 'find_spec("pulsar_lite")',
     "pytest-rerunfailures": '"--reruns=2"',
     "pytest-timeout": "timeout = ",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from bench.document import TITLE, DocumentDamaged, read_section, replace_section
+from bench.document import TITLE, DocumentUnusable, read_section, replace_section, require_replaceable
+from cli import flames, peers, recovering, reporting, scaling
+from scenarios import end_to_end
 
 
 @pytest.fixture
@@ -57,7 +60,7 @@ def test_a_name_that_begins_another_name_is_another_section(path: Path) -> None:
 )
 def test_a_document_whose_markers_do_not_match_is_left_alone(path: Path, document: str) -> None:
     path.write_text(document, encoding="utf-8")
-    with pytest.raises(DocumentDamaged, match=r"the section peers of .* must have one line"):
+    with pytest.raises(DocumentUnusable, match=r"the section peers of .* must have one line"):
         replace_section(path, "peers", "## Peers")
     assert path.read_text(encoding="utf-8") == document
     assert list(path.parent.iterdir()) == [path]
@@ -73,3 +76,32 @@ def test_a_text_with_markers_is_refused(path: Path) -> None:
     with pytest.raises(ValueError, match="has markers"):
         replace_section(path, "peers", "<!-- section scale -->")
     assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "advice"),
+    [
+        ("nowhere/performance.md", b"", "make it first"),
+        ("folder", b"", "is a folder"),
+        ("damaged.md", b"<!-- section peers -->", "must have one line"),
+        ("image.png", b"\x89PNG\xff", "is no text in UTF-8"),
+    ],
+)
+def test_a_document_that_cannot_be_written_is_refused(tmp_path: Path, name: str, content: bytes, advice: str) -> None:
+    (tmp_path / "folder").mkdir()
+    if content:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(DocumentUnusable, match=advice):
+        require_replaceable(tmp_path / name, "peers")
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [flames.bench_flame, peers.bench_peers, recovering.bench_recovery, reporting.bench_report, scaling.bench_scale],
+)
+def test_it_is_refused_before_the_measurement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, measure: Callable[..., None]
+) -> None:
+    monkeypatch.setattr(end_to_end, "running", lambda *_, **__: pytest.fail("it begins to measure"))
+    with pytest.raises(DocumentUnusable, match="make it first"):
+        measure(file=tmp_path / "nowhere" / "performance.md")
