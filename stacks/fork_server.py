@@ -112,10 +112,11 @@ def become(part: dict[str, Any], env: dict[str, str]) -> NoReturn:
 
 
 def _open_stream(descriptor: int, previous: TextIO) -> TextIO:
-    """Return a stream for what supervisord has put in the place of another file, whose stream would seek in a pipe."""
-    return open(
-        descriptor, "w", buffering=1, encoding=previous.encoding, errors=previous.errors, closefd=False
-    )  # as unbuffered as a text stream can be, which is what PYTHONUNBUFFERED asks for
+    """Return a stream for what supervisord has put in the place of another file, whose stream would seek in a pipe.
+
+    It is as unbuffered as a text stream can be, which is what PYTHONUNBUFFERED asks for.
+    """
+    return open(descriptor, "w", buffering=1, encoding=previous.encoding, errors=previous.errors, closefd=False)
 
 
 def _run(module: str) -> int:
