@@ -59,7 +59,8 @@ class Flame:
     cores_busy: float
     """Processor seconds in a second of the load, before the samples were taken."""
     stacks: dict[Stack, int]
-    """How often each stack of a thread that ran was seen."""
+    """How often each stack of the thread that held the interpreter was seen. A thread that waits, or works in a driver's C code
+    without the interpreter, is not seen."""
 
     @property
     def samples(self) -> int:
@@ -95,7 +96,7 @@ def parse(text: str) -> dict[Stack, int]:
     stacks = Counter[Stack]()
     for line in text.splitlines():
         frames, _, count = line.rpartition(" ")
-        stack = _strip_starters(frames.split(";"))
+        stack = _strip_starters([frame for frame in frames.split(";") if frame])
         if stack:
             stacks[stack] += int(count)
     return dict(stacks)
@@ -137,7 +138,16 @@ def _record(pids: Sequence[int], seconds: int) -> list[str]:
         files = [Path(folder) / str(pid) for pid in pids]
         recordings = []
         for pid, file in zip(pids, files, strict=True):
-            options = ["--duration", str(seconds), "--rate", str(SAMPLES_PER_S), "--function", "--format", "raw"]
+            options = [
+                "--duration",
+                str(seconds),
+                "--rate",
+                str(SAMPLES_PER_S),
+                "--function",
+                "--gil",
+                "--format",
+                "raw",
+            ]
             recording = subprocess.Popen(
                 [PY_SPY, "record", *options, "--output", file, "--pid", str(pid)],
                 stdout=subprocess.DEVNULL,

@@ -84,7 +84,8 @@ def render(stack: str, flames: Sequence[Flame], machine: str, day: date, command
         f"Measured on {day.isoformat()} on one machine ({machine}), by `{command}`, which writes this section: samples of the",
         f"stacks of the three busiest Python processes of the {stack} stack, while commands were sent as fast as possible.",
         "A function's own samples do not count what it calls. The pictures show the callers: the outermost function is below,",
-        "the width is the share of the samples, and the colour says whose code it is. A thread that waits is not sampled.",
+        "the width is the share of the samples, and the colour says whose code it is. Only the thread that holds the interpreter",
+        "is sampled: neither waiting nor work in C that releases the interpreter, such as a commit of SQLite, is in the pictures.",
     ]
     for flame in flames:
         picture = _picture(PICTURES, stack, flame).as_posix()
