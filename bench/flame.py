@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
 import time
 import uuid
 from collections import Counter
@@ -23,6 +22,7 @@ from application.permissions import Action, require
 from bench import children
 from bench.outcome import send_command
 from bench.profile import CLIENT, read_usage
+from bench.writers import repeat_in_threads
 from domain.errors import ExpectedError
 from settings import Settings
 from stacks.controls import control
@@ -135,19 +135,10 @@ def _measure_cores(processes: dict[str, psutil.Process]) -> dict[str, tuple[psut
 def _record(pids: Sequence[int], seconds: int) -> list[str]:
     """Return py-spy's samples of each process. Raise CannotSample."""
     with TemporaryDirectory(prefix="alpes-flame-") as folder, ExitStack() as stack:
+        options = f"--duration {seconds} --rate {SAMPLES_PER_S} --function --gil --format raw".split()
         files = [Path(folder) / str(pid) for pid in pids]
         recordings = []
         for pid, file in zip(pids, files, strict=True):
-            options = [
-                "--duration",
-                str(seconds),
-                "--rate",
-                str(SAMPLES_PER_S),
-                "--function",
-                "--gil",
-                "--format",
-                "raw",
-            ]
             recording = subprocess.Popen(
                 [PY_SPY, "record", *options, "--output", file, "--pid", str(pid)],
                 stdout=subprocess.DEVNULL,
@@ -180,21 +171,12 @@ def _explain(errors: str) -> str:
 
 def _send(settings: Settings, writers: int, pipe: Pipe) -> None:
     """Send commands by so many threads until the other end of the pipe is closed. Raises the first error of a thread."""
-    correlation_id, failures = str(uuid.uuid4()), list[Exception]()
+    correlation_id = str(uuid.uuid4())
 
-    def send() -> None:
-        try:
-            while children.is_open(pipe) and not failures:
-                send_command(application, correlation_id)
-        except Exception as error:
-            failures.append(error)
+    def send_next() -> bool:
+        send_command(application, correlation_id)
+        return children.is_open(pipe)
 
     with Application(settings, pool_size=writers + 1) as application:
         pipe.send(children.READY)
-        threads = [threading.Thread(target=send, daemon=True) for _ in range(writers)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    if failures:
-        raise failures[0]
+        repeat_in_threads(writers, send_next)

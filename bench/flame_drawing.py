@@ -1,7 +1,8 @@
 """Draw sampled stacks as a flame graph: SVG that needs no script. This module is pure.
 
 The format is Brendan Gregg's (https://www.brendangregg.com/flamegraphs.html): a row for each depth of the stack, the outermost
-function below, and the width of a function is its share of the samples.
+function below, and the width of a function is its share of the samples. py-spy can draw one too, which needs a script and shows
+the frames of `supervisord` below those of each component.
 """
 
 from __future__ import annotations

@@ -22,8 +22,9 @@ from db.errors import DatabaseUnavailable
 from scenarios.waiting import until
 from settings import Settings
 from settings.stack_facts import DatabaseKind
-from stacks import faults, source_control
+from stacks import faults
 from stacks.controls import control
+from stacks.restarting import restart_component
 
 INTERVAL_S = 0.02
 """Pause between two commands of the load."""
@@ -151,7 +152,7 @@ def _restart(settings: Settings, target: Target) -> tuple[int, int]:
     """Return when the new process was started, or the restart requested, and a moment when the old one was gone: microseconds."""
     if find_component(target.component).is_connector:
         requested_us = _now_us()
-        source_control.run_action(settings, "restart")
+        restart_component(settings, target.component)
         return requested_us, _now_us()
     components = control(settings)
     pid = components.pid(target.component)

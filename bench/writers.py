@@ -103,23 +103,36 @@ def _send_by_threads(
 ) -> None:
     """Send commands by threads that share the count. Raises the first error of a thread."""
     numbers = itertools.count(1)
-    failures: list[Exception] = []
     reporting = threading.Lock()
 
-    def send() -> None:
+    def send_next() -> bool:
+        number = next(numbers)
+        if number > commands:
+            return False
+        send_command(application, correlation_id)
+        if number % REPORT_EVERY == 0:
+            with reporting:
+                report(number)
+        return True
+
+    repeat_in_threads(threads, send_next)
+
+
+def repeat_in_threads(threads: int, step: Callable[[], bool]) -> None:
+    """Call `step` in each thread until it returns False, or raises in one of them. Raises that error."""
+    failures: list[Exception] = []
+
+    def repeat() -> None:
         try:
-            while not failures and (number := next(numbers)) <= commands:
-                send_command(application, correlation_id)
-                if number % REPORT_EVERY == 0:
-                    with reporting:
-                        report(number)
+            while not failures and step():
+                pass
         except Exception as error:
             failures.append(error)
 
-    senders = [threading.Thread(target=send, daemon=True) for _ in range(threads)]
-    for sender in senders:
-        sender.start()
-    for sender in senders:
-        sender.join()
+    started = [threading.Thread(target=repeat, daemon=True) for _ in range(threads)]
+    for thread in started:
+        thread.start()
+    for thread in started:
+        thread.join()
     if failures:
         raise failures[0]

@@ -15,7 +15,7 @@ from bench.flame import Flame, sample_hottest
 from bench.flame_drawing import draw
 from bench.report import describe_machine
 from cli import foreground
-from cli.output import AsJson, StackName, out, print_json, say, table
+from cli.output import AsJson, DocumentPath, StackName, out, print_json, say, table
 from scenarios import end_to_end
 from settings.model import REPOSITORY
 from stacks import instance
@@ -32,18 +32,14 @@ def bench_flame(
     stack: StackName = None,
     seconds: Annotated[int, typer.Option(min=1, max=600, help="How long each process is sampled.")] = 20,
     writers: Annotated[int, typer.Option(min=1, max=64, help="Number of threads that send commands meanwhile.")] = 4,
-    file: Annotated[
-        Path | None,
-        typer.Option(
-            "--out", help="Replace this section of a document, and draw a flame graph of each process beside it."
-        ),
-    ] = None,
+    file: DocumentPath = None,
     json: AsJson = False,
 ) -> None:
     """Sample the three busiest Python processes under load, and say in which functions they spend their time.
 
     A private instance is started, and commands are sent as fast as possible. The samples are taken by py-spy, which may read other
-    processes only as root or where the system allows it. A flame graph shows them with their callers.
+    processes only as root or where the system allows it. With --out, a flame graph of each
+    process shows them with their callers, beside the document.
     """
     if file is not None:
         require_replaceable(file, SECTION)

@@ -25,6 +25,10 @@ StackName = Annotated[
     typer.Option("--stack", help="embedded, native, compose or external. Default: the running one, else embedded."),
 ]
 
+DocumentPath = Annotated[
+    Path | None, typer.Option("--out", help="Replace this section of a document, for example docs/performance.md.")
+]
+
 
 class Failed(ExpectedError):
     """The command failed; `str(error)` says why and what to do."""

@@ -17,7 +17,7 @@ from bench.peers.measuring import Figures, Size, measure_peers
 from bench.peers.rendering import SECTION, list_rows, render, summarize
 from bench.report import describe_machine
 from cli import foreground
-from cli.output import AsJson, Failed, print_json, say, table
+from cli.output import AsJson, DocumentPath, Failed, print_json, say, table
 from settings.model import REPOSITORY
 
 PICTURE = Path("images") / "peers.svg"
@@ -34,12 +34,7 @@ def bench_peers(
         int, typer.Option("--n", min=10, max=100_000, help="Number of commands whose latency is measured.")
     ] = 300,
     commands: Annotated[int, typer.Option(min=10, max=1_000_000, help="Number of commands of the storm.")] = 5000,
-    file: Annotated[
-        Path | None,
-        typer.Option(
-            "--out", help="Replace this section of a document, for example docs/performance.md, and draw its picture."
-        ),
-    ] = None,
+    file: DocumentPath = None,
     page: Annotated[
         bool, typer.Option("--page", help="Replace the figures that the page shows, dashboard/assets/peers.json.")
     ] = False,
@@ -49,7 +44,7 @@ def bench_peers(
 
     Each runs alone on a private native stack, with the same MySQL, broker, load and consumer, for about two minutes: latency, storm,
     cost of each process, work of the database, and the losses, duplicates and disorder of a SIGKILL of the broker under load. A
-    dual write loses events there. Fails when one with an outbox loses any.
+    dual write loses events there. Fails when one with an outbox loses any. With --out, a picture is drawn beside the document.
     """
     names = list(dict.fromkeys(only or PEERS))
     if unknown := [name for name in names if name not in PEERS]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,7 +12,7 @@ from bench.recovery import measure_recoveries
 from bench.recovery_report import SECTION, TITLES, list_rows, render
 from bench.report import describe_machine
 from cli import foreground
-from cli.output import AsJson, Failed, out, print_json, say, table
+from cli.output import AsJson, DocumentPath, Failed, out, print_json, say, table
 from scenarios import end_to_end
 from stacks import instance
 
@@ -23,10 +22,7 @@ STACKS = ("embedded", "native")
 def bench_recovery(
     stack: Annotated[list[str] | None, typer.Option(help="embedded or native; may be repeated. Default: both.")] = None,
     rounds: Annotated[int, typer.Option(min=1, max=100, help="How often each component is ended.")] = 3,
-    file: Annotated[
-        Path | None,
-        typer.Option("--out", help="Replace the section Recovery of a document, for example docs/performance.md."),
-    ] = None,
+    file: DocumentPath = None,
     json: AsJson = False,
 ) -> None:
     """Measure how soon events arrive again after the worker, the capture, the broker or the database was killed under load.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,7 +10,7 @@ import typer
 from bench.document import replace_section, require_replaceable
 from bench.report import SECTION, Size, describe_machine, measure_stack, render
 from cli import foreground
-from cli.output import AsJson, Failed, out, print_json, say
+from cli.output import AsJson, DocumentPath, Failed, out, print_json, say
 from stacks import instance
 
 STACKS = ("embedded", "native")
@@ -21,9 +20,7 @@ QUICK = Size(100, 1000, 2000)
 
 def bench_report(
     stack: Annotated[list[str] | None, typer.Option(help="embedded or native; may be repeated. Default: both.")] = None,
-    file: Annotated[
-        Path | None, typer.Option("--out", help="Replace this section of a document, for example docs/performance.md.")
-    ] = None,
+    file: DocumentPath = None,
     quick: Annotated[bool, typer.Option("--quick", help="Send fewer commands: to try it, not to compare.")] = False,
     json: AsJson = False,
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,7 +10,7 @@ import typer
 from bench.document import replace_section, require_replaceable
 from bench.report import describe_machine
 from cli import foreground
-from cli.output import AsJson, Failed, out, print_json, say
+from cli.output import AsJson, DocumentPath, Failed, out, print_json, say
 
 STACK = "embedded"
 
@@ -21,10 +20,7 @@ def bench_scale(
         int, typer.Option(min=1000, max=100_000_000, help="Number of finished events in the largest instance.")
     ] = 1_000_000,
     stack: Annotated[str, typer.Option("--stack", help="The stack to fill; only embedded can be filled.")] = STACK,
-    file: Annotated[
-        Path | None,
-        typer.Option("--out", help="Replace the section Scale of a document, for example docs/performance.md."),
-    ] = None,
+    file: DocumentPath = None,
     json: AsJson = False,
 ) -> None:
     """Measure whether times and memory stay the same while the stored events grow: at 10,000, 100,000, … up to --events.

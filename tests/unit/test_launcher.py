@@ -35,7 +35,8 @@ class Launcher:
     def __init__(self, folder: Path) -> None:
         self.root, self.venv, self.interrupt = folder / "clone", folder / "environment", folder / "interrupt"
         (self.root / "requirements").mkdir(parents=True)
-        (self.root / "requirements" / "runtime.txt").write_text("a==1\n")
+        for name in ("runtime", "test", "compose", "notebooks", "profile"):
+            (self.root / "requirements" / f"{name}.txt").write_text("a==1\n")
         shutil.copy(REPOSITORY / "alpes", self.root / "alpes")
         (folder / "python").write_text(PYTHON)
         (folder / "python").chmod(0o755)
@@ -47,8 +48,8 @@ class Launcher:
             "INTERRUPT": str(self.interrupt),
         }
 
-    def run(self) -> subprocess.CompletedProcess[str]:
-        command = ["/bin/sh", str(self.root / "alpes"), "status"]
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        command = ["/bin/sh", str(self.root / "alpes"), *(words or ("status",))]
         return subprocess.run(
             command, env=os.environ | self._variables, capture_output=True, text=True, check=False, timeout=60
         )
@@ -127,3 +128,23 @@ def test_files_of_others_in_a_working_environment_stay(launcher: Launcher) -> No
     (launcher.venv / "bin" / "python").chmod(0o755)
     assert launcher.run().stdout == "ran\n"
     assert launcher.files()["lib/mine.py"] == "precious"
+
+
+@pytest.mark.parametrize(
+    ("words", "group"),
+    [
+        (["test"], "test"),
+        (["test", "--fast"], "test"),
+        (["compose", "check"], "compose"),
+        (["notebooks"], "notebooks"),
+        (["bench", "flame", "--seconds", "5"], "profile"),
+        (["bench", "latency"], None),
+        (["up"], None),
+    ],
+)
+def test_a_verb_installs_the_packages_that_only_it_needs(
+    launcher: Launcher, words: list[str], group: str | None
+) -> None:
+    assert launcher.run(*words).stdout == "ran\n"
+    stamps = {name for name in launcher.files() if name.startswith(".alpes-")} - {MARKER, ".alpes-runtime"}
+    assert stamps == ({f".alpes-{group}"} if group else set())
