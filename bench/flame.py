@@ -135,7 +135,7 @@ def _measure_cores(processes: dict[str, psutil.Process]) -> dict[str, tuple[psut
 def _record(pids: Sequence[int], seconds: int) -> list[str]:
     """Return py-spy's samples of each process. Raise CannotSample."""
     with TemporaryDirectory(prefix="alpes-flame-") as folder, ExitStack() as stack:
-        options = f"--duration {seconds} --rate {SAMPLES_PER_S} --function --gil --format raw".split()
+        options = ["--function", "--gil", "--format=raw", f"--duration={seconds}", f"--rate={SAMPLES_PER_S}"]
         files = [Path(folder) / str(pid) for pid in pids]
         recordings = []
         for pid, file in zip(pids, files, strict=True):
