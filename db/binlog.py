@@ -74,7 +74,7 @@ def is_captured(connection: Connection) -> bool:
 
 
 def reader_ids(connection: Connection) -> set[int]:
-    """Return the connection ids of the replicas that read the binlog now. Needs the PROCESS privilege."""
+    """Return the connection ids of the replicas that read the binlog now; without the PROCESS privilege, of one's own user."""
     query = "SELECT id FROM information_schema.processlist WHERE command LIKE 'Binlog Dump%'"
     return {int(number) for number in connection.scalars(text(query))}
 

@@ -45,6 +45,7 @@ SOURCE = {
     "cause.binlog_unfit": "MySQL's binlog settings do not fit",
     "cause.other_reader": "another reader of the binlog has the same server id",
     "cause.unreachable": "it does not reach MySQL",
+    "cause.connection_lost": "its connection to MySQL has ended",
     "cause.no_progress": "it runs and does not publish what waits",
     "cause.unknown": "it ended with an error whose cause is not known",
     "cause.stopped": "it is stopped or deleted, as its user asked",

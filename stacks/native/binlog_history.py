@@ -12,12 +12,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, make_url
+from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from db.engine import READ, connect
+from db.engine import READ
 from db.errors import DatabaseUnavailable, translated
 from settings import Settings, files
+from stacks.native.binlog_reader import connect_as_debezium
 
 log = logging.getLogger(__name__)
 
@@ -66,13 +67,11 @@ class BinlogWatch:
 
     def _read_end(self) -> BinlogEnd | None:
         """Return the end of the last binlog file. Only Debezium's user of our own servers is sure to be allowed to ask."""
-        password = self._settings.debezium_password.get_secret_value()
-        if not self._settings.facts.servers_are_ours or not password:
+        if self._engine is None and self._settings.facts.servers_are_ours:
+            self._engine = connect_as_debezium(self._settings)
+        if self._engine is None:
             return None
         try:
-            if self._engine is None:
-                url = make_url(self._settings.worker_url).set(username=self._settings.debezium_user, password=password)
-                self._engine = connect(url.render_as_string(hide_password=False), pool_size=1)
             with translated(), self._engine.connect().execution_options(**READ) as connection:
                 # `SHOW MASTER STATUS` has another name since MySQL 8.4; this has one name in all versions.
                 file, size = connection.exec_driver_sql("SHOW BINARY LOGS").all()[-1][:2]

@@ -139,6 +139,13 @@ CAUSES = (
         ("communications link failure", "connection refused", "unable to connect to the mysql", "failed to connect"),
         _RESTART,
     ),
+    Cause(
+        "connection_lost",
+        Cure.RESTART,
+        Message("cause.connection_lost"),
+        ("eofexception: failed to read", "connection reset", "broken pipe"),
+        _RESTART,
+    ),
 )
 OTHER_SERVER = Cause("other_server", Cure.RESNAPSHOT, Message("cause.other_server"), (), _RESNAPSHOT)
 """Recognised by the server's id, not by an error."""
@@ -146,8 +153,12 @@ OLDER_BINLOG = Cause("older_binlog", Cure.RESNAPSHOT, Message("cause.older_binlo
 """Recognised by the end of the binlog, not by an error."""
 NO_PROGRESS = Cause("no_progress", Cure.RESTART, Message("cause.no_progress"), (), _RESNAPSHOT)
 """The source runs, names no error, and does not read what waits."""
+READER_GONE = Cause("reader_gone", Cure.RESTART, Message("cause.connection_lost"), (), _RESTART)
+"""Recognised by the server, which has no reader of the binlog any more."""
 UNKNOWN = Cause("unknown", Cure.RESTART, Message("cause.unknown"), (), _RESNAPSHOT)
-BY_CODE = {cause.code: cause for cause in (*CAUSES, OTHER_SERVER, OLDER_BINLOG, NO_PROGRESS, UNKNOWN)}
+BY_CODE = {cause.code: cause for cause in (*CAUSES, OTHER_SERVER, OLDER_BINLOG, NO_PROGRESS, READER_GONE, UNKNOWN)}
+OF_CONNECTIONS = ("unreachable", "connection_lost", "reader_gone")
+"""Codes of the causes that have passed once MySQL answers: a restart cures them at once."""
 UNCERTAIN = (NO_PROGRESS, UNKNOWN)
 """Causes for which a new snapshot is tried when restarts did not help."""
 

@@ -21,7 +21,16 @@ from connectors.broker import Broker
 from settings import Settings
 from stacks import faults, operation
 from stacks.lag import Lag, read_lag
-from stacks.native import binlog_history, diagnosis, healing, intent, position, provision, server_identity
+from stacks.native import (
+    binlog_history,
+    binlog_reader,
+    diagnosis,
+    healing,
+    intent,
+    position,
+    provision,
+    server_identity,
+)
 from stacks.native.diagnosis import Cause, Cure
 from stacks.native.healing import Healing
 from workers.heartbeat import read_heartbeat
@@ -61,6 +70,11 @@ class Trouble:
         return self.cause.cure is Cure.RESNAPSHOT
 
     @property
+    def has_passed(self) -> bool:
+        """Whether a restart cures it at once. It is asked only while database and broker answer."""
+        return self.cause.code in diagnosis.OF_CONNECTIONS
+
+    @property
     def is_seen_at_once(self) -> bool:
         """Whether it needs no patience to tell it from a source that is slow or starts."""
         return bool(self.error) or self.is_certain
@@ -71,6 +85,7 @@ class SourceHealer:
         self._settings = settings
         self._engine = engine
         self._binlog = binlog_history.BinlogWatch(settings)
+        self._reader = binlog_reader.ReaderWatch(settings)
         self._captured: int | None = None
         self._written = 0
         self._wait_s = STARTS_WITHIN_S
@@ -91,6 +106,8 @@ class SourceHealer:
         try:
             self._binlog.look()  # also while nobody may judge: the binlog may have passed its old end before that
             if not self._may_judge():
+                if faults.active(self._settings).keys() != {"database"}:
+                    self._reader.forget()
                 self._begin_again()
                 return
             with Admin(self._settings, timeout_s=RESTARTED_WITHIN_S) as admin:
@@ -128,7 +145,7 @@ class SourceHealer:
         status = source.status(admin, self._settings.source_name)
         has_advanced = self._captured is not None and lag.captured != self._captured
         if has_advanced:
-            self._wait_s = STARTS_WITHIN_S
+            self._wait_s, self._again_at = STARTS_WITHIN_S, 0.0
         trouble = None if status is None else self._find_trouble(status, lag)
         self._captured = lag.captured
         if status is not None and trouble is None:
@@ -140,12 +157,15 @@ class SourceHealer:
             self._show(trouble)
         if now < self._again_at and not (trouble is not None and trouble.is_certain):
             self._since = None
-        elif self._since is None:
+            return
+        if self._since is None:
             self._since = now
-        elif now - self._since > self._patience(trouble):
+        if now - self._since >= self._patience(trouble):
             self._heal(admin, trouble, now)
 
     def _patience(self, trouble: Trouble | None) -> float:
+        if trouble is not None and trouble.has_passed:
+            return 0.0
         if trouble is None:
             return PATIENCE_BY_HAND_S if self._settings.facts.source_is_replaced_by_hand else PATIENCE_S
         return KNOWN_PATIENCE_S if trouble.is_certain else PATIENCE_S
@@ -156,8 +176,11 @@ class SourceHealer:
         if binlog_history.has_gone_back(self._settings):
             return Trouble(diagnosis.OLDER_BINLOG)
         if not status.running:
+            self._reader.forget()
             error = diagnosis.describe_error(self._settings, status.error) if status.error else ""
             return Trouble(diagnosis.find_cause(error), error)
+        if self._reader.is_gone():
+            return Trouble(diagnosis.READER_GONE)
         advanced = (lag.captured, status.written) != (self._captured, self._written)
         self._written = status.written
         observer = read_heartbeat(self._settings, "observer")
@@ -206,7 +229,8 @@ class SourceHealer:
         self._since = None
         if record.is_left:
             return
-        step = record.choose_step()
+        # It had a reader since the last restart, so that one helped.
+        step = "restart" if trouble.cause is diagnosis.READER_GONE else record.choose_step()
         log.error("healing the source: %s (%s): %s", record.cause.sentence, record.error or "no error", step)
         self._wait_longer(now)
         # It is written first: a step that fails, or ends this process, counts too.
@@ -218,6 +242,7 @@ class SourceHealer:
             server_identity.remember(self._settings, self._engine, again=True)
 
     def _wait_longer(self, now: float) -> None:
+        self._reader.forget()
         self._since = None
         self._again_at = now + self._wait_s
         self._wait_s = min(2 * self._wait_s, LONGEST_WAIT_S)

@@ -18,7 +18,7 @@ from stacks import faults, operation
 from stacks.control import NotRunning, PartUnknown
 from stacks.controls import control
 from stacks.lag import Lag, read_lag
-from stacks.native import binlog_history, healing, server_identity, server_position
+from stacks.native import binlog_history, binlog_reader, healing, server_identity, server_position
 from stacks.native.diagnosis import NO_PROGRESS, OLDER_BINLOG, OTHER_SERVER, UNCERTAIN, Cause, Cure, find_cause
 from stacks.native.healing import Healing
 from stacks.native.left_out import LeftOutWatch
@@ -44,9 +44,11 @@ class ServerHealer:
         self._settings = settings
         self._engine = engine
         self._binlog = binlog_history.BinlogWatch(settings)
+        self._reader = binlog_reader.ReaderWatch(settings)
         self._log = LogFollower(log_file(settings))
         self._left_out = LeftOutWatch(settings, engine)
         self._captured: int | None = None
+        self._pid = 0
         self._patience_s = PATIENCE_S
         self._since: float | None = None
         self._failed_at = float("-inf")
@@ -69,6 +71,8 @@ class ServerHealer:
 
     def _judge(self, now: float) -> None:
         if self._is_held():
+            if faults.active(self._settings).keys() != {"database"}:
+                self._reader.forget()
             self._log.skip()
             self._since = None
             self._try_again(now)
@@ -82,6 +86,7 @@ class ServerHealer:
         errors = self._log.read_failures()
         has_advanced = self._captured is not None and lag.captured != self._captured
         self._captured = lag.captured
+        reader_is_gone = self._is_without_reader()
         if server_identity.is_another(self._settings, self._engine):
             self._take_step(OTHER_SERVER, "")
         elif binlog_history.has_gone_back(self._settings):
@@ -89,6 +94,8 @@ class ServerHealer:
         elif errors and now - self._unavailable_at > SETTLED_S:
             self._failed_at = now
             self._take_step(find_cause(errors[-1]), errors[-1])
+        elif reader_is_gone:
+            self._end_process("its connection to MySQL has ended")
         elif has_advanced or not self._waits_in_vain(lag):
             self._since = None
             self._forget_when_steady(has_advanced, now)
@@ -96,6 +103,14 @@ class ServerHealer:
             self._since = now
         elif now - self._since > self._patience_s:
             self._restart(lag)
+
+    def _is_without_reader(self) -> bool:
+        """Return whether the process that read the binlog still runs, and reads no more."""
+        pid = control(self._settings).pid(DEBEZIUM_SERVER.component)
+        if pid != self._pid:
+            self._pid = pid
+            self._reader.forget()
+        return self._reader.is_gone()
 
     def _is_held(self) -> bool:
         """Return whether it is being started, was left to its user, or is held with what it needs."""
@@ -133,7 +148,7 @@ class ServerHealer:
             self._take_step(NO_PROGRESS, "")
         elif self._restarts_for_rows_below < healing.MOST_RESTARTS:
             self._restarts_for_rows_below += 1
-            self._end_process()
+            self._end_hanging()
 
     def _take_step(self, cause: Cause, error: str) -> None:
         before = healing.read(self._settings) or Healing(cause.code, error)
@@ -156,10 +171,13 @@ class ServerHealer:
             self._again_at = time.monotonic() + self._patience_s
             self._patience_s = min(2 * self._patience_s, LONGEST_WAIT_S)
         elif cause in UNCERTAIN and not error:
-            self._end_process()
+            self._end_hanging()
 
-    def _end_process(self) -> None:
-        log.error("restarting Debezium Server: rows wait for it, and it has captured none for %.0f s", self._patience_s)
+    def _end_hanging(self) -> None:
+        self._end_process(f"rows wait for it, and it has captured none for {self._patience_s:.0f} s")
         self._patience_s = min(2 * self._patience_s, LONGEST_WAIT_S)
+
+    def _end_process(self, why: str) -> None:
+        log.error("restarting Debezium Server: %s", why)
         control(self._settings).restart_part(DEBEZIUM_SERVER.component)
         self._log.skip()  # what the process wrote while it ended is no new error

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import Engine
 
-from db.errors import DatabaseUnavailable
+from db.engine import connect
 from scenarios import mysql_server
 from settings import Settings, load
-from stacks.native import binlog_history
+from stacks.native import binlog_history, binlog_reader
 from stacks.native.binlog_history import BinlogEnd, BinlogWatch
 
 FIRST_START, NEXT_START = 1_000_000, 1_000_100
@@ -115,11 +116,11 @@ def test_the_server_is_asked_where_the_watcher_has_its_own_users_only(
     """As in a container of the compose stack, which has no URL of the application's user."""
     asked: list[str] = []
 
-    def refuse(url: str, pool_size: int) -> None:
+    def connect_to_another(url: str, pool_size: int) -> Engine:
         asked.append(url)
-        raise DatabaseUnavailable("nobody answers")
+        return connect(f"sqlite:///{tmp_path}/other.db", pool_size)  # it cannot answer the question
 
-    monkeypatch.setattr(binlog_history, "connect", refuse)
+    monkeypatch.setattr(binlog_reader, "connect", connect_to_another)
     values = {"database_worker_url": "mysql+pymysql://alpes_worker:x@mysql:3306/alpes", "debezium_password": "secret"}
     settings = load(stack="compose", home=tmp_path, **values)
     BinlogWatch(settings).look()

@@ -17,6 +17,7 @@ from stacks import operation
 from stacks.captures import capture_of
 from stacks.lag import Lag
 from stacks.native import binlog_history, healing, server_healer, server_identity, server_position
+from stacks.native.binlog_reader import ReaderWatch
 from stacks.native.provision import provisioned_marker
 
 STARTS_IN_S = 5
@@ -36,12 +37,20 @@ class Server:
     behind: int = 0
     identity: str = "first server"
     is_busy: bool = False
+    pid: int = 4000
+    readers: set[int] | None = field(default_factory=lambda: {7})
     restarts: list[float] = field(default_factory=list)
     snapshots: list[float] = field(default_factory=list)
 
     @property
     def is_left(self) -> bool:
         return server_position.left_file(self.settings).exists()
+
+    def restart(self, _part: str) -> None:
+        """It begins to read some seconds after its start, with another connection."""
+        self.restarts.append(self.now)
+        self.pid += 1
+        self.readers = set()
 
     def end_with(self, error: str) -> None:
         with (self.settings.logs / "debezium.log").open("a", encoding="utf-8") as log:
@@ -73,8 +82,9 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Server:
         server_position.left_file(settings).unlink(missing_ok=True)
 
     beat = SimpleNamespace(connected=True, is_idle=True)
-    control = SimpleNamespace(restart_part=lambda _part: server.restarts.append(server.now))
+    control = SimpleNamespace(restart_part=server.restart, pid=lambda _part: server.pid)
     monkeypatch.setattr(server_healer, "time", SimpleNamespace(monotonic=lambda: server.now))
+    monkeypatch.setattr(ReaderWatch, "_read_ids", lambda _: server.readers)
     monkeypatch.setattr(server_healer, "read_heartbeat", lambda *_: beat)
     monkeypatch.setattr(server_healer, "control", lambda _: control)
     monkeypatch.setattr(server_healer, "Broker", lambda _: SimpleNamespace(reachable=lambda: True))
@@ -100,6 +110,20 @@ def test_one_that_works_is_left_alone(server: Server) -> None:
     watch(server, 600)
     assert (server.restarts, server.snapshots, server.is_left) == ([], [], False)
     assert healing.read_server(server.settings) == "first server"
+
+
+def test_one_whose_connection_ended_between_two_events_is_restarted_at_once(server: Server) -> None:
+    watch(server, 60, lambda: setattr(server, "readers", set() if server.now == 1004 else server.readers))
+    assert server.restarts == [1004]
+
+
+def test_one_that_the_supervisor_starts_again_has_no_reader_yet(server: Server) -> None:
+    def end() -> None:
+        if server.now == 1004:
+            server.pid, server.readers = 5000, set()
+
+    watch(server, 20, end)
+    assert server.restarts == []
 
 
 def test_a_lost_history_is_cured_by_one_snapshot(server: Server) -> None:

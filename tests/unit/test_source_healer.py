@@ -15,6 +15,7 @@ from stacks.lag import Lag
 from stacks.native import binlog_history
 from stacks.native import healer as healing
 from stacks.native import healing as records
+from stacks.native.binlog_reader import ReaderWatch
 from workers.heartbeat import IDLE_BEATS_S, Beat
 
 
@@ -35,6 +36,7 @@ class Source:
     server: str = "first server"
     snapshots: list[float] = field(default_factory=list)
     home: Path = Path("/nowhere")
+    readers: set[int] | None = field(default_factory=lambda: {7})
 
     def __enter__(self) -> Source:
         self.refuse()
@@ -47,6 +49,7 @@ class Source:
     def source(self, name: str, action: str) -> None:
         assert (name, action) == ("mysql-outbox-commissions", "restart")
         self.restarts.append(self.now)
+        self.readers = set()
 
 
 @pytest.fixture
@@ -73,6 +76,7 @@ def seen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Source:
 
     monkeypatch.setattr("connectors.source.status", status)
     monkeypatch.setattr("stacks.native.provision.create_source", create)
+    monkeypatch.setattr(ReaderWatch, "_read_ids", lambda _: made.readers)
     monkeypatch.setattr(healing, "read_heartbeat", lambda *_: made.observer)
     monkeypatch.setattr(healing.SourceHealer, "_may_judge", lambda _: True)
     monkeypatch.setattr("stacks.native.server_identity.ask_server", lambda *_: made.server)
@@ -228,6 +232,43 @@ def test_patience_is_as_before_once_it_got_further(seen: Source) -> None:
 
     watch(seen, 1000, advance_at_times)
     assert len(seen.restarts) >= 1000 // 60
+
+
+def test_one_whose_connection_ended_between_two_events_is_restarted_at_once(seen: Source) -> None:
+    watch(seen, 5, lambda: setattr(seen, "readers", set() if seen.now == 1004 else seen.readers))
+    assert seen.restarts == [1004]
+
+
+def test_while_the_server_does_not_answer_no_reader_is_missed(seen: Source) -> None:
+    answers: dict[float, set[int] | None] = {1003: None, 1010: {9}, 1020: None, 1030: set()}
+    watch(seen, 40, lambda: setattr(seen, "readers", answers.get(seen.now, seen.readers)))
+    assert seen.restarts == [1030]
+
+
+def test_a_source_without_a_reader_takes_its_snapshot_or_starts(seen: Source) -> None:
+    seen.readers = set()
+    watch(seen, 600)
+    assert seen.restarts == []
+
+
+def test_one_whose_reader_ends_again_and_again_is_restarted_and_never_left(seen: Source) -> None:
+    def read_and_end() -> None:
+        seen.readers = {7} if seen.now % 30 < 20 else set()
+
+    watch(seen, 900, read_and_end)
+    assert 2 * records.MOST_RESTARTS < len(seen.restarts) <= 900 / 30
+    record = records.read(Settings(home=seen.home))
+    assert record is None or not record.is_left
+
+
+@pytest.mark.parametrize(
+    "error", ["java.io.EOFException: Failed to read next byte", "java.net.SocketException: Connection reset"]
+)
+def test_one_whose_connection_ended_within_an_event_is_restarted_at_once(error: str, seen: Source) -> None:
+    seen.running, seen.error = False, f"Caused by: {error}"
+    watch(seen, 1500)
+    assert seen.restarts[0] == 1001
+    assert (len(seen.restarts), seen.snapshots) == (records.MOST_RESTARTS, [])
 
 
 @pytest.mark.parametrize(("stack", "within"), [("native", 10), ("compose", 30)])
