@@ -18,7 +18,7 @@ from typing import Any, Literal
 from settings import Settings
 from settings.shared_files import hand_over, replace_text
 
-Fault = Literal["kill", "slow", "fail", "network", "pause", "full", "slow-fsync", "step"]
+Fault = Literal["kill", "slow", "fail", "network", "pause", "full", "slow-fsync", "step", "throttle"]
 LONGEST_S = 600.0
 
 
@@ -32,7 +32,7 @@ class Lease:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     """`slow`: {"delay_ms": …} for each event. `fail`: {"commission_id": …, "aggregate_version": … or None}: the commission whose
     events fail, all of them or the one with that version. `network`: the fields of `stacks.proxy.network.Network`; `part` is then
-    the name of an edge. `step`: none; `part` is the name of a breakpoint (`application.breakpoints`)."""
+    the name of an edge. `throttle`: {"topic": …}. `step`: none; `part` is the name of a breakpoint (`application.breakpoints`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,24 +7,21 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, select
 
 from application import Application, leases
 from application.components import worker_names
 from application.permissions import Action, require
 from bench.outcome import count_notified, reconcile_when_complete
-from bench.peers.writing import make_calculated, make_state
-from db.outbox import build_row
-from db.tables import commission, notification, outbox_event
+from db.tables import notification
 from domain.clock import utc_now
+from scenarios.bulk_rows import commit_commissions
 from scenarios.waiting import JudgeFailed, until
 from settings import Settings
 from stacks import faults
 from workers.observer_store import ObserverStore
 
-ROWS_PER_COMMIT = 1000
 LONGEST_S = 600.0
 """How long publication, and then the work, may take."""
 
@@ -54,7 +51,7 @@ def measure_backlog(settings: Settings, events: int, say: Callable[[str], None])
         faults.kill(settings, worker, leases.LONGEST_S)
     with Application(settings, pool_size=2) as application:
         say(f"committing {events} events")
-        _commit(application, correlation_id, events)
+        commit_commissions(application, correlation_id, events)
         until(lambda: _count_published(settings, correlation_id) >= events, LONGEST_S, "every event published", 0.5)
         if count_notified(application, correlation_id):
             raise JudgeFailed("a worker ran while the backlog was made")
@@ -75,21 +72,6 @@ def measure_backlog(settings: Settings, events: int, say: Callable[[str], None])
         len(reconciled.not_published) + len(reconciled.not_notified) + len(reconciled.not_audited),
         reconciled.duplicates_absorbed,
     )
-
-
-def _commit(application: Application, correlation_id: str, events: int) -> None:
-    """Commit new commissions and their outbox rows, ROWS_PER_COMMIT of both in one transaction."""
-    for start in range(0, events, ROWS_PER_COMMIT):
-        pairs = [_make_rows(correlation_id) for _ in range(min(ROWS_PER_COMMIT, events - start))]
-        with application.engine.begin() as connection:
-            connection.execute(insert(commission), [state for state, _ in pairs])
-            connection.execute(insert(outbox_event), [row for _, row in pairs])
-
-
-def _make_rows(correlation_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the row of a new commission and its outbox row."""
-    event = make_calculated()
-    return make_state(event), build_row(event, str(uuid.uuid4()), correlation_id, None)
 
 
 def _count_published(settings: Settings, correlation_id: str) -> int:

@@ -116,6 +116,15 @@ class Admin:
             if error.status not in (401, 403, 405):
                 raise
 
+    def limit_publishing(self, topic: str, messages_per_s: int) -> None:
+        """Let the topic accept so many messages a second; a producer that has more waits."""
+        body = {"publishThrottlingRateInMsg": messages_per_s, "publishThrottlingRateInByte": -1}
+        self._call("POST", f"/admin/v2/{_topic_path(topic)}/publishRate", json=body)
+
+    def unlimit_publishing(self, topic: str) -> None:
+        """Remove the limit of `limit_publishing`."""
+        self._call("DELETE", f"/admin/v2/{_topic_path(topic)}/publishRate")
+
     def read_last_message(self, topic: str) -> bytes:
         """Return the body of the newest message of a topic without partitions; empty when it has none."""
         path = f"/admin/v2/{_topic_path(topic)}/examinemessage?initialPosition=latest&messagePosition=1"

@@ -25,7 +25,7 @@ class Mutant:
     @property
     def runs_module(self) -> bool:
         """Whether its module runs; otherwise its settings are all that is wrong."""
-        return not self.source_settings and not self.broker_settings
+        return self.replaces_source or self.part not in ("source", "broker")
 
 
 @dataclass(frozen=True, slots=True)

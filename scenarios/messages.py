@@ -67,6 +67,7 @@ OBSERVATIONS = {
 
 CHECKS = {
     "check.backlog_gone": "the backlog returns to zero",
+    "check.bulk_published": "each row of the large inserts is published",
     "check.commands_not_slowed": "commands are not slowed",
     "check.deleted_published": "every event whose outbox row was deleted is published",
     "check.deleted_named": "reconciliation names the events whose rows were deleted, and calls none never committed",

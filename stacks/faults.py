@@ -14,6 +14,7 @@ import psutil
 from application import leases
 from application.leases import LONGEST_S, Lease
 from application.permissions import Action, require
+from connectors.admin import Admin, AdminRefused, AdminUnavailable
 from settings import Settings
 from stacks import syscalls
 from stacks.control import PartUnknown
@@ -22,11 +23,11 @@ from stacks.proxy.network import Network
 
 __all__ = [
     "LONGEST_S", "Lease", "active", "break_edge", "end_expired", "fail", "fill_disk", "fill_disk_of_files", "free_disk", "kill", "lease_file",
-    "mend_edge", "pause", "quicken_fsync", "release", "restart", "resume", "slow", "slow_fsync",
+    "mend_edge", "pause", "quicken_fsync", "release", "restart", "resume", "slow", "slow_fsync", "throttle", "unthrottle",
 ]  # fmt: skip
 
 
-EndedHere = Literal["pause", "full", "slow-fsync"]
+EndedHere = Literal["pause", "full", "slow-fsync", "throttle"]
 ENDED_HERE: tuple[EndedHere, ...] = get_args(EndedHere)
 """Faults that somebody must end when their leases are over."""
 
@@ -149,8 +150,26 @@ def quicken_fsync(settings: Settings, part: str) -> None:
     _end(settings, part, "slow-fsync", leases.read(settings, part, "slow-fsync"))
 
 
+def throttle(settings: Settings, messages_per_s: int, hold_s: float) -> Lease:
+    """Let the topic of events accept so many messages a second, as a broker under heavy load. The watcher ends an expired one.
+
+    Raises AdminUnavailable, AdminRefused, or Forbidden.
+    """
+    require(settings, Action.INJECT_FAULTS)
+    topic = settings.topics.events
+    lease = leases.grant(settings, "broker", "throttle", hold_s, {"topic": topic})
+    with Admin(settings) as admin:
+        admin.limit_publishing(topic, messages_per_s)
+    return lease
+
+
+def unthrottle(settings: Settings) -> None:
+    """End what `throttle` began."""
+    _end(settings, "broker", "throttle", leases.read(settings, "broker", "throttle"))
+
+
 def end_expired(settings: Settings) -> None:
-    """End the pauses, full disks and slow flushes whose leases are over, no matter who asked for them. Raises nothing."""
+    """End the pauses, full disks, slow flushes and limits whose leases are over, no matter who asked for them. Raises nothing."""
     for fault in ENDED_HERE:
         for lease in leases.find_expired(settings, fault):
             _end(settings, lease.part, fault, lease)
@@ -165,6 +184,11 @@ def _trace(settings: Settings, part: str, fault: EndedHere, injection: Sequence[
 
 def _end(settings: Settings, part: str, fault: EndedHere, lease: Lease | None) -> None:
     if lease is None:
+        return
+    if fault == "throttle":
+        with contextlib.suppress(AdminUnavailable, AdminRefused), Admin(settings) as admin:
+            admin.unlimit_publishing(str(lease.parameters["topic"]))
+            leases.release(settings, part, fault)  # or the watcher tries again
         return
     pid = int(lease.parameters["pid"])
     with contextlib.suppress(psutil.Error, OSError):

@@ -8,7 +8,6 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Engine, Table
@@ -21,6 +20,7 @@ from domain.changes.calculate import CommissionCalculated
 from domain.clock import utc_now
 from domain.events import Event
 from domain.outbox import OutboxRecord
+from scenarios.bulk_rows import make_calculated, make_state
 
 Publish = Callable[[OutboxRecord], None]
 """Publishes an event after its commit; it must not raise when the broker is unavailable."""
@@ -88,37 +88,6 @@ class Writer:
             return approved, APPROVE, values
         calculated = self._calculated = make_calculated()
         return calculated, INSERT_COMMISSION, make_state(calculated)
-
-
-def make_calculated() -> CommissionCalculated:
-    """Return the event of a new commission."""
-    key = str(uuid.uuid4())
-    return CommissionCalculated(
-        commission_id=key,
-        aggregate_version=1,
-        occurred_at=utc_now(),
-        conversion_id=key,
-        affiliate_id="aff-bench",
-        campaign_id="cmp-bench",
-        gross_amount=Decimal("120.50"),
-        rate=Decimal("0.10"),
-        amount=Decimal("12.05"),
-        currency="USD",
-    )
-
-
-def make_state(event: CommissionCalculated) -> dict[str, Any]:
-    """Return the row of the commission whose event this is."""
-    names = ("conversion_id", "affiliate_id", "campaign_id", "gross_amount", "rate", "amount", "currency")
-    values = {name: getattr(event, name) for name in names}
-    at = event.occurred_at
-    return {
-        "id": event.commission_id,
-        "status": event.status,
-        "version": 1,
-        "created_at": at,
-        "updated_at": at,
-    } | values
 
 
 class Load:

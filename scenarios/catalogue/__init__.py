@@ -38,6 +38,7 @@ ORDER = (
     "capture-upgrade",
     "oversized-row",
     "audit",
+    "large-insert",
     "kill-bookie",
     "kill-one-broker",
 )

@@ -78,6 +78,7 @@ def test_a_damaged_file_is_made_up_for_by_a_new_snapshot(current: Settings, dama
         "unparseable-ddl",
         "schema-change",
         "idle-capture",
+        "large-insert",
     ],
 )
 def test_what_ends_a_capture_in_practice_loses_nothing(current: Settings, name: str) -> None:

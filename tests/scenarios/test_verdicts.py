@@ -39,6 +39,7 @@ OF_THE_BINLOG = [
     "outbox-truncated",
     "unlogged-write",
     "idle-capture",
+    "large-insert",
     "xa-rollback",
 ]
 """Scenarios about what MySQL's binlog shows. The last one publishes an event that was never committed."""
@@ -52,6 +53,7 @@ NATIVE_MUTANTS = [
     "relay_polls_mysql",
     "worker_refuses_new_columns",
     "watcher_heals_no_source",
+    "watcher_misses_lost_readers",
     *(name for name, mutant in mutants().items() if not mutant.runs_module),
 ]
 SAMPLE = 2

@@ -7,11 +7,11 @@ from pathlib import Path
 from sqlalchemy import select
 
 from application import Application
-from bench import backlog
 from db.fitting import check_outbox_row, check_row
 from db.outbox import OutboxFeed
 from db.tables import commission, metadata, outbox_event
 from domain.outbox import OutboxRecord
+from scenarios.bulk_rows import commit_commissions, make_rows
 from settings import Settings
 
 
@@ -19,18 +19,19 @@ def test_rows_of_a_backlog_keep_the_contract_and_are_there_in_pairs(tmp_path: Pa
     url = f"sqlite:///{tmp_path / 'backlog.db'}"
     with Application(Settings(home=tmp_path, database_url=url), pool_size=1) as application:
         metadata.create_all(application.engine)
-        backlog._commit(application, "run-1", 1500)  # more than one transaction
+        event_ids = commit_commissions(application, "run-1", 1500)  # more than one transaction
         feed = OutboxFeed(application.engine)
         records = feed.after(0, 2000)
         feed.close()
         with application.reading() as connection:
             states = set(connection.scalars(select(commission.c.id)))
     assert len(records) == 1500
+    assert [record.id for record in records] == event_ids
     assert all(isinstance(record, OutboxRecord) for record in records)
     assert {record.aggregate_id for record in records if isinstance(record, OutboxRecord)} == states
 
 
 def test_a_row_of_a_backlog_is_one_that_a_command_could_write() -> None:
-    state, row = backlog._make_rows("run-1")
+    state, row = make_rows("run-1")
     check_row(commission, state)
     check_outbox_row(outbox_event, row)

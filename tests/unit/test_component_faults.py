@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from application import leases
+from connectors.admin import AdminUnavailable
 from scenarios.waiting import until
 from settings import Settings
 from stacks import faults, syscalls
@@ -222,3 +223,51 @@ def test_the_fault_of_an_edge_lasts_as_long_as_its_lease(settings: Settings) -> 
 def test_an_edge_without_a_proxy_cannot_be_broken(settings: Settings) -> None:
     with pytest.raises(LookupError, match="capture-broker"):
         faults.break_edge(settings, "capture-broker", Network("reset"), 1)
+
+
+class LimitedBroker:
+    """The admin REST as far as limits go. Refuses while `refuses`."""
+
+    def __init__(self) -> None:
+        self.limits: dict[str, int] = {}
+        self.refuses = False
+
+    def __enter__(self) -> LimitedBroker:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def limit_publishing(self, topic: str, messages_per_s: int) -> None:
+        self.limits[topic] = messages_per_s
+
+    def unlimit_publishing(self, topic: str) -> None:
+        if self.refuses:
+            raise AdminUnavailable("the broker restarts")
+        del self.limits[topic]
+
+
+@pytest.fixture
+def limited(monkeypatch: pytest.MonkeyPatch) -> LimitedBroker:
+    broker = LimitedBroker()
+    monkeypatch.setattr(faults, "Admin", lambda _settings: broker)
+    return broker
+
+
+def test_a_limited_topic_is_unlimited_again(settings: Settings, limited: LimitedBroker) -> None:
+    faults.throttle(settings, 100, 30)
+    assert limited.limits == {settings.topics.events: 100}
+    assert [lease.fault for lease in leases.active(settings)] == ["throttle"]
+    faults.unthrottle(settings)
+    assert (limited.limits, leases.active(settings)) == ({}, [])
+    faults.unthrottle(settings)  # there is none any more
+
+
+def test_an_expired_limit_is_removed_once_the_broker_allows_it(settings: Settings, limited: LimitedBroker) -> None:
+    faults.throttle(settings, 100, 0.0)
+    limited.refuses = True
+    faults.end_expired(settings)
+    assert limited.limits
+    limited.refuses = False
+    faults.end_expired(settings)
+    assert limited.limits == {}
+    assert leases.find_expired(settings, "throttle") == []

@@ -13,7 +13,6 @@ from sqlalchemy.dialects import mysql
 from bench.peers import dual_write, polling, stock
 from bench.peers.catalogue import PEERS, choose_mysql
 from bench.peers.polling import BatchPublisher, Poller
-from bench.peers.writing import make_calculated
 from connectors.broker import BrokerUnavailable
 from connectors.sending import Sent
 from db.engine import connect
@@ -21,6 +20,7 @@ from db.outbox import build_row
 from db.tables import metadata, outbox_event
 from domain.clock import utc_now
 from domain.outbox import OutboxRecord
+from scenarios.bulk_rows import make_calculated
 from settings import Settings
 
 

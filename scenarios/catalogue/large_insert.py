@@ -1,0 +1,72 @@
+"""Statements insert many rows while the broker is slow: the capture's reader waits within one of their transactions."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from functools import partial
+
+from domain.message import Message, verbatim
+from scenarios import repair
+from scenarios.bulk_rows import commit_commissions
+from scenarios.model import OF_OUR_MYSQL, Scenario
+from scenarios.trial import Standstill, Trial, busy_factor
+from stacks import faults
+from workers.observer_store import ObserverStore
+
+ROWS = 14_000
+HELD = 8192 + 2048 + 1000
+"""Most events that Debezium's queue, its batch, and the producer hold by default. What is beyond them, it has not read."""
+PER_S = 100
+"""Messages a second that the broker accepts meanwhile: a batch takes it twenty seconds."""
+WAITS_S = 4.0
+"""How long the reader waits at least. With a second between two looks at its connection, it would be lost by then."""
+LEASE_S = 120.0
+PUBLISHES_WITHIN_S = 120.0
+PAIRS = 5
+
+
+def experiment(trial: Trial) -> None:
+    trial.send_pairs(PAIRS)
+    trial.wait_until_notified(trial.acknowledged)
+    producer = f"bulk-{trial.run_id[:8]}"
+    begin = partial(faults.throttle, trial.settings, PER_S, LEASE_S)
+    with trial.leased("broker", Message("fault.slow_broker"), begin, partial(faults.unthrottle, trial.settings)):
+        event_ids = commit_commissions(trial.application, producer, ROWS)
+        trial.pause(WAITS_S)
+        unread = ROWS - HELD - _count_published(trial, producer)
+        trial.confirm(Message("confirm.rows_unread", n=max(0, unread)), lambda: unread > 0)
+    trial.send_pairs(PAIRS)
+    standstill = Standstill(trial)
+    trial.wait(
+        lambda: _count_published(trial, producer) == ROWS or standstill.reached(),
+        PUBLISHES_WITHIN_S * busy_factor(),
+        Message("awaited.bulk_published", n=ROWS),
+        0.2,
+    )
+    published = _count_published(trial, producer)
+    if published < ROWS:  # whoever comes next should not miss them
+        trial.at_end(partial(repair.repair, trial.settings, lambda line: _say(trial, line)))
+    trial.check(Message("check.bulk_published"), published == ROWS, Message("detail.of", n=published, m=ROWS))
+    if published == ROWS:
+        trial.wait_until_notified(trial.acknowledged | set(event_ids), PUBLISHES_WITHIN_S)
+
+
+def _count_published(trial: Trial, producer: str) -> int:
+    with closing(ObserverStore(trial.settings.observer_store)) as store:
+        return store.count_published_events(producer)
+
+
+def _say(trial: Trial, line: str) -> None:
+    trial.say("note", Message("run.repairs", text=verbatim(line)))
+
+
+SCENARIO = Scenario(
+    name="large-insert",
+    quality="A reader that has to wait",
+    hypothesis="While the broker is slow, rows of large inserts wait in the binlog; each of them is published.",
+    breaks=f"The broker accepts {PER_S} events a second while {ROWS:,} are committed, 1,000 with each statement.",
+    experiment=experiment,
+    stacks=OF_OUR_MYSQL,
+    attribute="consistency",
+    takes_s=60,
+)
