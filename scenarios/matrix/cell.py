@@ -10,10 +10,11 @@ from functools import partial
 import psutil
 
 from application.leases import Lease
+from db import notification_queries
 from domain.message import Message, extract_message
 from scenarios.matrix.confirming import CommitTime, EdgeConfirmations, confirm_no_commit, make_progress
 from scenarios.matrix.model import PAUSE, SLOW_FSYNC, Cell
-from scenarios.matrix.truth import Listener, Report, Truth, judge, wrong_lights
+from scenarios.matrix.truth import Listener, Report, Truth, find_late_spans, judge, wrong_lights
 from scenarios.model import Scenario
 from scenarios.trial import Trial, busy_factor
 from scenarios.waiting import JudgeFailed, TookTooLong
@@ -60,7 +61,10 @@ def _experiment(cell: Cell, truths: dict[str, Truth], trial: Trial) -> None:
             began_at, ended_at = _break(cell, trial, listener)
             still_unhealthy = _become_healthy(trial, listener, cell.healthy_within_s)
         replaced = {part for part, pid in _pids(trial).items() if pid != pids_before.get(part)}
-        truth = judge(cell, listener.reports(from_s), began_at, ended_at, replaced)
+        with trial.application.reading() as connection:
+            passages = notification_queries.read_occurred_and_notified(connection, trial.run_id)
+        late_spans = find_late_spans(passages)
+        truth = judge(cell, listener.reports(from_s), began_at, ended_at, replaced, late_spans)
     if listener.error is not None:
         raise listener.error
     truths["truth"] = truth

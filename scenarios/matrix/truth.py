@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -31,6 +31,8 @@ SAMPLE = re.compile(
 )
 
 Lights = Mapping[str, str]
+Span = tuple[float, float]
+"""Begin and end of a time, in seconds of the monotonic clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +171,31 @@ class Truth:
         return round(max(time_s for time_s in times if time_s is not None), 2)
 
 
-def judge(cell: Cell, reports: list[Report], began_at: float, ended_at: float, replaced: Collection[str] = ()) -> Truth:
+def find_late_spans(passages: Iterable[tuple[int, int]]) -> list[Span]:
+    """Return when an event was on its way for longer than it may be without anybody calling its component late.
+
+    A passage is when an event occurred, and when it was notified: microseconds since the epoch. The spans are of the monotonic clock.
+    """
+    ahead_s = time.time() - time.monotonic()
+    spans = (
+        (occurred_us / 1e6 - ahead_s + LATE_AFTER_S, notified_us / 1e6 - ahead_s)
+        for occurred_us, notified_us in passages
+    )
+    return [(late_from, late_to) for late_from, late_to in spans if late_from <= late_to]
+
+
+def judge(
+    cell: Cell,
+    reports: list[Report],
+    began_at: float,
+    ended_at: float,
+    replaced: Collection[str] = (),
+    late_spans: Collection[Span] = (),
+) -> Truth:
     """Judge the reports of a cell. Times are of the monotonic clock; `began_at` and `ended_at` are the fault's.
 
-    A component that was `replaced` by another process meanwhile, such as a broker that a healer restarted, really was down.
+    A component that was `replaced` by another process meanwhile, such as a broker that a healer restarted, really was down. One
+    that was called behind within a span of `late_spans` really was: on a machine with other work, an event is late without a fault.
     """
     really_down = {cell.unhealthy_part, *cell.inside, *replaced}
     said_after_s: dict[str, float | None] = dict.fromkeys(cell.sources)
@@ -180,7 +203,11 @@ def judge(cell: Cell, reports: list[Report], began_at: float, ended_at: float, r
     for report in reports:
         wrong = wrong_lights(report)
         if report.answered_at < began_at:
-            false_alarms += [report] if wrong else []
+            was_late = any(
+                late_from <= report.answered_at and report.at <= late_to for late_from, late_to in late_spans
+            )
+            if DOWN in wrong.values() or (wrong and not was_late):
+                false_alarms.append(report)
             continue
         if any(light == DOWN and part not in really_down for part, light in wrong.items()):
             false_alarms.append(report)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 
 import pytest
 
@@ -74,6 +75,19 @@ def test_a_source_inside_a_paused_broker_is_down_with_it() -> None:
 def test_anything_unhealthy_before_the_fault_is_a_false_alarm() -> None:
     yellow = _report(9, "status", LATE)
     assert _judge(yellow).false_alarms == (yellow,)
+
+
+def test_what_was_late_before_the_fault_may_be_called_so() -> None:
+    yellow, red = _report(9, "status", LATE), _report(9, "status", LATE | {"broker": "down"})
+    for span, is_true in (((8.5, 8.95), True), ((8.95, 20.0), True), ((7.0, 8.8), False), ((9.05, 20.0), False)):
+        assert bool(judge(CELL, [yellow], BEGAN, ENDED, late_spans=[span]).false_alarms) is not is_true
+        assert judge(CELL, [red], BEGAN, ENDED, late_spans=[span]).false_alarms == (red,)
+
+
+def test_an_event_is_late_from_the_limit_on_until_it_is_notified(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(truth, "time", SimpleNamespace(time=lambda: 1_000.0, monotonic=lambda: 100.0))
+    passages = [(990_000_000, 990_400_000), (990_000_000, 995_000_000)]
+    assert truth.find_late_spans(passages) == [(pytest.approx(90 + truth.LATE_AFTER_S), 95.0)]
 
 
 def test_metrics_say_what_is_wrong() -> None:
