@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from application.components import find_component
+
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
@@ -25,7 +27,9 @@ class Mutant:
     @property
     def runs_module(self) -> bool:
         """Whether its module runs; otherwise its settings are all that is wrong."""
-        return self.replaces_source or self.part not in ("source", "broker")
+        return self.replaces_source or not (
+            find_component(self.part).is_server or find_component(self.part).is_connector
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,9 @@ def watch(seen: Source, seconds: int, each: Any = lambda: None, stack: Stack = "
         healer.step()
 
 
-def test_one_that_has_read_everything_is_left_alone(seen: Source) -> None:
+@pytest.mark.parametrize("readers", [{7}, set()], ids=["reads", "takes its snapshot"])
+def test_one_that_has_read_everything_is_left_alone(readers: set[int], seen: Source) -> None:
+    seen.readers = readers
     watch(seen, 600)
     assert seen.restarts == []
 
@@ -243,12 +245,6 @@ def test_while_the_server_does_not_answer_no_reader_is_missed(seen: Source) -> N
     answers: dict[float, set[int] | None] = {1003: None, 1010: {9}, 1020: None, 1030: set()}
     watch(seen, 40, lambda: setattr(seen, "readers", answers.get(seen.now, seen.readers)))
     assert seen.restarts == [1030]
-
-
-def test_a_source_without_a_reader_takes_its_snapshot_or_starts(seen: Source) -> None:
-    seen.readers = set()
-    watch(seen, 600)
-    assert seen.restarts == []
 
 
 def test_one_whose_reader_ends_again_and_again_is_restarted_and_never_left(seen: Source) -> None:
