@@ -1,4 +1,4 @@
-"""A watcher that leaves the capture alone: one whose position means nothing any more stays as it is."""
+"""A watcher that leaves the capture alone: one that has lost its reader or its position stays as it is."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from mutants.model import Mutant
 from stacks import watcher
 from workers.process import run
 
-MUTANT = Mutant("watcher", {"older-binlog": "published_what_was_committed"})
+MUTANT = Mutant(
+    "watcher", {"kill-database": "published_what_was_committed", "older-binlog": "published_what_was_committed"}
+)
 
 
 if __name__ == "__main__":

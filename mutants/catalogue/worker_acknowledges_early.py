@@ -35,7 +35,7 @@ class Impatient(notifications.NotificationsWorker):
 
 MUTANT = Mutant(
     "notifications",
-    {"kill-worker": "nothing_lost", "kill-database": "nothing_lost", "replay": "check.replay_absorbs_all"},
+    {"kill-worker": "nothing_lost", "replay": "check.replay_absorbs_all"},
 )
 
 
