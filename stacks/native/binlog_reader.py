@@ -45,7 +45,7 @@ class ReaderWatch:
 
     def _read_ids(self) -> set[int] | None:
         if self._engine is None:
-            self._engine = connect_as_debezium(self._settings)
+            self._engine = connect_as_debezium(self._settings) or _connect_as_admin(self._settings)
         if self._engine is None:
             return None
         try:
@@ -53,3 +53,9 @@ class ReaderWatch:
                 return binlog.reader_ids(connection)
         except DatabaseUnavailable:
             return None
+
+
+def _connect_as_admin(settings: Settings) -> Engine | None:
+    """Return an engine of the admin user, who has the PROCESS privilege on our servers; None where the watcher has no URL of it."""
+    url = settings.database_admin_url
+    return connect(url, pool_size=1) if url else None

@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
+from db.engine import connect
 from settings import Settings, load
+from stacks.native import binlog_reader
 from stacks.native.binlog_reader import ReaderWatch, connect_as_debezium
 
 
@@ -34,3 +37,20 @@ def test_a_reader_is_missed_until_the_capture_is_restarted(tmp_path: Path, monke
     watch.forget()
     answers += [set(), {5}, set()]
     assert [watch.is_gone() for _ in range(3)] == [False, False, True]
+
+
+def test_the_admin_user_is_asked_where_the_watcher_has_no_password_of_debezium(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in production, where the broker alone has it."""
+    asked: list[str] = []
+
+    def connect_to_another(url: str, pool_size: int) -> Engine:
+        asked.append(url)
+        return connect(f"sqlite:///{tmp_path}/other.db", pool_size)  # it cannot answer the question
+
+    monkeypatch.setattr(binlog_reader, "connect", connect_to_another)
+    url = "mysql+pymysql://alpes_admin:x@mysql:3306/alpes"
+    watch = ReaderWatch(load(stack="compose", home=tmp_path, database_admin_url=url))
+    assert not watch.is_gone()
+    assert asked == [url]
