@@ -73,10 +73,13 @@ def is_captured(connection: Connection) -> bool:
     return bool(reader_ids(connection))
 
 
-def reader_ids(connection: Connection) -> set[int]:
-    """Return the connection ids of the replicas that read the binlog now; without the PROCESS privilege, of one's own user."""
-    query = "SELECT id FROM information_schema.processlist WHERE command LIKE 'Binlog Dump%'"
-    return {int(number) for number in connection.scalars(text(query))}
+def reader_ids(connection: Connection, user: str = "%") -> set[int]:
+    """Return the connection ids of the replicas that read the binlog now as a user whose name is LIKE `user`.
+
+    Without the PROCESS privilege, those of one's own user only.
+    """
+    query = "SELECT id FROM information_schema.processlist WHERE command LIKE 'Binlog Dump%' AND user LIKE :user"
+    return {int(number) for number in connection.scalars(text(query), {"user": user})}
 
 
 def _judge(name: str, values: dict[str, str], wanted: str) -> BinlogSetting:

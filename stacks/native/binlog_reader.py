@@ -25,7 +25,7 @@ def connect_as_debezium(settings: Settings) -> Engine | None:
 
 
 class ReaderWatch:
-    """Remembers whether the capture had a reader of the binlog. Use it in one thread."""
+    """Remembers whether the capture had a reader of the binlog; other replicas do not count. Use it in one thread."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -50,7 +50,7 @@ class ReaderWatch:
             return None
         try:
             with translated(), self._engine.connect().execution_options(**READ) as connection:
-                return binlog.reader_ids(connection)
+                return binlog.reader_ids(connection, self._settings.debezium_user)
         except DatabaseUnavailable:
             return None
 

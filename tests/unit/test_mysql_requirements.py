@@ -33,8 +33,9 @@ class Server:
     def scalar(self, _statement: Any) -> str:
         return self.version
 
-    def scalars(self, statement: Any) -> list[object]:
+    def scalars(self, statement: Any, parameters: dict[str, str]) -> list[object]:
         assert "Binlog Dump%" in str(statement)
+        assert parameters == {"user": "%"}
         return self.readers
 
     @contextmanager
