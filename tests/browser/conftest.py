@@ -77,6 +77,8 @@ class Visit:
         """No sideways scrolling, no error in the console, nothing axe-core objects to in our markup, no traceback."""
         self.page.mouse.move(0, 0)  # a tooltip of Streamlit's stands outside every landmark
         expect(self.page.get_by_test_id("stTooltipContent")).to_have_count(0)
+        # A notice of Streamlit's is a dialog without a name, and goes by itself.
+        expect(self.page.get_by_test_id("stToast")).to_have_count(0, timeout=FIRST_MS)
         assert self.complaints == []
         assert self.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         assert self.page.get_by_text("Traceback").count() == 0
