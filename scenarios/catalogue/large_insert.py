@@ -68,5 +68,5 @@ SCENARIO = Scenario(
     experiment=experiment,
     stacks=OF_OUR_MYSQL,
     attribute="consistency",
-    takes_s=60,
+    takes_s=40,
 )
