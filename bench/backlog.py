@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,11 +15,10 @@ from application.permissions import Action, require
 from bench.outcome import count_notified, reconcile_when_complete
 from db.tables import notification
 from domain.clock import utc_now
-from scenarios.bulk_rows import commit_commissions
+from scenarios.bulk_rows import commit_commissions, count_published
 from scenarios.waiting import JudgeFailed, until
 from settings import Settings
 from stacks import faults
-from workers.observer_store import ObserverStore
 
 LONGEST_S = 600.0
 """How long publication, and then the work, may take."""
@@ -52,7 +50,7 @@ def measure_backlog(settings: Settings, events: int, say: Callable[[str], None])
     with Application(settings, pool_size=2) as application:
         say(f"committing {events} events")
         commit_commissions(application, correlation_id, events)
-        until(lambda: _count_published(settings, correlation_id) >= events, LONGEST_S, "every event published", 0.5)
+        until(lambda: count_published(settings, correlation_id) >= events, LONGEST_S, "every event published", 0.5)
         if count_notified(application, correlation_id):
             raise JudgeFailed("a worker ran while the backlog was made")
         say("starting the worker")
@@ -72,11 +70,6 @@ def measure_backlog(settings: Settings, events: int, say: Callable[[str], None])
         len(reconciled.not_published) + len(reconciled.not_notified) + len(reconciled.not_audited),
         reconciled.duplicates_absorbed,
     )
-
-
-def _count_published(settings: Settings, correlation_id: str) -> int:
-    with closing(ObserverStore(settings.observer_store)) as store:
-        return store.count_published_events(correlation_id)
 
 
 def _read_first_and_last(application: Application, correlation_id: str) -> tuple[datetime, datetime]:

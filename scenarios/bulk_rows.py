@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import closing
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +15,8 @@ from db.outbox import build_row
 from db.tables import commission, outbox_event
 from domain.changes.calculate import CommissionCalculated
 from domain.clock import utc_now
+from settings import Settings
+from workers.observer_store import ObserverStore
 
 ROWS_PER_STATEMENT = 1000
 """The binlog has them in events of 8 KB, each with some ten rows of the outbox."""
@@ -32,6 +35,12 @@ def commit_commissions(application: Application, correlation_id: str, count: int
             connection.execute(insert(outbox_event), [row for _, row in pairs])
         event_ids += [row["id"] for _, row in pairs]
     return event_ids
+
+
+def count_published(settings: Settings, correlation_id: str) -> int:
+    """Return how many distinct events of a correlation id the observer saw. Raises sqlite3.OperationalError without its store."""
+    with closing(ObserverStore(settings.observer_store)) as store:
+        return store.count_published_events(correlation_id)
 
 
 def make_rows(correlation_id: str) -> tuple[dict[str, Any], dict[str, Any]]:

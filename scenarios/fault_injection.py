@@ -15,7 +15,7 @@ from application import Application, crash_points, leases
 from application.components import worker_names
 from connectors.admin import AdminUnavailable
 from db.errors import DatabaseUnavailable
-from domain.message import Message
+from domain.message import Message, verbatim
 from scenarios.journal import Journal
 from scenarios.model import Check, FaultWindow
 from scenarios.sources import Sources
@@ -57,6 +57,10 @@ class FaultInjection(Sources):
     def say(self, kind: str, message: Message, **data: Any) -> None:
         """Add an entry to the timeline."""
         self._journal.say(kind, message, data)
+
+    def say_repair(self, line: str) -> None:
+        """Add a line of a repair to the timeline."""
+        self.say("note", Message("run.repairs", text=verbatim(line)))
 
     def check(self, name: Message, ok: bool, detail: Message | None = None) -> None:
         """Record an invariant of this scenario. The run fails when one of them does not hold."""

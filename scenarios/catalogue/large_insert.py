@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from functools import partial
 
-from domain.message import Message, verbatim
+from domain.message import Message
 from scenarios import repair
-from scenarios.bulk_rows import commit_commissions
+from scenarios.bulk_rows import commit_commissions, count_published
 from scenarios.model import OF_OUR_MYSQL, Scenario
 from scenarios.trial import Standstill, Trial, busy_factor
 from stacks import faults
-from workers.observer_store import ObserverStore
 
 ROWS = 14_000
 HELD = 8192 + 2048 + 1000
@@ -33,31 +31,22 @@ def experiment(trial: Trial) -> None:
     with trial.leased("broker", Message("fault.slow_broker"), begin, partial(faults.unthrottle, trial.settings)):
         event_ids = commit_commissions(trial.application, producer, ROWS)
         trial.pause(WAITS_S)
-        unread = ROWS - HELD - _count_published(trial, producer)
+        unread = ROWS - HELD - count_published(trial.settings, producer)
         trial.confirm(Message("confirm.rows_unread", n=max(0, unread)), lambda: unread > 0)
     trial.send_pairs(PAIRS)
     standstill = Standstill(trial)
     trial.wait(
-        lambda: _count_published(trial, producer) == ROWS or standstill.reached(),
+        lambda: count_published(trial.settings, producer) == ROWS or standstill.reached(),
         PUBLISHES_WITHIN_S * busy_factor(),
         Message("awaited.bulk_published", n=ROWS),
         0.2,
     )
-    published = _count_published(trial, producer)
+    published = count_published(trial.settings, producer)
     if published < ROWS:  # whoever comes next should not miss them
-        trial.at_end(partial(repair.repair, trial.settings, lambda line: _say(trial, line)))
+        trial.at_end(partial(repair.repair, trial.settings, trial.say_repair))
     trial.check(Message("check.bulk_published"), published == ROWS, Message("detail.of", n=published, m=ROWS))
     if published == ROWS:
         trial.wait_until_notified(trial.acknowledged | set(event_ids), PUBLISHES_WITHIN_S)
-
-
-def _count_published(trial: Trial, producer: str) -> int:
-    with closing(ObserverStore(trial.settings.observer_store)) as store:
-        return store.count_published_events(producer)
-
-
-def _say(trial: Trial, line: str) -> None:
-    trial.say("note", Message("run.repairs", text=verbatim(line)))
 
 
 SCENARIO = Scenario(

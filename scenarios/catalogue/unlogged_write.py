@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from application import Application
-from domain.message import Message, verbatim
+from domain.message import Message
 from scenarios import repair
 from scenarios.model import OF_OUR_MYSQL, Scenario
 from scenarios.reconciliation import reconcile
@@ -32,24 +32,20 @@ def experiment(trial: Trial) -> None:
         Message("confirm.not_captured", n=len(unlogged)),
         lambda: bool(unlogged) and not unlogged & trial.published().keys(),
     )
-    missing = set(repair.find_missing_events(trial.settings, lambda line: _say(trial, line)).values())
+    missing = set(repair.find_missing_events(trial.settings, trial.say_repair).values())
     not_published = set(reconcile(trial.application, trial.settings, trial.run_id).not_published)
     trial.check(
         Message("check.missing_named"),
         missing == not_published == unlogged,
         Message("detail.of", n=len(missing & not_published & unlogged), m=len(missing | not_published | unlogged)),
     )
-    repaired = repair.repair(trial.settings, lambda line: _say(trial, line))
+    repaired = repair.repair(trial.settings, trial.say_repair)
     trial.check(
         Message("check.repaired_exactly"),
         repaired.published_again == len(unlogged) and not repaired.others_published,
         Message("detail.of", n=repaired.published_again, m=len(unlogged)),
     )
     trial.wait_until_notified(unlogged)
-
-
-def _say(trial: Trial, line: str) -> None:
-    trial.say("note", Message("run.repairs", text=verbatim(line)))
 
 
 SCENARIO = Scenario(

@@ -13,6 +13,7 @@ from db import binlog
 from db.engine import READ, connect
 from db.errors import DatabaseUnavailable, translated
 from settings import Settings
+from stacks import faults
 
 
 def connect_as_debezium(settings: Settings) -> Engine | None:
@@ -35,6 +36,11 @@ class ReaderWatch:
     def forget(self) -> None:
         """Expect no reader: the capture starts, is stopped, or takes a snapshot."""
         self._was_seen = False
+
+    def forget_unless_capture_runs(self) -> None:
+        """Forget it while nobody may judge the capture, unless only the database is held down: then the reader ends under it."""
+        if faults.active(self._settings).keys() != {"database"}:
+            self.forget()
 
     def is_gone(self) -> bool:
         """Return whether the server answers without the reader that was there before. False while it does not answer."""

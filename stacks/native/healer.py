@@ -106,8 +106,7 @@ class SourceHealer:
         try:
             self._binlog.look()  # also while nobody may judge: the binlog may have passed its old end before that
             if not self._may_judge():
-                if faults.active(self._settings).keys() != {"database"}:
-                    self._reader.forget()
+                self._reader.forget_unless_capture_runs()
                 self._begin_again()
                 return
             with Admin(self._settings, timeout_s=RESTARTED_WITHIN_S) as admin:

@@ -71,8 +71,7 @@ class ServerHealer:
 
     def _judge(self, now: float) -> None:
         if self._is_held():
-            if faults.active(self._settings).keys() != {"database"}:
-                self._reader.forget()
+            self._reader.forget_unless_capture_runs()
             self._log.skip()
             self._since = None
             self._try_again(now)
