@@ -13,11 +13,11 @@ from stacks import faults
 
 ROWS = 14_000
 HELD = 8192 + 2048 + 1000
-"""Most events that Debezium's queue, its batch, and the producer hold by default. What is beyond them, it has not read."""
+"""The most events that Debezium's queue, its batch and the producer hold by default. Further ones are unread."""
 PER_S = 100
 """Messages a second that the broker accepts meanwhile: a batch takes it twenty seconds."""
 WAITS_S = 4.0
-"""How long the reader waits at least. With a second between two looks at its connection, it would be lost by then."""
+"""How long the reader waits at least. A keep-alive of one second takes its connection for lost by then."""
 LEASE_S = 120.0
 PUBLISHES_WITHIN_S = 120.0
 PAIRS = 5

@@ -172,7 +172,7 @@ class Truth:
 
 
 def find_late_spans(passages: Iterable[tuple[int, int]]) -> list[Span]:
-    """Return when an event was on its way for longer than it may be without anybody calling its component late.
+    """Return the spans in which an event had been on its way for more than LATE_AFTER_S seconds.
 
     A passage is when an event occurred, and when it was notified: microseconds since the epoch. The spans are of the monotonic clock.
     """

@@ -38,7 +38,7 @@ class ReaderWatch:
         self._was_seen = False
 
     def forget_unless_capture_runs(self) -> None:
-        """Forget it while nobody may judge the capture, unless only the database is held down: then the reader ends under it."""
+        """Forget the reader when the capture may not be judged. While the database alone is held down, the capture still runs."""
         if faults.active(self._settings).keys() != {"database"}:
             self.forget()
 
