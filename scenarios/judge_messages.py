@@ -10,6 +10,7 @@ JUDGE = {
     "judge.naive_ended": "the writer without an outbox ended: {why}",
     "judge.listener_ended": "the listener ended: {why}",
     "judge.not_calm": "not everything was called healthy before the fault: {why}",
+    "judge.stood_still": "this machine stood still for {s} s, so the answers say nothing of the system: {why}",
     "judge.api_silent": "the API did not answer: {why}",
     "judge.api_limits": "the API's rate limit refused a request for {s} s; raise ALPES_API_RATE_LIMIT, or try later",
     "judge.api_refuses": "the API refuses this client: {why} (HTTP {status})",

@@ -11,7 +11,7 @@ from http.client import HTTPConnection, HTTPException
 
 from sqlalchemy import Engine
 
-from application import breakpoints
+from application import breakpoints, stalls
 from application.components import find_component, select_names
 from connectors.broker import Broker
 from db import queries
@@ -27,6 +27,7 @@ from stacks.waiting_events import Waiting, WaitingEvents, read_waiting
 
 _PROBES: Probes[PartHealth] = Probes()
 _WAITING: Probes[WaitingEvents | None] = Probes()
+CHECKS_AFTER_STALLS = 3
 REFUSES = 503
 """Status of an API that runs and cannot accept commands."""
 
@@ -35,8 +36,18 @@ def check(settings: Settings, engine: Engine, except_for: str = "") -> list[Part
     """Return the health of every component, in the order of an event's path, within ANSWERS_WITHIN_S seconds.
 
     `except_for` is a component that need not be asked, because it is the one that asks.
-    Servers are asked side by side: one that is frozen is reported as such, and hides nothing of the others.
+    Servers are asked side by side: one that is frozen is reported as such, and hides nothing of the others. If this process
+    stood still meanwhile, deadlines have passed that no component missed, so all are asked again.
     """
+    for _ in range(CHECKS_AFTER_STALLS):
+        began_at = stalls.now()
+        healths = _check_once(settings, engine, except_for)
+        if not stalls.stalled_since(began_at):
+            break
+    return healths
+
+
+def _check_once(settings: Settings, engine: Engine, except_for: str) -> list[PartHealth]:
     leases = faults.active(settings)
     waiting = _WAITING.start(f"waiting of {settings.home}", partial(_read_waiting, settings, engine))
     capture = settings.facts.capture.component

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from application import stalls
 from application.components import REPLAY
 from settings import Settings
 
@@ -32,6 +33,7 @@ class Beat:
     connected: bool
     pid: int
     age_s: float
+    """Seconds since it was written, without those in which the reading process stood still: the machine was suspended, say."""
     busy: bool = False
     """Whether the worker was processing a message."""
     clock_ahead_s: float = 0.0
@@ -116,13 +118,17 @@ def read_heartbeat(settings: Settings, part: str) -> Beat | None:
         return Beat(
             connected=values["connected"],
             pid=values["pid"],
-            age_s=time.time() - written_at,
+            age_s=_awake_s(time.time() - written_at),
             busy=bool(values.get("busy")),
             clock_ahead_s=values.get("at", written_at) - written_at,
             reached_us=values.get("reached_us"),
         )
     except (OSError, ValueError, KeyError):
         return None
+
+
+def _awake_s(age_s: float) -> float:
+    return age_s - stalls.stalled_since(stalls.now() - age_s)
 
 
 def list_replays(settings: Settings) -> list[str]:

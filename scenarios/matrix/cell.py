@@ -9,6 +9,7 @@ from functools import partial
 
 import psutil
 
+from application import stalls
 from application.leases import Lease
 from db import notification_queries
 from domain.message import Message, extract_message
@@ -56,7 +57,7 @@ def _experiment(cell: Cell, truths: dict[str, Truth], trial: Trial) -> None:
     with Listener(trial.settings, trial.application) as listener:
         with trial.load(PAIRS_PER_SECOND, all_routes=True):
             _require_health(trial, listener)
-            from_s, pids_before = time.monotonic(), _pids(trial)
+            stalls_from, from_s, pids_before = stalls.now(), time.monotonic(), _pids(trial)
             trial.pause(BEFORE_S)
             began_at, ended_at = _break(cell, trial, listener)
             still_unhealthy = _become_healthy(trial, listener, cell.healthy_within_s)
@@ -68,7 +69,7 @@ def _experiment(cell: Cell, truths: dict[str, Truth], trial: Trial) -> None:
     if listener.error is not None:
         raise listener.error
     truths["truth"] = truth
-    _check(trial, cell, truth, still_unhealthy)
+    _check(trial, cell, truth, still_unhealthy, stalls.stalled_since(stalls_from))
     trial.wait_until_promises_are_kept()
     trial.wait_until_notified(trial.acknowledged, 60)
 
@@ -182,7 +183,8 @@ def _become_healthy(trial: Trial, listener: Listener, within_s: float) -> Messag
     return None
 
 
-def _check(trial: Trial, cell: Cell, truth: Truth, still_unhealthy: Message | None) -> None:
+def _check(trial: Trial, cell: Cell, truth: Truth, still_unhealthy: Message | None, stalled_s: float) -> None:
+    """Check what the sources said. Raises JudgeFailed when they failed while this machine stood still: that says nothing of them."""
     answers = tuple(
         Message("detail.said_nothing", source=source)
         if after_s is None
@@ -190,6 +192,10 @@ def _check(trial: Trial, cell: Cell, truth: Truth, still_unhealthy: Message | No
         for source, after_s in truth.said_after_s.items()
     )
     in_time = truth.truth_s is not None and truth.truth_s <= TRUTH_WITHIN_S
+    if stalled_s and not (in_time and not truth.false_alarms and still_unhealthy is None):
+        raise JudgeFailed(
+            Message("judge.stood_still", s=round(stalled_s, 1), why=Message("detail.several", each=answers))
+        )
     claim = Message("check.truth", s=TRUTH_WITHIN_S, part=cell.unhealthy_part)
     trial.check(claim, in_time, Message("detail.several", each=answers))
     trial.check(Message("check.no_false_alarm"), not truth.false_alarms, _describe(truth.false_alarms))

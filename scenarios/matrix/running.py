@@ -18,6 +18,9 @@ from settings import Settings
 from stacks import edges, instance
 from stacks.processes import free_port
 
+RUNS = 3
+"""How often a cell is run at most until it can be judged."""
+
 
 @dataclass(frozen=True, slots=True)
 class CellResult:
@@ -60,12 +63,19 @@ def instance_with_proxies(stack: str, say: instance.Say) -> Iterator[Settings]:
 def run_cells(
     settings: Settings, cells: Sequence[Cell], seed: int, on_cell: Callable[[CellResult], None]
 ) -> list[CellResult]:
-    """Run the cells; `on_cell` is called with each result. Raises AnotherRuns, and Stopped after SIGINT or SIGTERM."""
+    """Run the cells; `on_cell` is called with each result. Raises AnotherRuns, and Stopped after SIGINT or SIGTERM.
+
+    A cell that cannot be judged, because the machine stood still for example, is run again, up to RUNS times.
+    """
     results: list[CellResult] = []
     with journal.scenario_lock(settings, patience_s=1.0):
         for number, cell in enumerate(cells):
-            results.append(_run_cell(settings, cell, seed + number))
-            on_cell(results[-1])
+            for _ in range(RUNS):
+                result = _run_cell(settings, cell, seed + number)
+                if result.verdict != "INCONCLUSIVE":
+                    break
+            results.append(result)
+            on_cell(result)
     return results
 
 

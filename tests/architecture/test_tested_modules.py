@@ -23,7 +23,6 @@ NOT_IMPORTED = {
     "scenarios.catalogue.commands_topic": "tests/scenarios/test_verdicts.py runs it on a stack",
     "scenarios.fault_messages": "a table; tests/unit/test_messages.py compares all templates with their translations",
     "scenarios.judge_messages": "a table; tests/unit/test_messages.py compares all templates with their translations",
-    "scenarios.matrix.cell": "tests/scenarios/test_matrix.py runs cells on a stack",
     "scenarios.matrix.confirming": "tests/scenarios/test_matrix.py measures each fault on a stack",
     "scenarios.outbox_rows": "asks MySQL's root; tests/scenarios/test_verdicts.py runs it on a stack",
     "stacks.healer": "a protocol alone: its methods have no bodies",
