@@ -21,6 +21,12 @@ BUSY = (
 )
 
 
+GROWTH = (
+    "Two figures grow by their nature. `reconcile --correlation` searches the whole audit file for the id, because a wrong line may be"
+    " anywhere. `prune` removes rows whose ids are random: with more events, each row lies on another page of every index."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     label: str
@@ -112,6 +118,7 @@ def _render(stack: str, levels: Sequence[Level], machine: str, day: date, comman
 def _describe_outcome(levels: Sequence[Level]) -> Iterator[str]:
     agree = all(level.reconciled for level in levels)
     yield "All sources agreed in each column." if agree else "The sources did not agree in each column."
+    yield GROWTH
     if max(level.other_work_percent for level in levels) > QUIET_PERCENT:
         yield BUSY
     last = levels[-1]

@@ -101,6 +101,11 @@ def test_a_busy_machine_is_said() -> None:
     assert scale_report.BUSY not in render(FIRST, LAST)
 
 
+def test_the_reason_of_a_growth_is_below_the_table() -> None:
+    section = render(FIRST, LAST)
+    assert section.index("| `prune` per pruned event") < section.index(scale_report.GROWTH)
+
+
 def test_one_level_is_compared_with_nothing() -> None:
     assert row(render(FIRST), "commands/s") == ["400", "", ""]
 
