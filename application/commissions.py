@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -103,4 +105,10 @@ class CampaignRates:
 
 
 def new_id() -> str:
-    return str(uuid.uuid4())
+    """Return a UUID of version 7 (RFC 9562), which begins with the milliseconds since the epoch.
+
+    Ids that ascend with time end up side by side in every index over them. Random ones touch another page of each for every
+    event, so that writing and pruning become slower as the tables grow.
+    """
+    time_and_random = time.time_ns() // 1_000_000 << 80 | secrets.randbits(80)
+    return str(uuid.UUID(int=time_and_random & ~(0xF << 76 | 0x3 << 62) | 0x7 << 76 | 0x2 << 62))

@@ -33,8 +33,12 @@ ROWS_WITH_HOPS = 20_000
 CORRELATION = "bench-filling"
 
 _NUMBERS = "WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < :rows)"
-# Ids are as long and as random as UUIDs, so that an index over them is as large and as slow as a real one.
-_ID = "substr(h, 1, 8) || '-' || substr(h, 9, 4) || '-' || substr(h, 13, 4) || '-' || substr(h, 17, 4) || '-' || substr(h, 21)"
+# Ids are like those of `application.commissions.new_id`, so that an index over them is as large and as quick as a real one.
+_PREFIX = "substr(t, 1, 8) || '-' || substr(t, 9, 4)"
+_ID = f"{_PREFIX} || '-7' || substr(h, 1, 3) || '-8' || substr(h, 4, 3) || '-' || substr(h, 7, 12)"
+_COMMISSION_ID = f"{_PREFIX} || '-7000-8000-' || printf('%012x', n)"
+_CONVERSION_ID = "printf('%08x-0000-4000-8000-%012x', @n@ * 2654435761 % 4294967296, @n@)"
+"""Conversions are named by clients, in no order. `@n@` is the column with the number of the event."""
 _AT = "strftime('%Y-%m-%d %H:%M:%f000', 'now', '-' || ((:rows - n) * 0.001 + 60) || ' seconds')"
 _MEMBERS = [
     "commissionId",
@@ -46,7 +50,7 @@ _MEMBERS = [
     "amount=12.05",
     "currency=USD",
 ]
-"""The members of each payload in their order; one without a value has the commission's id."""
+"""The members of each payload in their order; those without a value are ids."""
 _CACHE_KB = 2_000_000
 
 
@@ -100,12 +104,14 @@ def _quickly(db: sqlite3.Connection, schemas: Sequence[str]) -> Iterator[None]:
         db.execute(f"PRAGMA {schema}.journal_mode=WAL")
 
 
-def _payload(members: Sequence[str], comma: str, colon: str, key: str) -> str:
-    """Return the SQL expression of a payload's text; `key` is the column with the commission's id."""
-    texts = (
-        f'"{name}"{colon}"{value or f"@{key}@"}"' for name, _, value in (member.partition("=") for member in members)
-    )
-    return "'{" + comma.join(texts).replace(f"@{key}@", f"' || {key} || '") + "}'"
+def _payload(members: Sequence[str], comma: str, colon: str, commission_id: str, number: str) -> str:
+    """Return the SQL expression of a payload's text; the last two are the columns with the commission's id and the event's number."""
+    ids = {"commissionId": commission_id, "conversionId": _CONVERSION_ID.replace("@n@", number)}
+    texts = []
+    for member in members:
+        name, _, value = member.partition("=")
+        texts.append(f'"{name}"{colon}"{value}"' if value else f'"{name}"{colon}"\' || {ids[name]} || \'"')
+    return "'{" + comma.join(texts) + "}'"
 
 
 def _digest(text: str) -> str:
@@ -113,18 +119,21 @@ def _digest(text: str) -> str:
 
 
 def _fill_tables(db: sqlite3.Connection, rows: int) -> None:
-    values = {"rows": rows, "correlation": CORRELATION}
-    db.execute(
-        f"INSERT INTO outbox_event (seq, id, aggregate_type, aggregate_id, aggregate_version, type, version, payload,"
-        f" correlation_id, occurred_at) SELECT n, {_ID}, 'commission', c, 1, '{CommissionCalculated.type}', 1,"
-        f" {_payload(_MEMBERS, ', ', ': ', 'c')}, :correlation, {_AT} FROM ({_NUMBERS} SELECT n,"
-        " lower(hex(randomblob(16))) AS h, printf('%08x-', n * 2654435761"
-        " % 4294967296) || '0000-4000-8000-' || printf('%012x', n) AS c FROM number)",
-        values,
+    values = {"rows": rows, "correlation": CORRELATION, "now_ms": time.time_ns() // 1_000_000}
+    columns = (
+        f"SELECT n, {_ID} AS id, {_COMMISSION_ID} AS c FROM ({_NUMBERS} SELECT n, lower(hex(randomblob(9))) AS h,"
+        " printf('%012x', :now_ms - :rows + n - 60000) AS t FROM number)"
     )
     db.execute(
-        "INSERT INTO commission SELECT aggregate_id, aggregate_id, 'aff-1', 'cmp-1', '120.50', '0.1', '12.05', 'USD',"
-        f" '{CommissionApproved.status}', 1, occurred_at, occurred_at FROM outbox_event ORDER BY aggregate_id"
+        f"INSERT INTO outbox_event (seq, id, aggregate_type, aggregate_id, aggregate_version, type, version, payload,"
+        f" correlation_id, occurred_at) SELECT n, id, 'commission', c, 1, '{CommissionCalculated.type}', 1,"
+        f" {_payload(_MEMBERS, ', ', ': ', 'c', 'n')}, :correlation, {_AT} FROM ({columns})",
+        values,
+    )
+    conversion_id = _CONVERSION_ID.replace("@n@", "seq")
+    db.execute(
+        f"INSERT INTO commission SELECT aggregate_id, {conversion_id}, 'aff-1', 'cmp-1', '120.50', '0.1', '12.05', 'USD',"
+        f" '{CommissionApproved.status}', 1, occurred_at, occurred_at FROM outbox_event ORDER BY 2"
     )
     db.execute(
         "INSERT INTO notification SELECT seq, id, aggregate_id, 1, type, payload, correlation_id, 'notifications',"
@@ -141,7 +150,7 @@ def _fill_tables(db: sqlite3.Connection, rows: int) -> None:
 
 
 def _fill_observer_totals(db: sqlite3.Connection, rows: int, topic: str) -> None:
-    canonical = _payload(sorted(_MEMBERS), ",", ":", "aggregate_id")
+    canonical = _payload(sorted(_MEMBERS), ",", ":", "aggregate_id", "seq")
     at = "replace(occurred_at, ' ', 'T') || 'Z'"
     db.execute(
         "INSERT INTO seen.published (event_id, seq, correlation_id, times, contents, version)"
