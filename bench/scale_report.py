@@ -21,10 +21,7 @@ BUSY = (
 )
 
 
-GROWTH = (
-    "Two figures grow by their nature. `reconcile --correlation` searches the whole audit file for the id, because a wrong line may be"
-    " anywhere. `prune` removes rows whose ids are random: with more events, each row lies on another page of every index."
-)
+GROWTH = "`reconcile --correlation` grows by its nature: it searches the whole audit file for the id, because a wrong line may be anywhere."
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,7 @@ def test_a_busy_machine_is_said() -> None:
 
 def test_the_reason_of_a_growth_is_below_the_table() -> None:
     section = render(FIRST, LAST)
-    assert section.index("| `prune` per pruned event") < section.index(scale_report.GROWTH)
+    assert section.index("| `reconcile --correlation`") < section.index(scale_report.GROWTH)
 
 
 def test_one_level_is_compared_with_nothing() -> None:
