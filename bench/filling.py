@@ -6,6 +6,7 @@ Every event is committed, published, notified and audited, so the instance has n
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -77,6 +78,7 @@ def fill(settings: Settings, rows: int, say: Callable[[str], None] = lambda _: N
         say("writing the audit file")
         _write_audit_file(db, settings.audit_file)
     db.close()
+    os.sync()  # the disk is busy with so many bytes for minutes, and what is measured next would wait for it
     return time.monotonic() - started_at
 
 
