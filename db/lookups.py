@@ -16,6 +16,9 @@ from db.outbox import PARKED_TOPIC
 from db.queries import OutboxRow
 from db.tables import commission, dead_letter, message_failure, notification, outbox_event, processed_message
 
+NEWEST = 10_000
+"""Among so many events an id is looked for by its end."""
+
 _OUTBOX = select(*(outbox_event.c[name] for name in OutboxRow.__slots__))
 
 
@@ -101,11 +104,20 @@ def delivery_counts(connection: Connection, event_ids: Sequence[str]) -> dict[st
     return {row[0]: row[1] for row in connection.execute(query.group_by(processed_message.c.event_id))}
 
 
-def find_id_by_prefix(connection: Connection, start: str) -> str | None:
-    """Return the only event id, else the only commission id, with this beginning; None when there is no or several."""
-    for column in (outbox_event.c.id, commission.c.id):
-        query = select(column).where(column.startswith(start, autoescape=True)).limit(2)
-        ids = list(connection.scalars(query))
+def find_id_by_part(connection: Connection, part: str) -> str | None:
+    """Return the only event id, else the only commission id, with this beginning or end; None when there is no or several.
+
+    Ends are looked for among the NEWEST events, because no index helps to find them.
+    """
+    newest = select(outbox_event.c.id, outbox_event.c.aggregate_id).order_by(outbox_event.c.seq.desc()).limit(NEWEST)
+    ends = newest.subquery()
+    for column, condition in (
+        (outbox_event.c.id, outbox_event.c.id.startswith(part, autoescape=True)),
+        (commission.c.id, commission.c.id.startswith(part, autoescape=True)),
+        (ends.c.id, ends.c.id.endswith(part, autoescape=True)),
+        (ends.c.aggregate_id, ends.c.aggregate_id.endswith(part, autoescape=True)),
+    ):
+        ids = list(connection.scalars(select(column).where(condition).distinct().limit(2)))
         if ids:
             return ids[0] if len(ids) == 1 else None
     return None

@@ -137,7 +137,7 @@ class ObserverStore(PublishedEvents):
         type: str | None = None,
         search: str | None = None,
     ) -> list[Observed]:
-        """Return messages, newest first. `search` matches the beginning of a column in `SEARCHED`, or any part of the type."""
+        """Return messages, newest first. `search` matches the beginning or end of a column in `SEARCHED`, or any part of the type."""
         where: list[str] = ["n > ?"]
         values: list[object] = [after]
         for column, value in (("topic", topic), ("type", type)):
@@ -148,9 +148,13 @@ class ObserverStore(PublishedEvents):
             where.append("n < ?")
             values.append(before)
         if search:
-            conditions = [f"instr(lower({name}), ?) = 1" for name in SEARCHED] + ["instr(lower(type), ?) > 0"]
+            wanted = search.lower()
+            conditions = ["instr(lower(type), ?) > 0"]
+            values.append(wanted)
+            for name in SEARCHED:
+                conditions += [f"instr(lower({name}), ?) = 1", f"substr(lower({name}), ?) = ?"]
+                values += [wanted, -len(wanted), wanted]
             where.append(f"({' OR '.join(conditions)})")
-            values += [search.lower()] * len(conditions)
         query = f"SELECT * FROM message WHERE {' AND '.join(where)} ORDER BY n DESC LIMIT ?"
         return [_to_observed(row) for row in self._db.execute(query, (*values, limit))]
 

@@ -12,6 +12,7 @@ from dashboard import access, permalinks, pulse, resources
 from dashboard.components import answers, live_html
 from dashboard.components.card import show_me_how
 from dashboard.components.controls import act_button, number_field, submit_button, view_button
+from dashboard.components.markup import shorten
 from dashboard.guard import guarded
 from dashboard.i18n import _, number, plain_decimal
 from dashboard.view_models import commands, how, words
@@ -104,7 +105,7 @@ def _send_again() -> None:
 
 def _approve() -> None:
     waiting = [row for row in resources.refresher().database.commissions if row.status == "CALCULATED"]
-    rows = {row.id: f"{row.id[:8]} · {row.amount} {row.currency}" for row in waiting}
+    rows = {row.id: f"{shorten(row.id)} · {row.amount} {row.currency}" for row in waiting}
     typed = st.selectbox(
         _("Commission"),
         list(rows),

@@ -39,11 +39,16 @@ def join(parts: Iterable[object]) -> Html:
     return Html("".join(text(part) for part in parts))
 
 
+def shorten(reference: str) -> str:
+    """Return the last eight characters of an id: all ids of the same minute begin alike."""
+    return reference[-8:]
+
+
 def trace_link(reference: str, label: str | None = None) -> Html:
-    """Return a link to the trace of an event, commission or correlation id; it shows eight characters by default."""
+    """Return a link to the trace of an event, commission or correlation id; it shows the short form by default."""
     return tag(
         "a",
-        label or reference[:8],
+        label or shorten(reference),
         href=f"trace?id={escape(reference)}&lang={language()}",
         data_go=reference,
         title=reference,

@@ -12,7 +12,7 @@ from application.permissions import Action
 from dashboard import access, permalinks, pulse, resources
 from dashboard.components import live_html
 from dashboard.components.controls import act_button, view_button
-from dashboard.components.markup import Html, join, tag
+from dashboard.components.markup import Html, join, shorten, tag
 from dashboard.guard import guarded
 from dashboard.i18n import _, number
 from dashboard.view_models import words
@@ -85,7 +85,7 @@ def draw_path(held: list[Held], waiting: Held | None) -> Html:
         _("Step mode: send a command, and its event stops at each of these places.")
         if waiting is None
         else _("Next: event {id} {place}. {state}").format(
-            id=waiting.event_id[:8],
+            id=shorten(waiting.event_id),
             place=_places()[waiting.name],
             state=_sentence(words.translate(stepping.WAITS[waiting.name])),
         )
@@ -112,7 +112,7 @@ def _draw_last_step() -> None:
         return
     event_id = passed.event_id
     change = _sentence(words.translate(stepping.PASSED[passed.name]))
-    st.markdown(_("Last step, event {id}: {change}").format(id=f"`{event_id[:8]}`", change=change))
+    st.markdown(_("Last step, event {id}: {change}").format(id=f"`{shorten(event_id)}`", change=change))
     if view_button(_("trace →"), type="tertiary", key="step-trace"):
         permalinks.open_trace(event_id)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from dashboard.components.json_view import show_json
-from dashboard.components.markup import Html, empty, facts, join, notice, table, tag, trace_link
+from dashboard.components.markup import Html, empty, facts, join, notice, shorten, table, tag, trace_link
 from dashboard.i18n import _, clock, instant, milliseconds, milliseconds_within, number
 from dashboard.view_models import words
 from dashboard.view_models.snapshot import DatabaseState, FeedState
@@ -205,7 +205,7 @@ def feed(messages: Sequence[Observed], deliveries: Mapping[str, int], picked: in
         cells = (
             tag("button", message.message_id, class_="pick mono", data_pick=str(message.n), type="button"),
             message.type,
-            trace_link(message.aggregate_id) if message.aggregate_id else (message.key or "")[:8],
+            trace_link(message.aggregate_id) if message.aggregate_id else shorten(message.key or ""),
             tag("span", instant(message.publish_us, zone), class_="mono"),
             delivery_count,
         )

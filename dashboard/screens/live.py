@@ -150,7 +150,7 @@ def _draw_feed(database: DatabaseState, feed: FeedState, zone: str | None) -> No
     if not messages:
         filtered = wanted.topic or wanted.search
         sentence = (
-            _("No kept message matches. Ids may be cut short: their beginning is enough. Clear the filter to see all.")
+            _("No kept message matches. Of an id, the part that tables show is enough. Clear the filter to see all.")
             if filtered
             else _("Nothing was published yet. Send a command and watch it arrive.")
         )

@@ -23,7 +23,7 @@ from workers.observer_records import Observed
 from workers.observer_store import ObserverStore
 
 SHORTEST = 6
-"""Least number of characters by which an id can be found from its beginning; tables show eight."""
+"""Least number of characters by which an id can be found from its beginning or end; tables show the last eight."""
 EVENTS = 50
 NEAR_BYTES = 1 << 20
 
@@ -74,7 +74,7 @@ class Trace:
 def find(application: Application, text: str) -> Search:
     """Look up an id as event, commission, conversion and correlation id, in this order.
 
-    Of an event or commission id the beginning is enough, if only one id begins with it.
+    Of an event or commission id the beginning or end is enough, if only one id has it.
     """
     wanted = text.strip()
     if not wanted:
@@ -93,7 +93,7 @@ def find(application: Application, text: str) -> Search:
             events = lookups.events_of_correlation(connection, wanted, EVENTS)
             if events:
                 return Search("correlation", tuple(events))
-            full_id = lookups.find_id_by_prefix(connection, wanted) if len(wanted) >= SHORTEST else None
+            full_id = lookups.find_id_by_part(connection, wanted) if len(wanted) >= SHORTEST else None
         return find(application, full_id) if full_id and full_id != wanted else Search("nothing")
     except DatabaseUnavailable as error:
         return Search(problem=extract_message(error))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dashboard.components.markup import Html, facts, join, table, tag, trace_link
+from application.commissions import new_id
+from dashboard.components.markup import Html, facts, join, shorten, table, tag, trace_link
 from dashboard.components.percentile_table import table_of
 from dashboard.view_models.latencies import END_TO_END, Quantiles
 
@@ -27,6 +28,14 @@ def test_tables_facts_and_links_escape_what_they_show() -> None:
     ):
         assert "<script>" not in made
     assert "<b>x</b>" in table([], [("k", [tag("b", "x")])])
+
+
+def test_a_link_shows_the_end_of_an_id_because_ids_of_one_minute_begin_alike() -> None:
+    ids = [new_id() for _ in range(20)]
+    shown = {shorten(id_) for id_ in ids}
+    assert len(shown) == len(ids)
+    assert all(id_.endswith(short) and len(short) == 8 for id_, short in zip(ids, map(shorten, ids), strict=True))
+    assert f">{shorten(ids[0])}</a>" in trace_link(ids[0])
 
 
 def test_a_table_can_be_scrolled_by_keyboard() -> None:

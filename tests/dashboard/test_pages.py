@@ -78,7 +78,7 @@ def test_approve_takes_one_from_the_list(app: AppTest) -> None:
     def listed() -> bool:
         app.run()
         box = next(one for one in app.selectbox if one.label == "Commission")
-        return any(commission_id[:8] in option for option in box.options)
+        return any(commission_id[-8:] in option for option in box.options)
 
     until(listed, 15, "the commission in the list")
     next(one for one in app.selectbox if one.label == "Commission").set_value(commission_id).run()

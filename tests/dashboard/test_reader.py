@@ -172,8 +172,8 @@ def test_one_events_whole_way_is_found_by_each_of_its_ids(stack: Settings) -> No
             found = tracing.find(application, f" {wanted} ")
             assert (found.kind, [row.id for row in found.events]) == (kind, both)
         assert tracing.find(application, "nothing").kind == "nothing"
-        assert tracing.find(application, first.commission_id[:8]).kind == "commission"  # as tables show it
-        assert tracing.find(application, first.event_ids[0][:8]).kind == "event"
+        assert tracing.find(application, first.commission_id[-8:]).kind == "commission"  # as tables show it
+        assert tracing.find(application, first.event_ids[0][-8:]).kind == "event"
         assert tracing.find(application, first.event_ids[0][:3]).kind == "nothing"  # of many
         row = found.events[1]
 

@@ -19,12 +19,12 @@ IDLE = Held("acknowledgement", "notifications-1", 0, "")
 
 
 def test_the_event_that_passes_next_is_named_with_its_state() -> None:
-    deliveries = [Held("delivery", f"notifications-{number}", number, f"{number}aaaaaaa-b") for number in (1, 2)]
+    deliveries = [Held("delivery", f"notifications-{number}", number, f"aaaaaaaa-{number:08}") for number in (1, 2)]
     html = str(step_panel.draw_path([CAPTURE, *deliveries, IDLE], deliveries[1]))
     assert "waits to be published <b>3</b>" in html
     assert '<li class="next">waits to be processed <b>3</b>' in html  # those of both workers
     assert "waits to be acknowledged <b>0</b>" in html
-    assert "Next: event 2aaaaaaa waits to be processed. The message is stored by Pulsar" in html
+    assert "Next: event 00000002 waits to be processed. The message is stored by Pulsar" in html
 
 
 def test_without_an_event_it_says_what_to_do() -> None:

@@ -59,6 +59,9 @@ def test_the_feed_is_newest_first_and_can_be_searched(store: ObserverStore) -> N
     assert [row.seq for row in store.read_messages()] == [3, 2, 1]
     assert [row.seq for row in store.read_messages(search="agg-2")] == [2]
     assert [row.seq for row in store.read_messages(search="AGG-")] == [3, 2, 1]
+    assert [row.seq for row in store.read_messages(search=events[1].id[-8:].upper())] == [2]
+    assert [row.seq for row in store.read_messages(search="-3")] == [3]
+    assert store.read_messages(search="gg-") == []
     assert [row.seq for row in store.read_messages(search="(7,3")] == [3]
     assert [row.seq for row in store.read_messages(search="calculated")] == [3, 2, 1]
     assert (
