@@ -38,8 +38,6 @@ _NUMBERS = "WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM nu
 _PREFIX = "substr(t, 1, 8) || '-' || substr(t, 9, 4)"
 _ID = f"{_PREFIX} || '-7' || substr(h, 1, 3) || '-8' || substr(h, 4, 3) || '-' || substr(h, 7, 12)"
 _COMMISSION_ID = f"{_PREFIX} || '-7000-8000-' || printf('%012x', n)"
-_CONVERSION_ID = "printf('%08x-0000-4000-8000-%012x', @n@ * 2654435761 % 4294967296, @n@)"
-"""Conversions are named by clients, in no order. `@n@` is the column with the number of the event."""
 _AT = "strftime('%Y-%m-%d %H:%M:%f000', 'now', '-' || ((:rows - n) * 0.001 + 60) || ' seconds')"
 _MEMBERS = [
     "commissionId",
@@ -106,9 +104,14 @@ def _quickly(db: sqlite3.Connection, schemas: Sequence[str]) -> Iterator[None]:
         db.execute(f"PRAGMA {schema}.journal_mode=WAL")
 
 
+def _conversion_id(number: str) -> str:
+    """Return the SQL expression of a conversion's id: clients name them, in no order. `number` is the column with the event's number."""
+    return f"printf('%08x-0000-4000-8000-%012x', {number} * 2654435761 % 4294967296, {number})"
+
+
 def _payload(members: Sequence[str], comma: str, colon: str, commission_id: str, number: str) -> str:
     """Return the SQL expression of a payload's text; the last two are the columns with the commission's id and the event's number."""
-    ids = {"commissionId": commission_id, "conversionId": _CONVERSION_ID.replace("@n@", number)}
+    ids = {"commissionId": commission_id, "conversionId": _conversion_id(number)}
     texts = []
     for member in members:
         name, _, value = member.partition("=")
@@ -132,9 +135,8 @@ def _fill_tables(db: sqlite3.Connection, rows: int) -> None:
         f" {_payload(_MEMBERS, ', ', ': ', 'c', 'n')}, :correlation, {_AT} FROM ({columns})",
         values,
     )
-    conversion_id = _CONVERSION_ID.replace("@n@", "seq")
     db.execute(
-        f"INSERT INTO commission SELECT aggregate_id, {conversion_id}, 'aff-1', 'cmp-1', '120.50', '0.1', '12.05', 'USD',"
+        f"INSERT INTO commission SELECT aggregate_id, {_conversion_id('seq')}, 'aff-1', 'cmp-1', '120.50', '0.1', '12.05', 'USD',"
         f" '{CommissionApproved.status}', 1, occurred_at, occurred_at FROM outbox_event ORDER BY 2"
     )
     db.execute(
